@@ -1,0 +1,297 @@
+"""Misbehaviour on demand: rules that say which request meets which fault.
+
+A fault is a value that is put around the work of one request: it may refuse before the
+work is done, lose the answer afterwards, let the effect land late, or change the world
+in between. Both doors show it to the client as a real network and the real AWS would.
+
+    world.faults.add(Throttle(), operation="UpdateAlias", nth=2)
+    world.faults.add(DropAnswer(), service="lambda", operation="UpdateAlias")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from sandbox.aws.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.aws.world import Request, World
+
+Work = Callable[[], dict[str, Any]]
+
+
+class Lost(Exception):
+    """No answer comes back. `outcome` is the word for it in the log."""
+
+    outcome = "lost"
+
+
+class Refused(Lost):
+    """Nobody listens: the connection is not made."""
+
+    outcome = "refused"
+
+
+class Closed(Lost):
+    """The connection is closed before an answer."""
+
+    outcome = "closed"
+
+
+class Silent(Lost):
+    """The connection stays open for `seconds` and nothing comes."""
+
+    outcome = "silent"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer for {seconds} s")
+        self.seconds = seconds
+
+
+class Fault(Protocol):
+    """Something put around a request's work."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Answer the request; calling `work` does what was asked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """Too many requests; nothing is done."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Refuse as the service in question does."""
+        if request.service == "lambda":
+            raise AwsError("TooManyRequestsException", "Rate exceeded", 429)
+        raise AwsError("Throttling", "Rate exceeded", 400)
+
+
+@dataclass(frozen=True)
+class ServerError:
+    """A 5xx, before or after the work is done."""
+
+    after_effect: bool = False
+    status: int = 500
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Fail, having done the work or not."""
+        if self.after_effect:
+            _do(work)
+        if request.service == "lambda":
+            raise AwsError("ServiceException", "An error occurred and the request cannot be processed.", self.status)
+        raise AwsError("InternalServiceError", "Request processing has failed due to some unknown error, exception or failure.", self.status)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Any other error answer, given without doing the work."""
+
+    code: str
+    message: str
+    status: int = 400
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Refuse as told."""
+        raise AwsError(self.code, self.message, self.status)
+
+
+@dataclass(frozen=True)
+class RefuseConnection:
+    """Nobody listens (in process), or the connection is reset at once (over HTTP)."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Never get as far as the work."""
+        raise Refused
+
+
+@dataclass(frozen=True)
+class ResetConnection:
+    """The connection is made and then cut, before the work."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Cut the connection."""
+        raise Closed
+
+
+@dataclass(frozen=True)
+class DropAnswer:
+    """The work is done, then the connection is closed without an answer."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Do the work and say nothing."""
+        _do(work)
+        raise Closed
+
+
+@dataclass(frozen=True)
+class Hang:
+    """No answer for `seconds`.
+
+    effect: ``before`` the silence, ``never``, or ``late``: `lands_after` seconds from now,
+    also when the client has long given up.
+    """
+
+    seconds: float = 60.0
+    effect: Literal["before", "never", "late"] = "never"
+    lands_after: float = 0.0
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Fall silent."""
+        if self.effect == "before":
+            _do(work)
+        elif self.effect == "late":
+            world.schedule(world.clock.now() + timedelta(seconds=self.lands_after), partial(_do, work))
+        raise Silent(self.seconds)
+
+
+@dataclass(frozen=True)
+class StaleRead:
+    """GetAlias answers the alias as it was before the last write to it."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Answer from the past, where there is one."""
+        if request.operation != "GetAlias":
+            return work()
+        return world.lambda_(request.region).get_alias(request.params, stale=True)
+
+
+@dataclass(frozen=True)
+class ExpiredCredentials:
+    """The caller's session token is over its time."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Refuse as AWS does."""
+        code = "ExpiredTokenException" if request.service == "lambda" else "ExpiredToken"
+        raise AwsError(code, "The security token included in the request is expired", 403)
+
+
+@dataclass(frozen=True)
+class AccessDenied:
+    """The caller's policy lacks this action on this resource."""
+
+    user: str = "arn:aws:sts::123456789012:assumed-role/deploy/GitHubActions"
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Refuse in AWS's words."""
+        raise AwsError(*denied(world, request, self.user), 403)
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """Somebody else acts just before the request arrives; the request then goes on."""
+
+    act: Callable[[World], object]
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Let them act, then do the work."""
+        self.act(world)
+        return work()
+
+
+@dataclass(frozen=True)
+class Die:
+    """The client dies at this request, before its work or after.
+
+    die: raises a BaseException of the test's choice (in process), or kills a process.
+    """
+
+    die: Callable[[], object]
+    after_effect: bool = False
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Die; the answer, if anyone is still there for it, is lost."""
+        if self.after_effect:
+            _do(work)
+        self.die()
+        raise Closed
+
+
+@dataclass
+class Rule:
+    """Which requests meet a fault.
+
+    The `nth` matching request and the `count` - 1 after it (count None: all after it).
+    `service`, `operation` and `caller` (access key id) are exact, ``*`` matches any.
+    """
+
+    fault: Fault
+    service: str = "*"
+    operation: str = "*"
+    nth: int = 1
+    count: int | None = 1
+    caller: str = "*"
+    seen: int = 0
+
+    def meets(self, request: Request) -> bool:
+        """Count the request if it matches; True if this one meets the fault."""
+        asked = (self.service, self.operation, self.caller)
+        given = (request.service, request.operation, request.caller)
+        if any(a not in ("*", g) for a, g in zip(asked, given, strict=True)):
+            return False
+        self.seen += 1
+        return self.seen >= self.nth and (
+            self.count is None or self.seen < self.nth + self.count
+        )
+
+
+class Faults:
+    """The rules in force; the first added is the outermost."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self._inside = False
+
+    def add(self, fault: Fault, **match: Any) -> Rule:
+        """Add a rule; `match` are the fields of `Rule`."""
+        rule = Rule(fault, **match)
+        self.rules.append(rule)
+        return rule
+
+    def clear(self) -> None:
+        """Behave from now on."""
+        self.rules.clear()
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Answer the request through every fault that it meets.
+
+        What a fault does itself (somebody else's edit) meets none.
+        """
+        if self._inside or not self.rules:
+            return work()
+        for rule in reversed([rule for rule in self.rules if rule.meets(request)]):
+            work = partial(rule.fault.around, world, request, work)
+        self._inside = True
+        try:
+            return work()
+        finally:
+            self._inside = False
+
+
+def _do(work: Work) -> None:
+    """Do the work; an error answer of it is lost like any other answer."""
+    with suppress(AwsError):
+        work()
+
+
+def denied(world: World, request: Request, user: str) -> tuple[str, str]:
+    """Code and message of AWS's refusal (the form of its documented 403 answers)."""
+    prefix = "lambda" if request.service == "lambda" else "cloudwatch"
+    action = f"{prefix}:{'InvokeFunction' if request.operation == 'Invoke' else request.operation}"
+    if request.service == "lambda":
+        name = str(request.params.get("FunctionName", "*")).split(":function:")[-1].split(":")[0]
+        resource = f"arn:aws:lambda:{request.region}:{world.account}:function:{name}"
+        if qualifier := request.params.get("Qualifier"):
+            resource += f":{qualifier}"
+    else:
+        resource = f"arn:aws:cloudwatch:{request.region}:{world.account}:alarm:*"
+    code = "AccessDeniedException" if request.service == "lambda" else "AccessDenied"
+    return code, (
+        f"User: {user} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )

@@ -1,0 +1,146 @@
+"""One AWS account: its Regions, its timeline, and what was asked of it."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, partial
+from typing import Any
+
+from sandbox.aws.errors import AwsError
+from sandbox.aws.faults import Faults, Lost
+from sandbox.aws.lambda_ import Lambda
+from sandbox.clock import Clock, ManualClock
+
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+
+
+@dataclass
+class Request:
+    """One request as AWS saw it.
+
+    outcome: ``ok``, an error code, or how the answer was lost (``closed``, ``refused``,
+    ``silent``). effect_at: when its work was done, None if it never was; a lost answer
+    can have an effect, and a late one comes after `at`.
+    """
+
+    at: datetime
+    service: str
+    operation: str
+    params: Mapping[str, Any]
+    region: str
+    caller: str = ""
+    outcome: str = ""
+    effect_at: datetime | None = None
+
+
+class World:
+    """One AWS account (123456789012) in any Region.
+
+    `call` is how every request arrives, whichever door it came through; it is also what
+    a simulator calls directly. The models behind it are plain objects: `lambda_`,
+    `cloudwatch`.
+    """
+
+    def __init__(self, clock: Clock | None = None, seed: int = 0) -> None:
+        self.clock = clock or ManualClock()
+        self.account = ACCOUNT
+        self.random = random.Random(seed)
+        self.faults = Faults()
+        self.log: list[Request] = []
+        self.lock = threading.RLock()
+        self._lambdas: dict[str, Lambda] = {}
+        self._cloudwatches: dict[str, Any] = {}
+
+    def lambda_(self, region: str = REGION) -> Lambda:
+        """The Lambda of a Region."""
+        if region not in self._lambdas:
+            self._lambdas[region] = Lambda(
+                clock=self.clock,
+                schedule=self.schedule,
+                record=self.cloudwatch(region).record,
+                random=self.random,
+                account=self.account,
+                region=region,
+            )
+        return self._lambdas[region]
+
+    def cloudwatch(self, region: str = REGION) -> Any:
+        """The CloudWatch of a Region."""
+        if region not in self._cloudwatches:
+            from sandbox.aws.cloudwatch import CloudWatch
+
+            self._cloudwatches[region] = CloudWatch(
+                self.clock, self.schedule, self.account, region
+            )
+        return self._cloudwatches[region]
+
+    def schedule(self, at: datetime, action: Callable[[], None]) -> None:
+        """Put something on the world's one timeline."""
+        self.clock.schedule(at, action)
+
+    def run_due(self) -> None:
+        """Let happen what is due (for a `RealClock`; a `ManualClock` does it itself)."""
+        with self.lock:
+            self.clock.run_due()
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        region: str = REGION,
+        caller: str = "",
+    ) -> dict[str, Any]:
+        """Answer one request.
+
+        service: ``lambda`` or ``cloudwatch``. params: as botocore takes them. caller: the
+        access key id, if there was one. Raises `AwsError` for an error answer and
+        `sandbox.aws.faults.Lost` when no answer comes back at all.
+        """
+        with self.lock:
+            self.clock.run_due()
+            request = Request(self.clock.now(), service, operation, params, region, caller)
+            self.log.append(request)
+            try:
+                answer = self.faults.around(self, request, partial(self.perform, request))
+            except AwsError as error:
+                request.outcome = error.code
+                raise
+            except Lost as loss:
+                request.outcome = loss.outcome
+                raise
+            request.outcome = "ok"
+            return answer
+
+    def perform(self, request: Request) -> dict[str, Any]:
+        """Do a request's work, now and without faults."""
+        model = self._model(request.service, request.region)
+        operation = getattr(model, snake_case(request.operation), None)
+        if operation is None:
+            raise AwsError(
+                "UnknownOperationException",
+                f"The sandbox has no {request.service}:{request.operation}",
+                501,
+            )
+        answer: dict[str, Any] = operation(request.params)
+        request.effect_at = self.clock.now()
+        return answer
+
+    def _model(self, service: str, region: str) -> Any:
+        if service == "lambda":
+            return self.lambda_(region)
+        if service == "cloudwatch":
+            return self.cloudwatch(region)
+        raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)
+
+
+@lru_cache(maxsize=None)
+def snake_case(operation: str) -> str:
+    """``UpdateAlias`` -> ``update_alias``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
