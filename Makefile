@@ -1,0 +1,97 @@
+# Every target works from a clean clone: it sets up what it needs first.
+# Python is any python3 of version 3.11 or newer on PATH, or PYTHON=/path/to/python.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+RUN := $(VENV)/bin/
+
+# More arguments for one run, for example: make test ARGS='-k plan -x'
+ARGS ?=
+
+TYPED := $(wildcard lambda_rollout entrypoint.py sandbox tests benchmarks)
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml)
+SHELL_SCRIPTS := .ci/run $(wildcard tests/image/*.sh)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMP) ## Only the set-up: .venv with the locked dependencies
+
+# The environment is made anew, so that it holds what is locked and nothing else.
+$(STAMP): requirements.txt requirements-dev.txt
+	@set -eu; \
+	new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	python=''; \
+	for candidate in $${PYTHON:-python3 python3.11 python3.12 python3.13 python3.14}; do \
+	  if "$$candidate" -c "$$new_enough" >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "make: need Python 3.11 or newer, found none as $${PYTHON:-python3}." >&2; \
+	  echo "      Install one, or name it: make install PYTHON=/path/to/python3.13" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+	  echo "make: $$python has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version) ..."; \
+	"$$python" -m venv --clear $(VENV); \
+	$(RUN)python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
+	  --requirement requirements-dev.txt; \
+	touch $@
+
+.PHONY: test
+test: install ## All tests that need no container engine
+	@$(RUN)python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+.PHONY: lint
+lint: install ## Formatter, linters and type checker
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)mypy $(TYPED)
+	$(RUN)shellcheck $(SHELL_SCRIPTS)
+	$(RUN)hadolint Dockerfile
+	$(RUN)actionlint $(WORKFLOWS)
+	$(RUN)zizmor --offline --quiet --no-progress .github $(wildcard action.yml examples)
+	$(RUN)check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(RUN)check-jsonschema --builtin-schema vendor.github-actions $(wildcard action.yml)
+	$(RUN)check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+.PHONY: format
+format: install ## Put the code into the form that lint asks for
+	@$(RUN)ruff format .
+	@$(RUN)ruff check --fix .
+
+.PHONY: demo
+demo: install ## Run the action for real, end to end, in the sandbox
+	@$(RUN)python -m sandbox.demo $(ARGS)
+
+.PHONY: bench
+bench: install ## The benchmarks: a table and JSON
+	@$(RUN)python -m benchmarks $(ARGS)
+
+.PHONY: image-test
+image-test: install ## Build the image with a real engine and test the container
+	@$(RUN)python -m pytest -m image tests/image $(ARGS)
+
+# An index named in the maker's own configuration must not find its way into a lock.
+COMPILE := $(RUN)uv pip compile --quiet --no-config --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command 'make lock'
+
+.PHONY: lock
+lock: install ## Update the lock files; UPGRADE='' keeps what still fits
+	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
+	$(COMPILE) $(UPGRADE) --override requirements-overrides.txt --output-file requirements-dev.txt requirements-dev.in
+UPGRADE ?= --upgrade
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
