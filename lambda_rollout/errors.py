@@ -1,0 +1,65 @@
+"""What goes wrong for a user, each with what to do next.
+
+Two families. `CallFailed` and its kinds say how one AWS call ended, in the only distinctions that
+matter for what to do next: was it refused, may it be repeated, or is its outcome unknown? The others
+end a rollout, and speak to the person deploying.
+"""
+
+from __future__ import annotations
+
+
+class RolloutError(Exception):
+    """Something ends the rollout; ``what`` happened and the ``remedy`` are for the person deploying."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        """Keep both sentences; ``str()`` joins them."""
+        super().__init__(f"{what} {remedy}".strip())
+        self.what = what
+        self.remedy = remedy
+
+
+class CallFailed(RolloutError):
+    """An AWS call did not succeed."""
+
+    def __init__(self, operation: str, code: str, message: str, remedy: str = "") -> None:
+        """``operation`` is AWS's name of the call, ``code`` and ``message`` are AWS's own words."""
+        super().__init__(f"{operation}: {code}: {message}" if message else f"{operation}: {code}", remedy)
+        self.operation = operation
+        self.code = code
+        self.message = message
+
+
+class Refused(CallFailed):
+    """AWS said no. It did nothing, and saying it again would not help."""
+
+
+class NotFound(Refused):
+    """The function, version or alias does not exist (404)."""
+
+
+class AccessDenied(Refused):
+    """The credentials may not do this; AWS's message names the action and the resource."""
+
+
+class RevisionMismatch(Refused):
+    """Somebody wrote since the RevisionId we hold (412), or a lost answer of ours had succeeded."""
+
+
+class AlreadyExists(Refused):
+    """What was to be created is there already (409)."""
+
+
+class CredentialsExpired(Refused):
+    """The credentials were good once; newer ones may be."""
+
+
+class Busy(CallFailed):
+    """AWS did nothing *now*: throttled, or an update is in progress. Ask again later."""
+
+
+class Unanswered(CallFailed):
+    """No answer, or a 5xx: the call may have had its effect, may have none, or may have it later."""
+
+
+class Cancelled(RolloutError):
+    """The job was cancelled, timed out or was told to stop."""

@@ -1,0 +1,178 @@
+"""Who split this alias, and is it still alive: the record in the alias's Description.
+
+The record is written in the same UpdateAlias as the weight, so the two can never disagree, and no
+second store is needed. Pure: every function here works on values.
+
+Limits: https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html (Description: 256 characters).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+
+from lambda_rollout.routing import Alias, Routing
+
+LEASE = timedelta(minutes=10)
+"""How long a record speaks for its writer without being renewed, on AWS's clock."""
+
+RENEW_AFTER = timedelta(minutes=3)
+"""How often a live rollout renews it."""
+
+DESCRIPTION_LIMIT = 256
+
+_RECORD = re.compile(
+    r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
+    r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
+    r" id (?P<nonce>[0-9a-f]{8})"
+    r" (?:until (?P<until>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|held)\]\Z",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Who is at work on an alias. ``until`` is None for a held rollout."""
+
+    old: str
+    new: str
+    nonce: str
+    """Eight random hex digits: two jobs of one run are two owners."""
+    until: datetime | None
+    run: str = ""
+    attempt: str = ""
+    repository: str = ""
+    """Six hex digits of the repository's hash; with ``run`` and ``attempt`` empty outside GitHub."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it was left split on purpose."""
+        return self.until is None
+
+    def __str__(self) -> str:
+        """Return the text that stands in the Description."""
+        run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
+        until = f"until {self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "held"
+        return f"[lambda-rollout {self.old}>{self.new} run {run} id {self.nonce} {until}]"
+
+
+def repository_hash(repository: str) -> str:
+    """Return the six hex digits that stand for ``owner/name`` in a record."""
+    return hashlib.sha256(repository.encode()).hexdigest()[:6]
+
+
+def parse(description: str) -> tuple[str, Record | None]:
+    """Split a Description into its owner's text and the record at its end.
+
+    Strict: what only looks alike, or stands anywhere but at the end, is the owner's text.
+    """
+    match = _RECORD.search(description)
+    if match is None:
+        return description, None
+    until = None
+    if match["until"]:
+        try:
+            until = datetime.strptime(match["until"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            return description, None
+    if match["old"] == match["new"]:
+        return description, None
+    record = Record(
+        old=match["old"],
+        new=match["new"],
+        nonce=match["nonce"],
+        until=until,
+        run=match["run"] or "",
+        attempt=match["attempt"] or "",
+        repository=match["repository"] or "",
+    )
+    return description[: match.start()].removesuffix(" "), record
+
+
+def owners_text(description: str) -> str:
+    """Return the Description without any record at its end, however many there are.
+
+    A record left behind by somebody who reset the routing alone must not be carried along as text: once the
+    alias is whole on the version that it names, it would read as an unfinished rollout.
+    """
+    text, record = parse(description)
+    while record is not None:
+        text, record = parse(text)
+    return text
+
+
+def compose(text: str, record: Record | None) -> str:
+    """Join the owner's text and the record; the text is cut to make room, the record never."""
+    if record is None:
+        return _cut(text, DESCRIPTION_LIMIT)
+    mark = str(record)
+    room = DESCRIPTION_LIMIT - len(mark) - 1
+    kept = _cut(text, room)
+    return f"{kept} {mark}" if kept else mark
+
+
+def _cut(text: str, units: int) -> str:
+    """Cut to ``units`` UTF-16 code units: AWS counts as Java does, where an emoji is two (unconfirmed)."""
+    raw = text.encode("utf-16-le", "surrogatepass")
+    if len(raw) <= 2 * units:
+        return text
+    return raw[: 2 * units].decode("utf-16-le", "ignore")
+
+
+class RunWord(Enum):
+    """What GitHub says about the run that wrote a record."""
+
+    OVER = auto()
+    IN_PROGRESS = auto()
+    UNKNOWN = auto()
+    """No token, 403, 404, another repository, no answer."""
+
+
+class Whose(Enum):
+    """Whose doing an alias's present state is."""
+
+    NOBODYS = auto()
+    """Whole, and no rollout is under way: free to be moved."""
+    ALIVE = auto()
+    """Another run of this action is at work."""
+    DEAD = auto()
+    """A run of this action died: split, or whole on its new version and never confirmed."""
+    HELD = auto()
+    """Left where it is on purpose."""
+    AWS = auto()
+    """AWS's own temporary weights while provisioned concurrency moves to another version."""
+    STRANGERS = auto()
+    """Split by somebody who left no record."""
+
+
+def agrees(record: Record, routing: Routing) -> bool:
+    """Whether a record can have been written together with this routing.
+
+    Either the split of its two versions, or whole on the new one; or the new one with the temporary weight
+    for the old that AWS adds while provisioned concurrency moves.
+    """
+    if routing.version == record.old:
+        return set(routing.weights) == {record.new}
+    return routing.version == record.new and set(routing.weights) <= {record.old}
+
+
+def whose(alias: Alias, now: datetime, word: RunWord, *, provisioning: bool) -> Whose:
+    """Decide whose doing the state of an alias is.
+
+    ``now`` is AWS's clock, never the runner's. ``word`` can end a lease early but never prolong it: other
+    jobs keep a run in progress long after the one that wrote the record is dead. ``provisioning`` says
+    that AWS is moving the alias's provisioned concurrency right now.
+    """
+    _, record = parse(alias.description)
+    if record is None or not agrees(record, alias.routing):
+        if alias.routing.is_whole:
+            return Whose.NOBODYS
+        return Whose.AWS if provisioning else Whose.STRANGERS
+    if record.until is None:
+        return Whose.HELD
+    if word is RunWord.OVER or now >= record.until:
+        return Whose.DEAD
+    return Whose.ALIVE

@@ -1,0 +1,56 @@
+"""How long to go on asking AWS, and how often: strategies for tenacity on our own clock and stop.
+
+botocore's own retries are switched off for the calls that write the alias or read alarms: they sleep
+where no stop can wake them, and they would hide that an answer was lost.
+"""
+
+from __future__ import annotations
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from lambda_rollout.errors import Busy, Cancelled, CallFailed, Unanswered
+from lambda_rollout.stop import Clock, Stop
+
+FORWARD_LIMIT = 60.0
+"""Seconds to try a read or a forward write before it ends the rollout."""
+
+SETTLE_LIMIT = 300.0
+"""Seconds to try a settling write before saying that the alias is left as it is (contract, promise 1)."""
+
+PAUSES = wait_exponential_jitter(initial=0.25, max=5.0, exp_base=2.0, jitter=0.25)
+"""Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
+
+
+def patiently(
+    clock: Clock,
+    stop: Stop | None,
+    seconds: float = FORWARD_LIMIT,
+    repeat: type[CallFailed] | tuple[type[CallFailed], ...] = (Busy, Unanswered),
+) -> Retrying:
+    """Build a caller that repeats a call that may succeed later, for at most ``seconds``.
+
+    It re-raises the last error when time is up. Raises `Cancelled` as soon as ``stop`` is requested;
+    with None it listens to nobody.
+    """
+    end = clock.monotonic() + seconds
+
+    def out_of_time(_: RetryCallState) -> bool:
+        return clock.monotonic() >= end
+
+    def pause(length: float) -> None:
+        clock.wait(length, stop)
+        heed(stop)
+
+    return Retrying(
+        sleep=pause,
+        stop=out_of_time,
+        wait=PAUSES,
+        retry=retry_if_exception_type(repeat),
+        reraise=True,
+    )
+
+
+def heed(stop: Stop | None) -> None:
+    """Raise `Cancelled` if somebody asked to stop."""
+    if stop is not None and stop.requested:
+        raise Cancelled(stop.reason)

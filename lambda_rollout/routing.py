@@ -1,0 +1,83 @@
+"""What an alias is, as plain values: which function, which versions, which share of the traffic.
+
+Source of the rules: https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html and
+https://docs.aws.amazon.com/lambda/latest/api/API_AliasConfiguration.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+HUNDRED = Decimal(100)
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One alias of one function: what a rollout moves."""
+
+    function: str
+    """Function name, partial ARN or full ARN, never with a qualifier."""
+    alias: str
+
+    @property
+    def name(self) -> str:
+        """The bare function name, for people and for the keys of outputs."""
+        return self.function.rpartition(":")[2]
+
+    def __str__(self) -> str:
+        """Return ``name:alias``, the form CloudWatch uses for the ``Resource`` dimension."""
+        return f"{self.name}:{self.alias}"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Where an alias sends its traffic: ``FunctionVersion`` and ``AdditionalVersionWeights``."""
+
+    version: str
+    weights: Mapping[str, float] = field(default_factory=lambda: NO_WEIGHTS)
+    """Additional version -> share from 0 to 1; AWS allows at most one entry."""
+
+    @classmethod
+    def whole(cls, version: str) -> Routing:
+        """All traffic on one version."""
+        return cls(version)
+
+    @classmethod
+    def split(cls, old: str, new: str, percent: Decimal) -> Routing:
+        """Send ``percent`` (0 to 100) of the traffic to ``new``, the rest to ``old``."""
+        return cls(old, {new: float(percent / HUNDRED)})
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether one version gets everything and no weight is left behind."""
+        return not self.weights
+
+    def percent_of(self, version: str) -> Decimal:
+        """Percent of the traffic, 0 to 100, that ``version`` gets."""
+        shares = {key: Decimal(str(weight)) * HUNDRED for key, weight in self.weights.items()}
+        if version == self.version:
+            return (HUNDRED - sum(shares.values(), Decimal())).normalize() + 0
+        return shares.get(version, Decimal()).normalize() + 0
+
+    def __str__(self) -> str:
+        """Say it in words: ``100% on version 7`` or ``90% on version 7, 10% on version 8``."""
+        versions = (self.version, *self.weights)
+        return ", ".join(f"{self.percent_of(v):f}% on version {v}" for v in versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An alias as one answer of AWS showed it."""
+
+    arn: str
+    routing: Routing
+    description: str
+    revision_id: str
+    """Changes with every successful write; a write that carries an older one is refused (412)."""
+    as_of: datetime | None = None
+    """AWS's own clock when it answered (the ``Date`` header), None if the answer had none."""
