@@ -84,12 +84,12 @@ image-test: install ## Build the image with a real engine and test the container
 COMPILE := $(RUN)uv pip compile --quiet --no-config --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command 'make lock'
+UPGRADE ?= --upgrade
 
 .PHONY: lock
 lock: install ## Update the lock files; UPGRADE='' keeps what still fits
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --override requirements-overrides.txt --output-file requirements-dev.txt requirements-dev.in
-UPGRADE ?= --upgrade
 
 .PHONY: clean
 clean: ## Remove what the other targets made
