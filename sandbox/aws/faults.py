@@ -84,8 +84,16 @@ class ServerError:
         if self.after_effect:
             _do(work)
         if request.service == "lambda":
-            raise AwsError("ServiceException", "An error occurred and the request cannot be processed.", self.status)
-        raise AwsError("InternalServiceError", "Request processing has failed due to some unknown error, exception or failure.", self.status)
+            raise AwsError(
+                "ServiceException",
+                "An error occurred and the request cannot be processed.",
+                self.status,
+            )
+        raise AwsError(
+            "InternalServiceError",
+            "Request processing has failed due to some unknown error, exception or failure.",
+            self.status,
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,9 @@ class Hang:
         if self.effect == "before":
             _do(work)
         elif self.effect == "late":
-            world.schedule(world.clock.now() + timedelta(seconds=self.lands_after), partial(_do, work))
+            world.schedule(
+                world.clock.now() + timedelta(seconds=self.lands_after), partial(_do, work)
+            )
         raise Silent(self.seconds)
 
 
@@ -235,9 +245,7 @@ class Rule:
         if any(a not in ("*", g) for a, g in zip(asked, given, strict=True)):
             return False
         self.seen += 1
-        return self.seen >= self.nth and (
-            self.count is None or self.seen < self.nth + self.count
-        )
+        return self.seen >= self.nth and (self.count is None or self.seen < self.nth + self.count)
 
 
 class Faults:

@@ -75,9 +75,7 @@ class World:
         if region not in self._cloudwatches:
             from sandbox.aws.cloudwatch import CloudWatch
 
-            self._cloudwatches[region] = CloudWatch(
-                self.clock, self.schedule, self.account, region
-            )
+            self._cloudwatches[region] = CloudWatch(self.clock, self.schedule, self.account, region)
         return self._cloudwatches[region]
 
     def schedule(self, at: datetime, action: Callable[[], None]) -> None:

@@ -1,5 +1,19 @@
-"""Lambda: functions whose Python code really runs, versions, aliases that route by weight."""
+"""Lambda: functions whose Python code really runs, versions, aliases that route by weight.
 
-from sandbox.aws.lambda_.model import Lambda
+One operation is one method, named in snake_case, taking and returning what botocore's
+shapes say; they are told apart by what they are about: functions, versions, aliases,
+invocations. `Region` holds what they share.
+"""
 
-__all__ = ["Lambda"]
+from sandbox.aws.lambda_.aliases import AliasOperations
+from sandbox.aws.lambda_.code import zip_of
+from sandbox.aws.lambda_.functions import FunctionOperations
+from sandbox.aws.lambda_.invocations import InvokeOperations
+from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
+
+
+class Lambda(FunctionOperations, AliasOperations, InvokeOperations):
+    """The Lambda of one account and Region."""
+
+
+__all__ = ["Alias", "Fate", "Function", "Lambda", "Version", "zip_of"]

@@ -1,0 +1,154 @@
+"""Operations on functions: create, update, read, delete."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from typing import Any
+
+from sandbox.aws.errors import AwsError
+from sandbox.aws.lambda_.code import Code
+from sandbox.aws.lambda_.constraints import ROLE, check_length, check_pattern
+from sandbox.aws.lambda_.naming import LATEST, is_number
+from sandbox.aws.lambda_.region import (
+    Answer,
+    Params,
+    check_revision,
+    conflict,
+    invalid,
+)
+from sandbox.aws.lambda_.things import Fate, Function, Version
+from sandbox.aws.lambda_.versions import VersionOperations
+
+LARGEST_ZIP = 52_428_800
+
+# What a configuration holds, with AWS's defaults (API reference, CreateFunction).
+DEFAULTS: dict[str, Any] = {
+    "Description": "",
+    "Timeout": 3,
+    "MemorySize": 128,
+    "PackageType": "Zip",
+    "Architectures": ["x86_64"],
+    "TracingConfig": {"Mode": "PassThrough"},
+    "EphemeralStorage": {"Size": 512},
+    "SnapStart": {"ApplyOn": "None"},
+}
+SETTINGS = (
+    *DEFAULTS,
+    "Runtime",
+    "Role",
+    "Handler",
+    "Environment",
+    "DeadLetterConfig",
+    "KMSKeyArn",
+    "FileSystemConfigs",
+)
+
+
+class FunctionOperations(VersionOperations):
+    """Operations on functions."""
+
+    def create_function(self, params: Params) -> Answer:
+        """CreateFunction; the function is Pending until the activation delay is over."""
+        name, _ = self._resolve(params)
+        check_pattern(params["Role"], "role", ROLE)
+        check_length(params.get("Description", ""), "description", 256)
+        if name in self.functions:
+            raise conflict(f"Function already exist: {name}")
+        code = _code(params["Code"])
+        settings = copy.deepcopy({**DEFAULTS, **{k: params[k] for k in SETTINGS if k in params}})
+        now = self.clock.now()
+        latest = Version(name, self._arn(name), LATEST, settings, code, self.revision_id(), now)
+        self.functions[name] = Function(name, self._arn(name), latest)
+        self._later(self.activation_delay, partial(self._settle, latest, Fate()))
+        if params.get("Publish"):
+            return self._publish(self.functions[name], None).answer()
+        return latest.answer()
+
+    def get_function(self, params: Params) -> Answer:
+        """GetFunction."""
+        return {
+            "Configuration": self.get_function_configuration(params),
+            "Code": {"RepositoryType": "S3", "Location": "https://sandbox.invalid/code.zip"},
+        }
+
+    def get_function_configuration(self, params: Params) -> Answer:
+        """GetFunctionConfiguration, of a version, an alias or ``$LATEST``."""
+        version, arn = self._qualified(params)
+        return copy.deepcopy(version.answer(arn))
+
+    def update_function_code(self, params: Params) -> Answer:
+        """UpdateFunctionCode; the same bytes again are an update like any other."""
+        function = self._function(params)
+        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        self._check_idle(function)
+        code = _code(params)
+        if params.get("DryRun"):
+            return function.latest.answer()
+        function.latest.code = code
+        if "Architectures" in params:
+            function.latest.settings["Architectures"] = list(params["Architectures"])
+        self._begin_update(function)
+        if params.get("Publish"):
+            return self._publish(function, None).answer()
+        return copy.deepcopy(function.latest.answer())
+
+    def update_function_configuration(self, params: Params) -> Answer:
+        """UpdateFunctionConfiguration."""
+        function = self._function(params)
+        check_length(params.get("Description", ""), "description", 256)
+        if "Role" in params:
+            check_pattern(params["Role"], "role", ROLE)
+        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        self._check_idle(function)
+        changes = {k: copy.deepcopy(params[k]) for k in SETTINGS if k in params}
+        function.latest.settings.update(changes)
+        self._begin_update(function)
+        return copy.deepcopy(function.latest.answer())
+
+    def delete_function(self, params: Params) -> Answer:
+        """DeleteFunction: the function, or one version that no alias points at."""
+        _, qualifier = self._resolve(params)
+        function = self._function(params)
+        if qualifier is None:
+            del self.functions[function.name]
+            return {"StatusCode": 204}
+        if qualifier == LATEST:
+            raise invalid("$LATEST version cannot be deleted without deleting the function.")
+        if not is_number(qualifier):
+            raise invalid("Deletion of aliases is not currently supported.")
+        users = [a.name for a in function.aliases.values() if qualifier in {a.version, *a.weights}]
+        if users:
+            raise conflict(
+                "Unable to delete version because the following aliases reference it: "
+                f"[{', '.join(users)}]"
+            )
+        function.published.pop(qualifier, None)
+        return {"StatusCode": 204}
+
+    def _begin_update(self, function: Function) -> None:
+        latest = function.latest
+        latest.update_status = "InProgress"
+        latest.last_modified = self.clock.now()
+        latest.revision_id = self.revision_id()
+        self._later(self.update_delay, partial(self._end_update, latest))
+
+    def _end_update(self, latest: Version) -> None:
+        latest.update_status = "Successful"
+        latest.revision_id = self.revision_id()
+
+
+def _code(params: Params) -> Code:
+    if "ZipFile" not in params:
+        raise AwsError(
+            "UnknownOperationException", "The sandbox takes code as ZipFile and nothing else", 501
+        )
+    if len(params["ZipFile"]) > LARGEST_ZIP:
+        raise AwsError(
+            "RequestEntityTooLargeException",
+            f"Zipped size must be smaller than {LARGEST_ZIP} bytes",
+            413,
+        )
+    code = Code(params["ZipFile"])
+    code.check()
+    return code
