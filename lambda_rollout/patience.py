@@ -6,6 +6,8 @@ where no stop can wake them, and they would hide that an answer was lost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from lambda_rollout.errors import Busy, Cancelled, CallFailed, Unanswered
@@ -21,6 +23,12 @@ PAUSES = wait_exponential_jitter(initial=0.25, max=5.0, exp_base=2.0, jitter=0.2
 """Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
 
 
+def out_of_time(clock: Clock, seconds: float) -> Callable[[RetryCallState], bool]:
+    """Stop trying when ``seconds`` from now have passed on our own clock (tenacity's is the machine's)."""
+    end = clock.monotonic() + seconds
+    return lambda _: clock.monotonic() >= end
+
+
 def patiently(
     clock: Clock,
     stop: Stop | None,
@@ -32,18 +40,13 @@ def patiently(
     It re-raises the last error when time is up. Raises `Cancelled` as soon as ``stop`` is requested;
     with None it listens to nobody.
     """
-    end = clock.monotonic() + seconds
-
-    def out_of_time(_: RetryCallState) -> bool:
-        return clock.monotonic() >= end
-
     def pause(length: float) -> None:
         clock.wait(length, stop)
         heed(stop)
 
     return Retrying(
         sleep=pause,
-        stop=out_of_time,
+        stop=out_of_time(clock, seconds),
         wait=PAUSES,
         retry=retry_if_exception_type(repeat),
         reraise=True,

@@ -1,0 +1,377 @@
+"""The traffic of one alias, and the only two ways in which we ever change it.
+
+*Forward* writes (more weight, promotion) carry the RevisionId read before publishing, then those
+that our own writes answered. Whoever wrote in between makes them fail, and the rollout stops.
+
+*Settling* writes (rolling back, mending, clearing the record) look at the routing only: while it is still
+ours they go through with the newest RevisionId and keep what somebody did to the description.
+
+A lost answer is decided by reading. The record in the description has a nonce and a time, so an alias
+that shows exactly what we sent was written by us. AWS may also carry out a call after we gave up on
+it (facts: a call that timed out at the client may still take effect); such a call holds an older
+RevisionId, so the next confirmed write makes it useless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from tenacity import Retrying, retry_if_result
+
+from lambda_rollout import lease
+from lambda_rollout.errors import Busy, CallFailed, NotFound, RevisionMismatch, RolloutError, Unanswered
+from lambda_rollout.lease import Record
+from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, out_of_time, patiently
+from lambda_rollout.routing import Alias, Routing, Target
+from lambda_rollout.stop import Clock, Stop
+
+NO_TEXT_LEFT = "-"
+"""Written in place of an empty description if AWS should take "" for "leave it" (unconfirmed)."""
+
+
+class Aliases(Protocol):
+    """Lambda's alias calls, one try each. Errors are `CallFailed` and its kinds."""
+
+    def read(self, target: Target) -> Alias:
+        """GetAlias."""
+        ...
+
+    def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
+        """UpdateAlias, always with version, weights, description and RevisionId."""
+        ...
+
+    def create(self, target: Target, version: str, description: str) -> Alias:
+        """CreateAlias, whole on ``version``."""
+        ...
+
+    def provisioning(self, target: Target) -> bool:
+        """Whether AWS is moving the alias's provisioned concurrency right now."""
+        ...
+
+
+class Conflict(RolloutError):
+    """Somebody else wrote the alias. ``found`` is what it shows now, ``expected`` what we left."""
+
+    def __init__(self, target: Target, expected: Routing, found: Alias) -> None:
+        """``target`` is the alias in question."""
+        if found.routing == expected:
+            what = f"somebody else edited {target} during the rollout (its description or settings)"
+        else:
+            what = f"somebody else changed the routing of {target}: it was {expected}, it is {found.routing}"
+        super().__init__(what, "Find out who writes this alias, and start again.")
+        self.target = target
+        self.expected = expected
+        self.found = found
+
+
+class CannotShift(RolloutError):
+    """A forward write could not be confirmed in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Confirmed: the alias is as wished."""
+
+    alias: Alias
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """The routing is somebody else's; it was left as it is."""
+
+    alias: Alias
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The alias or its function was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Not confirmed yet; ``why`` is AWS's last word."""
+
+    why: CallFailed
+
+
+Settlement = Settled | Foreign | Gone | Unsettled
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A write whose answer is not known: what it would make of the alias, and the RevisionId it carries."""
+
+    routing: Routing
+    description: str
+    revision_id: str
+
+
+class Traffic:
+    """One alias in the hands of one rollout."""
+
+    def __init__(
+        self,
+        target: Target,
+        found: Alias,
+        aliases: Aliases,
+        clock: Clock,
+        nonce: str,
+        old: str | None = None,
+    ) -> None:
+        """Begin with the alias as ``found``. ``old`` is the version to go back to, if not the one found."""
+        self.target = target
+        self.found = found
+        self.old = old or found.routing.version
+        self.known = found
+        """The newest good answer, to a write of ours or to a look."""
+        self.routing = found.routing
+        """What we last wrote, and AWS confirmed; ``found.routing`` before that."""
+        self.text = lease.owners_text(found.description)
+        """The owner's text, whole, to be restored at the end."""
+        self.looked_at = self._answered_at = clock.monotonic()
+        """When the newest good look was sent."""
+        self.failing_since: float | None = None
+        """When the first look was sent that failed with no good one since."""
+        self.confirmed = False
+        """Whether any write of ours was confirmed."""
+        self._aliases = aliases
+        self._clock = clock
+        self._nonce = nonce
+        self._past: set[str] = set()
+        self._unanswered: list[_Sent] = []
+
+    # What is known -----------------------------------------------------------------------------
+
+    @property
+    def touched(self) -> bool:
+        """Whether the alias is, or may be, or may yet become other than it was found, by our doing."""
+        return self.confirmed or bool(self._unanswered)
+
+    @property
+    def bears_record(self) -> bool:
+        """Whether the alias, as last seen, carries our record."""
+        _, record = lease.parse(self.known.description)
+        return record is not None and record.nonce == self._nonce
+
+    def aws_time(self) -> datetime:
+        """AWS's clock: its last ``Date`` plus what has passed here since; the runner's own if it never told."""
+        if self.known.as_of is None:
+            return self._clock.now()
+        return self.known.as_of + timedelta(seconds=self._clock.monotonic() - self._answered_at)
+
+    def is_ours(self, alias: Alias) -> bool:
+        """Whether this routing is our doing: the one we wrote, or one whose answer was lost.
+
+        Another owner's record makes even the same routing his. AWS's own temporary weights for the
+        old version, while provisioned concurrency moves, leave it ours.
+        """
+        _, record = lease.parse(alias.description)
+        if record is not None and record.nonce != self._nonce and lease.agrees(record, alias.routing):
+            return False
+        ours = (self.routing, *(sent.routing for sent in self._unanswered))
+        return any(self._same(alias.routing, routing) for routing in ours)
+
+    def _is_echo(self, seen: Alias) -> bool:
+        """Whether it is, to the letter, what one of our unanswered writes would make of the alias."""
+        return any(
+            seen.description == sent.description and self._same(seen.routing, sent.routing)
+            for sent in self._unanswered
+        )
+
+    def _same(self, seen: Routing, ours: Routing) -> bool:
+        if seen == ours:
+            return True
+        return ours.is_whole and seen.version == ours.version and set(seen.weights) == {self.old}
+
+    # Looking -----------------------------------------------------------------------------------
+
+    def look(self, *, may_still_move: bool) -> None:
+        """Read the alias and compare it with what we left; one try.
+
+        ``may_still_move`` says that forward writes are still to come. Then any change by somebody else is a
+        `Conflict`, and so is a change of the routing at any time. Without it an edit of the description
+        is taken over and kept. Raises `CallFailed` if the read failed, and remembers since when.
+        """
+        sent = self._clock.monotonic()
+        try:
+            seen = self._aliases.read(self.target)
+            if seen.revision_id in self._past:
+                # GetAlias right after UpdateAlias may show the state before (unconfirmed).
+                raise Unanswered("GetAlias", "StaleAnswer", "the answer is older than our last write")
+        except CallFailed:
+            self.failing_since = sent if self.failing_since is None else self.failing_since
+            raise
+        self._take_news(seen, may_still_move=may_still_move)
+        self.looked_at = sent
+
+    def _take_news(self, seen: Alias, *, may_still_move: bool) -> None:
+        """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
+        if seen.revision_id in self._past:
+            return
+        if seen.revision_id != self.known.revision_id and not self._is_echo(seen):
+            if may_still_move or not self.is_ours(seen):
+                raise Conflict(self.target, self.routing, seen)
+            self.text = lease.owners_text(seen.description)
+        self._accept(seen)
+
+    # Forward -----------------------------------------------------------------------------------
+
+    def forward(self, routing: Routing, record: Record, stop: Stop | None) -> None:
+        """Write a routing and the record, if nobody else has written since.
+
+        Returns when it is confirmed. Raises `Conflict` if somebody else wrote, `CannotShift` if AWS gave no
+        clear answer for a minute, `Cancelled` on stop, and what AWS refused as it came.
+        """
+        try:
+            patiently(self._clock, stop)(self._forward_once, routing, record, may_still_move=True)
+        except (Busy, Unanswered) as error:
+            raise CannotShift(f"{self.target} could not be shifted to {routing}: {error}") from error
+
+    def renew(self, record: Record, *, may_still_move: bool) -> bool:
+        """Write the same routing with a newer record; one try. Returns whether it was confirmed.
+
+        Raises `Conflict` as `look` does, and what AWS refused as it came.
+        """
+        try:
+            self._forward_once(self.routing, record, may_still_move=may_still_move)
+        except (Busy, Unanswered):
+            return False
+        return True
+
+    def _forward_once(self, routing: Routing, record: Record, *, may_still_move: bool) -> None:
+        description = lease.compose(self.text, record)
+        try:
+            answer = self._send(routing, description)
+        except (RevisionMismatch, Unanswered) as error:
+            seen = self._aliases.read(self.target)
+            self._take_news(seen, may_still_move=may_still_move)
+            if seen.description == description and self._same(seen.routing, routing):
+                return
+            raise Unanswered(error.operation, error.code, error.message) from error
+        self._accept(answer)
+        self.routing = routing
+
+    # Settling ----------------------------------------------------------------------------------
+
+    def settle_once(self, routing: Routing, record: Record | None = None) -> Settlement:
+        """Try once to make the alias whole (or held): one UpdateAlias, and a look only if that failed.
+
+        The first try sends nothing but the write, with the newest RevisionId known.
+        """
+        try:
+            answer = self._send(routing, lease.compose(self.text, record))
+        except (RevisionMismatch, Unanswered, NotFound) as error:
+            return self._settle_by_looking(routing, record, error)
+        except CallFailed as error:
+            return Unsettled(error)
+        return self._settled(answer, routing, record)
+
+    def _settle_by_looking(self, routing: Routing, record: Record | None, why: CallFailed) -> Settlement:
+        try:
+            seen = self._aliases.read(self.target)
+        except NotFound:
+            return Gone()
+        except CallFailed as error:
+            return Unsettled(error)
+        if seen.revision_id in self._past:
+            return Unsettled(why)
+        echo = self._is_echo(seen)
+        if echo and seen.revision_id != self.known.revision_id and _shows(seen, routing, record):
+            return self._settled(seen, routing, record)
+        if not self.is_ours(seen):
+            return Foreign(seen)
+        if seen.revision_id != self.known.revision_id:
+            if not echo:
+                self.text = lease.owners_text(seen.description)
+            self._past.add(self.known.revision_id)
+            self.known = seen
+        return Unsettled(why)
+
+    def _settled(self, answer: Alias, routing: Routing, record: Record | None) -> Settlement:
+        self._accept(answer)
+        self.routing = routing
+        if record is None and self.bears_record and not self.text:
+            # AWS took "" for "leave it as it is". A record left on a whole alias would read as an unfinished
+            # rollout, so it is worth a text that nobody asked for.
+            self.text = NO_TEXT_LEFT
+            return Unsettled(Busy("UpdateAlias", "DescriptionKept", "the empty description was not taken"))
+        return Settled(answer)
+
+    # The one place that writes ------------------------------------------------------------------
+
+    def _send(self, routing: Routing, description: str) -> Alias:
+        sent_at = self._clock.monotonic()
+        revision_id = self.known.revision_id
+        try:
+            answer = self._aliases.write(self.target, routing, description, revision_id)
+        except Unanswered:
+            self._unanswered.append(_Sent(routing, description, revision_id))
+            raise
+        self.confirmed = True
+        self.looked_at = sent_at
+        return answer
+
+    def _accept(self, alias: Alias) -> None:
+        """Take an answer as the newest state.
+
+        With a new RevisionId, whatever of ours is still on its way carries an older one and is refused.
+        """
+        if alias.revision_id != self.known.revision_id:
+            self._past.add(self.known.revision_id)
+            for sent in self._unanswered:
+                if alias.description == sent.description and self._same(alias.routing, sent.routing):
+                    self.routing = sent.routing
+                    self.confirmed = True
+            self._unanswered = [s for s in self._unanswered if s.revision_id == alias.revision_id]
+        self.known = alias
+        self._answered_at = self._clock.monotonic()
+        self.failing_since = None
+
+
+def _shows(seen: Alias, routing: Routing, record: Record | None) -> bool:
+    return seen.routing == routing and lease.parse(seen.description)[1] == record
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How an alias is to be left: whole without a record, or held with one."""
+
+    traffic: Traffic
+    routing: Routing
+    record: Record | None = None
+
+
+def settle(
+    wishes: Sequence[Wish],
+    clock: Clock,
+    tell: Callable[[Traffic, CallFailed], None] = lambda _traffic, _why: None,
+    seconds: float = SETTLE_LIMIT,
+) -> list[Settlement]:
+    """Make every wish come true, or say for each why not; in the order of ``wishes``.
+
+    One UpdateAlias for each comes before any other call. Those that are not confirmed are tried again, in
+    rounds, for ``seconds``. It listens to no stop: a second signal must not spoil what the first began.
+    ``tell`` hears of each try that was not confirmed, between two rounds.
+    """
+    settlements: list[Settlement | None] = [None] * len(wishes)
+
+    def one_round() -> bool:
+        for index, wish in enumerate(wishes):
+            if settlements[index] is None or isinstance(settlements[index], Unsettled):
+                settlements[index] = wish.traffic.settle_once(wish.routing, wish.record)
+        open_ones = [(w, s) for w, s in zip(wishes, settlements, strict=True) if isinstance(s, Unsettled)]
+        for wish, settlement in open_ones:
+            tell(wish.traffic, settlement.why)
+        return not open_ones
+
+    Retrying(
+        sleep=lambda length: clock.wait(length, None),
+        stop=out_of_time(clock, seconds),
+        wait=PAUSES,
+        retry=retry_if_result(lambda done: not done),
+        retry_error_callback=lambda _: False,
+    )(one_round)
+    return [settlement for settlement in settlements if settlement is not None]
