@@ -37,6 +37,12 @@ class Refused(Lost):
     outcome = "refused"
 
 
+class Unreachable(Lost):
+    """Nothing answers the attempt to connect."""
+
+    outcome = "unreachable"
+
+
 class Closed(Lost):
     """The connection is closed before an answer."""
 
@@ -119,6 +125,15 @@ class RefuseConnection:
 
 
 @dataclass(frozen=True)
+class LoseConnection:
+    """Packets vanish: in process the connection times out, over HTTP nothing ever comes."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Never get as far as the work."""
+        raise Unreachable
+
+
+@dataclass(frozen=True)
 class ResetConnection:
     """The connection is made and then cut, before the work."""
 
@@ -158,6 +173,18 @@ class Hang:
                 world.clock.now() + timedelta(seconds=self.lands_after), partial(_do, work)
             )
         raise Silent(self.seconds)
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The work is done at once, its answer takes `seconds`."""
+
+    seconds: float
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Do the work; the door keeps the answer back."""
+        request.delay = self.seconds
+        return work()
 
 
 @dataclass(frozen=True)

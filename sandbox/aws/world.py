@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
+from sandbox.aws.cloudwatch import CloudWatch
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
@@ -26,7 +27,7 @@ class Request:
 
     outcome: ``ok``, an error code, or how the answer was lost (``closed``, ``refused``,
     ``silent``). effect_at: when its work was done, None if it never was; a lost answer
-    can have an effect, and a late one comes after `at`.
+    can have an effect, and a late one comes after `at`. delay: seconds that the answer takes.
     """
 
     at: datetime
@@ -37,6 +38,7 @@ class Request:
     caller: str = ""
     outcome: str = ""
     effect_at: datetime | None = None
+    delay: float = 0.0
 
 
 class World:
@@ -55,7 +57,7 @@ class World:
         self.log: list[Request] = []
         self.lock = threading.RLock()
         self._lambdas: dict[str, Lambda] = {}
-        self._cloudwatches: dict[str, Any] = {}
+        self._cloudwatches: dict[str, CloudWatch] = {}
 
     def lambda_(self, region: str = REGION) -> Lambda:
         """The Lambda of a Region."""
@@ -70,11 +72,9 @@ class World:
             )
         return self._lambdas[region]
 
-    def cloudwatch(self, region: str = REGION) -> Any:
+    def cloudwatch(self, region: str = REGION) -> CloudWatch:
         """The CloudWatch of a Region."""
         if region not in self._cloudwatches:
-            from sandbox.aws.cloudwatch import CloudWatch
-
             self._cloudwatches[region] = CloudWatch(self.clock, self.schedule, self.account, region)
         return self._cloudwatches[region]
 
@@ -101,6 +101,12 @@ class World:
         access key id, if there was one. Raises `AwsError` for an error answer and
         `sandbox.aws.faults.Lost` when no answer comes back at all.
         """
+        return self.answer(service, operation, params, region, caller)[0]
+
+    def answer(
+        self, service: str, operation: str, params: Mapping[str, Any], region: str, caller: str
+    ) -> tuple[dict[str, Any], float]:
+        """`call`, for a door: also the seconds that it should keep the answer back."""
         with self.lock:
             self.clock.run_due()
             request = Request(self.clock.now(), service, operation, params, region, caller)
@@ -114,7 +120,7 @@ class World:
                 request.outcome = loss.outcome
                 raise
             request.outcome = "ok"
-            return answer
+            return answer, request.delay
 
     def perform(self, request: Request) -> dict[str, Any]:
         """Do a request's work, now and without faults."""
@@ -138,7 +144,7 @@ class World:
         raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)
 
 
-@lru_cache(maxsize=None)
+@cache
 def snake_case(operation: str) -> str:
     """``UpdateAlias`` -> ``update_alias``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()

@@ -75,7 +75,7 @@ class FunctionOperations(VersionOperations):
     def get_function_configuration(self, params: Params) -> Answer:
         """GetFunctionConfiguration, of a version, an alias or ``$LATEST``."""
         version, arn = self._qualified(params)
-        return copy.deepcopy(version.answer(arn))
+        return version.answer(arn)
 
     def update_function_code(self, params: Params) -> Answer:
         """UpdateFunctionCode; the same bytes again are an update like any other."""
@@ -91,7 +91,7 @@ class FunctionOperations(VersionOperations):
         self._begin_update(function)
         if params.get("Publish"):
             return self._publish(function, None).answer()
-        return copy.deepcopy(function.latest.answer())
+        return function.latest.answer()
 
     def update_function_configuration(self, params: Params) -> Answer:
         """UpdateFunctionConfiguration."""
@@ -104,7 +104,7 @@ class FunctionOperations(VersionOperations):
         changes = {k: copy.deepcopy(params[k]) for k in SETTINGS if k in params}
         function.latest.settings.update(changes)
         self._begin_update(function)
-        return copy.deepcopy(function.latest.answer())
+        return function.latest.answer()
 
     def delete_function(self, params: Params) -> Answer:
         """DeleteFunction: the function, or one version that no alias points at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,7 +57,7 @@ class Version:
             "FunctionName": self.function,
             "FunctionArn": arn
             or (self.arn if self.number == LATEST else f"{self.arn}:{self.number}"),
-            **self.settings,
+            **copy.deepcopy(self.settings),
             "CodeSize": self.code.size,
             "CodeSha256": self.code.sha256,
             "LastModified": self.last_modified.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
