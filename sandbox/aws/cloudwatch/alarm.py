@@ -43,7 +43,7 @@ class Criteria:
         return COMPARISONS[self.operator](value, self.threshold)
 
 
-@dataclass
+@dataclass(eq=False)
 class Alarm:
     """One alarm of any type.
 
@@ -83,7 +83,7 @@ class Alarm:
         return changed
 
     def describe(self) -> dict[str, Any]:
-        """botocore's MetricAlarm, CompositeAlarm or LogAlarm shape."""
+        """The MetricAlarm, CompositeAlarm or LogAlarm shape of botocore."""
         answer = {
             "ActionsEnabled": True,
             "OKActions": [],
@@ -117,9 +117,7 @@ def criteria(params: Mapping[str, Any]) -> Criteria:
     if "Metrics" in params:
         data_queries = params["Metrics"]
         query = queries_by_id(data_queries)[returned(data_queries)["Id"]]
-        period = next(
-            each["MetricStat"]["Period"] for each in data_queries if "MetricStat" in each
-        )
+        period = next(each["MetricStat"]["Period"] for each in data_queries if "MetricStat" in each)
         stat = None
     else:
         stat = params.get("Statistic") or params["ExtendedStatistic"]

@@ -89,8 +89,11 @@ def results(params: Mapping[str, Any], store: MetricStore, seen_until: datetime)
 def _values(
     query: Query, store: MetricStore, start: datetime, end: float, period: int
 ) -> Iterator[tuple[datetime, float]]:
-    """One value per period that has one. StartTime is rounded down to a whole minute, or to the
-    period if that is shorter (GetMetricData's page)."""
+    """One value per period that has one.
+
+    StartTime is rounded down to a whole minute, or to the period if that is shorter
+    (GetMetricData's page).
+    """
     rounding = min(period, 60)
     at = start.timestamp() // rounding * rounding
     while at < end:

@@ -28,7 +28,7 @@ class Item:
     data: str
 
     def describe(self) -> dict[str, Any]:
-        """botocore's AlarmHistoryItem shape."""
+        """The AlarmHistoryItem shape of botocore."""
         return {
             "AlarmName": self.alarm_name,
             "AlarmType": self.alarm_type,

@@ -39,7 +39,7 @@ class Datapoint(NamedTuple):
     total: float
     low: float
     high: float
-    count: float
+    samples: float
     unit: str
 
 
@@ -121,7 +121,7 @@ def _sum(points: Sequence[Datapoint]) -> float:
 
 
 def _count(points: Sequence[Datapoint]) -> float:
-    return math.fsum(point.count for point in points)
+    return math.fsum(point.samples for point in points)
 
 
 _SIMPLE: dict[str, Callable[[Sequence[Datapoint]], float]] = {
@@ -144,7 +144,7 @@ def _percentile(points: Sequence[Datapoint], fraction: float) -> float | None:
     ranked = sorted(points, key=lambda point: point.low)
     seen = 0.0
     for point in ranked:
-        seen += point.count
+        seen += point.samples
         if seen >= rank:
             return point.low
     return ranked[-1].low

@@ -27,7 +27,7 @@ from sandbox.aws.cloudwatch.rule import Rule
 from sandbox.aws.cloudwatch.watch import Clock, Schedule, Watch
 from sandbox.aws.errors import AwsError
 
-Params = dict[str, Any]
+Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
 _LISTS: dict[AlarmType, str] = {
@@ -46,6 +46,7 @@ class CloudWatch:
         self._clock = clock
         self._store = MetricStore()
         self._alarms: dict[str, Alarm] = {}
+        self._moving: list[Alarm] = []
         self._history = History()
         self._watch = Watch(clock, schedule, self._store, self._set_state)
 
@@ -131,8 +132,11 @@ class CloudWatch:
         return {}
 
     def delete_alarms(self, params: Params) -> Answer:
-        """Unknown names are passed over: "the alarms you specify with correct names are still
-        deleted"."""
+        """Delete the alarms that are there.
+
+        Unknown names are passed over: "the alarms you specify with correct names are still
+        deleted".
+        """
         validation.alarms_query(params)
         alarms = [self._alarms[name] for name in params["AlarmNames"] if name in self._alarms]
         if sum(alarm.type == "CompositeAlarm" for alarm in alarms) > 1:
@@ -154,7 +158,7 @@ class CloudWatch:
         validation.alarms_query(params)
         types = params.get("AlarmTypes", ["MetricAlarm"])
         names = params.get("AlarmNames")
-        asked = self._alarms if names is None else {name: None for name in names}
+        asked = self._alarms if names is None else dict.fromkeys(names)
         alarms = [
             alarm
             for name in asked
@@ -188,8 +192,11 @@ class CloudWatch:
         return {"AlarmHistoryItems": [item.describe() for item in shown], **more}
 
     def set_alarm_state(self, params: Params) -> Answer:
-        """A metric alarm goes back to what its data say at the next look, within a minute; a
-        composite alarm only when one of its children changes; a log alarm stays."""
+        """Set a state for a while.
+
+        A metric alarm goes back to what its data say at the next look, within a minute; a
+        composite alarm only when one of its children changes; a log alarm stays.
+        """
         validation.state(params)
         alarm = self._alarms.get(params["AlarmName"])
         if alarm is None:
@@ -223,7 +230,7 @@ class CloudWatch:
         if alarm is None:
             arn = f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{name}"
             at = milliseconds(now)
-            alarm = Alarm(name, arn, type_, params, at, at, at, watches)
+            alarm = Alarm(name, arn, type_, dict(params), at, at, at, watches)
             self._alarms[name] = alarm
             self._history.configured(alarm, "Create", now)
             return alarm
@@ -231,23 +238,28 @@ class CloudWatch:
             raise validation.invalid(f"An alarm of another type is already named {name}")
         if isinstance(alarm.watches, Criteria):
             self._watch.remove(alarm)
-        alarm.configuration, alarm.watches = params, watches
+        alarm.configuration, alarm.watches = dict(params), watches
         alarm.configured_at = milliseconds(now)
         self._history.configured(alarm, "Update", now)
         return alarm
 
     def _set_state(self, alarm: Alarm, value: str, reason: str, data_: str | None) -> None:
+        """Change the state, and let the composite alarms above follow at once.
+
+        "The evaluation of composite alarms stops if CloudWatch detects a cycle in the evaluation
+        path" (PutCompositeAlarm): an alarm that is just moving is not moved again.
+        """
         old = state_of(alarm)
         now = self._clock.now()
         if alarm.set_state(value, reason, data_, now):
             self._history.state_changed(alarm, old, now)
+            self._moving.append(alarm)
             for parent in self._parents(alarm):
-                assert isinstance(parent.watches, Rule)
-                self._apply_rule(parent, parent.watches, moved_by=alarm)
+                if parent not in self._moving and isinstance(parent.watches, Rule):
+                    self._apply_rule(parent, parent.watches, moved_by=alarm)
+            self._moving.pop()
 
     def _apply_rule(self, alarm: Alarm, rule: Rule, moved_by: Alarm | None) -> None:
-        """Composite alarms follow their children at once. Those in a circle stop where the circle
-        closes: an alarm that does not change state moves nobody."""
         value = ALARM if rule.holds(self._state_of) else OK
         if value == alarm.value:
             return

@@ -56,7 +56,9 @@ class MathQuery:
 
     @property
     def keys(self) -> frozenset[MetricKey]:
-        return frozenset[MetricKey]().union(*(self.queries[id_].keys for id_ in self.expression.ids))
+        return frozenset[MetricKey]().union(
+            *(self.queries[id_].keys for id_ in self.expression.ids)
+        )
 
     def value(self, store: MetricStore, start: float, end: float) -> float | None:
         return self.expression.value(lambda id_: self.queries[id_].value(store, start, end))

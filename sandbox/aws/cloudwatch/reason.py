@@ -48,9 +48,7 @@ def _filled(criteria: Criteria, decision: Decision) -> str:
     return f"{first} for {_plural(criteria.n, 'period')} and {missing}"
 
 
-def _compared(
-    state: str, criteria: Criteria, windows: Sequence[Window], decision: Decision
-) -> str:
+def _compared(state: str, criteria: Criteria, windows: Sequence[Window], decision: Decision) -> str:
     alarming = state == ALARM
     listed = []
     for at in decision.evaluated:

@@ -115,7 +115,9 @@ def _tokens(text: str) -> list[Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             start = len(text) - len(text[at:].lstrip())
-            raise RuleError(f"Unsupported token '{text[start:].split()[0]}' at char {start}")
+            raise RuleError(
+                f"Unsupported token '{text[start:].split(maxsplit=1)[0]}' at char {start}"
+            )
         if match["state"]:
             child = match["bare"] or re.sub(r"\\(.)", r"\1", match["quoted"])
             tokens.append(Token(match["state"], match.start("state"), child))

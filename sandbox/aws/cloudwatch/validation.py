@@ -23,6 +23,7 @@ DAY = 86_400
 
 
 def invalid(message: str) -> AwsError:
+    """CloudWatch's usual refusal."""
     return AwsError("ValidationError", message)
 
 
@@ -48,9 +49,7 @@ def _required(params: Params, *members: str) -> None:
 def _one_of(params: Params, member: str, values: Sequence[str]) -> None:
     if member in params and params[member] not in values:
         name = member[0].lower() + member[1:]
-        raise _unsatisfied(
-            params[member], name, f"satisfy enum value set: [{', '.join(values)}]"
-        )
+        raise _unsatisfied(params[member], name, f"satisfy enum value set: [{', '.join(values)}]")
 
 
 def _period(period: int) -> None:
@@ -59,6 +58,7 @@ def _period(period: int) -> None:
 
 
 def alarm_name(params: Params) -> None:
+    """Any operation on one alarm."""
     _required(params, "AlarmName")
     if not 1 <= len(params["AlarmName"]) <= 255:
         raise _unsatisfied(
@@ -69,6 +69,7 @@ def alarm_name(params: Params) -> None:
 
 
 def metric_alarm(params: Params) -> None:
+    """PutMetricAlarm."""
     alarm_name(params)
     for member in ("EvaluationCriteria", "EvaluationWindow", "WarmUpConfiguration"):
         if member in params:
@@ -159,12 +160,13 @@ def composite_rule(params: Params) -> Rule:
         rule = Rule(text)
     except RuleError as error:
         raise invalid(f"Error in AlarmRule [{error}]") from error
-    if len(rule.children) > 100:
-        raise invalid("AlarmRule must not reference more than 100 alarms")
+    if len(rule.children) > 100 or rule.elements > 500:
+        raise invalid("AlarmRule must not have more than 100 alarms or 500 elements")
     return rule
 
 
 def log_alarm(params: Params) -> None:
+    """PutLogAlarm."""
     alarm_name(params)
     _required(
         params,
@@ -179,6 +181,7 @@ def log_alarm(params: Params) -> None:
 
 
 def state(params: Params) -> None:
+    """SetAlarmState."""
     alarm_name(params)
     _required(params, "StateValue", "StateReason")
     _one_of(params, "StateValue", STATES)

@@ -84,8 +84,7 @@ class Watch:
 
     def _evaluate(self, alarm: Alarm, criteria: Criteria, windows: list[Window]) -> None:
         points = [
-            None if window.value is None else criteria.breaching(window.value)
-            for window in windows
+            None if window.value is None else criteria.breaching(window.value) for window in windows
         ]
         decision = decide(points, criteria.n, criteria.m, criteria.treat_missing_data)
         if decision.state is None or decision.state == alarm.value:
