@@ -1,0 +1,1 @@
+"""GitHub, seen from inside a job: the runner's files and commands."""

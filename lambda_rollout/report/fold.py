@@ -1,0 +1,230 @@
+"""Events in, `Chronicle` out: the one place that knows what each event changes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from functools import reduce
+
+from lambda_rollout import events as e
+from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.report.chronicle import (
+    AlarmNow,
+    Chronicle,
+    Exposure,
+    Status,
+    StepNow,
+    TargetNow,
+)
+from lambda_rollout.routing import HUNDRED, Routing, Target
+
+_RUNNING = frozenset({Status.SHIFTING, Status.WATCHING, Status.EXTENDED})
+
+
+def chronicle(events: Iterable[e.Event]) -> Chronicle:
+    """Fold the events of one run, in their order."""
+    return reduce(after, events, Chronicle())
+
+
+def after(story: Chronicle, event: e.Event) -> Chronicle:
+    """Take one more event into account."""
+    story = replace(story, latest=event.at)
+    match event:
+        case e.Started():
+            return _started(story, event)
+        case e.Warned():
+            return replace(story, warnings=(*story.warnings, event.text))
+        case e.Finished():
+            return _finished(story, event)
+        case e.StepStarted() | e.StepExtended() | e.StepPassed():
+            return _step(story, event)
+        case e.AlarmsFound():
+            return _readings(story, event.readings)
+        case e.AlarmChanged():
+            return _alarm_changed(story, event)
+        case _:
+            return _target(story, event)
+
+
+def _started(story: Chronicle, event: e.Started) -> Chronicle:
+    steps = tuple(
+        StepNow(number, step.percent, step.watch)
+        for number, step in enumerate(event.plan.steps, start=1)
+    )
+    targets = {target: TargetNow(target) for target in event.targets}
+    return replace(story, started=event, steps=steps, targets=targets)
+
+
+def _each_step(story: Chronicle, change: Callable[[StepNow], StepNow]) -> Chronicle:
+    return replace(story, steps=tuple(change(step) for step in story.steps))
+
+
+def _finished(story: Chronicle, event: e.Finished) -> Chronicle:
+    for reading in event.failed_alarms:
+        seen = story.alarms.get(reading.arn, AlarmNow(reading))
+        story = _with_alarm(story, replace(seen, fired=reading))
+
+    def closed(step: StepNow) -> StepNow:
+        if step.status is Status.WAITING:
+            return replace(step, status=Status.NOT_REACHED)
+        if step.status in _RUNNING:
+            return replace(step, status=Status.FAILED, ended=step.ended or event.at)
+        return step
+
+    return _each_step(replace(story, finished=event), closed)
+
+
+def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed) -> Chronicle:
+    def changed(step: StepNow) -> StepNow:
+        if step.number != event.number:
+            passed_by = isinstance(event, e.StepStarted) and step.number < event.number
+            skipped = passed_by and step.status is Status.WAITING
+            return replace(step, status=Status.SKIPPED) if skipped else step
+        match event:
+            case e.StepStarted():
+                return replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
+            case e.StepExtended():
+                late = {"extended_until": event.until, "lacked": event.why}
+                return replace(step, status=Status.EXTENDED, **late)
+            case e.StepPassed():
+                return replace(step, status=Status.PASSED, ended=event.at)
+
+    if isinstance(event, e.StepPassed):
+        story = _readings(story, event.readings)
+    return _each_step(story, changed)
+
+
+def _readings(story: Chronicle, readings: Iterable[AlarmReading]) -> Chronicle:
+    for reading in readings:
+        seen = story.alarms.get(reading.arn, AlarmNow(reading))
+        known = replace(
+            seen,
+            newest=reading,
+            was_ok=seen.was_ok or reading.state is AlarmState.OK,
+            had_data=seen.had_data or reading.state is not AlarmState.INSUFFICIENT_DATA,
+        )
+        story = _with_alarm(story, known)
+    return story
+
+
+def _alarm_changed(story: Chronicle, event: e.AlarmChanged) -> Chronicle:
+    story = _readings(story, (event.reading,))
+    # The state may be what it was before: then it came and went between two reads, on data.
+    seen = replace(story.alarms[event.reading.arn], had_data=True)
+    if event.fired and seen.fired is None:
+        seen = replace(seen, fired=event.reading)
+    return _with_alarm(story, seen)
+
+
+def _with_alarm(story: Chronicle, alarm: AlarmNow) -> Chronicle:
+    return replace(story, alarms={**story.alarms, alarm.newest.arn: alarm})
+
+
+def _target(story: Chronicle, event: e.Event) -> Chronicle:
+    target = getattr(event, "target", None)
+    if not isinstance(target, Target):
+        return story
+    now = _moved(story.targets.get(target, TargetNow(target)), event)
+    if isinstance(event, e.RolledBack):
+        now = _rolled_back(now, event, _step_began(story, event))
+    story = replace(story, targets={**story.targets, target: now})
+    match event:
+        case e.WeightShifted():
+            return _watch_begins(story, event)
+        case e.RolledBack() | e.AliasLeft():
+            return _watch_ends(story, event)
+        case _:
+            return story
+
+
+def _moved(now: TargetNow, event: e.Event) -> TargetNow:
+    match event:
+        case e.AliasFound():
+            found = event.routing
+            return replace(now, arn=event.arn, routing=found, previous=found.version)
+        case e.AliasCreated():
+            whole = Routing.whole(event.version)
+            new = {"arn": event.arn, "version": event.version, "routing": whole}
+            return replace(now, created=True, **new)
+        case e.VersionPublished() | e.VersionTaken():
+            published = isinstance(event, e.VersionPublished)
+            versions = {"version": event.version, "previous": event.previous}
+            return replace(now, published=published, **versions)
+        case e.AlreadyThere():
+            return replace(now, version=event.version, already_there=True)
+        case e.WeightShifted():
+            return _shifted(now, event)
+        case e.AliasLeft():
+            return _left(now, event)
+        case _:
+            return now
+
+
+def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
+    whole = event.percent == HUNDRED
+    return replace(
+        now,
+        version=event.version,
+        previous=event.previous,
+        routing=Routing.whole(event.version)
+        if whole
+        else Routing.split(event.previous, event.version, event.percent),
+        exposures=(*now.exposures, Exposure(event.at, event.percent)),
+    )
+
+
+def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime) -> TargetNow:
+    exposures = now.exposures
+    known = exposures[-1].percent if exposures else Decimal()
+    in_this_run = now.version is not None
+    if in_this_run and event.percent > known:
+        # A shift whose answer was lost: it may have worked from the step's first moment on.
+        exposures = (*exposures, Exposure(step_began, event.percent))
+    if exposures:
+        exposures = (*exposures, Exposure(event.at, Decimal()))
+    return replace(
+        now,
+        version=event.abandoned,
+        previous=event.version,
+        routing=Routing.whole(event.version),
+        rolled_back_at=event.at,
+        exposures=exposures,
+        left=None,
+    )
+
+
+def _left(now: TargetNow, event: e.AliasLeft) -> TargetNow:
+    exposures = now.exposures
+    if exposures and event.routing is not None and now.version is not None:
+        exposures = (*exposures, Exposure(event.at, event.routing.percent_of(now.version)))
+    return replace(now, left=event, routing=event.routing, exposures=exposures)
+
+
+def _step_began(story: Chronicle, event: e.Event) -> datetime:
+    begun = [step.began for step in story.steps if step.began is not None]
+    return begun[-1] if begun else event.at
+
+
+def _watch_begins(story: Chronicle, event: e.WeightShifted) -> Chronicle:
+    """Let the running step's watch begin once its weight is out on every target."""
+    if any(now.weight != event.percent for now in story.targets.values()):
+        return story
+
+    def watched(step: StepNow) -> StepNow:
+        if step.status is not Status.SHIFTING:
+            return step
+        return replace(step, status=Status.WATCHING, watched_from=event.at)
+
+    return _each_step(story, watched)
+
+
+def _watch_ends(story: Chronicle, event: e.Event) -> Chronicle:
+    """Let a running step end with the first alias that is put back, not with the verdict on it."""
+
+    def ended(step: StepNow) -> StepNow:
+        running = step.status in _RUNNING and step.ended is None
+        return replace(step, ended=event.at) if running else step
+
+    return _each_step(story, ended)
