@@ -1,0 +1,51 @@
+"""The inputs whose values are a few words; the words are those of ``action.yml``.
+
+``alarm-at-start`` and ``insufficient-data`` are in ``judge``, which decides on them.
+"""
+
+from enum import StrEnum
+
+
+class Preflight(StrEnum):
+    """What findings are that would make the watch blind."""
+
+    WARN = "warn"
+    STRICT = "strict"
+
+
+class Mode(StrEnum):
+    """What to do with the alias."""
+
+    ROLLOUT = "rollout"
+    PLAN = "plan"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class OnCancel(StrEnum):
+    """What to do when the job is cancelled or times out."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+
+
+class OnStranded(StrEnum):
+    """What to do with an alias that a dead run left split."""
+
+    ROLLBACK = "rollback"
+    RESUME = "resume"
+    FAIL = "fail"
+
+
+class Engine(StrEnum):
+    """Who shifts the weights."""
+
+    DIRECT = "direct"
+    CODEDEPLOY = "codedeploy"
+
+
+class Comment(StrEnum):
+    """Whether to comment on the pull request."""
+
+    AUTO = "auto"
+    OFF = "off"
