@@ -1,0 +1,107 @@
+"""Which inputs, each right by itself, cannot be together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_rollout.choices import Engine, Mode
+from lambda_rollout.parsing.names import FromAlias, Latest
+from lambda_rollout.plan import codedeploy_routing
+
+if TYPE_CHECKING:
+    from lambda_rollout.inputs import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What must not be true of inputs that are each right by themselves.
+
+    It is told about ``input``, and only looked at when ``input`` and those it ``needs`` could be
+    read.
+    """
+
+    input: str
+    needs: tuple[str, ...]
+    broken: Callable[[Inputs], bool]
+    remedy: str
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "function-name",
+        (),
+        lambda i: not i.functions,
+        "Name the function whose alias is to be shifted.",
+    ),
+    Rule(
+        "version",
+        ("alias",),
+        lambda i: i.version == FromAlias(i.alias),
+        "This is the alias that is to be shifted: name another one, whose version it shall get.",
+    ),
+    Rule(
+        "version",
+        ("package",),
+        lambda i: i.package is not None and i.version != Latest(),
+        "A package always becomes a new version: leave version empty, or leave package empty.",
+    ),
+    Rule(
+        "version",
+        ("mode",),
+        lambda i: i.mode is Mode.PROMOTE and isinstance(i.version, FromAlias),
+        "mode: promote goes on with the version that is held: leave version empty, or write its "
+        "number.",
+    ),
+    Rule(
+        "package",
+        ("mode",),
+        lambda i: i.package is not None and i.mode in {Mode.PROMOTE, Mode.ROLLBACK},
+        "mode: promote and mode: rollback upload nothing: leave package empty.",
+    ),
+    Rule(
+        "steps",
+        ("mode",),
+        lambda i: i.plan.ends_held and i.mode is Mode.PROMOTE,
+        "mode: promote goes to 100%: write how long that is watched, such as 100% 10m, in place "
+        "of hold.",
+    ),
+    Rule(
+        "function-name",
+        ("engine",),
+        lambda i: i.engine is Engine.CODEDEPLOY and len(i.functions) > 1,
+        "engine: codedeploy takes one function.",
+    ),
+    Rule(
+        "steps",
+        ("engine", "interval"),
+        lambda i: i.engine is Engine.CODEDEPLOY and codedeploy_routing(i.plan) is None,
+        "engine: codedeploy can only do canary (one step, then 100%), linear (equal steps) and "
+        "all-at-once, in whole percents of 1 to 99 and whole minutes of 1 to 2880, without hold.",
+    ),
+    Rule(
+        "codedeploy-application",
+        ("engine",),
+        lambda i: i.engine is Engine.CODEDEPLOY and i.codedeploy_application is None,
+        "engine: codedeploy needs the name of the CodeDeploy application.",
+    ),
+    Rule(
+        "codedeploy-deployment-group",
+        ("engine",),
+        lambda i: i.engine is Engine.CODEDEPLOY and i.codedeploy_deployment_group is None,
+        "engine: codedeploy needs the name of the deployment group.",
+    ),
+    Rule(
+        "codedeploy-application",
+        ("engine",),
+        lambda i: i.engine is Engine.DIRECT and i.codedeploy_application is not None,
+        "Only engine: codedeploy uses it: set engine to codedeploy, or leave it empty.",
+    ),
+    Rule(
+        "codedeploy-deployment-group",
+        ("engine",),
+        lambda i: i.engine is Engine.DIRECT and i.codedeploy_deployment_group is not None,
+        "Only engine: codedeploy uses it: set engine to codedeploy, or leave it empty.",
+    ),
+)
