@@ -89,7 +89,9 @@ def states(counts: Iterable[tuple[AlarmState, int]]) -> str:
 def traffic(routing: Routing) -> str:
     """Say where an alias sends its traffic: ``100% to version 7``, ``10% to version 8, 90% to version 7``."""
     versions = (*routing.weights, routing.version)
-    return ", ".join(f"{share(routing.percent_of(version))} to version {version}" for version in versions)
+    return ", ".join(
+        f"{share(routing.percent_of(version))} to version {version}" for version in versions
+    )
 
 
 def sentence(text: str) -> str:

@@ -1,0 +1,136 @@
+"""One event -> its lines for the log. Pure; what is foreign in them is not escaped yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from lambda_rollout import events as e
+from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.report.chronicle import Chronicle
+from lambda_rollout.report.verdict import exposure_of
+from lambda_rollout.report.wording import (
+    clock_time,
+    date_and_time,
+    duration,
+    listing,
+    share,
+    states,
+    traffic,
+)
+
+STATE_MARKS = {
+    AlarmState.ALARM: "🔴",
+    AlarmState.INSUFFICIENT_DATA: "⚪",
+    AlarmState.OK: "🟢",
+}
+_BAR = 20
+_DOING = {"plan": "Planning for", "promote": "Promoting", "rollback": "Rolling back"}
+
+
+def told(event: e.Event, story: Chronicle) -> Iterator[str]:
+    """Say what one event changed, a line for each thing; ``story`` includes the event already."""
+    match event:
+        case e.Started():
+            yield from _started(event)
+        case e.AlarmsFound():
+            yield from _alarms_found(event)
+        case e.AlarmChanged():
+            yield _alarm_changed(event)
+        case e.Heartbeat():
+            yield _heartbeat(event, story)
+        case e.StepExtended():
+            yield f"step {event.number} goes on, until {clock_time(event.until)} at most: {event.why}"
+        case e.StepPassed():
+            yield f"step {event.number} passed: {_alarms_at_end(event)}"
+        case e.Unreadable():
+            yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
+        case _:
+            yield from _told_of_target(event, story)
+
+
+def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
+    match event:
+        case e.AliasFound():
+            yield f"{event.target} sends {traffic(event.routing)}"
+        case e.AliasMissing():
+            yield f"{event.target} does not exist yet and will be created"
+        case e.AliasCreated():
+            yield f"{event.target} created, whole on version {event.version}"
+        case e.VersionPublished(target=target, version=version):
+            same = version == event.previous
+            words = (
+                f"nothing new since version {version}" if same else f"version {version} published"
+            )
+            yield f"{target.name}: {words}"
+        case e.VersionTaken():
+            yield f"{event.target.name}: version {event.version} taken, as the input says"
+        case e.VersionWaited():
+            yield f"{event.target.name}: version {event.version} cannot serve yet: {event.state}"
+        case e.VersionReady():
+            yield f"{event.target.name}: version {event.version} is ready"
+        case e.AlreadyThere():
+            yield f"{event.target} is whole on version {event.version} already"
+        case e.WeightShifted():
+            now = story.targets[event.target].routing
+            yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
+        case e.RolledBack():
+            exposure = exposure_of(story.targets[event.target], story)
+            had = f"; version {event.abandoned} had {exposure}" if exposure else ""
+            yield f"{event.target} is whole on version {event.version} again{had}"
+
+
+def _started(event: e.Started) -> Iterator[str]:
+    doing = _DOING.get(event.mode, "Rolling out to")
+    names = listing([str(target) for target in event.targets], most=10)
+    yield f"{doing} {names} in {event.region}, {date_and_time(event.at)} (all times are UTC)"
+    if event.mode == "rollback":
+        return
+    steps = [f"{share(step.percent)} for {duration(step.watch)}" for step in event.plan.steps]
+    held = ", then hold" if event.plan.ends_held else ""
+    yield f"schedule: {', '.join(steps)}{held}; {duration(event.plan.total_watch)} in all"
+
+
+def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:
+    for reading in event.readings:
+        because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
+        yield f"{STATE_MARKS[reading.state]} alarm {reading.name}: {reading.state}{because}"
+
+
+def _alarm_changed(event: e.AlarmChanged) -> str:
+    reading = event.reading
+    mark = STATE_MARKS[AlarmState.ALARM if event.fired else reading.state]
+    who = f"{mark} alarm {reading.name}"
+    if event.fired and reading.state is not AlarmState.ALARM:
+        return f"{who} was in ALARM between two reads, now {reading.state}: {reading.reason}"
+    if event.before is reading.state:
+        return f"{who} left {reading.state} and came back between two reads"
+    return f"{who}: {event.before} → {reading.state}: {reading.reason}"
+
+
+def _alarms_at_end(event: e.StepPassed) -> str:
+    if not event.readings:
+        return "watched to its end"
+    return f"alarms read after its last second: {states(_counted(event.readings))}"
+
+
+def _counted(readings: Iterable[AlarmReading]) -> list[tuple[AlarmState, int]]:
+    found = Counter(reading.state for reading in readings)
+    return [(state, found[state]) for state in AlarmState]
+
+
+def _heartbeat(event: e.Heartbeat, story: Chronicle) -> str:
+    total = story.started.plan.total_watch if story.started else timedelta()
+    return (
+        f"{bar(total, event.all_left)} {share(event.percent)}"
+        f" · step {event.number}: {duration(event.step_left)} left"
+        f" · all: {duration(event.all_left)} left · alarms: {states(event.states)}"
+    )
+
+
+def bar(total: timedelta, left: timedelta) -> str:
+    """Draw how much of ``total`` is over: ``█████░░░░░░░░░░░░░░░``."""
+    done = 1 - left / total if total else 1.0
+    filled = min(_BAR, max(0, int(done * _BAR)))
+    return "█" * filled + "░" * (_BAR - filled)

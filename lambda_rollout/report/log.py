@@ -1,0 +1,165 @@
+"""The live log, as the Actions viewer shows it: groups, lines and annotations.
+
+One group for each step. What ends a rollout stands outside of the groups, because the viewer folds
+them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol
+
+from lambda_rollout import events as e
+from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
+from lambda_rollout.report.chronicle import Chronicle
+from lambda_rollout.report.fold import after
+from lambda_rollout.report.lines import told
+from lambda_rollout.report.verdict import (
+    MARKS,
+    happenings,
+    headline,
+    is_failure,
+    left_against,
+    left_as,
+)
+from lambda_rollout.report.wording import (
+    clean,
+    clock_time,
+    duration,
+    sentence,
+    share,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from lambda_rollout.inputs import InputErrors
+
+_COMMAND_LIMIT = 4000  # characters of an AWS CLI command
+
+
+class Stream(Protocol):
+    """Where lines go: what ``sys.stdout`` can do."""
+
+    def write(self, text: str, /) -> object:
+        """Write ``text``."""
+        ...
+
+    def flush(self) -> object:
+        """Hand on what was written."""
+        ...
+
+
+class Lines:
+    """Writes whole lines, each at once. A stream that is gone is no error: nobody reads it any more."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Write to ``stream`` until it breaks."""
+        self._stream = stream
+        self._broken = False
+
+    def write(self, line: str) -> None:
+        """Write one line and hand it on; never raises."""
+        if self._broken:
+            return
+        try:
+            self._put(line + "\n")
+        except (OSError, ValueError):  # ValueError: it was closed
+            self._broken = True
+
+    def _put(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            self._stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+        self._stream.flush()
+
+
+class Log:
+    """Tells events as they happen."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Begin a log on ``stream``."""
+        self._lines = Lines(stream)
+        self._story = Chronicle()
+        self._in_group = False
+        self._annotations: Counter[str] = Counter()
+
+    def tell(self, event: e.Event) -> None:
+        """Write what ``event`` has to say."""
+        self._story = after(self._story, event)
+        if isinstance(event, e.StepStarted | e.RolledBack | e.AliasLeft | e.Finished):
+            self._close_group()
+        match event:
+            case e.StepStarted():
+                self._open_group(event)
+            case e.Warned():
+                self._annotate("warning", "Lambda rollout", event.text)
+            case e.AliasLeft():
+                self._left(event)
+            case e.Finished():
+                self._finished(event)
+            case _:
+                for text in told(event, self._story):
+                    self._say(event, text)
+        if isinstance(event, e.StepPassed):
+            self._close_group()
+
+    def input_problems(self, errors: InputErrors) -> None:
+        """Write every mistake in the inputs as an annotation of its own."""
+        for problem in errors.problems:
+            given = f"{clean(problem.given, 200)!r}: " if problem.given else ""
+            self._annotate("error", f"Input {problem.input}", f"{given}{problem.remedy}")
+        self.note("❌ The inputs are wrong. Nothing was changed.")
+
+    def note(self, text: str) -> None:
+        """Write a line that is no event: something about the reports themselves."""
+        self._lines.write(inert(clean(text)))
+
+    def _say(self, event: e.Event, text: str) -> None:
+        self._lines.write(inert(f"{clock_time(event.at)}  {clean(text)}"))
+
+    def _open_group(self, event: e.StepStarted) -> None:
+        title = (
+            f"Step {event.number} of {len(self._story.steps)}: "
+            f"{share(event.percent)} for {duration(event.watch)}"
+        )
+        self._lines.write(command("group", title))
+        self._in_group = True
+
+    def _close_group(self) -> None:
+        if self._in_group:
+            self._lines.write(command("endgroup"))
+            self._in_group = False
+
+    def _annotate(self, kind: str, title: str, text: str, *, last: bool = False) -> None:
+        """Write an annotation, or a plain line once GitHub would drop it. One is kept for the ``last``."""
+        message = clean(text, ANNOTATION_LIMIT // 4)  # should GitHub count bytes and not characters
+        self._annotations[kind] += 1
+        if last or self._annotations[kind] < ANNOTATIONS_SHOWN:
+            self._lines.write(command(kind, message, title=clean(title, 200)))
+        else:
+            self._lines.write(inert(f"{kind}: {clean(title, 200)}: {message}"))
+
+    def _left(self, event: e.AliasLeft) -> None:
+        self._say(event, f"!!! {left_as(event)}")
+        self._say(event, f"!!! {left_against(event)}")
+        self._say(event, f"!!! WHY: {event.why}")
+        if event.command:
+            self._say(event, "!!! MEND IT WITH THIS COMMAND:")
+            self._lines.write(inert(visible(event.command)[:_COMMAND_LIMIT]))
+        mend = f" Mend it with: {event.command}" if event.command else ""
+        text = f"{left_as(event)}. {left_against(event)}. {sentence(event.why)}{mend}"
+        self._annotate("error", f"Alias {event.target}", text)
+
+    def _finished(self, event: e.Finished) -> None:
+        words = headline(self._story)
+        self._say(event, f"{MARKS[event.result]} {words}")
+        if event.reason:
+            self._say(event, f"why: {event.reason}")
+        for text in happenings(self._story):
+            self._say(event, text)
+        if event.remedy:
+            self._say(event, f"what to do: {event.remedy}")
+        if is_failure(event):
+            message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words
+            self._annotate("error", words, message, last=True)

@@ -1,0 +1,81 @@
+"""Foreign text in GitHub's Markdown: shown as it is, and never acting as Markdown, link or mention.
+
+Two ways in: `prose` for sentences, `code` for names. Both give one line that also fits a table cell.
+https://github.github.com/gfm/ says what has to be escaped. GitHub looks for mentions and references to
+issues only after rendering, outside of code, so backslashes do not stop them. A zero-width space does,
+written as an entity so that a reader of the source sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from lambda_rollout.report.wording import clean, visible
+
+PROSE_LIMIT = 300
+CODE_LIMIT = 256  # characters; the longest name of an alarm is 255
+
+_PLAIN_NAME = re.compile(r"[\w.:/$+=@-]+(?: [\w.:/$+=@-]+)*")
+_SPECIAL = re.compile(r"[\\`*_\[\]<>~|&$!(){}^]")
+_ENTITIES = frozenset("<>&$|`")  # those that GitHub, or a table, looks for before Markdown is read
+_BLOCK_START = re.compile(r"[-+=#:]|\d{1,9}(?=[.)])")
+_BREAK = "\N{ZERO WIDTH SPACE}"  # never in cleaned text
+_ACTS_AFTER_RENDERING = re.compile(
+    r"@|#(?=\d)|\bGH-(?=\d)|[a-z]:(?=/)|\bwww(?=\.)|\b(?:mailto|xmpp):", re.IGNORECASE
+)
+_SAFE_URL = re.compile(r"https?://[\w.~:/?#@!$&'*+,;=%-]+", re.ASCII)
+
+
+def prose(text: str, limit: int = PROSE_LIMIT) -> str:
+    """Return foreign ``text`` as one line of Markdown that reads the same and does nothing.
+
+    Safe at a line's start, inside a sentence and in a table cell. Cut after ``limit`` characters.
+    """
+    line = _ACTS_AFTER_RENDERING.sub(lambda found: found[0] + _BREAK, clean(text, limit))
+    return _SPECIAL.sub(_escaped, _no_block(line)).replace(_BREAK, "&#8203;")
+
+
+def _no_block(line: str) -> str:
+    """Keep a list, a heading or a rule from starting here: none of them begins with an invisible space."""
+    start = _BLOCK_START.match(line)
+    return line if start is None else _BREAK + line
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};" if found[0] in _ENTITIES else f"\\{found[0]}"
+
+
+def code(text: str) -> str:
+    """Return a name in code style, in which GitHub looks for no mention and no reference."""
+    name = clean(text, CODE_LIMIT)
+    if _PLAIN_NAME.fullmatch(name):
+        return f"`{name}`"
+    return f"<code>{prose(text, CODE_LIMIT)}</code>" if name else ""
+
+
+def link(markdown: str, url: str) -> str:
+    """Link what is Markdown already; an ``url`` that is empty or looks odd gives no link."""
+    return f"[{markdown}]({url})" if _SAFE_URL.fullmatch(url) else markdown
+
+
+def code_block(text: str) -> str:
+    """Return a command as a block to copy, character by character as it is."""
+    shown = visible(text)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return f"{fence}sh\n{shown}\n{fence}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lay out cells that are Markdown already."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def alert(kind: str, lines: Iterable[str]) -> str:
+    """Return a coloured box: ``CAUTION``, ``WARNING`` or ``NOTE``, of Markdown of one or more lines.
+
+    https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts
+    """
+    inside = "\n".join(lines).split("\n")
+    return "\n".join([f"> [!{kind}]", *(f"> {line}".rstrip() for line in inside)])

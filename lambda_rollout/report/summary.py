@@ -1,0 +1,159 @@
+"""The job summary: Markdown for GITHUB_STEP_SUMMARY, the verdict first.
+
+GitHub keeps 1 MiB of it for a step, and shows it only after the step's end.
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lambda_rollout.events import AliasLeft, Result
+from lambda_rollout.report.chronicle import Chronicle, TargetNow
+from lambda_rollout.report.console import alias_url, version_url
+from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table
+from lambda_rollout.report.summary_tables import alarms, plan, schedule
+from lambda_rollout.report.verdict import MARKS, happenings, headline, left_against, left_as
+from lambda_rollout.report.wording import date_and_time, duration, traffic
+
+if TYPE_CHECKING:
+    from lambda_rollout.inputs import InputErrors
+
+LIMIT = 900_000
+"""Bytes; under GitHub's 1 MiB, which a summary that is over it loses as a whole."""
+
+_MOST_ROWS = 50
+_MOST_WARNINGS = 20
+_REASON_LIMIT = 600  # characters
+
+
+def summary(story: Chronicle) -> str:
+    """Tell a run from its verdict down to its details."""
+    if story.started is None:
+        return fit(_broken_off(story))
+    return fit("\n\n".join(_sections(story)))
+
+
+def summary_of_input_problems(errors: InputErrors) -> str:
+    """Tell what is wrong with the inputs."""
+    rows = [
+        (code(problem.input), code(problem.given) or "*nothing*", prose(problem.remedy))
+        for problem in errors.problems[:_MOST_ROWS]
+    ]
+    parts = [
+        f"## {MARKS[Result.FAILED]} The inputs are wrong, nothing was changed",
+        table(("input", "given", "what would be right"), rows),
+    ]
+    if len(errors.problems) > _MOST_ROWS:
+        parts.append(f"And {len(errors.problems) - _MOST_ROWS} more, told in the log.")
+    return fit("\n\n".join(parts))
+
+
+def fit(markdown: str, limit: int = LIMIT) -> str:
+    """Cut ``markdown`` at a line's end so that it has at most ``limit`` bytes, and say so."""
+    text = markdown.rstrip("\n") + "\n"
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= limit:
+        return text
+    note = "\n\n*Cut here: the whole is in the log and in the JSON report.*\n"
+    kept = raw[: limit - len(note)].decode("utf-8", "ignore")
+    return kept.rpartition("\n")[0] + note
+
+
+def _broken_off(story: Chronicle) -> str:
+    why = [f"**Why:** {prose(story.reason, _REASON_LIMIT)}"] if story.reason else []
+    return "\n\n".join(
+        [f"## {MARKS[Result.FAILED]} {prose(headline(story))}", *why, *_remedy(story)]
+    )
+
+
+def _sections(story: Chronicle) -> Iterator[str]:
+    yield f"## {MARKS[story.result]} {prose(headline(story))}"
+    for left in story.left:
+        yield alert("CAUTION", _left(left))
+    yield from _what_happened(story)
+    yield from _remedy(story)
+    if story.warnings:
+        yield alert("WARNING", _warnings(story))
+    yield _targets(story)
+    steps = plan(story) if story.result is Result.PLANNED else schedule(story)
+    if steps:
+        yield f"### Schedule\n\n{steps}"
+    if story.alarms:
+        yield f"### Alarms\n\n{alarms(story)}"
+    yield _footer(story)
+
+
+def _left(left: AliasLeft) -> Iterator[str]:
+    yield f"**{prose(left_as(left))}**  "
+    yield f"**{prose(left_against(left))}**"
+    yield ""
+    yield prose(left.why, _REASON_LIMIT)
+    if left.command:
+        yield ""
+        yield "Mend it with this command:"
+        yield ""
+        yield code_block(left.command)
+
+
+def _what_happened(story: Chronicle) -> Iterator[str]:
+    if story.reason:
+        yield f"**Why:** {prose(story.reason, _REASON_LIMIT)}"
+    if told := " ".join(prose(text) for text in happenings(story)):
+        yield told
+
+
+def _remedy(story: Chronicle) -> Iterator[str]:
+    if story.remedy:
+        yield f"**What to do:** {prose(story.remedy, _REASON_LIMIT)}"
+
+
+def _warnings(story: Chronicle) -> Iterator[str]:
+    shown = story.warnings[:_MOST_WARNINGS]
+    if len(shown) == 1:
+        yield prose(shown[0], _REASON_LIMIT)
+        return
+    for text in shown:
+        yield f"- {prose(text, _REASON_LIMIT)}"
+    if len(story.warnings) > len(shown):
+        yield f"- and {len(story.warnings) - len(shown)} more, told in the log"
+
+
+def _targets(story: Chronicle) -> str:
+    planned = story.result is Result.PLANNED
+    header = ("alias", "from", "to", "traffic now" if not planned else "traffic now, unchanged")
+    shown = tuple(story.targets.values())[:_MOST_ROWS]
+    rows = [
+        (
+            link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
+            _version(now, now.previous) or "*no alias*",
+            _version(now, now.version) or ("*a new version*" if planned else "*none yet*"),
+            prose(traffic(now.routing)) if now.routing else "*not known*",
+        )
+        for now in shown
+    ]
+    cut = len(story.targets) - len(shown)
+    return table(header, rows) + (f"\n\nAnd {cut} more." if cut else "")
+
+
+def _version(now: TargetNow, version: str | None) -> str:
+    if version is None:
+        return ""
+    return link(prose(f"version {version}"), version_url(now.arn, now.target.name, version))
+
+
+def _footer(story: Chronicle) -> str:
+    started = story.started
+    if started is None:
+        return ""
+    parts = [f"{date_and_time(started.at)}, {duration(story.lasted)}", prose(started.region)]
+    run = started.run
+    if run.run_id:
+        words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")
+        parts.append(link(prose(words), run.url))
+    if run.actor:
+        parts.append(f"by {code(run.actor)}")
+    if run.sha:
+        parts.append(f"commit {code(run.sha[:7])}")
+    return f"<sub>{' · '.join(parts)} · all times are UTC</sub>"

@@ -1,0 +1,140 @@
+"""How it ended, in words: the headline and the sentences that log and summary share.
+
+Plain text, and not escaped: what AWS or a user wrote goes in as it is, so whoever shows a sentence
+cleans it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lambda_rollout.events import AliasLeft, Finished, Result
+from lambda_rollout.report.chronicle import Chronicle, Status, TargetNow
+from lambda_rollout.report.wording import count, duration, listing, share, traffic
+
+MARKS = {
+    Result.PROMOTED: "✅",
+    Result.ROLLED_BACK: "↩️",
+    Result.HELD: "⏸️",
+    Result.UNCHANGED: "☑️",
+    Result.PLANNED: "📋",
+    Result.FAILED: "❌",
+}
+
+
+def headline(story: Chronicle) -> str:
+    """Say how it ended, without a mark and without the reason: a few words, no full stop."""
+    targets = tuple(story.targets.values())
+    names = listing([str(now.target) for now in targets]) or "The rollout"
+    one = targets[0] if len(targets) == 1 else None
+    match story.result:
+        case Result.PROMOTED if all(now.created for now in targets):
+            return f"{names} created" + (f" on version {one.version}" if one else "")
+        case Result.PROMOTED:
+            return f"{names} promoted" + (f" to version {one.version}" if one else "")
+        case Result.ROLLED_BACK:
+            return f"{names} rolled back" + (f" to version {one.previous}" if one else "")
+        case Result.HELD:
+            where = (
+                f" at {share(one.weight)} on version {one.version}" if one and one.weight else ""
+            )
+            return f"{names} held{where}"
+        case Result.UNCHANGED:
+            return f"{names} already on version {one.version}" if one else f"{names} unchanged"
+        case Result.PLANNED:
+            return f"Plan for {names}"
+        case Result.FAILED:
+            return _failed_headline(story, names)
+
+
+def _failed_headline(story: Chronicle, names: str) -> str:
+    to_mend = listing([str(left.target) for left in story.left if left.command])
+    if to_mend:
+        return f"FAILED: {to_mend} MUST BE MENDED BY HAND"
+    if story.left:
+        return f"{names} failed: changed by somebody else"
+    if story.shifted or story.started is None:
+        return f"{names} failed"
+    return f"{names} failed, no traffic was shifted"
+
+
+def happenings(story: Chronicle) -> Iterator[str]:
+    """Say what happened beyond the headline and the reason, in a few sentences."""
+    match story.result:
+        case Result.PROMOTED:
+            yield from _promoted(story)
+        case Result.HELD:
+            yield "The alias stays split on purpose, and nothing watches it from here on."
+            yield "Finish it with mode: promote, or take it back with mode: rollback."
+        case Result.UNCHANGED:
+            yield "There was nothing new to roll out, so nothing was shifted."
+        case Result.PLANNED:
+            yield "Nothing was changed."
+        case Result.ROLLED_BACK | Result.FAILED:
+            yield from _exposures(story)
+    yield from _unguarded(story)
+
+
+def _promoted(story: Chronicle) -> Iterator[str]:
+    if all(now.created for now in story.targets.values()):
+        yield "The alias did not exist, so there was nothing to shift."
+        return
+    took = f"It took {duration(story.lasted)}"
+    guards = len(story.alarms) - len(story.unguarding)
+    if guards:
+        yield f"{took}. {count(guards, 'alarm was', 'alarms were')} watched, and none fired."
+    else:
+        yield f"{took}. No alarm guarded it."
+
+
+def _exposures(story: Chronicle) -> Iterator[str]:
+    alone = len(story.targets) == 1
+    for now in story.targets.values():
+        if exposure := exposure_of(now, story):
+            whose = "" if alone else f"{now.target}: "
+            yield f"{whose}version {now.version} had {exposure}."
+        elif now.rolled_back_at is None and now.routing is not None and now.left is None:
+            yield f"{now.target} sends {traffic(now.routing)}, as before."
+
+
+def exposure_of(now: TargetNow, story: Chronicle) -> str:
+    """Say which share of the traffic the new version had for how long; empty if it had none.
+
+    For example ``10% of the traffic for 5 m 00 s, then 50% for 2 m 05 s``.
+    """
+    if story.latest is None:
+        return ""
+    spans = now.exposed(story.latest)
+    if not spans:
+        return ""
+    (first, lasted), *others = spans
+    parts = [f"{share(first)} of the traffic for {duration(lasted)}"]
+    parts += [f"{share(percent)} for {duration(span)}" for percent, span in others]
+    return ", then ".join(parts)
+
+
+def _unguarded(story: Chronicle) -> Iterator[str]:
+    if not any(step.status is Status.PASSED for step in story.steps):
+        return
+    for alarm in story.unguarding:
+        yield f"Alarm {alarm.newest.name} was in ALARM from start to end and did not guard it."
+
+
+def left_as(left: AliasLeft) -> str:
+    """Say what an alias that we could not put right sends where: in capitals, names as they are."""
+    if left.routing is None:
+        return f"WHAT ALIAS {left.target} SENDS WHERE IS NOT KNOWN"
+    still = "STILL SENDS" if left.command else "SENDS"
+    return f"ALIAS {left.target} {still} {traffic(left.routing).upper()}"
+
+
+def left_against(left: AliasLeft) -> str:
+    """Say what it was expected to send where: in capitals."""
+    return f"EXPECTED: {traffic(left.expected).upper()}"
+
+
+def is_failure(finished: Finished) -> bool:
+    """Whether the job fails by it (the contract's exit statuses)."""
+    if finished.result is Result.ROLLED_BACK:
+        return not finished.asked_for
+    return finished.result is Result.FAILED
