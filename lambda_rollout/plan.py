@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -146,19 +147,19 @@ def parse_steps(text: str, interval: timedelta) -> Plan:
 def _plan_of_items(text: str, items: list[str], interval: timedelta) -> Plan:
     steps: list[Step] = []
     mistakes: list[Mistake] = []
+    latest = Decimal(0)
     for number, item in enumerate(items, start=1):
-        try:
+        watch = None
+        with _gathered(mistakes, item or text):
             if required(item, number) == "hold":
                 continue
-            step = _parse_step(item, interval)
-            if steps and step.percent <= steps[-1].percent:
-                latest = format_percent(steps[-1].percent)
-                remedy = f"Percentages ascend: after {latest} comes a higher one."
-                mistakes.append(Mistake(item, remedy))
-            steps.append(step)
-        except Mistakes as found:
-            mistakes.extend(Mistake(item or text, wrong.remedy) for wrong in found.mistakes)
-    mistakes.extend(_misplaced_hold(text, items, steps))
+            percent, duration = _cut_item(item)
+            with _gathered(mistakes, item):
+                watch = parse_duration(duration) if duration else interval
+            latest = _parse_percent(percent, latest)
+            if watch is not None:
+                steps.append(Step(latest, watch))
+    mistakes.extend(_misplaced_hold(text, items, latest))
     if mistakes or not items:
         nothing = Mistake(text, "Write at least one step, such as 10% 5m.")
         raise StepsError(*(mistakes or [nothing]))
@@ -169,18 +170,26 @@ def _plan_of_items(text: str, items: list[str], interval: timedelta) -> Plan:
     return Plan(tuple(steps))
 
 
-def _misplaced_hold(text: str, items: list[str], steps: list[Step]) -> Iterator[Mistake]:
+@contextmanager
+def _gathered(mistakes: list[Mistake], given: str) -> Iterator[None]:
+    try:
+        yield
+    except Mistakes as found:
+        mistakes.extend(Mistake(given, mistake.remedy) for mistake in found.mistakes)
+
+
+def _misplaced_hold(text: str, items: list[str], latest: Decimal) -> Iterator[Mistake]:
     if "hold" not in items:
         return
     if "hold" in items[:-1]:
         yield Mistake(text, "hold can only be the last item, once.")
     if all(item == "hold" for item in items):
         yield Mistake(text, "hold stays at a weight: write a step before it, such as 10% 5m, hold.")
-    if any(step.is_promotion for step in steps):
+    if latest == HUNDRED:
         yield Mistake(text, "hold stands in place of 100%: remove one of the two.")
 
 
-def _parse_step(item: str, interval: timedelta) -> Step:
+def _cut_item(item: str) -> tuple[str, str | None]:
     if _LOOKS_LIKE_CODEDEPLOY.match(item):
         raise Mistakes(Mistake(item, "A CodeDeploy name stands alone: remove the other items."))
     if item.split(maxsplit=1)[0] == "hold":
@@ -189,16 +198,18 @@ def _parse_step(item: str, interval: timedelta) -> Step:
     if found is None:
         remedy = "Write a percentage and, after a space, how long it is watched: 10% 5m."
         raise Mistakes(Mistake(item, remedy))
-    written, duration = found.groups()
-    return Step(_parse_percent(written), parse_duration(duration) if duration else interval)
+    return found[1], found[2]
 
 
-def _parse_percent(written: str) -> Decimal:
+def _parse_percent(written: str, latest: Decimal) -> Decimal:
     if len(written.partition(".")[2]) > _MOST_DECIMALS:
         raise Mistakes(Mistake(written, f"Write {quote(written)} with at most two decimals."))
     percent = Decimal(written)
     if not 0 < percent <= HUNDRED:
         raise Mistakes(Mistake(written, "A percentage is over 0 and at most 100."))
+    if percent <= latest:
+        remedy = f"Percentages ascend: after {format_percent(latest)} comes a higher one."
+        raise Mistakes(Mistake(written, remedy))
     return percent
 
 

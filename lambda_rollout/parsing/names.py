@@ -109,7 +109,7 @@ def parse_functions(text: str) -> tuple[str, ...]:
     """
     if not text.strip():
         return ()
-    functions = parse_each(split_items(text), _parse_function)
+    functions = parse_each(text, split_items(text), _parse_function)
     names = [function.rpartition(":")[2] for function in functions]
     twice = [f for at, f in enumerate(functions) if names[at] in names[:at]]
     if twice:
@@ -138,8 +138,8 @@ def _parse_function(text: str) -> str:
 def _place_for(qualifier: str) -> str:
     if _ALIAS.fullmatch(qualifier):
         return f"To shift that alias, set alias to {quote(qualifier)}."
-    number = f" and version to {qualifier}" if _VERSION.fullmatch(qualifier) else ""
-    return f"What is shifted is an alias: set alias to its name, such as live{number}."
+    number = f", and version to {qualifier}" if _VERSION.fullmatch(qualifier) else ""
+    return f"What is shifted is an alias: set alias to its name, such as 'live'{number}."
 
 
 def parse_alias(text: str) -> str:
@@ -195,7 +195,8 @@ def parse_alarms(text: str) -> tuple[AlarmName, ...]:
     """
     if not text.strip():
         return ()
-    return parse_each(split_lines(text) if has_newline(text) else split_items(text), _parse_alarm)
+    items = split_lines(text) if has_newline(text) else split_items(text)
+    return parse_each(text, items, _parse_alarm)
 
 
 def _parse_alarm(text: str) -> AlarmName:

@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
-_SHOWN = 60
+_SHOWN = 150  # an ARN, whole
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 # YAML 1.2 core schema, as GitHub's own toolkit reads a boolean input.
 _BOOLEANS = {
@@ -76,8 +76,8 @@ def has_newline(text: str) -> bool:
     return _NEWLINE.search(text) is not None
 
 
-def parse_each(items: Iterable[str], parse: Callable[[str], _T]) -> tuple[_T, ...]:
-    """Parse every item of a list.
+def parse_each(text: str, items: Iterable[str], parse: Callable[[str], _T]) -> tuple[_T, ...]:
+    """Parse every item of the list ``text``, which was cut into ``items``.
 
     Raises:
         Mistakes: those of all items; an empty item is one.
@@ -88,7 +88,7 @@ def parse_each(items: Iterable[str], parse: Callable[[str], _T]) -> tuple[_T, ..
         try:
             parsed.append(parse(required(item, number)))
         except Mistakes as found:
-            mistakes.extend(found.mistakes)
+            mistakes.extend(Mistake(m.given or text, m.remedy) for m in found.mistakes)
     if mistakes:
         raise Mistakes(*mistakes)
     return tuple(parsed)
