@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missin
 """
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -38,13 +39,14 @@ TWO_OF_THREE = [
 EARLIER_EDITION = [("- - - - X", 2, INSUFFICIENT, RETAIN, "ALARM", "OK")]
 
 
+Row = tuple[str, int, str | None, str | None, str | None, str | None]
+
+
 def read(points: str) -> list[bool | None]:
     return [{"0": False, "X": True, "-": None}[point] for point in points.split()]
 
 
-def cells(
-    m: int, table: list[tuple[str, int, str | None, str | None, str | None, str | None]]
-) -> list[tuple[int, str, int, str, str | None]]:
+def cells(m: int, table: Sequence[Row]) -> list[tuple[int, str, int, str, str | None]]:
     return [
         (m, row[0], row[1], treatment, state)
         for row in table
