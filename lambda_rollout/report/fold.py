@@ -86,8 +86,8 @@ def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed
             case e.StepStarted():
                 return replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
             case e.StepExtended():
-                late = {"extended_until": event.until, "lacked": event.why}
-                return replace(step, status=Status.EXTENDED, **late)
+                late = replace(step, extended_until=event.until, lacked=event.why)
+                return replace(late, status=Status.EXTENDED)
             case e.StepPassed():
                 return replace(step, status=Status.PASSED, ended=event.at)
 
@@ -146,12 +146,12 @@ def _moved(now: TargetNow, event: e.Event) -> TargetNow:
             return replace(now, arn=event.arn, routing=found, previous=found.version)
         case e.AliasCreated():
             whole = Routing.whole(event.version)
-            new = {"arn": event.arn, "version": event.version, "routing": whole}
-            return replace(now, created=True, **new)
+            made = replace(now, arn=event.arn, version=event.version, routing=whole)
+            return replace(made, created=True)
         case e.VersionPublished() | e.VersionTaken():
             published = isinstance(event, e.VersionPublished)
-            versions = {"version": event.version, "previous": event.previous}
-            return replace(now, published=published, **versions)
+            known = replace(now, version=event.version, previous=event.previous)
+            return replace(known, published=published)
         case e.AlreadyThere():
             return replace(now, version=event.version, already_there=True)
         case e.WeightShifted():

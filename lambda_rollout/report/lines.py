@@ -58,18 +58,6 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield f"{event.target} does not exist yet and will be created"
         case e.AliasCreated():
             yield f"{event.target} created, whole on version {event.version}"
-        case e.VersionPublished(target=target, version=version):
-            same = version == event.previous
-            words = (
-                f"nothing new since version {version}" if same else f"version {version} published"
-            )
-            yield f"{target.name}: {words}"
-        case e.VersionTaken():
-            yield f"{event.target.name}: version {event.version} taken, as the input says"
-        case e.VersionWaited():
-            yield f"{event.target.name}: version {event.version} cannot serve yet: {event.state}"
-        case e.VersionReady():
-            yield f"{event.target.name}: version {event.version} is ready"
         case e.AlreadyThere():
             yield f"{event.target} is whole on version {event.version} already"
         case e.WeightShifted():
@@ -79,6 +67,22 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
             exposure = exposure_of(story.targets[event.target], story)
             had = f"; version {event.abandoned} had {exposure}" if exposure else ""
             yield f"{event.target} is whole on version {event.version} again{had}"
+        case _:
+            yield from _told_of_version(event)
+
+
+def _told_of_version(event: e.Event) -> Iterator[str]:
+    match event:
+        case e.VersionPublished(target=target, version=version):
+            same = version == event.previous
+            words = f"nothing new since version {version}" if same else f"version {version} published"
+            yield f"{target.name}: {words}"
+        case e.VersionTaken():
+            yield f"{event.target.name}: version {event.version} taken, as the input says"
+        case e.VersionWaited():
+            yield f"{event.target.name}: version {event.version} cannot serve yet: {event.state}"
+        case e.VersionReady():
+            yield f"{event.target.name}: version {event.version} is ready"
 
 
 def _started(event: e.Started) -> Iterator[str]:

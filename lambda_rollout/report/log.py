@@ -7,10 +7,11 @@ them.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lambda_rollout import events as e
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
+from lambda_rollout.github.stream import Lines
 from lambda_rollout.report.chronicle import Chronicle
 from lambda_rollout.report.fold import after
 from lambda_rollout.report.lines import told
@@ -37,49 +38,12 @@ if TYPE_CHECKING:
 _COMMAND_LIMIT = 4000  # characters of an AWS CLI command
 
 
-class Stream(Protocol):
-    """Where lines go: what ``sys.stdout`` can do."""
-
-    def write(self, text: str, /) -> object:
-        """Write ``text``."""
-        ...
-
-    def flush(self) -> object:
-        """Hand on what was written."""
-        ...
-
-
-class Lines:
-    """Writes whole lines, each at once. A stream that is gone is no error: nobody reads it any more."""
-
-    def __init__(self, stream: Stream) -> None:
-        """Write to ``stream`` until it breaks."""
-        self._stream = stream
-        self._broken = False
-
-    def write(self, line: str) -> None:
-        """Write one line and hand it on; never raises."""
-        if self._broken:
-            return
-        try:
-            self._put(line + "\n")
-        except (OSError, ValueError):  # ValueError: it was closed
-            self._broken = True
-
-    def _put(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-        except UnicodeEncodeError:
-            self._stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
-        self._stream.flush()
-
-
 class Log:
     """Tells events as they happen."""
 
-    def __init__(self, stream: Stream) -> None:
-        """Begin a log on ``stream``."""
-        self._lines = Lines(stream)
+    def __init__(self, lines: Lines) -> None:
+        """Begin a log that is written to ``lines``."""
+        self._lines = lines
         self._story = Chronicle()
         self._in_group = False
         self._annotations: Counter[str] = Counter()

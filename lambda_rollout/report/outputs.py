@@ -1,0 +1,52 @@
+"""The outputs that the next steps of the job read; the contract's chapter of that name."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+from lambda_rollout.report.chronicle import Chronicle, TargetNow
+from lambda_rollout.report.document import Json, number
+from lambda_rollout.report.wording import clean
+
+REASON_LIMIT = 1000
+"""Characters of the one line that says why."""
+
+
+def outputs(story: Chronicle, report: str = "", pull_request: str = "") -> dict[str, str]:
+    """Return all eight outputs; what is not known is the empty string.
+
+    ``report`` is the JSON report's path as the next steps see it, ``pull_request`` the number of the
+    commented one.
+    """
+    names = [reading.name for reading in story.failed_alarms]
+    return {
+        "result": story.result.value,
+        "version": _each(story, lambda now: now.version or ""),
+        "previous-version": _each(story, lambda now: now.previous or ""),
+        "weight": _each(story, _weight),
+        "reason": clean(story.reason, REASON_LIMIT),
+        "failed-alarms": json.dumps(list(dict.fromkeys(names))),
+        "report": report,
+        "pr-number": pull_request,
+    }
+
+
+def _weight(now: TargetNow) -> Json:
+    return "" if now.weight is None else number(now.weight)
+
+
+def _each(story: Chronicle, value: Callable[[TargetNow], Json]) -> str:
+    """One function: its value alone. Several: a JSON object, from each function's name to its value."""
+    targets = list(story.targets.values())
+    if len(targets) <= 1:
+        return "".join(str(value(now)) for now in targets)
+    bare = Counter(now.target.name for now in targets)
+    return json.dumps(
+        {
+            # Two Regions or accounts may have a function of the same name: then as they were given.
+            now.target.name if bare[now.target.name] == 1 else now.target.function: value(now)
+            for now in targets
+        }
+    )
