@@ -50,18 +50,37 @@ $(STAMP): requirements.txt requirements-dev.txt
 test: install ## All tests that need no container engine
 	@$(RUN)python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
-.PHONY: lint
-lint: install ## Formatter, linters and type checker
-	$(RUN)ruff format --check .
+# One target each, so that `make -k lint` tells of all of them.
+LINTERS := lint-format lint-code lint-types lint-shell lint-image lint-workflows lint-metadata
+
+.PHONY: lint $(LINTERS)
+lint: $(LINTERS) ## Formatter, linters and type checker
+
+$(LINTERS): install
+
+lint-format:
+	$(RUN)ruff format --check --quiet .
+
+lint-code:
 	$(RUN)ruff check .
+
+lint-types:
 	$(RUN)mypy $(TYPED)
+
+lint-shell:
 	$(RUN)shellcheck $(SHELL_SCRIPTS)
+
+lint-image:
 	$(RUN)hadolint Dockerfile
+
+lint-workflows:
 	$(RUN)actionlint $(WORKFLOWS)
 	$(RUN)zizmor --offline --quiet --no-progress .github $(wildcard action.yml examples)
-	$(RUN)check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
-	$(RUN)check-jsonschema --builtin-schema vendor.github-actions $(wildcard action.yml)
-	$(RUN)check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+lint-metadata:
+	$(RUN)check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(RUN)check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+	$(RUN)check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 
 .PHONY: format
 format: install ## Put the code into the form that lint asks for
