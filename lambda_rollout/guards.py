@@ -194,7 +194,7 @@ def _parse_amount(line: _Line, metric: Metric) -> Decimal:
     number = line.take(_NUMBER)
     if number is None:
         line.refuse(f"write a number with its unit, such as {example}.")
-    unit = line.take(r"[^\s\d]+")
+    unit = line.take(r"%|[A-Za-z]+")
     if metric is Metric.ERROR_RATE:
         if unit != "%":
             line.refuse(f"{metric} is in percent: write {number}%.", start)
