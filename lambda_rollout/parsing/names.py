@@ -169,7 +169,10 @@ def parse_version(text: str) -> VersionChoice:
     if text == "$LATEST":
         _refuse(text, "Leave version empty: then $LATEST is published and that version rolled out.")
     if text.startswith("alias:"):
-        return FromAlias(parse_alias(text.removeprefix("alias:").strip()))
+        try:
+            return FromAlias(parse_alias(text.removeprefix("alias:").strip()))
+        except Mistakes as found:
+            raise Mistakes(*(Mistake(text, m.remedy) for m in found.mistakes)) from None
     if _VERSION.fullmatch(text):
         return Numbered(text)
     hint = ""
