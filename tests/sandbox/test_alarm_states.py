@@ -167,9 +167,11 @@ def test_one_second_periods(scene: Scene) -> None:
 
 def test_a_long_period_slides_by_the_minute(scene: Scene) -> None:
     scene.put(Period=300)
-    scene.clock.advance(600)
+    scene.errors(0)
+    scene.clock.advance(90)
+    assert scene.state() == "OK"
     scene.errors(1)
-    scene.clock.advance(60)
+    scene.clock.advance(30)
     assert scene.state() == "ALARM"
 
 
@@ -317,6 +319,15 @@ def test_a_state_that_is_set_lasts_until_the_next_look(scene: Scene) -> None:
         ("OK", "ALARM"),
         ("ALARM", "OK"),
     ]
+
+
+def test_metrics_that_come_late_do_not_delay_the_look_at_a_state_that_is_set(scene: Scene) -> None:
+    scene.cloudwatch.metric_delay = timedelta(minutes=10)
+    scene.put(TreatMissingData="notBreaching")
+    scene.clock.advance(3600)
+    scene.set("errors", "ALARM")
+    scene.clock.advance(60)
+    assert scene.state() == "OK"
 
 
 def test_a_state_that_is_set_stays_where_missing_data_is_ignored(scene: Scene) -> None:

@@ -169,6 +169,12 @@ def test_more_than_a_hundred_alarms(scene: Scene) -> None:
         assert found == [*expected, "composite"]
 
 
+def test_a_page_that_is_just_full_is_the_last(scene: Scene) -> None:
+    scene.put("a")
+    scene.put("b")
+    assert "NextToken" not in scene("DescribeAlarms", MaxRecords=2)
+
+
 def test_a_page_goes_on_where_it_was_when_alarms_come_and_go(scene: Scene) -> None:
     for name in ("b", "c", "d", "e"):
         scene.put(name)
@@ -300,6 +306,14 @@ def test_an_update_overwrites_everything_but_the_state(scene: Scene) -> None:
     scene.clock.advance(60)
     assert scene.state() == "OK"
     assert scene.transitions() == [("INSUFFICIENT_DATA", "ALARM"), ("ALARM", "OK")]
+
+
+def test_an_update_is_evaluated_at_its_own_pace(scene: Scene) -> None:
+    scene.put()
+    scene.put(Period=1)
+    scene.errors(1)
+    scene.clock.advance(1)
+    assert scene.state() == "ALARM"
 
 
 def test_a_deleted_alarm_is_not_evaluated_any_more(scene: Scene) -> None:

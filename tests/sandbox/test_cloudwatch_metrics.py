@@ -105,6 +105,14 @@ def test_periods_without_data_are_left_out_and_the_newest_comes_first(
     assert ascending["Timestamps"] == [START, START + timedelta(minutes=2)]
 
 
+def test_datapoints_may_come_in_any_order(clock: ManualClock, cloudwatch: CloudWatch) -> None:
+    for at in (130, 70, 10, 200, 75):
+        record(cloudwatch, at=at, value=at)
+    clock.advance(600)
+    [result] = get(cloudwatch, {"Id": "m", "MetricStat": metric_stat("Sum")})
+    assert result["Values"] == [200.0, 130.0, 145.0, 10.0]
+
+
 def test_start_is_rounded_down_and_end_is_exclusive(
     clock: ManualClock, cloudwatch: CloudWatch
 ) -> None:
