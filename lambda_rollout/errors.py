@@ -23,7 +23,9 @@ class CallFailed(RolloutError):
 
     def __init__(self, operation: str, code: str, message: str, remedy: str = "") -> None:
         """``operation`` is AWS's name of the call, ``code`` and ``message`` are AWS's own words."""
-        super().__init__(f"{operation}: {code}: {message}" if message else f"{operation}: {code}", remedy)
+        super().__init__(
+            f"{operation}: {code}: {message}" if message else f"{operation}: {code}", remedy
+        )
         self.operation = operation
         self.code = code
         self.message = message

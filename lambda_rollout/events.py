@@ -91,6 +91,27 @@ class AliasCreated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StrandedFound(Event):
+    """A run of this action died and left the alias unfinished; what is done about it follows."""
+
+    target: Target
+    routing: Routing
+    record: str
+    """The record on the alias, as it stands there."""
+    run_url: str
+    """The dead run's page on GitHub if it was of this repository, else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended(Event):
+    """The alias that a dead run left is whole on its old version again."""
+
+    target: Target
+    version: str
+    abandoned: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmsFound(Event):
     """The alarms as they were before anything was shifted."""
 
@@ -217,6 +238,24 @@ class RolledBack(Event):
     abandoned: str
     percent: Decimal
     """Percent of the traffic that ``abandoned`` had when the rollback was decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Event):
+    """AWS confirmed it: the alias stays as it is, marked as held; nothing watches it from now on."""
+
+    target: Target
+    version: str
+    previous: str
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released(Event):
+    """AWS confirmed it: the rollout's record is off the alias, and the owner's description is back."""
+
+    target: Target
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

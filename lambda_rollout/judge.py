@@ -14,6 +14,9 @@ from enum import StrEnum
 UNREADABLE_LIMIT = 60.0
 """Seconds without a successful read after which a watch is blind and the rollout goes back."""
 
+HISTORY_GRACE = 15.0
+"""Seconds after a step's end that an alarm's history may take to show a change made just before it."""
+
 SAME_MOMENT = timedelta(seconds=1)
 """How far an alarm's StateTransitionedTimestamp and its history item may differ and still be one."""
 
@@ -104,7 +107,10 @@ def observe(watch: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
         return seen
     if reading.state is AlarmState.ALARM and watch.counts:
         return replace(seen, explained=reading, fired=reading)
-    if reading.transitioned_at is None or reading.transitioned_at == watch.explained.transitioned_at:
+    if (
+        reading.transitioned_at is None
+        or reading.transitioned_at == watch.explained.transitioned_at
+    ):
         now_ok = reading.state is AlarmState.OK
         return replace(seen, explained=reading, counts=watch.counts or now_ok)
     return seen
@@ -135,7 +141,9 @@ def explain(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch:
     return replace(watch, explained=watch.newest, counts=counts)
 
 
-def _after_what_was_known(known: AlarmReading, history: Sequence[Transition]) -> Sequence[Transition]:
+def _after_what_was_known(
+    known: AlarmReading, history: Sequence[Transition]
+) -> Sequence[Transition]:
     if known.transitioned_at is None:
         return history
     moment = known.transitioned_at
@@ -215,7 +223,10 @@ def judge_step(evidence: Evidence) -> Verdict:
         return Failed(_fired_reason(fired), fired)
     if evidence.missing:
         return Failed(f"alarm deleted during the rollout: {', '.join(evidence.missing)}")
-    for what, since in (("alarms", evidence.alarms_failing_since), ("alias", evidence.aliases_failing_since)):
+    for what, since in (
+        ("alarms", evidence.alarms_failing_since),
+        ("alias", evidence.aliases_failing_since),
+    ):
         if since is not None and evidence.now - since >= UNREADABLE_LIMIT:
             return Failed(f"the {what} could not be read for {UNREADABLE_LIMIT:.0f} s")
     if evidence.now < evidence.planned_end:
@@ -223,6 +234,8 @@ def judge_step(evidence: Evidence) -> Verdict:
     if evidence.alarms_read_at < evidence.planned_end:
         return NotYet()
     unexplained = tuple(watch.newest for watch in evidence.watches if watch.unexplained)
+    if unexplained and evidence.now < evidence.planned_end + HISTORY_GRACE:
+        return NotYet(f"the history of {', '.join(reading.name for reading in unexplained)}")
     if unexplained:
         return Failed(_unexplained_reason(unexplained), unexplained)
     if evidence.aliases_read_at < evidence.planned_end:
@@ -232,7 +245,9 @@ def judge_step(evidence: Evidence) -> Verdict:
 
 def _judge_insufficient_data(evidence: Evidence) -> Verdict:
     blind = tuple(
-        watch.newest for watch in evidence.watches if watch.newest.state is AlarmState.INSUFFICIENT_DATA
+        watch.newest
+        for watch in evidence.watches
+        if watch.newest.state is AlarmState.INSUFFICIENT_DATA
     )
     if not blind or evidence.insufficient_data is InsufficientData.IGNORE:
         return Passed()
@@ -296,7 +311,9 @@ def readiness(version: VersionState) -> Ready | Waiting | NeverReady:
     ActiveNonInvocable, so every state but Pending and Active is an end.
     """
     if version.last_update == "Failed":
-        return NeverReady(f"its last update failed: {version.last_update_reason or 'no reason given'}")
+        return NeverReady(
+            f"its last update failed: {version.last_update_reason or 'no reason given'}"
+        )
     if version.state not in {"", "Active", "Pending"}:
         return NeverReady(f"it is {version.state}: {version.state_reason or 'no reason given'}")
     if version.state == "Pending":

@@ -52,6 +52,10 @@ class Record:
         """Whether it was left split on purpose."""
         return self.until is None
 
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over, at ``now`` on AWS's clock; never for a held one."""
+        return self.until is not None and now >= self.until
+
     def __str__(self) -> str:
         """Return the text that stands in the Description."""
         run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
@@ -171,8 +175,8 @@ def whose(alias: Alias, now: datetime, word: RunWord, *, provisioning: bool) -> 
         if alias.routing.is_whole:
             return Whose.NOBODYS
         return Whose.AWS if provisioning else Whose.STRANGERS
-    if record.until is None:
+    if record.held:
         return Whose.HELD
-    if word is RunWord.OVER or now >= record.until:
+    if word is RunWord.OVER or record.expired(now):
         return Whose.DEAD
     return Whose.ALIVE

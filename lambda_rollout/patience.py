@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-from lambda_rollout.errors import Busy, Cancelled, CallFailed, Unanswered
+from lambda_rollout.errors import Busy, CallFailed, Cancelled, Unanswered
 from lambda_rollout.stop import Clock, Stop
 
 FORWARD_LIMIT = 60.0
@@ -40,6 +40,7 @@ def patiently(
     It re-raises the last error when time is up. Raises `Cancelled` as soon as ``stop`` is requested;
     with None it listens to nobody.
     """
+
     def pause(length: float) -> None:
         clock.wait(length, stop)
         heed(stop)

@@ -22,7 +22,14 @@ from typing import Protocol
 from tenacity import Retrying, retry_if_result
 
 from lambda_rollout import lease
-from lambda_rollout.errors import Busy, CallFailed, NotFound, RevisionMismatch, RolloutError, Unanswered
+from lambda_rollout.errors import (
+    Busy,
+    CallFailed,
+    NotFound,
+    RevisionMismatch,
+    RolloutError,
+    Unanswered,
+)
 from lambda_rollout.lease import Record
 from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, out_of_time, patiently
 from lambda_rollout.routing import Alias, Routing, Target
@@ -131,17 +138,15 @@ class Traffic:
         """What we last wrote, and AWS confirmed; ``found.routing`` before that."""
         self.text = lease.owners_text(found.description)
         """The owner's text, whole, to be restored at the end."""
-        self.looked_at = self._answered_at = clock.monotonic()
-        """When the newest good look was sent."""
-        self.failing_since: float | None = None
-        """When the first look was sent that failed with no good one since."""
         self.confirmed = False
         """Whether any write of ours was confirmed."""
         self._aliases = aliases
         self._clock = clock
+        self._answered_at = clock.monotonic()
         self._nonce = nonce
         self._past: set[str] = set()
         self._unanswered: list[_Sent] = []
+        self._look_first = False
 
     # What is known -----------------------------------------------------------------------------
 
@@ -169,7 +174,11 @@ class Traffic:
         old version, while provisioned concurrency moves, leave it ours.
         """
         _, record = lease.parse(alias.description)
-        if record is not None and record.nonce != self._nonce and lease.agrees(record, alias.routing):
+        if (
+            record is not None
+            and record.nonce != self._nonce
+            and lease.agrees(record, alias.routing)
+        ):
             return False
         ours = (self.routing, *(sent.routing for sent in self._unanswered))
         return any(self._same(alias.routing, routing) for routing in ours)
@@ -193,19 +202,13 @@ class Traffic:
 
         ``may_still_move`` says that forward writes are still to come. Then any change by somebody else is a
         `Conflict`, and so is a change of the routing at any time. Without it an edit of the description
-        is taken over and kept. Raises `CallFailed` if the read failed, and remembers since when.
+        is taken over and kept. Raises `CallFailed` if the read failed.
         """
-        sent = self._clock.monotonic()
-        try:
-            seen = self._aliases.read(self.target)
-            if seen.revision_id in self._past:
-                # GetAlias right after UpdateAlias may show the state before (unconfirmed).
-                raise Unanswered("GetAlias", "StaleAnswer", "the answer is older than our last write")
-        except CallFailed:
-            self.failing_since = sent if self.failing_since is None else self.failing_since
-            raise
+        seen = self._aliases.read(self.target)
+        if seen.revision_id in self._past:
+            # GetAlias right after UpdateAlias may show the state before (unconfirmed).
+            raise Unanswered("GetAlias", "StaleAnswer", "the answer is older than our last write")
         self._take_news(seen, may_still_move=may_still_move)
-        self.looked_at = sent
 
     def _take_news(self, seen: Alias, *, may_still_move: bool) -> None:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
@@ -228,7 +231,9 @@ class Traffic:
         try:
             patiently(self._clock, stop)(self._forward_once, routing, record, may_still_move=True)
         except (Busy, Unanswered) as error:
-            raise CannotShift(f"{self.target} could not be shifted to {routing}: {error}") from error
+            raise CannotShift(
+                f"{self.target} could not be shifted to {routing}: {error}"
+            ) from error
 
     def renew(self, record: Record, *, may_still_move: bool) -> bool:
         """Write the same routing with a newer record; one try. Returns whether it was confirmed.
@@ -257,19 +262,24 @@ class Traffic:
     # Settling ----------------------------------------------------------------------------------
 
     def settle_once(self, routing: Routing, record: Record | None = None) -> Settlement:
-        """Try once to make the alias whole (or held): one UpdateAlias, and a look only if that failed.
+        """Try once to make the alias whole (or held).
 
-        The first try sends nothing but the write, with the newest RevisionId known.
+        The first try sends nothing but the UpdateAlias, with the newest RevisionId known. A later one looks
+        first if the one before was left in doubt.
         """
+        if self._look_first:
+            seen = self._settled_already(routing, record)
+            if seen is not None:
+                return seen
         try:
             answer = self._send(routing, lease.compose(self.text, record))
-        except (RevisionMismatch, Unanswered, NotFound) as error:
-            return self._settle_by_looking(routing, record, error)
         except CallFailed as error:
+            self._look_first = isinstance(error, RevisionMismatch | Unanswered | NotFound)
             return Unsettled(error)
         return self._settled(answer, routing, record)
 
-    def _settle_by_looking(self, routing: Routing, record: Record | None, why: CallFailed) -> Settlement:
+    def _settled_already(self, routing: Routing, record: Record | None) -> Settlement | None:
+        """Look, and decide whether anything is left to write (None: yes, with what was just learned)."""
         try:
             seen = self._aliases.read(self.target)
         except NotFound:
@@ -277,7 +287,9 @@ class Traffic:
         except CallFailed as error:
             return Unsettled(error)
         if seen.revision_id in self._past:
-            return Unsettled(why)
+            return Unsettled(
+                Unanswered("GetAlias", "StaleAnswer", "the answer is older than our last write")
+            )
         echo = self._is_echo(seen)
         if echo and seen.revision_id != self.known.revision_id and _shows(seen, routing, record):
             return self._settled(seen, routing, record)
@@ -288,22 +300,24 @@ class Traffic:
                 self.text = lease.owners_text(seen.description)
             self._past.add(self.known.revision_id)
             self.known = seen
-        return Unsettled(why)
+        return None
 
     def _settled(self, answer: Alias, routing: Routing, record: Record | None) -> Settlement:
         self._accept(answer)
         self.routing = routing
+        self._look_first = False
         if record is None and self.bears_record and not self.text:
             # AWS took "" for "leave it as it is". A record left on a whole alias would read as an unfinished
             # rollout, so it is worth a text that nobody asked for.
             self.text = NO_TEXT_LEFT
-            return Unsettled(Busy("UpdateAlias", "DescriptionKept", "the empty description was not taken"))
+            return Unsettled(
+                Busy("UpdateAlias", "DescriptionKept", "the empty description was not taken")
+            )
         return Settled(answer)
 
     # The one place that writes ------------------------------------------------------------------
 
     def _send(self, routing: Routing, description: str) -> Alias:
-        sent_at = self._clock.monotonic()
         revision_id = self.known.revision_id
         try:
             answer = self._aliases.write(self.target, routing, description, revision_id)
@@ -311,7 +325,6 @@ class Traffic:
             self._unanswered.append(_Sent(routing, description, revision_id))
             raise
         self.confirmed = True
-        self.looked_at = sent_at
         return answer
 
     def _accept(self, alias: Alias) -> None:
@@ -322,13 +335,14 @@ class Traffic:
         if alias.revision_id != self.known.revision_id:
             self._past.add(self.known.revision_id)
             for sent in self._unanswered:
-                if alias.description == sent.description and self._same(alias.routing, sent.routing):
+                if alias.description == sent.description and self._same(
+                    alias.routing, sent.routing
+                ):
                     self.routing = sent.routing
                     self.confirmed = True
             self._unanswered = [s for s in self._unanswered if s.revision_id == alias.revision_id]
         self.known = alias
         self._answered_at = self._clock.monotonic()
-        self.failing_since = None
 
 
 def _shows(seen: Alias, routing: Routing, record: Record | None) -> bool:
@@ -362,7 +376,9 @@ def settle(
         for index, wish in enumerate(wishes):
             if settlements[index] is None or isinstance(settlements[index], Unsettled):
                 settlements[index] = wish.traffic.settle_once(wish.routing, wish.record)
-        open_ones = [(w, s) for w, s in zip(wishes, settlements, strict=True) if isinstance(s, Unsettled)]
+        open_ones = [
+            (w, s) for w, s in zip(wishes, settlements, strict=True) if isinstance(s, Unsettled)
+        ]
         for wish, settlement in open_ones:
             tell(wish.traffic, settlement.why)
         return not open_ones

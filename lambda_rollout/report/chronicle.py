@@ -93,6 +93,10 @@ class TargetNow:
     created: bool = False
     """Whether the alias did not exist before this run made it."""
     already_there: bool = False
+    stranded: e.StrandedFound | None = None
+    """How a run that died had left the alias before this one began."""
+    mended: bool = False
+    """Whether that was put right first."""
     routing: Routing | None = None
     """As last confirmed or seen; None if unknown."""
     exposures: tuple[Exposure, ...] = ()

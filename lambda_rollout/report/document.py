@@ -82,7 +82,7 @@ def kebab(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
 
 
-def _value(value: object) -> Json:  # noqa: PLR0911 - one for each kind of value
+def _value(value: object) -> Json:
     match value:
         case Enum():
             return str(value.value)

@@ -159,6 +159,20 @@ def _moved(now: TargetNow, event: e.Event) -> TargetNow:
         case e.AliasLeft():
             return _left(now, event)
         case _:
+            return _of_other_runs(now, event)
+
+
+def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
+    match event:
+        case e.StrandedFound():
+            return replace(now, stranded=event, routing=event.routing)
+        case e.Mended():
+            whole = Routing.whole(event.version)
+            return replace(now, mended=True, routing=whole, previous=event.version)
+        case e.Held():
+            held = Routing.split(event.previous, event.version, event.percent)
+            return replace(now, version=event.version, previous=event.previous, routing=held)
+        case _:
             return now
 
 

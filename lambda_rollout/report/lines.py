@@ -52,6 +52,31 @@ def told(event: e.Event, story: Chronicle) -> Iterator[str]:
 
 def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
     match event:
+        case e.WeightShifted():
+            now = story.targets[event.target].routing
+            yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
+        case e.RolledBack():
+            exposure = exposure_of(story.targets[event.target], story)
+            had = f"; version {event.abandoned} had {exposure}" if exposure else ""
+            yield f"{event.target} is whole on version {event.version} again{had}"
+        case e.Held():
+            yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
+        case e.Released():
+            yield f"{event.target}: its own description is back, the rollout's record is off"
+        case e.StrandedFound():
+            run = f" ({event.run_url})" if event.run_url else ""
+            yield f"{event.target} was left by a run that died{run}: {event.record}"
+        case e.Mended():
+            yield (
+                f"{event.target} is whole on version {event.version} again; "
+                f"the dead run's version {event.abandoned} gets no traffic"
+            )
+        case _:
+            yield from _told_of_alias(event)
+
+
+def _told_of_alias(event: e.Event) -> Iterator[str]:
+    match event:
         case e.AliasFound():
             yield f"{event.target} sends {traffic(event.routing)}"
         case e.AliasMissing():
@@ -60,13 +85,6 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield f"{event.target} created, whole on version {event.version}"
         case e.AlreadyThere():
             yield f"{event.target} is whole on version {event.version} already"
-        case e.WeightShifted():
-            now = story.targets[event.target].routing
-            yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
-        case e.RolledBack():
-            exposure = exposure_of(story.targets[event.target], story)
-            had = f"; version {event.abandoned} had {exposure}" if exposure else ""
-            yield f"{event.target} is whole on version {event.version} again{had}"
         case _:
             yield from _told_of_version(event)
 
@@ -75,7 +93,9 @@ def _told_of_version(event: e.Event) -> Iterator[str]:
     match event:
         case e.VersionPublished(target=target, version=version):
             same = version == event.previous
-            words = f"nothing new since version {version}" if same else f"version {version} published"
+            words = (
+                f"nothing new since version {version}" if same else f"version {version} published"
+            )
             yield f"{target.name}: {words}"
         case e.VersionTaken():
             yield f"{event.target.name}: version {event.version} taken, as the input says"

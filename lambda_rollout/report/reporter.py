@@ -76,9 +76,7 @@ class Journal:
         now = self._clock.now()
         return Finished(at=now, result=Result.FAILED, reason=reason, remedy=remedy)
 
-    def _write(
-        self, summarize: Callable[[], str], problems: tuple[InputProblem, ...] = ()
-    ) -> None:
+    def _write(self, summarize: Callable[[], str], problems: tuple[InputProblem, ...] = ()) -> None:
         # The next steps need the outputs, people can do without the rest: so they come first, and
         # the report's path, which is known only once it is written, comes after it.
         self._finished = True

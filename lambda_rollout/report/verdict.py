@@ -60,6 +60,7 @@ def _failed_headline(story: Chronicle, names: str) -> str:
 
 def happenings(story: Chronicle) -> Iterator[str]:
     """Say what happened beyond the headline and the reason, in a few sentences."""
+    yield from _mended(story)
     match story.result:
         case Result.PROMOTED:
             yield from _promoted(story)
@@ -73,6 +74,13 @@ def happenings(story: Chronicle) -> Iterator[str]:
         case Result.ROLLED_BACK | Result.FAILED:
             yield from _exposures(story)
     yield from _unguarded(story)
+
+
+def _mended(story: Chronicle) -> Iterator[str]:
+    for now in story.targets.values():
+        if now.stranded is not None:
+            then = f"; it was put back to version {now.previous} first" if now.mended else ""
+            yield f"A run that died had left {now.target} at {traffic(now.stranded.routing)}{then}."
 
 
 def _promoted(story: Chronicle) -> Iterator[str]:

@@ -1,0 +1,118 @@
+"""CloudWatch's alarm calls.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html and
+API_DescribeAlarmHistory.html. Without AlarmTypes only metric alarms come back; names that do not exist are
+silently absent; neither call takes a Region, so there is a client for each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.clients import Clients
+from lambda_rollout.errors import Unanswered
+from lambda_rollout.judge import AlarmReading, AlarmState, Transition
+from lambda_rollout.parsing.names import AlarmName
+from lambda_rollout.watch import Survey
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.literals import AlarmTypeType
+
+PAGE = 100
+"""Names in one DescribeAlarms call, and records in one answer, at most."""
+
+TYPES: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
+
+
+class CloudWatchAlarms:
+    """`lambda_rollout.watch.Alarms` over boto3."""
+
+    def __init__(self, clients: Clients, names: Sequence[AlarmName]) -> None:
+        """Make no call yet; an alarm without a Region of its own is looked for in the clients'."""
+        self._clients = clients
+        self._names = names
+
+    def read(self) -> Survey:
+        """See `Alarms.read`: one call for each hundred alarms of a Region."""
+        by_region: dict[str, list[str]] = {}
+        for name in self._names:
+            by_region.setdefault(name.region or self._clients.region, []).append(name.name)
+        found: dict[tuple[str, str], AlarmReading] = {}
+        for region, names in by_region.items():
+            for start in range(0, len(names), PAGE):
+                for reading in self._page(region, names[start : start + PAGE]):
+                    found[region, reading.name] = reading
+        readings, missing = [], []
+        for name in self._names:
+            reading = found.get((name.region or self._clients.region, name.name))
+            # An ARN of another account must not be answered by an alarm of the same name in this one.
+            if reading is None or (name.text.startswith("arn:") and reading.arn != name.text):
+                missing.append(name.text)
+            else:
+                readings.append(reading)
+        return Survey(tuple(readings), tuple(missing))
+
+    def _page(self, region: str, names: Sequence[str]) -> Iterator[AlarmReading]:
+        token: dict[str, Any] = {}
+        while True:
+            with told_apart("DescribeAlarms"):
+                answer = self._clients.cloudwatch(region).describe_alarms(
+                    AlarmNames=names, AlarmTypes=TYPES, MaxRecords=PAGE, **token
+                )
+            for kind in ("MetricAlarms", "CompositeAlarms", "LogAlarms"):
+                alarms: Sequence[Mapping[str, Any]] = answer.get(kind) or ()  # type: ignore[assignment]
+                yield from (_reading(region, alarm) for alarm in alarms)
+            if not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
+
+    def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
+        """See `Alarms.history`."""
+        transitions: list[Transition] = []
+        token: dict[str, Any] = {}
+        while True:
+            with told_apart("DescribeAlarmHistory"):
+                answer = self._clients.cloudwatch(reading.region).describe_alarm_history(
+                    AlarmName=reading.name,
+                    AlarmTypes=TYPES,
+                    HistoryItemType="StateUpdate",
+                    StartDate=since,
+                    ScanBy="TimestampAscending",
+                    MaxRecords=PAGE,
+                    **token,
+                )
+            transitions += (_transition(item) for item in answer.get("AlarmHistoryItems") or ())
+            if not answer.get("NextToken"):
+                return transitions
+            token = {"NextToken": answer["NextToken"]}
+
+
+def _reading(region: str, alarm: Mapping[str, Any]) -> AlarmReading:
+    return AlarmReading(
+        arn=alarm.get("AlarmArn", ""),
+        name=alarm["AlarmName"],
+        region=region,
+        state=AlarmState(alarm["StateValue"]),
+        reason=alarm.get("StateReason", ""),
+        transitioned_at=alarm.get("StateTransitionedTimestamp"),
+        evaluation=alarm.get("EvaluationState", ""),
+    )
+
+
+def _transition(item: Mapping[str, Any]) -> Transition:
+    """Read a history item; its HistoryData is JSON in a string, of version 1.0."""
+    try:
+        data = json.loads(item["HistoryData"])
+        return Transition(
+            at=item["Timestamp"],
+            before=AlarmState(data["oldState"]["stateValue"]),
+            after=AlarmState(data["newState"]["stateValue"]),
+            reason=str(data["newState"].get("stateReason", "")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # What cannot be read must not pass for "nothing happened".
+        raise Unanswered("DescribeAlarmHistory", "UnreadableHistory", str(error)) from error

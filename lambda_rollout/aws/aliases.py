@@ -1,0 +1,81 @@
+"""Lambda's alias calls.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_GetAlias.html, API_UpdateAlias.html, API_CreateAlias.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambda_rollout.aws.calls import date_of, told_apart
+from lambda_rollout.aws.clients import Clients
+from lambda_rollout.errors import AccessDenied, NotFound
+from lambda_rollout.routing import Alias, Routing, Target
+
+
+class LambdaAliases:
+    """`lambda_rollout.traffic.Aliases` over boto3."""
+
+    def __init__(self, clients: Clients) -> None:
+        """Make no call yet."""
+        self._clients = clients
+
+    def read(self, target: Target) -> Alias:
+        """See `Aliases.read`."""
+        with told_apart("GetAlias"):
+            return _alias(
+                self._clients.lambda_.get_alias(FunctionName=target.function, Name=target.alias)
+            )
+
+    def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
+        """See `Aliases.write`. An omitted RoutingConfig would be kept, so an empty one clears the weights."""
+        with told_apart("UpdateAlias"):
+            return _alias(
+                self._clients.lambda_.update_alias(
+                    FunctionName=target.function,
+                    Name=target.alias,
+                    FunctionVersion=routing.version,
+                    RoutingConfig={"AdditionalVersionWeights": dict(routing.weights)},
+                    Description=description,
+                    RevisionId=revision_id,
+                )
+            )
+
+    def create(self, target: Target, version: str, description: str) -> Alias:
+        """See `Aliases.create`."""
+        with told_apart("CreateAlias"):
+            return _alias(
+                self._clients.lambda_.create_alias(
+                    FunctionName=target.function,
+                    Name=target.alias,
+                    FunctionVersion=version,
+                    Description=description,
+                )
+            )
+
+    def provisioning(self, target: Target) -> bool:
+        """See `Aliases.provisioning`.
+
+        Not allowed to ask counts as no: the alias is then a stranger's, and left untouched.
+        https://docs.aws.amazon.com/lambda/latest/api/API_GetProvisionedConcurrencyConfig.html
+        """
+        try:
+            with told_apart("GetProvisionedConcurrencyConfig"):
+                answer = self._clients.lambda_.get_provisioned_concurrency_config(
+                    FunctionName=target.function, Qualifier=target.alias
+                )
+        except (AccessDenied, NotFound):
+            return False
+        return answer.get("Status") == "IN_PROGRESS"
+
+
+def _alias(answer: Mapping[str, Any]) -> Alias:
+    weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    return Alias(
+        arn=answer.get("AliasArn", ""),
+        routing=Routing(answer.get("FunctionVersion", ""), dict(weights)),
+        description=answer.get("Description", ""),
+        revision_id=answer.get("RevisionId", ""),
+        as_of=date_of(answer),
+    )

@@ -1,0 +1,61 @@
+"""Lambda's version calls.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html, API_PublishVersion.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.clients import Clients
+from lambda_rollout.judge import VersionState
+from lambda_rollout.routing import Target
+
+
+class LambdaVersions:
+    """`lambda_rollout.order.Versions` over boto3."""
+
+    def __init__(self, clients: Clients) -> None:
+        """Make no call yet."""
+        self._clients = clients
+
+    def latest(self, target: Target) -> VersionState:
+        """See `Versions.latest`."""
+        with told_apart("GetFunctionConfiguration"):
+            return _state(
+                self._clients.lambda_.get_function_configuration(FunctionName=target.function)
+            )
+
+    def read(self, target: Target, version: str) -> VersionState:
+        """See `Versions.read`."""
+        with told_apart("GetFunctionConfiguration"):
+            return _state(
+                self._clients.lambda_.get_function_configuration(
+                    FunctionName=target.function, Qualifier=version
+                )
+            )
+
+    def publish(self, target: Target, description: str, code_sha256: str) -> str:
+        """See `Versions.publish`."""
+        guard: dict[str, Any] = {"CodeSha256": code_sha256} if code_sha256 else {}
+        with told_apart("PublishVersion"):
+            answer = self._clients.lambda_.publish_version(
+                FunctionName=target.function, Description=description, **guard
+            )
+        return answer["Version"]
+
+
+def _state(answer: Mapping[str, Any]) -> VersionState:
+    snap_start = answer.get("SnapStart") or {}
+    return VersionState(
+        state=answer.get("State", ""),
+        state_reason=answer.get("StateReason", ""),
+        last_update=answer.get("LastUpdateStatus", ""),
+        last_update_reason=answer.get("LastUpdateStatusReason", ""),
+        snap_start_applies=snap_start.get("ApplyOn") == "PublishedVersions",
+        snap_start_optimized=snap_start.get("OptimizationStatus") == "On",
+        code_sha256=answer.get("CodeSha256", ""),
+        role=answer.get("Role", ""),
+    )

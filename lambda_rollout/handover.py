@@ -1,0 +1,77 @@
+"""What main leaves for the post stage, saved before main's first write and again at every turn.
+
+The post stage may run after main was killed, or while a lost container of it still runs. It obeys this
+and never the inputs, which the runner evaluates anew for it (facts on a container action's life: the
+runner's source, ``ContainerActionHandler``).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from lambda_rollout.routing import Target
+
+KEY = "handover"
+"""The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_handover``."""
+
+
+class Phase(StrEnum):
+    """How far main was, that is: what is to be made of an alias that it left."""
+
+    MOVING = "moving"
+    """Between the look at the alias and the last verdict: back to the old version."""
+    CLEARING = "clearing"
+    """Every watch was passed: forward, only the record is still to be cleared."""
+    HOLDING = "holding"
+    """It is to stay split, marked as held."""
+    GOING_BACK = "going-back"
+    """A verdict said to go back: to the old version, whatever ``on-cancel`` says."""
+    DONE = "done"
+    """Nothing is left to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One alias that main has, or may have, touched."""
+
+    function: str
+    alias: str
+    old: str
+    """The version to go back to."""
+    new: str
+    """The new version; empty while it is not published yet."""
+    text: str
+    """The owner's description, whole."""
+
+    @property
+    def target(self) -> Target:
+        """The alias in question."""
+        return Target(self.function, self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Everything the post stage needs."""
+
+    phase: Phase
+    nonce: str
+    region: str
+    role_to_assume: str
+    hold_on_cancel: bool
+    charges: tuple[Charge, ...]
+
+    def to_json(self) -> str:
+        """Return it as one line of JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Handover:
+        """Read `to_json`'s line. Raises ValueError if it is not one."""
+        try:
+            fields = json.loads(text)
+            charges = tuple(Charge(**charge) for charge in fields.pop("charges"))
+            return cls(**{**fields, "phase": Phase(fields["phase"]), "charges": charges})
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a saved rollout: {text[:80]!r}") from error

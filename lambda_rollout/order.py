@@ -1,0 +1,121 @@
+"""What was asked for, and what it takes to do it: the story's two arguments."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from lambda_rollout import lease
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.events import Event, Run
+from lambda_rollout.handover import Handover
+from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
+from lambda_rollout.lease import Record, RunWord
+from lambda_rollout.plan import Plan
+from lambda_rollout.routing import Routing, Target
+from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.traffic import Aliases, Traffic
+from lambda_rollout.watch import Alarms
+
+
+class Versions(Protocol):
+    """Lambda's version calls, one try each. Errors are `CallFailed` and its kinds."""
+
+    def latest(self, target: Target) -> VersionState:
+        """GetFunctionConfiguration of ``$LATEST``."""
+        ...
+
+    def read(self, target: Target, version: str) -> VersionState:
+        """GetFunctionConfiguration of a published version."""
+        ...
+
+    def publish(self, target: Target, description: str, code_sha256: str) -> str:
+        """PublishVersion, if the code is still that; return the version's number."""
+        ...
+
+
+class Runs(Protocol):
+    """What GitHub knows about other runs. Never raises: no answer is `RunWord.UNKNOWN`."""
+
+    def word(self, record: Record) -> RunWord:
+        """Say whether the run that wrote this record is over."""
+        ...
+
+    def url(self, record: Record) -> str:
+        """Return the page of the run that wrote this record, or empty."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for. Times in seconds."""
+
+    mode: Mode
+    targets: tuple[Target, ...]
+    region: str
+    version: str | None
+    """A published version's number; None publishes ``$LATEST``."""
+    description: str
+    plan: Plan
+    alarms: tuple[str, ...]
+    poll_interval: float
+    evidence_timeout: float
+    alarm_at_start: AlarmAtStart
+    insufficient_data: InsufficientData
+    create_alias: bool
+    on_cancel: OnCancel
+    on_stranded: OnStranded
+    role_to_assume: str
+    run: Run
+    nonce: str
+    """Eight random hex digits that tell this rollout from every other."""
+
+    def record(self, old: str, new: str, until: datetime | None) -> Record:
+        """Make the record that says this rollout is at work (or holds, without ``until``)."""
+        in_github = bool(self.run.run_id and self.run.repository)
+        return Record(
+            old=old,
+            new=new,
+            nonce=self.nonce,
+            until=until.replace(microsecond=0) if until else None,
+            run=self.run.run_id if in_github else "",
+            attempt=(self.run.attempt or "1") if in_github else "",
+            repository=lease.repository_hash(self.run.repository) if in_github else "",
+        )
+
+    def live_record(self, traffic: Traffic, new: str) -> Record:
+        """Make a record with a fresh lease, on AWS's clock."""
+        return self.record(traffic.old, new, traffic.aws_time() + lease.LEASE)
+
+    def command(self, target: Target, routing: Routing, description: str | None = None) -> str:
+        """Return the AWS CLI command that gives an alias this whole routing."""
+        words = ["aws", "lambda", "update-alias", "--region", self.region]
+        words += ["--function-name", target.function, "--name", target.alias]
+        words += ["--function-version", routing.version]
+        words += ["--routing-config", '{"AdditionalVersionWeights":{}}']
+        if description is not None:
+            words += ["--description", description]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the story works with."""
+
+    aliases: Aliases
+    versions: Versions
+    alarms: Alarms
+    runs: Runs
+    clock: Clock
+    stop: Stop
+    emit: Callable[[Event], None]
+    remember: Callable[[Handover], None]
+    """Saves what the post stage needs, before the next write."""
+
+
+def seconds(duration: timedelta) -> float:
+    """Return a duration in seconds."""
+    return duration.total_seconds()

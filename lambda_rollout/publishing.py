@@ -1,0 +1,131 @@
+"""Getting a version that can really serve: publish ``$LATEST`` or take a published one, then wait for it."""
+
+from __future__ import annotations
+
+from lambda_rollout.errors import Busy, NotFound, RolloutError, Unanswered
+from lambda_rollout.events import VersionPublished, VersionReady, VersionTaken, VersionWaited
+from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness
+from lambda_rollout.order import Order, Parts
+from lambda_rollout.patience import heed, patiently
+from lambda_rollout.routing import Target
+
+READY_LIMIT = 1_600.0
+"""Seconds for a version to become ready: as long as botocore's waiter PublishedVersionActive, 26 minutes."""
+
+UPDATE_LIMIT = 300.0
+"""Seconds for an update of ``$LATEST`` to end: as long as botocore's waiter FunctionUpdatedV2."""
+
+READABLE_LIMIT = 60.0
+"""Seconds for a version that was just published to become readable."""
+
+PAUSE = 2.0
+
+
+def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> str:
+    """Return the number of the version to roll out, publishing ``$LATEST`` if none was named.
+
+    AWS answers with the newest version if nothing has changed since; it then ignores the description
+    (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
+    """
+    if order.version is not None:
+        check_exists(target, order.version, parts)
+        parts.emit(
+            VersionTaken(
+                at=parts.clock.now(), target=target, version=order.version, previous=previous
+            )
+        )
+        return order.version
+    latest = _settled_latest(target, parts)
+    # The code's hash and not $LATEST's RevisionId: that one changes when an update completes, without anybody
+    # having changed anything.
+    version = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
+        parts.versions.publish, target, order.description, latest.code_sha256
+    )
+    parts.emit(
+        VersionPublished(at=parts.clock.now(), target=target, version=version, previous=previous)
+    )
+    return version
+
+
+def check_exists(target: Target, version: str, parts: Parts) -> VersionState:
+    """Read a published version. Raises `RolloutError` if there is none of that number."""
+    try:
+        return patiently(parts.clock, parts.stop)(parts.versions.read, target, version)
+    except NotFound as error:
+        raise RolloutError(
+            f"function {target.name} has no version {version}: {error.message}",
+            "Name a published version in `version`, or leave it empty to publish $LATEST.",
+        ) from error
+
+
+def check_latest(target: Target, parts: Parts) -> VersionState:
+    """Read ``$LATEST``. Raises `RolloutError` if its last update failed: what is there is not what was meant."""
+    latest = patiently(parts.clock, parts.stop)(parts.versions.latest, target)
+    if latest.last_update == "Failed" or latest.state == "Failed":
+        why = latest.last_update_reason or latest.state_reason or "no reason given"
+        raise RolloutError(
+            f"the last update of {target.name} failed: {why}",
+            "Deploy the code again, then start again.",
+        )
+    return latest
+
+
+def _settled_latest(target: Target, parts: Parts) -> VersionState:
+    end = parts.clock.monotonic() + UPDATE_LIMIT
+    while True:
+        latest = check_latest(target, parts)
+        if latest.last_update != "InProgress" and latest.state != "Pending":
+            return latest
+        if parts.clock.monotonic() >= end:
+            raise RolloutError(
+                f"an update of {target.name} is still in progress.", "Start again when it is done."
+            )
+        parts.clock.wait(PAUSE, parts.stop)
+        heed(parts.stop)
+
+
+def await_ready(target: Target, version: str, parts: Parts) -> None:
+    """Return once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
+    began = parts.clock.monotonic()
+    told = ""
+    while True:
+        heed(parts.stop)
+        elapsed = parts.clock.monotonic() - began
+        match _readiness(target, version, parts, elapsed):
+            case Ready():
+                parts.emit(VersionReady(at=parts.clock.now(), target=target, version=version))
+                return
+            case NeverReady(why):
+                raise RolloutError(
+                    f"version {version} of {target.name} cannot serve: {why}",
+                    "Mend it and publish again.",
+                )
+            case Waiting(state):
+                if state != told:
+                    told = state
+                    parts.emit(
+                        VersionWaited(
+                            at=parts.clock.now(), target=target, version=version, state=state
+                        )
+                    )
+                if elapsed >= READY_LIMIT:
+                    raise RolloutError(
+                        f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {state}",
+                        "Look at it in the console.",
+                    )
+        parts.clock.wait(PAUSE, parts.stop)
+
+
+def _readiness(
+    target: Target, version: str, parts: Parts, elapsed: float
+) -> Ready | Waiting | NeverReady:
+    try:
+        return readiness(parts.versions.read(target, version))
+    except (Busy, Unanswered) as error:
+        if elapsed >= READY_LIMIT:
+            raise
+        return Waiting(f"not readable: {error.code}")
+    except NotFound:
+        if elapsed >= READABLE_LIMIT:
+            raise
+        return Waiting("not readable yet")

@@ -1,0 +1,350 @@
+"""The story of a rollout: look, publish, shift, watch, and promote or roll back.
+
+Told from top to bottom in `Rollout._tell`; each verb is a method below it, in the order of the telling.
+It knows no boto3 and no GitHub: what it needs of them comes in as the small protocols of `Parts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from lambda_rollout.arrival import arrive
+from lambda_rollout.choices import Mode, OnCancel
+from lambda_rollout.ending import Ending
+from lambda_rollout.errors import AlreadyExists, Busy, Cancelled, RolloutError, Unanswered
+from lambda_rollout.events import (
+    AlarmsFound,
+    AliasCreated,
+    AlreadyThere,
+    Finished,
+    Result,
+    Started,
+    StepStarted,
+    Warned,
+    WeightShifted,
+)
+from lambda_rollout.handover import Phase
+from lambda_rollout.judge import AlarmAtStart, firing_at_start
+from lambda_rollout.lease import Record
+from lambda_rollout.order import Order, Parts, seconds
+from lambda_rollout.patience import heed, patiently
+from lambda_rollout.plan import Step
+from lambda_rollout.publishing import await_ready, check_exists, check_latest, choose
+from lambda_rollout.routing import HUNDRED, Alias, Routing, Target
+from lambda_rollout.traffic import Conflict, Traffic
+from lambda_rollout.watch import GoBack, Stage, Survey, Watch
+
+
+@dataclass(slots=True)
+class Course:
+    """One target's way through the rollout."""
+
+    target: Target
+    traffic: Traffic | None
+    """None for an alias that is still to be created."""
+    new: str = ""
+    resumed: Record | None = None
+
+    @property
+    def old(self) -> str | None:
+        """The version the alias was on, None if there is no alias."""
+        return self.traffic.old if self.traffic else None
+
+
+class Rollout:
+    """One rollout of one or several targets: all go forward, or all go back."""
+
+    def __init__(self, order: Order, parts: Parts) -> None:
+        """Nothing is done yet."""
+        self._order = order
+        self._parts = parts
+        self._courses: list[Course] = []
+        self._ending = Ending(order, parts)
+        self._watch: Watch | None = None
+        self._survey = Survey(())
+
+    def run(self) -> Finished:
+        """Do it, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
+        parts, order = self._parts, self._order
+        parts.emit(
+            Started(
+                at=parts.clock.now(),
+                mode=str(order.mode),
+                targets=order.targets,
+                region=order.region,
+                plan=order.plan,
+                alarms=order.alarms,
+                run=order.run,
+            )
+        )
+        finished = self._run()
+        parts.emit(finished)
+        return finished
+
+    def _run(self) -> Finished:
+        try:
+            return self._tell()
+        except GoBack as cause:
+            return self._ending.go_back(cause, cause.alarms, self._tell_alarms)
+        except Cancelled as cause:
+            if self._order.on_cancel is OnCancel.HOLD and self._ending.can_hold:
+                return self._ending.hold(f"{cause.what}; on-cancel is `hold`")
+            return self._ending.go_back(cause)
+        except RolloutError as cause:
+            return self._ending.go_back(cause, failed=isinstance(cause, Conflict))
+        except Exception as error:  # noqa: BLE001 - whatever it is, an alias must not stay split for it
+            return self._ending.go_back(
+                RolloutError(
+                    f"internal error: {type(error).__name__}: {error}",
+                    "Please report it with the log.",
+                )
+            )
+
+    def _tell(self) -> Finished:
+        self._look_at_aliases()
+        self._look_at_alarms()
+        if self._order.mode is Mode.PLAN:
+            return self._check_versions()
+        self._choose_versions()
+        self._wait_until_ready()
+        self._create_missing_aliases()
+        if not self._moving():
+            return self._nothing_to_shift()
+        watch = self._begin_watch()
+        for stage in self._stages():
+            self._shift(stage, watch)
+            watch.step(stage)
+        self._say_what_did_not_guard(watch)
+        if self._order.plan.ends_held:
+            return self._ending.hold("the schedule ends with `hold`")
+        return self._ending.let_go()
+
+    # Look --------------------------------------------------------------------------------------
+
+    def _look_at_aliases(self) -> None:
+        order, parts = self._order, self._parts
+        for target in order.targets:
+            taken = arrive(target, order, parts)
+            if taken is None:
+                self._courses.append(Course(target, None))
+                continue
+            resumed = taken.resumed
+            traffic = Traffic(
+                target,
+                taken.alias,
+                parts.aliases,
+                parts.clock,
+                order.nonce,
+                old=resumed.old if resumed else None,
+            )
+            self._courses.append(Course(target, traffic, resumed=resumed))
+        self._ending.remember(Phase.MOVING)
+
+    def _look_at_alarms(self) -> None:
+        """Read the alarms before anything is shifted, and again just before the first shift."""
+        order, parts = self._order, self._parts
+        first = not self._survey.readings
+        end = parts.clock.monotonic() + order.evidence_timeout
+        while True:
+            self._survey = survey = patiently(parts.clock, parts.stop)(parts.alarms.read)
+            if survey.missing:
+                raise RolloutError(
+                    f"no such alarm in {order.region}: {', '.join(survey.missing)}.",
+                    "Correct `alarms`; an alarm of another Region is given by its ARN.",
+                )
+            firing = firing_at_start(survey.readings)
+            wait = order.alarm_at_start is AlarmAtStart.WAIT and order.mode is not Mode.PLAN
+            if not (firing and wait) or parts.clock.monotonic() >= end:
+                break
+            parts.clock.wait(order.poll_interval, parts.stop)
+            heed(parts.stop)
+        if first:
+            parts.emit(AlarmsFound(at=parts.clock.now(), readings=survey.readings))
+            if not order.alarms:
+                parts.emit(
+                    Warned(
+                        at=parts.clock.now(),
+                        text="No alarm guards this rollout: `alarms` is empty.",
+                    )
+                )
+        if not firing:
+            return
+        names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+        if order.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
+            if first:
+                text = f"In ALARM before the start, and counts only once it was OK: {names}"
+                parts.emit(Warned(at=parts.clock.now(), text=text))
+        elif order.mode is Mode.PLAN:
+            parts.emit(
+                Warned(
+                    at=parts.clock.now(), text=f"A rollout would be refused now, in ALARM: {names}"
+                )
+            )
+        else:
+            raise RolloutError(
+                f"in ALARM before anything was shifted: {names}.",
+                "Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
+                "`alarm-at-start: ignore-until-ok`.",
+            )
+
+    # Publish -----------------------------------------------------------------------------------
+
+    def _check_versions(self) -> Finished:
+        """For ``mode: plan``: what can be known of the version without publishing one."""
+        for course in self._courses:
+            if self._order.version is not None:
+                check_exists(course.target, self._order.version, self._parts)
+            else:
+                check_latest(course.target, self._parts)
+        return self._ending.finished(Result.PLANNED)
+
+    def _choose_versions(self) -> None:
+        for course in self._courses:
+            course.new = choose(course.target, course.old, self._order, self._parts)
+            if course.resumed is not None and course.resumed.new != course.new:
+                raise RolloutError(
+                    f"{course.target} was left by a rollout of version {course.resumed.new}, and this one is of "
+                    f"version {course.new}, so it cannot be resumed.",
+                    "Set `on-stranded: rollback`.",
+                )
+            if course.traffic is not None and (course.resumed or course.new != course.old):
+                self._ending.take_charge(course.traffic, course.new)
+        self._ending.remember(Phase.MOVING)
+
+    def _wait_until_ready(self) -> None:
+        for course in self._courses:
+            if course.new != course.old:
+                await_ready(course.target, course.new, self._parts)
+
+    def _create_missing_aliases(self) -> None:
+        for course in self._courses:
+            if course.traffic is not None:
+                continue
+            heed(self._parts.stop)
+            alias = self._create(course)
+            self._ending.created.append(course.target)
+            self._parts.emit(
+                AliasCreated(
+                    at=self._parts.clock.now(),
+                    target=course.target,
+                    arn=alias.arn,
+                    version=course.new,
+                )
+            )
+
+    def _create(self, course: Course) -> Alias:
+        aliases, clock, stop = self._parts.aliases, self._parts.clock, self._parts.stop
+        try:
+            return patiently(clock, stop, repeat=Busy)(
+                aliases.create, course.target, course.new, ""
+            )
+        except (AlreadyExists, Unanswered):
+            # Either the lost answer was a success, or somebody was faster: the alias itself tells.
+            alias = patiently(clock, stop)(aliases.read, course.target)
+        if alias.routing != Routing.whole(course.new):
+            raise Conflict(course.target, Routing.whole(course.new), alias)
+        return alias
+
+    def _moving(self) -> list[tuple[Course, Traffic]]:
+        return [
+            (course, course.traffic)
+            for course in self._courses
+            if course.traffic is not None and (course.resumed or course.new != course.old)
+        ]
+
+    def _nothing_to_shift(self) -> Finished:
+        for course in self._courses:
+            if course.traffic is not None:
+                self._parts.emit(
+                    AlreadyThere(
+                        at=self._parts.clock.now(), target=course.target, version=course.new
+                    )
+                )
+        self._ending.remember(Phase.DONE)
+        return self._ending.finished(Result.PROMOTED if self._ending.created else Result.UNCHANGED)
+
+    # Shift and watch ---------------------------------------------------------------------------
+
+    def _begin_watch(self) -> Watch:
+        self._look_at_alarms()
+        order, parts = self._order, self._parts
+        news = {traffic.target: course.new for course, traffic in self._moving()}
+        self._watch = Watch(
+            parts.alarms,
+            self._survey,
+            [traffic for _, traffic in self._moving()],
+            lambda traffic: order.live_record(traffic, news[traffic.target]),
+            parts.clock,
+            parts.stop,
+            parts.emit,
+            poll_interval=order.poll_interval,
+            evidence_timeout=order.evidence_timeout,
+            insufficient_data=order.insufficient_data,
+        )
+        return self._watch
+
+    def _stages(self) -> Iterator[Stage]:
+        """Yield the schedule as the watch sees it; a resumed one starts with the weight it was left at."""
+        steps = self._steps()
+        for index, step in enumerate(steps):
+            yield Stage(
+                number=index + 1,
+                percent=step.percent,
+                seconds=seconds(step.watch),
+                left_after=sum(seconds(later.watch) for later in steps[index + 1 :]),
+                may_still_move=index + 1 < len(steps),
+            )
+
+    def _steps(self) -> Sequence[Step]:
+        steps = self._order.plan.steps
+        reached = [
+            traffic.found.routing.percent_of(course.new)
+            for course, traffic in self._moving()
+            if course.resumed is not None
+        ]
+        if not reached:
+            return steps
+        at = min(reached)
+        watch = next((step.watch for step in steps if step.percent >= at), steps[-1].watch)
+        return [Step(at, watch), *(step for step in steps if step.percent > at)]
+
+    def _shift(self, stage: Stage, watch: Watch) -> None:
+        order, parts = self._order, self._parts
+        parts.emit(
+            StepStarted(
+                at=parts.clock.now(),
+                number=stage.number,
+                percent=stage.percent,
+                watch=timedelta(seconds=stage.seconds),
+            )
+        )
+        for course, traffic in self._moving():
+            heed(parts.stop)
+            routing = _routing(traffic.old, course.new, stage.percent)
+            traffic.forward(routing, order.live_record(traffic, course.new), parts.stop)
+            watch.shifted(traffic)
+            parts.emit(
+                WeightShifted(
+                    at=parts.clock.now(),
+                    target=course.target,
+                    version=course.new,
+                    previous=traffic.old,
+                    percent=stage.percent,
+                )
+            )
+
+    def _say_what_did_not_guard(self, watch: Watch) -> None:
+        for reading in watch.never_counted:
+            text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
+            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+
+    def _tell_alarms(self) -> None:
+        if self._watch is not None:
+            self._watch.tell()
+
+
+def _routing(old: str, new: str, percent: Decimal) -> Routing:
+    return Routing.whole(new) if percent >= HUNDRED else Routing.split(old, new, percent)

@@ -1,0 +1,386 @@
+"""Watching a step: the alarms every poll, the alias at least once a minute, and both once more at its end.
+
+Each thing has its own next moment; the loop waits for the earliest. After every single look the judge is
+asked, so that the call that follows an alarm's firing is the rollback and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from lambda_rollout.errors import CallFailed, NotFound, RolloutError
+from lambda_rollout.events import (
+    AlarmChanged,
+    Event,
+    Heartbeat,
+    StepExtended,
+    StepPassed,
+    Unreadable,
+)
+from lambda_rollout.judge import (
+    AlarmReading,
+    AlarmState,
+    AlarmWatch,
+    Evidence,
+    Failed,
+    InsufficientData,
+    NotYet,
+    Passed,
+    Transition,
+    explain,
+    judge_step,
+    observe,
+)
+from lambda_rollout.lease import RENEW_AFTER, Record
+from lambda_rollout.patience import heed
+from lambda_rollout.routing import HUNDRED
+from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.traffic import Traffic
+
+LOOK_EVERY = 50.0
+"""Seconds between two reads of the alias, so that with its answer's time it is read once a minute. Tools that
+write without a RevisionId (Terraform) would otherwise take the canary away unseen."""
+
+RETRY_EVERY = 5.0
+"""Seconds until a failed read is tried again, at most, however long the poll interval is."""
+
+BEAT_EVERY = 60.0
+HISTORY_MARGIN = timedelta(seconds=5)
+
+RENEW_LIMIT = 300.0
+"""Seconds after the last confirmed record at which an unrenewable one ends the rollout: half the lease is
+left for rolling back while nobody else may touch the alias."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One read of all alarms."""
+
+    readings: tuple[AlarmReading, ...]
+    missing: tuple[str, ...] = ()
+    """Alarms that were asked for and do not exist, as the user wrote them."""
+
+
+class Alarms(Protocol):
+    """CloudWatch's alarm calls, one try each. Errors are `CallFailed` and its kinds."""
+
+    def read(self) -> Survey:
+        """DescribeAlarms for all alarms of the rollout."""
+        ...
+
+    def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
+        """DescribeAlarmHistory: the alarm's state changes from ``since`` on."""
+        ...
+
+
+class Rhythm:
+    """When something was last read, and when it is to be read again. Moments are monotonic seconds."""
+
+    def __init__(self, every: float, now: float) -> None:
+        """Read every so many seconds; it was just read."""
+        self.every = every
+        self.tried_at = self.good_at = now
+        """When the newest read, and the newest successful one, was sent."""
+        self.failing_since: float | None = None
+
+    def good(self, sent: float) -> None:
+        """Take note of a read that succeeded."""
+        self.tried_at = self.good_at = sent
+        self.failing_since = None
+
+    def bad(self, sent: float) -> bool:
+        """Take note of a read that failed; return whether it is the first one in a row."""
+        self.tried_at = sent
+        first = self.failing_since is None
+        if first:
+            self.failing_since = sent
+        return first
+
+    def next_at(self, end: float) -> float:
+        """Return when to read next, if a step ends at ``end``: a read is due then, too."""
+        if self.failing_since is not None:
+            return self.tried_at + min(self.every, RETRY_EVERY)
+        if self.good_at < end:
+            return min(self.tried_at + self.every, end)
+        return self.tried_at + self.every
+
+
+class GoBack(RolloutError):
+    """The watch found a reason to roll back."""
+
+    def __init__(self, reason: str, alarms: tuple[AlarmReading, ...] = ()) -> None:
+        """``reason`` is one line; ``alarms`` are those that caused it."""
+        super().__init__(reason)
+        self.alarms = alarms
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step as the watch sees it. Durations in seconds."""
+
+    number: int
+    percent: Decimal
+    seconds: float
+    left_after: float
+    """Seconds that the steps after this one are planned to take."""
+    may_still_move: bool
+    """Whether forward writes are still to come: only the last step has none."""
+
+
+class Watch:
+    """The watch over all alarms and aliases of one rollout, from the first shift to the end."""
+
+    def __init__(
+        self,
+        alarms: Alarms,
+        survey: Survey,
+        traffics: Sequence[Traffic],
+        record: Callable[[Traffic], Record],
+        clock: Clock,
+        stop: Stop,
+        emit: Callable[[Event], None],
+        *,
+        poll_interval: float,
+        evidence_timeout: float,
+        insufficient_data: InsufficientData,
+    ) -> None:
+        """Begin with the ``survey`` made just before the first shift.
+
+        ``record`` makes a fresh record for a renewal. Times are in seconds.
+        """
+        self._alarms = alarms
+        self._traffics = traffics
+        self._record = record
+        self._clock = clock
+        self._stop = stop
+        self._emit = emit
+        self._evidence_timeout = evidence_timeout
+        self._insufficient_data = insufficient_data
+        self._watches = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
+        self._missing: tuple[str, ...] = ()
+        now = self._beat_at = self._renewal_tried_at = clock.monotonic()
+        self._poll = Rhythm(poll_interval, now)
+        self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
+        self._renewed_at = {traffic.target: now for traffic in traffics}
+        self._told_lacking = ""
+        self._untold: list[AlarmChanged] = []
+
+    @property
+    def readings(self) -> tuple[AlarmReading, ...]:
+        """The newest readings."""
+        return tuple(watch.newest for watch in self._watches.values())
+
+    @property
+    def never_counted(self) -> tuple[AlarmReading, ...]:
+        """Alarms that were in ALARM from before the start and never OK: they did not guard."""
+        return tuple(watch.newest for watch in self._watches.values() if not watch.counts)
+
+    def shifted(self, traffic: Traffic) -> None:
+        """Take note that a forward write with a fresh record was just confirmed."""
+        self._renewed_at[traffic.target] = self._clock.monotonic()
+
+    # One step ----------------------------------------------------------------------------------
+
+    def step(self, stage: Stage) -> None:
+        """Watch one step to its end. Returns if it passed.
+
+        Raises `GoBack`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
+        """
+        began = self._beat_at = self._clock.monotonic()
+        self._told_lacking = ""
+        end = began + stage.seconds
+        moving = True
+        while True:
+            heed(self._stop)
+            now = self._clock.monotonic()
+            if moving:
+                moving = self._aws_still_moves(stage, began)
+                end = now + stage.seconds + (RETRY_EVERY if moving else 0.0)
+            self._read_what_is_due(stage, end, moving=moving)
+            if self._judge(stage, end):
+                break
+            self._beat(stage, end)
+            self._clock.wait(max(0.0, self._next_moment(end) - self._clock.monotonic()), self._stop)
+        self._emit(
+            StepPassed(
+                at=self._clock.now(),
+                number=stage.number,
+                percent=stage.percent,
+                readings=self.readings,
+            )
+        )
+
+    def _read_what_is_due(self, stage: Stage, end: float, *, moving: bool) -> None:
+        if self._clock.monotonic() >= self._poll.next_at(end):
+            self._read_alarms()
+            if any(watch.fired for watch in self._watches.values()):
+                return
+        for arn, watch in self._watches.items():
+            if watch.unexplained:
+                self._watches[arn] = self._explain(watch)
+                if self._watches[arn].fired:
+                    return
+        for traffic in self._traffics:
+            heed(self._stop)
+            if moving or self._clock.monotonic() >= self._looks[traffic.target].next_at(end):
+                self._look(traffic, stage)
+        heed(self._stop)
+        self._renew(stage)
+
+    def _next_moment(self, end: float) -> float:
+        looks = [self._poll, *self._looks.values()]
+        renewals = [at + RENEW_AFTER.total_seconds() for at in self._renewed_at.values()]
+        now = self._clock.monotonic()
+        moments = [rhythm.next_at(end) for rhythm in looks] + [
+            max(min(renewals), now + RETRY_EVERY)
+        ]
+        if self._told_lacking or any(watch.unexplained for watch in self._watches.values()):
+            moments.append(now + min(self._poll.every, RETRY_EVERY))
+        return min(*moments, self._beat_at + BEAT_EVERY)
+
+    def _judge(self, stage: Stage, end: float) -> bool:
+        """Ask the judge; return whether the step has passed, raise `GoBack` if it failed."""
+        now = self._clock.monotonic()
+        failing = [
+            look.failing_since for look in self._looks.values() if look.failing_since is not None
+        ]
+        verdict = judge_step(
+            Evidence(
+                now=now,
+                planned_end=end,
+                last_end=end + self._evidence_timeout,
+                alarms_read_at=self._poll.good_at,
+                aliases_read_at=min(look.good_at for look in self._looks.values()),
+                alarms_failing_since=self._poll.failing_since,
+                aliases_failing_since=min(failing, default=None),
+                watches=tuple(self._watches.values()),
+                missing=self._missing,
+                insufficient_data=self._insufficient_data,
+            )
+        )
+        match verdict:
+            case Failed(reason, alarms):
+                raise GoBack(reason, alarms)
+            case NotYet(lacks) if lacks and not self._told_lacking:
+                self._told_lacking = lacks
+                until = self._clock.now() + timedelta(seconds=end + self._evidence_timeout - now)
+                self._emit(
+                    StepExtended(at=self._clock.now(), number=stage.number, until=until, why=lacks)
+                )
+        return isinstance(verdict, Passed)
+
+    # Alarms ------------------------------------------------------------------------------------
+
+    def _read_alarms(self) -> None:
+        sent = self._clock.monotonic()
+        try:
+            survey = self._alarms.read()
+        except CallFailed as error:
+            if self._poll.bad(sent):
+                self._emit(Unreadable(at=self._clock.now(), what="alarms", why=str(error)))
+            return
+        self._poll.good(sent)
+        self._missing = survey.missing
+        for reading in survey.readings:
+            before = self._watches.get(reading.arn) or AlarmWatch.start(reading)
+            after = self._watches[reading.arn] = observe(before, reading)
+            if before.newest.state is not reading.state:
+                self._untold.append(
+                    AlarmChanged(
+                        at=self._clock.now(),
+                        reading=reading,
+                        before=before.newest.state,
+                        fired=after.fired is not None,
+                    )
+                )
+        if not any(watch.fired for watch in self._watches.values()):
+            self.tell()
+
+    def tell(self) -> None:
+        """Emit what the alarms did. Nothing is told of a firing before the rollback was sent."""
+        while self._untold:
+            self._emit(self._untold.pop(0))
+
+    def _explain(self, watch: AlarmWatch) -> AlarmWatch:
+        since = watch.explained.transitioned_at or self._clock.now()
+        try:
+            after = explain(watch, self._alarms.history(watch.newest, since - HISTORY_MARGIN))
+        except CallFailed:
+            # Asked again with the next poll; what is not explained by the step's end counts as fired.
+            return watch
+        if after.fired is not None:
+            state = watch.explained.state
+            self._untold.append(
+                AlarmChanged(at=self._clock.now(), reading=after.fired, before=state, fired=True)
+            )
+        return after
+
+    # Aliases -----------------------------------------------------------------------------------
+
+    def _look(self, traffic: Traffic, stage: Stage) -> None:
+        look = self._looks[traffic.target]
+        sent = self._clock.monotonic()
+        try:
+            traffic.look(may_still_move=stage.may_still_move)
+        except NotFound:
+            raise
+        except CallFailed as error:
+            if look.bad(sent):
+                self._emit(
+                    Unreadable(at=self._clock.now(), what=str(traffic.target), why=str(error))
+                )
+        else:
+            look.good(sent)
+
+    def _renew(self, stage: Stage) -> None:
+        """Renew the records that are due, one try each; a failed one is tried again a little later."""
+        now = self._clock.monotonic()
+        if now - self._renewal_tried_at < RETRY_EVERY:
+            return
+        for traffic in self._traffics:
+            age = now - self._renewed_at[traffic.target]
+            if age < RENEW_AFTER.total_seconds() and traffic.bears_record:
+                continue
+            self._renewal_tried_at = now
+            if traffic.renew(self._record(traffic), may_still_move=stage.may_still_move):
+                self._renewed_at[traffic.target] = now
+            elif age >= RENEW_LIMIT:
+                raise GoBack(f"the record on {traffic.target} could not be renewed for {age:.0f} s")
+
+    def _aws_still_moves(self, stage: Stage, began: float) -> bool:
+        """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.
+
+        AWS writes ``{old: 1}`` while provisioned concurrency moves to the new version (facts on provisioned
+        concurrency, from its guide). If the new version cannot start they stay, so the wait has an end.
+        """
+        if stage.percent < HUNDRED or all(t.known.routing.is_whole for t in self._traffics):
+            return False
+        if self._clock.monotonic() - began >= self._evidence_timeout:
+            raise GoBack("provisioned concurrency did not get ready on the new version in time")
+        return True
+
+    # Telling -----------------------------------------------------------------------------------
+
+    def _beat(self, stage: Stage, end: float) -> None:
+        now = self._clock.monotonic()
+        if now - self._beat_at < BEAT_EVERY:
+            return
+        self._beat_at = now
+        left = timedelta(seconds=max(0.0, end - now))
+        states = [watch.newest.state for watch in self._watches.values()]
+        self._emit(
+            Heartbeat(
+                at=self._clock.now(),
+                number=stage.number,
+                percent=stage.percent,
+                step_left=left,
+                all_left=left + timedelta(seconds=stage.left_after),
+                states=tuple(
+                    (state, states.count(state)) for state in AlarmState if state in states
+                ),
+            )
+        )
