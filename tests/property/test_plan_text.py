@@ -27,30 +27,10 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(tuple(steps), ends_held=held)
 
 
-scraps = st.lists(
-    st.sampled_from(
-        [
-            "10",
-            "50%",
-            "100",
-            "0",
-            "12.5",
-            "1.234",
-            "hold",
-            "5m",
-            "1h",
-            "7",
-            "-",
-            "%",
-            ",",
-            "AllAtOnce",
-            "Canary5Percent1Minute",
-            "Linear40PercentEvery2Minutes",
-        ]
-        + list(" \n\r")
-    ),
-    max_size=12,
-).map("".join)
+words = ["10", "50%", "100", "0", "12.5", "1.234", "hold", "5m", "1h", "7", "-", "%", "AllAtOnce"]
+names = ["Canary5Percent1Minute", "Linear40PercentEvery2Minutes", "CodeDeployDefault.Lambda"]
+separators = [",", " ", "\n", "\r\n"]
+scraps = st.lists(st.sampled_from([*words, *names, *separators]), max_size=12).map("".join)
 texts = st.one_of(scraps, st.text(max_size=30))
 
 
