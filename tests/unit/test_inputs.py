@@ -366,6 +366,11 @@ PACKAGE = "Write the path of a .zip file, s3://BUCKET/KEY, or the URI of an imag
             "error-rate < 1",
             "got 'error-rate < 1'. Line 1, column 14: error-rate is in percent: write 1%.",
         ),
+        (
+            "guards",
+            "\n\n  error-rate < 1\n",
+            "got 'error-rate < 1'. Line 3, column 16: error-rate is in percent: write 1%.",
+        ),
         ("min-invocations", "-1", f"got '-1'. {COUNT}"),
         ("min-invocations", "1e3", f"got '1e3'. {COUNT}"),
         ("evidence-timeout", "200h", "got '200h'. Write a duration from 0s to 120h."),

@@ -81,6 +81,7 @@ CODEDEPLOY = (
         ("10%,", [("10%,", EMPTY.format(2))]),
         ("10%,\n", [("10%,\n", EMPTY.format(2))]),
         (",10%", [(",10%", EMPTY.format(1))]),
+        ("10,,\n20", [("10,,\n20", EMPTY.format(2))]),
         ("10\n,\n20", [("10\n,\n20", EMPTY.format(2))]),
         ("50%, 10%", [("10%", ASCENDS.format("50%"))]),
         ("50%, 50.0%", [("50.0%", ASCENDS.format("50%"))]),
