@@ -46,31 +46,30 @@ def arrive(target: Target, order: Order, parts: Parts) -> Taken | None:
             parts.emit(AliasMissing(at=parts.clock.now(), target=target))
             return None
         if not told:
-            parts.emit(
-                AliasFound(
-                    at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.routing
-                )
-            )
+            _tell_found(target, alias, parts)
         _, record = lease.parse(alias.description)
         match _whose(alias, record, target, parts):
             case Whose.NOBODYS:
                 return Taken(alias)
             case Whose.AWS:
-                _wait(parts, end, f"AWS is still moving the provisioned concurrency of {target}")
+                why = f"AWS is still moving the provisioned concurrency of {target}"
             case Whose.DEAD if record is not None:
                 if not told:
                     _tell_stranded(target, alias, record, parts)
-                if order.mode is Mode.PLAN:
-                    return Taken(alias)
-                if order.on_stranded is OnStranded.RESUME:
-                    return Taken(alias, resumed=record)
-                mended = _mend(target, alias, record, order, parts)
-                if mended is not None:
-                    return Taken(mended)
-                _wait(parts, end, f"{target} was left by a run that died, and could not be mended")
+                taken = _take_over(target, alias, record, order, parts)
+                if taken is not None:
+                    return taken
+                why = f"{target} was left by a run that died, and could not be mended"
             case kind:
                 raise _refusal(kind, target, alias, record, order, parts)
         told = True
+        _wait(parts, end, why)
+
+
+def _tell_found(target: Target, alias: Alias, parts: Parts) -> None:
+    parts.emit(
+        AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.routing)
+    )
 
 
 def _read(target: Target, order: Order, parts: Parts) -> Alias | None:
@@ -121,27 +120,34 @@ def _tell_stranded(target: Target, alias: Alias, record: Record, parts: Parts) -
     )
 
 
-def _mend(target: Target, alias: Alias, record: Record, order: Order, parts: Parts) -> Alias | None:
-    """Put the old version back, one try, exactly on what was judged dead.
+def _take_over(
+    target: Target, alias: Alias, record: Record, order: Order, parts: Parts
+) -> Taken | None:
+    """Do with a dead run's alias what ``on-stranded`` says; None if it has to be looked at again.
 
-    It carries the RevisionId of the very answer that was judged: should the dead run turn out to be alive
-    and renew its record in this moment, the write is refused and the alias judged again.
+    The mending write carries the RevisionId of the very answer that was judged: should the dead run turn
+    out to be alive and renew its record in this moment, the write is refused and the alias judged again.
     """
+    if order.mode is Mode.PLAN:
+        return Taken(alias)
+    if order.on_stranded is OnStranded.RESUME:
+        return Taken(alias, resumed=record)
+    back = Routing.whole(record.old)
     if order.on_stranded is OnStranded.FAIL:
         raise NotOurs(
             f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
-            f"Set `on-stranded: rollback`, or mend it: {order.command(target, Routing.whole(record.old))}",
+            f"Set `on-stranded: rollback`, or mend it: {order.command(target, back)}",
         )
     heed(parts.stop)
     text = lease.owners_text(alias.description)
     try:
-        mended = parts.aliases.write(target, Routing.whole(record.old), text, alias.revision_id)
+        mended = parts.aliases.write(target, back, text, alias.revision_id)
     except (Busy, Unanswered, RevisionMismatch):
         return None
     parts.emit(
         Mended(at=parts.clock.now(), target=target, version=record.old, abandoned=record.new)
     )
-    return mended
+    return Taken(mended)
 
 
 def _wait(parts: Parts, end: float, why: str) -> None:

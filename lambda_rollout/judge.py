@@ -218,6 +218,22 @@ def judge_step(evidence: Evidence) -> Verdict:
     Passed needs a read of the alarms and one of the aliases, both sent after the step's last second
     (contract, promise 3). Whatever is in doubt by then goes back.
     """
+    failed = _reason_at_any_time(evidence)
+    if failed is not None:
+        return failed
+    if evidence.now < evidence.planned_end or evidence.alarms_read_at < evidence.planned_end:
+        return NotYet()
+    unexplained = tuple(watch.newest for watch in evidence.watches if watch.unexplained)
+    if unexplained and evidence.now < evidence.planned_end + HISTORY_GRACE:
+        return NotYet(f"the history of {', '.join(reading.name for reading in unexplained)}")
+    if unexplained:
+        return Failed(_unexplained_reason(unexplained), unexplained)
+    if evidence.aliases_read_at < evidence.planned_end:
+        return NotYet()
+    return _judge_insufficient_data(evidence)
+
+
+def _reason_at_any_time(evidence: Evidence) -> Failed | None:
     fired = tuple(watch.fired for watch in evidence.watches if watch.fired is not None)
     if fired:
         return Failed(_fired_reason(fired), fired)
@@ -229,18 +245,7 @@ def judge_step(evidence: Evidence) -> Verdict:
     ):
         if since is not None and evidence.now - since >= UNREADABLE_LIMIT:
             return Failed(f"the {what} could not be read for {UNREADABLE_LIMIT:.0f} s")
-    if evidence.now < evidence.planned_end:
-        return NotYet()
-    if evidence.alarms_read_at < evidence.planned_end:
-        return NotYet()
-    unexplained = tuple(watch.newest for watch in evidence.watches if watch.unexplained)
-    if unexplained and evidence.now < evidence.planned_end + HISTORY_GRACE:
-        return NotYet(f"the history of {', '.join(reading.name for reading in unexplained)}")
-    if unexplained:
-        return Failed(_unexplained_reason(unexplained), unexplained)
-    if evidence.aliases_read_at < evidence.planned_end:
-        return NotYet()
-    return _judge_insufficient_data(evidence)
+    return None
 
 
 def _judge_insufficient_data(evidence: Evidence) -> Verdict:

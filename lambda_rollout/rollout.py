@@ -35,7 +35,7 @@ from lambda_rollout.plan import Step
 from lambda_rollout.publishing import await_ready, check_exists, check_latest, choose
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target
 from lambda_rollout.traffic import Conflict, Traffic
-from lambda_rollout.watch import GoBack, Stage, Survey, Watch
+from lambda_rollout.watch import GoBack, Rules, Stage, Survey, Watch
 
 
 @dataclass(slots=True)
@@ -270,19 +270,14 @@ class Rollout:
 
     def _begin_watch(self) -> Watch:
         self._look_at_alarms()
-        order, parts = self._order, self._parts
+        order = self._order
         news = {traffic.target: course.new for course, traffic in self._moving()}
         self._watch = Watch(
-            parts.alarms,
-            self._survey,
+            self._parts,
+            Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
             [traffic for _, traffic in self._moving()],
+            self._survey,
             lambda traffic: order.live_record(traffic, news[traffic.target]),
-            parts.clock,
-            parts.stop,
-            parts.emit,
-            poll_interval=order.poll_interval,
-            evidence_timeout=order.evidence_timeout,
-            insufficient_data=order.insufficient_data,
         )
         return self._watch
 

@@ -131,39 +131,53 @@ class Stage:
     """Whether forward writes are still to come: only the last step has none."""
 
 
+class Tools(Protocol):
+    """What the watch works with; the story's own `Parts` have it all."""
+
+    @property
+    def alarms(self) -> Alarms: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def stop(self) -> Stop: ...
+    @property
+    def emit(self) -> Callable[[Event], None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to watch. Times in seconds."""
+
+    poll_interval: float
+    evidence_timeout: float
+    insufficient_data: InsufficientData
+
+
 class Watch:
     """The watch over all alarms and aliases of one rollout, from the first shift to the end."""
 
     def __init__(
         self,
-        alarms: Alarms,
-        survey: Survey,
+        tools: Tools,
+        rules: Rules,
         traffics: Sequence[Traffic],
+        survey: Survey,
         record: Callable[[Traffic], Record],
-        clock: Clock,
-        stop: Stop,
-        emit: Callable[[Event], None],
-        *,
-        poll_interval: float,
-        evidence_timeout: float,
-        insufficient_data: InsufficientData,
     ) -> None:
-        """Begin with the ``survey`` made just before the first shift.
-
-        ``record`` makes a fresh record for a renewal. Times are in seconds.
-        """
-        self._alarms = alarms
+        """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
+        self._alarms, self._clock, self._stop, self._emit = (
+            tools.alarms,
+            tools.clock,
+            tools.stop,
+            tools.emit,
+        )
+        self._rules = rules
         self._traffics = traffics
         self._record = record
-        self._clock = clock
-        self._stop = stop
-        self._emit = emit
-        self._evidence_timeout = evidence_timeout
-        self._insufficient_data = insufficient_data
         self._watches = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
         self._missing: tuple[str, ...] = ()
-        now = self._beat_at = self._renewal_tried_at = clock.monotonic()
-        self._poll = Rhythm(poll_interval, now)
+        now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
+        self._poll = Rhythm(rules.poll_interval, now)
         self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
         self._renewed_at = {traffic.target: now for traffic in traffics}
         self._told_lacking = ""
@@ -252,14 +266,14 @@ class Watch:
             Evidence(
                 now=now,
                 planned_end=end,
-                last_end=end + self._evidence_timeout,
+                last_end=end + self._rules.evidence_timeout,
                 alarms_read_at=self._poll.good_at,
                 aliases_read_at=min(look.good_at for look in self._looks.values()),
                 alarms_failing_since=self._poll.failing_since,
                 aliases_failing_since=min(failing, default=None),
                 watches=tuple(self._watches.values()),
                 missing=self._missing,
-                insufficient_data=self._insufficient_data,
+                insufficient_data=self._rules.insufficient_data,
             )
         )
         match verdict:
@@ -267,7 +281,9 @@ class Watch:
                 raise GoBack(reason, alarms)
             case NotYet(lacks) if lacks and not self._told_lacking:
                 self._told_lacking = lacks
-                until = self._clock.now() + timedelta(seconds=end + self._evidence_timeout - now)
+                until = self._clock.now() + timedelta(
+                    seconds=end + self._rules.evidence_timeout - now
+                )
                 self._emit(
                     StepExtended(at=self._clock.now(), number=stage.number, until=until, why=lacks)
                 )
@@ -359,7 +375,7 @@ class Watch:
         """
         if stage.percent < HUNDRED or all(t.known.routing.is_whole for t in self._traffics):
             return False
-        if self._clock.monotonic() - began >= self._evidence_timeout:
+        if self._clock.monotonic() - began >= self._rules.evidence_timeout:
             raise GoBack("provisioned concurrency did not get ready on the new version in time")
         return True
 

@@ -48,12 +48,12 @@ class CloudWatchAlarms:
                     found[region, reading.name] = reading
         readings, missing = [], []
         for name in self._names:
-            reading = found.get((name.region or self._clients.region, name.name))
+            match = found.get((name.region or self._clients.region, name.name))
             # An ARN of another account must not be answered by an alarm of the same name in this one.
-            if reading is None or (name.text.startswith("arn:") and reading.arn != name.text):
+            if match is None or (name.text.startswith("arn:") and match.arn != name.text):
                 missing.append(name.text)
             else:
-                readings.append(reading)
+                readings.append(match)
         return Survey(tuple(readings), tuple(missing))
 
     def _page(self, region: str, names: Sequence[str]) -> Iterator[AlarmReading]:
@@ -85,7 +85,7 @@ class CloudWatchAlarms:
                     MaxRecords=PAGE,
                     **token,
                 )
-            transitions += (_transition(item) for item in answer.get("AlarmHistoryItems") or ())
+            transitions += (_transition(item) for item in answer.get("AlarmHistoryItems", ()))
             if not answer.get("NextToken"):
                 return transitions
             token = {"NextToken": answer["NextToken"]}

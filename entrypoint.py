@@ -1,0 +1,30 @@
+"""Process 1 of the container: signals first, then the stage, then the exit status.
+
+Python as process 1 ignores SIGTERM without a handler, and SIGINT too where it was inherited as ignored, so
+both are handled before anything heavy is imported. The runner sends SIGINT, 7.5 s later SIGTERM, 2.5 s
+later SIGKILL (source: actions/runner, ``ProcessInvoker``).
+"""
+
+import signal
+import sys
+from types import FrameType
+
+from lambda_rollout.stop import Stop
+
+STOP = Stop()
+
+
+def _request_stop(number: int, _frame: FrameType | None) -> None:
+    """Ask the rollout to end. A second signal changes nothing: the first is being obeyed."""
+    STOP.request(f"cancelled ({signal.Signals(number).name})")
+
+
+signal.signal(signal.SIGINT, _request_stop)
+signal.signal(signal.SIGTERM, _request_stop)
+
+if __name__ == "__main__":
+    import os
+
+    from lambda_rollout.app import main
+
+    sys.exit(main(os.environ, STOP))

@@ -1,0 +1,59 @@
+"""GitHub's word on another run: is the attempt that wrote a record over?
+
+``GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}`` (permission ``actions: read``;
+https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run-attempt). The route without
+``attempts`` would answer for the latest attempt, which may be another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lambda_rollout.events import Run
+from lambda_rollout.lease import Record, RunWord, repository_hash
+
+TIMEOUT = 5
+"""Seconds for GitHub's answer; without one, time alone decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubRuns:
+    """`lambda_rollout.order.Runs` over PyGithub. Only runs of this repository can be asked about."""
+
+    run: Run
+    api_url: str
+    token: str = field(repr=False)
+
+    def word(self, record: Record) -> RunWord:
+        """See `Runs.word`."""
+        if not (self.token and self.api_url and self._is_of_this_repository(record)):
+            return RunWord.UNKNOWN
+        path = f"/repos/{self.run.repository}/actions/runs/{record.run}/attempts/{record.attempt}"
+        status = self._status(path)
+        if status is None:
+            return RunWord.UNKNOWN
+        return RunWord.OVER if status == "completed" else RunWord.IN_PROGRESS
+
+    def _status(self, path: str) -> str | None:
+        import requests
+        from github import Auth, Github, GithubException
+
+        try:
+            with Github(
+                auth=Auth.Token(self.token), base_url=self.api_url, timeout=TIMEOUT, retry=None
+            ) as github:
+                _, answer = github.requester.requestJsonAndCheck("GET", path)
+        except (GithubException, requests.RequestException, ValueError):
+            return None
+        return answer.get("status") if isinstance(answer, dict) else None
+
+    def url(self, record: Record) -> str:
+        """See `Runs.url`."""
+        if not (self.run.server_url and self._is_of_this_repository(record)):
+            return ""
+        return f"{self.run.server_url}/{self.run.repository}/actions/runs/{record.run}/attempts/{record.attempt}"
+
+    def _is_of_this_repository(self, record: Record) -> bool:
+        return bool(record.run and self.run.repository) and record.repository == repository_hash(
+            self.run.repository
+        )
