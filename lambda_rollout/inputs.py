@@ -16,6 +16,8 @@ from lambda_rollout.judge import AlarmAtStart, InsufficientData
 from lambda_rollout.parsing.names import (
     AlarmName,
     FromAlias,
+    Latest,
+    Numbered,
     VersionChoice,
     parse_alarms,
     parse_alias,
@@ -38,6 +40,31 @@ from lambda_rollout.parsing.text import (
 )
 from lambda_rollout.plan import Plan, parse_steps
 from lambda_rollout.routing import Target
+
+# What the fields of Inputs hold comes with it.
+__all__ = [
+    "DEFAULTS",
+    "NOT_YET",
+    "AlarmAtStart",
+    "AlarmName",
+    "Comment",
+    "Engine",
+    "FromAlias",
+    "InputErrors",
+    "InputProblem",
+    "Inputs",
+    "InsufficientData",
+    "Latest",
+    "Mode",
+    "NotYet",
+    "Numbered",
+    "OnCancel",
+    "OnStranded",
+    "Preflight",
+    "VersionChoice",
+    "read_inputs",
+    "variable",
+]
 
 _T = TypeVar("_T")
 
