@@ -90,8 +90,9 @@ class TargetNow:
     version: str | None = None
     published: bool = False
     """Whether ``version`` was published from ``$LATEST`` by this run."""
+    missing: bool = False
+    """Whether there was no such alias at the start."""
     created: bool = False
-    """Whether the alias did not exist before this run made it."""
     already_there: bool = False
     stranded: e.StrandedFound | None = None
     """How a run that died had left the alias before this one began."""
@@ -117,10 +118,14 @@ class TargetNow:
 
     def exposed(self, until: datetime) -> tuple[tuple[Decimal, timedelta], ...]:
         """How long the new version had which share of the traffic, in order, without times at 0%."""
-        ends = [*self.exposures, Exposure(until, Decimal())]
+        changes = [
+            each
+            for before, each in pairwise([Exposure(until, Decimal()), *self.exposures])
+            if each.percent != before.percent
+        ]
         return tuple(
             (now.percent, max(timedelta(), after.since - now.since))
-            for now, after in pairwise(ends)
+            for now, after in pairwise([*changes, Exposure(until, Decimal())])
             if now.percent
         )
 
@@ -174,6 +179,11 @@ class Chronicle:
     def unguarding(self) -> tuple[AlarmNow, ...]:
         """The alarms that could not have stopped the new version, because they never left ALARM."""
         return tuple(alarm for alarm in self.alarms.values() if not alarm.guarded)
+
+    @property
+    def watched(self) -> bool:
+        """Whether any step began."""
+        return any(step.began is not None for step in self.steps)
 
     @property
     def shifted(self) -> bool:

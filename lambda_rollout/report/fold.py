@@ -77,23 +77,44 @@ def _finished(story: Chronicle, event: e.Finished) -> Chronicle:
 
 
 def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed) -> Chronicle:
-    def changed(step: StepNow) -> StepNow:
-        if step.number != event.number:
-            passed_by = isinstance(event, e.StepStarted) and step.number < event.number
-            skipped = passed_by and step.status is Status.WAITING
-            return replace(step, status=Status.SKIPPED) if skipped else step
-        match event:
-            case e.StepStarted():
-                return replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
-            case e.StepExtended():
+    match event:
+        case e.StepStarted():
+            return _step_started(story, event)
+        case e.StepExtended():
+
+            def extended(step: StepNow) -> StepNow:
+                if step.status not in _RUNNING:
+                    return step
                 late = replace(step, extended_until=event.until, lacked=event.why)
                 return replace(late, status=Status.EXTENDED)
-            case e.StepPassed():
-                return replace(step, status=Status.PASSED, ended=event.at)
 
-    if isinstance(event, e.StepPassed):
-        story = _readings(story, event.readings)
-    return _each_step(story, changed)
+            return _each_step(story, extended)
+        case e.StepPassed():
+
+            def passed(step: StepNow) -> StepNow:
+                running = step.status in _RUNNING
+                return replace(step, status=Status.PASSED, ended=event.at) if running else step
+
+            return _each_step(_readings(story, event.readings), passed)
+
+
+def _step_started(story: Chronicle, event: e.StepStarted) -> Chronicle:
+    """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule."""
+    steps = story.steps
+    if all(step.percent != event.percent for step in steps):
+        steps = (*steps, StepNow(0, event.percent, event.watch))
+    steps = tuple(
+        replace(step, number=number)
+        for number, step in enumerate(sorted(steps, key=lambda step: step.percent), start=1)
+    )
+
+    def begun(step: StepNow) -> StepNow:
+        if step.percent == event.percent:
+            return replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
+        skipped = step.percent < event.percent and step.status is Status.WAITING
+        return replace(step, status=Status.SKIPPED) if skipped else step
+
+    return _each_step(replace(story, steps=steps), begun)
 
 
 def _readings(story: Chronicle, readings: Iterable[AlarmReading]) -> Chronicle:
@@ -144,6 +165,8 @@ def _moved(now: TargetNow, event: e.Event) -> TargetNow:
         case e.AliasFound():
             found = event.routing
             return replace(now, arn=event.arn, routing=found, previous=found.version)
+        case e.AliasMissing():
+            return replace(now, missing=True)
         case e.AliasCreated():
             whole = Routing.whole(event.version)
             made = replace(now, arn=event.arn, version=event.version, routing=whole)

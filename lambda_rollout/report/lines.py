@@ -9,7 +9,6 @@ from datetime import timedelta
 from lambda_rollout import events as e
 from lambda_rollout.judge import AlarmReading, AlarmState
 from lambda_rollout.report.chronicle import Chronicle
-from lambda_rollout.report.verdict import exposure_of
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
@@ -41,7 +40,7 @@ def told(event: e.Event, story: Chronicle) -> Iterator[str]:
         case e.Heartbeat():
             yield _heartbeat(event, story)
         case e.StepExtended():
-            yield f"step {event.number} goes on, until {clock_time(event.until)} at most: {event.why}"
+            yield f"step {event.number} is extended, to {clock_time(event.until)} at most: {event.why}"
         case e.StepPassed():
             yield f"step {event.number} passed: {_alarms_at_end(event)}"
         case e.Unreadable():
@@ -56,13 +55,11 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
             now = story.targets[event.target].routing
             yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
         case e.RolledBack():
-            exposure = exposure_of(story.targets[event.target], story)
-            had = f"; version {event.abandoned} had {exposure}" if exposure else ""
-            yield f"{event.target} is whole on version {event.version} again{had}"
+            yield f"{event.target} is whole on version {event.version} again"
         case e.Held():
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.Released():
-            yield f"{event.target}: its own description is back, the rollout's record is off"
+            yield f"{event.target} is released: its description is its own again"
         case e.StrandedFound():
             run = f" ({event.run_url})" if event.run_url else ""
             yield f"{event.target} was left by a run that died{run}: {event.record}"
@@ -127,7 +124,7 @@ def _alarm_changed(event: e.AlarmChanged) -> str:
     mark = STATE_MARKS[AlarmState.ALARM if event.fired else reading.state]
     who = f"{mark} alarm {reading.name}"
     if event.fired and reading.state is not AlarmState.ALARM:
-        return f"{who} was in ALARM between two reads, now {reading.state}: {reading.reason}"
+        return f"{who} was in ALARM between two reads and is {reading.state} now"
     if event.before is reading.state:
         return f"{who} left {reading.state} and came back between two reads"
     return f"{who}: {event.before} → {reading.state}: {reading.reason}"

@@ -83,8 +83,9 @@ class Log:
         self._lines.write(inert(f"{clock_time(event.at)}  {clean(text)}"))
 
     def _open_group(self, event: e.StepStarted) -> None:
+        later = sum(step.percent > event.percent for step in self._story.steps)
         title = (
-            f"Step {event.number} of {len(self._story.steps)}: "
+            f"Step {event.number} of {event.number + later}: "
             f"{share(event.percent)} for {duration(event.watch)}"
         )
         self._lines.write(command("group", title))
@@ -112,7 +113,7 @@ class Log:
             self._say(event, "!!! MEND IT WITH THIS COMMAND:")
             self._lines.write(inert(visible(event.command)[:_COMMAND_LIMIT]))
         mend = f" Mend it with: {event.command}" if event.command else ""
-        text = f"{left_as(event)}. {left_against(event)}. {sentence(event.why)}{mend}"
+        text = f"{left_as(event)}. {left_against(event)}. Why: {sentence(event.why)}{mend}"
         self._annotate("error", f"Alias {event.target}", text)
 
     def _finished(self, event: e.Finished) -> None:

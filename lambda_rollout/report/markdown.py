@@ -16,10 +16,10 @@ from lambda_rollout.report.wording import clean, visible
 PROSE_LIMIT = 300
 CODE_LIMIT = 256  # characters; the longest name of an alarm is 255
 
-_PLAIN_NAME = re.compile(r"[\w.:/$+=@-]+(?: [\w.:/$+=@-]+)*")
-_SPECIAL = re.compile(r"[\\`*_\[\]<>~|&$!(){}^]")
-_ENTITIES = frozenset("<>&$|`")  # those that GitHub, or a table, looks for before Markdown is read
-_BLOCK_START = re.compile(r"[-+=#:]|\d{1,9}(?=[.)])")
+_PLAIN_NAME = re.compile(r"[\w.:;,/$%+=@()'?-]+(?: [\w.:;,/$%+=@()'?-]+)*")
+_SPECIAL = re.compile(r"(?P<code>`[\w .:=-]{1,80}`)|[\\`*_\[\]<~|&$]")
+_ENTITIES = frozenset("<&$|`")  # those that GitHub, or a table, looks for before Markdown is read
+_BLOCK_START = re.compile(r"[-+=#:>]|\d{1,9}(?=[.)])")
 _BREAK = "\N{ZERO WIDTH SPACE}"  # never in cleaned text
 _ACTS_AFTER_RENDERING = re.compile(
     r"@|#(?=\d)|\bGH-(?=\d)|[a-z]:(?=/)|\bwww(?=\.)|\b(?:mailto|xmpp):", re.IGNORECASE
@@ -43,6 +43,10 @@ def _no_block(line: str) -> str:
 
 
 def _escaped(found: re.Match[str]) -> str:
+    if found["code"]:
+        return found[
+            0
+        ]  # our own sentences have `inputs` in them; such a span is harmless by anybody
     return f"&#{ord(found[0])};" if found[0] in _ENTITIES else f"\\{found[0]}"
 
 

@@ -15,13 +15,16 @@ from lambda_rollout.report.console import alias_url, version_url
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table
 from lambda_rollout.report.summary_tables import alarms, plan, schedule
 from lambda_rollout.report.verdict import MARKS, happenings, headline, left_against, left_as
-from lambda_rollout.report.wording import date_and_time, duration, traffic
+from lambda_rollout.report.wording import date_and_time, duration, sentence, traffic
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs import InputErrors
 
 LIMIT = 900_000
 """Bytes; under GitHub's 1 MiB, which a summary that is over it loses as a whole."""
+
+_COMMAND = "aws lambda "
+"""How the command begins that a remedy may end with; it is to be copied, so it is never escaped."""
 
 _MOST_ROWS = 50
 _MOST_WARNINGS = 20
@@ -86,10 +89,11 @@ def _sections(story: Chronicle) -> Iterator[str]:
 
 
 def _left(left: AliasLeft) -> Iterator[str]:
-    yield f"**{prose(left_as(left))}**  "
+    yield f"**{prose(left_as(left))}**"
+    yield ""
     yield f"**{prose(left_against(left))}**"
     yield ""
-    yield prose(left.why, _REASON_LIMIT)
+    yield f"Why: {prose(sentence(left.why), _REASON_LIMIT)}"
     if left.command:
         yield ""
         yield "Mend it with this command:"
@@ -99,14 +103,17 @@ def _left(left: AliasLeft) -> Iterator[str]:
 
 def _what_happened(story: Chronicle) -> Iterator[str]:
     if story.reason:
-        yield f"**Why:** {prose(story.reason, _REASON_LIMIT)}"
+        yield f"**Why:** {prose(sentence(story.reason), _REASON_LIMIT)}"
     if told := " ".join(prose(text) for text in happenings(story)):
         yield told
 
 
 def _remedy(story: Chronicle) -> Iterator[str]:
-    if story.remedy:
-        yield f"**What to do:** {prose(story.remedy, _REASON_LIMIT)}"
+    words, aws, arguments = story.remedy.partition(_COMMAND)
+    if words:
+        yield f"**What to do:** {prose(words, _REASON_LIMIT)}"
+    if aws:
+        yield code_block(aws + arguments)
 
 
 def _warnings(story: Chronicle) -> Iterator[str]:
@@ -122,19 +129,25 @@ def _warnings(story: Chronicle) -> Iterator[str]:
 
 def _targets(story: Chronicle) -> str:
     planned = story.result is Result.PLANNED
-    header = ("alias", "from", "to", "traffic now" if not planned else "traffic now, unchanged")
+    header = ("alias", "old version", "new version", "traffic now")
     shown = tuple(story.targets.values())[:_MOST_ROWS]
     rows = [
         (
             link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
-            _version(now, now.previous) or "*no alias*",
+            _version(now, now.previous) or ("*no alias*" if now.missing else "*not known*"),
             _version(now, now.version) or ("*a new version*" if planned else "*none yet*"),
-            prose(traffic(now.routing)) if now.routing else "*not known*",
+            _traffic_now(now),
         )
         for now in shown
     ]
     cut = len(story.targets) - len(shown)
     return table(header, rows) + (f"\n\nAnd {cut} more." if cut else "")
+
+
+def _traffic_now(now: TargetNow) -> str:
+    if now.routing is not None:
+        return prose(traffic(now.routing))
+    return "*no alias*" if now.missing and now.left is None else "*not known*"
 
 
 def _version(now: TargetNow, version: str | None) -> str:

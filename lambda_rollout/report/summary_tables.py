@@ -17,7 +17,7 @@ _MOST_ROWS = 50
 
 def schedule(story: Chronicle) -> str:
     """Show what happened at each step; empty if none began."""
-    if all(step.began is None for step in story.steps):
+    if not story.watched:
         return ""
     rows = [
         (
@@ -28,7 +28,7 @@ def schedule(story: Chronicle) -> str:
         )
         for step in story.steps
     ]
-    return table(("step", "on the new version", "to watch", "what happened"), rows)
+    return table(("step", "on the new version", "planned watch", "what happened"), rows)
 
 
 def plan(story: Chronicle) -> str:
@@ -64,7 +64,7 @@ def _what_happened(step: StepNow, result: Result) -> str:
         case Status.SHIFTING | Status.WATCHING | Status.EXTENDED:
             said = "❌ broke off"
     if step.extended_until is not None:
-        said += f"; it went on past its time: {prose(step.lacked, 120)}"
+        said += f"; extended: {prose(step.lacked, 120)}"
     return said
 
 
@@ -83,7 +83,11 @@ def alarms(story: Chronicle) -> str:
     ordered = sorted(story.alarms.values(), key=_urgency)
     shown = ordered[:_MOST_ROWS]
     rows = [
-        (link(code(alarm.newest.name), alarm_url(alarm.newest)), _state(alarm), _reason(alarm))
+        (
+            link(code(alarm.newest.name), alarm_url(alarm.newest)),
+            _state(alarm, story),
+            _reason(alarm),
+        )
         for alarm in shown
     ]
     text = table(("alarm", "state", "AWS's reason"), rows)
@@ -97,11 +101,13 @@ def _urgency(alarm: AlarmNow) -> int:
     return 1 + list(AlarmState).index(alarm.newest.state)
 
 
-def _state(alarm: AlarmNow) -> str:
+def _state(alarm: AlarmNow, story: Chronicle) -> str:
     state = alarm.newest.state
     if alarm.fired is not None and state is not AlarmState.ALARM:
         return f"🔴 was ALARM, {state} now"
     said = f"{STATE_MARKS[state]} {state}"
+    if not story.watched:
+        return said
     if not alarm.guarded:
         return f"{said} all the time, did not guard"
     if not alarm.had_data:

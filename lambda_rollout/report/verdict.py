@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lambda_rollout.events import AliasLeft, Finished, Result
-from lambda_rollout.report.chronicle import Chronicle, Status, TargetNow
+from lambda_rollout.report.chronicle import Chronicle, TargetNow
 from lambda_rollout.report.wording import count, duration, listing, share, traffic
 
 MARKS = {
@@ -48,9 +48,12 @@ def headline(story: Chronicle) -> str:
 
 
 def _failed_headline(story: Chronicle, names: str) -> str:
-    to_mend = listing([str(left.target) for left in story.left if left.command])
+    by_hand = [left for left in story.left if left.command]
+    to_mend = [str(left.target) for left in by_hand if left.routing != left.expected]
     if to_mend:
-        return f"FAILED: {to_mend} MUST BE MENDED BY HAND"
+        return f"FAILED: {listing(to_mend)} MUST BE MENDED BY HAND"
+    if by_hand:
+        return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
         return f"{names} failed: changed by somebody else"
     if story.shifted or story.started is None:
@@ -65,15 +68,13 @@ def happenings(story: Chronicle) -> Iterator[str]:
         case Result.PROMOTED:
             yield from _promoted(story)
         case Result.HELD:
-            yield "The alias stays split on purpose, and nothing watches it from here on."
-            yield "Finish it with mode: promote, or take it back with mode: rollback."
+            yield "The alias stays split on purpose."
         case Result.UNCHANGED:
             yield "There was nothing new to roll out, so nothing was shifted."
         case Result.PLANNED:
             yield "Nothing was changed."
         case Result.ROLLED_BACK | Result.FAILED:
             yield from _exposures(story)
-    yield from _unguarded(story)
 
 
 def _mended(story: Chronicle) -> Iterator[str]:
@@ -90,19 +91,24 @@ def _promoted(story: Chronicle) -> Iterator[str]:
     took = f"It took {duration(story.lasted)}"
     guards = len(story.alarms) - len(story.unguarding)
     if guards:
-        yield f"{took}. {count(guards, 'alarm was', 'alarms were')} watched, and none fired."
+        yield f"{took}. {count(guards, 'alarm')} guarded it, and none fired."
     else:
         yield f"{took}. No alarm guarded it."
 
 
 def _exposures(story: Chronicle) -> Iterator[str]:
-    alone = len(story.targets) == 1
+    alike: dict[str, list[TargetNow]] = {}
     for now in story.targets.values():
         if exposure := exposure_of(now, story):
-            whose = "" if alone else f"{now.target}: "
-            yield f"{whose}version {now.version} had {exposure}."
+            still = ", and still has traffic" if now.weight else ""
+            alike.setdefault(f"had {exposure}{still}.", []).append(now)
         elif now.rolled_back_at is None and now.routing is not None and now.left is None:
             yield f"{now.target} sends {traffic(now.routing)}, as before."
+    for had, targets in alike.items():
+        if len(story.targets) == 1:
+            yield f"Version {targets[0].version} {had}"
+        else:
+            yield f"{listing([str(now.target) for now in targets])}: the new version {had}"
 
 
 def exposure_of(now: TargetNow, story: Chronicle) -> str:
@@ -121,19 +127,14 @@ def exposure_of(now: TargetNow, story: Chronicle) -> str:
     return ", then ".join(parts)
 
 
-def _unguarded(story: Chronicle) -> Iterator[str]:
-    if not any(step.status is Status.PASSED for step in story.steps):
-        return
-    for alarm in story.unguarding:
-        yield f"Alarm {alarm.newest.name} was in ALARM from start to end and did not guard it."
-
-
 def left_as(left: AliasLeft) -> str:
     """Say what an alias that we could not put right sends where: in capitals, names as they are."""
     if left.routing is None:
         return f"WHAT ALIAS {left.target} SENDS WHERE IS NOT KNOWN"
-    still = "STILL SENDS" if left.command else "SENDS"
-    return f"ALIAS {left.target} {still} {traffic(left.routing).upper()}"
+    where = traffic(left.routing).upper()
+    if left.routing == left.expected:
+        return f"ALIAS {left.target} WAS LAST SEEN SENDING {where}, BUT AWS DID NOT CONFIRM IT"
+    return f"ALIAS {left.target} {'STILL SENDS' if left.command else 'SENDS'} {where}"
 
 
 def left_against(left: AliasLeft) -> str:

@@ -1,0 +1,1 @@
+"""What each story of `tests/unit/stories.py` looks like in every report."""

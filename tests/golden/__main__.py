@@ -1,0 +1,16 @@
+"""Write the golden files anew: ``python -m tests.golden``. Read what changed before committing it."""
+
+from __future__ import annotations
+
+from tests.golden.render import FOLDER, golden_files
+
+
+def main() -> None:
+    for old in FOLDER.glob("*.*"):
+        if old.suffix in {".md", ".log", ".json", ".outputs"}:
+            old.unlink()
+    for name, text in golden_files():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+main()

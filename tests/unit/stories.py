@@ -1,0 +1,387 @@
+"""Rollouts told by hand, event by event, as the story would tell them. Reports are made of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from lambda_rollout import events as e
+from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.plan import Plan, parse_steps
+from lambda_rollout.routing import Routing, Target
+
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+RUN = e.Run(
+    server_url="https://github.com",
+    repository="octo/shop",
+    run_id="1234567890",
+    attempt="1",
+    actor="octocat",
+    sha="9f2c1abd5e6f708192a3b4c5d6e7f8091a2b3c4d",
+)
+CHECKOUT = Target("checkout", "live")
+BASKET = Target("basket", "live")
+
+ALL_WELL = "Threshold Crossed: 1 datapoint [0.0 (23/11/26 09:58:00)] was not greater than the threshold (0.0)."
+ERRORS = (
+    "Threshold Crossed: 2 out of the last 2 datapoints [7.0 (23/11/26 10:01:00), 4.0 (23/11/26 10:00:00)]"
+    " were greater than the threshold (0.0) (minimum 2 datapoints for OK -> ALARM transition)."
+)
+NO_DATA = "Unchecked: Initial alarm creation"
+
+Story = Callable[[], Sequence[e.Event]]
+
+
+def alarm(name: str, state: AlarmState, reason: str = ALL_WELL) -> AlarmReading:
+    arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
+    return AlarmReading(arn, name, REGION, state, reason, START - timedelta(hours=3))
+
+
+ERRORS_OK = alarm("checkout-errors", AlarmState.OK)
+ERRORS_FIRED = alarm("checkout-errors", AlarmState.ALARM, ERRORS)
+LATENCY_OK = alarm("checkout-latency-p99", AlarmState.OK)
+LATENCY_BLIND = alarm("checkout-latency-p99", AlarmState.INSUFFICIENT_DATA, NO_DATA)
+
+
+class Telling:
+    """Collects events, and lets time pass between them."""
+
+    def __init__(self, steps: str = "10% 5m, 50% 10m, 100% 10m", *targets: Target) -> None:
+        self.events: list[e.Event] = []
+        self.now = START
+        self.targets = targets or (CHECKOUT,)
+        self.plan: Plan = parse_steps(steps, timedelta(minutes=5))
+        self.readings: tuple[AlarmReading, ...] = ()
+
+    def say(self, event: Callable[..., e.Event], **fields: object) -> None:
+        self.events.append(event(at=self.now, **fields))
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def starts(self, *readings: AlarmReading, mode: str = "rollout") -> None:
+        self.readings = readings
+        names = tuple(reading.name for reading in readings)
+        self.say(
+            e.Started,
+            mode=mode,
+            targets=self.targets,
+            region=REGION,
+            plan=self.plan,
+            alarms=names,
+            run=RUN,
+        )
+        self.pass_time(0.4)
+
+    def finds_aliases(self, routing: Routing | None = None) -> None:
+        for target in self.targets:
+            self.say(
+                e.AliasFound,
+                target=target,
+                arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{target.name}:{target.alias}",
+                routing=routing or Routing.whole("7"),
+            )
+        if self.readings:
+            self.say(e.AlarmsFound, readings=self.readings)
+
+    def publishes(self, version: str = "8", previous: str | None = "7") -> None:
+        for target in self.targets:
+            self.pass_time(0.8)
+            self.say(e.VersionPublished, target=target, version=version, previous=previous)
+            self.say(e.VersionWaited, target=target, version=version, state="Pending")
+            self.pass_time(2)
+            self.say(e.VersionReady, target=target, version=version)
+
+    def begins(self, *readings: AlarmReading) -> None:
+        self.starts(*readings)
+        self.finds_aliases()
+        self.publishes()
+
+    def shifts(self, number: int) -> None:
+        step = self.plan.steps[number - 1]
+        self.say(e.StepStarted, number=number, percent=step.percent, watch=step.watch)
+        for target in self.targets:
+            self.pass_time(0.3)
+            self.say(
+                e.WeightShifted, target=target, version="8", previous="7", percent=step.percent
+            )
+
+    def beats(self, number: int, minutes: int) -> None:
+        step = self.plan.steps[number - 1]
+        after = sum((later.watch for later in self.plan.steps[number:]), timedelta())
+        found = [reading.state for reading in self.readings]
+        for minute in range(1, minutes + 1):
+            self.pass_time(60)
+            left = step.watch - timedelta(minutes=minute)
+            self.say(
+                e.Heartbeat,
+                number=number,
+                percent=step.percent,
+                step_left=left,
+                all_left=left + after,
+                states=tuple((state, found.count(state)) for state in AlarmState),
+            )
+
+    def passes(self, number: int) -> None:
+        step = self.plan.steps[number - 1]
+        minutes = int(step.watch / timedelta(minutes=1))
+        self.beats(number, max(0, minutes - 1))
+        self.pass_time(60 if minutes else 0)
+        self.pass_time(0.6)
+        self.say(e.StepPassed, number=number, percent=step.percent, readings=self.readings)
+
+    def rolls_back(self, percent: str) -> None:
+        for target in self.targets:
+            self.pass_time(0.3)
+            self.say(
+                e.RolledBack, target=target, version="7", abandoned="8", percent=Decimal(percent)
+            )
+
+    def is_released(self) -> None:
+        for target in self.targets:
+            self.pass_time(0.2)
+            self.say(e.Released, target=target, version="8")
+
+    def ends(self, result: e.Result, reason: str = "", remedy: str = "", **more: object) -> None:
+        self.pass_time(0.1)
+        self.say(e.Finished, result=result, reason=reason, remedy=remedy, **more)
+
+
+STORIES: dict[str, Story] = {}
+
+
+@contextmanager
+def _story(name: str, tell: Telling) -> Iterator[Telling]:
+    yield tell
+    told = tuple(tell.events)
+    STORIES[name] = lambda: told
+
+
+FIX_IT = "Fix version 8 and roll out again; the alarm's reason says what to look at."
+
+with _story("promoted", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    for step in (1, 2, 3):
+        tell.shifts(step)
+        tell.passes(step)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("rolled-back-in-step-1", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_BLIND)
+    tell.shifts(1)
+    tell.beats(1, 2)
+    tell.pass_time(5)
+    tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    tell.rolls_back("10")
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(e.Result.ROLLED_BACK, why, FIX_IT, failed_alarms=(ERRORS_FIRED,))
+
+with _story("rolled-back-at-100", Telling("12.5% 1m, 100% 5m")) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 3)
+    tell.pass_time(35)
+    tell.say(e.AlarmChanged, reading=ERRORS_OK, before=AlarmState.OK, fired=True)
+    tell.rolls_back("100")
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(e.Result.ROLLED_BACK, why, FIX_IT, failed_alarms=(ERRORS_FIRED,))
+
+with _story("unchanged", Telling()) as tell:
+    tell.starts(ERRORS_OK)
+    tell.finds_aliases()
+    tell.say(e.VersionPublished, target=CHECKOUT, version="7", previous="7")
+    tell.say(e.AlreadyThere, target=CHECKOUT, version="7")
+    tell.ends(e.Result.UNCHANGED)
+
+with _story("created", Telling()) as tell:
+    tell.starts(ERRORS_OK)
+    tell.say(e.AliasMissing, target=CHECKOUT)
+    tell.publishes("1", None)
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout:live"
+    tell.say(e.AliasCreated, target=CHECKOUT, arn=arn, version="1")
+    tell.ends(e.Result.PROMOTED)
+
+with _story("cancelled-in-step-2", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 1)
+    tell.pass_time(12)
+    tell.rolls_back("50")
+    tell.ends(
+        e.Result.ROLLED_BACK, "the job was cancelled (SIGINT)", "Run the job again when ready."
+    )
+
+with _story("cancelled-before-the-first-shift", Telling()) as tell:
+    tell.starts(ERRORS_OK)
+    tell.finds_aliases()
+    tell.say(e.VersionPublished, target=CHECKOUT, version="8", previous="7")
+    tell.say(e.VersionWaited, target=CHECKOUT, version="8", state="Pending")
+    tell.pass_time(14)
+    why = "the job was cancelled (SIGTERM) before anything was shifted"
+    tell.ends(e.Result.FAILED, why, "Run the job again when ready.")
+
+with _story("conflict", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 3)
+    tell.pass_time(2)
+    tell.say(
+        e.AliasLeft,
+        target=CHECKOUT,
+        routing=Routing.whole("9"),
+        expected=Routing.whole("7"),
+        why="somebody else changed its routing: it was 90% on version 7, 10% on version 8",
+        command="",
+    )
+    why = "checkout:live was changed by somebody else during the rollout"
+    tell.ends(
+        e.Result.FAILED, why, "See in CloudTrail who called UpdateAlias, then roll out again."
+    )
+
+MEND = (
+    "aws lambda update-alias --region eu-central-1 --function-name checkout --name live"
+    " --function-version 7 --routing-config 'AdditionalVersionWeights={}'"
+)
+
+with _story("rollback-not-confirmed", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(5)
+    tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    tell.pass_time(300)
+    tell.say(
+        e.AliasLeft,
+        target=CHECKOUT,
+        routing=Routing.split("7", "8", Decimal(10)),
+        expected=Routing.whole("7"),
+        why="UpdateAlias: ExpiredTokenException: The security token included in the request is expired",
+        command=MEND,
+    )
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(
+        e.Result.FAILED,
+        why,
+        "Run the command above, then look at why the credentials ran out.",
+        failed_alarms=(ERRORS_FIRED,),
+    )
+
+with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
+    tell.starts(ERRORS_OK, LATENCY_BLIND, mode="plan")
+    tell.finds_aliases()
+    tell.ends(e.Result.PLANNED)
+
+with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
+    firing = alarm("checkout-errors", AlarmState.ALARM, ERRORS)
+    tell.begins(firing, LATENCY_OK)
+    for step in (1, 2):
+        tell.shifts(step)
+        tell.passes(step)
+    text = (
+        "Alarm checkout-errors did not guard: it was in ALARM from before the start and never OK."
+    )
+    tell.say(e.Warned, text=text)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("several-functions", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(20)
+    tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    tell.rolls_back("25")
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(e.Result.ROLLED_BACK, why, FIX_IT, failed_alarms=(ERRORS_FIRED,))
+
+with _story("no-alarms", Telling("10% 1m, 100% 0s")) as tell:
+    tell.starts()
+    tell.finds_aliases()
+    tell.say(
+        e.Warned,
+        text="No alarms are given: nothing but the schedule guards this rollout. Name some in `alarms`.",
+    )
+    tell.publishes()
+    for step in (1, 2):
+        tell.shifts(step)
+        tell.passes(step)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("step-extended", Telling("10% 2m, 100% 1m")) as tell:
+    tell.begins(ERRORS_OK, LATENCY_BLIND)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(60)
+    tell.say(
+        e.StepExtended,
+        number=1,
+        until=tell.now + timedelta(minutes=15),
+        why="INSUFFICIENT_DATA: checkout-latency-p99",
+    )
+    tell.say(e.Unreadable, what="alarms", why="DescribeAlarms: Throttling: Rate exceeded")
+    tell.pass_time(100)
+    tell.say(e.AlarmChanged, reading=LATENCY_OK, before=AlarmState.INSUFFICIENT_DATA, fired=False)
+    tell.readings = (ERRORS_OK, LATENCY_OK)
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    tell.shifts(2)
+    tell.passes(2)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("held", Telling("10% 2m, 50% 2m, hold")) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    for step in (1, 2):
+        tell.shifts(step)
+        tell.passes(step)
+    tell.say(e.Held, target=CHECKOUT, version="8", previous="7", percent=Decimal(50))
+    tell.ends(
+        e.Result.HELD,
+        "the schedule ends with `hold`",
+        "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`.",
+    )
+
+with _story("stranded-and-mended", Telling("10% 1m, 100% 1m")) as tell:
+    left = Routing.split("7", "6", Decimal(10))
+    tell.starts(ERRORS_OK)
+    tell.finds_aliases(left)
+    tell.say(
+        e.StrandedFound,
+        target=CHECKOUT,
+        routing=left,
+        record="[lambda-rollout 7>6 run 1234567000/1 of 9f2c1a id 3fa94c7d until 2026-11-23T05:10:00Z]",
+        run_url="https://github.com/octo/shop/actions/runs/1234567000/attempts/1",
+    )
+    tell.pass_time(0.5)
+    tell.say(e.Mended, target=CHECKOUT, version="7", abandoned="6")
+    tell.publishes()
+    for step in (1, 2):
+        tell.shifts(step)
+        tell.passes(step)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("asked-for-rollback", Telling()) as tell:
+    tell.starts(mode="rollback")
+    tell.finds_aliases(Routing.split("7", "8", Decimal(50)))
+    tell.rolls_back("50")
+    tell.ends(e.Result.ROLLED_BACK, "mode: rollback asked for it", asked_for=True)
+
+with _story("denied", Telling()) as tell:
+    tell.starts(ERRORS_OK)
+    tell.ends(
+        e.Result.FAILED,
+        "GetAlias: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/deploy/octo is not"
+        " authorized to perform: lambda:GetAlias on resource: arn:aws:lambda:eu-central-1:123456789012:"
+        "function:checkout because no identity-based policy allows the lambda:GetAlias action",
+        "Allow lambda:GetAlias on that resource; the README has the whole policy.",
+    )
