@@ -1,0 +1,176 @@
+"""The story's parts over a `World` in process, on its manual clock.
+
+What runs is the real adapters of lambda_rollout.aws; only boto3's client below them is short-cut: a call goes
+straight to the world, without botocore's serializer and parser. Errors and lost answers are raised as botocore
+raises them, after as much of the world's time as the real timeouts would take. `through_botocore` gives the same
+parts with the real clients, some fifty times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, cast
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from lambda_rollout.aws.alarms import CloudWatchAlarms
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
+from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.lease import Record, RunWord
+from lambda_rollout.parsing.names import parse_alarms
+from lambda_rollout.stop import Stop
+from sandbox.aws import World
+from sandbox.aws.errors import AwsError
+from sandbox.aws.faults import Closed, Refused, Silent, Unreachable
+from sandbox.aws.in_process import connect, session
+from sandbox.aws.world import REGION
+from sandbox.clock import ManualClock
+
+URL = "https://sandbox.invalid"
+
+
+def manual(world: World) -> ManualClock:
+    """The world's clock, which must be one that stands still until it is told."""
+    assert isinstance(world.clock, ManualClock)
+    return world.clock
+
+
+@dataclass
+class SimClock:
+    """`lambda_rollout.stop.Clock` on the world's time. ``skew``: how far the runner's wall clock is off."""
+
+    world: World
+    skew: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return self.world.clock.now() + self.skew
+
+    def monotonic(self) -> float:
+        return self.world.clock.monotonic()
+
+    def wait(self, seconds: float, stop: Stop | None) -> None:
+        if stop is None:
+            manual(self.world).advance(max(0.0, seconds))
+        elif not stop.requested:
+            manual(self.world).advance(max(0.0, seconds), lambda: stop.requested)
+
+
+@dataclass
+class Direct:
+    """One service's client, as far as the adapters use it: any operation by boto3's name for it."""
+
+    world: World
+    service: str
+    region: str
+    caller: str
+    latency: float
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        operation = "".join(map(str.capitalize, name.split("_")))
+        return lambda **params: self._call(operation, params)
+
+    def _call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        clock = manual(self.world)
+        clock.advance(self.latency / 2)
+        try:
+            answer, delay = self.world.answer(
+                self.service, operation, params, self.region, self.caller
+            )
+        except AwsError as error:
+            answered = {"HTTPStatusCode": error.status}
+            body = {"Error": {"Code": error.code, "Message": error.message}}
+            raise ClientError({**body, "ResponseMetadata": answered}, operation) from error  # type: ignore[typeddict-item]
+        except Refused as loss:
+            raise EndpointConnectionError(endpoint_url=URL) from loss
+        except Unreachable as loss:
+            clock.advance(CONNECT_TIMEOUT)
+            raise ConnectTimeoutError(endpoint_url=URL) from loss
+        except Silent as loss:
+            self._wait_in_vain(loss.seconds)
+            raise ConnectionClosedError(endpoint_url=URL) from loss
+        except Closed as loss:
+            raise ConnectionClosedError(endpoint_url=URL) from loss
+        date = format_datetime(clock.now(), usegmt=True)
+        self._wait_in_vain(delay)
+        clock.advance(self.latency / 2)
+        return {**answer, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+
+    def _wait_in_vain(self, seconds: float) -> None:
+        manual(self.world).advance(min(seconds, READ_TIMEOUT))
+        if seconds >= READ_TIMEOUT:
+            raise ReadTimeoutError(endpoint_url=URL)
+
+
+@dataclass
+class DirectClients:
+    """`lambda_rollout.aws.clients.Clients` without boto3.
+
+    caller: the access key id that the world's log and faults know this process by. latency: seconds that
+    every call takes.
+    """
+
+    world: World
+    region: str = REGION
+    caller: str = "AKIASANDBOX"
+    latency: float = 0.0
+
+    @property
+    def lambda_(self) -> Direct:
+        return Direct(self.world, "lambda", self.region, self.caller, self.latency)
+
+    def cloudwatch(self, region: str) -> Direct:
+        return Direct(self.world, "cloudwatch", region, self.caller, self.latency)
+
+
+def direct(
+    world: World, region: str = REGION, caller: str = "AKIASANDBOX", latency: float = 0.0
+) -> Clients:
+    """Clients that call the world straight."""
+    return cast("Clients", DirectClients(world, region, caller, latency))
+
+
+def through_botocore(world: World, region: str = REGION) -> Clients:
+    """Real boto3 clients, with botocore's serializer and parser, that end in the world."""
+    return Clients(connect(session(region), world), region)
+
+
+def WorldAliases(world: World, region: str = REGION, **how: Any) -> LambdaAliases:  # noqa: N802
+    """`lambda_rollout.traffic.Aliases`; ``how`` as for `direct`."""
+    return LambdaAliases(direct(world, region, **how))
+
+
+def WorldVersions(world: World, region: str = REGION, **how: Any) -> LambdaVersions:  # noqa: N802
+    """`lambda_rollout.order.Versions`; ``how`` as for `direct`."""
+    return LambdaVersions(direct(world, region, **how))
+
+
+def WorldAlarms(  # noqa: N802
+    world: World, names: Sequence[str], region: str = REGION, **how: Any
+) -> CloudWatchAlarms:
+    """`lambda_rollout.watch.Alarms`, of alarms named as in the input; ``how`` as for `direct`."""
+    return CloudWatchAlarms(direct(world, region, **how), parse_alarms("\n".join([*names, ""])))
+
+
+@dataclass
+class SimRuns:
+    """`lambda_rollout.order.Runs`: says the same word of every run, and keeps whom it was asked about."""
+
+    said: RunWord = RunWord.UNKNOWN
+    asked: list[Record] = field(default_factory=list)
+
+    def word(self, record: Record) -> RunWord:
+        self.asked.append(record)
+        return self.said
+
+    def url(self, record: Record) -> str:
+        return f"https://github.invalid/runs/{record.run}" if record.run else ""
