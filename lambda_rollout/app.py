@@ -82,6 +82,7 @@ def order_of(inputs: Inputs, runner: Runner) -> Order:
         version=inputs.version.number if isinstance(inputs.version, Numbered) else None,
         description=inputs.description,
         plan=inputs.plan,
+        promotion_watch=inputs.plan.promotion.watch if inputs.plan.promotion else inputs.interval,
         alarms=tuple(alarm.text for alarm in inputs.alarms),
         poll_interval=seconds(inputs.poll_interval),
         evidence_timeout=seconds(inputs.evidence_timeout),

@@ -48,22 +48,35 @@ def arrive(target: Target, order: Order, parts: Parts) -> Taken | None:
         if not told:
             _tell_found(target, alias, parts)
         _, record = lease.parse(alias.description)
-        match _whose(alias, record, target, parts):
-            case Whose.NOBODYS:
-                return Taken(alias)
-            case Whose.AWS:
-                why = f"AWS is still moving the provisioned concurrency of {target}"
-            case Whose.DEAD if record is not None:
-                if not told:
-                    _tell_stranded(target, alias, record, parts)
-                taken = _take_over(target, alias, record, order, parts)
-                if taken is not None:
-                    return taken
-                why = f"{target} was left by a run that died, and could not be mended"
-            case kind:
-                raise _refusal(kind, target, alias, record, order, parts)
+        kind = _whose(alias, record, target, parts)
+        if kind is Whose.DEAD and record is not None and not told:
+            _tell_stranded(target, alias, record, parts)
         told = True
-        _wait(parts, end, why)
+        answer = _answer(kind, target, alias, record, order, parts)
+        if isinstance(answer, Taken):
+            return answer
+        _wait(parts, end, answer)
+
+
+def _answer(
+    kind: Whose, target: Target, alias: Alias, record: Record | None, order: Order, parts: Parts
+) -> Taken | str:
+    """Take the alias, or say why it has to be looked at again, or raise `NotOurs`."""
+    if kind is Whose.AWS:
+        return f"AWS is still moving the provisioned concurrency of {target}"
+    if order.mode is Mode.PROMOTE:
+        if kind is Whose.HELD:
+            return Taken(alias, resumed=record)
+        raise NotOurs(
+            f"{target} is not held ({alias.routing}): there is nothing to promote.",
+            "Only a rollout that ended with `result=held` can be promoted.",
+        )
+    if kind is Whose.NOBODYS:
+        return Taken(alias)
+    if kind is Whose.DEAD and record is not None:
+        taken = _take_over(target, alias, record, order, parts)
+        return taken or f"{target} was left by a run that died, and could not be mended"
+    raise _refusal(kind, target, alias, record, order, parts)
 
 
 def _tell_found(target: Target, alias: Alias, parts: Parts) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from lambda_rollout.choices import OnCancel
 from lambda_rollout.errors import CallFailed, RolloutError
@@ -23,11 +24,19 @@ from lambda_rollout.traffic import (
     settle,
 )
 
+TELL_TROUBLE_AT = 2
+"""A single write that was not confirmed is common, and mended by the next: the second one is told."""
 
-@dataclass(frozen=True, slots=True)
-class _Charge:
+
+@dataclass(slots=True)
+class InCharge:
+    """One alias that this rollout answers for."""
+
     traffic: Traffic
-    new: str
+    new: str = ""
+    """The new version; empty while it is not published yet."""
+    tried: list[str] = field(default_factory=list)
+    """The percentages that we set out to write so far."""
 
 
 class Ending:
@@ -37,14 +46,16 @@ class Ending:
         """Nothing is in charge yet."""
         self._order = order
         self._parts = parts
-        self._charges: list[_Charge] = []
+        self._charges: list[InCharge] = []
         self.created: list[Target] = []
         """Aliases that this rollout created; they stay."""
-        self._told: set[Target] = set()
+        self._troubles: Counter[Target] = Counter()
 
-    def take_charge(self, traffic: Traffic, new: str) -> None:
-        """From here on ``traffic`` is to be left whole, on its old version or on ``new``."""
-        self._charges.append(_Charge(traffic, new))
+    def take_charge(self, traffic: Traffic, new: str = "") -> InCharge:
+        """From here on ``traffic`` is to be left whole, on its old version or on the new one."""
+        charge = InCharge(traffic, new)
+        self._charges.append(charge)
+        return charge
 
     @property
     def can_hold(self) -> bool:
@@ -52,8 +63,19 @@ class Ending:
         return any(charge.traffic.confirmed for charge in self._charges)
 
     def remember(self, phase: Phase) -> None:
-        """Save for the post stage how far we are."""
+        """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""
         order = self._order
+        charges = tuple(
+            Charge(
+                function=charge.traffic.target.function,
+                alias=charge.traffic.target.alias,
+                old=charge.traffic.old,
+                new=charge.new,
+                text=charge.traffic.text,
+                tried=tuple(charge.tried),
+            )
+            for charge in self._charges
+        )
         self._parts.remember(
             Handover(
                 phase=phase,
@@ -61,16 +83,7 @@ class Ending:
                 region=order.region,
                 role_to_assume=order.role_to_assume,
                 hold_on_cancel=order.on_cancel is OnCancel.HOLD,
-                charges=tuple(
-                    Charge(
-                        function=charge.traffic.target.function,
-                        alias=charge.traffic.target.alias,
-                        old=charge.traffic.old,
-                        new=charge.new,
-                        text=charge.traffic.text,
-                    )
-                    for charge in self._charges
-                ),
+                charges=charges,
             )
         )
 
@@ -90,31 +103,38 @@ class Ending:
         rollback.
         """
         charges = [charge for charge in reversed(self._charges) if charge.traffic.touched]
-        shares = {c.traffic.target: c.traffic.routing.percent_of(c.new) for c in charges}
-        settlements = self._settle([Wish(c.traffic, Routing.whole(c.traffic.old)) for c in charges])
-        tell()
-        for charge, settlement in zip(charges, settlements, strict=True):
-            match settlement:
-                case Settled():
-                    self._parts.emit(
-                        RolledBack(
-                            at=self._parts.clock.now(),
-                            target=charge.traffic.target,
-                            version=charge.traffic.old,
-                            abandoned=charge.new,
-                            percent=shares[charge.traffic.target],
-                        )
-                    )
-                case _:
-                    self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
+        all_back = self.put_back(charges, tell)
         for target in self.created:
             text = f"Alias {target} was created by this rollout and stays."
             self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
-        all_back = all(isinstance(settlement, Settled) for settlement in settlements)
-        if all_back:
-            self.remember(Phase.DONE)
         result = Result.ROLLED_BACK if charges and all_back and not failed else Result.FAILED
         return self.finished(result, cause.what, cause.remedy, alarms)
+
+    def put_back(
+        self, charges: Sequence[InCharge], tell: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Make each alias whole on its old version; return whether all of them are."""
+        shares = [charge.traffic.routing.percent_of(charge.new) for charge in charges]
+        if charges:
+            self.remember(Phase.GOING_BACK)
+        settlements = self._settle(
+            [Wish(charge.traffic, Routing.whole(charge.traffic.old)) for charge in charges]
+        )
+        tell()
+        for charge, share, settlement in zip(charges, shares, settlements, strict=True):
+            if isinstance(settlement, Settled):
+                self._parts.emit(
+                    RolledBack(
+                        at=self._parts.clock.now(),
+                        target=charge.traffic.target,
+                        version=charge.traffic.old,
+                        abandoned=charge.new,
+                        percent=share,
+                    )
+                )
+            else:
+                self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
+        return self._all_settled(settlements)
 
     def hold(self, reason: str) -> Finished:
         """Leave every alias where it is, marked as held; what was never confirmed goes back."""
@@ -123,26 +143,24 @@ class Ending:
         wishes = [self._held(charge) for charge in charges]
         settlements = self._settle(wishes)
         for charge, wish, settlement in zip(charges, wishes, settlements, strict=True):
-            match settlement:
-                case Settled():
-                    self._parts.emit(
-                        Held(
-                            at=self._parts.clock.now(),
-                            target=charge.traffic.target,
-                            version=charge.new,
-                            previous=charge.traffic.old,
-                            percent=wish.routing.percent_of(charge.new),
-                        )
+            if isinstance(settlement, Settled):
+                self._parts.emit(
+                    Held(
+                        at=self._parts.clock.now(),
+                        target=charge.traffic.target,
+                        version=charge.new,
+                        previous=charge.traffic.old,
+                        percent=wish.routing.percent_of(charge.new),
                     )
-                case _:
-                    self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
-        if not all(isinstance(settlement, Settled) for settlement in settlements):
+                )
+            else:
+                self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
+        if not self._all_settled(settlements):
             return self.finished(Result.FAILED, f"it could not be held ({reason})")
-        self.remember(Phase.DONE)
         remedy = "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`."
         return self.finished(Result.HELD, reason, remedy)
 
-    def _held(self, charge: _Charge) -> Wish:
+    def _held(self, charge: InCharge) -> Wish:
         traffic = charge.traffic
         if not traffic.confirmed:
             return Wish(traffic, Routing.whole(traffic.old))
@@ -151,22 +169,19 @@ class Ending:
     def let_go(self) -> Finished:
         """Take the record off every alias; they are whole on the new version already."""
         self.remember(Phase.CLEARING)
-        wishes = [Wish(charge.traffic, Routing.whole(charge.new)) for charge in self._charges]
-        settlements = self._settle(wishes)
-        for charge, settlement in zip(self._charges, settlements, strict=True):
-            match settlement:
-                case Settled():
-                    self._parts.emit(
-                        Released(
-                            at=self._parts.clock.now(),
-                            target=charge.traffic.target,
-                            version=charge.new,
-                        )
-                    )
-                case _:
-                    self._tell_left(charge, Routing.whole(charge.new), settlement)
-        if all(isinstance(settlement, Settled) for settlement in settlements):
-            self.remember(Phase.DONE)
+        charges = [charge for charge in self._charges if charge.traffic.touched]
+        settlements = self._settle(
+            [Wish(charge.traffic, Routing.whole(charge.new)) for charge in charges]
+        )
+        for charge, settlement in zip(charges, settlements, strict=True):
+            if isinstance(settlement, Settled):
+                target = charge.traffic.target
+                self._parts.emit(
+                    Released(at=self._parts.clock.now(), target=target, version=charge.new)
+                )
+            else:
+                self._tell_left(charge, Routing.whole(charge.new), settlement)
+        if self._all_settled(settlements):
             return self.finished(Result.PROMOTED)
         return self.finished(
             Result.FAILED, "every step passed, but not every alias could be released"
@@ -180,26 +195,35 @@ class Ending:
         alarms: tuple[AlarmReading, ...] = (),
     ) -> Finished:
         """Make the last event."""
-        return Finished(
-            at=self._parts.clock.now(),
-            result=result,
-            reason=reason,
-            remedy=remedy,
-            failed_alarms=alarms,
-        )
+        now = self._parts.clock.now()
+        return Finished(at=now, result=result, reason=reason, remedy=remedy, failed_alarms=alarms)
 
     # Settling and telling ----------------------------------------------------------------------
 
     def _settle(self, wishes: list[Wish]) -> list[Settlement]:
         return settle(wishes, self._parts.clock, self._tell_trouble)
 
-    def _tell_trouble(self, traffic: Traffic, why: CallFailed) -> None:
-        if traffic.target not in self._told:
-            self._told.add(traffic.target)
-            text = f"{traffic.target} is not confirmed yet, trying on: {why}"
-            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+    def _all_settled(self, settlements: Sequence[Settlement]) -> bool:
+        """Whether nothing is left to do; if so the post stage is told."""
+        settled = all(isinstance(settlement, Settled) for settlement in settlements)
+        if not any(isinstance(settlement, Unsettled) for settlement in settlements):
+            self.remember(Phase.DONE)
+        return settled
 
-    def _tell_left(self, charge: _Charge, wished: Routing, settlement: Settlement) -> None:
+    def _tell_trouble(self, wish: Wish, why: CallFailed) -> None:
+        """Say at once what state the alias is in: the runner may kill us before the end of trying."""
+        target = wish.traffic.target
+        self._troubles[target] += 1
+        if self._troubles[target] != TELL_TROUBLE_AT:
+            return
+        command = self._order.command(target, wish.routing, wish.traffic.text)
+        text = (
+            f"Not confirmed yet: {target} to {wish.routing}. It was last seen with "
+            f"{wish.traffic.known.routing}. Trying on: {why}. By hand: {command}"
+        )
+        self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+
+    def _tell_left(self, charge: InCharge, wished: Routing, settlement: Settlement) -> None:
         traffic = charge.traffic
         routing: Routing | None = traffic.known.routing
         command = self._order.command(traffic.target, wished, traffic.text)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from enum import StrEnum
 
-from lambda_rollout.routing import Target
+from lambda_rollout.routing import Routing, Target, routing_of
 
 KEY = "handover"
 """The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_handover``."""
@@ -44,11 +45,19 @@ class Charge:
     """The new version; empty while it is not published yet."""
     text: str
     """The owner's description, whole."""
+    tried: tuple[str, ...] = ()
+    """The percentages that main set out to write so far, in order."""
 
     @property
     def target(self) -> Target:
         """The alias in question."""
         return Target(self.function, self.alias)
+
+    @property
+    def routings(self) -> tuple[Routing, ...]:
+        """Every routing that main may have given the alias, the one to go back to included."""
+        shifted = (routing_of(self.old, self.new, Decimal(percent)) for percent in self.tried)
+        return (Routing.whole(self.old), *shifted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,10 @@ class Handover:
         """Read `to_json`'s line. Raises ValueError if it is not one."""
         try:
             fields = json.loads(text)
-            charges = tuple(Charge(**charge) for charge in fields.pop("charges"))
+            charges = tuple(
+                Charge(**{**charge, "tried": tuple(charge["tried"])})
+                for charge in fields.pop("charges")
+            )
             return cls(**{**fields, "phase": Phase(fields["phase"]), "charges": charges})
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a saved rollout: {text[:80]!r}") from error

@@ -60,6 +60,8 @@ class Order:
     """A published version's number; None publishes ``$LATEST``."""
     description: str
     plan: Plan
+    promotion_watch: timedelta
+    """How long 100% is watched, also for a plan that ends held and is promoted by a later run."""
     alarms: tuple[str, ...]
     poll_interval: float
     evidence_timeout: float
@@ -72,6 +74,8 @@ class Order:
     run: Run
     nonce: str
     """Eight random hex digits that tell this rollout from every other."""
+    warnings: tuple[str, ...] = ()
+    """What the person deploying should know from the start."""
 
     def record(self, old: str, new: str, until: datetime | None) -> Record:
         """Make the record that says this rollout is at work (or holds, without ``until``)."""

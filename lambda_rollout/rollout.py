@@ -7,13 +7,12 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
 
 from lambda_rollout.arrival import arrive
 from lambda_rollout.choices import Mode, OnCancel
-from lambda_rollout.ending import Ending
+from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import AlreadyExists, Busy, Cancelled, RolloutError, Unanswered
 from lambda_rollout.events import (
     AlarmsFound,
@@ -33,7 +32,7 @@ from lambda_rollout.order import Order, Parts, seconds
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Step
 from lambda_rollout.publishing import await_ready, check_exists, check_latest, choose
-from lambda_rollout.routing import HUNDRED, Alias, Routing, Target
+from lambda_rollout.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.traffic import Conflict, Traffic
 from lambda_rollout.watch import GoBack, Rules, Stage, Survey, Watch
 
@@ -43,15 +42,21 @@ class Course:
     """One target's way through the rollout."""
 
     target: Target
-    traffic: Traffic | None
+    charge: InCharge | None = None
     """None for an alias that is still to be created."""
     new: str = ""
     resumed: Record | None = None
+    """The record of the rollout that this one goes on with: a dead one's, or a held one's."""
 
     @property
     def old(self) -> str | None:
         """The version the alias was on, None if there is no alias."""
-        return self.traffic.old if self.traffic else None
+        return self.charge.traffic.old if self.charge else None
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is anything to shift."""
+        return self.charge is not None and (self.resumed is not None or self.new != self.old)
 
 
 class Rollout:
@@ -129,19 +134,14 @@ class Rollout:
         for target in order.targets:
             taken = arrive(target, order, parts)
             if taken is None:
-                self._courses.append(Course(target, None))
+                self._courses.append(Course(target))
                 continue
-            resumed = taken.resumed
-            traffic = Traffic(
-                target,
-                taken.alias,
-                parts.aliases,
-                parts.clock,
-                order.nonce,
-                old=resumed.old if resumed else None,
-            )
-            self._courses.append(Course(target, traffic, resumed=resumed))
-        self._ending.remember(Phase.MOVING)
+            old = taken.resumed.old if taken.resumed else None
+            traffic = Traffic(target, taken.alias, parts.aliases, parts.clock, order.nonce, old)
+            charge = self._ending.take_charge(traffic)
+            self._courses.append(Course(target, charge, resumed=taken.resumed))
+        if order.mode is not Mode.PLAN:
+            self._ending.remember(Phase.MOVING)
 
     def _look_at_alarms(self) -> None:
         """Read the alarms before anything is shifted, and again just before the first shift."""
@@ -203,16 +203,25 @@ class Rollout:
 
     def _choose_versions(self) -> None:
         for course in self._courses:
-            course.new = choose(course.target, course.old, self._order, self._parts)
-            if course.resumed is not None and course.resumed.new != course.new:
-                raise RolloutError(
-                    f"{course.target} was left by a rollout of version {course.resumed.new}, and this one is of "
-                    f"version {course.new}, so it cannot be resumed.",
-                    "Set `on-stranded: rollback`.",
-                )
-            if course.traffic is not None and (course.resumed or course.new != course.old):
-                self._ending.take_charge(course.traffic, course.new)
+            course.new = self._version_of(course)
+            if course.charge is not None:
+                course.charge.new = course.new
         self._ending.remember(Phase.MOVING)
+
+    def _version_of(self, course: Course) -> str:
+        order, resumed = self._order, course.resumed
+        if resumed is not None and order.mode is Mode.PROMOTE and order.version is None:
+            taken = replace(order, version=resumed.new)
+            return choose(course.target, course.old, taken, self._parts)
+        version = choose(course.target, course.old, order, self._parts)
+        if resumed is not None and resumed.new != version:
+            raise RolloutError(
+                f"{course.target} is in a rollout of version {resumed.new}, not of version {version}.",
+                "Leave `version` empty."
+                if order.mode is Mode.PROMOTE
+                else "So it cannot be resumed: set `on-stranded: rollback`.",
+            )
+        return version
 
     def _wait_until_ready(self) -> None:
         for course in self._courses:
@@ -221,7 +230,7 @@ class Rollout:
 
     def _create_missing_aliases(self) -> None:
         for course in self._courses:
-            if course.traffic is not None:
+            if course.charge is not None:
                 continue
             heed(self._parts.stop)
             alias = self._create(course)
@@ -248,16 +257,12 @@ class Rollout:
             raise Conflict(course.target, Routing.whole(course.new), alias)
         return alias
 
-    def _moving(self) -> list[tuple[Course, Traffic]]:
-        return [
-            (course, course.traffic)
-            for course in self._courses
-            if course.traffic is not None and (course.resumed or course.new != course.old)
-        ]
+    def _moving(self) -> list[InCharge]:
+        return [course.charge for course in self._courses if course.charge and course.moves]
 
     def _nothing_to_shift(self) -> Finished:
         for course in self._courses:
-            if course.traffic is not None:
+            if course.charge is not None:
                 self._parts.emit(
                     AlreadyThere(
                         at=self._parts.clock.now(), target=course.target, version=course.new
@@ -271,11 +276,11 @@ class Rollout:
     def _begin_watch(self) -> Watch:
         self._look_at_alarms()
         order = self._order
-        news = {traffic.target: course.new for course, traffic in self._moving()}
+        news = {charge.traffic.target: charge.new for charge in self._moving()}
         self._watch = Watch(
             self._parts,
             Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
-            [traffic for _, traffic in self._moving()],
+            [charge.traffic for charge in self._moving()],
             self._survey,
             lambda traffic: order.live_record(traffic, news[traffic.target]),
         )
@@ -295,10 +300,12 @@ class Rollout:
 
     def _steps(self) -> Sequence[Step]:
         steps = self._order.plan.steps
+        if self._order.mode is Mode.PROMOTE:
+            return [Step(HUNDRED, self._order.promotion_watch)]
         reached = [
-            traffic.found.routing.percent_of(course.new)
-            for course, traffic in self._moving()
-            if course.resumed is not None
+            course.charge.traffic.found.routing.percent_of(course.new)
+            for course in self._courses
+            if course.charge is not None and course.resumed is not None
         ]
         if not reached:
             return steps
@@ -316,16 +323,20 @@ class Rollout:
                 watch=timedelta(seconds=stage.seconds),
             )
         )
-        for course, traffic in self._moving():
+        for charge in self._moving():
+            charge.tried.append(str(stage.percent))
+        self._ending.remember(Phase.MOVING)
+        for charge in self._moving():
             heed(parts.stop)
-            routing = _routing(traffic.old, course.new, stage.percent)
-            traffic.forward(routing, order.live_record(traffic, course.new), parts.stop)
+            traffic = charge.traffic
+            routing = routing_of(traffic.old, charge.new, stage.percent)
+            traffic.forward(routing, order.live_record(traffic, charge.new), parts.stop)
             watch.shifted(traffic)
             parts.emit(
                 WeightShifted(
                     at=parts.clock.now(),
-                    target=course.target,
-                    version=course.new,
+                    target=traffic.target,
+                    version=charge.new,
                     previous=traffic.old,
                     percent=stage.percent,
                 )
@@ -339,7 +350,3 @@ class Rollout:
     def _tell_alarms(self) -> None:
         if self._watch is not None:
             self._watch.tell()
-
-
-def _routing(old: str, new: str, percent: Decimal) -> Routing:
-    return Routing.whole(new) if percent >= HUNDRED else Routing.split(old, new, percent)

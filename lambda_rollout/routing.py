@@ -70,6 +70,11 @@ class Routing:
         return ", ".join(f"{self.percent_of(v):f}% on version {v}" for v in versions)
 
 
+def routing_of(old: str, new: str, percent: Decimal) -> Routing:
+    """Return the routing of a step: split below 100%, whole on the new version at 100%."""
+    return Routing.whole(new) if percent >= HUNDRED else Routing.split(old, new, percent)
+
+
 @dataclass(frozen=True, slots=True)
 class Alias:
     """An alias as one answer of AWS showed it."""

@@ -127,8 +127,14 @@ class Traffic:
         clock: Clock,
         nonce: str,
         old: str | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
-        """Begin with the alias as ``found``. ``old`` is the version to go back to, if not the one found."""
+        """Begin with the alias as ``found``. ``old`` is the version to go back to, if not the one found.
+
+        ``shared`` says that another process may be writing for the same rollout right now: a main that its
+        runner lost, or the live run that ``mode: rollback`` ends. Its record then speaks for ours.
+        """
         self.target = target
         self.found = found
         self.old = old or found.routing.version
@@ -144,6 +150,7 @@ class Traffic:
         self._clock = clock
         self._answered_at = clock.monotonic()
         self._nonce = nonce
+        self._shared = shared
         self._past: set[str] = set()
         self._unanswered: list[_Sent] = []
         self._look_first = False
@@ -173,13 +180,14 @@ class Traffic:
         Another owner's record makes even the same routing his. AWS's own temporary weights for the
         old version, while provisioned concurrency moves, leave it ours.
         """
+        if alias.revision_id == self.known.revision_id:
+            return True
         _, record = lease.parse(alias.description)
-        if (
-            record is not None
-            and record.nonce != self._nonce
-            and lease.agrees(record, alias.routing)
-        ):
-            return False
+        if record is not None and lease.agrees(record, alias.routing):
+            if record.nonce != self._nonce:
+                return False
+            if self._shared:
+                return True
         ours = (self.routing, *(sent.routing for sent in self._unanswered))
         return any(self._same(alias.routing, routing) for routing in ours)
 
@@ -361,7 +369,7 @@ class Wish:
 def settle(
     wishes: Sequence[Wish],
     clock: Clock,
-    tell: Callable[[Traffic, CallFailed], None] = lambda _traffic, _why: None,
+    tell: Callable[[Wish, CallFailed], None] = lambda _wish, _why: None,
     seconds: float = SETTLE_LIMIT,
 ) -> list[Settlement]:
     """Make every wish come true, or say for each why not; in the order of ``wishes``.
@@ -380,7 +388,7 @@ def settle(
             (w, s) for w, s in zip(wishes, settlements, strict=True) if isinstance(s, Unsettled)
         ]
         for wish, settlement in open_ones:
-            tell(wish.traffic, settlement.why)
+            tell(wish, settlement.why)
         return not open_ones
 
     Retrying(
