@@ -31,6 +31,7 @@ class Runner:
 
     environ: Mapping[str, str]
     lines: Lines
+    container_workspace: str = CONTAINER_WORKSPACE
 
     @property
     def run(self) -> Run:
@@ -100,7 +101,7 @@ class Runner:
         folder = _report_folder(Path(workspace).absolute())
         written = _write_new(folder / f"{name}.json", text)
         _give_away(written, Path(workspace))
-        if workspace.rstrip("/") == CONTAINER_WORKSPACE:
+        if workspace.rstrip("/") == self.container_workspace:
             return str(written.relative_to(workspace))
         return str(written)
 

@@ -31,7 +31,7 @@ class Lines:
             return
         try:
             self._put(line + "\n")
-        except (OSError, ValueError):  # ValueError: it was closed
+        except Exception:  # noqa: BLE001 - OSError, ValueError for a closed one, whatever it is
             self._broken = True
 
     def _put(self, text: str) -> None:

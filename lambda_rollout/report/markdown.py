@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from lambda_rollout.report.wording import clean, visible
 
 PROSE_LIMIT = 300
+_URL_LIMIT = 3000  # characters; the longest name of an alarm, percent-encoded, has 2,300
 CODE_LIMIT = 256  # characters; the longest name of an alarm is 255
 
 _PLAIN_NAME = re.compile(r"[\w.:;,/$%+=@()'?-]+(?: [\w.:;,/$%+=@()'?-]+)*")
@@ -60,7 +61,8 @@ def code(text: str) -> str:
 
 def link(markdown: str, url: str) -> str:
     """Link what is Markdown already; an ``url`` that is empty or looks odd gives no link."""
-    return f"[{markdown}]({url})" if _SAFE_URL.fullmatch(url) else markdown
+    safe = len(url) <= _URL_LIMIT and _SAFE_URL.fullmatch(url)
+    return f"[{markdown}]({url})" if safe else markdown
 
 
 def code_block(text: str) -> str:

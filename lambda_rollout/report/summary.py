@@ -118,11 +118,12 @@ def _remedy(story: Chronicle) -> Iterator[str]:
 
 def _warnings(story: Chronicle) -> Iterator[str]:
     shown = story.warnings[:_MOST_WARNINGS]
+    # An item that begins with nothing would be the underline of a heading.
     if len(shown) == 1:
         yield prose(shown[0], _REASON_LIMIT)
         return
     for text in shown:
-        yield f"- {prose(text, _REASON_LIMIT)}"
+        yield f"- {prose(text, _REASON_LIMIT) or '*nothing said*'}"
     if len(story.warnings) > len(shown):
         yield f"- and {len(story.warnings) - len(shown)} more, told in the log"
 
@@ -163,7 +164,9 @@ def _footer(story: Chronicle) -> str:
     parts = [f"{date_and_time(started.at)}, {duration(story.lasted)}", prose(started.region)]
     run = started.run
     if run.run_id:
-        words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")
+        words = f"run {run.run_id}" + (
+            f", attempt {run.attempt}" if run.attempt not in {"", "1"} else ""
+        )
         parts.append(link(prose(words), run.url))
     if run.actor:
         parts.append(f"by {code(run.actor)}")

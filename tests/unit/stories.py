@@ -96,6 +96,11 @@ class Telling:
             self.pass_time(2)
             self.say(e.VersionReady, target=target, version=version)
 
+    def takes(self, version: str = "8", previous: str | None = "7") -> None:
+        for target in self.targets:
+            self.say(e.VersionTaken, target=target, version=version, previous=previous)
+            self.say(e.VersionReady, target=target, version=version)
+
     def begins(self, *readings: AlarmReading) -> None:
         self.starts(*readings)
         self.finds_aliases()
@@ -339,7 +344,9 @@ with _story("step-extended", Telling("10% 2m, 100% 1m")) as tell:
     tell.ends(e.Result.PROMOTED)
 
 with _story("held", Telling("10% 2m, 50% 2m, hold")) as tell:
-    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.starts(ERRORS_OK, LATENCY_OK)
+    tell.finds_aliases()
+    tell.takes()
     for step in (1, 2):
         tell.shifts(step)
         tell.passes(step)

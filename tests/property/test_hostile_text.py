@@ -1,0 +1,273 @@
+"""Text of others, in Markdown and in the log: it reads the same and does nothing.
+
+Markdown is rendered by cmark-gfm, GitHub's own parser. What GitHub does after that (mentions, references)
+is looked for in the text that is left.
+"""
+
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cmarkgfm import cmark
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lambda_rollout import events as e
+from lambda_rollout.github.commands import command, inert
+from lambda_rollout.github.stream import Lines
+from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.report.fold import chronicle
+from lambda_rollout.report.log import Log
+from lambda_rollout.report.markdown import code, code_block, link, prose, table
+from lambda_rollout.report.summary import LIMIT, fit, summary
+from lambda_rollout.report.wording import clean
+from lambda_rollout.routing import Routing
+from tests.unit.job import Job
+from tests.unit.stories import CHECKOUT, ERRORS_OK, START, Telling
+
+PIECES = [
+    "@octocat",
+    "a@b.com",
+    "#1",
+    "octo/shop#12",
+    "GH-7",
+    "https://evil.example/x",
+    "www.evil.example",
+    "mailto:a@b.c",
+    "<script>",
+    "<!-- ",
+    "-->",
+    "<img src=x>",
+    "![x](http://e.vil/p.png)",
+    "[x](javascript:alert(1))",
+    "[x]: http://e.vil",
+    "[^1]",
+    "|",
+    "\\|",
+    "\\",
+    "`",
+    "``",
+    "`a|b`",
+    "**",
+    "_",
+    "~~",
+    "$$",
+    "- ",
+    "1. ",
+    "# ",
+    "> ",
+    "---",
+    "===",
+    "&amp;",
+    "&#64;",
+    "\n",
+    "\n\n",
+    "\r\n::error::",
+    "##[error]",
+    "::warning::",
+    "    ",
+    "\t",
+    "\u202e",
+    "\u200b",
+    "\x00",
+    "\x1b[31m",
+    ":tada:",
+    "- [ ] ",
+    "```",
+]
+hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=8).map("".join)
+
+_AFTER_RENDERING = re.compile(r"@[a-z0-9]|#\d|\bGH-\d|://|\bwww\.|\bmailto:[a-z]", re.IGNORECASE)
+
+
+class Page(HTMLParser):
+    """The tags of a page, and its text inside and outside of code."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.outside_code = ""
+        self._code = 0
+        options = cmark.Options.CMARK_OPT_UNSAFE
+        extensions = ["table", "autolink", "strikethrough", "tasklist"]
+        self.feed(cmark.markdown_to_html_with_extensions(markdown, options, extensions))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+        self._code += tag == "code"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code -= tag == "code"
+
+    def handle_comment(self, data: str) -> None:
+        self.tags.append("comment")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        self.outside_code += "\0" if self._code else data
+
+
+def seen(text: str) -> str:
+    """Rendered text as one reads it: without our zero-width spaces, white space as one space."""
+    return " ".join(text.replace("\u200b", "").split())
+
+
+@given(hostile)
+@example("@a")
+@example("1. x")
+@example("`a``b`")
+@example("`mode: promote`|`x`")
+def test_prose_is_one_paragraph_that_reads_the_same(text: str) -> None:
+    page = Page(prose(text, 10_000))
+    assert set(page.tags) <= {"p", "code"}
+    assert page.tags.count("p") <= 1
+    assert not _AFTER_RENDERING.search(page.outside_code)
+    # A span of harmless code loses its backticks, and nothing else.
+    assert seen(page.text).replace("`", "") == clean(text, 10_000).replace("`", "")
+
+
+@given(hostile, hostile, hostile)
+def test_tables_keep_their_shape(first: str, second: str, third: str) -> None:
+    cells = [(prose(first), code(second), link(code(third), "https://x.example/a?b=c"))] * 2
+    page = Page("before\n\n" + table(("a", "b", "c"), cells))
+    assert page.tags.count("table") == 1
+    assert page.tags.count("td") == 6
+    assert page.tags.count("tr") == 3
+    assert set(page.tags) <= {*("p", "table", "thead", "tbody", "tr", "th", "td"), "code", "a"}
+    assert page.tags.count("a") <= 2
+    assert not _AFTER_RENDERING.search(page.outside_code)
+
+
+@given(hostile)
+@example("`")
+@example("a`|b")
+def test_names_are_shown_as_they_are(text: str) -> None:
+    page = Page(table(("name",), [(code(text),)]))
+    assert page.tags.count("td") == 1
+    shown = seen(page.text.replace("\n", " ")).removeprefix("name").strip()
+    assert shown.replace("`", "") == clean(text, 256).replace("`", "")
+
+
+@given(hostile)
+def test_a_command_block_holds_the_command_and_ends(text: str) -> None:
+    page = Page(code_block(text) + "\n\nafter")
+    assert page.tags == ["pre", "code", "p"]
+    assert page.text.endswith("after\n") or page.text.endswith("after")
+
+
+def story_of(text: str) -> Telling:
+    tell = Telling()
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, text, START)
+    tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)
+    tell.say(e.Warned, text=text)
+    tell.say(e.Warned, text=text)
+    tell.say(e.StepExtended, number=1, until=START, why=text)
+    tell.say(
+        e.AliasLeft,
+        target=CHECKOUT,
+        routing=None,
+        expected=Routing.whole("7"),
+        why=text,
+        command=text,
+    )
+    tell.ends(e.Result.FAILED, text, text, failed_alarms=(reading,))
+    return tell
+
+
+@given(hostile)
+def test_a_whole_summary_keeps_its_shape(text: str) -> None:
+    calm = Page(summary(chronicle(story_of("calm").events)))
+    page = Page(summary(chronicle(story_of(text).events)))
+    assert page.tags.count("table") == calm.tags.count("table") == 3
+    assert page.tags.count("td") == calm.tags.count("td")
+    assert page.tags.count("h2") == 1
+    assert set(page.tags) <= set(calm.tags) | {"code", "pre"}
+    ours = page.outside_code.replace("[!", "")
+    assert not _AFTER_RENDERING.search(ours)
+
+
+# The runner --------------------------------------------------------------------------------------
+
+_COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*))?::(?P<data>.*)", re.DOTALL)
+
+
+def obeyed(lines: str) -> list[tuple[str, str]]:
+    """Read a log as the runner does: what it would obey."""
+    found = []
+    for line in re.split(r"\r\n|\r|\n", lines):
+        if "##[" in line:
+            found.append(("##", line))
+        elif line.strip().startswith("::"):
+            match = _COMMAND.match(line.strip())
+            found.append((match["name"] if match else "?", match["data"] if match else line))
+    return found
+
+
+@given(hostile)
+def test_the_runner_obeys_only_us(text: str) -> None:
+    stream = io.StringIO()
+    log = Log(Lines(stream))
+    for event in story_of(text).events:
+        log.tell(event)
+    names = [name for name, _ in obeyed(stream.getvalue())]
+    assert names == ["group", "warning", "warning", "endgroup", "error", "error"]
+
+
+@given(hostile)
+def test_commands_carry_their_message_unharmed(text: str) -> None:
+    line = command("error", text, title=text)
+    ((name, data),) = obeyed(line)
+    assert name == "error"
+    unescaped = data.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
+    assert unescaped.rstrip() == text.replace("##[", "# #[").rstrip()
+
+
+@given(hostile)
+def test_inert_lines_are_inert(text: str) -> None:
+    assert obeyed(inert(clean(text))) == []
+
+
+@given(hostile, hostile)
+def test_outputs_come_back_as_they_went(first: str, second: str) -> None:
+    first, second = first.replace("\r", ""), second.replace("\r", "")
+    with TemporaryDirectory() as folder:
+        job = Job(Path(folder))
+        job.runner.write_outputs({"first": first, "second": second})
+        assert job.outputs == {"first": first, "second": second}
+
+
+@given(hostile, st.integers(min_value=100, max_value=2000))
+def test_what_is_too_long_is_cut_at_a_line(text: str, limit: int) -> None:
+    cut = fit(text * 50, limit)
+    assert len(cut.encode("utf-8", "replace")) <= limit
+    assert cut.endswith("\n")
+
+
+def test_thousands_of_alarms_and_warnings_fit() -> None:
+    tell = Telling()
+    long = "|" * 5000 + "測" * 5000
+    readings = tuple(
+        AlarmReading(
+            f"arn:aws:cloudwatch:eu-central-1:1:alarm:{n}{long}",
+            f"{n}{long}",
+            "r",
+            AlarmState.ALARM,
+            long,
+            START,
+        )
+        for n in range(2000)
+    )
+    tell.begins(*readings)
+    for _ in range(2000):
+        tell.say(e.Warned, text=long)
+    tell.ends(e.Result.FAILED, long, long)
+    text = summary(chronicle(tell.events))
+    assert len(text.encode()) < LIMIT
+    assert "more, told in the log" in text
+    assert text.rstrip().endswith("all times are UTC</sub>")

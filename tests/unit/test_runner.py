@@ -1,0 +1,128 @@
+"""The runner's files, real ones in a folder."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from lambda_rollout.events import Run
+from lambda_rollout.github.runner import Runner
+from lambda_rollout.github.stream import Lines
+from tests.unit.job import Job
+from tests.unit.stories import RUN
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path)
+
+
+def test_outputs_and_state_come_back_as_they_were(job: Job) -> None:
+    values = {"reason": "a\nb<<end\nresult=promoted\n", "version": "8", "weight": ""}
+    job.runner.write_outputs(values)
+    job.runner.save_state({"owner": "x\ny"})
+    assert job.outputs == values
+    assert job.state == {"owner": "x\ny"}
+
+
+def test_the_last_value_of_a_name_counts(job: Job) -> None:
+    job.runner.write_outputs({"report": ""})
+    job.runner.write_outputs({"report": "r.json"})
+    assert job.outputs == {"report": "r.json"}
+
+
+def test_delimiters_cannot_be_guessed(job: Job) -> None:
+    job.runner.write_outputs({"a": "1", "b": "2"})
+    text = (job.folder / "output").read_text(encoding="utf-8")
+    delimiters = {line.partition("<<")[2] for line in text.splitlines() if "<<" in line}
+    assert len(delimiters) == 2
+    assert all(len(delimiter) >= 32 for delimiter in delimiters)
+
+
+def test_saved_state_is_read_by_the_post_stage(job: Job) -> None:
+    job.environ["STATE_owner"] = "x"
+    assert job.runner.state("owner") == "x"
+    assert job.runner.state("other") is None
+
+
+def test_the_run(job: Job) -> None:
+    assert job.runner.run == RUN
+    job.environ.clear()
+    assert job.runner.run == Run()
+
+
+def test_outside_of_github_nothing_is_written_and_nothing_is_said(job: Job) -> None:
+    for name in ("GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"):
+        del job.environ[name]
+    job.runner.write_outputs({"a": "b"})
+    job.runner.save_state({"a": "b"})
+    job.runner.append_summary("# x")
+    assert job.log == ""
+    assert list(job.folder.iterdir()) == [job.workspace]
+
+
+def test_a_file_that_cannot_be_written_costs_one_line(job: Job) -> None:
+    job.environ["GITHUB_OUTPUT"] = str(job.workspace)
+    job.runner.write_outputs({"a": "b"})
+    assert job.log.count("\n") == 1
+    assert "the outputs" in job.log
+
+
+def test_lone_surrogates_are_written_somehow(job: Job) -> None:
+    job.runner.append_summary("a\ud800b")
+    assert job.summary == "a?b"
+
+
+def test_the_report_lies_in_the_workspace_and_is_not_committed(job: Job) -> None:
+    path = Path(job.runner.write_report("{}"))
+    assert path.is_absolute()
+    assert path.parent == job.workspace / ".lambda-rollout"
+    assert path.read_text(encoding="utf-8") == "{}"
+    assert (path.parent / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    assert job.runner.write_report("{}") != str(path)
+
+
+def test_in_a_container_the_path_is_relative_because_the_next_steps_run_outside(job: Job) -> None:
+    runner = Runner(job.environ, Lines(job.stream), container_workspace=str(job.workspace))
+    path = runner.write_report("{}")
+    assert path.startswith(".lambda-rollout/")
+    assert (job.workspace / path).read_text(encoding="utf-8") == "{}"
+
+
+def test_without_a_workspace_the_runners_temporary_folder_serves(job: Job) -> None:
+    del job.environ["GITHUB_WORKSPACE"]
+    job.environ["RUNNER_TEMP"] = str(job.folder)
+    path = Path(job.runner.write_report("{}"))
+    assert path.parent == job.folder
+    assert path.read_text(encoding="utf-8") == "{}"
+
+
+def test_a_link_that_a_checkout_left_is_not_followed(job: Job) -> None:
+    elsewhere = job.folder / "elsewhere"
+    elsewhere.mkdir()
+    (job.workspace / ".lambda-rollout").symlink_to(elsewhere)
+    assert job.runner.write_report("{}") == ""
+    assert list(elsewhere.iterdir()) == []
+    assert "could not be written" in job.log
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_belongs_to_the_workspaces_owner(job: Job) -> None:
+    os.chown(job.workspace, 1001, 1002)
+    path = Path(job.runner.write_report("{}"))
+    for each in (path, path.parent, path.parent / ".gitignore"):
+        assert (each.stat().st_uid, each.stat().st_gid) == (1001, 1002)
+    assert stat.S_ISREG(path.stat().st_mode)
+
+
+def test_masks_are_per_line_and_commands_can_be_stopped(job: Job) -> None:
+    job.runner.add_mask("one\n\ntwo%")
+    with job.runner.commands_stopped():
+        job.runner.lines.write("::error::not obeyed")
+    one, two, stop, quoted, go = job.log.splitlines()
+    assert (one, two) == ("::add-mask::one", "::add-mask::two%25")
+    token = stop.removeprefix("::stop-commands::")
+    assert len(token) >= 32
+    assert quoted == "::error::not obeyed"
+    assert go == f"::{token}::"
