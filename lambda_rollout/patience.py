@@ -19,7 +19,7 @@ FORWARD_LIMIT = 60.0
 SETTLE_LIMIT = 300.0
 """Seconds to try a settling write before saying that the alias is left as it is (contract, promise 1)."""
 
-PAUSES = wait_exponential_jitter(initial=0.25, max=5.0, exp_base=2.0, jitter=0.25)
+PAUSES = wait_exponential_jitter(multiplier=0.25, max=5.0, exp_base=2.0, jitter=0.25)
 """Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
 
 
