@@ -16,6 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 Action = Callable[[], None]
 
+# Seconds between two looks at a real clock's timeline.
+TICK = 0.05
+
 START = datetime(2026, 11, 23, 5, 0, 0, tzinfo=UTC)
 
 
@@ -100,6 +103,13 @@ class RealClock:
     def schedule(self, at: datetime, action: Action) -> None:
         """Run `action` at the first `run_due` at or after `at`."""
         self._timeline.schedule(at, action)
+
+    def advance(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        """Wait for `seconds`, running what comes due, or until `until` is true."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not (until is not None and until()):
+            self.run_due()
+            time.sleep(min(left, TICK))
 
     def run_due(self) -> None:
         """Run everything whose time has come, in time order."""

@@ -18,9 +18,8 @@ from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Lost, Refused, Silent, Unreachable
 from sandbox.aws.in_process import exchange
 from sandbox.aws.world import World
-from sandbox.clock import RealClock
+from sandbox.clock import TICK, RealClock
 
-TICK = 0.05
 FOREVER = 3600.0
 
 

@@ -8,7 +8,6 @@ as long on the world's clock.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -28,7 +27,6 @@ from sandbox.aws import wire
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Closed, Lost, Refused, Silent, Unreachable
 from sandbox.aws.world import REGION, World
-from sandbox.clock import ManualClock
 
 # botocore's own, where a client says nothing (botocore.config.Config).
 CONNECT_TIMEOUT = 60.0
@@ -90,7 +88,7 @@ class Transport:
         except Refused as loss:
             raise EndpointConnectionError(endpoint_url=url) from loss
         except Unreachable as loss:
-            self._pass(self._timeouts.connect)
+            self.world.clock.advance(self._timeouts.connect)
             raise ConnectTimeoutError(endpoint_url=url) from loss
         except Silent as loss:
             self._wait_in_vain(url, loss.seconds)
@@ -111,16 +109,9 @@ class Transport:
     def _wait_in_vain(self, url: str, seconds: float) -> None:
         """Wait `seconds`, or give up when the client's read timeout is over."""
         if seconds >= self._timeouts.read:
-            self._pass(self._timeouts.read)
+            self.world.clock.advance(self._timeouts.read)
             raise ReadTimeoutError(endpoint_url=url)
-        self._pass(seconds)
-
-    def _pass(self, seconds: float) -> None:
-        clock = self.world.clock
-        if isinstance(clock, ManualClock):
-            clock.advance(seconds)
-        else:
-            time.sleep(seconds)
+        self.world.clock.advance(seconds)
 
 
 def exchange(

@@ -2,17 +2,18 @@
 
 One operation is one method, named in snake_case, taking and returning what botocore's
 shapes say; they are told apart by what they are about: functions, versions, aliases,
-invocations. `Region` holds what they share.
+invocations, concurrency, event sources, policies. `Region` holds what they share.
 """
 
-from sandbox.aws.lambda_.aliases import AliasOperations
 from sandbox.aws.lambda_.code import zip_of
+from sandbox.aws.lambda_.concurrency import ConcurrencyOperations
+from sandbox.aws.lambda_.event_sources import EventSourceOperations
 from sandbox.aws.lambda_.functions import FunctionOperations
-from sandbox.aws.lambda_.invocations import InvokeOperations
+from sandbox.aws.lambda_.policies import PolicyOperations
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 
 
-class Lambda(FunctionOperations, AliasOperations, InvokeOperations):
+class Lambda(FunctionOperations, ConcurrencyOperations, EventSourceOperations, PolicyOperations):
     """The Lambda of one account and Region."""
 
 

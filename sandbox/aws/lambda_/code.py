@@ -106,7 +106,7 @@ class Code:
         name: str,
         globals_: dict[str, Any] | None = None,
         locals_: dict[str, Any] | None = None,
-        fromlist: tuple[str, ...] = (),
+        fromlist: tuple[str, ...] | None = (),
         level: int = 0,
     ) -> types.ModuleType:
         """``__import__`` for code in the package: its own modules come first."""
@@ -116,9 +116,9 @@ class Code:
         if name == "time":
             return self._time
         if name.partition(".")[0] not in self._sources:
-            return builtins.__import__(name, globals_, locals_, fromlist, 0)
+            return builtins.__import__(name, globals_, locals_, fromlist or (), 0)
         module = self._module(name)
-        for item in fromlist:
+        for item in fromlist or ():
             if f"{name}.{item}" in self._sources:
                 self._module(f"{name}.{item}")
         return module if fromlist else self._module(name.partition(".")[0])

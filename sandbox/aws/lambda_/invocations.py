@@ -157,6 +157,6 @@ def _error_payload(error: Exception, request_id: str) -> bytes:
             "errorMessage": str(error),
             "errorType": type(error).__name__,
             "requestId": request_id,
-            "stackTrace": [frame for frame in frames if "/var/task/" in frame],
+            "stackTrace": [frame for frame in frames if frame.startswith('  File "/var/task/')],
         }
     ).encode()

@@ -122,8 +122,8 @@ class Region:
     def _settle(self, version: Version, fate: Fate) -> None:
         version.state = fate.state
         version.reason = (fate.reason, fate.reason_code)
-        snap_start = version.settings["SnapStart"]["ApplyOn"] == "PublishedVersions"
-        version.optimization = fate.optimization if snap_start else "Off"
+        applies = version.settings["SnapStart"]["ApplyOn"] == "PublishedVersions"
+        version.optimization = fate.optimization if applies and version.number != LATEST else "Off"
         version.revision_id = self.revision_id()
 
 

@@ -73,7 +73,8 @@ class Version:
         if self.state != "Active":
             answer["StateReason"], answer["StateReasonCode"] = self.reason
         if self.update_status == "InProgress":
-            answer["LastUpdateStatusReason"], answer["LastUpdateStatusReasonCode"] = CREATING
+            # AWS also says LastUpdateStatusReasonCode=Creating, which its own model lacks.
+            answer["LastUpdateStatusReason"] = CREATING[0]
         return answer
 
 

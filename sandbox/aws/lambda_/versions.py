@@ -64,7 +64,7 @@ class VersionOperations(Region):
         version.settings = copy.deepcopy(latest.settings)
         version.code = Code(latest.code.data)
         version.state, version.reason = "Pending", CREATING
-        version.update_status = "Successful"
+        version.update_status, version.optimization = "Successful", "Off"
         version.revision_id = self.revision_id()
         function.last_published_from = copy.copy(version)
         if description is not None:
