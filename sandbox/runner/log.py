@@ -37,26 +37,33 @@ class Log:
         """Name of every command obeyed, in order."""
         self._masks: list[str] = []
         self._stopped_by = ""
+        self._indent = ""
 
     def shown(self, line: str) -> str | None:
-        """Obey the line if it is a command; return what the viewer shows, None for nothing."""
+        """Obey the line if it is a command; return what the viewer shows, None for nothing.
+
+        What is in a group is indented, as it is there.
+        """
         match = None if self._stopped_by else (_NEW.match(line) or _OLD.match(line))
         if self._stopped_by and line.strip() == f"::{self._stopped_by}::":
             self._stopped_by = ""
             return None
-        return self._masked(line) if match is None else self._obey(match)
+        return self._indent + self._masked(line) if match is None else self._obey(match)
 
     def _obey(self, match: re.Match[str]) -> str | None:
         name, message = match["name"], unescape(match["message"])
         self.commands.append(name)
         if name == "group":
+            self._indent = "  "
             return f"▼ {self._masked(message)}"
         if name in ANNOTATIONS:
             properties = _properties(match["properties"] or "")
             annotation = Annotation(name, properties.get("title", ""), self._masked(message))
             self.annotations.append(annotation)
-            return f"{name.capitalize()}: {annotation.message}"
-        if name == "add-mask":
+            return f"{self._indent}{name.capitalize()}: {annotation.message}"
+        if name == "endgroup":
+            self._indent = ""
+        elif name == "add-mask":
             self._masks.append(message)
         elif name == "stop-commands":
             self._stopped_by = message

@@ -114,9 +114,9 @@ def test_the_signals_are_the_real_runners() -> None:
 
 def test_lines_arrive_while_it_runs(tmp_path: Path) -> None:
     seen: list[str] = []
-    entrypoint = "print('::group::one'); print('two'); print('::endgroup::')"
+    entrypoint = "print('::group::one'); print('two'); print('::endgroup::'); print('three')"
     runner(tmp_path, entrypoint).run({}, live=seen.append, post=False)
-    assert seen == ["▼ one", "two"]
+    assert seen == ["▼ one", "  two", "three"]
 
 
 @pytest.mark.parametrize(

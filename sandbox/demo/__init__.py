@@ -1,0 +1,1 @@
+"""``make demo``: the action, run for real in the sandbox, on a good version and on a bad one."""

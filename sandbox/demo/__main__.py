@@ -1,0 +1,149 @@
+"""A good version is promoted, a bad one is rolled back by its own alarm."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.aws import World
+from sandbox.aws.http import Server
+from sandbox.aws.world import REGION
+from sandbox.clock import RealClock
+from sandbox.demo.page import write_page
+from sandbox.demo.shop import ALARM, ALIAS, BAD, CREDENTIALS, FUNCTION, GOOD, Shop
+from sandbox.runner import Finished, Runner
+from sandbox.runner.runner import ROOT
+
+STEPS = "10% 5s, 50% 5s, 100% 5s"
+
+INPUTS = {
+    "function-name": FUNCTION,
+    "alias": ALIAS,
+    "steps": STEPS,
+    "alarms": ALARM,
+    "poll-interval": "1s",
+}
+
+PAGE = ROOT / "build" / "demo.html"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One rollout of the demo, and how it has to end."""
+
+    title: str
+    story: str
+    code: str
+    status: int
+    result: str
+    left_on: str
+    """The version that the alias is whole on afterwards."""
+
+
+ROLLOUTS = (
+    Expected(
+        "A good version",
+        "Version 2 also says how many items there were.",
+        GOOD,
+        status=0,
+        result="promoted",
+        left_on="2",
+    ),
+    Expected(
+        "A bad version",
+        "Version 3 also says the average price, and nobody thought of the empty basket.",
+        BAD,
+        status=1,
+        result="rolled-back",
+        left_on="2",
+    ),
+)
+
+
+def main() -> int:
+    """Run the demo; return 0 if everything ended as it should."""
+    began = time.monotonic()
+    world = World(RealClock(), seed=1)
+    with Server(world) as server, tempfile.TemporaryDirectory() as folder:
+        say(
+            f"A small AWS listens on {server.url}: no account is used, and nothing leaves this machine.\n"
+            f"In it: function {FUNCTION}, its alias {ALIAS}, alarm {ALARM}, and customers.\n"
+            "Steps last seconds here and the alarm looks at one-second periods. Real alarms take minutes,\n"
+            "and so do real steps."
+        )
+        shop = Shop(world, server.url)
+        environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION}
+        runner = Runner(Path(folder))
+        done = [roll_out(rollout, shop, runner, environ) for rollout in ROLLOUTS]
+    write_page(
+        PAGE,
+        [(rollout.title, finished) for rollout, (finished, _) in zip(ROLLOUTS, done, strict=True)],
+    )
+    heading("The end")
+    problems = [problem for _, found in done for problem in found]
+    for problem in problems:
+        say(f"NOT AS IT SHOULD BE: {problem}")
+    if not problems:
+        say("The good version was promoted, the bad one rolled back by its own alarm.")
+    say(f"It took {time.monotonic() - began:.0f} s. The summaries, as GitHub shows them:\n{PAGE}")
+    return 1 if problems else 0
+
+
+def roll_out(
+    rollout: Expected, shop: Shop, runner: Runner, environ: dict[str, str]
+) -> tuple[Finished, list[str]]:
+    """Upload the code and run the action on it; say what is not as expected."""
+    heading(rollout.title)
+    say(f"{rollout.story} Its code is uploaded, then the action runs:\n")
+    for name, value in INPUTS.items():
+        say(f"    {name}: {value}")
+    say("\nThe job's log, live:\n")
+    shop.upload(rollout.code)
+    finished = runner.run(INPUTS, environ, live=lambda line: say(f"  │ {line}"), post=False)
+    say(f"\nExit status {finished.status}. Outputs for the next steps of the job:\n")
+    for name, value in finished.outputs.items():
+        say(f"    {name}: {value}")
+    say("\nCustomers served so far:\n")
+    for version, (answered, failed) in shop.served().items():
+        say(f"    by version {version}: {answered}, of these {failed} got an error")
+    say("\nThe job's summary:\n")
+    say("\n".join(f"  │ {line}" for line in without_links(finished.summary).splitlines()))
+    return finished, list(unexpected(rollout, finished, shop.alias()))
+
+
+def unexpected(rollout: Expected, finished: Finished, alias: str) -> list[str]:
+    """Return what is not as it should be."""
+    expected = {
+        "exit status": (finished.status, rollout.status),
+        "result": (finished.outputs.get("result"), rollout.result),
+        f"alias {ALIAS}": (alias, rollout.left_on),
+    }
+    return [
+        f"{rollout.title}: {what} is {found}, not {wished}"
+        for what, (found, wished) in expected.items()
+        if found != wished
+    ]
+
+
+def without_links(markdown: str) -> str:
+    """Return Markdown that a terminal can show: links are their texts, and small print is plain."""
+    text = re.sub(r"(?<!\\)\[((?:\\.|[^\]\\])*)\]\(https?://[^)]*\)", r"\1", markdown)
+    return re.sub(r"</?sub>|\\(?=[^\w\s])", "", text)
+
+
+def heading(text: str) -> None:
+    """Say it with a line under it."""
+    say(f"\n{text}\n{'─' * len(text)}")
+
+
+def say(text: str) -> None:
+    """Write it at once."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
