@@ -1,79 +1,143 @@
 """Composition: builds the real parts and hands them to the story. Knows everybody; decides nothing.
 
-boto3 is imported only after the inputs were found good, so that a mistake in them is told at once.
+boto3 is imported only after the inputs were found good, so that a mistake in them is told at once, and not at
+all by a post stage that has nothing to do.
 """
 
 from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
+from lambda_rollout.choices import Mode
+from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import Finished, Result
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.handover import KEY
+from lambda_rollout.handover import KEY, Handover, Phase
 from lambda_rollout.inputs import InputErrors, Inputs, read_inputs
-from lambda_rollout.order import Order, seconds
-from lambda_rollout.parsing.names import Numbered
+from lambda_rollout.order import Order, Parts, order_of_handover, seconds
+from lambda_rollout.parsing.names import AlarmName, Numbered
 from lambda_rollout.report.reporter import Journal
 from lambda_rollout.stop import Clock, Stop, SystemClock
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
 
+USUAL_LIFETIME = timedelta(minutes=50)
+"""Credentials of aws-actions/configure-aws-credentials last an hour; publishing takes some of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every stage works at: the runner's side, the record, the clock and the stop."""
+
+    environ: Mapping[str, str]
+    runner: Runner
+    journal: Journal
+    clock: Clock
+    stop: Stop
+
 
 def main(environ: Mapping[str, str], stop: Stop) -> int:
     """Run the stage that the environment names; return the exit status."""
     clock = SystemClock()
     runner = Runner(environ, Lines(sys.stdout))
-    journal = Journal(runner, clock)
+    desk = Desk(environ, runner, Journal(runner, clock), clock, stop)
+    return post_stage(desk) if environ.get(STAGE) == "post" else main_stage(desk)
+
+
+def main_stage(desk: Desk) -> int:
+    """Read the inputs and do what they ask for."""
     try:
-        inputs = read_inputs(environ)
+        inputs = read_inputs(desk.environ)
     except InputErrors as errors:
-        journal.input_problems(errors)
+        desk.journal.input_problems(errors)
         return 1
+    reason, remedy = "the run broke off before its end", ""
     try:
-        finished = roll_out(inputs, runner, journal, clock, stop)
+        finished = _tell(inputs, desk)
+        return exit_status(finished)
+    except RolloutError as error:
+        reason, remedy = error.what, error.remedy
+        return 1
     finally:
-        journal.finish()
-    return exit_status(finished)
+        desk.journal.finish(reason, remedy)
 
 
 def exit_status(finished: Finished) -> int:
-    """0 for what was asked for, 1 for everything else (the contract's chapter on outputs)."""
+    """Return 0 for what was asked for, 1 for everything else (the contract's chapter on outputs)."""
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def roll_out(
-    inputs: Inputs, runner: Runner, journal: Journal, clock: Clock, stop: Stop
-) -> Finished:
-    """Build the parts for ``inputs`` and tell the story with them."""
-    import boto3
+def _tell(inputs: Inputs, desk: Desk) -> Finished:
+    from lambda_rollout.rollout import Rollout
+    from lambda_rollout.undo import undo
 
+    order = order_of(inputs, desk)
+    parts = build_parts(order, inputs.alarms, inputs.github_token, desk)
+    if inputs.mode is Mode.ROLLBACK:
+        return undo(order, parts)
+    return Rollout(order, parts).run()
+
+
+def post_stage(desk: Desk) -> int:
+    """Settle what main left; only STATE_* counts, never the inputs, which are evaluated anew."""
+    saved = desk.runner.state(KEY)
+    if not saved:
+        desk.runner.note("Post stage: main saved nothing, so it changed nothing. Nothing was done.")
+        return 0
+    try:
+        handover = Handover.from_json(saved)
+    except ValueError as error:
+        desk.runner.note(f"Post stage: {error}. Nothing was done.")
+        return 1
+    if handover.phase is Phase.DONE or not handover.charges:
+        desk.runner.note("Post stage: main finished. Nothing was left to do.")
+        return 0
+    from lambda_rollout.post import settle_what_main_left
+
+    order = order_of_handover(handover, desk.runner.run)
+    reason, remedy = "the post stage broke off before its end", ""
+    try:
+        parts = build_parts(order, (), "", desk)
+        finished = settle_what_main_left(handover, order, parts)
+        return int(finished.result is Result.FAILED)
+    except RolloutError as error:
+        reason, remedy = error.what, error.remedy
+        return 1
+    finally:
+        desk.journal.finish(reason, remedy)
+
+
+def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Desk) -> Parts:
+    """Build the real parts. Raises `RolloutError` if ``role-to-assume`` cannot be assumed."""
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.clients import Clients
+    from lambda_rollout.aws.credentials import session
     from lambda_rollout.aws.versions import LambdaVersions
-    from lambda_rollout.order import Parts
-    from lambda_rollout.rollout import Rollout
 
-    clients = Clients(boto3.Session(region_name=inputs.region), inputs.region)
-    parts = Parts(
+    name = f"lambda-rollout-{order.run.run_id or 'local'}"
+    aws = session(order.region, order.role_to_assume, name, desk.environ, desk.clock, desk.stop)
+    clients = Clients(aws, order.region)
+    return Parts(
         aliases=LambdaAliases(clients),
         versions=LambdaVersions(clients),
-        alarms=CloudWatchAlarms(clients, inputs.alarms),
-        runs=GitHubRuns(runner.run, runner.environ.get("GITHUB_API_URL", ""), inputs.github_token),
-        clock=clock,
-        stop=stop,
-        emit=journal.emit,
-        remember=lambda handover: runner.save_state({KEY: handover.to_json()}),
+        alarms=CloudWatchAlarms(clients, alarms),
+        runs=GitHubRuns(order.run, desk.environ.get("GITHUB_API_URL", ""), token),
+        clock=desk.clock,
+        stop=desk.stop,
+        emit=desk.journal.emit,
+        remember=lambda handover: desk.runner.save_state({KEY: handover.to_json()}),
     )
-    return Rollout(order_of(inputs, runner), parts).run()
 
 
-def order_of(inputs: Inputs, runner: Runner) -> Order:
+def order_of(inputs: Inputs, desk: Desk) -> Order:
     """Say what the inputs ask for in the story's words."""
     return Order(
         mode=inputs.mode,
@@ -92,6 +156,16 @@ def order_of(inputs: Inputs, runner: Runner) -> Order:
         on_cancel=inputs.on_cancel,
         on_stranded=inputs.on_stranded,
         role_to_assume=inputs.role_to_assume or "",
-        run=runner.run,
+        run=desk.runner.run,
         nonce=secrets.token_hex(4),
+        warnings=tuple(_warnings(inputs, desk.environ)),
     )
+
+
+def _warnings(inputs: Inputs, environ: Mapping[str, str]) -> Iterator[str]:
+    temporary = bool(environ.get("AWS_SESSION_TOKEN")) and not inputs.role_to_assume
+    if temporary and inputs.mode is Mode.ROLLOUT and inputs.plan.total_watch > USUAL_LIFETIME:
+        yield (
+            "The schedule is longer than temporary credentials usually last (1 h), and those of the "
+            "environment are not renewed. Use `role-to-assume`, or ask for a longer session."
+        )

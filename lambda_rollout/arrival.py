@@ -41,7 +41,7 @@ def arrive(target: Target, order: Order, parts: Parts) -> Taken | None:
     end = parts.clock.monotonic() + max(SETTLE_LIMIT, order.evidence_timeout)
     told = False
     while True:
-        alias = _read(target, order, parts)
+        alias = read_alias(target, order, parts)
         if alias is None:
             parts.emit(AliasMissing(at=parts.clock.now(), target=target))
             return None
@@ -76,7 +76,7 @@ def _answer(
     if kind is Whose.DEAD and record is not None:
         taken = _take_over(target, alias, record, order, parts)
         return taken or f"{target} was left by a run that died, and could not be mended"
-    raise _refusal(kind, target, alias, record, order, parts)
+    raise refusal(kind, target, alias, record, order, parts)
 
 
 def _tell_found(target: Target, alias: Alias, parts: Parts) -> None:
@@ -85,7 +85,8 @@ def _tell_found(target: Target, alias: Alias, parts: Parts) -> None:
     )
 
 
-def _read(target: Target, order: Order, parts: Parts) -> Alias | None:
+def read_alias(target: Target, order: Order, parts: Parts) -> Alias | None:
+    """Read an alias; None if it is missing and may be created. Raises `RolloutError` if it may not."""
     try:
         return patiently(parts.clock, parts.stop)(parts.aliases.read, target)
     except NotFound:
@@ -170,9 +171,10 @@ def _wait(parts: Parts, end: float, why: str) -> None:
     heed(parts.stop)
 
 
-def _refusal(
+def refusal(
     kind: Whose, target: Target, alias: Alias, record: Record | None, order: Order, parts: Parts
 ) -> NotOurs:
+    """Make the error for an alias that is in somebody's hands, with what to do about it."""
     state = f"{target} is split: {alias.routing}"
     if kind is Whose.STRANGERS or record is None:
         return NotOurs(

@@ -12,6 +12,7 @@ from lambda_rollout.events import AliasLeft, Finished, Held, Released, Result, R
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.judge import AlarmReading
 from lambda_rollout.order import Order, Parts
+from lambda_rollout.patience import SETTLE_LIMIT
 from lambda_rollout.routing import Routing, Target
 from lambda_rollout.traffic import (
     Foreign,
@@ -37,13 +38,26 @@ class InCharge:
     """The new version; empty while it is not published yet."""
     tried: list[str] = field(default_factory=list)
     """The percentages that we set out to write so far."""
+    doubtful: bool = False
+    """Whether another process may have written, or may still write, for the same rollout."""
+
+    @property
+    def at_stake(self) -> bool:
+        """Whether the alias has to be settled. When in doubt, it has (contract, promise 5)."""
+        return self.doubtful or self.traffic.touched
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the alias, as we know it, is anywhere but whole on its old version."""
+        return self.traffic.routing != Routing.whole(self.traffic.old)
 
 
 class Ending:
     """Knows every alias the rollout is in charge of, and how to leave it."""
 
-    def __init__(self, order: Order, parts: Parts) -> None:
-        """Nothing is in charge yet."""
+    def __init__(self, order: Order, parts: Parts, limit: float = SETTLE_LIMIT) -> None:
+        """Nothing is in charge yet. ``limit`` is how many seconds to try to settle."""
+        self._limit = limit
         self._order = order
         self._parts = parts
         self._charges: list[InCharge] = []
@@ -60,7 +74,7 @@ class Ending:
     @property
     def can_hold(self) -> bool:
         """Whether there is a split that could be held: something was shifted, and AWS confirmed it."""
-        return any(charge.traffic.confirmed for charge in self._charges)
+        return any(charge.shifted for charge in self._charges)
 
     def remember(self, phase: Phase) -> None:
         """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""
@@ -73,13 +87,13 @@ class Ending:
                 new=charge.new,
                 text=charge.traffic.text,
                 tried=tuple(charge.tried),
+                nonce=charge.traffic.nonce,
             )
             for charge in self._charges
         )
         self._parts.remember(
             Handover(
                 phase=phase,
-                nonce=order.nonce,
                 region=order.region,
                 role_to_assume=order.role_to_assume,
                 hold_on_cancel=order.on_cancel is OnCancel.HOLD,
@@ -102,7 +116,7 @@ class Ending:
         Only then anything is told. ``failed`` makes it `Result.FAILED` however it ends: a conflict is no
         rollback.
         """
-        charges = [charge for charge in reversed(self._charges) if charge.traffic.touched]
+        charges = [charge for charge in reversed(self._charges) if charge.at_stake]
         all_back = self.put_back(charges, tell)
         for target in self.created:
             text = f"Alias {target} was created by this rollout and stays."
@@ -139,7 +153,7 @@ class Ending:
     def hold(self, reason: str) -> Finished:
         """Leave every alias where it is, marked as held; what was never confirmed goes back."""
         self.remember(Phase.HOLDING)
-        charges = [charge for charge in self._charges if charge.traffic.touched]
+        charges = [charge for charge in self._charges if charge.at_stake]
         wishes = [self._held(charge) for charge in charges]
         settlements = self._settle(wishes)
         for charge, wish, settlement in zip(charges, wishes, settlements, strict=True):
@@ -162,14 +176,14 @@ class Ending:
 
     def _held(self, charge: InCharge) -> Wish:
         traffic = charge.traffic
-        if not traffic.confirmed:
+        if not charge.shifted:
             return Wish(traffic, Routing.whole(traffic.old))
         return Wish(traffic, traffic.routing, self._order.record(traffic.old, charge.new, None))
 
     def let_go(self) -> Finished:
         """Take the record off every alias; they are whole on the new version already."""
         self.remember(Phase.CLEARING)
-        charges = [charge for charge in self._charges if charge.traffic.touched]
+        charges = [charge for charge in self._charges if charge.at_stake]
         settlements = self._settle(
             [Wish(charge.traffic, Routing.whole(charge.new)) for charge in charges]
         )
@@ -201,7 +215,7 @@ class Ending:
     # Settling and telling ----------------------------------------------------------------------
 
     def _settle(self, wishes: list[Wish]) -> list[Settlement]:
-        return settle(wishes, self._parts.clock, self._tell_trouble)
+        return settle(wishes, self._parts.clock, self._tell_trouble, self._limit)
 
     def _all_settled(self, settlements: Sequence[Settlement]) -> bool:
         """Whether nothing is left to do; if so the post stage is told."""

@@ -47,6 +47,8 @@ class Charge:
     """The owner's description, whole."""
     tried: tuple[str, ...] = ()
     """The percentages that main set out to write so far, in order."""
+    nonce: str = ""
+    """The id in the record on this alias."""
 
     @property
     def target(self) -> Target:
@@ -65,7 +67,6 @@ class Handover:
     """Everything the post stage needs."""
 
     phase: Phase
-    nonce: str
     region: str
     role_to_assume: str
     hold_on_cancel: bool

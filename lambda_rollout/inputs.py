@@ -193,17 +193,10 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("function-name", lambda i: len(i.functions) > 1, "More than one function"),
     NotYet("version", lambda i: isinstance(i.version, FromAlias), "version: alias:NAME"),
     NotYet("package", lambda i: i.package is not None, "Uploading a package"),
-    NotYet("steps", lambda i: i.plan.ends_held, "hold"),
     NotYet("guards", lambda i: bool(i.guards), "Checking guards"),
     NotYet("min-invocations", lambda i: i.min_invocations > 0, "Waiting for invocations"),
     NotYet("preflight", lambda i: i.preflight is Preflight.STRICT, "preflight: strict"),
-    NotYet("mode", lambda i: i.mode is Mode.PROMOTE, "mode: promote"),
-    NotYet("mode", lambda i: i.mode is Mode.ROLLBACK, "mode: rollback"),
-    NotYet("on-cancel", lambda i: i.on_cancel is OnCancel.HOLD, "on-cancel: hold"),
-    NotYet("on-stranded", lambda i: i.on_stranded is OnStranded.RESUME, "on-stranded: resume"),
-    NotYet("on-stranded", lambda i: i.on_stranded is OnStranded.FAIL, "on-stranded: fail"),
     NotYet("engine", lambda i: i.engine is Engine.CODEDEPLOY, "engine: codedeploy"),
-    NotYet("role-to-assume", lambda i: i.role_to_assume is not None, "Assuming a role"),
     NotYet("pr-number", lambda i: i.pr_number is not None, "The pull request comment"),
 )
 

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from lambda_rollout import lease
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.events import Event, Run
+from lambda_rollout.events import Event, Run, Started
 from lambda_rollout.handover import Handover
 from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
 from lambda_rollout.lease import Record, RunWord
-from lambda_rollout.plan import Plan
-from lambda_rollout.routing import Routing, Target
+from lambda_rollout.plan import Plan, Step
+from lambda_rollout.routing import HUNDRED, Routing, Target
 from lambda_rollout.stop import Clock, Stop
 from lambda_rollout.traffic import Aliases, Traffic
 from lambda_rollout.watch import Alarms
@@ -77,6 +77,18 @@ class Order:
     warnings: tuple[str, ...] = ()
     """What the person deploying should know from the start."""
 
+    def started(self, at: datetime) -> Started:
+        """Make the first event."""
+        return Started(
+            at=at,
+            mode=str(self.mode),
+            targets=self.targets,
+            region=self.region,
+            plan=self.plan,
+            alarms=self.alarms,
+            run=self.run,
+        )
+
     def record(self, old: str, new: str, until: datetime | None) -> Record:
         """Make the record that says this rollout is at work (or holds, without ``until``)."""
         in_github = bool(self.run.run_id and self.run.repository)
@@ -123,3 +135,28 @@ class Parts:
 def seconds(duration: timedelta) -> float:
     """Return a duration in seconds."""
     return duration.total_seconds()
+
+
+def order_of_handover(handover: Handover, run: Run) -> Order:
+    """Say what the post stage has to do in the story's words; it shifts nothing and watches nothing."""
+    nonce = handover.charges[0].nonce if handover.charges else ""
+    return Order(
+        mode=Mode.ROLLBACK,
+        targets=tuple(charge.target for charge in handover.charges),
+        region=handover.region,
+        version=None,
+        description="",
+        plan=Plan((Step(HUNDRED, timedelta(0)),)),
+        promotion_watch=timedelta(0),
+        alarms=(),
+        poll_interval=0.0,
+        evidence_timeout=0.0,
+        alarm_at_start=AlarmAtStart.FAIL,
+        insufficient_data=InsufficientData.IGNORE,
+        create_alias=False,
+        on_cancel=OnCancel.HOLD if handover.hold_on_cancel else OnCancel.ROLLBACK,
+        on_stranded=OnStranded.FAIL,
+        role_to_assume=handover.role_to_assume,
+        run=run,
+        nonce=nonce,
+    )

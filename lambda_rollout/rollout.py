@@ -20,7 +20,6 @@ from lambda_rollout.events import (
     AlreadyThere,
     Finished,
     Result,
-    Started,
     StepStarted,
     Warned,
     WeightShifted,
@@ -74,17 +73,9 @@ class Rollout:
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
         parts, order = self._parts, self._order
-        parts.emit(
-            Started(
-                at=parts.clock.now(),
-                mode=str(order.mode),
-                targets=order.targets,
-                region=order.region,
-                plan=order.plan,
-                alarms=order.alarms,
-                run=order.run,
-            )
-        )
+        parts.emit(order.started(parts.clock.now()))
+        for text in order.warnings:
+            parts.emit(Warned(at=parts.clock.now(), text=text))
         finished = self._run()
         parts.emit(finished)
         return finished

@@ -149,7 +149,7 @@ class Traffic:
         self._aliases = aliases
         self._clock = clock
         self._answered_at = clock.monotonic()
-        self._nonce = nonce
+        self.nonce = nonce
         self._shared = shared
         self._past: set[str] = set()
         self._unanswered: list[_Sent] = []
@@ -166,7 +166,7 @@ class Traffic:
     def bears_record(self) -> bool:
         """Whether the alias, as last seen, carries our record."""
         _, record = lease.parse(self.known.description)
-        return record is not None and record.nonce == self._nonce
+        return record is not None and record.nonce == self.nonce
 
     def aws_time(self) -> datetime:
         """AWS's clock: its last ``Date`` plus what has passed here since; the runner's own if it never told."""
@@ -184,7 +184,7 @@ class Traffic:
             return True
         _, record = lease.parse(alias.description)
         if record is not None and lease.agrees(record, alias.routing):
-            if record.nonce != self._nonce:
+            if record.nonce != self.nonce:
                 return False
             if self._shared:
                 return True

@@ -1,0 +1,103 @@
+"""The post stage: settle what main left, and when in doubt, write.
+
+It may run while main is still alive in a container that the runner lost, publishing or shifting. So it writes
+even to an alias that looks whole: the new RevisionId makes the one that main holds useless, whatever main was
+about to send (contract, promise 5).
+"""
+
+from __future__ import annotations
+
+from lambda_rollout import lease
+from lambda_rollout.ending import Ending
+from lambda_rollout.errors import CallFailed, NotFound, RolloutError
+from lambda_rollout.events import AliasLeft, Finished, Result, Warned
+from lambda_rollout.handover import Charge, Handover, Phase
+from lambda_rollout.order import Order, Parts
+from lambda_rollout.patience import patiently
+from lambda_rollout.routing import Alias, Routing
+from lambda_rollout.traffic import Traffic
+
+LIMIT = 200.0
+"""Seconds to try, for reading and again for writing: the runner gives a post stage about 4:45 after a
+cancellation (source: actions/runner)."""
+
+UNFINISHED = "main ended before it had settled the alias"
+
+
+def settle_what_main_left(handover: Handover, order: Order, parts: Parts) -> Finished:
+    """Do for every alias what main would have done next. Never raises."""
+    ending = Ending(order, parts, LIMIT)
+    left = False
+    for charge in handover.charges:
+        left |= not _take_over(charge, handover, order, parts, ending)
+    if handover.phase is Phase.CLEARING:
+        finished = ending.let_go()
+    elif handover.phase is Phase.HOLDING or _asked_to_hold(handover, ending):
+        finished = ending.hold(UNFINISHED)
+    else:
+        finished = ending.go_back(RolloutError(UNFINISHED))
+    if left:
+        finished = ending.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
+    parts.emit(finished)
+    return finished
+
+
+def _asked_to_hold(handover: Handover, ending: Ending) -> bool:
+    return handover.phase is Phase.MOVING and handover.hold_on_cancel and ending.can_hold
+
+
+def _take_over(
+    charge: Charge, handover: Handover, order: Order, parts: Parts, ending: Ending
+) -> bool:
+    """Take charge of an alias if it is still this rollout's; return False if it is left in a bad state."""
+    target = charge.target
+    back = Routing.whole(charge.new if handover.phase is Phase.CLEARING else charge.old)
+    try:
+        alias = patiently(parts.clock, None, LIMIT, CallFailed)(_read_or_gone, charge, parts)
+    except CallFailed as error:
+        command = order.command(target, back, charge.text)
+        parts.emit(_left(charge, None, back, f"it could not be read: {error}", command, parts))
+        return False
+    if alias is None:
+        parts.emit(_left(charge, None, back, "the alias or its function was deleted", "", parts))
+        return True
+    _, record = lease.parse(alias.description)
+    agreeing = record is not None and lease.agrees(record, alias.routing)
+    if agreeing and record is not None and record.nonce != charge.nonce:
+        text = f"Another rollout has {target} now ({alias.routing}); it was left to that one."
+        parts.emit(Warned(at=parts.clock.now(), text=text))
+        return True
+    if not agreeing and alias.routing not in charge.routings:
+        why = "its routing is none that this rollout gave it, so somebody else changed it"
+        command = "" if alias.routing.is_whole else order.command(target, back, charge.text)
+        parts.emit(_left(charge, alias.routing, back, why, command, parts))
+        return False
+    traffic = Traffic(
+        target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
+    )
+    if record is not None and traffic.text == lease.parse(lease.compose(charge.text, record))[0]:
+        # The text was cut to make room for the record; it is to come back whole.
+        traffic.text = charge.text
+    mine = ending.take_charge(traffic, charge.new)
+    mine.doubtful = True
+    return True
+
+
+def _read_or_gone(charge: Charge, parts: Parts) -> Alias | None:
+    try:
+        return parts.aliases.read(charge.target)
+    except NotFound:
+        return None
+
+
+def _left(
+    charge: Charge, routing: Routing | None, expected: Routing, why: str, command: str, parts: Parts
+) -> AliasLeft:
+    return AliasLeft(
+        at=parts.clock.now(),
+        target=charge.target,
+        routing=routing,
+        expected=expected,
+        why=why,
+        command=command,
+    )
