@@ -50,7 +50,7 @@ class PolicyOperations(Region):
                 f"The statement id ({sid}) provided already exists. Please provide a new "
                 "statement id, or remove the existing statement."
             )
-        policy.statements[sid] = _statement(params, arn, self.account)
+        policy.statements[sid] = _statement(params, arn)
         policy.revision_id = self.revision_id()
         self.policies[arn] = policy
         return {"Statement": json.dumps(policy.statements[sid])}
@@ -95,7 +95,7 @@ class PolicyOperations(Region):
         return f"{function.arn}:{qualifier}"
 
 
-def _statement(params: Params, arn: str, account: str) -> dict[str, Any]:
+def _statement(params: Params, arn: str) -> dict[str, Any]:
     condition: dict[str, dict[str, str]] = {}
     if "SourceArn" in params:
         condition["ArnLike"] = {"AWS:SourceArn": params["SourceArn"]}
