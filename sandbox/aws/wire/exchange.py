@@ -56,7 +56,7 @@ def read(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Call
     scope = re.search(r"Credential=([^/,]+)/\d{8}/([^/]+)/", headers.get("authorization", ""))
     caller, region = (scope[1], scope[2]) if scope else ("", None)
     if parts.path.startswith("/20"):
-        operation, from_path = _rest_operation(method, parts.path)
+        operation, from_path = _rest_operation(method, parts.path, parts.query)
         params = _rest_params(operation, from_path, parts.query, headers, body)
         return Call(
             "rest-json", "lambda", operation.name, _complete(operation, params), region, caller
@@ -64,11 +64,7 @@ def read(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Call
     target, _, name = headers.get("x-amz-target", "").partition(".")
     if target == CLOUDWATCH_TARGET:
         operation = _operation("cloudwatch", name)
-        params = (
-            from_json(json.loads(body or b"{}"), operation.input_shape)
-            if operation.input_shape
-            else {}
-        )
+        params = from_json(_decoded(body), operation.input_shape) if operation.input_shape else {}
         return Call("json", "cloudwatch", name, _complete(operation, params), region, caller)
     form = dict(parse_qsl(body.decode() or parts.query, keep_blank_values=True))
     if service := QUERY_VERSIONS.get(form.get("Version", "")):
@@ -136,6 +132,13 @@ def error(
     return Reply(problem.status, headers, json.dumps(body).encode())
 
 
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"{}")
+    except ValueError as problem:
+        raise AwsError("SerializationException", f"Not JSON: {problem}") from problem
+
+
 def _headers(now: datetime, request_id: str | None) -> dict[str, str]:
     return {
         "Date": format_datetime(now, usegmt=True),
@@ -179,21 +182,36 @@ def _complete(operation: OperationModel, params: dict[str, Any]) -> dict[str, An
 # REST: where a request goes is part of what it says.
 
 
+@dataclass(frozen=True)
+class Route:
+    """Where requests of an operation go. fixed: parts of the query that belong to the address."""
+
+    operation: OperationModel
+    path: re.Pattern[str]
+    fixed: frozenset[tuple[str, str]]
+
+
 @cache
-def _routes() -> list[tuple[str, re.Pattern[str], OperationModel]]:
-    routes = []
+def _routes() -> dict[str, list[Route]]:
+    """Method -> routes, those with most in their query first."""
+    routes: dict[str, list[Route]] = {}
     for name in model("lambda").operation_names:
         operation = model("lambda").operation_model(name)
-        path = urlsplit(operation.http["requestUri"]).path.rstrip("/")
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
-        routes.append((operation.http["method"], re.compile(pattern + "/?"), operation))
+        address = urlsplit(operation.http["requestUri"])
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(address.path.rstrip("/")))
+        fixed = frozenset(parse_qsl(address.query))
+        route = Route(operation, re.compile(pattern + "/?"), fixed)
+        routes.setdefault(operation.http["method"], []).append(route)
+    for those in routes.values():
+        those.sort(key=lambda route: -len(route.fixed))
     return routes
 
 
-def _rest_operation(method: str, path: str) -> tuple[OperationModel, dict[str, str]]:
-    for verb, pattern, operation in _routes():
-        if verb == method and (match := pattern.fullmatch(path)):
-            return operation, {k: unquote(v) for k, v in match.groupdict().items()}
+def _rest_operation(method: str, path: str, query: str) -> tuple[OperationModel, dict[str, str]]:
+    given = set(parse_qsl(query))
+    for route in _routes().get(method, ()):
+        if route.fixed <= given and (match := route.path.fullmatch(path)):
+            return route.operation, {k: unquote(v) for k, v in match.groupdict().items()}
     raise _unknown(f"{method} {path}")
 
 
@@ -223,7 +241,7 @@ def _rest_params(
             in_body[name] = member
     if payload:
         return {**params, payload: body} if body else params
-    given = from_json(json.loads(body), _body_shape(shape, in_body)) if body else {}
+    given = from_json(_decoded(body), _body_shape(shape, in_body)) if body else {}
     return {**params, **given}
 
 
