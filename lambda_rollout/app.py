@@ -99,6 +99,7 @@ def post_stage(desk: Desk) -> int:
     if handover.phase is Phase.DONE or not handover.charges:
         desk.runner.note("Post stage: main finished. Nothing was left to do.")
         return 0
+    desk.runner.note("Post stage: main did not finish, so its aliases are settled now.")
     from lambda_rollout.post import settle_what_main_left
 
     order = order_of_handover(handover, desk.runner.run)

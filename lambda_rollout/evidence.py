@@ -25,6 +25,29 @@ PERCENTILES = ("p50", "p90", "p95", "p99")
 """CloudWatch's names of the percentiles of ``Duration`` that are read."""
 
 
+def first_whole_minute(moment: datetime) -> datetime:
+    """Return the start of the first minute that lies wholly at or after ``moment``."""
+    start = moment.replace(second=0, microsecond=0)
+    return start if start == moment else start + MINUTE
+
+
+def complete_until(now: datetime) -> datetime:
+    """Return the end of the last minute whose data are in by ``now``, on AWS's clock.
+
+    It moves on once a minute: there is nothing new to read before it does.
+    """
+    return (now - EMISSION_DELAY).replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is to be compared: a target's new version (``canary``) and its old one, by their numbers."""
+
+    target: Target
+    canary: str
+    baseline: str
+
+
 @dataclass(frozen=True, slots=True)
 class Minute:
     """One version's minute through one alias; the minute begins at ``start`` (UTC, a whole minute).

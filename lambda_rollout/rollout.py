@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from lambda_rollout.alarm_check import first_look, last_look
 from lambda_rollout.arrival import arrive
 from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import AlreadyExists, Busy, Cancelled, RolloutError, Unanswered
 from lambda_rollout.events import (
-    AlarmsFound,
     AliasCreated,
     AlreadyThere,
     Finished,
@@ -25,7 +25,6 @@ from lambda_rollout.events import (
     WeightShifted,
 )
 from lambda_rollout.handover import Phase
-from lambda_rollout.judge import AlarmAtStart, firing_at_start
 from lambda_rollout.lease import Record
 from lambda_rollout.order import Order, Parts, seconds
 from lambda_rollout.patience import heed, patiently
@@ -33,7 +32,7 @@ from lambda_rollout.plan import Step
 from lambda_rollout.publishing import await_ready, check_exists, check_latest, choose
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.traffic import Conflict, Traffic
-from lambda_rollout.watch import GoBack, Rules, Stage, Survey, Watch
+from lambda_rollout.watch import GoBack, Rules, Stage, Watch
 
 
 @dataclass(slots=True)
@@ -68,7 +67,6 @@ class Rollout:
         self._courses: list[Course] = []
         self._ending = Ending(order, parts)
         self._watch: Watch | None = None
-        self._survey = Survey(())
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
@@ -101,7 +99,7 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        self._look_at_alarms()
+        first_look(self._order, self._parts)
         if self._order.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
@@ -133,53 +131,6 @@ class Rollout:
             self._courses.append(Course(target, charge, resumed=taken.resumed))
         if order.mode is not Mode.PLAN:
             self._ending.remember(Phase.MOVING)
-
-    def _look_at_alarms(self) -> None:
-        """Read the alarms before anything is shifted, and again just before the first shift."""
-        order, parts = self._order, self._parts
-        first = not self._survey.readings
-        end = parts.clock.monotonic() + order.evidence_timeout
-        while True:
-            self._survey = survey = patiently(parts.clock, parts.stop)(parts.alarms.read)
-            if survey.missing:
-                raise RolloutError(
-                    f"no such alarm in {order.region}: {', '.join(survey.missing)}.",
-                    "Correct `alarms`; an alarm of another Region is given by its ARN.",
-                )
-            firing = firing_at_start(survey.readings)
-            wait = order.alarm_at_start is AlarmAtStart.WAIT and order.mode is not Mode.PLAN
-            if not (firing and wait) or parts.clock.monotonic() >= end:
-                break
-            parts.clock.wait(order.poll_interval, parts.stop)
-            heed(parts.stop)
-        if first:
-            parts.emit(AlarmsFound(at=parts.clock.now(), readings=survey.readings))
-            if not order.alarms:
-                parts.emit(
-                    Warned(
-                        at=parts.clock.now(),
-                        text="No alarm guards this rollout: `alarms` is empty.",
-                    )
-                )
-        if not firing:
-            return
-        names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
-        if order.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
-            if first:
-                text = f"In ALARM before the start, and counts only once it was OK: {names}"
-                parts.emit(Warned(at=parts.clock.now(), text=text))
-        elif order.mode is Mode.PLAN:
-            parts.emit(
-                Warned(
-                    at=parts.clock.now(), text=f"A rollout would be refused now, in ALARM: {names}"
-                )
-            )
-        else:
-            raise RolloutError(
-                f"in ALARM before anything was shifted: {names}.",
-                "Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
-                "`alarm-at-start: ignore-until-ok`.",
-            )
 
     # Publish -----------------------------------------------------------------------------------
 
@@ -265,14 +216,13 @@ class Rollout:
     # Shift and watch ---------------------------------------------------------------------------
 
     def _begin_watch(self) -> Watch:
-        self._look_at_alarms()
         order = self._order
         news = {charge.traffic.target: charge.new for charge in self._moving()}
         self._watch = Watch(
             self._parts,
             Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
             [charge.traffic for charge in self._moving()],
-            self._survey,
+            last_look(order, self._parts),
             lambda traffic: order.live_record(traffic, news[traffic.target]),
         )
         return self._watch

@@ -23,7 +23,7 @@ _ENTITIES = frozenset("<&$|`")  # those that GitHub, or a table, looks for befor
 _BLOCK_START = re.compile(r"[-+=#:>]|\d{1,9}(?=[.)])")
 _BREAK = "\N{ZERO WIDTH SPACE}"  # never in cleaned text
 _ACTS_AFTER_RENDERING = re.compile(
-    r"@|#(?=\d)|\bGH-(?=\d)|[a-z]:(?=/)|\bwww(?=\.)|\b(?:mailto|xmpp):", re.IGNORECASE
+    r"@|#(?=\d)|GH-(?=\d)|[a-z]:(?=/)|www(?=\.)|(?:mailto|xmpp):", re.IGNORECASE
 )
 _SAFE_URL = re.compile(r"https?://[\w.~:/?#@!$&'*+,;=%-]+", re.ASCII)
 
