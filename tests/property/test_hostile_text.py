@@ -79,7 +79,7 @@ PIECES = [
 ]
 hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=8).map("".join)
 
-_AFTER_RENDERING = re.compile(r"@[a-z0-9]|#\d|\bGH-\d|://|\bwww\.|\bmailto:[a-z]", re.IGNORECASE)
+_AFTER_RENDERING = re.compile(r"@[a-z0-9]|#\d|GH-\d|://|www\.|mailto:[a-z]", re.IGNORECASE)
 
 
 class Page(HTMLParser):
@@ -120,6 +120,8 @@ def seen(text: str) -> str:
 @example("@a")
 @example("1. x")
 @example("`a``b`")
+@example("`\n`")
+@example("`- `")
 @example("`mode: promote`|`x`")
 def test_prose_is_one_paragraph_that_reads_the_same(text: str) -> None:
     page = Page(prose(text, 10_000))
@@ -127,10 +129,11 @@ def test_prose_is_one_paragraph_that_reads_the_same(text: str) -> None:
     assert page.tags.count("p") <= 1
     assert not _AFTER_RENDERING.search(page.outside_code)
     # A span of harmless code loses its backticks, and nothing else.
-    assert seen(page.text).replace("`", "") == clean(text, 10_000).replace("`", "")
+    assert seen(page.text.replace("`", "")) == seen(clean(text, 10_000).replace("`", ""))
 
 
 @given(hostile, hostile, hostile)
+@example("_www.evil.example", "_www.evil.example", "_www.evil.example")
 def test_tables_keep_their_shape(first: str, second: str, third: str) -> None:
     cells = [(prose(first), code(second), link(code(third), "https://x.example/a?b=c"))] * 2
     page = Page("before\n\n" + table(("a", "b", "c"), cells))
@@ -148,8 +151,8 @@ def test_tables_keep_their_shape(first: str, second: str, third: str) -> None:
 def test_names_are_shown_as_they_are(text: str) -> None:
     page = Page(table(("name",), [(code(text),)]))
     assert page.tags.count("td") == 1
-    shown = seen(page.text.replace("\n", " ")).removeprefix("name").strip()
-    assert shown.replace("`", "") == clean(text, 256).replace("`", "")
+    shown = seen(page.text.replace("`", "")).removeprefix("name").strip()
+    assert shown == seen(clean(text, 256).replace("`", ""))
 
 
 @given(hostile)

@@ -165,3 +165,13 @@ def test_a_stream_without_unicode_gets_every_line() -> None:
         log.tell(event)
     assert raw.getvalue().count(b"\n") == len(log_of(STORIES["rolled-back-in-step-1"]()))
     assert b"rolled back to version 7" in raw.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "errors"),
+    [("promoted", 0), ("held", 0), ("unchanged", 0), ("plan", 0)]
+    + [("rolled-back-in-step-1", 1), ("denied", 1), ("rollback-not-confirmed", 2)],
+)
+def test_what_fails_the_job_is_an_error_annotation(name: str, errors: int) -> None:
+    lines = log_of(STORIES[name]())
+    assert sum(line.startswith("::error ") for line in lines) == errors
