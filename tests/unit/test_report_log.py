@@ -169,8 +169,15 @@ def test_a_stream_without_unicode_gets_every_line() -> None:
 
 @pytest.mark.parametrize(
     ("name", "errors"),
-    [("promoted", 0), ("held", 0), ("unchanged", 0), ("plan", 0)]
-    + [("rolled-back-in-step-1", 1), ("denied", 1), ("rollback-not-confirmed", 2)],
+    [
+        ("promoted", 0),
+        ("held", 0),
+        ("unchanged", 0),
+        ("plan", 0),
+        ("rolled-back-in-step-1", 1),
+        ("denied", 1),
+        ("rollback-not-confirmed", 2),
+    ],
 )
 def test_what_fails_the_job_is_an_error_annotation(name: str, errors: int) -> None:
     lines = log_of(STORIES[name]())
