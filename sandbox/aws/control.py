@@ -15,8 +15,14 @@ GET  traffic           what was answered so far, by version
 DELETE traffic         silence
 POST state             {"function", "qualifier" or "next": true, and the fields of Fate}
 POST delays            {"activation_delay": s, "update_delay": s} of Lambda
+POST sts               any of {"lifetime", "trusts", "strict", "request_token",
+                       "token_lifetime"} of `Sts`
+POST expire            {"caller": access key id, "seconds": n}: its credentials end then
 POST advance           {"seconds": n}, with a manual clock only
 GET  clock             {"now": ...}
+
+``GET /_sandbox/oidc?…&audience=…`` is no control route but GitHub's OIDC provider: what
+ACTIONS_ID_TOKEN_REQUEST_URL leads to.
 """
 
 from __future__ import annotations
@@ -64,6 +70,8 @@ class Control:
             ("DELETE", "traffic"): lambda _: self.stop_traffic(),
             ("POST", "state"): self.set_state,
             ("POST", "delays"): self.set_delays,
+            ("POST", "sts"): self.set_sts,
+            ("POST", "expire"): self.expire,
             ("POST", "advance"): self.advance,
             ("GET", "clock"): lambda _: {"now": world.clock.now().isoformat()},
         }
@@ -111,6 +119,18 @@ class Control:
         model = self.world.lambda_(body.get("region", REGION))
         model.activation_delay = body.get("activation_delay", model.activation_delay)
         model.update_delay = body.get("update_delay", model.update_delay)
+
+    def set_sts(self, body: Body) -> None:
+        """POST sts."""
+        for name in ("lifetime", "strict", "request_token", "token_lifetime"):
+            if name in body:
+                setattr(self.world.sts, name, body[name])
+        if "trusts" in body:
+            self.world.sts.trusts = None if body["trusts"] is None else set(body["trusts"])
+
+    def expire(self, body: Body) -> None:
+        """POST expire."""
+        self.world.sts.let_expire(body["caller"], body["seconds"])
 
     def advance(self, body: Body) -> None:
         """POST advance."""

@@ -316,8 +316,7 @@ def _do(work: Work) -> None:
 
 def denied(world: World, request: Request, user: str) -> tuple[str, str]:
     """Code and message of AWS's refusal (the form of its documented 403 answers)."""
-    prefix = "lambda" if request.service == "lambda" else "cloudwatch"
-    action = f"{prefix}:{'InvokeFunction' if request.operation == 'Invoke' else request.operation}"
+    action = f"{request.service}:{'InvokeFunction' if request.operation == 'Invoke' else request.operation}"
     if request.service == "lambda":
         name = str(request.params.get("FunctionName", "*")).split(":function:")[-1].split(":")[0]
         resource = f"arn:aws:lambda:{request.region}:{world.account}:function:{name}"

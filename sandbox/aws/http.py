@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from sandbox.aws import wire
+from sandbox.aws import oidc, wire
 from sandbox.aws.control import Control
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Lost, Refused, Silent, Unreachable
@@ -86,11 +86,13 @@ class Door(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         try:
-            if self.path.startswith("/_sandbox/"):
-                self._reply(self._controlled(body))
-                return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply, delay = exchange(self.world, self.command, self.path, headers, body)
+            if oidc.is_meant(self.path):
+                reply, delay = oidc.exchange(self.world, self.path, headers)
+            elif self.path.startswith("/_sandbox/"):
+                reply, delay = self._controlled(body), 0.0
+            else:
+                reply, delay = exchange(self.world, self.command, self.path, headers, body)
             self.stopping.wait(delay)
             self._reply(reply)
         except Lost as loss:

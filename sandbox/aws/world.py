@@ -15,6 +15,7 @@ from sandbox.aws.cloudwatch import CloudWatch
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
+from sandbox.aws.sts import Sts
 from sandbox.clock import Clock, ManualClock
 
 ACCOUNT = "123456789012"
@@ -46,7 +47,7 @@ class World:
 
     `call` is how every request arrives, whichever door it came through; it is also what
     a simulator calls directly. The models behind it are plain objects: `lambda_`,
-    `cloudwatch`.
+    `cloudwatch`, `sts`.
     """
 
     def __init__(self, clock: Clock | None = None, seed: int = 0) -> None:
@@ -54,6 +55,7 @@ class World:
         self.account = ACCOUNT
         self.random = random.Random(seed)
         self.faults = Faults()
+        self.sts = Sts(self.clock, self.random, self.account)
         self.log: list[Request] = []
         self.lock = threading.RLock()
         self._lambdas: dict[str, Lambda] = {}
@@ -97,8 +99,8 @@ class World:
     ) -> dict[str, Any]:
         """Answer one request.
 
-        service: ``lambda`` or ``cloudwatch``. params: as botocore takes them. caller: the
-        access key id, if there was one. Raises `AwsError` for an error answer and
+        service: ``lambda``, ``cloudwatch``, ``sts`` or ``oidc``. params: as botocore takes
+        them. caller: the access key id, if there was one. Raises `AwsError` for an error answer and
         `sandbox.aws.faults.Lost` when no answer comes back at all.
         """
         return self.answer(service, operation, params, region, caller)[0]
@@ -111,8 +113,10 @@ class World:
             self.clock.run_due()
             request = Request(self.clock.now(), service, operation, params, region, caller)
             self.log.append(request)
+            refusal = self.sts.refusal(service, caller)
+            work = partial(_refuse, refusal) if refusal else partial(self.perform, request)
             try:
-                answer = self.faults.around(self, request, partial(self.perform, request))
+                answer = self.faults.around(self, request, work)
             except AwsError as error:
                 request.outcome = error.code
                 raise
@@ -141,7 +145,13 @@ class World:
             return self.lambda_(region)
         if service == "cloudwatch":
             return self.cloudwatch(region)
+        if service in {"sts", "oidc"}:
+            return self.sts
         raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)
+
+
+def _refuse(refusal: AwsError) -> dict[str, Any]:
+    raise refusal
 
 
 @cache
