@@ -1,16 +1,17 @@
-"""Arriving at an alias: is it free to be moved, and if not, whose is it and what is to be done?
+"""Arriving at the aliases: are they free to be moved, and if not, whose are they and what is to be done?
 
-Nothing is written here but the mending of an alias that a dead run of this action left behind.
+All are looked at before one is touched. Nothing is written here but the mending of what a dead run of this
+action left behind.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lambda_rollout import lease
 from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.errors import Busy, NotFound, RevisionMismatch, RolloutError, Unanswered
-from lambda_rollout.events import AliasFound, AliasMissing, Mended, StrandedFound
+from lambda_rollout.events import AliasFound, AliasMissing, Mended, Released, StrandedFound, Warned
 from lambda_rollout.lease import Record, RunWord, Whose
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, heed, patiently
@@ -20,69 +21,87 @@ PAUSE = 5.0
 """Seconds between two looks at an alias that AWS, or a lost call of ours, may still be moving."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An alias that may be moved, as it is now. ``resumed`` is the dead run's record that is gone on with."""
-
-    alias: Alias
-    resumed: Record | None = None
-
-
 class NotOurs(RolloutError):
     """The alias is in somebody's hands, and was left untouched."""
 
 
-def arrive(target: Target, order: Order, parts: Parts) -> Taken | None:
-    """Look at an alias until it is clear what to do with it; None if it is missing and may be created.
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One alias as it was seen, and whose doing that is."""
 
-    A dead run's alias is mended, or taken over with ``on-stranded: resume``. Raises `NotOurs` for one that
-    is split by a stranger, held, or moved by a live run, and `RolloutError` for what AWS refuses.
+    target: Target
+    alias: Alias
+    record: Record | None
+    whose: Whose
+
+    @property
+    def dead(self) -> Record | None:
+        """The record of a dead run, if one left the alias as it is."""
+        return self.record if self.whose is Whose.DEAD else None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An alias that may be moved, as it is now. ``resumed`` is the rollout that is gone on with."""
+
+    target: Target
+    alias: Alias | None
+    """None if it is missing, and may be created."""
+    resumed: Record | None = None
+
+
+def arrive(order: Order, parts: Parts) -> list[Taken]:
+    """Look at all aliases until it is clear what to do with each; in the order of the targets.
+
+    A dead run's aliases are mended, or taken over with ``on-stranded: resume``. Raises `NotOurs` for one that
+    is split by a stranger, held, or moved by a live run, before any other is touched; and `RolloutError` for
+    what AWS refuses.
     """
     end = parts.clock.monotonic() + max(SETTLE_LIMIT, order.evidence_timeout)
-    told = False
+    told: set[Target] = set()
     while True:
-        alias = read_alias(target, order, parts)
-        if alias is None:
-            parts.emit(AliasMissing(at=parts.clock.now(), target=target))
-            return None
-        if not told:
-            _tell_found(target, alias, parts)
-        _, record = lease.parse(alias.description)
-        kind = _whose(alias, record, target, parts)
-        if kind is Whose.DEAD and record is not None and not told:
-            _tell_stranded(target, alias, record, parts)
-        told = True
-        answer = _answer(kind, target, alias, record, order, parts)
-        if isinstance(answer, Taken):
-            return answer
-        _wait(parts, end, answer)
+        sights = [_look(target, order, parts) for target in order.targets]
+        for target, sight in zip(order.targets, sights, strict=True):
+            if target not in told:
+                told.add(target)
+                _tell(target, sight, parts)
+        seen = [sight for sight in sights if sight is not None]
+        for sight in seen:
+            _refuse_what_is_not_ours(sight, order, parts)
+        if _is_clear(seen, order) or _mended(seen, parts):
+            break
+        _wait(seen, parts, end)
+    by_target = {sight.target: sight for sight in seen}
+    return [_taken(target, by_target.get(target), order) for target in order.targets]
 
 
-def _answer(
-    kind: Whose, target: Target, alias: Alias, record: Record | None, order: Order, parts: Parts
-) -> Taken | str:
-    """Take the alias, or say why it has to be looked at again, or raise `NotOurs`."""
-    if kind is Whose.AWS:
-        return f"AWS is still moving the provisioned concurrency of {target}"
-    if order.mode is Mode.PROMOTE:
-        if kind is Whose.HELD:
-            return Taken(alias, resumed=record)
-        raise NotOurs(
-            f"{target} is not held ({alias.routing}): there is nothing to promote.",
-            "Only a rollout that ended with `result=held` can be promoted.",
-        )
-    if kind is Whose.NOBODYS:
-        return Taken(alias)
-    if kind is Whose.DEAD and record is not None:
-        taken = _take_over(target, alias, record, order, parts)
-        return taken or f"{target} was left by a run that died, and could not be mended"
-    raise refusal(kind, target, alias, record, order, parts)
+def _taken(target: Target, sight: Sight | None, order: Order) -> Taken:
+    if sight is None:
+        return Taken(target, None)
+    goes_on = order.mode is Mode.PROMOTE or order.on_stranded is OnStranded.RESUME
+    resumed = sight.record if goes_on and sight.whose in {Whose.DEAD, Whose.HELD} else None
+    return Taken(target, sight.alias, resumed)
 
 
-def _tell_found(target: Target, alias: Alias, parts: Parts) -> None:
-    parts.emit(
-        AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.routing)
-    )
+# Looking -------------------------------------------------------------------------------------------
+
+
+def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
+    alias = read_alias(target, order, parts)
+    if alias is None:
+        return None
+    _, record = lease.parse(alias.description)
+    # AWS's Date header is the only clock: the runner's may be minutes off.
+    now = alias.as_of or parts.clock.now()
+    word = RunWord.UNKNOWN
+    if record is not None and lease.agrees(record, alias.routing):
+        if not (record.held or record.expired(now)):
+            word = parts.runs.word(record)
+        provisioning = False
+    else:
+        provisioning = not alias.routing.is_whole and parts.aliases.provisioning(target)
+    whose = lease.whose(alias, now, word, provisioning=provisioning)
+    return Sight(target, alias, record, whose)
 
 
 def read_alias(target: Target, order: Order, parts: Parts) -> Alias | None:
@@ -106,85 +125,161 @@ def read_alias(target: Target, order: Order, parts: Parts) -> Alias | None:
     return None
 
 
-def _whose(alias: Alias, record: Record | None, target: Target, parts: Parts) -> Whose:
-    # AWS's Date header is the only clock: the runner's may be minutes off.
-    now = alias.as_of or parts.clock.now()
-    word = RunWord.UNKNOWN
-    if (
-        record is not None
-        and lease.agrees(record, alias.routing)
-        and not (record.held or record.expired(now))
-    ):
-        word = parts.runs.word(record)
-    provisioning = (
-        not alias.routing.is_whole and record is None and parts.aliases.provisioning(target)
-    )
-    return lease.whose(alias, now, word, provisioning=provisioning)
-
-
-def _tell_stranded(target: Target, alias: Alias, record: Record, parts: Parts) -> None:
-    parts.emit(
-        StrandedFound(
-            at=parts.clock.now(),
-            target=target,
-            routing=alias.routing,
-            record=str(record),
-            run_url=parts.runs.url(record),
+def _tell(target: Target, sight: Sight | None, parts: Parts) -> None:
+    now = parts.clock.now()
+    if sight is None:
+        parts.emit(AliasMissing(at=now, target=target))
+        return
+    alias = sight.alias
+    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.routing))
+    if sight.dead is not None:
+        url = parts.runs.url(sight.dead)
+        parts.emit(
+            StrandedFound(
+                at=now, target=target, routing=alias.routing, record=str(sight.dead), run_url=url
+            )
         )
-    )
 
 
-def _take_over(
-    target: Target, alias: Alias, record: Record, order: Order, parts: Parts
-) -> Taken | None:
-    """Do with a dead run's alias what ``on-stranded`` says; None if it has to be looked at again.
-
-    The mending write carries the RevisionId of the very answer that was judged: should the dead run turn
-    out to be alive and renew its record in this moment, the write is refused and the alias judged again.
-    """
-    if order.mode is Mode.PLAN:
-        return Taken(alias)
-    if order.on_stranded is OnStranded.RESUME:
-        return Taken(alias, resumed=record)
-    back = Routing.whole(record.old)
-    if order.on_stranded is OnStranded.FAIL:
-        raise NotOurs(
-            f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
-            f"Set `on-stranded: rollback`, or mend it: {order.command(target, back)}",
-        )
-    heed(parts.stop)
-    text = lease.owners_text(alias.description)
-    try:
-        mended = parts.aliases.write(target, back, text, alias.revision_id)
-    except (Busy, Unanswered, RevisionMismatch):
-        return None
-    parts.emit(
-        Mended(at=parts.clock.now(), target=target, version=record.old, abandoned=record.new)
-    )
-    return Taken(mended)
+def _is_clear(seen: list[Sight], order: Order) -> bool:
+    """Whether nothing is left to be mended or waited for."""
+    if any(sight.whose is Whose.AWS for sight in seen):
+        return False
+    leaves_it = order.mode is Mode.PLAN or order.on_stranded is OnStranded.RESUME
+    return leaves_it or not any(sight.dead for sight in seen)
 
 
-def _wait(parts: Parts, end: float, why: str) -> None:
+def _wait(seen: list[Sight], parts: Parts, end: float) -> None:
     if parts.clock.monotonic() >= end:
-        raise RolloutError(f"{why}.", "Look at the alias in the console, and start again.")
+        moving = ", ".join(str(sight.target) for sight in seen if sight.whose is Whose.AWS)
+        what = (
+            f"AWS is still moving the provisioned concurrency of {moving}"
+            if moving
+            else ("an alias that a dead run left could not be mended")
+        )
+        raise RolloutError(f"{what}.", "Look at the alias in the console, and start again.")
     parts.clock.wait(PAUSE, parts.stop)
     heed(parts.stop)
 
 
-def refusal(
-    kind: Whose, target: Target, alias: Alias, record: Record | None, order: Order, parts: Parts
-) -> NotOurs:
+# Mending -------------------------------------------------------------------------------------------
+
+
+def _mended(seen: list[Sight], parts: Parts) -> bool:
+    """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed.
+
+    Each write carries the RevisionId of the very answer that was judged: should the dead run turn out to be
+    alive and renew its record in this moment, the write is refused and the alias judged again.
+    """
+    if any(sight.whose is Whose.AWS for sight in seen):
+        return False
+    forward = _was_all_but_done(seen, parts)
+    done = True
+    for index, sight in enumerate(seen):
+        if sight.dead is None:
+            continue
+        heed(parts.stop)
+        alias = _settle(sight, sight.dead, forward=forward, parts=parts)
+        done &= alias is not None
+        if alias is not None:
+            seen[index] = replace(sight, alias=alias, whose=Whose.NOBODYS)
+    return done
+
+
+def _settle(sight: Sight, record: Record, *, forward: bool, parts: Parts) -> Alias | None:
+    routing = Routing.whole(record.new if forward else record.old)
+    text = lease.owners_text(sight.alias.description)
+    try:
+        settled = parts.aliases.write(sight.target, routing, text, sight.alias.revision_id)
+    except (Busy, Unanswered, RevisionMismatch):
+        return None
+    now = parts.clock.now()
+    if forward:
+        parts.emit(Released(at=now, target=sight.target, version=record.new))
+    else:
+        parts.emit(Mended(at=now, target=sight.target, version=record.old, abandoned=record.new))
+    if lease.was_cut(sight.alias.description):
+        say = f"The description of {sight.target} was cut by the run that died: it is now {text!r}."
+        parts.emit(Warned(at=now, text=say))
+    return settled
+
+
+def _was_all_but_done(seen: list[Sight], parts: Parts) -> bool:
+    """Whether a unit's dead run had passed every step and was clearing its records when it died.
+
+    All are moved, watched, then cleared: so one that is cleared on its new version says that all were
+    watched to the end, and the others are finished forward. The new version of a cleared one is known by
+    being the newest published, with the description that the unit's versions share.
+    """
+    dead = [sight for sight in seen if sight.dead is not None]
+    records = [sight.dead for sight in dead if sight.dead is not None]
+    if not dead or len({record.nonce for record in records}) > 1:
+        return False
+    if any(
+        sight.alias.routing.version != record.new
+        for sight, record in zip(dead, records, strict=True)
+    ):
+        return False
+    free = [sight for sight in seen if sight.whose is Whose.NOBODYS]
+    if not free:
+        return False
+    shared = _description(dead[0].target, records[0].new, parts)
+    return shared is not None and any(_is_newest(sight, shared, parts) for sight in free)
+
+
+def _is_newest(sight: Sight, description: str, parts: Parts) -> bool:
+    version = sight.alias.routing.version
+    if not version.isdecimal() or _description(sight.target, version, parts) != description:
+        return False
+    # Versions are numbered in order, so there is no need to list them all.
+    return _description(sight.target, str(int(version) + 1), parts) is None
+
+
+def _description(target: Target, version: str, parts: Parts) -> str | None:
+    try:
+        return patiently(parts.clock, parts.stop)(parts.versions.read, target, version).description
+    except NotFound:
+        return None
+
+
+# Refusing ------------------------------------------------------------------------------------------
+
+
+def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
+    target, alias = sight.target, sight.alias
+    if sight.whose is Whose.AWS:
+        return
+    if order.mode is Mode.PROMOTE:
+        if sight.whose is not Whose.HELD:
+            raise NotOurs(
+                f"{target} is not held ({alias.routing}): there is nothing to promote.",
+                "Only a rollout that ended with `result=held` can be promoted.",
+            )
+        return
+    if sight.dead is not None:
+        if order.on_stranded is OnStranded.FAIL and order.mode is not Mode.PLAN:
+            back = order.command(target, Routing.whole(sight.dead.old))
+            raise NotOurs(
+                f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
+                f"Set `on-stranded: rollback`, or mend it: {back}",
+            )
+        return
+    if sight.whose is not Whose.NOBODYS:
+        raise refusal(sight, order, parts)
+
+
+def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:
     """Make the error for an alias that is in somebody's hands, with what to do about it."""
-    state = f"{target} is split: {alias.routing}"
-    if kind is Whose.STRANGERS or record is None:
+    target, routing, record = sight.target, sight.alias.routing, sight.record
+    if sight.whose is Whose.STRANGERS or record is None:
         return NotOurs(
-            f"{state}. Somebody else did that, so it was left untouched.",
+            f"{target} is split: {routing}. Somebody else did that, so it was left untouched.",
             "Make it whole first, for example on the version that has most of the traffic: "
-            f"{order.command(target, Routing.whole(alias.routing.version))}",
+            f"{order.command(target, Routing.whole(_majority(routing)))}",
         )
-    if kind is Whose.HELD:
+    if sight.whose is Whose.HELD:
         return NotOurs(
-            f"{target} is held by an earlier rollout: {alias.routing}.",
+            f"{target} is held by an earlier rollout: {routing}.",
             f"Finish it with `mode: promote` (version {record.new}) or undo it with `mode: rollback` "
             f"(version {record.old}).",
         )
@@ -193,6 +288,10 @@ def refusal(
     )
     until = f"{record.until:%H:%M:%S} UTC" if record.until else "further notice"
     return NotOurs(
-        f"{target} is being rolled out by another run right now: {where} ({alias.routing}).",
+        f"{target} is being rolled out by another run right now: {where} ({routing}).",
         f"Wait for it, or stop it with `mode: rollback`. If it died unseen, it counts as dead after {until}.",
     )
+
+
+def _majority(routing: Routing) -> str:
+    return max((routing.version, *routing.weights), key=routing.percent_of)

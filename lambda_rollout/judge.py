@@ -287,6 +287,7 @@ class VersionState:
     snap_start_applies: bool = False
     snap_start_optimized: bool = False
     code_sha256: str = ""
+    description: str = ""
     role: str = ""
 
 

@@ -118,6 +118,12 @@ def compose(text: str, record: Record | None) -> str:
     return f"{kept} {mark}" if kept else mark
 
 
+def was_cut(description: str) -> bool:
+    """Whether the owner's text in a Description with a record may have lost its end to the record."""
+    text, record = parse(description)
+    return bool(text and record) and len(description.encode("utf-16-le")) // 2 >= DESCRIPTION_LIMIT
+
+
 def _cut(text: str, units: int) -> str:
     """Cut to ``units`` UTF-16 code units: AWS counts as Java does, where an emoji is two (unconfirmed)."""
     raw = text.encode("utf-16-le", "surrogatepass")

@@ -29,7 +29,7 @@ from lambda_rollout.lease import Record
 from lambda_rollout.order import Order, Parts, seconds
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Step
-from lambda_rollout.publishing import await_ready, check_exists, check_latest, choose
+from lambda_rollout.publishing import await_ready, check_latest, choose
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.traffic import Conflict, Traffic
 from lambda_rollout.watch import GoBack, Rules, Stage, Watch
@@ -120,15 +120,16 @@ class Rollout:
 
     def _look_at_aliases(self) -> None:
         order, parts = self._order, self._parts
-        for target in order.targets:
-            taken = arrive(target, order, parts)
-            if taken is None:
-                self._courses.append(Course(target))
+        for taken in arrive(order, parts):
+            if taken.alias is None:
+                self._courses.append(Course(taken.target))
                 continue
             old = taken.resumed.old if taken.resumed else None
-            traffic = Traffic(target, taken.alias, parts.aliases, parts.clock, order.nonce, old)
+            traffic = Traffic(
+                taken.target, taken.alias, parts.aliases, parts.clock, order.nonce, old
+            )
             charge = self._ending.take_charge(traffic)
-            self._courses.append(Course(target, charge, resumed=taken.resumed))
+            self._courses.append(Course(taken.target, charge, resumed=taken.resumed))
         if order.mode is not Mode.PLAN:
             self._ending.remember(Phase.MOVING)
 
@@ -138,7 +139,7 @@ class Rollout:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for course in self._courses:
             if self._order.version is not None:
-                check_exists(course.target, self._order.version, self._parts)
+                choose(course.target, course.old, self._order, self._parts)
             else:
                 check_latest(course.target, self._parts)
         return self._ending.finished(Result.PLANNED)

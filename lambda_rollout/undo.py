@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lambda_rollout import lease
-from lambda_rollout.arrival import read_alias, refusal
+from lambda_rollout.arrival import Sight, read_alias, refusal
 from lambda_rollout.ending import Ending
 from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import AliasFound, AlreadyThere, Finished, Result
@@ -73,7 +73,7 @@ def _grasp(target: Target, order: Order, parts: Parts) -> tuple[Traffic, str] | 
         )
         return traffic, record.new
     if not alias.routing.is_whole:
-        raise refusal(Whose.STRANGERS, target, alias, None, order, parts)
+        raise refusal(Sight(target, alias, None, Whose.STRANGERS), order, parts)
     return _grasp_whole(target, alias, order, parts)
 
 

@@ -57,5 +57,6 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         snap_start_applies=snap_start.get("ApplyOn") == "PublishedVersions",
         snap_start_optimized=snap_start.get("OptimizationStatus") == "On",
         code_sha256=answer.get("CodeSha256", ""),
+        description=answer.get("Description", ""),
         role=answer.get("Role", ""),
     )
