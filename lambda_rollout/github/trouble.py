@@ -1,0 +1,104 @@
+"""What GitHub's refusals mean for a comment: over for good, or later again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+
+SECONDARY_PAUSE = 60.0
+"""Seconds to wait after a secondary rate limit that names no time.
+
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+"""
+
+
+class Lasts(Enum):
+    """How long a trouble lasts."""
+
+    NOW = auto()
+    """It may be over at the next try."""
+    THIS_TEXT = auto()
+    """For this text; another one may be taken."""
+    THIS_COMMENT = auto()
+    """The comment is gone; another one may be posted."""
+    FOR_GOOD = auto()
+    """Nothing that this job does can end it."""
+
+
+class Trouble(Exception):
+    """GitHub did not do it, or did not say so. ``what`` is one line for people."""
+
+    def __init__(self, what: str, lasts: Lasts = Lasts.NOW, pause: float = 0.0) -> None:
+        """``pause``: seconds that GitHub asked to be left alone."""
+        super().__init__(what)
+        self.what = what
+        self.lasts = lasts
+        self.pause = pause
+
+
+class NotThere(Trouble):
+    """A 404: it does not exist, or the token may not know that it does."""
+
+    def __init__(self) -> None:
+        """Say both."""
+        super().__init__("it was not found, or the token may not see it (404)", Lasts.FOR_GOOD)
+
+
+class UntilReset(Trouble):
+    """The rate limit is used up; ``reset`` is when it is renewed, in seconds since 1970."""
+
+    def __init__(self, what: str, reset: float) -> None:
+        """Say when it ends."""
+        super().__init__(what, Lasts.NOW, SECONDARY_PAUSE)
+        self.reset = reset
+
+
+def trouble_of_status(status: int, message: str, headers: Mapping[str, str]) -> Trouble:
+    """Tell what an HTTP status of GitHub means. Header names may be in any case.
+
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+    """
+    named = {name.lower(): value for name, value in headers.items()}
+    if status in (403, 429):
+        limited = _limited(status, message, named)
+        if limited is not None:
+            return limited
+    match status:
+        case 401:
+            return Trouble("its token is not valid, or not any more (401)", Lasts.FOR_GOOD)
+        case 403 if "locked" in message.lower():
+            return Trouble("its conversation is locked (403)", Lasts.FOR_GOOD)
+        case 403:
+            return Trouble(
+                "the token may not write comments (403): give the job `pull-requests: write`; "
+                "a run for a fork or for Dependabot never may",
+                Lasts.FOR_GOOD,
+            )
+        case 404:
+            return NotThere()
+        case 410:
+            return Trouble("comments are switched off there (410)", Lasts.FOR_GOOD)
+        case 413 | 422:
+            return Trouble(f"GitHub did not take the text ({status})", Lasts.THIS_TEXT)
+        case _:
+            return Trouble(f"GitHub answered {status}")
+
+
+def _limited(status: int, message: str, headers: Mapping[str, str]) -> Trouble | None:
+    after = _number(headers.get("retry-after", ""))
+    if after is not None:
+        return Trouble(f"GitHub asked to wait {after:.0f} s ({status})", pause=after)
+    reset = _number(headers.get("x-ratelimit-reset", ""))
+    if headers.get("x-ratelimit-remaining") == "0" and reset is not None:
+        return UntilReset(f"the token's rate limit is used up ({status})", reset)
+    if status == 429 or "rate limit" in message.lower():
+        return Trouble(f"GitHub asked to slow down ({status})", pause=SECONDARY_PAUSE)
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < 1e12 else None

@@ -1,0 +1,129 @@
+"""What a comment knows about itself: a hidden first line by which the next edit finds it.
+
+It holds whose comment it is (`key_of`), which run it tells of, and one line for each earlier run. It is Base64
+inside an HTML comment, so nothing in it can end the comment or act as Markdown; and whatever is read
+back is escaped again when it is shown, because people with write access can edit any comment.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from lambda_rollout.report.wording import clean
+
+MOST_EARLIER = 10
+"""Earlier runs that are kept, newest first; older ones are only counted."""
+
+_HEADLINE_LIMIT = 160
+_RECORD = re.compile(r"\A<!-- lambda-rollout 1 ([0-9a-f]{16}) ([A-Za-z0-9+/=]{0,20000}) -->")
+_NUMBER = re.compile(r"[0-9]{0,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run in one line."""
+
+    id: str
+    """Tells this rollout from every other, also from others of the same run."""
+    mark: str
+    headline: str
+    at: str
+    """``2026-11-23 10:05:09 UTC``: when this was said."""
+    run: str = ""
+    attempt: str = ""
+    over: bool = False
+    """False if it had not ended when it was last heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The run that a comment tells of, and those before it."""
+
+    now: Entry
+    earlier: tuple[Entry, ...] = ()
+    forgotten: int = 0
+    """How many still earlier runs are no longer listed."""
+
+    def followed_by(self, entry: Entry) -> Record:
+        """Tell of ``entry`` from now on: the same rollout goes on, or another one becomes history."""
+        if entry.id == self.now.id:
+            return replace(self, now=entry)
+        earlier = (self.now, *self.earlier)
+        return Record(
+            entry,
+            earlier[:MOST_EARLIER],
+            self.forgotten + len(earlier) - len(earlier[:MOST_EARLIER]),
+        )
+
+
+def key_of(
+    functions: Iterable[str], alias: str, region: str, account: str, environment: str
+) -> str:
+    """Return 16 hex digits that stand for what is rolled out where, so that each has its own comment."""
+    parts = [sorted(functions), alias, region, account, environment]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def hidden_line(key: str, record: Record) -> str:
+    """Write the record down as the first line of a comment."""
+    packed = base64.b64encode(json.dumps(asdict(record)).encode()).decode("ascii")
+    return f"<!-- lambda-rollout 1 {key} {packed} -->"
+
+
+def is_of(body: str, key: str) -> bool:
+    """Whether a comment is the one of this key."""
+    found = _RECORD.match(body)
+    return found is not None and found[1] == key
+
+
+def read_record(body: str) -> Record | None:
+    """Read a comment's record back; None if there is none, or somebody made it unreadable."""
+    found = _RECORD.match(body)
+    if found is None:
+        return None
+    try:
+        told = json.loads(base64.b64decode(found[2], validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    if not isinstance(told, Mapping):
+        return None
+    now = _entry(told.get("now"))
+    if now is None:
+        return None
+    listed = told.get("earlier")
+    earlier = [_entry(each) for each in listed] if isinstance(listed, list) else []
+    known = tuple(each for each in earlier if each is not None)[:MOST_EARLIER]
+    forgotten = told.get("forgotten")
+    count = forgotten if isinstance(forgotten, int) and 0 <= forgotten < 1_000_000 else 0
+    return Record(now, known, count)
+
+
+def entry(id_: str, mark: str, headline: str, at: datetime, run: str, attempt: str) -> Entry:
+    """Make the line of a rollout that is still going on."""
+    stamp = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return Entry(id_, mark, clean(headline, _HEADLINE_LIMIT), stamp, run, attempt)
+
+
+def _entry(told: object) -> Entry | None:
+    if not isinstance(told, Mapping):
+        return None
+    words = [told.get(name, "") for name in ("id", "mark", "headline", "at", "run", "attempt")]
+    id_, mark, headline, at, run, attempt = (
+        clean(word, _HEADLINE_LIMIT) if isinstance(word, str) else "" for word in words
+    )
+    return Entry(
+        id_,
+        mark[:4],
+        headline,
+        at[:30],
+        run if _NUMBER.fullmatch(run) else "",
+        attempt if _NUMBER.fullmatch(attempt) else "",
+        told.get("over") is True,
+    )

@@ -1,0 +1,141 @@
+"""When the new version had which share and when each alarm was in which state, as a Mermaid chart.
+
+https://mermaid.js.org/syntax/gantt.html. Times are written and read as if they were local, so that every
+reader sees UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from lambda_rollout import events as e
+from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.report.chronicle import Chronicle, TargetNow
+from lambda_rollout.report.fold import after
+from lambda_rollout.report.wording import share
+
+MOST_TARGETS = 3
+MOST_ALARMS = 6
+MOST_SPANS = 12
+"""States of one alarm that are drawn; a flapping one would bury the rest."""
+
+_UNSAFE = re.compile(r"[^\w .%-]+")
+_NAME_LIMIT = 32
+_STYLE = {AlarmState.ALARM: "crit, ", AlarmState.INSUFFICIENT_DATA: "", AlarmState.OK: "done, "}
+_LABEL = {AlarmState.INSUFFICIENT_DATA: "no data"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when on an alarm was in a state."""
+
+    since: datetime
+    state: AlarmState
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that a comment shows: what stands, and what each alarm did."""
+
+    story: Chronicle = field(default_factory=Chronicle)
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    """By the alarm's ARN; of a flapping alarm only the newest."""
+
+    def after(self, event: e.Event) -> Seen:
+        """Take one more event into account."""
+        seen = replace(self, story=after(self.story, event))
+        match event:
+            case e.AlarmsFound() | e.StepPassed():
+                for reading in event.readings:
+                    seen = seen.with_state(reading, event.at)
+                return seen
+            case e.AlarmChanged():
+                if event.fired and event.reading.state is not AlarmState.ALARM:
+                    fired = replace(event.reading, state=AlarmState.ALARM)
+                    seen = seen.with_state(fired, event.at - timedelta(seconds=1))
+                return seen.with_state(event.reading, event.at)
+            case _:
+                return seen
+
+    def with_state(self, reading: AlarmReading, at: datetime) -> Seen:
+        """Note an alarm's state, if it is another one than before."""
+        known = self.spans.get(reading.arn, ())
+        if known and known[-1].state is reading.state:
+            return self
+        newest = (*known, Span(at, reading.state))[-MOST_SPANS:]
+        return replace(self, spans={**self.spans, reading.arn: newest})
+
+
+def chart(seen: Seen) -> str:
+    """Draw it as a Mermaid block; empty before any traffic was shifted."""
+    exposed = [now for now in seen.story.targets.values() if now.exposures]
+    end = seen.story.latest
+    if not exposed or end is None:
+        return ""
+    begin = min(now.exposures[0].since for now in exposed)
+    if end - begin < timedelta(seconds=2):
+        return ""
+    lines = [
+        "```mermaid",
+        "gantt",
+        "  accTitle: Traffic and alarms over time",
+        "  accDescr: The same as in the tables, as bars along the time in UTC",
+        "  dateFormat YYYY-MM-DD HH:mm:ss",
+        f"  axisFormat {'%H:%M:%S' if end - begin < timedelta(minutes=5) else '%H:%M'}",
+        "  todayMarker off",
+    ]
+    for now in exposed[:MOST_TARGETS]:
+        lines += _traffic(now, end)
+    for arn in _alarms_to_draw(seen):
+        lines += _states(seen, arn, begin, end)
+    return "\n".join([*lines, "```"])
+
+
+def _traffic(now: TargetNow, end: datetime) -> Iterator[str]:
+    yield f"  section {plain(str(now.target))}"
+    changes = [(each.since, each.percent) for each in now.exposures]
+    for (since, percent), (until, _) in pairwise([*changes, (end, None)]):
+        said = f"{share(percent)} on version {now.version}" if percent else "rolled back"
+        style = "active, " if percent else "done, "
+        if until > since:
+            yield _bar(said, style, since, until)
+
+
+def _alarms_to_draw(seen: Seen) -> list[str]:
+    """Choose those that fired, then those that changed most."""
+
+    def weight(arn: str) -> tuple[bool, int]:
+        alarm = seen.story.alarms.get(arn)
+        return (alarm is not None and alarm.fired is not None, len(seen.spans[arn]))
+
+    return sorted(seen.spans, key=weight, reverse=True)[:MOST_ALARMS]
+
+
+def _states(seen: Seen, arn: str, begin: datetime, end: datetime) -> Iterator[str]:
+    name = seen.story.alarms[arn].newest.name if arn in seen.story.alarms else "alarm"
+    yield f"  section {plain(name)}"
+    spans = seen.spans[arn]
+    for span, following in pairwise([*spans, Span(end, spans[-1].state)]):
+        since, until = max(span.since, begin), following.since
+        if span.state is AlarmState.ALARM:
+            # It may have been seen at the very end; it is what the chart is looked at for.
+            until = max(until, since + max(timedelta(seconds=1), (end - begin) / 50))
+        if until > since:
+            yield _bar(_LABEL.get(span.state, span.state.value), _STYLE[span.state], since, until)
+
+
+def _bar(said: str, style: str, since: datetime, until: datetime) -> str:
+    return f"  {said} :{style}{_moment(since)}, {_moment(until)}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def plain(name: str) -> str:
+    """Return a name with nothing in it that Mermaid reads as more than a letter."""
+    return _UNSAFE.sub(" ", name).replace("%%", "%").strip()[:_NAME_LIMIT].strip() or "unnamed"
