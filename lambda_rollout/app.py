@@ -24,6 +24,7 @@ from lambda_rollout.order import Order, Parts, order_of_handover, seconds
 from lambda_rollout.parsing.names import AlarmName, Numbered
 from lambda_rollout.report.reporter import Journal
 from lambda_rollout.stop import Clock, Stop, SystemClock
+from lambda_rollout.together import several_at_once
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
@@ -135,6 +136,7 @@ def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Des
         stop=desk.stop,
         emit=desk.journal.emit,
         remember=lambda handover: desk.runner.save_state({KEY: handover.to_json()}),
+        together=several_at_once,
     )
 
 

@@ -60,7 +60,7 @@ def arrive(order: Order, parts: Parts) -> list[Taken]:
     end = parts.clock.monotonic() + max(SETTLE_LIMIT, order.evidence_timeout)
     told: set[Target] = set()
     while True:
-        sights = [_look(target, order, parts) for target in order.targets]
+        sights = parts.together(lambda target: _look(target, order, parts), order.targets)
         for target, sight in zip(order.targets, sights, strict=True):
             if target not in told:
                 told.add(target)

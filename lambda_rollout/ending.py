@@ -215,7 +215,8 @@ class Ending:
     # Settling and telling ----------------------------------------------------------------------
 
     def _settle(self, wishes: list[Wish]) -> list[Settlement]:
-        return settle(wishes, self._parts.clock, self._tell_trouble, self._limit)
+        parts = self._parts
+        return settle(wishes, parts.clock, self._tell_trouble, self._limit, parts.together)
 
     def _all_settled(self, settlements: Sequence[Settlement]) -> bool:
         """Whether nothing is left to do; if so the post stage is told."""

@@ -17,6 +17,7 @@ from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Routing, Target
 from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.together import Together, one_by_one
 from lambda_rollout.traffic import Aliases, Traffic
 from lambda_rollout.watch import Alarms
 
@@ -130,6 +131,8 @@ class Parts:
     emit: Callable[[Event], None]
     remember: Callable[[Handover], None]
     """Saves what the post stage needs, before the next write."""
+    together: Together = one_by_one
+    """Does the same to many targets."""
 
 
 def seconds(duration: timedelta) -> float:

@@ -145,10 +145,11 @@ class Rollout:
         return self._ending.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
-        for course in self._courses:
-            course.new = self._version_of(course)
+        versions = self._parts.together(self._version_of, self._courses)
+        for course, version in zip(self._courses, versions, strict=True):
+            course.new = version
             if course.charge is not None:
-                course.charge.new = course.new
+                course.charge.new = version
         self._ending.remember(Phase.MOVING)
 
     def _version_of(self, course: Course) -> str:
@@ -167,9 +168,10 @@ class Rollout:
         return version
 
     def _wait_until_ready(self) -> None:
-        for course in self._courses:
-            if course.new != course.old:
-                await_ready(course.target, course.new, self._parts)
+        waiting = [course for course in self._courses if course.new != course.old]
+        self._parts.together(
+            lambda course: await_ready(course.target, course.new, self._parts), waiting
+        )
 
     def _create_missing_aliases(self) -> None:
         for course in self._courses:
@@ -256,7 +258,7 @@ class Rollout:
         return [Step(at, watch), *(step for step in steps if step.percent > at)]
 
     def _shift(self, stage: Stage, watch: Watch) -> None:
-        order, parts = self._order, self._parts
+        parts = self._parts
         parts.emit(
             StepStarted(
                 at=parts.clock.now(),
@@ -268,21 +270,23 @@ class Rollout:
         for charge in self._moving():
             charge.tried.append(str(stage.percent))
         self._ending.remember(Phase.MOVING)
-        for charge in self._moving():
-            heed(parts.stop)
-            traffic = charge.traffic
-            routing = routing_of(traffic.old, charge.new, stage.percent)
-            traffic.forward(routing, order.live_record(traffic, charge.new), parts.stop)
-            watch.shifted(traffic)
-            parts.emit(
-                WeightShifted(
-                    at=parts.clock.now(),
-                    target=traffic.target,
-                    version=charge.new,
-                    previous=traffic.old,
-                    percent=stage.percent,
-                )
+        parts.together(lambda charge: self._shift_one(charge, stage, watch), self._moving())
+
+    def _shift_one(self, charge: InCharge, stage: Stage, watch: Watch) -> None:
+        order, parts, traffic = self._order, self._parts, charge.traffic
+        heed(parts.stop)
+        routing = routing_of(traffic.old, charge.new, stage.percent)
+        traffic.forward(routing, order.live_record(traffic, charge.new), parts.stop)
+        watch.shifted(traffic)
+        parts.emit(
+            WeightShifted(
+                at=parts.clock.now(),
+                target=traffic.target,
+                version=charge.new,
+                previous=traffic.old,
+                percent=stage.percent,
             )
+        )
 
     def _say_what_did_not_guard(self, watch: Watch) -> None:
         for reading in watch.never_counted:

@@ -34,6 +34,7 @@ from lambda_rollout.lease import Record
 from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, out_of_time, patiently
 from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.together import Together, one_by_one
 
 NO_TEXT_LEFT = "-"
 """Written in place of an empty description if AWS should take "" for "leave it" (unconfirmed)."""
@@ -371,6 +372,7 @@ def settle(
     clock: Clock,
     tell: Callable[[Wish, CallFailed], None] = lambda _wish, _why: None,
     seconds: float = SETTLE_LIMIT,
+    together: Together = one_by_one,
 ) -> list[Settlement]:
     """Make every wish come true, or say for each why not; in the order of ``wishes``.
 
@@ -378,18 +380,21 @@ def settle(
     rounds, for ``seconds``. It listens to no stop: a second signal must not spoil what the first began.
     ``tell`` hears of each try that was not confirmed, between two rounds.
     """
-    settlements: list[Settlement | None] = [None] * len(wishes)
+    settlements: dict[int, Settlement] = {}
+
+    def one_try(index: int) -> Settlement:
+        wish = wishes[index]
+        return wish.traffic.settle_once(wish.routing, wish.record)
 
     def one_round() -> bool:
-        for index, wish in enumerate(wishes):
-            if settlements[index] is None or isinstance(settlements[index], Unsettled):
-                settlements[index] = wish.traffic.settle_once(wish.routing, wish.record)
-        open_ones = [
-            (w, s) for w, s in zip(wishes, settlements, strict=True) if isinstance(s, Unsettled)
+        is_open = [
+            i for i in range(len(wishes)) if isinstance(settlements.get(i), Unsettled | None)
         ]
-        for wish, settlement in open_ones:
-            tell(wish, settlement.why)
-        return not open_ones
+        settlements.update(zip(is_open, together(one_try, is_open), strict=True))
+        for index, settlement in settlements.items():
+            if isinstance(settlement, Unsettled):
+                tell(wishes[index], settlement.why)
+        return not any(isinstance(settlement, Unsettled) for settlement in settlements.values())
 
     Retrying(
         sleep=lambda length: clock.wait(length, None),
@@ -398,4 +403,4 @@ def settle(
         retry=retry_if_result(lambda done: not done),
         retry_error_callback=lambda _: False,
     )(one_round)
-    return [settlement for settlement in settlements if settlement is not None]
+    return [settlements[index] for index in range(len(wishes))]

@@ -143,6 +143,9 @@ class Tools(Protocol):
     @property
     def emit(self) -> Callable[[Event], None]: ...
 
+    @property
+    def together(self) -> Together: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -171,6 +174,7 @@ class Watch:
             tools.stop,
             tools.emit,
         )
+        self._together = tools.together
         self._rules = rules
         self._traffics = traffics
         self._record = record
@@ -238,10 +242,9 @@ class Watch:
                 self._watches[arn] = self._explain(watch)
                 if self._watches[arn].fired:
                     return
-        for traffic in self._traffics:
-            heed(self._stop)
-            if moving or self._clock.monotonic() >= self._looks[traffic.target].next_at(end):
-                self._look(traffic, stage)
+        now = self._clock.monotonic()
+        due = [t for t in self._traffics if moving or now >= self._looks[t.target].next_at(end)]
+        self._together(lambda traffic: self._look(traffic, stage), due)
         heed(self._stop)
         self._renew(stage)
 
@@ -357,15 +360,21 @@ class Watch:
         now = self._clock.monotonic()
         if now - self._renewal_tried_at < RETRY_EVERY:
             return
-        for traffic in self._traffics:
-            age = now - self._renewed_at[traffic.target]
-            if age < RENEW_AFTER.total_seconds() and traffic.bears_record:
-                continue
+        due = [traffic for traffic in self._traffics if self._renewal_is_due(traffic, now)]
+        if due:
             self._renewal_tried_at = now
-            if traffic.renew(self._record(traffic), may_still_move=stage.may_still_move):
-                self._renewed_at[traffic.target] = now
-            elif age >= RENEW_LIMIT:
-                raise GoBack(f"the record on {traffic.target} could not be renewed for {age:.0f} s")
+            self._together(lambda traffic: self._renew_one(traffic, stage, now), due)
+
+    def _renewal_is_due(self, traffic: Traffic, now: float) -> bool:
+        age = now - self._renewed_at[traffic.target]
+        return age >= RENEW_AFTER.total_seconds() or not traffic.bears_record
+
+    def _renew_one(self, traffic: Traffic, stage: Stage, now: float) -> None:
+        age = now - self._renewed_at[traffic.target]
+        if traffic.renew(self._record(traffic), may_still_move=stage.may_still_move):
+            self._renewed_at[traffic.target] = now
+        elif age >= RENEW_LIMIT:
+            raise GoBack(f"the record on {traffic.target} could not be renewed for {age:.0f} s")
 
     def _aws_still_moves(self, stage: Stage, began: float) -> bool:
         """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.

@@ -5,6 +5,7 @@ No report can fail a rollout: what goes wrong here is told once and forgotten.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ class Journal:
         self._clock = clock
         self._log = Log(runner.lines)
         self._events: list[Event] = []
+        self._lock = threading.Lock()
+        """Several targets are shifted at once, each in a thread of its own."""
         self._finished = False
         self._failures: set[str] = set()
 
@@ -50,8 +53,9 @@ class Journal:
 
     def emit(self, event: Event) -> None:
         """Keep ``event`` and tell it in the log; never raises."""
-        self._events.append(event)
-        self._try("log", lambda: self._log.tell(event))
+        with self._lock:
+            self._events.append(event)
+            self._try("log", lambda: self._log.tell(event))
 
     def finish(self, reason: str = "the run broke off before its end", remedy: str = "") -> None:
         """Write outputs, report and summary; once, and never raises.
