@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.aws import World, wire
+from sandbox.aws.faults import Meanwhile
 from sandbox.aws.http import Server
 from sandbox.aws.in_process import client, connect, session
 from sandbox.aws.wire.models import BadAnswer
@@ -263,21 +264,21 @@ def test_nor_one_with_a_value_that_no_enum_has() -> None:
         wire.write(call, {"State": "Ready"}, datetime.now(UTC))
 
 
-def test_concurrent_writers_are_served_one_after_the_other(world: World, served: str) -> None:
-    """Of many writers with the same RevisionId exactly one succeeds."""
+def test_requests_are_served_one_at_a_time(world: World, served: str) -> None:
+    """While one request is being worked on, another gets no answer."""
     aws = http_client("lambda", served)
     name = {"FunctionName": "checkout", "Name": "live"}
-    revision = aws.get_alias(**name)["RevisionId"]
+    meanwhile: list[int] = []
+    with ThreadPoolExecutor() as pool:
 
-    def write(number: int) -> bool:
-        try:
-            aws.update_alias(**name, Description=str(number), RevisionId=revision)
-        except aws.exceptions.PreconditionFailedException:
-            return False
-        return True
+        def act(_: World) -> None:
+            other = pool.submit(aws.get_alias, **name)
+            meanwhile.append(len(wait([other], timeout=0.3).done))
 
-    with ThreadPoolExecutor(8) as writers:
-        assert sum(writers.map(write, range(24))) == 1
+        world.faults.add(Meanwhile(act), operation="UpdateAlias")
+        aws.update_alias(**name, Description="first")
+    assert meanwhile == [0]
+    assert [r.operation for r in world.log] == ["UpdateAlias", "GetAlias"]
 
 
 def test_a_real_clock_keeps_the_world_going_unasked() -> None:
