@@ -39,6 +39,7 @@ from lambda_rollout.lease import RENEW_AFTER, Record
 from lambda_rollout.patience import heed
 from lambda_rollout.routing import HUNDRED
 from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.together import Together
 from lambda_rollout.traffic import Traffic
 
 LOOK_EVERY = 50.0
