@@ -1,0 +1,177 @@
+"""Error rates, from counts of invocations and errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from lambda_rollout.evidence import Minute
+from lambda_rollout.guarding.course import Both, Course
+from lambda_rollout.guarding.finding import (
+    Broken,
+    Finding,
+    Holding,
+    Lacking,
+    as_odds,
+    as_rate,
+    limit_of,
+)
+from lambda_rollout.guarding.sequential import (
+    Factors,
+    Limit,
+    against_baseline,
+    against_rate,
+    highest,
+    highest_believable,
+    log_e_values,
+)
+from lambda_rollout.guards import Absolute, Guard
+from lambda_rollout.guards import Comparison as Operator
+
+CLEARLY_WORSE = 0.10
+"""A guard holds only on numbers that would have broken it, had the new version's error rate been so much over
+what the guard allows: 10 percentage points."""
+
+EXPECTED_ERRORS = 5.0
+"""And that many errors must then have been expected: none at all would be seen in 1 of 148 cases."""
+
+REFERENCE_SHARE = 0.1
+"""The part of a guard's level that is kept for what the old version's rate is believed to be at 100%."""
+
+_MOST_TIMES_MORE = 1000.0
+
+
+def judge_rate_beside_baseline(guard: Guard, course: Course, level: float) -> Finding:
+    """Compare the new version's error rate with the old one's, minute by minute.
+
+    At 100% there is nothing to compare with in the same minute. The new version is then held against the
+    highest rate that the last split step's numbers leave believable for the old one.
+    """
+    limit = limit_of(guard)
+    needed = -math.log(level * (1 - REFERENCE_SHARE))
+    split = [both for both in course.split if both[0].invocations and both[1].invocations]
+    if not split:
+        return Lacking("there was no minute in which both versions were invoked")
+    allowed = limit.over(
+        highest_believable(*_counts(old for _, old in course.last_split), level * REFERENCE_SHARE)
+    )
+    value = highest(
+        log_e_values(
+            [
+                *(against_baseline(limit, *map(_count, both)) for both in split),
+                *(against_rate(allowed, _count(new)) for new in course.whole),
+            ]
+        )
+    )
+    figures = _beside(course, split)
+    if value >= needed:
+        return Broken(f"{figures}; {as_odds(value)}")
+    if course.at_whole:
+        return _if_enough(figures, course.whole, _worst_case(allowed, course.whole), needed)
+    return _if_enough(figures, course.step, _worst_case_beside(limit, course.last_split), needed)
+
+
+def judge_rate(guard: Guard, course: Course, level: float) -> Finding:
+    """Hold the new version's error rate against a fixed one.
+
+    Over it by more than chance is broken, at any time. Plainly within it over the present step holds. In
+    between, over it but perhaps by chance, more numbers must tell.
+    """
+    assert isinstance(guard.bound, Absolute)  # noqa: S101 - the grammar's other bounds have a baseline
+    allowed = float(guard.bound.value / 100)
+    needed = -math.log(level)
+    value = highest(log_e_values(against_rate(allowed, _count(new)) for new in course.canary))
+    if value >= needed:
+        return Broken(f"{as_rate(*_errors_of(course.canary))}; {as_odds(value)}")
+    invocations, errors = _counts(course.step)
+    figures = as_rate(errors, invocations)
+    at = Decimal(100 * errors) - guard.bound.value * invocations
+    if invocations and (at > 0 or (at == 0 and guard.comparison is Operator.BELOW)):
+        return Lacking(f"{figures} is over the bound, but could be by chance")
+    return _if_enough(figures, course.step, _worst_case(allowed, course.step), needed)
+
+
+# Was it enough to tell? --------------------------------------------------------------------------
+
+WorstCase = tuple[float, Sequence[Factors]]
+"""The highest rate allowed, and every minute's factors had the new version's been clearly over it."""
+
+
+def _worst_case(allowed: float, step: Sequence[Minute]) -> WorstCase:
+    worst = _clearly_over(allowed)
+    return allowed, [
+        against_rate(allowed, (new.invocations, worst * new.invocations))
+        for new in step
+        if new.invocations
+    ]
+
+
+def _worst_case_beside(limit: Limit, step: Sequence[Both]) -> WorstCase:
+    invocations, errors = _counts(old for _, old in step)
+    allowed = limit.over(errors / max(1, invocations))
+    worst = _clearly_over(allowed)
+    return allowed, [
+        against_baseline(limit, (new.invocations, worst * new.invocations), _count(old))
+        for new, old in step
+        if new.invocations and old.invocations
+    ]
+
+
+def _clearly_over(allowed: float) -> float:
+    return min(1.0, allowed + CLEARLY_WORSE)
+
+
+def _if_enough(
+    figures: str, step: Sequence[Minute], worst_case: WorstCase, needed: float
+) -> Finding:
+    """Return whether the step's minutes could have broken the guard at all."""
+    invocations, _ = _counts(step)
+    allowed, factors = worst_case
+    if not invocations:
+        return Lacking("no invocation of the new version in this step's whole minutes yet")
+    if not factors:
+        return Lacking("no minute of this step in which both versions were invoked")
+    if allowed >= 1:
+        return Holding(f"{figures}; no error rate could be over the bound")
+
+    def tells(times: float) -> bool:
+        value = highest(log_e_values([times * factor for factor in minute] for minute in factors))
+        return value >= needed and _clearly_over(allowed) * invocations * times >= EXPECTED_ERRORS
+
+    if tells(1):
+        return Holding(figures)
+    times = 1.0
+    while times < _MOST_TIMES_MORE and not tells(times):
+        times *= 1.1
+    return Lacking(
+        f"{figures}; about {math.ceil(times * invocations):,} invocations of the new version are needed"
+        " in this step to tell a bad version from a good one"
+    )
+
+
+# Counts and words --------------------------------------------------------------------------------
+
+
+def _count(minute: Minute) -> tuple[int, int]:
+    # Two metrics of one minute may be read a moment apart.
+    return minute.invocations, min(minute.errors, minute.invocations)
+
+
+def _counts(minutes: Iterable[Minute]) -> tuple[int, int]:
+    pairs = [_count(minute) for minute in minutes]
+    return sum(invocations for invocations, _ in pairs), sum(errors for _, errors in pairs)
+
+
+def _errors_of(minutes: Iterable[Minute]) -> tuple[int, int]:
+    invocations, errors = _counts(minutes)
+    return errors, invocations
+
+
+def _beside(course: Course, split: Sequence[Both]) -> str:
+    if course.at_whole:
+        new = as_rate(*_errors_of(course.whole))
+        old = as_rate(*_errors_of(old for _, old in course.last_split))
+        return f"new {new}, old {old} in the last split step"
+    new = as_rate(*_errors_of(new for new, _ in split))
+    return f"new {new}, old {as_rate(*_errors_of(old for _, old in split))}"
