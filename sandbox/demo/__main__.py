@@ -103,7 +103,7 @@ def roll_out(
         say(f"    {name}: {value}")
     say("\nThe job's log, live:\n")
     shop.upload(rollout.code)
-    finished = runner.run(INPUTS, environ, live=lambda line: say(f"  │ {line}"), post=False)
+    finished = runner.run(INPUTS, environ, live=lambda line: say(f"  │ {line}"))
     say(f"\nExit status {finished.status}. Outputs for the next steps of the job:\n")
     for name, value in finished.outputs.items():
         say(f"    {name}: {value}")
