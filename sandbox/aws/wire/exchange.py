@@ -66,7 +66,7 @@ def read(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Call
         operation = _operation("cloudwatch", name)
         params = from_json(_decoded(body), operation.input_shape) if operation.input_shape else {}
         return Call("json", "cloudwatch", name, _complete(operation, params), region, caller)
-    form = dict(parse_qsl(body.decode() or parts.query, keep_blank_values=True))
+    form = dict(parse_qsl(body.decode(errors="replace") or parts.query, keep_blank_values=True))
     if service := QUERY_VERSIONS.get(form.get("Version", "")):
         operation = _operation(service, form.get("Action", ""))
         params = from_form(form, operation.input_shape) if operation.input_shape else {}
