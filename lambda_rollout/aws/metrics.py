@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambda_rollout.aws.calls import told_apart
@@ -101,6 +101,8 @@ class CloudWatchMetrics:
 
     def invoked(self, targets: Sequence[Target], until: datetime) -> tuple[Invoked, ...]:
         """Count how often each alias, and its function at all, were invoked in the day before ``until``."""
+        seconds = int(COARSE.total_seconds())
+        until = datetime.fromtimestamp(until.timestamp() // seconds * seconds, UTC)
         through = {target: _count("Invocations", target, str(target)) for target in targets}
         at_all = {target: _count("Invocations", target) for target in targets}
         series = [*through.values(), *at_all.values()]
@@ -109,8 +111,8 @@ class CloudWatchMetrics:
             Invoked(
                 target,
                 last_hour=_total(found[through[target]], until - HOUR),
-                last_day=_total(found[through[target]], until - DAY - COARSE),
-                function_last_day=_total(found[at_all[target]], until - DAY - COARSE),
+                last_day=_total(found[through[target]], until - DAY),
+                function_last_day=_total(found[at_all[target]], until - DAY),
             )
             for target in targets
         )

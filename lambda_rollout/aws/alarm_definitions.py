@@ -1,0 +1,169 @@
+"""How alarms are made: which metrics, how often, how many datapoints; and what is below a composite one.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html and API_CompositeAlarm.html.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from lambda_rollout.aws.alarms import PAGE, TYPES
+from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.clients import Clients
+from lambda_rollout.parsing.names import AlarmName
+from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
+
+KINDS = {
+    "MetricAlarms": "MetricAlarm",
+    "CompositeAlarms": "CompositeAlarm",
+    "LogAlarms": "LogAlarm",
+}
+DEPTH = 5
+"""How far down composite alarms are followed."""
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html, AlarmRule
+_CHILD = re.compile(r'\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"([^"]+)"|([^\s")]+))\s*\)')
+
+Raw = Mapping[str, Any]
+
+
+class AlarmDefinitions:
+    """The definitions of a rollout's alarms, one try each call."""
+
+    def __init__(self, clients: Clients, names: Sequence[AlarmName]) -> None:
+        """Make no call yet; an alarm without a Region of its own is looked for in the clients'."""
+        self._clients = clients
+        self._names = names
+
+    def read(self) -> tuple[AlarmFacts, ...]:
+        """Return the alarms that exist, in the order in which they were named."""
+        found = {
+            region: self._below(region, list(dict.fromkeys(names)))
+            for region, names in self._by_region().items()
+        }
+        return tuple(
+            _facts(name.name, raw, frozenset())
+            for name in self._names
+            if name.name in (raw := found[name.region or self._clients.region])
+        )
+
+    def try_history(self) -> None:
+        """Ask each Region for one item of the history of its first alarm."""
+        for region, names in self._by_region().items():
+            with told_apart("DescribeAlarmHistory"):
+                self._clients.cloudwatch(region).describe_alarm_history(
+                    AlarmName=names[0],
+                    AlarmTypes=TYPES,
+                    HistoryItemType="StateUpdate",
+                    MaxRecords=1,
+                )
+
+    def _by_region(self) -> Mapping[str, list[str]]:
+        by_region: dict[str, list[str]] = {}
+        for name in self._names:
+            by_region.setdefault(name.region or self._clients.region, []).append(name.name)
+        return by_region
+
+    def _below(self, region: str, names: list[str]) -> Mapping[str, tuple[str, Raw]]:
+        """Describe the named alarms and all below them: name -> kind and definition."""
+        found: dict[str, tuple[str, Raw]] = {}
+        for _ in range(DEPTH):
+            for start in range(0, len(names), PAGE):
+                found.update(self._described(region, names[start : start + PAGE]))
+            below = [child for name in names if name in found for child in _children(found[name])]
+            names = [child for child in dict.fromkeys(below) if child not in found]
+            if not names:
+                break
+        return found
+
+    def _described(
+        self, region: str, names: Sequence[str]
+    ) -> Iterator[tuple[str, tuple[str, Raw]]]:
+        token: dict[str, Any] = {}
+        while True:
+            with told_apart("DescribeAlarms"):
+                answer = self._clients.cloudwatch(region).describe_alarms(
+                    AlarmNames=names, AlarmTypes=TYPES, MaxRecords=PAGE, **token
+                )
+            lists: Mapping[str, Any] = answer
+            for key, kind in KINDS.items():
+                for alarm in lists.get(key) or ():
+                    yield alarm["AlarmName"], (kind, alarm)
+            if not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
+
+
+def _children(described: tuple[str, Raw]) -> list[str]:
+    """Return the names in a composite alarm's rule; an ARN there is of the same account and Region."""
+    kind, alarm = described
+    if kind != "CompositeAlarm":
+        return []
+    names = [quoted or plain for quoted, plain in _CHILD.findall(alarm.get("AlarmRule", ""))]
+    return [n.split(":", 6)[-1] if n.startswith("arn:") else n for n in names]
+
+
+def _facts(
+    name: str, described: Mapping[str, tuple[str, Raw]], above: frozenset[str]
+) -> AlarmFacts:
+    kind, alarm = described[name]
+    if kind == "CompositeAlarm":
+        below = above | {name}
+        children = [
+            child
+            for child in _children(described[name])
+            if child in described and child not in below
+        ]
+        return AlarmFacts(
+            name, kind, children=tuple(_facts(child, described, below) for child in children)
+        )
+    if kind == "LogAlarm":
+        return AlarmFacts(name, kind)
+    evaluated = alarm.get("EvaluationPeriods", 1)
+    metrics, expression = _metrics(alarm)
+    return AlarmFacts(
+        name=name,
+        kind=kind,
+        metrics=metrics,
+        expression=expression,
+        period=max((metric.period for metric in metrics), default=_seconds(alarm.get("Period"))),
+        evaluation_periods=evaluated,
+        datapoints_to_alarm=alarm.get("DatapointsToAlarm") or evaluated,
+        comparison=alarm.get("ComparisonOperator", ""),
+        threshold=None if alarm.get("ThresholdMetricId") else alarm.get("Threshold"),
+    )
+
+
+def _metrics(alarm: Raw) -> tuple[tuple[WatchedMetric, ...], str]:
+    """Return what an alarm looks at, and its metric math if it has any."""
+    if "MetricName" in alarm:
+        statistic = alarm.get("Statistic") or alarm.get("ExtendedStatistic", "")
+        return (_metric("", alarm, statistic, alarm.get("Period")),), ""
+    queries = alarm.get("Metrics") or ()
+    metrics = tuple(
+        _metric(query["Id"], stat.get("Metric", {}), stat.get("Stat", ""), stat.get("Period"))
+        for query in queries
+        if (stat := query.get("MetricStat"))
+    )
+    expression = next(
+        (q["Expression"] for q in queries if q.get("Expression") and q.get("ReturnData", True)), ""
+    )
+    return metrics, expression
+
+
+def _metric(id_: str, metric: Raw, statistic: str, period: int | None) -> WatchedMetric:
+    return WatchedMetric(
+        id=id_,
+        namespace=metric.get("Namespace", ""),
+        name=metric.get("MetricName", ""),
+        dimensions={each["Name"]: each["Value"] for each in metric.get("Dimensions") or ()},
+        statistic=statistic,
+        period=_seconds(period),
+    )
+
+
+def _seconds(period: int | None) -> timedelta:
+    return timedelta(seconds=period or 0)

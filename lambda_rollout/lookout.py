@@ -1,0 +1,180 @@
+"""Gathering the facts of a preflight: every call tried, none of them able to fail the rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from lambda_rollout.errors import AccessDenied, CallFailed, Cancelled, RolloutError
+from lambda_rollout.evidence import complete_until
+from lambda_rollout.guards import Guard
+from lambda_rollout.patience import patiently
+from lambda_rollout.plan import Plan
+from lambda_rollout.preflight.facts import (
+    AlarmFacts,
+    Configuration,
+    EventSource,
+    Facts,
+    Invoked,
+    Permission,
+    Provisioned,
+    TargetFacts,
+    Unread,
+)
+from lambda_rollout.routing import Target
+from lambda_rollout.stop import Clock, Stop
+
+LIMIT = 60.0
+"""Seconds for all calls together; what is not read by then goes unchecked."""
+
+LATEST = "$LATEST"
+
+T = TypeVar("T")
+
+
+class Lookout(Protocol):
+    """The calls of a preflight, one try each, reading only. Errors are `CallFailed` and its kinds."""
+
+    def configuration(self, target: Target, version: str) -> Configuration:
+        """GetFunctionConfiguration."""
+        ...
+
+    def event_sources(self, target: Target) -> tuple[EventSource, ...]:
+        """ListEventSourceMappings, of the function and of the alias."""
+        ...
+
+    def function_policy(self, target: Target) -> tuple[Permission, ...]:
+        """GetPolicy of the unqualified function; empty if there is none."""
+        ...
+
+    def alias_policy(self, target: Target) -> tuple[Permission, ...]:
+        """GetPolicy of the alias; empty if there is none."""
+        ...
+
+    def reserved(self, target: Target) -> int | None:
+        """GetFunctionConcurrency."""
+        ...
+
+    def provisioned(self, target: Target) -> Provisioned | None:
+        """GetProvisionedConcurrencyConfig of the alias."""
+        ...
+
+    def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
+        """GetMetricData: how often each alias was invoked in the last day."""
+        ...
+
+    def alarms(self) -> tuple[AlarmFacts, ...]:
+        """DescribeAlarms: how the rollout's alarms are made, those that exist."""
+        ...
+
+    def try_history(self) -> None:
+        """DescribeAlarmHistory, to see whether it is allowed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What one target is to go through."""
+
+    target: Target
+    alias_arn: str
+    """Empty for an alias that is still to be created."""
+    old: str | None
+    new: str
+    """``$LATEST`` if it is still to be published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the preflight is for."""
+
+    now: datetime
+    """On AWS's clock."""
+    passages: tuple[Passage, ...]
+    plan: Plan
+    guards: tuple[Guard, ...] = ()
+    needs_numbers: bool = False
+    writes: tuple[str, ...] = ()
+
+
+def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) -> Facts:
+    """Read everything that the checks decide on.
+
+    Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
+    """
+    reading = _Reading(clock, stop)
+    targets = tuple(passage.target for passage in question.passages)
+    until = complete_until(question.now)
+    invoked = reading("cloudwatch:GetMetricData", lambda: lookout.invoked(targets, until))
+    counts = invoked if isinstance(invoked, Unread) else {one.target: one for one in invoked}
+    alarms = reading("cloudwatch:DescribeAlarms", lookout.alarms)
+    history = (
+        reading("cloudwatch:DescribeAlarmHistory", lookout.try_history) if alarms != () else None
+    )
+    return Facts(
+        today=question.now.date(),
+        plan=question.plan,
+        guards=question.guards,
+        needs_numbers=question.needs_numbers,
+        targets=tuple(
+            _target(
+                passage,
+                lookout,
+                reading,
+                counts if isinstance(counts, Unread) else counts[passage.target],
+            )
+            for passage in question.passages
+        ),
+        alarms=alarms,
+        history=history,
+        writes=question.writes,
+    )
+
+
+def _target(
+    passage: Passage, lookout: Lookout, reading: _Reading, invoked: Invoked | Unread
+) -> TargetFacts:
+    target, old = passage.target, passage.old
+    of_version, policy = "lambda:GetFunctionConfiguration", "lambda:GetPolicy"
+    return TargetFacts(
+        target=target,
+        alias_arn=passage.alias_arn,
+        old=None
+        if old is None or old == passage.new
+        else reading(of_version, lambda: lookout.configuration(target, old)),
+        new=reading(of_version, lambda: lookout.configuration(target, passage.new)),
+        event_sources=reading(
+            "lambda:ListEventSourceMappings", lambda: lookout.event_sources(target)
+        ),
+        function_policy=reading(policy, lambda: lookout.function_policy(target)),
+        alias_policy=reading(policy, lambda: lookout.alias_policy(target)),
+        reserved=reading("lambda:GetFunctionConcurrency", lambda: lookout.reserved(target)),
+        provisioned=reading(
+            "lambda:GetProvisionedConcurrencyConfig", lambda: lookout.provisioned(target)
+        ),
+        invoked=invoked,
+    )
+
+
+class _Reading:
+    """Reads one fact after the other, patiently, until the time for all is over."""
+
+    def __init__(self, clock: Clock, stop: Stop | None) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._end = clock.monotonic() + LIMIT
+
+    def __call__(self, action: str, read: Callable[[], T]) -> T | Unread:
+        left = self._end - self._clock.monotonic()
+        if left <= 0:
+            return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)
+        try:
+            return patiently(self._clock, self._stop, left)(read)
+        except Cancelled:
+            raise
+        except CallFailed as error:
+            return Unread(action, str(error), denied=isinstance(error, AccessDenied))
+        except RolloutError as error:
+            return Unread(action, error.what, denied=False)

@@ -1,0 +1,55 @@
+"""All checks of the preflight, in the order in which their findings are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lambda_rollout.preflight.alarm_checks import alarms_see_the_new_version
+from lambda_rollout.preflight.caller_checks import (
+    callers_allowed_on_the_alias,
+    event_sources_name_the_alias,
+    somebody_invokes,
+)
+from lambda_rollout.preflight.facts import Facts
+from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.preflight.permission_checks import (
+    everything_was_read,
+    what_the_watch_reads,
+    what_will_be_written,
+)
+from lambda_rollout.preflight.timing_checks import (
+    steps_outlast_the_alarms,
+    weights_move_the_alarms,
+)
+from lambda_rollout.preflight.version_checks import (
+    both_versions_alike,
+    both_versions_serve,
+    concurrency_provisioned,
+    concurrency_reserved,
+    runtimes_supported,
+)
+
+Check = Callable[[Facts], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    both_versions_alike,
+    both_versions_serve,
+    somebody_invokes,
+    event_sources_name_the_alias,
+    callers_allowed_on_the_alias,
+    alarms_see_the_new_version,
+    steps_outlast_the_alarms,
+    weights_move_the_alarms,
+    concurrency_reserved,
+    concurrency_provisioned,
+    what_the_watch_reads,
+    runtimes_supported,
+    everything_was_read,
+    what_will_be_written,
+)
+
+
+def examine(facts: Facts) -> tuple[Finding, ...]:
+    """Return everything that the checks find, the gravest first."""
+    found = [finding for check in CHECKS for finding in check(facts)]
+    return tuple(sorted(found, key=lambda finding: list(Level).index(finding.level)))

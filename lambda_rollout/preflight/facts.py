@@ -1,0 +1,174 @@
+"""What a preflight is decided on: plain values, as AWS answered. Nothing here is judged yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TypeVar
+
+from lambda_rollout.guards import Guard
+from lambda_rollout.plan import Plan
+from lambda_rollout.routing import Target
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A fact that could not be read."""
+
+    action: str
+    """The IAM action of the call, such as ``lambda:GetPolicy``."""
+    why: str
+    denied: bool = True
+    """Whether it was the permission that was missing; else AWS gave no good answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One version's configuration.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+    """
+
+    version: str
+    """A number, or ``$LATEST``."""
+    state: str
+    state_reason: str
+    role: str
+    dead_letter: str
+    """The ARN that failed asynchronous events go to, or empty."""
+    runtime: str
+    """Empty for a container image."""
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """What polls a queue or a stream, and invokes.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
+    """
+
+    uuid: str
+    source: str
+    """The queue's or stream's ARN; empty for a source without one."""
+    qualifier: str
+    """Of the function that it invokes: an alias or a version, empty for none."""
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One ``Allow`` to invoke, out of a resource policy, with what tells one caller from another.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+    """
+
+    sid: str
+    principal: str
+    source: str
+    """The ``AWS:SourceArn`` that it is for, or empty."""
+    account: str
+    """The ``AWS:SourceAccount`` that it is for, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """Provisioned concurrency of an alias or a version.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetProvisionedConcurrencyConfig.html
+    """
+
+    requested: int
+    status: str
+    """IN_PROGRESS, READY or FAILED."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """How often an alias was invoked, and its function by whatever name."""
+
+    target: Target
+    last_hour: int
+    last_day: int
+    function_last_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """Everything read about one target."""
+
+    target: Target
+    alias_arn: str
+    """Empty for an alias that is still to be created."""
+    old: Configuration | Unread | None
+    """None without an alias, or where the new version is the old one."""
+    new: Configuration | Unread
+    """Of ``$LATEST`` where that is still to be published."""
+    event_sources: tuple[EventSource, ...] | Unread
+    function_policy: tuple[Permission, ...] | Unread
+    """Who may invoke the unqualified function."""
+    alias_policy: tuple[Permission, ...] | Unread
+    """Who may invoke the alias."""
+    reserved: int | Unread | None
+    """Reserved concurrency of the function, None for none."""
+    provisioned: Provisioned | Unread | None
+    """Provisioned concurrency of the alias, None for none."""
+    invoked: Invoked | Unread
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedMetric:
+    """One statistic of one metric that an alarm looks at, itself or in its expression."""
+
+    id: str
+    """Its name in the expression; empty where there is none."""
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    statistic: str
+    period: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmFacts:
+    """How one alarm is made.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html
+    """
+
+    name: str
+    kind: str
+    """``MetricAlarm``, ``CompositeAlarm`` or ``LogAlarm``."""
+    metrics: tuple[WatchedMetric, ...] = ()
+    """Empty where the definition is none that can be understood (SEARCH, Metrics Insights, …)."""
+    expression: str = ""
+    """The metric math whose value is compared, empty for a plain metric."""
+    period: timedelta = timedelta()
+    evaluation_periods: int = 1
+    datapoints_to_alarm: int = 1
+    comparison: str = ""
+    """ComparisonOperator."""
+    threshold: float | None = None
+    children: tuple[AlarmFacts, ...] = ()
+    """A composite alarm's, as far as they could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a preflight is decided on."""
+
+    today: date
+    plan: Plan
+    guards: tuple[Guard, ...]
+    needs_numbers: bool
+    """Whether guards or ``min-invocations`` rest on the versions' own metrics."""
+    targets: tuple[TargetFacts, ...]
+    alarms: tuple[AlarmFacts, ...] | Unread
+    history: Unread | None = None
+    """Set if an alarm's history cannot be read."""
+    writes: tuple[str, ...] = ()
+    """The IAM actions that the rollout writes with; only given where they are to be listed."""

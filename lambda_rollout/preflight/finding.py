@@ -1,0 +1,74 @@
+"""What a preflight found, in words for the person deploying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lambda_rollout.routing import Target
+
+
+class Level(StrEnum):
+    """How much a finding weighs."""
+
+    ERROR = "error"
+    """AWS would refuse the rollout."""
+    WARNING = "warning"
+    """The watch is blind, or has nothing to go back to. An error under ``preflight: strict``."""
+    NOTE = "note"
+    """Good to know; also a check that was skipped. Never an error."""
+
+
+class Code(StrEnum):
+    """The findings by name; docs/preflight.md has a paragraph on each."""
+
+    STEP_TOO_SHORT = "step-too-short"
+    WEIGHT_TOO_SMALL = "weight-too-small"
+    ALARM_ON_VERSION = "alarm-on-version"
+    ALARM_ON_FUNCTION = "alarm-on-function"
+    ALARM_ELSEWHERE = "alarm-elsewhere"
+    ALARM_MIXES_VERSIONS = "alarm-mixes-versions"
+    EVENT_SOURCE_BYPASSES_ALIAS = "event-source-bypasses-alias"
+    CALLER_NOT_ALLOWED_ON_ALIAS = "caller-not-allowed-on-alias"
+    NO_TRAFFIC = "no-traffic"
+    ROLES_DIFFER = "roles-differ"
+    DEAD_LETTERS_DIFFER = "dead-letters-differ"
+    OLD_VERSION_CANNOT_SERVE = "old-version-cannot-serve"
+    NEW_VERSION_CANNOT_SERVE = "new-version-cannot-serve"
+    PROVISIONED_CONCURRENCY = "provisioned-concurrency"
+    PROVISIONED_CONCURRENCY_UNREADY = "provisioned-concurrency-unready"
+    CONCURRENCY_ZERO = "concurrency-zero"
+    RUNTIME_DEPRECATED = "runtime-deprecated"
+    HISTORY_UNREADABLE = "history-unreadable"
+    NUMBERS_UNREADABLE = "numbers-unreadable"
+    NOT_CHECKED = "not-checked"
+    WRITES_NEEDED = "writes-needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check found."""
+
+    level: Level
+    code: Code
+    seen: str
+    """What was seen, in a sentence."""
+    remedy: str
+    """What to do, in a sentence; empty where nothing is to be done."""
+    target: Target | None = None
+    alarm: str = ""
+    """The alarm's name, or empty."""
+    command: str = ""
+    """A command that does it, or shows more; quoted for a shell, or empty."""
+
+
+def blocking(findings: Iterable[Finding], *, strict: bool) -> tuple[Finding, ...]:
+    """Return the findings that forbid the rollout."""
+    levels = {Level.ERROR, Level.WARNING} if strict else {Level.ERROR}
+    return tuple(finding for finding in findings if finding.level in levels)
+
+
+def words(items: Sequence[str]) -> str:
+    """Join as one would say it: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)

@@ -1,0 +1,78 @@
+"""What could not be read, and what will have to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lambda_rollout.preflight.facts import Facts, Unread
+from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.routing import Target
+
+
+def everything_was_read(facts: Facts) -> Iterator[Finding]:
+    """A check without its permission is skipped, and says so; it never fails the rollout."""
+    told: set[tuple[str, Target | None]] = set()
+    for fact, what, target in _facts(facts):
+        if not isinstance(fact, Unread) or (what, target) in told:
+            continue
+        told.add((what, target))
+        remedy = f"Allow {fact.action} to have this checked." if fact.denied else ""
+        yield Finding(
+            Level.NOTE,
+            Code.NOT_CHECKED,
+            f"Not checked: {what}. {_because(fact)}",
+            remedy,
+            target,
+        )
+
+
+def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
+    yield facts.alarms, "how the alarms are made", None
+    for each in facts.targets:
+        yield each.old, "whether the versions are alike", each.target
+        yield each.new, "whether the versions are alike", each.target
+        yield each.event_sources, "whether event sources name the alias", each.target
+        yield each.function_policy, "whether callers are allowed on the alias", each.target
+        yield each.alias_policy, "whether callers are allowed on the alias", each.target
+        yield each.reserved, "reserved concurrency", each.target
+        yield each.provisioned, "provisioned concurrency", each.target
+        if not facts.needs_numbers:
+            yield each.invoked, "whether anybody invokes the alias", each.target
+
+
+def _because(fact: Unread) -> str:
+    return f"{fact.action} is not allowed." if fact.denied else f"{fact.action}: {fact.why}"
+
+
+def what_the_watch_reads(facts: Facts) -> Iterator[Finding]:
+    """What the watch itself will have to read is tried now, before the first write."""
+    if facts.history is not None:
+        yield Finding(
+            Level.WARNING,
+            Code.HISTORY_UNREADABLE,
+            "The alarms' history cannot be read: an alarm that changes its state between two reads will count "
+            f"as fired. {_because(facts.history)}",
+            "Allow cloudwatch:DescribeAlarmHistory.",
+        )
+    if not facts.needs_numbers:
+        return
+    unread = next((e.invoked for e in facts.targets if isinstance(e.invoked, Unread)), None)
+    if unread is not None:
+        yield Finding(
+            Level.WARNING,
+            Code.NUMBERS_UNREADABLE,
+            "The versions' own metrics cannot be read, and `guards` or `min-invocations` rest on them: no step "
+            f"would pass. {_because(unread)}",
+            "Allow cloudwatch:GetMetricData.",
+        )
+
+
+def what_will_be_written(facts: Facts) -> Iterator[Finding]:
+    """Permissions to write cannot be tried, so they are listed."""
+    if facts.writes:
+        yield Finding(
+            Level.NOTE,
+            Code.WRITES_NEEDED,
+            f"Not tried, as trying would write: {', '.join(facts.writes)}.",
+            "Make sure that the role may do these, on the function and with the qualifier `:*`.",
+        )

@@ -1,0 +1,142 @@
+"""Checks on the two versions of each target, and on their concurrency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, TargetFacts
+from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.runtimes import DEPRECATED_ON
+
+_SERVES = frozenset({"", "Active"})
+
+
+def both_versions_alike(facts: Facts) -> Iterator[Finding]:
+    """Old and new version must share role and dead letter queue, or AWS refuses to split the alias.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+    """
+    if not facts.plan.split_steps:
+        return
+    for each in facts.targets:
+        old, new = each.old, each.new
+        if not (isinstance(old, Configuration) and isinstance(new, Configuration)):
+            continue
+        if old.role != new.role:
+            yield _differ(each, Code.ROLES_DIFFER, "execution role", old.role, new.role)
+        if old.dead_letter != new.dead_letter:
+            what = "dead letter queue"
+            yield _differ(each, Code.DEAD_LETTERS_DIFFER, what, old.dead_letter, new.dead_letter)
+
+
+def _differ(each: TargetFacts, code: Code, what: str, old: str, new: str) -> Finding:
+    return Finding(
+        Level.ERROR,
+        code,
+        f"The two versions have different values of {what}: {old or 'none'} (old) and "
+        f"{new or 'none'} (new). AWS refuses to split an alias between them.",
+        f"Give the new version the old {what}; or, where it has to change, set `steps: 100%`, which needs no "
+        "split.",
+        each.target,
+    )
+
+
+def both_versions_serve(facts: Facts) -> Iterator[Finding]:
+    """The old version is what a rollback goes back to; a new one that was named must not be broken.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    """
+    for each in facts.targets:
+        if isinstance(each.old, Configuration) and each.old.state not in _SERVES:
+            yield Finding(
+                Level.WARNING,
+                Code.OLD_VERSION_CANNOT_SERVE,
+                f"The old version {each.old.version} is {_state(each.old)}: a rollback would go back to a "
+                "version that cannot serve.",
+                "Invoke it once to wake it if it is Inactive; otherwise set `steps: 100%`, and know that there is "
+                "no way back.",
+                each.target,
+            )
+        if isinstance(each.new, Configuration) and each.new.state not in {*_SERVES, "Pending"}:
+            yield Finding(
+                Level.WARNING,
+                Code.NEW_VERSION_CANNOT_SERVE,
+                f"The new version {each.new.version} is {_state(each.new)}.",
+                "Invoke it once to wake it if it is Inactive; otherwise mend it and publish again.",
+                each.target,
+            )
+
+
+def _state(configuration: Configuration) -> str:
+    reason = f" ({configuration.state_reason})" if configuration.state_reason else ""
+    return f"{configuration.state}{reason}"
+
+
+def runtimes_supported(facts: Facts) -> Iterator[Finding]:
+    """A deprecated runtime gets no more patches, and in the end no more updates."""
+    for each in facts.targets:
+        if not isinstance(each.new, Configuration):
+            continue
+        since = DEPRECATED_ON.get(each.new.runtime, date.max)
+        if since <= facts.today:
+            yield Finding(
+                Level.NOTE,
+                Code.RUNTIME_DEPRECATED,
+                f"The runtime {each.new.runtime} is deprecated since {since.isoformat()}: no more security "
+                "patches, and AWS will come to refuse updates of the function.",
+                "Move the function to a supported runtime.",
+                each.target,
+            )
+
+
+def concurrency_reserved(facts: Facts) -> Iterator[Finding]:
+    """Reserved concurrency of 0 throttles every call; a throttled call is neither invocation nor error.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+    """
+    for each in facts.targets:
+        if each.reserved == 0:
+            yield Finding(
+                Level.WARNING,
+                Code.CONCURRENCY_ZERO,
+                "The function's reserved concurrency is 0: every call is throttled, neither version serves, and "
+                "throttled calls count as no errors.",
+                "Give it concurrency again.",
+                each.target,
+                command=f"aws lambda delete-function-concurrency --function-name {each.target.name}",
+            )
+
+
+def concurrency_provisioned(facts: Facts) -> Iterator[Finding]:
+    """Say what AWS will do with an alias's provisioned concurrency.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html; the temporary weights are
+    reported in public issue threads.
+    """
+    for each in facts.targets:
+        if not isinstance(each.provisioned, Provisioned):
+            continue
+        if each.provisioned.status == "READY":
+            yield Finding(
+                Level.NOTE,
+                Code.PROVISIONED_CONCURRENCY,
+                f"The alias has provisioned concurrency ({each.provisioned.requested}). While the alias is "
+                "split the new version may start cold. On promotion AWS keeps the traffic on the old version, by "
+                "a weight of its own, until the new one is provisioned; the watch at 100% begins then. A "
+                "rollback from 100% may take as long.",
+                "",
+                each.target,
+            )
+        else:
+            reason = f": {each.provisioned.reason}" if each.provisioned.reason else ""
+            yield Finding(
+                Level.WARNING,
+                Code.PROVISIONED_CONCURRENCY_UNREADY,
+                f"The alias's provisioned concurrency is {each.provisioned.status}{reason}. AWS may hold "
+                "weights of its own on the alias until it is READY.",
+                "Wait until it is READY, or mend what keeps it from that.",
+                each.target,
+                command="aws lambda get-provisioned-concurrency-config "
+                f"--function-name {each.target.name} --qualifier {each.target.alias}",
+            )
