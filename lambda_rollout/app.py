@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from lambda_rollout.choices import Mode
 from lambda_rollout.errors import RolloutError
@@ -19,9 +20,11 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.handover import KEY, Handover, Phase
-from lambda_rollout.inputs import InputErrors, Inputs, read_inputs
+from lambda_rollout.inputs import InputErrors, InputProblem, Inputs, read_inputs
 from lambda_rollout.order import Order, Parts, order_of_handover, seconds
-from lambda_rollout.parsing.names import AlarmName, Numbered
+from lambda_rollout.package import Package, read_package
+from lambda_rollout.parsing.names import AlarmName, FromAlias, Numbered
+from lambda_rollout.parsing.text import Mistakes
 from lambda_rollout.report.reporter import Journal
 from lambda_rollout.stop import Clock, Stop, SystemClock
 from lambda_rollout.together import several_at_once
@@ -56,12 +59,13 @@ def main_stage(desk: Desk) -> int:
     """Read the inputs and do what they ask for."""
     try:
         inputs = read_inputs(desk.environ)
+        package = _read_package(inputs, desk.environ)
     except InputErrors as errors:
         desk.journal.input_problems(errors)
         return 1
     reason, remedy = "the run broke off before its end", ""
     try:
-        finished = _tell(inputs, desk)
+        finished = _tell(inputs, package, desk)
         return exit_status(finished)
     except RolloutError as error:
         reason, remedy = error.what, error.remedy
@@ -75,11 +79,11 @@ def exit_status(finished: Finished) -> int:
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, desk: Desk) -> Finished:
+def _tell(inputs: Inputs, package: Package | None, desk: Desk) -> Finished:
     from lambda_rollout.rollout import Rollout
     from lambda_rollout.undo import undo
 
-    order = order_of(inputs, desk)
+    order = order_of(inputs, package, desk)
     parts = build_parts(order, inputs.alarms, inputs.github_token, desk)
     if inputs.mode is Mode.ROLLBACK:
         return undo(order, parts)
@@ -140,13 +144,25 @@ def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Des
     )
 
 
-def order_of(inputs: Inputs, desk: Desk) -> Order:
+def _read_package(inputs: Inputs, environ: Mapping[str, str]) -> Package | None:
+    if inputs.package is None:
+        return None
+    try:
+        return read_package(inputs.package, Path(environ.get("GITHUB_WORKSPACE") or "."))
+    except Mistakes as found:
+        problems = (InputProblem("package", m.given, m.remedy) for m in found.mistakes)
+        raise InputErrors(tuple(problems)) from found
+
+
+def order_of(inputs: Inputs, package: Package | None, desk: Desk) -> Order:
     """Say what the inputs ask for in the story's words."""
     return Order(
         mode=inputs.mode,
         targets=inputs.targets,
         region=inputs.region,
         version=inputs.version.number if isinstance(inputs.version, Numbered) else None,
+        version_alias=inputs.version.alias if isinstance(inputs.version, FromAlias) else None,
+        package=package,
         description=inputs.description,
         plan=inputs.plan,
         promotion_watch=inputs.plan.promotion.watch if inputs.plan.promotion else inputs.interval,

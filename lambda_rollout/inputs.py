@@ -190,9 +190,6 @@ class NotYet:
 
 # One line each, to be deleted with the change that builds it.
 NOT_YET: tuple[NotYet, ...] = (
-    NotYet("function-name", lambda i: len(i.functions) > 1, "More than one function"),
-    NotYet("version", lambda i: isinstance(i.version, FromAlias), "version: alias:NAME"),
-    NotYet("package", lambda i: i.package is not None, "Uploading a package"),
     NotYet("guards", lambda i: bool(i.guards), "Checking guards"),
     NotYet("min-invocations", lambda i: i.min_invocations > 0, "Waiting for invocations"),
     NotYet("preflight", lambda i: i.preflight is Preflight.STRICT, "preflight: strict"),

@@ -288,6 +288,7 @@ class VersionState:
     snap_start_optimized: bool = False
     code_sha256: str = ""
     description: str = ""
+    architectures: tuple[str, ...] = ()
     role: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,6 +14,7 @@ from lambda_rollout.events import Event, Run, Started
 from lambda_rollout.handover import Handover
 from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
 from lambda_rollout.lease import Record, RunWord
+from lambda_rollout.package import Package
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Routing, Target
 from lambda_rollout.stop import Clock, Stop
@@ -31,6 +32,10 @@ class Versions(Protocol):
 
     def read(self, target: Target, version: str) -> VersionState:
         """GetFunctionConfiguration of a published version."""
+        ...
+
+    def upload(self, target: Target, package: Package, architectures: Sequence[str]) -> str:
+        """UpdateFunctionCode, for the architectures that the function has; return the code's SHA-256."""
         ...
 
     def publish(self, target: Target, description: str, code_sha256: str) -> str:
@@ -75,6 +80,10 @@ class Order:
     run: Run
     nonce: str
     """Eight random hex digits that tell this rollout from every other."""
+    version_alias: str | None = None
+    """The alias of the function whose version to take; None if ``version`` says it."""
+    package: Package | None = None
+    """Code to upload before publishing."""
     warnings: tuple[str, ...] = ()
     """What the person deploying should know from the start."""
 

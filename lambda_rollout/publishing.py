@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lambda_rollout import lease
 from lambda_rollout.errors import Busy, NotFound, RolloutError, Unanswered
 from lambda_rollout.events import VersionPublished, VersionReady, VersionTaken, VersionWaited
 from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness
@@ -27,24 +28,47 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
     """
-    if order.version is not None:
-        check_exists(target, order.version, parts)
+    named = order.version or _version_of_alias(target, order, parts)
+    if named is not None:
+        check_exists(target, named, parts)
         parts.emit(
-            VersionTaken(
-                at=parts.clock.now(), target=target, version=order.version, previous=previous
-            )
+            VersionTaken(at=parts.clock.now(), target=target, version=named, previous=previous)
         )
-        return order.version
+        return named
     latest = _settled_latest(target, parts)
+    code_sha256 = latest.code_sha256
+    if order.package is not None:
+        code_sha256 = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
+            parts.versions.upload, target, order.package, latest.architectures
+        )
+        _settled_latest(target, parts)
     # The code's hash and not $LATEST's RevisionId: that one changes when an update completes, without anybody
-    # having changed anything.
+    # having changed anything. With it AWS refuses to publish what somebody else put there meanwhile.
     version = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
-        parts.versions.publish, target, order.description, latest.code_sha256
+        parts.versions.publish, target, order.description, code_sha256
     )
     parts.emit(
         VersionPublished(at=parts.clock.now(), target=target, version=version, previous=previous)
     )
     return version
+
+
+def _version_of_alias(target: Target, order: Order, parts: Parts) -> str | None:
+    """Return the version that ``version: alias:NAME`` points at; None if that is not what was asked for."""
+    if order.version_alias is None:
+        return None
+    source = Target(target.function, order.version_alias)
+    remedy = "Name an alias that is whole on a published version, in `version: alias:NAME`."
+    try:
+        alias = patiently(parts.clock, parts.stop)(parts.aliases.read, source)
+    except NotFound as error:
+        raise RolloutError(f"there is no alias {source}.", remedy) from error
+    _, record = lease.parse(alias.description)
+    if record is not None and lease.agrees(record, alias.routing):
+        raise RolloutError(f"{source} is in the middle of a rollout: {alias.routing}.", remedy)
+    if not alias.routing.is_whole or not alias.routing.version.isdecimal():
+        raise RolloutError(f"{source} cannot be taken from: {alias.routing}.", remedy)
+    return alias.routing.version
 
 
 def check_exists(target: Target, version: str, parts: Parts) -> VersionState:

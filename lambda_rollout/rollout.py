@@ -138,7 +138,7 @@ class Rollout:
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for course in self._courses:
-            if self._order.version is not None:
+            if self._order.version is not None or self._order.version_alias is not None:
                 choose(course.target, course.old, self._order, self._parts)
             else:
                 check_latest(course.target, self._parts)

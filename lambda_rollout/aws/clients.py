@@ -19,6 +19,8 @@ READ_TIMEOUT = 4
 """Seconds. GitHub kills a cancelled step 10 s after SIGINT: a call that hangs must end early enough for the
 rollback to be sent."""
 
+UPLOAD_TIMEOUT = 60
+
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
     read_timeout=READ_TIMEOUT,
@@ -41,6 +43,12 @@ class Clients:
     def lambda_(self) -> LambdaClient:
         """The Lambda client."""
         return self._session.client("lambda", region_name=self.region, config=CONFIG)
+
+    @cached_property
+    def uploads(self) -> LambdaClient:
+        """The Lambda client for sending code: megabytes take longer than any other call, and no canary is out."""
+        config = CONFIG.merge(Config(connect_timeout=UPLOAD_TIMEOUT, read_timeout=UPLOAD_TIMEOUT))
+        return self._session.client("lambda", region_name=self.region, config=config)
 
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""

@@ -1,16 +1,18 @@
 """Lambda's version calls.
 
-https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html, API_PublishVersion.html.
+https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html, API_PublishVersion.html,
+API_UpdateFunctionCode.html.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambda_rollout.aws.calls import told_apart
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.judge import VersionState
+from lambda_rollout.package import Image, Package, S3Object, Zip
 from lambda_rollout.routing import Target
 
 
@@ -37,6 +39,17 @@ class LambdaVersions:
                 )
             )
 
+    def upload(self, target: Target, package: Package, architectures: Sequence[str]) -> str:
+        """See `Versions.upload`."""
+        code = _code(package)
+        if architectures:
+            code["Architectures"] = list(architectures)
+        with told_apart("UpdateFunctionCode"):
+            answer = self._clients.uploads.update_function_code(
+                FunctionName=target.function, **code
+            )
+        return answer["CodeSha256"]
+
     def publish(self, target: Target, description: str, code_sha256: str) -> str:
         """See `Versions.publish`."""
         guard: dict[str, Any] = {"CodeSha256": code_sha256} if code_sha256 else {}
@@ -45,6 +58,17 @@ class LambdaVersions:
                 FunctionName=target.function, Description=description, **guard
             )
         return answer["Version"]
+
+
+def _code(package: Package) -> dict[str, Any]:
+    match package:
+        case Zip(content=content):
+            return {"ZipFile": content}
+        case S3Object(bucket, key, version):
+            place = {"S3Bucket": bucket, "S3Key": key}
+            return {**place, "S3ObjectVersion": version} if version else dict(place)
+        case Image(uri):
+            return {"ImageUri": uri}
 
 
 def _state(answer: Mapping[str, Any]) -> VersionState:
@@ -58,5 +82,6 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         snap_start_optimized=snap_start.get("OptimizationStatus") == "On",
         code_sha256=answer.get("CodeSha256", ""),
         description=answer.get("Description", ""),
+        architectures=tuple(answer.get("Architectures") or ()),
         role=answer.get("Role", ""),
     )
