@@ -22,7 +22,9 @@ MOST_EARLIER = 10
 """Earlier runs that are kept, newest first; older ones are only counted."""
 
 _HEADLINE_LIMIT = 160
-_RECORD = re.compile(r"\A<!-- lambda-rollout 1 ([0-9a-f]{16}) ([A-Za-z0-9+/=]{0,20000}) -->")
+_RECORD = re.compile(
+    r"\A<!-- lambda-rollout 1 ([0-9a-f]{16}) ([0-9a-f]{16}) ([A-Za-z0-9+/=]{0,20000}) -->"
+)
 _NUMBER = re.compile(r"[0-9]{0,20}")
 
 
@@ -63,24 +65,61 @@ class Record:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose comment it is: what is rolled out where, as 16 hex digits.
+
+    ``loose`` leaves the AWS account out, which a run that failed early does not know.
+    """
+
+    exact: str
+    loose: str
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether the account is not known."""
+        return self.exact == self.loose
+
+
 def key_of(
     functions: Iterable[str], alias: str, region: str, account: str, environment: str
-) -> str:
-    """Return 16 hex digits that stand for what is rolled out where, so that each has its own comment."""
-    parts = [sorted(functions), alias, region, account, environment]
+) -> Key:
+    """Make the key; ``account`` may be empty."""
+    known = [sorted(functions), alias, region, environment]
+    loose = _hash(known)
+    return Key(_hash([*known, account]) if account else loose, loose)
+
+
+def _hash(parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def hidden_line(key: str, record: Record) -> str:
+def hidden_line(key: Key, record: Record) -> str:
     """Write the record down as the first line of a comment."""
     packed = base64.b64encode(json.dumps(asdict(record)).encode()).decode("ascii")
-    return f"<!-- lambda-rollout 1 {key} {packed} -->"
+    return f"<!-- lambda-rollout 1 {key.exact} {key.loose} {packed} -->"
 
 
-def is_of(body: str, key: str) -> bool:
-    """Whether a comment is the one of this key."""
+def choose_own(comments: Iterable[tuple[int, str]], key: Key) -> tuple[int, str] | None:
+    """Return id and body of the comment of this key, the oldest one; None if there is none.
+
+    Where one of the two does not know its account, it may be the other's, if only one comment can be.
+    """
+    akin = []
+    for id_, body in comments:
+        theirs = _key_in(body)
+        if theirs is None:
+            continue
+        if theirs.exact == key.exact:
+            return id_, body
+        if theirs.loose == key.loose and (key.is_loose or theirs.is_loose):
+            akin.append((id_, body))
+    return akin[0] if len(akin) == 1 else None
+
+
+def _key_in(body: str) -> Key | None:
     found = _RECORD.match(body)
-    return found is not None and found[1] == key
+    return None if found is None else Key(found[1], found[2])
 
 
 def read_record(body: str) -> Record | None:
@@ -89,7 +128,7 @@ def read_record(body: str) -> Record | None:
     if found is None:
         return None
     try:
-        told = json.loads(base64.b64decode(found[2], validate=True))
+        told = json.loads(base64.b64decode(found[3], validate=True))
     except (binascii.Error, ValueError, RecursionError):
         return None
     if not isinstance(told, Mapping):

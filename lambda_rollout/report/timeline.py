@@ -77,7 +77,7 @@ def chart(seen: Seen) -> str:
     if not exposed or end is None:
         return ""
     begin = min(now.exposures[0].since for now in exposed)
-    if end - begin < timedelta(seconds=2):
+    if end - begin < timedelta(seconds=2) or not _has_changed(seen, exposed):
         return ""
     lines = [
         "```mermaid",
@@ -95,13 +95,19 @@ def chart(seen: Seen) -> str:
     return "\n".join([*lines, "```"])
 
 
+def _has_changed(seen: Seen, exposed: list[TargetNow]) -> bool:
+    """Whether there is more to see than one bar a line."""
+    many = any(len(now.exposures) > 1 for now in exposed)
+    return many or any(len(spans) > 1 for spans in seen.spans.values())
+
+
 def _traffic(now: TargetNow, end: datetime) -> Iterator[str]:
     yield f"  section {plain(str(now.target))}"
     changes = [(each.since, each.percent) for each in now.exposures]
     for (since, percent), (until, _) in pairwise([*changes, (end, None)]):
         said = f"{share(percent)} on version {now.version}" if percent else "rolled back"
         style = "active, " if percent else "done, "
-        if until > since:
+        if until - since >= timedelta(seconds=1):
             yield _bar(said, style, since, until)
 
 

@@ -1,0 +1,164 @@
+"""The tables of the comment, as long as there is room for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambda_rollout.events import Result
+from lambda_rollout.judge import AlarmState
+from lambda_rollout.report.chronicle import AlarmNow, Chronicle, Status, StepNow, TargetNow
+from lambda_rollout.report.console import alarm_url, alias_url, version_url
+from lambda_rollout.report.lines import STATE_MARKS
+from lambda_rollout.report.markdown import code, link, prose, table
+from lambda_rollout.report.verdict import exposure_of
+from lambda_rollout.report.wording import clock_time, count, duration, share
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many rows of each table, and how many characters of each reason, there is room for."""
+
+    targets: int
+    alarms: int
+    steps: int
+    reason: int
+    warnings: int
+    chart: bool
+
+
+FULL = Room(targets=50, alarms=25, steps=50, reason=300, warnings=20, chart=True)
+
+ROOMS = (
+    FULL,
+    Room(targets=50, alarms=25, steps=50, reason=200, warnings=10, chart=False),
+    Room(targets=25, alarms=15, steps=50, reason=150, warnings=5, chart=False),
+    Room(targets=10, alarms=10, steps=25, reason=100, warnings=3, chart=False),
+    Room(targets=4, alarms=4, steps=10, reason=60, warnings=1, chart=False),
+)
+"""From the most detailed on; the first that fits is taken."""
+
+_RUNNING = {
+    Status.SHIFTING: "👀 being shifted",
+    Status.WATCHING: "👀 being watched",
+    Status.EXTENDED: "👀 extended",
+    Status.WAITING: "▫️ waiting",
+}
+
+
+def numbers(story: Chronicle, room: Room) -> str:
+    """Show the new version beside the old one; several functions get a line each."""
+    targets = tuple(story.targets.values())
+    if len(targets) == 1:
+        return _one(targets[0], story)
+    shown = targets[: room.targets]
+    header = ("alias", "old version", "new version", "on the new one now", "it had")
+    rows = [
+        (
+            link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
+            _version(now, now.previous),
+            _version(now, now.version),
+            "*not known*" if now.weight is None else share(now.weight),
+            prose(exposure_of(now, story)),
+        )
+        for now in shown
+    ]
+    hidden = len(targets) - len(shown)
+    more = f"\n\nAnd {count(hidden, 'function')} more, in the summary." if hidden else ""
+    return (table(header, rows) + more) if targets else ""
+
+
+def _one(now: TargetNow, story: Chronicle) -> str:
+    alias = link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias))
+    old, new = _version(now, now.previous), _version(now, now.version)
+    rows = [("traffic now", _share_of(now, now.previous), _share_of(now, now.version))]
+    if exposure := exposure_of(now, story):
+        rows.append(("had", "the rest", prose(exposure)))
+    return table((alias, f"old: {old}", f"new: {new}"), rows)
+
+
+def _share_of(now: TargetNow, version: str | None) -> str:
+    if now.routing is None:
+        return "*not known*"
+    return share(now.routing.percent_of(version)) if version else ""
+
+
+def _version(now: TargetNow, version: str | None) -> str:
+    if version is None:
+        return "*none*" if now.missing else "*not known yet*"
+    return link(prose(f"version {version}"), version_url(now.arn, now.target.name, version))
+
+
+def schedule(story: Chronicle, room: Room) -> str:
+    """Show every step and what has come of it; empty if none began."""
+    if not story.watched:
+        return ""
+    steps = _around_the_running_one(story, room.steps)
+    rows = [
+        (f"{step.number}. {share(step.percent)}", duration(step.watch), _outcome(step, story))
+        for step in steps
+    ]
+    hidden = len(story.steps) - len(steps)
+    more = f"\n\nAnd {count(hidden, 'step')} more, in the summary." if hidden else ""
+    return table(("step", "watched for", "what happened"), rows) + more
+
+
+def _around_the_running_one(story: Chronicle, most: int) -> tuple[StepNow, ...]:
+    begun = sum(step.began is not None for step in story.steps)
+    first = max(0, min(begun - most // 2, len(story.steps) - most))
+    return story.steps[first : first + most]
+
+
+def _outcome(step: StepNow, story: Chronicle) -> str:
+    if story.finished is None and step.status in _RUNNING:
+        since = f" since {clock_time(step.watched_from)}" if step.watched_from else ""
+        return f"{_RUNNING[step.status]}{since}"
+    match step.status:
+        case Status.PASSED:
+            lasted = "" if step.lasted is None else f", watched for {duration(step.lasted)}"
+            return f"✅ passed{lasted}{_extended(step)}"
+        case Status.FAILED:
+            words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
+            after = "" if step.lasted is None else f" after {duration(step.lasted)}"
+            return f"{words}{after}{_extended(step)}"
+        case Status.SKIPPED:
+            return "done by an earlier run"
+        case _:
+            return "▫️ not reached"
+
+
+def _extended(step: StepNow) -> str:
+    return f"; extended: {prose(step.lacked, 120)}" if step.extended_until else ""
+
+
+def alarms(story: Chronicle, room: Room) -> str:
+    """Show each alarm's state with AWS's reason for it, the ones that matter first."""
+    ordered = sorted(story.alarms.values(), key=_urgency)
+    shown = ordered[: room.alarms]
+    rows = [
+        (
+            link(code(alarm.newest.name), alarm_url(alarm.newest)),
+            _state(alarm, story),
+            prose((alarm.fired or alarm.newest).reason, room.reason),
+        )
+        for alarm in shown
+    ]
+    hidden = len(ordered) - len(shown)
+    more = f"\n\nAnd {count(hidden, 'alarm')} more, in the log." if hidden else ""
+    return table(("alarm", "state", "AWS's reason"), rows) + more
+
+
+def _urgency(alarm: AlarmNow) -> int:
+    if alarm.fired is not None:
+        return 0
+    return 1 + list(AlarmState).index(alarm.newest.state)
+
+
+def _state(alarm: AlarmNow, story: Chronicle) -> str:
+    state = alarm.newest.state
+    if alarm.fired is not None:
+        since, began = alarm.fired.transitioned_at, story.started and story.started.at
+        when = f" at {clock_time(since)}" if since and began and since >= began else ""
+        now = "" if state is AlarmState.ALARM else f", {state} now"
+        return f"🔴 **fired**{when}{now}"
+    said = f"{STATE_MARKS[state]} {state}"
+    return said if alarm.guarded or not story.watched else f"{said} all the time, did not guard"
