@@ -37,6 +37,7 @@ from sandbox.aws.world import REGION
 from sandbox.clock import ManualClock
 
 URL = "https://sandbox.invalid"
+TICK = 1e-6
 
 
 def manual(world: World) -> ManualClock:
@@ -59,10 +60,12 @@ class SimClock:
         return self.world.clock.monotonic()
 
     def wait(self, seconds: float, stop: Stop | None) -> None:
+        # This clock ticks in microseconds: a wait that rounds to none of them would be asked for again for ever.
+        length = max(seconds, TICK) if seconds > 0 else 0.0
         if stop is None:
-            manual(self.world).advance(max(0.0, seconds))
+            manual(self.world).advance(length)
         elif not stop.requested:
-            manual(self.world).advance(max(0.0, seconds), lambda: stop.requested)
+            manual(self.world).advance(length, lambda: stop.requested)
 
 
 @dataclass
