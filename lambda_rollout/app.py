@@ -21,10 +21,17 @@ from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.handover import KEY, Handover, Phase
 from lambda_rollout.inputs import InputErrors, InputProblem, Inputs, read_inputs
+from lambda_rollout.on_pull_request import (
+    feed_for,
+    feed_for_bad_inputs,
+    feed_of_post_stage,
+    patience,
+)
 from lambda_rollout.order import Order, Parts, order_of_handover, seconds
 from lambda_rollout.package import Package, read_package
 from lambda_rollout.parsing.names import AlarmName, FromAlias, Numbered
 from lambda_rollout.parsing.text import Mistakes
+from lambda_rollout.report.comment_feed import CommentFeed
 from lambda_rollout.report.reporter import Journal
 from lambda_rollout.stop import Clock, Stop, SystemClock
 from lambda_rollout.together import several_at_once
@@ -62,7 +69,11 @@ def main_stage(desk: Desk) -> int:
         package = _read_package(inputs, desk.environ)
     except InputErrors as errors:
         desk.journal.input_problems(errors)
+        if feed := feed_for_bad_inputs(desk.runner, desk.clock):
+            feed.input_problems(errors)
+            feed.finish(patience(desk.stop))
         return 1
+    feed = _listening(feed_for(inputs, desk.runner, desk.clock), desk)
     reason, remedy = "the run broke off before its end", ""
     try:
         finished = _tell(inputs, package, desk)
@@ -71,7 +82,20 @@ def main_stage(desk: Desk) -> int:
         reason, remedy = error.what, error.remedy
         return 1
     finally:
-        desk.journal.finish(reason, remedy)
+        _close(desk, feed, reason, remedy)
+
+
+def _listening(feed: CommentFeed | None, desk: Desk) -> CommentFeed | None:
+    if feed is not None:
+        desk.journal.also_tell(feed.emit)
+    return feed
+
+
+def _close(desk: Desk, feed: CommentFeed | None, reason: str, remedy: str) -> None:
+    """Write everything down; GitHub's answer is waited for last, when nothing else is left to do."""
+    desk.journal.finish(reason, remedy)
+    if feed is not None:
+        feed.finish(patience(desk.stop))
 
 
 def exit_status(finished: Finished) -> int:
@@ -108,6 +132,7 @@ def post_stage(desk: Desk) -> int:
     from lambda_rollout.post import settle_what_main_left
 
     order = order_of_handover(handover, desk.runner.run)
+    feed = _listening(feed_of_post_stage(desk.runner, desk.clock), desk)
     reason, remedy = "the post stage broke off before its end", ""
     try:
         parts = build_parts(order, (), "", desk)
@@ -117,7 +142,7 @@ def post_stage(desk: Desk) -> int:
         reason, remedy = error.what, error.remedy
         return 1
     finally:
-        desk.journal.finish(reason, remedy)
+        _close(desk, feed, reason, remedy)
 
 
 def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Desk) -> Parts:

@@ -194,7 +194,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("min-invocations", lambda i: i.min_invocations > 0, "Waiting for invocations"),
     NotYet("preflight", lambda i: i.preflight is Preflight.STRICT, "preflight: strict"),
     NotYet("engine", lambda i: i.engine is Engine.CODEDEPLOY, "engine: codedeploy"),
-    NotYet("pr-number", lambda i: i.pr_number is not None, "The pull request comment"),
 )
 
 

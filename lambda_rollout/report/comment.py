@@ -48,6 +48,7 @@ class Context:
     """What the events do not tell."""
 
     key: Key
+    run: Run
     holds_on_cancel: bool = False
     environment: str = ""
     """The GitHub environment of the job, empty if it has none or it is not known."""
@@ -120,8 +121,8 @@ def _sections(seen: Seen, context: Context, record: Record, room: Room) -> Itera
     yield from _warnings(story, room)
     yield numbers(story, room)
     yield from _details(seen, room)
-    yield _footer(story)
-    yield from _history(record, story.started.run if story.started else Run())
+    yield _footer(story, context.run)
+    yield from _history(record, context.run)
     if room is not FULL:
         yield "<sub>Shortened to fit; the run's log, summary and JSON report have it all.</sub>"
 
@@ -240,16 +241,15 @@ def _if_cancelled(story: Chronicle, context: Context) -> Iterator[str]:
     previous = {now.previous for now in story.targets.values() if now.previous}
     back = f"version {previous.pop()}" if len(previous) == 1 else "the old versions"
     goes = "goes" if one else "go"
-    run = link("Cancel the run", story.started.run.url) if story.started else "Cancel the run"
+    run = link("Cancel the run", context.run.url)
     yield f"{run} to stop this: {names} {goes} back to {prose(back)} at once."
 
 
-def _footer(story: Chronicle) -> str:
-    started = story.started
-    if started is None:
-        return "<sub>All times are UTC.</sub>"
-    run = started.run
-    parts = [f"{date_and_time(started.at)}, {duration(story.lasted)}", prose(started.region)]
+def _footer(story: Chronicle, run: Run) -> str:
+    parts = []
+    if story.started is not None:
+        parts += [f"{date_and_time(story.started.at)}, {duration(story.lasted)}"]
+        parts += [prose(story.started.region)]
     if run.run_id:
         words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")
         parts.append(link(prose(words), run.url))
@@ -257,7 +257,7 @@ def _footer(story: Chronicle) -> str:
         parts.append(f"by {code(run.actor)}")
     if run.sha:
         parts.append(f"commit {code(run.sha[:7])}")
-    return f"<sub>{' · '.join(parts)} · all times are UTC</sub>"
+    return f"<sub>{' · '.join([*parts, 'all times are UTC'])}</sub>"
 
 
 def _history(record: Record, run: Run) -> Iterator[str]:

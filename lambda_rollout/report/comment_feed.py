@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from lambda_rollout import events as e
-from lambda_rollout.github.pull_request import Named
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.report.chronicle import Chronicle
 from lambda_rollout.report.comment import Context, comment, comment_of_input_problems, title
@@ -40,6 +39,10 @@ class Whose:
     alias: str
     environment: Callable[[], str]
     """Asked once, in the comment's thread."""
+    region: str = ""
+    """For a run whose inputs are so wrong that no event tells it."""
+    key: Key | None = None
+    """Set by a later stage, to go on with what an earlier one told."""
 
 
 class CommentFeed:
@@ -76,7 +79,7 @@ class CommentFeed:
     def input_problems(self, errors: InputErrors) -> None:
         """Show what is wrong with the inputs."""
         names = (function.rpartition(":")[2] for function in self._whose.functions)
-        key = functools.partial(self._key, sorted(names), "", "")
+        key = functools.partial(self._key, sorted(names), self._whose.region, "")
         run = self._runner.run
         words = "The inputs are wrong, nothing was changed"
         page = Page(
@@ -93,6 +96,12 @@ class CommentFeed:
 
     def finish(self, seconds: float) -> None:
         """Let the end be shown, waiting at most so long; then say where, in log, summary and output."""
+        try:
+            self._finish(seconds)
+        except Exception as error:  # noqa: BLE001 - no comment may fail a rollout
+            self._runner.note(f"The comment failed: {type(error).__name__}: {error}")
+
+    def _finish(self, seconds: float) -> None:
         self._live.finish(seconds)
         self._catch_up()
         told, run = self._live.told, self._runner.run
@@ -153,10 +162,13 @@ class CommentFeed:
         )
 
     def _key(self, names: list[str], region: str, account: str) -> Key:
+        if self._whose.key is not None:
+            return self._whose.key
         return key_of(names, self._whose.alias, region, account, self._environment())
 
     def _write(self, seen: Seen, key: Key, record: Record) -> str:
-        context = Context(key, self._holds_on_cancel, self._environment())
+        run = self._runner.run
+        context = Context(key, run, self._holds_on_cancel, self._environment())
         return comment(seen, context, record)
 
 
@@ -168,8 +180,3 @@ def told_before(state: str | None) -> Told | None:
         return Told(int(saved["number"]), int(saved["comment"]), key, str(saved["id"]))
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def lead_to(told: Told) -> Named:
-    """Return where a later stage goes on telling."""
-    return Named(told.number)

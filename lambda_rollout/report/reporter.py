@@ -5,6 +5,7 @@ No report can fail a rollout: what goes wrong here is told once and forgotten.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ class Journal:
         self._events: list[Event] = []
         self._lock = threading.Lock()
         """Several targets are shifted at once, each in a thread of its own."""
+        self._listeners: list[Callable[[Event], None]] = []
         self._finished = False
         self._failures: set[str] = set()
 
@@ -56,6 +58,12 @@ class Journal:
         with self._lock:
             self._events.append(event)
             self._try("log", lambda: self._log.tell(event))
+            for listener in self._listeners:
+                self._try("comment", functools.partial(listener, event))
+
+    def also_tell(self, listener: Callable[[Event], None]) -> None:
+        """Hand every further event on to ``listener``, which must return at once."""
+        self._listeners.append(listener)
 
     def finish(self, reason: str = "the run broke off before its end", remedy: str = "") -> None:
         """Write outputs, report and summary; once, and never raises.
