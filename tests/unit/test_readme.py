@@ -90,6 +90,16 @@ def test_the_record_it_shows_is_one() -> None:
     assert record is not None
 
 
+def test_the_messages_it_quotes_are_the_codes() -> None:
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "lambda_rollout").rglob("*.py"))
+    said = re.sub(r'"\s*f?"', "", sources)  # literals that go on in the next line
+    quoted = [
+        q for row in table("## When things go wrong") for q in re.findall(r'"([^"]+)"', row[1])
+    ]
+    assert len(quoted) > 4
+    assert [text for text in quoted if text not in said] == []
+
+
 def test_its_workflows_can_be_copied(tmp_path: Path) -> None:
     workflows = [text for text in blocks("yaml") if "\njobs:" in text]
     assert workflows
@@ -190,3 +200,15 @@ def test_links_lead_somewhere(document: str) -> None:
         linked = path.parent / file if file else path
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked.read_text("utf-8")), target
+
+
+def test_the_rooms_of_the_house_are_there() -> None:
+    [house] = re.findall(
+        r"^```\n(.*?)^```$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    named = set(re.findall(r"(?<![\w/.])([a-z_]+(?:\.py|/))", house))
+    assert len(named) > 20
+    folders = (ROOT, ROOT / "lambda_rollout")
+    assert [name for name in sorted(named) if not any((f / name).exists() for f in folders)] == []
+    told = {path.name for path in (ROOT / "lambda_rollout").glob("*.py")} & named
+    assert {"rollout.py", "judge.py", "traffic.py", "app.py"} <= told
