@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from lambda_rollout.durations import format_duration
 from lambda_rollout.plan import Plan, Step
@@ -20,7 +21,7 @@ ARRIVAL = timedelta(minutes=2)
 """From an invocation to a change of the alarm's state, besides the alarm's own periods: measured from published
 notifications, 71 and 123 s with periods of a minute."""
 
-HOUR = timedelta(hours=1)
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
 
 def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
@@ -112,7 +113,7 @@ def _too_small(alarm: AlarmFacts, reckoning: _Reckoning, small: list[Step]) -> F
             f"Begin with {enough}% or more, widen the alarm's period, or set `min-invocations`."
         )
     hourly = reckoning.invoked.last_hour
-    requests = float(reckoning.per_period * small[-1].percent / HUNDRED)
+    requests = float(reckoning.per_period * Fraction(small[-1].percent) / 100)
     return Finding(
         Level.WARNING,
         Code.WEIGHT_TOO_SMALL,
@@ -135,12 +136,12 @@ class _Reckoning:
     def __init__(self, alarm: AlarmFacts, seen: Seen, invoked: Invoked) -> None:
         self.alarm = alarm
         self.invoked = invoked
-        self.per_period = Decimal(invoked.last_hour) * Decimal(alarm.period / HOUR)
+        self.per_period = Fraction(invoked.last_hour * (alarm.period // SECOND), HOUR // SECOND)
         self._alone = seen.sight is Sight.NEW
 
     def fires(self, percent: Decimal) -> bool:
         """Whether it would fire, on the average, with this share of the traffic."""
-        failing = float(self.per_period * percent / HUNDRED)
+        failing = float(self.per_period * Fraction(percent) / 100)
         value = self.value(failing, failing if self._alone else float(self.per_period))
         return failing >= 1 and (value is None or self._breaches(value))
 

@@ -1,0 +1,281 @@
+"""Checks on versions, callers, concurrency and permissions, each on one fact that is wrong."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from lambda_rollout.preflight.facts import EventSource, Invoked, Permission, Provisioned, Unread
+from lambda_rollout.preflight.finding import Code, Finding, Level, blocking
+from tests.unit.preflight_facts import (
+    BUSY,
+    DENIED,
+    LIVE,
+    NEW,
+    OLD,
+    facts,
+    found,
+    only,
+    target,
+)
+
+QUEUE = "arn:aws:sqs:eu-central-1:123456789012:orders"
+S3 = Permission("s3", "s3.amazonaws.com", "arn:aws:s3:::orders", "123456789012")
+
+
+def test_a_rollout_wired_as_it_should_be_has_no_finding() -> None:
+    assert found(facts()) == []
+
+
+# What AWS would refuse -------------------------------------------------------------------------
+
+
+def test_different_roles_are_an_error_before_a_split() -> None:
+    other = replace(NEW, role="arn:aws:iam::123456789012:role/other")
+    finding = only(facts(target(new=other)))
+    assert (finding.level, finding.code, finding.target) == (Level.ERROR, Code.ROLES_DIFFER, LIVE)
+    assert OLD.role in finding.seen
+    assert other.role in finding.seen
+
+
+def test_different_dead_letter_queues_are_an_error_before_a_split() -> None:
+    finding = only(facts(target(new=replace(NEW, dead_letter=QUEUE))))
+    assert (finding.level, finding.code) == (Level.ERROR, Code.DEAD_LETTERS_DIFFER)
+    assert "none (old)" in finding.seen
+    assert f"{QUEUE} (new)" in finding.seen
+
+
+def test_without_a_split_the_versions_may_differ() -> None:
+    other = replace(NEW, role="arn:aws:iam::123456789012:role/other", dead_letter=QUEUE)
+    assert found(facts(target(new=other), steps="100% 5m")) == []
+
+
+def test_an_alias_still_to_be_created_is_not_compared() -> None:
+    idle = Invoked(LIVE, 0, 0, 0)
+    assert found(facts(target(alias_arn="", old=None, invoked=idle))) == []
+
+
+# Versions --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["Inactive", "Failed", "Pending", "ActiveNonInvocable"])
+def test_an_old_version_that_cannot_serve_is_no_way_back(state: str) -> None:
+    finding = only(facts(target(old=replace(OLD, state=state, state_reason="Idle."))))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.OLD_VERSION_CANNOT_SERVE)
+    assert f"{state} (Idle.)" in finding.seen
+
+
+def test_a_new_version_that_cannot_serve_is_told_and_a_pending_one_is_waited_for() -> None:
+    finding = only(facts(target(new=replace(NEW, state="Failed"))))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE)
+    assert found(facts(target(new=replace(NEW, state="Pending")))) == []
+
+
+@pytest.mark.parametrize(
+    ("runtime", "today", "deprecated"),
+    [
+        ("python3.9", date(2026, 11, 23), True),
+        ("python3.10", date(2026, 10, 31), True),
+        ("python3.10", date(2026, 10, 30), False),
+        ("python3.13", date(2026, 11, 23), False),
+        ("python9.9", date(2026, 11, 23), False),
+        ("", date(2026, 11, 23), False),
+    ],
+)
+def test_a_deprecated_runtime_is_a_note(runtime: str, today: date, deprecated: bool) -> None:
+    given = facts(target(new=replace(NEW, runtime=runtime)), today=today)
+    assert found(given) == ([Code.RUNTIME_DEPRECATED] if deprecated else [])
+    if deprecated:
+        assert only(given).level is Level.NOTE
+
+
+# Concurrency -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reserved", "codes"), [(0, [Code.CONCURRENCY_ZERO]), (1, []), (None, [])])
+def test_no_concurrency_is_told(reserved: int | None, codes: list[Code]) -> None:
+    assert found(facts(target(reserved=reserved))) == codes
+
+
+def test_provisioned_concurrency_says_what_will_happen() -> None:
+    finding = only(facts(target(provisioned=Provisioned(5, "READY", ""))))
+    assert (finding.level, finding.code) == (Level.NOTE, Code.PROVISIONED_CONCURRENCY)
+
+
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "FAILED"])
+def test_provisioned_concurrency_that_is_not_ready_is_a_warning(status: str) -> None:
+    finding = only(facts(target(provisioned=Provisioned(5, status, "FUNCTION_ERROR_INIT_FAILURE"))))
+    assert (finding.level, finding.code) == (
+        Level.WARNING,
+        Code.PROVISIONED_CONCURRENCY_UNREADY,
+    )
+    assert f"{status}: FUNCTION_ERROR_INIT_FAILURE" in finding.seen
+
+
+# Callers ---------------------------------------------------------------------------------------
+
+
+def test_nobody_invokes_the_alias() -> None:
+    finding = only(facts(target(invoked=Invoked(LIVE, 0, 0, 5230))))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.NO_TRAFFIC)
+    assert "5230 times" in finding.seen
+
+
+def test_one_invocation_in_a_day_is_somebody() -> None:
+    given = facts(target(invoked=Invoked(LIVE, 0, 1, 1)), alarms=())
+    assert found(given) == []
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "state", "told"),
+    [
+        ("", "Enabled", "$LATEST"),
+        ("", "Enabling", "$LATEST"),
+        ("7", "Enabled", "7"),
+        ("other", "Enabled", "other"),
+        ("live", "Enabled", ""),
+        ("", "Disabled", ""),
+    ],
+)
+def test_an_event_source_must_name_the_alias(qualifier: str, state: str, told: str) -> None:
+    given = facts(target(event_sources=(EventSource("u-1", QUEUE, qualifier, state),)))
+    if not told:
+        assert found(given) == []
+        return
+    finding = only(given)
+    assert (finding.level, finding.code) == (Level.WARNING, Code.EVENT_SOURCE_BYPASSES_ALIAS)
+    assert f"{QUEUE} invokes {told}" in finding.seen
+    assert shlex.split(finding.command)[-4:] == [
+        "--uuid",
+        "u-1",
+        "--function-name",
+        "checkout:live",
+    ]
+
+
+def test_a_source_that_invokes_both_is_told_with_the_other() -> None:
+    both = (EventSource("u-1", QUEUE, "", "Enabled"), EventSource("u-2", QUEUE, "live", "Enabled"))
+    assert "Another mapping" in only(facts(target(event_sources=both))).seen
+
+
+def test_a_caller_allowed_on_the_function_only() -> None:
+    finding = only(facts(target(function_policy=(S3,))))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.CALLER_NOT_ALLOWED_ON_ALIAS)
+    assert "s3.amazonaws.com for arn:aws:s3:::orders" in finding.seen
+    words = shlex.split(finding.command)
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    assert options == {
+        "--function-name": "checkout",
+        "--qualifier": "live",
+        "--statement-id": "s3",
+        "--action": "lambda:InvokeFunction",
+        "--principal": "s3.amazonaws.com",
+        "--source-arn": "arn:aws:s3:::orders",
+        "--source-account": "123456789012",
+    }
+
+
+@pytest.mark.parametrize(
+    ("on_alias", "covered"),
+    [
+        (replace(S3, sid="another"), True),
+        (replace(S3, source=""), True),
+        (replace(S3, account=""), True),
+        (Permission("all", "*", "", ""), True),
+        (replace(S3, source="arn:aws:s3:::others"), False),
+        (replace(S3, account="210987654321"), False),
+        (replace(S3, principal="sns.amazonaws.com"), False),
+    ],
+)
+def test_a_caller_allowed_on_both(on_alias: Permission, covered: bool) -> None:
+    given = facts(target(function_policy=(S3,), alias_policy=(on_alias,)))
+    assert found(given) == ([] if covered else [Code.CALLER_NOT_ALLOWED_ON_ALIAS])
+
+
+def test_what_a_policy_says_is_quoted_for_the_shell() -> None:
+    hostile = replace(S3, sid="x; rm -rf /", source="$(reboot)")
+    words = shlex.split(only(facts(target(function_policy=(hostile,)))).command)
+    assert "x; rm -rf /" in words
+    assert "$(reboot)" in words
+
+
+def test_a_caller_of_the_alias_alone_is_as_it_should_be() -> None:
+    assert found(facts(target(alias_policy=(S3,)))) == []
+
+
+# Permissions -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fact",
+    ["old", "new", "event_sources", "function_policy", "alias_policy", "reserved", "provisioned"],
+)
+def test_a_check_without_its_permission_is_skipped_and_says_so(fact: str) -> None:
+    finding = only(facts(target(**{fact: DENIED})))
+    assert (finding.level, finding.code, finding.target) == (Level.NOTE, Code.NOT_CHECKED, LIVE)
+    assert "lambda:Anything is not allowed" in finding.seen
+    assert "lambda:Anything" in finding.remedy
+
+
+def test_one_check_that_lacks_two_facts_is_told_once() -> None:
+    assert found(facts(target(function_policy=DENIED, alias_policy=DENIED))) == [Code.NOT_CHECKED]
+
+
+def test_a_fact_that_aws_would_not_tell_asks_for_no_permission() -> None:
+    finding = only(facts(target(reserved=Unread("lambda:X", "ServiceException", denied=False))))
+    assert "ServiceException" in finding.seen
+    assert finding.remedy == ""
+
+
+def test_alarms_that_cannot_be_described_are_a_note() -> None:
+    assert only(facts(alarms=DENIED)).code is Code.NOT_CHECKED
+
+
+def test_numbers_that_cannot_be_read_matter_only_if_something_rests_on_them() -> None:
+    assert only(facts(target(invoked=DENIED))).level is Level.NOTE
+    finding = only(facts(target(invoked=DENIED), needs_numbers=True))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.NUMBERS_UNREADABLE)
+
+
+def test_a_history_that_cannot_be_read_would_roll_back_for_nothing() -> None:
+    finding = only(facts(history=DENIED))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.HISTORY_UNREADABLE)
+
+
+def test_permissions_to_write_are_listed() -> None:
+    finding = only(facts(writes=("lambda:PublishVersion", "lambda:UpdateAlias")))
+    assert (finding.level, finding.code) == (Level.NOTE, Code.WRITES_NEEDED)
+    assert "lambda:PublishVersion, lambda:UpdateAlias" in finding.seen
+
+
+# Together --------------------------------------------------------------------------------------
+
+
+def test_the_gravest_comes_first_and_every_target_is_looked_at() -> None:
+    basket = replace(LIVE, function="basket")
+    given = facts(
+        target(reserved=DENIED),
+        target(target=basket, reserved=0, invoked=replace(BUSY, target=basket)),
+        target(new=replace(NEW, role="other")),
+    )
+    assert found(given) == [Code.ROLES_DIFFER, Code.CONCURRENCY_ZERO, Code.NOT_CHECKED]
+
+
+@pytest.mark.parametrize(
+    ("level", "strict", "blocks"),
+    [
+        (Level.ERROR, False, True),
+        (Level.ERROR, True, True),
+        (Level.WARNING, False, False),
+        (Level.WARNING, True, True),
+        (Level.NOTE, True, False),
+    ],
+)
+def test_only_blindness_becomes_an_error_when_strict(
+    level: Level, strict: bool, blocks: bool
+) -> None:
+    finding = Finding(level, Code.NO_TRAFFIC, "seen", "remedy")
+    assert blocking([finding], strict=strict) == ((finding,) if blocks else ())
