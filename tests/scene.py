@@ -37,6 +37,12 @@ TARGET = Target("checkout", "live")
 OWNERS_TEXT = "the one that customers see"
 OLD, NEW = "1", "2"
 NONCE = "3fa94c7d"
+QUERY: Mapping[str, Any] = {
+    "QueryString": "filter level = 'ERROR'",
+    "ScheduledQueryRoleARN": ROLE,
+    "ScheduleConfiguration": {"ScheduleExpression": "rate(1 minute)", "StartTimeOffset": 60},
+    "AggregationExpression": "count(*)",
+}
 
 
 def package(code: str = "def handler(event, context): return 1") -> bytes:
@@ -125,7 +131,7 @@ class Scene:
         """A log alarm: one that only `set_alarm` moves."""
         # A metric alarm falls back to what its data say; here the test decides what the state is.
         numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
-        rest = {"ScheduledQueryConfiguration": {}, "ComparisonOperator": "GreaterThanThreshold"}
+        rest = {"ScheduledQueryConfiguration": QUERY, "ComparisonOperator": "GreaterThanThreshold"}
         self.call("cloudwatch", "PutLogAlarm", AlarmName=name, **numbers, **rest)
         self.set_alarm(name, state)
 
