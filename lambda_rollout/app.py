@@ -21,17 +21,17 @@ from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.handover import KEY, Handover, Phase
 from lambda_rollout.inputs import InputErrors, InputProblem, Inputs, read_inputs
-from lambda_rollout.on_pull_request import (
-    feed_for,
-    feed_for_bad_inputs,
-    feed_of_post_stage,
-    patience,
-)
 from lambda_rollout.order import Order, Parts, order_of_handover, seconds
 from lambda_rollout.package import Package, read_package
 from lambda_rollout.parsing.names import AlarmName, FromAlias, Numbered
 from lambda_rollout.parsing.text import Mistakes
 from lambda_rollout.report.comment_feed import CommentFeed
+from lambda_rollout.report.on_pull_request import (
+    feed_for,
+    feed_for_bad_inputs,
+    feed_of_post_stage,
+    patience,
+)
 from lambda_rollout.report.reporter import Journal
 from lambda_rollout.stop import Clock, Stop, SystemClock
 from lambda_rollout.together import several_at_once

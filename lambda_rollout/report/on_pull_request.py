@@ -1,4 +1,4 @@
-"""Composition of the comment on the pull request: its parts, from the inputs or from what main saved."""
+"""The feed of one job: built from the inputs, from inputs that are wrong, or from what main saved."""
 
 from __future__ import annotations
 
