@@ -1,0 +1,418 @@
+"""The five promises about the alias, as small rules that are asked after every request.
+
+Each cites its promise: "1" to "5" of the contract's chapter on what is promised, "record" for its chapter on
+the record. A rule returns nothing; it blames.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from lambda_rollout import lease
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.events import (
+    AliasLeft,
+    Event,
+    Finished,
+    Held,
+    Mended,
+    Released,
+    Result,
+    RolledBack,
+    WeightShifted,
+)
+from lambda_rollout.handover import Phase
+from lambda_rollout.judge import InsufficientData
+from lambda_rollout.lease import LEASE, RunWord
+from lambda_rollout.routing import HUNDRED, Routing, routing_of
+from sandbox.aws.world import Request
+from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, Write, write_of
+
+CANCEL_LIMIT = 7.0
+"""Seconds from a signal to the rollback's UpdateAlias (GitHub kills after 7.5 s)."""
+
+BLUR = 0.001
+"""Seconds: timelines are added up in floating point."""
+
+
+# As a request arrives ---------------------------------------------------------------------------
+
+
+def arrived(witness: Witness, actor: Actor, request: Request) -> None:
+    """Judge a request of ours before AWS does anything."""
+    firing_is_answered_by_writing(witness, actor, request)
+    lease_outlives_no_wait(witness, actor)
+    if request.operation != "UpdateAlias":
+        return
+    write = write_of(request, witness.now)
+    carries_everything(witness, actor, request)
+    is_one_of_ours(witness, actor, write)
+    lease_is_on_awss_clock(witness, actor, write)
+    goes_forward_by_the_plan(witness, actor, write)
+    cancellation_is_quick(witness, actor, write)
+    _note_sent(witness, actor, write)
+
+
+def firing_is_answered_by_writing(witness: Witness, actor: Actor, request: Request) -> None:
+    """1: the rollback's UpdateAlias, one per function, is sent before any other call."""
+    if not actor.must_settle:
+        return
+    function = request.params.get("FunctionName", "")
+    if request.operation == "UpdateAlias" and function in actor.must_settle:
+        actor.must_settle.discard(function)
+    else:
+        witness.blame("rollback first", f"{actor.name} sent {request.operation} first")
+        actor.must_settle.clear()
+
+
+def carries_everything(witness: Witness, actor: Actor, request: Request) -> None:
+    """2: every write carries a RevisionId; and an omitted RoutingConfig would be kept by AWS."""
+    for field in ("RevisionId", "FunctionVersion", "RoutingConfig", "Description"):
+        if field not in request.params or (field == "RevisionId" and not request.params[field]):
+            witness.blame("carries everything", f"{actor.name} sent no {field}")
+
+
+def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
+    """1, 3: whole on the old version, or on the new one, or a split of just these two; nothing else."""
+    base = actor.bases.get(write.function)
+    routing, record = write.shown.routing, write.record
+    if record is None:
+        new = _new_version(actor, write.function)
+        if routing.is_whole and routing.version in {base, new}:
+            return
+        witness.blame("one of ours", f"{actor.name} wrote {routing} over {base}>{new}")
+        return
+    if not lease.agrees(record, routing):
+        witness.blame("record agrees", f"{actor.name} wrote {routing} with {record}")
+    if record.nonce not in actor.nonces and record.nonce != actor.order.nonce:
+        witness.blame("record is its writer's", f"{actor.name} wrote {record}")
+
+
+def lease_is_on_awss_clock(witness: Witness, actor: Actor, write: Write) -> None:
+    """record: a lease of ten minutes on AWS's clock, never the runner's."""
+    record = write.record
+    if record is None or record.until is None or actor.frozen_ever:
+        return
+    left = record.until - _aws_now(witness)
+    if not timedelta(seconds=460) <= left <= LEASE + timedelta(seconds=1.1):
+        witness.blame("lease on AWS's clock", f"{actor.name} wrote {record}, {left} from now")
+
+
+def lease_outlives_no_wait(witness: Witness, actor: Actor) -> None:
+    """record: renewed before its time is over for as long as its writer lives and watches."""
+    if actor.frozen_ever or actor.settling_since is not None or not actor.reached:
+        return
+    for function in actor.reached:
+        shown = witness.show(function)
+        ours = shown.ours if shown else None
+        if ours is None or ours.nonce != actor.order.nonce or ours.until is None:
+            continue
+        if ours.until <= _aws_now(witness):
+            witness.blame("renewed in time", f"{actor.name} let {ours} run out")
+
+
+def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> None:
+    """3: the plan's next weight and no other, and only when the watch before it found nothing."""
+    if write.kind != "forward":
+        return
+    if actor.role == "post":
+        witness.blame("settles only", f"{actor.name} went forward: {write.shown.routing}")
+    if actor.settling_since is not None:
+        witness.blame("settles only", f"{actor.name} went forward after it went back")
+    if actor.knows_fired:
+        witness.blame("never against an alarm", f"{actor.name} wrote {write.shown.routing}")
+    last, percent = actor.reached.get(write.function), write.percent
+    if percent == last:
+        return
+    if last is None and (
+        actor.order.on_stranded is OnStranded.RESUME or actor.order.mode is Mode.PROMOTE
+    ):
+        return
+    following = _weight_after(actor, last)
+    if percent != following:
+        witness.blame("the plan's weights", f"{actor.name} wrote {percent}% after {last}%")
+    elif last is not None and percent > max(actor.reached.values()):
+        # The first function of a step speaks for all: they are judged together.
+        why = not_passed(witness, actor)
+        if why is not None:
+            witness.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
+
+
+def cancellation_is_quick(witness: Witness, actor: Actor, write: Write) -> None:
+    """Issue: from the signal to the rollback's UpdateAlias in under 7 s, whatever hangs."""
+    if actor.cancelled_at is None or write.kind == "forward" or actor.settling_since is not None:
+        return
+    if actor.frozen_ever or actor.role == "post":
+        return
+    if actor.touched and witness.now - actor.cancelled_at > CANCEL_LIMIT:
+        took = witness.now - actor.cancelled_at
+        witness.blame("quick on cancel", f"{actor.name} took {took:.1f} s to settle")
+
+
+def _note_sent(witness: Witness, actor: Actor, write: Write) -> None:
+    actor.writes.add(write.function)
+    if write.kind == "forward":
+        if actor.reached.get(write.function) != write.percent:
+            actor.reached[write.function] = write.percent
+            actor.since.pop(write.function, None)
+    elif (actor.reached or actor.role == "post") and actor.settling_since is None:
+        actor.settling_since = witness.now
+
+
+# As AWS has done it -----------------------------------------------------------------------------
+
+
+def written(witness: Witness, actor: Actor, function: str, before: Shown, after: Shown) -> None:
+    """Judge a write of ours that took effect."""
+    never_over_a_foreign_routing(witness, actor, function, before, after)
+    never_a_living_runs_alias(witness, actor, before, after)
+    nobody_writes_after_a_follower(witness, actor, function, before, after)
+    nobody_writes_after_saying_done(witness, actor, function, before, after)
+    split_with_its_record(witness, actor, function, after)
+    promoted_only_if_passed(witness, actor, function, before, after)
+
+
+def never_over_a_foreign_routing(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
+    """2: a routing that somebody else changed is left as it is, until a new run starts on it."""
+    truth = witness.truths[function]
+    if before.routing == after.routing or truth.author != SOMEBODY:
+        return
+    if actor.role == "post" and before.ours is not None and before.ours.nonce in actor.nonces:
+        # Somebody changed the routing and kept our record: by the record it is an unfinished rollout.
+        return
+    taken = actor.looked_at.get(function, -1) >= truth.changed and actor.role != "post"
+    if not taken or (not before.routing.is_whole and before.ours is None):
+        witness.blame("foreign routing", f"{actor.name} made {before.routing} {after.routing}")
+
+
+def never_a_living_runs_alias(witness: Witness, actor: Actor, before: Shown, after: Shown) -> None:
+    """record: a lease is over by AWS's clock or by GitHub's word, and by nothing else."""
+    record = before.ours
+    if record is None or record.nonce in {*actor.nonces, actor.order.nonce} or record.held:
+        return
+    if actor.order.mode is Mode.ROLLBACK:
+        return
+    over = witness.words.get(record.nonce, False)
+    if not over and not record.expired(_aws_now(witness)):
+        witness.blame("a living run's", f"{actor.name} wrote {after.routing} over {record}")
+
+
+def nobody_writes_after_a_follower(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
+    """5: what another writer holds is useless once the post stage, or a next run, has written."""
+    if actor.name in witness.truths[function].closed_to and before.routing != after.routing:
+        witness.blame("useless afterwards", f"{actor.name} still wrote {after.routing}")
+
+
+def nobody_writes_after_saying_done(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
+    """1, 5: a confirmed end is an end: no late effect may undo it."""
+    done = actor.finished
+    if done is not None and done.result is not Result.FAILED:
+        witness.blame("done is done", f"{actor.name} wrote {after.routing} after {done.result}")
+
+
+def split_with_its_record(witness: Witness, actor: Actor, function: str, after: Shown) -> None:
+    """record: weight and owner are written together and agree; a whole old version has none."""
+    base = actor.bases.get(function, "")
+    if not after.routing.is_whole and after.ours is None:
+        witness.blame("split with its record", f"{actor.name} left {after.routing} without")
+    if after.routing == Routing.whole(base) and after.record is not None:
+        witness.blame("split with its record", f"{actor.name} left {after.record} on a whole alias")
+    if len(after.description.encode("utf-16-le")) > 512:
+        witness.blame("256 characters", f"{len(after.description)}")
+
+
+def promoted_only_if_passed(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
+    """3: whole on the new version without a record only after every watch was passed."""
+    new = before.record.new if before.record else _new_version(actor, function)
+    if after.record is not None or after.routing != Routing.whole(new or ""):
+        return
+    if after.routing.version == actor.bases.get(function):
+        return
+    nonces = {*actor.nonces, actor.order.nonce, before.record.nonce if before.record else ""}
+    if not witness.cleared & nonces:
+        witness.blame("promoted only if passed", f"{actor.name} released {after.routing}")
+
+
+def after_effect(witness: Witness) -> None:
+    """Judge the whole world after any request took effect."""
+    for actor in witness.actors.values():
+        _heed_the_cancelled(witness, actor)
+
+
+def _heed_the_cancelled(witness: Witness, actor: Actor) -> None:
+    """Issue: a cancelled main settles within 7 s of the signal, whoever else is at work meanwhile."""
+    if actor.cancelled_at is None or not actor.touched or actor.settling_since is not None:
+        return
+    if actor.frozen_ever or not actor.alive or actor.finished or actor.role == "post":
+        return
+    if witness.now - actor.cancelled_at > CANCEL_LIMIT:
+        witness.blame("quick on cancel", f"{actor.name} has not settled yet")
+        actor.cancelled_at = None
+
+
+# As it is told ----------------------------------------------------------------------------------
+
+
+def told(witness: Witness, actor: Actor, event: Event) -> None:
+    """Judge an event: what is told is what is there."""
+    match event:
+        case WeightShifted():
+            shown = witness.show(event.target.function)
+            asked = routing_of(event.previous, event.version, event.percent)
+            _is_there(witness, actor, "shift is told", event.target.function, shown, asked)
+        case RolledBack() | Mended() | Released():
+            shown = witness.show(event.target.function)
+            asked = Routing.whole(event.version)
+            _is_there(witness, actor, "end is told", event.target.function, shown, asked)
+        case Held():
+            shown = witness.show(event.target.function)
+            asked = routing_of(event.previous, event.version, event.percent)
+            if not event.percent:
+                asked = Routing.whole(event.previous)
+            _is_there(witness, actor, "end is told", event.target.function, shown, asked)
+        case Finished():
+            result_is_true(witness, actor, event)
+        case _:
+            pass
+
+
+def _is_there(
+    witness: Witness, actor: Actor, rule: str, function: str, shown: Shown | None, asked: Routing
+) -> None:
+    if witness.truths[function].gone:
+        return
+    if shown is not None and shown.routing != asked and witness.truths[function].author == actor.name:
+        witness.blame(rule, f"{actor.name} told {asked}, there is {shown.routing}")
+
+
+def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
+    """The result says what the alias shows, unless somebody has written since."""
+    if finished.reason.startswith("internal error"):
+        witness.blame("no internal error", finished.reason)
+    left = {e.target.function for e in actor.events if isinstance(e, AliasLeft | Released | Held)}
+    for function in actor.touched:
+        truth, shown = witness.truths[function], witness.show(function)
+        if shown is None or truth.gone or truth.author != actor.name or actor.must_settle:
+            continue
+        base = actor.bases.get(function, "")
+        match finished.result:
+            case Result.PROMOTED:
+                true = shown.routing.is_whole and shown.record is None and actor.earned
+            case Result.ROLLED_BACK:
+                true = shown.routing == Routing.whole(base) and shown.record is None
+            case Result.HELD:
+                true = shown.ours is not None and shown.ours.held
+                true = true or shown.routing == Routing.whole(base)
+            case Result.FAILED:
+                true = function in left or shown.routing == Routing.whole(base)
+            case _:
+                true = False
+        if not true:
+            witness.blame("result is true", f"{actor.name}: {finished.result} and {shown}")
+    if finished.result is Result.PROMOTED and actor.touched and actor.fired_at_read:
+        witness.blame("result is true", f"{actor.name} promoted over {actor.fired_at_read}")
+
+
+# At the end -------------------------------------------------------------------------------------
+
+
+def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | None:
+    """5: whole on one version with the owner's text back, or held. Why not, if it is not."""
+    truth, shown = witness.truths[function], witness.show(function)
+    if shown is None:
+        return None if truth.gone else "it is gone"
+    if shown.ours is not None and shown.ours.held:
+        held = any(
+            a.order.on_cancel is OnCancel.HOLD or a.order.plan.ends_held
+            for a in witness.actors.values()
+        )
+        return None if held else "held by nobody's wish"
+    if not shown.routing.is_whole:
+        foreign = truth.author == SOMEBODY or (shown.record is None and truth.edited)
+        return None if foreign or _a_neighbour_is_held(witness) else f"it is split: {shown.routing}"
+    if shown.ours is not None:
+        if _a_neighbour_is_held(witness):
+            return None
+        return f"its record is left: {shown.ours}"
+    text = truth.text
+    whole = shown.description == text or (not text and shown.description == "-")
+    if not whole and not (may_cut and len(text) > 100 and text.startswith(shown.description)):
+        return f"the owner's text is not back: {shown.description!r}"
+    return None
+
+
+def _a_neighbour_is_held(witness: Witness) -> bool:
+    """A next run refuses a unit of which a part is held; `mode: rollback` mends all of it."""
+    shown = [witness.show(function) for function in witness.truths]
+    return any(each is not None and each.ours is not None and each.ours.held for each in shown)
+
+
+# The watch --------------------------------------------------------------------------------------
+
+
+def not_passed(witness: Witness, actor: Actor) -> str | None:
+    """3, 4: why an actor's present step has not been passed by what it can know; None if it has."""
+    seconds = _watch_of(actor)
+    functions = list(actor.reached)
+    missing = [f for f in functions if f not in actor.since]
+    if missing:
+        return f"{missing} never was at that weight"
+    if not functions:
+        return None
+    end = max(actor.since[f] for f in functions) + seconds - BLUR
+    if actor.suspended_for:
+        return None
+    if actor.order.alarms:
+        if actor.alarms_read_at < end:
+            return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
+        if actor.fired_at_read:
+            return f"{sorted(actor.fired_at_read)} fired"
+        if set(actor.states) != set(actor.order.alarms):
+            return "an alarm is missing"
+        if actor.order.insufficient_data is InsufficientData.FAIL and (
+            "INSUFFICIENT_DATA" in actor.states.values()
+        ):
+            return "insufficient data"
+    for function in functions:
+        if actor.aliases_read_at.get(function, -1.0) < end:
+            return f"{function} was not looked at after the step's end"
+    return None
+
+
+def _watch_of(actor: Actor) -> float:
+    """Seconds that the weight last sent is to be watched."""
+    percent = max(actor.reached.values(), default=Decimal())
+    steps = actor.order.plan.steps
+    if percent == HUNDRED and actor.order.mode is Mode.PROMOTE:
+        return actor.order.promotion_watch.total_seconds()
+    watch = next((step.watch for step in steps if step.percent >= percent), steps[-1].watch)
+    return watch.total_seconds()
+
+
+def _weight_after(actor: Actor, last: Decimal | None) -> Decimal | None:
+    if actor.order.mode is Mode.PROMOTE:
+        return HUNDRED
+    return next((s.percent for s in actor.order.plan.steps if s.percent > (last or 0)), None)
+
+
+def _new_version(actor: Actor, function: str) -> str | None:
+    if actor.handover is not None:
+        new = next((c.new for c in actor.handover.charges if c.function == function), "")
+        return new or None
+    return actor.versions.get(function) or actor.order.version
+
+
+def _aws_now(witness: Witness) -> datetime:
+    return witness.world.clock.now()
+
+
+__all__ = ["Phase", "RunWord", "arrived", "settled", "told", "written"]

@@ -1,0 +1,273 @@
+"""What a seed draws: a rollout, its world, and everything that goes wrong around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any, Literal
+
+from lambda_rollout.choices import OnCancel, OnStranded
+from lambda_rollout.judge import AlarmAtStart, AlarmState, InsufficientData
+from lambda_rollout.plan import Plan, Step
+from lambda_rollout.routing import HUNDRED
+
+TEXTS = (
+    "",
+    "the one that customers see",
+    "managed by [terraform]",
+    "x" * 256,
+    "\N{ROCKET}" * 128,
+    "[lambda-rollout 1>2 run local id 3fa94c7d until tomorrow]",
+    "[lambda-rollout 1>2 run local id 3fa94c7d held] is what it looks like",
+)
+"""Descriptions of an owner: short, none, as long as can be, and with our brackets inside."""
+
+FAULTS = (
+    "throttle",
+    "error",
+    "error-after",
+    "refuse",
+    "unreachable",
+    "reset",
+    "drop",
+    "hang",
+    "hang-after",
+    "hang-late",
+    "reset-late",
+    "slow",
+    "stale",
+)
+
+FOREIGN = (
+    "description",
+    "description",
+    "same",
+    "whole-old",
+    "whole-old",
+    "whole-new",
+    "weight",
+    "delete-alias",
+    "delete-function",
+)
+"""What somebody else does to the alias; none of it carries a RevisionId, as Terraform's writes do not."""
+
+Phase = Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class Outage:
+    """From ``start`` on, for ``seconds``, every call (or every one of a service) meets this fault."""
+
+    start: float
+    seconds: float
+    fault: str
+    service: str = "*"
+
+
+@dataclass(frozen=True)
+class Weather:
+    """The faults that a rollout's calls meet: a chance for each kind, and outages."""
+
+    chances: dict[str, float] = field(default_factory=dict)
+    outages: tuple[Outage, ...] = ()
+    late: float = 120.0
+    """Seconds until a late effect lands, at most."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of one process. Times in seconds from its start, requests counted from 1."""
+
+    killed_at: float | None = None
+    killed_in: tuple[int, Phase] | None = None
+    """Dies in its n-th request, before or after AWS has done it."""
+    cancelled_at: tuple[float, ...] = ()
+    """When SIGINT, and then SIGTERM, comes."""
+    frozen: tuple[float, float] | None = None
+    """From when and for how long it stands still."""
+    suspended: bool = False
+    """Whether its own clock stood still as well, as that of a suspended machine does."""
+    latency: float = 0.05
+    skew: timedelta = timedelta()
+
+
+@dataclass(frozen=True)
+class Follower:
+    """The post stage or a next run: when it starts (seconds), and what becomes of it."""
+
+    delay: float
+    fate: Fate
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One seed's draw. Times in seconds from the start of main."""
+
+    seed: int
+    functions: int
+    plan: Plan
+    poll: float
+    evidence_timeout: float
+    alarms: dict[str, AlarmState]
+    changes: tuple[tuple[float, str, AlarmState], ...]
+    """When which alarm takes on which state."""
+    deleted_alarm: tuple[float, str] | None
+    history_lag: float
+    alarm_at_start: AlarmAtStart
+    insufficient_data: InsufficientData
+    on_cancel: OnCancel
+    on_stranded: OnStranded
+    text: str
+    foreign: tuple[tuple[float, str], ...]
+    weather: Weather
+    main: Fate
+    lost_at: float | None
+    """When the runner loses main's container, which lives on, and starts the post stage."""
+    post: Follower | None
+    following: Follower | None
+    """The next run."""
+    following_builds: bool
+    """Whether the next run has something new to publish."""
+    word: Literal["unknown", "truth", "lingering"]
+    """What GitHub says of main's run: nothing, the truth, or ``in_progress`` for as long as one asks."""
+    local: bool
+    """Whether main runs outside GitHub."""
+    twin: Fate | None
+    """A second rollout that starts in the same second."""
+    by_version: bool
+    """Whether main rolls out a version published before."""
+    activation: float
+
+    @property
+    def horizon(self) -> float:
+        """Seconds that main is planned to take, about."""
+        return self.plan.total_watch.total_seconds() + 15.0
+
+
+def draw(seed: int) -> Scenario:
+    """Draw everything from a seed."""
+    r = Random(f"scenario {seed}")
+    plan = _plan(r)
+    horizon = plan.total_watch.total_seconds() + 15.0
+    poll = max(r.choice([1.0, 5.0, 5.0, 10.0, 30.0]), horizon / 60)
+    alarms = {
+        name: r.choices(
+            [AlarmState.OK, AlarmState.INSUFFICIENT_DATA, AlarmState.ALARM], [85, 10, 5]
+        )[0]
+        for name in ("errors", "latency, p99", "composite")[: r.choice([0, 1, 1, 1, 2, 3])]
+    }
+    lost = r.random() < 0.15
+    return Scenario(
+        seed=seed,
+        functions=r.choices([1, 2, 3], [75, 20, 5])[0],
+        plan=plan,
+        poll=poll,
+        evidence_timeout=r.choice([20.0, 60.0, 900.0]),
+        alarms=alarms,
+        changes=_changes(r, alarms, horizon, poll),
+        deleted_alarm=(r.uniform(0, horizon), next(iter(alarms)))
+        if alarms and r.random() < 0.03
+        else None,
+        history_lag=r.choice([0.0, 0.0, 0.0, 3.0, 12.0, 40.0, 1e6]),
+        alarm_at_start=r.choice(list(AlarmAtStart)),
+        insufficient_data=r.choices(list(InsufficientData), [75, 25])[0],
+        on_cancel=r.choices(list(OnCancel), [70, 30])[0],
+        on_stranded=r.choices(list(OnStranded), [60, 30, 10])[0],
+        text=r.choices(TEXTS, [10, 60, 5, 10, 5, 5, 5])[0],
+        foreign=_foreign(r, horizon),
+        weather=_weather(r, horizon),
+        main=_fate(r, horizon, dies=0.4),
+        lost_at=r.uniform(0, horizon) if lost else None,
+        post=Follower(r.uniform(0, 20), _fate(r, 20, dies=0.1)) if lost or r.random() < 0.6 else None,
+        following=Follower(r.choice([0.0, r.uniform(0, 60), r.uniform(60, 900)]), _fate(r, horizon, dies=0.15))
+        if r.random() < 0.5
+        else None,
+        following_builds=r.random() < 0.5,
+        word=r.choice(["unknown", "truth", "lingering"]),
+        local=r.random() < 0.15,
+        twin=_fate(r, horizon, dies=0.1) if r.random() < 0.08 else None,
+        by_version=r.random() < 0.2,
+        activation=r.choice([0.0, 1.0, 8.0]),
+    )
+
+
+def _plan(r: Random) -> Plan:
+    percents = sorted(r.sample([1, 5, 10, 12.5, 25, 33.33, 50, 75, 90], r.choice([0, 1, 1, 2, 3])))
+    longest = r.choices([10, 60, 300, 900], [40, 35, 15, 10])[0]
+
+    def watch() -> timedelta:
+        return timedelta(seconds=r.choice([0, r.randint(1, longest), r.randint(1, longest)]))
+
+    steps = [Step(Decimal(str(percent)), watch()) for percent in percents]
+    if steps and r.random() < 0.1:
+        return Plan(tuple(steps), ends_held=True)
+    return Plan((*steps, Step(HUNDRED, watch())))
+
+
+def _changes(
+    r: Random, alarms: dict[str, AlarmState], horizon: float, poll: float
+) -> tuple[tuple[float, str, AlarmState], ...]:
+    changes = []
+    for name in alarms:
+        if r.random() < 0.4:
+            continue
+        for _ in range(r.choice([1, 1, 2])):
+            at = r.uniform(0, horizon)
+            state = r.choices(list(AlarmState), [60, 20, 20])[0]
+            changes.append((at, name, state))
+            if r.random() < 0.5:
+                back = r.choice([AlarmState.OK, AlarmState.OK, AlarmState.INSUFFICIENT_DATA])
+                changes.append((at + r.uniform(0.01, 1.2 * poll), name, back))
+    return tuple(sorted(changes))
+
+
+def _foreign(r: Random, horizon: float) -> tuple[tuple[float, str], ...]:
+    if r.random() < 0.7:
+        return ()
+    kinds = r.choices(FOREIGN, k=r.choice([1, 1, 2]))
+    return tuple(sorted((r.uniform(0, 1.3 * horizon), kind) for kind in kinds))
+
+
+def _weather(r: Random, horizon: float) -> Weather:
+    kind = r.choices(["calm", "gentle", "rough", "outage"], [40, 30, 15, 15])[0]
+    if kind == "calm":
+        return Weather()
+    worst = 0.15 if kind == "rough" else 0.03
+    some = r.sample(FAULTS, r.randint(1, 5))
+    chances = {fault: r.uniform(0, worst) for fault in some}
+    outages: list[Outage] = []
+    if kind == "outage":
+        for _ in range(r.choice([1, 1, 2])):
+            outages.append(
+                Outage(
+                    r.uniform(0, horizon),
+                    r.choice([2.0, 20.0, 70.0, 250.0, 700.0]),
+                    r.choice([*FAULTS[:10], "denied", "expired"]),
+                    r.choice(["*", "*", "lambda", "cloudwatch", "UpdateAlias"]),
+                )
+            )
+    return Weather(chances, tuple(outages), r.choice([1.0, 30.0, 300.0]))
+
+
+def _fate(r: Random, horizon: float, dies: float) -> Fate:
+    chosen: dict[str, Any] = {}
+    if r.random() < dies:
+        if r.random() < 0.7:
+            phase: Phase = r.choice(["before", "after"])
+            chosen["killed_in"] = (1 + int(r.expovariate(1 / 12)), phase)
+        else:
+            chosen["killed_at"] = r.uniform(0, horizon)
+    if r.random() < 0.25:
+        first = r.uniform(0, horizon)
+        second = (first + r.uniform(0, 9),) if r.random() < 0.5 else ()
+        chosen["cancelled_at"] = (first, *second)
+    if r.random() < 0.1:
+        chosen["frozen"] = (r.uniform(0, horizon), r.choice([1.0, 30.0, 300.0, 900.0]))
+        chosen["suspended"] = r.random() < 0.3
+    return Fate(
+        latency=r.choice([0.02, 0.1, 0.1, 0.6]),
+        skew=timedelta(seconds=r.choice([0, 0, r.uniform(-900, 900)])),
+        **chosen,
+    )

@@ -1,0 +1,324 @@
+"""One seed: its rollout, what comes after it, and whether every promise was kept."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from lambda_rollout.aws.alarms import CloudWatchAlarms
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.events import Finished, Result, Run
+from lambda_rollout.handover import Handover, Phase
+from lambda_rollout.judge import AlarmAtStart, InsufficientData
+from lambda_rollout.lease import Record, RunWord
+from lambda_rollout.order import Order, Parts, order_of_handover
+from lambda_rollout.parsing.names import parse_alarms
+from lambda_rollout.plan import Plan, Step
+from lambda_rollout.post import settle_what_main_left
+from lambda_rollout.rollout import Rollout
+from lambda_rollout.routing import HUNDRED, Target
+from lambda_rollout.stop import Stop
+from sandbox.aws.world import REGION
+from tests.seam import direct
+from tests.simulation import rules
+from tests.simulation.scenario import Fate, Scenario, draw
+from tests.simulation.stage import Stage
+from tests.simulation.turns import TurnClock
+from tests.simulation.witness import SOMEBODY, Actor, Role
+
+Door = Literal["direct", "botocore"]
+
+LONGEST = 3 * 3_600.0
+"""Seconds within which every process must have ended: all its limits together, with room."""
+
+
+@dataclass
+class Outcome:
+    """What became of a seed."""
+
+    seed: int
+    violations: list[str]
+    seen: Counter[str]
+    story: list[str] = field(repr=False)
+
+
+@dataclass
+class OwnClock:
+    """`lambda_rollout.stop.Clock` of one process: the world's time, as its machine shows it."""
+
+    clock: TurnClock
+    skew: timedelta
+    stood_still: float = 0.0
+    """Seconds that the machine was suspended: its monotonic clock did not go on meanwhile."""
+
+    def now(self) -> datetime:
+        return self.clock.now() + self.skew
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic() - self.stood_still
+
+    def wait(self, seconds: float, stop: Stop | None) -> None:
+        # No wait takes no time at all, and the world's clock ticks in microseconds.
+        seconds = max(seconds, 0.0) + 1e-5
+        if stop is None:
+            self.clock.advance(seconds)
+        elif not stop.requested:
+            self.clock.advance(seconds, lambda: stop.requested)
+
+
+@dataclass
+class Words:
+    """`lambda_rollout.order.Runs`: what GitHub says of the runs in this simulation."""
+
+    simulation: Simulation
+
+    def word(self, record: Record) -> RunWord:
+        word = self.simulation.word(record)
+        self.simulation.witness.words[record.nonce] = word is RunWord.OVER
+        self.simulation.witness.seen[f"word {word.name}"] += 1
+        return word
+
+    def url(self, record: Record) -> str:
+        return f"https://github.invalid/runs/{record.run}"
+
+
+class Simulation:
+    """A seed, played to its end."""
+
+    def __init__(self, scenario: Scenario, door: Door = "direct") -> None:
+        self.scenario = scenario
+        self.stage = Stage(scenario)
+        self.turns = self.stage.turns
+        self.witness = self.stage.witness
+        self._door = door
+        self._lost = False
+
+    def play(self) -> Outcome:
+        """Play it; never raises for what is wrong in the code under test."""
+        # tenacity's jitter comes from the one global source of chance.
+        random.seed(self.scenario.seed)
+        try:
+            self._play()
+        finally:
+            self.turns.close()
+        for actor in self.witness.actors.values():
+            if actor.process is not None and actor.process.crash is not None:
+                self.witness.blame("no crash", f"{actor.name}: {actor.process.crash!r}")
+        seed = self.scenario.seed
+        return Outcome(seed, self.witness.violations, self.witness.seen, self.witness.story)
+
+    def _play(self) -> None:
+        scenario, turns = self.scenario, self.turns
+        main = self._start("main", "main", self._order("00000001", "1001"), scenario.main)
+        if scenario.twin is not None:
+            self._start("twin", "twin", self._order("00000002", "1002"), scenario.twin)
+        if scenario.lost_at is not None:
+            turns.clock.advance(scenario.lost_at)
+            self._lose(main)
+        else:
+            self._await(main)
+            self._run_post(main)
+        if scenario.following is not None:
+            turns.clock.advance(scenario.following.delay)
+            if scenario.following_builds:
+                for function in self.stage.functions:
+                    self.stage.build(function, 3)
+            order = self._order("00000003", "1003", version=None)
+            self._start("next", "next", order, scenario.following.fate)
+        for actor in list(self.witness.actors.values()):
+            self._await(actor)
+        self._let_everything_land()
+        self._sweep()
+
+    # The acts ----------------------------------------------------------------------------------
+
+    def _start(
+        self, name: str, role: Role, order: Order, fate: Fate, handover: Handover | None = None
+    ) -> Actor:
+        actor = Actor(name, role, order, fate, len(self.witness.actors), handover)
+        self.witness.actors[name] = actor
+        self.witness.tell(f"{name} starts")
+        stop = Stop()
+        clock = OwnClock(self.turns.clock, fate.skew)
+        parts = self._parts(actor, stop, clock)
+        tell: Callable[[], Finished] = Rollout(order, parts).run
+        if handover is not None:
+            saved = Handover.from_json(handover.to_json())
+            tell = lambda: settle_what_main_left(saved, order, parts)  # noqa: E731
+        actor.process = self.turns.start(name, tell)
+        self._decide_fate(actor, stop, clock)
+        return actor
+
+    def _decide_fate(self, actor: Actor, stop: Stop, clock: OwnClock) -> None:
+        fate, now = actor.fate, self.stage.since_start
+        if fate.killed_at is not None:
+            self.stage.at(now + fate.killed_at, lambda: self.stage.kill(actor, "by the clock"))
+        for number, at in enumerate(fate.cancelled_at):
+
+            def cancel(signal: str = "SIGTERM" if number else "SIGINT") -> None:
+                if actor.alive and actor.finished is None:
+                    self.witness.tell(f"{actor.name} {signal}")
+                    self.witness.seen[f"{signal} {actor.role}"] += 1
+                    if actor.cancelled_at is None:
+                        actor.cancelled_at = self.witness.now
+                    stop.request(signal)
+
+            self.stage.at(now + at, cancel)
+        if fate.frozen is not None:
+            at, seconds = fate.frozen
+
+            def freeze() -> None:
+                self.stage.freeze(actor, seconds)
+                if fate.suspended:
+                    actor.suspended_for += seconds
+                    clock.stood_still += seconds
+
+            self.stage.at(now + at, freeze)
+
+    def _lose(self, main: Actor) -> None:
+        """The runner loses main's container, which lives on, and starts the post stage."""
+        self._lost = True
+        self.witness.tell("main is lost by its runner")
+        self.witness.seen["lost"] += 1
+        self._run_post(main)
+
+    def _run_post(self, main: Actor) -> None:
+        post = self.scenario.post
+        if post is None or not main.handovers:
+            return
+        self.turns.clock.advance(post.delay)
+        handover = main.handovers[-1]
+        if handover.phase is Phase.DONE or not handover.charges:
+            self.witness.seen["post with nothing to do"] += 1
+            return
+        self.witness.seen[f"post {handover.phase}"] += 1
+        order = order_of_handover(handover, main.order.run)
+        actor = self._start("post", "post", order, post.fate, handover)
+        actor.bases = dict(main.bases)
+        if not self._lost:
+            self._await(actor)
+            self._post_must_have_settled(actor)
+
+    def _post_must_have_settled(self, post: Actor) -> None:
+        """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
+        if post.finished is None or self.scenario.weather.outages or self.scenario.foreign:
+            return
+        if self.scenario.weather.chances or self.scenario.twin is not None:
+            return
+        for function in self.stage.functions:
+            why = rules.settled(self.witness, function, may_cut=False)
+            if why is not None:
+                self.witness.blame("post settles", why)
+
+    def _await(self, actor: Actor) -> None:
+        assert actor.process is not None
+        if not self.turns.join(actor.process, LONGEST):
+            self.witness.blame("ends", f"{actor.name} is still at work after {LONGEST} s")
+            self.turns.kill(actor.process)
+
+    def _let_everything_land(self) -> None:
+        self.stage.weather.over = True
+        self.turns.clock.advance(400.0)
+
+    def _sweep(self) -> None:
+        """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
+        self.turns.clock.advance(700.0)
+        order = self._order(
+            "00000004",
+            "1004",
+            plan=Plan((Step(HUNDRED, timedelta(0)),)),
+            on_stranded=OnStranded.ROLLBACK,
+            alarms=(),
+            version=None,
+        )
+        sweeper = self._start("sweeper", "sweeper", order, Fate())
+        self._await(sweeper)
+        for function in self.stage.functions:
+            why = rules.settled(self.witness, function)
+            if why is not None:
+                self.witness.blame("settled in the end", f"{function}: {why}")
+        result = sweeper.finished.result if sweeper.finished else None
+        if result not in {Result.PROMOTED, Result.UNCHANGED} and not self._may_refuse():
+            said = sweeper.finished.reason if sweeper.finished else "nothing"
+            self.witness.blame("the next run gets through", f"{result}: {said}")
+
+    def _may_refuse(self) -> bool:
+        for function in self.stage.functions:
+            shown, truth = self.stage.show(function), self.witness.truths[function]
+            if shown is None or (shown.ours is not None and shown.ours.held):
+                return True
+            if not shown.routing.is_whole and (truth.author == SOMEBODY or truth.edited):
+                return True
+        return False
+
+    # What a process is made of -----------------------------------------------------------------
+
+    def word(self, record: Record) -> RunWord:
+        """Say what GitHub would say of the run that wrote a record."""
+        said = self.scenario.word
+        writers = [a for a in self.witness.actors.values() if record.nonce == a.order.nonce]
+        if said == "unknown" or not record.run or not writers:
+            return RunWord.UNKNOWN
+        writer = writers[0]
+        over = not writer.alive or (writer.role == "main" and self._lost)
+        return RunWord.OVER if over and said == "truth" else RunWord.IN_PROGRESS
+
+    def _order(self, nonce: str, run: str, **other: object) -> Order:
+        scenario = self.scenario
+        local = scenario.local and run == "1001"
+        asked: dict[str, object] = {
+            "mode": Mode.ROLLOUT,
+            "targets": tuple(Target(function, "live") for function in self.stage.functions),
+            "region": REGION,
+            "version": "2" if scenario.by_version else None,
+            "description": f"build {run}",
+            "plan": scenario.plan,
+            "promotion_watch": timedelta(seconds=5),
+            "alarms": tuple(scenario.alarms),
+            "poll_interval": scenario.poll,
+            "evidence_timeout": scenario.evidence_timeout,
+            "alarm_at_start": scenario.alarm_at_start,
+            "insufficient_data": scenario.insufficient_data,
+            "create_alias": False,
+            "on_cancel": scenario.on_cancel,
+            "on_stranded": scenario.on_stranded,
+            "role_to_assume": "",
+            "run": Run() if local else Run("https://github.invalid", "octo/shop", run, "1"),
+            "nonce": nonce,
+        }
+        return Order(**{**asked, **other})  # type: ignore[arg-type]
+
+    def _parts(self, actor: Actor, stop: Stop, clock: OwnClock) -> Parts:
+        clients = self._clients(actor)
+        return Parts(
+            aliases=LambdaAliases(clients),
+            versions=LambdaVersions(clients),
+            alarms=CloudWatchAlarms(clients, parse_alarms("\n".join([*actor.order.alarms, ""]))),
+            runs=Words(self),
+            clock=clock,
+            stop=stop,
+            emit=lambda event: self.witness.told(actor, event),
+            remember=lambda handover: self.witness.handed_over(actor, handover),
+        )
+
+    def _clients(self, actor: Actor) -> Clients:
+        if self._door == "botocore":
+            from tests.simulation.wire import clients
+
+            return clients(self.stage.world, actor.name, actor.fate.latency)
+        return direct(self.stage.world, caller=actor.name, latency=actor.fate.latency)
+
+
+def simulate(seed: int, door: Door = "direct") -> Outcome:
+    """Play a seed."""
+    return Simulation(draw(seed), door).play()
+
+
+__all__ = ["AlarmAtStart", "InsufficientData", "OnCancel", "Outcome", "Simulation", "simulate"]

@@ -1,0 +1,346 @@
+"""The world of one seed: AWS with its faults, the owner, somebody else, and our processes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import cache, partial
+from random import Random
+from typing import Any
+
+from lambda_rollout.aws.clients import READ_TIMEOUT
+from sandbox.aws import World
+from sandbox.aws.errors import AwsError
+from sandbox.aws.faults import (
+    AccessDenied,
+    Closed,
+    DropAnswer,
+    ExpiredCredentials,
+    Fault,
+    Hang,
+    LoseConnection,
+    Lost,
+    RefuseConnection,
+    ResetConnection,
+    ServerError,
+    Silent,
+    Slow,
+    StaleRead,
+    Throttle,
+    Work,
+)
+from sandbox.aws.lambda_.code import zip_of
+from sandbox.aws.world import REGION, Request
+from tests.simulation import rules
+from tests.simulation.scenario import Scenario
+from tests.simulation.turns import Turns
+from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, write_of
+
+ROLE = "arn:aws:iam::123456789012:role/shop"
+STALE_FOR = 4.0
+"""Seconds after a write for which GetAlias may still show the state before."""
+
+
+class StagedWorld(World):
+    """A world that shows everything it does to a witness."""
+
+    witness: Witness
+
+    def perform(self, request: Request) -> dict[str, Any]:
+        """Do a request's work, and let the witness see what it did."""
+        before = None
+        if request.operation == "UpdateAlias":
+            before = self.witness.show(request.params["FunctionName"])
+        answer = super().perform(request)
+        self.witness.effect(request, before, answer)
+        return answer
+
+    def answer(
+        self, service: str, operation: str, params: Mapping[str, Any], region: str, caller: str
+    ) -> tuple[dict[str, Any], float]:
+        """Answer a request, and let the witness see what its sender learns."""
+        actor = self.witness.actors.get(caller)
+        outcome = "killed"
+        try:
+            answer, delay = super().answer(service, operation, params, region, caller)
+            outcome = "ok" if delay < READ_TIMEOUT else "silent"
+        except AwsError as error:
+            outcome = error.code
+            raise
+        except Lost as loss:
+            outcome = loss.outcome
+            raise
+        finally:
+            if actor is not None:
+                self._ended(actor, self.log[-1], outcome)
+        if outcome == "ok":
+            self.witness.answered(self.log[-1], answer)
+        return answer, delay
+
+    def _ended(self, actor: Actor, request: Request, outcome: str) -> None:
+        if outcome != "ok":
+            self.witness.seen[f"answer {outcome}"] += 1
+            self.witness.tell(f"{actor.name}: {request.operation} -> {outcome}")
+        if request.operation == "UpdateAlias":
+            self.witness.sent(actor, write_of(request, self.witness.now), outcome)
+
+
+class Weather:
+    """The faults that our processes' requests meet, and the death of processes. A `Fault` around every request."""
+
+    def __init__(self, scenario: Scenario, stage: Stage) -> None:
+        self._weather = scenario.weather
+        self._stage = stage
+        self._random = Random(f"weather {scenario.seed}")
+        self.over = False
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Let the request meet what is drawn for it."""
+        witness = self._stage.witness
+        actor = witness.actors.get(request.caller)
+        if actor is None:
+            return work()
+        actor.requests += 1
+        dies = actor.fate.killed_in if not self.over else None
+        if dies == (actor.requests, "before"):
+            self._stage.kill(actor, f"before {request.operation}")
+        rules.arrived(witness, actor, request)
+        kind = None if self.over else self._drawn(request)
+        if kind is not None:
+            witness.seen[f"fault {kind}"] += 1
+        fault = _fault(kind, self._random, self._weather.late) if kind else None
+        if fault is not None:
+            work = partial(fault.around, world, request, work)
+        try:
+            return work()
+        finally:
+            if dies == (actor.requests, "after"):
+                self._stage.kill(actor, f"after {request.operation}")
+
+    def _drawn(self, request: Request) -> str | None:
+        now = self._stage.since_start
+        for outage in self._weather.outages:
+            if outage.start <= now < outage.start + outage.seconds and outage.service in {
+                "*",
+                request.service,
+                request.operation,
+            }:
+                return outage.fault
+        for kind, chance in self._weather.chances.items():
+            if self._random.random() < chance and not (
+                kind == "stale" and not self._may_be_stale(request)
+            ):
+                return kind
+        return None
+
+    def _may_be_stale(self, request: Request) -> bool:
+        if request.operation != "GetAlias":
+            return False
+        function = self._stage.world.lambda_().functions.get(request.params["FunctionName"])
+        alias = function.aliases.get("live") if function else None
+        written = self._stage.written_at.get(request.params["FunctionName"], -STALE_FOR)
+        return (
+            alias is not None
+            and alias.before is not None
+            and self._stage.since_start - written < STALE_FOR
+        )
+
+
+class ResetLate:
+    """The connection is cut at once, and yet the work is done later."""
+
+    def __init__(self, lands_after: float) -> None:
+        self._lands_after = lands_after
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Cut the connection."""
+        try:
+            Hang(effect="late", lands_after=self._lands_after).around(world, request, work)
+        except Silent:
+            raise Closed from None
+        raise AssertionError
+
+
+STEADY: dict[str, Fault] = {
+    "throttle": Throttle(),
+    "error": ServerError(),
+    "error-after": ServerError(after_effect=True),
+    "refuse": RefuseConnection(),
+    "unreachable": LoseConnection(),
+    "reset": ResetConnection(),
+    "drop": DropAnswer(),
+    "hang": Hang(),
+    "hang-after": Hang(effect="before"),
+    "stale": StaleRead(),
+    "denied": AccessDenied(),
+    "expired": ExpiredCredentials(),
+}
+
+
+def _fault(kind: str, random: Random, late: float) -> Fault:
+    if kind == "hang-late":
+        return Hang(effect="late", lands_after=random.uniform(0, late))
+    if kind == "reset-late":
+        return ResetLate(random.uniform(0, late))
+    if kind == "slow":
+        return Slow(random.uniform(0.2, 4.5))
+    return STEADY[kind]
+
+
+@cache
+def package(build: int) -> bytes:
+    """A build's deployment package."""
+    return zip_of(f"def handler(event, context): return {build}")
+
+
+class Stage:
+    """Everything that one seed has on stage."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.turns = Turns(Random(f"turns {scenario.seed}"))
+        self.world = StagedWorld(clock=self.turns.clock, seed=scenario.seed)
+        self.witness = Witness(self.world, scenario.text)
+        self.world.witness = self.witness
+        self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
+        self.written_at: dict[str, float] = {}
+        self.weather = Weather(scenario, self)
+        self._start = 0.0
+        self._build()
+        self._start = self.turns.clock.monotonic()
+        self.world.log.clear()
+        self.world.faults.add(self.weather, count=None)
+        self._plan_the_rest()
+
+    @property
+    def since_start(self) -> float:
+        """Seconds since main's start."""
+        return self.turns.clock.monotonic() - self._start
+
+    def at(self, seconds: float, act: Callable[[], object]) -> None:
+        """Let something happen so many seconds after main's start."""
+        start = self.turns.clock.now() + timedelta(seconds=seconds - self.since_start)
+        self.world.schedule(start, lambda: (act(), None)[1])
+
+    # The world before --------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        from tests.simulation.witness import Truth
+
+        region = self.world.lambda_()
+        region.activation_delay = region.update_delay = 0.0
+        for function in self.functions:
+            self.witness.truths[function] = Truth(base="1", text=self.scenario.text)
+            named = {"FunctionName": function}
+            how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "index.handler"}
+            region.create_function({**named, **how, "Code": {"ZipFile": package(1)}})
+            self.world.run_due()
+            region.publish_version(named)
+            alias = {"Name": "live", "FunctionVersion": "1", "Description": self.scenario.text}
+            region.create_alias({**named, **alias})
+            self.build(function, 2)
+            self.world.run_due()
+            if self.scenario.by_version:
+                region.publish_version(named)
+        self.world.run_due()
+        region.activation_delay = self.scenario.activation
+        cloudwatch = self.world.cloudwatch()
+        cloudwatch.history_lag = timedelta(seconds=self.scenario.history_lag)
+        for name, state in self.scenario.alarms.items():
+            # A log alarm: one that nothing but SetAlarmState moves.
+            cloudwatch._put("LogAlarm", {"AlarmName": name}, None)
+            if state != "INSUFFICIENT_DATA":
+                self._set_alarm(name, state)
+
+    def build(self, function: str, number: int) -> None:
+        """New code in ``$LATEST``."""
+        region = self.world.lambda_()
+        if function in region.functions:
+            region.functions[function].latest.update_status = "Successful"
+            region.update_function_code({"FunctionName": function, "ZipFile": package(number)})
+
+    # What happens by itself --------------------------------------------------------------------
+
+    def _plan_the_rest(self) -> None:
+        scenario = self.scenario
+        for at, name, state in scenario.changes:
+            self.at(at, partial(self._set_alarm, name, state))
+        if scenario.deleted_alarm is not None:
+            at, name = scenario.deleted_alarm
+            self.at(at, partial(self._delete_alarm, name))
+        for number, (at, kind) in enumerate(scenario.foreign):
+            function = self.functions[number % len(self.functions)]
+            self.at(at, partial(self._foreign, function, kind, number))
+
+    def _set_alarm(self, name: str, state: str) -> None:
+        cloudwatch = self.world.cloudwatch()
+        alarm = cloudwatch._alarms.get(name)
+        if alarm is None or alarm.value == state:
+            return
+        reason = {"AlarmName": name, "StateValue": state, "StateReason": "drawn"}
+        cloudwatch.set_alarm_state(reason)
+        self.witness.tell(f"alarm {name} {state}")
+        self.witness.seen[f"alarm {state}"] += 1
+        self.witness.alarm_changed(name, state)
+
+    def _delete_alarm(self, name: str) -> None:
+        self.world.cloudwatch().delete_alarms({"AlarmNames": [name]})
+        self.witness.tell(f"alarm {name} deleted")
+        self.witness.seen["alarm deleted"] += 1
+
+    def _foreign(self, function: str, kind: str, number: int) -> None:
+        shown = self.witness.show(function)
+        if shown is None:
+            return
+        self.witness.seen[f"foreign {kind}"] += 1
+        base = self.witness.truths[function].base
+        text = f"edited {number}"
+        named = {"FunctionName": function, "Name": "live"}
+        match kind:
+            case "description":
+                self._somebody("UpdateAlias", named, Description=text)
+            case "same":
+                self._somebody("UpdateAlias", named, Description=shown.description)
+            case "whole-old":
+                whole = {"FunctionVersion": base, "RoutingConfig": {}, "Description": text}
+                self._somebody("UpdateAlias", named, **whole)
+            case "whole-new":
+                new = next(iter(shown.routing.weights), shown.routing.version)
+                self._somebody("UpdateAlias", named, FunctionVersion=new, RoutingConfig={})
+            case "weight":
+                new = next(iter(shown.routing.weights), None)
+                if new is not None:
+                    weights = {"AdditionalVersionWeights": {new: 0.42}}
+                    self._somebody("UpdateAlias", named, RoutingConfig=weights)
+            case "delete-alias":
+                self._somebody("DeleteAlias", named)
+            case "delete-function":
+                self._somebody("DeleteFunction", {"FunctionName": function})
+
+    def _somebody(self, operation: str, named: Mapping[str, str], **params: Any) -> None:
+        now = self.turns.clock.now()
+        request = Request(now, "lambda", operation, {**named, **params}, REGION, SOMEBODY)
+        self.world.perform(request)
+
+    # Ends of processes -------------------------------------------------------------------------
+
+    def kill(self, actor: Actor, where: str) -> None:
+        """SIGKILL."""
+        if actor.process is None or not actor.alive:
+            return
+        self.witness.tell(f"{actor.name} killed {where}")
+        self.witness.seen[f"killed {actor.role}"] += 1
+        self.turns.kill(actor.process)
+
+    def freeze(self, actor: Actor, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT so many seconds later."""
+        if actor.process is None or not actor.alive:
+            return
+        self.witness.tell(f"{actor.name} stands still for {seconds} s")
+        self.witness.seen["frozen"] += 1
+        actor.frozen_ever = True
+        self.turns.freeze(actor.process, seconds)
+
+    def show(self, function: str) -> Shown | None:
+        """The alias as it is."""
+        return self.witness.show(function)

@@ -1,0 +1,361 @@
+"""What really happened, kept beside the code under test and with nothing of its bookkeeping.
+
+`Witness` sees every request as AWS sees it, every effect, every answer that got through, and every event
+that was told; the rules (`rules`) judge by that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from lambda_rollout import lease
+from lambda_rollout.events import Event, Finished
+from lambda_rollout.handover import Handover, Phase
+from lambda_rollout.lease import Record
+from lambda_rollout.order import Order
+from lambda_rollout.routing import Routing
+from sandbox.aws.world import Request, World
+from tests.simulation.turns import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.scenario import Fate
+
+Role = Literal["main", "twin", "post", "next", "sweeper"]
+FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
+SOMEBODY = "somebody"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An alias at one moment."""
+
+    routing: Routing
+    description: str
+    revision_id: str
+
+    @property
+    def record(self) -> Record | None:
+        return lease.parse(self.description)[1]
+
+    @property
+    def ours(self) -> Record | None:
+        """The record, if it speaks of this routing."""
+        record = self.record
+        return record if record is not None and lease.agrees(record, self.routing) else None
+
+
+@dataclass(frozen=True)
+class Write:
+    """One UpdateAlias of ours: what it asks for."""
+
+    function: str
+    shown: Shown
+    at: float
+
+    @property
+    def record(self) -> Record | None:
+        return self.shown.record
+
+    @property
+    def kind(self) -> Literal["forward", "held", "whole"]:
+        record = self.record
+        if record is None:
+            return "whole"
+        return "held" if record.held else "forward"
+
+    @property
+    def percent(self) -> Decimal:
+        """Of the traffic, for the version that its record calls new."""
+        assert self.record is not None
+        return self.shown.routing.percent_of(self.record.new)
+
+
+@dataclass
+class Actor:
+    """One process of ours, and what it has done and can know."""
+
+    name: str
+    role: Role
+    order: Order
+    fate: Fate
+    number: int
+    """Actors are numbered in the order of their start."""
+    handover: Handover | None = None
+    """What a post stage was given."""
+    process: Process | None = None
+    requests: int = 0
+    events: list[Event] = field(default_factory=list)
+    handovers: list[Handover] = field(default_factory=list)
+    finished: Finished | None = None
+    cancelled_at: float | None = None
+    frozen_ever: bool = False
+    suspended_for: float = 0.0
+    """Seconds that its machine was suspended."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """The version it was told to roll out, or that PublishVersion answered, by function."""
+    bases: dict[str, str] = field(default_factory=dict)
+    """The version that an alias was on when this actor, or the one it acts for, came to it."""
+    looked_at: dict[str, int] = field(default_factory=dict)
+    """When (in writes of the world) it last looked at an alias before its own first write to it."""
+    touched: set[str] = field(default_factory=set)
+    """Aliases that its forward writes may have reached, in whichever way."""
+    reached: dict[str, Decimal] = field(default_factory=dict)
+    """The weight that it last sent forward, by function."""
+    since: dict[str, float] = field(default_factory=dict)
+    """When that weight first took effect."""
+    writes: set[str] = field(default_factory=set)
+    settling_since: float | None = None
+    alarms_read_at: float = -1.0
+    """When the newest read of alarms that it has an answer to was made."""
+    states: dict[str, str] = field(default_factory=dict)
+    """What that answer showed."""
+    aliases_read_at: dict[str, float] = field(default_factory=dict)
+    counting: dict[str, bool] = field(default_factory=dict)
+    """Alarm -> whether it counts: not in ALARM just before the first shift, or OK since. The truth."""
+    known_to_count: set[str] = field(default_factory=set)
+    """Alarms that it must know to count from its own reads."""
+    fired: set[str] = field(default_factory=set)
+    """Alarms that counted and went into ALARM since. The truth."""
+    fired_at_read: set[str] = field(default_factory=set)
+    """Of them, those that had fired by the newest read it has an answer to."""
+    knows_fired: bool = False
+    must_settle: set[str] = field(default_factory=set)
+    """Aliases to be written before any other call."""
+    earned: bool = False
+    """Whether it said CLEARING with every watch passed."""
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and not self.process.dead and not self.process.killed
+
+    @property
+    def nonces(self) -> set[str]:
+        """The ids that its records may carry."""
+        if self.handover is not None:
+            return {charge.nonce for charge in self.handover.charges}
+        return {self.order.nonce}
+
+
+@dataclass
+class Truth:
+    """One alias."""
+
+    base: str
+    """The version that is to be gone back to."""
+    text: str
+    """The owner's description."""
+    author: str = "owner"
+    """Who last changed the routing."""
+    changed: int = 0
+    """The number of the write that did."""
+    closed_to: set[str] = field(default_factory=set)
+    """Actors that another one has taken over from, with a confirmed write."""
+    gone: bool = False
+    edited: bool = False
+    """Whether somebody else wrote while we were at work."""
+    writes: int = 0
+
+
+class Witness:
+    """Sees everything, and lets the rules judge it."""
+
+    def __init__(self, world: World, text: str) -> None:
+        self.world = world
+        self.text = text
+        self.actors: dict[str, Actor] = {}
+        self.truths: dict[str, Truth] = {}
+        self.violations: list[str] = []
+        self.seen: Counter[str] = Counter()
+        """What the seed exercised."""
+        self.words: dict[str, bool] = {}
+        """Nonce -> whether GitHub said that its run is over."""
+        self.cleared: set[str] = set()
+        """Nonces of rollouts that had passed every watch."""
+        self.story: list[str] = []
+        self._read: tuple[Request | None, set[str]] = (None, set())
+        """The newest read that was answered with the present state, and what had fired by then."""
+
+    @property
+    def now(self) -> float:
+        return self.world.clock.monotonic()
+
+    def blame(self, rule: str, what: str) -> None:
+        """Keep a violation."""
+        self.violations.append(f"{self.now:.2f} {rule}: {what}")
+
+    def tell(self, text: str) -> None:
+        """Keep a line of what happened."""
+        self.story.append(f"{self.now:9.2f} {text}")
+
+    def show(self, function: str) -> Shown | None:
+        """The alias as it is."""
+        there = self.world.lambda_().functions.get(function)
+        alias = there.aliases.get("live") if there else None
+        if alias is None:
+            return None
+        return Shown(Routing(alias.version, dict(alias.weights)), alias.description, alias.revision_id)
+
+    # Alarms ------------------------------------------------------------------------------------
+
+    def alarm_changed(self, name: str, state: str) -> None:
+        """Take note of a transition."""
+        for actor in self.actors.values():
+            if name not in actor.counting:
+                continue
+            if state == "ALARM" and actor.counting[name]:
+                actor.fired.add(name)
+            actor.counting[name] = actor.counting[name] or state == "OK"
+
+    def _surveyed(self, actor: Actor, states: Mapping[str, str]) -> None:
+        if not actor.reached:
+            actor.counting = {name: state != "ALARM" for name, state in states.items()}
+            actor.known_to_count = {name for name, state in states.items() if state != "ALARM"}
+            actor.fired = set()
+            actor.knows_fired = False
+
+    # Requests ----------------------------------------------------------------------------------
+
+    def effect(self, request: Request, before: Shown | None, answer: Mapping[str, Any]) -> None:
+        """Take note of what AWS has just done."""
+        from tests.simulation import rules
+
+        actor = self.actors.get(request.caller)
+        match request.operation:
+            case "UpdateAlias":
+                function = request.params["FunctionName"]
+                after = self.show(function)
+                assert before is not None
+                assert after is not None
+                self._written(request.caller, actor, function, before, after)
+            case "DescribeAlarms" if actor is not None:
+                self._surveyed(actor, _states(answer))
+                self._read = (request, set(actor.fired))
+            case "GetAlias" if actor is not None:
+                function = request.params["FunctionName"]
+                if function not in actor.writes:
+                    actor.looked_at[function] = self.truths[function].writes
+                    if actor.role != "post":
+                        actor.bases[function] = self.truths[function].base
+                self._read = (request, set())
+            case "DeleteAlias" | "DeleteFunction":
+                self.truths[request.params["FunctionName"]].gone = True
+            case _:
+                pass
+        rules.after_effect(self)
+
+    def _written(
+        self, caller: str, actor: Actor | None, function: str, before: Shown, after: Shown
+    ) -> None:
+        from tests.simulation import rules
+
+        truth = self.truths[function]
+        truth.writes += 1
+        self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
+        if actor is not None:
+            rules.written(self, actor, function, before, after)
+            self._stands(actor, function, after)
+        changed = before.routing != after.routing
+        if changed or truth.author == "owner":
+            truth.author, truth.changed = caller, truth.writes
+        if actor is None:
+            truth.edited = True
+            truth.text = lease.owners_text(after.description)
+            if after.routing.is_whole and after.ours is None:
+                truth.base = after.routing.version
+        elif after.routing.is_whole and after.record is None:
+            truth.base = after.routing.version
+
+    def _stands(self, actor: Actor, function: str, after: Shown) -> None:
+        """Note since when a weight has had effect."""
+        record = after.record
+        if record is not None and not record.held and function not in actor.since:
+            actor.since[function] = self.now
+
+    def answered(self, request: Request, answer: Mapping[str, Any]) -> None:
+        """Take note of an answer that gets through."""
+        actor = self.actors.get(request.caller)
+        if actor is None:
+            return
+        read, fired = self._read
+        match request.operation:
+            case "DescribeAlarms":
+                actor.alarms_read_at = self.now
+                actor.states = _states(answer)
+                actor.fired_at_read = fired
+                self._learn_of_firing(actor)
+            case "GetAlias" if read is request:
+                actor.aliases_read_at[request.params["FunctionName"]] = self.now
+            case "PublishVersion":
+                actor.versions[request.params["FunctionName"]] = answer["Version"]
+            case "UpdateAlias":
+                self._confirmed(actor, request)
+            case _:
+                pass
+
+    def _learn_of_firing(self, actor: Actor) -> None:
+        if not actor.reached:
+            return
+        firing = {n for n, state in actor.states.items() if state == "ALARM"} & actor.known_to_count
+        actor.known_to_count |= {n for n, state in actor.states.items() if state == "OK"}
+        if firing and not actor.knows_fired and actor.settling_since is None:
+            actor.knows_fired = True
+            actor.must_settle = set(actor.touched)
+
+    def _confirmed(self, actor: Actor, request: Request) -> None:
+        function = request.params["FunctionName"]
+        if actor.role in FOLLOWERS:
+            earlier = {a.name for a in self.actors.values() if a.number < actor.number}
+            self.truths[function].closed_to |= earlier
+
+    def sent(self, actor: Actor, write: Write, outcome: str) -> None:
+        """Take note of how a write of ours ended for its sender."""
+        refused = outcome not in {"ok", "closed", "silent"} and not outcome.startswith(
+            ("Service", "Internal")
+        )
+        if write.kind == "forward" and not refused:
+            actor.touched.add(write.function)
+
+    def handed_over(self, actor: Actor, handover: Handover) -> None:
+        """Take note of what was saved for the post stage."""
+        from tests.simulation import rules
+
+        actor.handovers.append(handover)
+        if handover.phase is Phase.CLEARING and actor.role != "post":
+            why = rules.not_passed(self, actor)
+            if why is None:
+                actor.earned = True
+                self.cleared |= actor.nonces
+            else:
+                self.blame("passed before clearing", f"{actor.name}: {why}")
+
+    def told(self, actor: Actor, event: Event) -> None:
+        """Take note of an event."""
+        from tests.simulation import rules
+
+        actor.events.append(event)
+        if isinstance(event, Finished):
+            actor.finished = event
+            self.seen[f"{actor.role} {event.result}"] += 1
+            self.tell(f"{actor.name}: {event.result}: {event.reason}")
+        rules.told(self, actor, event)
+
+
+def write_of(request: Request, at: float) -> Write:
+    """Read an UpdateAlias as it was sent."""
+    params = request.params
+    weights = (params.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    shown = Shown(
+        Routing(params.get("FunctionVersion", ""), dict(weights)),
+        params.get("Description", ""),
+        params.get("RevisionId", ""),
+    )
+    return Write(params["FunctionName"], shown, at)
+
+
+def _states(answer: Mapping[str, Any]) -> dict[str, str]:
+    kinds = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
+    return {a["AlarmName"]: a["StateValue"] for kind in kinds for a in answer.get(kind, ())}
