@@ -216,6 +216,11 @@ class Step:
         return self._process.pid
 
     @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._process.poll() is not None
+
+    @property
     def written(self) -> tuple[str, ...]:
         """The lines so far."""
         return tuple(self._written)
