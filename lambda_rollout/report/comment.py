@@ -247,6 +247,8 @@ def _if_cancelled(story: Chronicle, context: Context) -> Iterator[str]:
 
 def _footer(story: Chronicle, run: Run) -> str:
     parts = []
+    if story.finished is None and story.latest is not None:
+        parts += [f"as of {clock_time(story.latest)}"]
     if story.started is not None:
         parts += [f"{date_and_time(story.started.at)}, {duration(story.lasted)}"]
         parts += [prose(story.started.region)]

@@ -14,8 +14,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
+from lambda_rollout.events import Run
 from lambda_rollout.report.wording import clean
 
 MOST_EARLIER = 10
@@ -42,6 +43,13 @@ class Entry:
     attempt: str = ""
     over: bool = False
     """False if it had not ended when it was last heard of."""
+
+    @classmethod
+    def of(cls, id_: str, mark: str, headline: str, at: datetime, run: Run, *, over: bool) -> Entry:
+        """Make the line of a rollout as it stands at ``at``; the headline is any text."""
+        stamp = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        told = clean(headline, _HEADLINE_LIMIT)
+        return cls(id_, mark, told, stamp, run.run_id, run.attempt, over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +150,6 @@ def read_record(body: str) -> Record | None:
     forgotten = told.get("forgotten")
     count = forgotten if isinstance(forgotten, int) and 0 <= forgotten < 1_000_000 else 0
     return Record(now, known, count)
-
-
-def entry(id_: str, mark: str, headline: str, at: datetime, run: str, attempt: str) -> Entry:
-    """Make the line of a rollout that is still going on."""
-    stamp = f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    return Entry(id_, mark, clean(headline, _HEADLINE_LIMIT), stamp, run, attempt)
 
 
 def _entry(told: object) -> Entry | None:

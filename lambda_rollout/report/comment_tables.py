@@ -72,7 +72,8 @@ def _one(now: TargetNow, story: Chronicle) -> str:
     old, new = _version(now, now.previous), _version(now, now.version)
     rows = [("traffic now", _share_of(now, now.previous), _share_of(now, now.version))]
     if exposure := exposure_of(now, story):
-        rows.append(("had", "the rest", prose(exposure)))
+        said = "had" if story.finished else "had so far"
+        rows.append((said, "the rest", prose(exposure)))
     return table((alias, f"old: {old}", f"new: {new}"), rows)
 
 

@@ -10,10 +10,11 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from lambda_rollout.events import Run
 from lambda_rollout.github.pull_request import Lead, PullRequests, find, why_none
 from lambda_rollout.github.trouble import Lasts, Trouble, UntilReset
 from lambda_rollout.report.comment_record import (
@@ -21,7 +22,6 @@ from lambda_rollout.report.comment_record import (
     Key,
     Record,
     choose_own,
-    entry,
     read_record,
 )
 from lambda_rollout.stop import Clock
@@ -54,8 +54,7 @@ class Page:
     mark: str
     headline: str
     at: datetime
-    run: str
-    attempt: str
+    run: Run
     over: bool
     key: Callable[[], Key]
     """Asked in the comment's own thread, because it may ask the runner."""
@@ -247,10 +246,7 @@ class _Voice:
             self._record = read_record(own[1])
 
     def _record_of(self, page: Page) -> Record:
-        now: Entry = replace(
-            entry(self._id, page.mark, page.headline, page.at, page.run, page.attempt),
-            over=page.over,
-        )
+        now = Entry.of(self._id, page.mark, page.headline, page.at, page.run, over=page.over)
         return self._record.followed_by(now) if self._record else Record(now)
 
     def _edit(self, board: Board, comment: int, body: str) -> None:

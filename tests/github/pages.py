@@ -1,0 +1,84 @@
+"""The comment at moments worth looking at: every ending, and some on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from lambda_rollout import events as e
+from lambda_rollout.report.comment import Context, comment, comment_of_input_problems, title
+from lambda_rollout.report.comment_record import Entry, Key, Record
+from lambda_rollout.report.timeline import Seen
+from tests.golden.render import PROBLEMS
+from tests.unit.stories import RUN, START, STORIES
+
+FOLDER = Path(__file__).parent.parent / "golden" / "comment"
+KEY = Key("1f0c6a2be9d85374", "8d1e4b7730aa52c6")
+
+
+def earlier(mark: str, headline: str, hours: float, run: str) -> Entry:
+    at = START - timedelta(hours=hours)
+    return Entry.of(f"id-of-{run}", mark, headline, at, replace(RUN, run_id=run), over=True)
+
+
+EARLIER = Record(
+    earlier("↩️", "checkout:live rolled back to version 7", 26, "1234500000"),
+    (
+        replace(
+            earlier("⏳", "checkout:live: rolling out, 10% on version 8", 27, "1234495000"),
+            over=False,
+        ),
+        earlier("📋", "Plan for checkout:live", 28, "1234490000"),
+    ),
+)
+
+
+def seen_of(events: Iterable[e.Event]) -> Seen:
+    seen = Seen()
+    for event in events:
+        seen = seen.after(event)
+    return seen
+
+
+def page_of(
+    events: Sequence[e.Event],
+    before: Record | None = None,
+    *,
+    environment: str = "",
+    holds: bool = False,
+) -> str:
+    seen = seen_of(events)
+    mark, words = title(seen.story)
+    over = seen.story.finished is not None
+    now = Entry.of("3fa94c7d", mark, words, events[-1].at, RUN, over=over)
+    record = before.followed_by(now) if before else Record(now)
+    return comment(seen, Context(KEY, RUN, holds, environment), record)
+
+
+def until(story: str, stop: Callable[[e.Event], bool], nth: int = 1) -> Sequence[e.Event]:
+    """The story's events up to the ``nth`` that ``stop`` is true of."""
+    events = STORIES[story]()
+    found = [index for index, event in enumerate(events) if stop(event)]
+    return events[: found[nth - 1] + 1]
+
+
+def _is(kind: type[e.Event]) -> Callable[[e.Event], bool]:
+    return lambda event: isinstance(event, kind)
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Yield each page's name and Markdown."""
+    for name, story in STORIES.items():
+        yield name, page_of(story())
+    yield "now-getting-ready", page_of(until("promoted", _is(e.VersionWaited)))
+    yield "now-at-10", page_of(until("promoted", _is(e.Heartbeat), 2), environment="production")
+    yield "now-at-50", page_of(until("promoted", _is(e.Heartbeat), 6), EARLIER)
+    yield "now-at-100", page_of(until("promoted", _is(e.Heartbeat), 16))
+    yield "now-extended", page_of(until("step-extended", _is(e.Unreadable)), holds=True)
+    yield "now-alarm-fired", page_of(until("rolled-back-in-step-1", _is(e.AlarmChanged)))
+    yield "now-rolling-back", page_of(until("several-functions", _is(e.RolledBack)))
+    yield "with-history", page_of(STORIES["promoted"](), EARLIER)
+    now = Entry.of("3fa94c7d", "❌", "The inputs are wrong", START, RUN, over=True)
+    yield "bad-inputs", comment_of_input_problems(PROBLEMS, RUN, KEY, Record(now))
