@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from lambda_rollout.evidence import Minute
@@ -53,9 +54,8 @@ def judge_rate_beside_baseline(guard: Guard, course: Course, level: float) -> Fi
     split = [both for both in course.split if both[0].invocations and both[1].invocations]
     if not split:
         return Lacking("there was no minute in which both versions were invoked")
-    allowed = limit.over(
-        highest_believable(*_counts(old for _, old in course.last_split), level * REFERENCE_SHARE)
-    )
+    reference = _counts(old for _, old in course.last_split)
+    allowed = limit.over(highest_believable(*reference, level * REFERENCE_SHARE))
     value = highest(
         log_e_values(
             [
@@ -68,8 +68,10 @@ def judge_rate_beside_baseline(guard: Guard, course: Course, level: float) -> Fi
     if value >= needed:
         return Broken(f"{figures}; {as_odds(value)}")
     if course.at_whole:
-        return _if_enough(figures, course.whole, _worst_case(allowed, course.whole), needed)
-    return _if_enough(figures, course.step, _worst_case_beside(limit, course.last_split), needed)
+        return _if_enough(
+            figures, course.whole, _what_if(allowed, course.whole, reference[0]), needed
+        )
+    return _if_enough(figures, course.step, _what_if_beside(limit, course.last_split), needed)
 
 
 def judge_rate(guard: Guard, course: Course, level: float) -> Finding:
@@ -89,55 +91,70 @@ def judge_rate(guard: Guard, course: Course, level: float) -> Finding:
     at = Decimal(100 * errors) - guard.bound.value * invocations
     if invocations and (at > 0 or (at == 0 and guard.comparison is Operator.BELOW)):
         return Lacking(f"{figures} is over the bound, but could be by chance")
-    return _if_enough(figures, course.step, _worst_case(allowed, course.step), needed)
+    return _if_enough(figures, course.step, _what_if(allowed, course.step), needed)
 
 
 # Was it enough to tell? --------------------------------------------------------------------------
 
-WorstCase = tuple[float, Sequence[Factors]]
-"""The highest rate allowed, and every minute's factors had the new version's been clearly over it."""
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The present step, had the new version's error rate been clearly over the bound."""
+
+    allowed: float
+    """The highest rate allowed, 0 to 1."""
+    factors: Sequence[Factors]
+    compared_with: float
+    """Invocations that ``allowed`` was learned from; endless for a fixed one."""
+
+    @property
+    def rate(self) -> float:
+        """The new version's error rate, 0 to 1."""
+        return _clearly_over(self.allowed)
 
 
-def _worst_case(allowed: float, step: Sequence[Minute]) -> WorstCase:
-    worst = _clearly_over(allowed)
-    return allowed, [
-        against_rate(allowed, (new.invocations, worst * new.invocations))
+def _what_if(allowed: float, step: Sequence[Minute], compared_with: float = math.inf) -> WhatIf:
+    worse = _clearly_over(allowed)
+    factors = [
+        against_rate(allowed, (new.invocations, worse * new.invocations))
         for new in step
         if new.invocations
     ]
+    return WhatIf(allowed, factors, compared_with)
 
 
-def _worst_case_beside(limit: Limit, step: Sequence[Both]) -> WorstCase:
+def _what_if_beside(limit: Limit, step: Sequence[Both]) -> WhatIf:
     invocations, errors = _counts(old for _, old in step)
     allowed = limit.over(errors / max(1, invocations))
-    worst = _clearly_over(allowed)
-    return allowed, [
-        against_baseline(limit, (new.invocations, worst * new.invocations), _count(old))
+    worse = _clearly_over(allowed)
+    factors = [
+        against_baseline(limit, (new.invocations, worse * new.invocations), _count(old))
         for new, old in step
         if new.invocations and old.invocations
     ]
+    return WhatIf(allowed, factors, invocations)
 
 
 def _clearly_over(allowed: float) -> float:
     return min(1.0, allowed + CLEARLY_WORSE)
 
 
-def _if_enough(
-    figures: str, step: Sequence[Minute], worst_case: WorstCase, needed: float
-) -> Finding:
+def _if_enough(figures: str, step: Sequence[Minute], what_if: WhatIf, needed: float) -> Finding:
     """Return whether the step's minutes could have broken the guard at all."""
     invocations, _ = _counts(step)
-    allowed, factors = worst_case
     if not invocations:
         return Lacking("no invocation of the new version in this step's whole minutes yet")
-    if not factors:
+    if not what_if.factors:
         return Lacking("no minute of this step in which both versions were invoked")
-    if allowed >= 1:
+    if what_if.allowed >= 1:
+        if min(invocations, what_if.compared_with) * CLEARLY_WORSE < EXPECTED_ERRORS:
+            return Lacking(f"{figures}; too few invocations to tell a bad version from a good one")
         return Holding(f"{figures}; no error rate could be over the bound")
 
     def tells(times: float) -> bool:
-        value = highest(log_e_values([times * factor for factor in minute] for minute in factors))
-        return value >= needed and _clearly_over(allowed) * invocations * times >= EXPECTED_ERRORS
+        scaled = ([times * factor for factor in minute] for minute in what_if.factors)
+        expected = what_if.rate * invocations * times
+        return expected >= EXPECTED_ERRORS and highest(log_e_values(scaled)) >= needed
 
     if tells(1):
         return Holding(figures)

@@ -224,18 +224,20 @@ def chance_of_slower(percent: int, invocations: int, old_invocations: int) -> fl
     rank = -(-percent * invocations // 100)
     old_rank = -(-percent * old_invocations // 100)
     total = _log_choose(invocations + old_invocations, invocations)
-    # With `before` of the new version's invocations faster than the old one's percentile, the rank decides.
-    not_slower = sum(
-        math.exp(
-            _log_choose(before + old_rank - 1, before)
-            + _log_choose(
-                invocations - before + old_invocations - old_rank, old_invocations - old_rank
-            )
-            - total
-        )
-        for before in range(rank, invocations + 1)
-    )
+    # The old one's percentile is not exceeded if at least `rank` of the new version's invocations are faster.
+    not_slower = 0.0
+    for faster in range(rank, invocations + 1):
+        ways = _log_choose(faster + old_rank - 1, faster)
+        ways += _log_choose(invocations - faster + old_invocations - old_rank, invocations - faster)
+        part = math.exp(ways - total)
+        not_slower += part
+        if part < _NEGLIGIBLE:
+            break
     return max(0.5, 1 - not_slower)
+
+
+_NEGLIGIBLE = 1e-18
+"""The parts only get smaller from about the first one on."""
 
 
 def _log_choose(count: int, chosen: int) -> float:
