@@ -50,6 +50,10 @@ $(STAMP): requirements.txt requirements-dev.txt
 test: install ## All tests that need no container engine
 	@$(RUN)python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
+.PHONY: test-long
+test-long: install ## The tests that take minutes: more cases of what `test` shows
+	@$(RUN)python -m pytest --numprocesses auto --dist worksteal -m long $(ARGS)
+
 # One target each, so that `make -k lint` tells of all of them.
 LINTERS := lint-format lint-code lint-types lint-shell lint-image lint-workflows lint-metadata
 

@@ -1,7 +1,9 @@
-"""Settings that every test shares: how hypothesis searches."""
+"""Settings that every test shares: how hypothesis searches, and what is counted over all tests."""
 
 import os
+from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # No deadline: a machine with two cores and four test runs on it is slow now and then.
@@ -11,3 +13,15 @@ settings.register_profile(
 # Where a red run must mean the commit and not the dice.
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the sums of what tests recorded as ``record_property("count", [what, how many])``."""
+    sums = Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "count" and getattr(report, "when", "") == "call":
+                    sums[value[0]] += value[1]
+    for what, many in sums.items():
+        terminalreporter.write_line(f"{many:>6}  {what}")

@@ -1,0 +1,147 @@
+"""Killed at every single request of a rollout, before its effect and after it: the alias ends whole every time.
+
+After each death two ways on are tried from the very same state: the runner's post stage with what main saved,
+and, as when the machine died too, nothing but the next run, once the lease is over.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_rollout import lease
+from sandbox.aws.faults import Die, Meanwhile
+from sandbox.aws.world import Request
+from sandbox.runner import Finished, Runner
+from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, Live, live
+
+SHARDS = 4
+LEASE = lease.LEASE.total_seconds() + 1.0
+Sum = Callable[[str, object], None]
+
+
+@dataclass(frozen=True)
+class Story:
+    """A rollout to be killed in. ``alarm_at``: the how-manieth read of the alarms finds one firing."""
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    alarm_at: int = 0
+
+
+STORIES = {
+    "promoted": Story(),
+    "rolled back": Story(alarm_at=4),
+    "held": Story({"steps": "50% 0s, hold"}),
+}
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "promoted",
+        pytest.param("rolled back", marks=pytest.mark.long),
+        pytest.param("held", marks=pytest.mark.long),
+    ],
+)
+def test_whenever_it_is_killed_the_alias_ends_whole(
+    name: str, shard: int, tmp_path: Path, record_property: Sum
+) -> None:
+    deaths = 0
+    for turn in range(shard, 1000, SHARDS):
+        nth, after_effect = turn // 2 + 1, bool(turn % 2)
+        with live(tmp_path / str(turn)) as scene:
+            killed = kill(scene, STORIES[name], nth, after_effect=after_effect)
+            if killed is None:
+                break
+            deaths += 1
+            died_at = scene.requests()[-1]
+            with scene.as_it_is():
+                the_post_stage_settles_it(scene, killed, died_at)
+            the_next_run_mends_it(scene, tmp_path / str(turn) / "next")
+            every_write_was_guarded(scene)
+    assert deaths
+    record_property("count", [f"killed in a rollout that is {name}, and settled both ways", deaths])
+
+
+def kill(scene: Live, story: Story, nth: int, *, after_effect: bool) -> Finished | None:
+    """Kill main at its ``nth`` request; None if it ended before."""
+    if story.alarm_at:
+        fires = Meanwhile(lambda _: scene.set_alarm("ALARM"))
+        scene.world.faults.add(fires, operation="DescribeAlarms", nth=story.alarm_at, caller=MAIN)
+    pid: list[int] = []
+
+    def die() -> None:
+        while not pid:
+            time.sleep(0.01)
+        os.kill(pid[0], signal.SIGKILL)
+
+    scene.world.faults.add(Die(die, after_effect), nth=nth, caller=MAIN)
+    step = scene.start(MAIN, **story.inputs)
+    pid.append(step.pid)
+    finished = step.wait(60)
+    scene.set_alarm("OK")
+    return finished if finished.status == -signal.SIGKILL else None
+
+
+def the_post_stage_settles_it(scene: Live, killed: Finished, died_at: Request) -> None:
+    before = len(scene.requests())
+    post = scene.post(killed.state)
+    after = scene.requests()[before:]
+    assert all(request.caller == POST for request in after)
+    if is_the_release(died_at):
+        assert scene.whole_on(NEW), post.log
+    elif is_the_hold(died_at):
+        _, weights, description = scene.alias
+        _, record = lease.parse(description)
+        assert weights == {NEW: 0.5}
+        assert record is not None
+        assert record.held
+    else:
+        assert scene.whole_on(OLD), post.log
+    # When in doubt, write: whatever main may still have on its way is useless then.
+    if killed.state:
+        assert any(request.operation == "UpdateAlias" for request in after), post.log
+
+
+def the_next_run_mends_it(scene: Live, folder: Path) -> None:
+    scene.clock.jump(LEASE)
+    _, record = lease.parse(scene.alias[2])
+    scene.runner = Runner(folder, run_id="1234567891")
+    finished = scene.run(NEXT)
+    if record is not None and record.held:
+        # Left split because somebody asked for that; they are told what can be done about it.
+        assert finished.outputs["result"] == "failed"
+        assert "mode: promote" in finished.log
+        assert scene.alias[1] == {NEW: 0.5}
+        return
+    assert finished.outputs["result"] in {"promoted", "unchanged"}, finished.log
+    assert scene.whole_on(NEW), finished.log
+    if record is not None:
+        mending = scene.requests("UpdateAlias", NEXT)[0].params
+        assert mending["FunctionVersion"] == OLD
+        assert mending["RoutingConfig"] == {"AdditionalVersionWeights": {}}
+        assert mending["Description"] == OWNERS_TEXT
+
+
+def every_write_was_guarded(scene: Live) -> None:
+    for request in scene.requests("UpdateAlias"):
+        assert {"RevisionId", "FunctionVersion", "RoutingConfig"} <= request.params.keys()
+
+
+def is_the_release(request: Request) -> bool:
+    """Whether it takes the record off an alias that has passed every watch."""
+    asked: Mapping[str, Any] = request.params
+    return asked.get("FunctionVersion") == NEW and asked.get("Description") == OWNERS_TEXT
+
+
+def is_the_hold(request: Request) -> bool:
+    """Whether it marks the alias as held."""
+    return str(request.params.get("Description", "")).endswith(" held]")
