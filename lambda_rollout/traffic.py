@@ -178,8 +178,9 @@ class Traffic:
     def is_ours(self, alias: Alias) -> bool:
         """Whether this routing is our doing: the one we wrote, or one whose answer was lost.
 
-        Another owner's record makes even the same routing his. AWS's own temporary weights for the
-        old version, while provisioned concurrency moves, leave it ours.
+        Another owner's record makes even the same routing his, and so does our own one as held, if it was
+        not we who wrote that. AWS's own temporary weights for the old version, while provisioned
+        concurrency moves, leave it ours.
         """
         if alias.revision_id == self.known.revision_id:
             return True
@@ -189,6 +190,9 @@ class Traffic:
                 return False
             if self._shared:
                 return True
+            if record.held and not self._is_echo(alias):
+                # The post stage has held it in our name: our runner has given us up.
+                return False
         ours = (self.routing, *(sent.routing for sent in self._unanswered))
         return any(self._same(alias.routing, routing) for routing in ours)
 
