@@ -81,6 +81,8 @@ class AlarmWatch:
     newest: AlarmReading
     counts: bool
     """False while it was in ALARM from before the start and has not been OK since."""
+    was_ok: bool = False
+    """Whether any reading since showed OK; what lies between two readings only the history can tell."""
     fired: AlarmReading | None = None
     """Set once it counted and was in ALARM; never taken back. Its ``reason`` is that of the firing."""
 
@@ -102,16 +104,16 @@ def observe(watch: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
     back between two reads. The first is explained by the reading alone; for the second `explain` must
     be given the history.
     """
-    seen = replace(watch, newest=reading)
+    now_ok = reading.state is AlarmState.OK
+    seen = replace(watch, newest=reading, was_ok=watch.was_ok or now_ok)
     if watch.fired is not None:
         return seen
-    if reading.state is AlarmState.ALARM and watch.counts:
-        return replace(seen, explained=reading, fired=reading)
+    if reading.state is AlarmState.ALARM and (watch.counts or watch.was_ok):
+        return replace(seen, explained=reading, counts=True, fired=reading)
     if (
         reading.transitioned_at is None
         or reading.transitioned_at == watch.explained.transitioned_at
     ):
-        now_ok = reading.state is AlarmState.OK
         return replace(seen, explained=reading, counts=watch.counts or now_ok)
     return seen
 
