@@ -81,6 +81,8 @@ def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
         new = _new_version(actor, write.function)
         if routing.is_whole and routing.version in {base, new}:
             return
+        if routing.is_whole and _a_neighbour_was_cleared(witness, actor, routing):
+            return
         witness.blame("one of ours", f"{actor.name} wrote {routing} over {base}>{new}")
         return
     if not lease.agrees(record, routing):
@@ -237,6 +239,8 @@ def promoted_only_if_passed(
         return
     if after.routing.version == actor.bases.get(function):
         return
+    if _a_neighbour_was_cleared(witness, actor, after.routing):
+        return
     nonces = {*actor.nonces, actor.order.nonce, before.record.nonce if before.record else ""}
     if not witness.cleared & nonces:
         witness.blame("promoted only if passed", f"{actor.name} released {after.routing}")
@@ -311,7 +315,7 @@ def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
                 true = shown.routing == Routing.whole(base) and shown.record is None
             case Result.HELD:
                 true = shown.ours is not None and shown.ours.held
-                true = true or shown.routing == Routing.whole(base)
+                true = true or shown.routing == Routing.whole(base) or truth.edited
             case Result.FAILED:
                 true = function in left or shown.routing == Routing.whole(base)
             case _:
@@ -338,9 +342,9 @@ def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | N
         return None if held else "held by nobody's wish"
     if not shown.routing.is_whole:
         foreign = truth.author == SOMEBODY or (shown.record is None and truth.edited)
-        return None if foreign or _a_neighbour_is_held(witness) else f"it is split: {shown.routing}"
+        return None if foreign or _the_unit_is_blocked(witness) else f"it is split: {shown.routing}"
     if shown.ours is not None:
-        if _a_neighbour_is_held(witness):
+        if _the_unit_is_blocked(witness):
             return None
         return f"its record is left: {shown.ours}"
     text = truth.text
@@ -350,10 +354,18 @@ def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | N
     return None
 
 
-def _a_neighbour_is_held(witness: Witness) -> bool:
-    """A next run refuses a unit of which a part is held; `mode: rollback` mends all of it."""
+def _the_unit_is_blocked(witness: Witness) -> bool:
+    """A next run refuses a unit of which a part is held, or gone."""
     shown = [witness.show(function) for function in witness.truths]
-    return any(each is not None and each.ours is not None and each.ours.held for each in shown)
+    return any(each is None or (each.ours is not None and each.ours.held) for each in shown)
+
+
+def _a_neighbour_was_cleared(witness: Witness, actor: Actor, routing: Routing) -> bool:
+    """record: if one of a unit is found cleared on the new version, the others are finished forward."""
+    return actor.role in {"next", "sweeper"} and any(
+        shown is not None and shown.record is None and shown.routing == routing
+        for shown in map(witness.show, witness.truths)
+    )
 
 
 # The watch --------------------------------------------------------------------------------------

@@ -263,10 +263,14 @@ class Witness:
             truth.author, truth.changed = caller, truth.writes
         if actor is None:
             truth.edited = True
-            truth.text = lease.owners_text(after.description)
+            if before.description != after.description:
+                truth.text = lease.owners_text(after.description)
             if after.routing.is_whole and after.ours is None:
                 truth.base = after.routing.version
-        elif after.routing.is_whole and after.record is None:
+        elif after.record is not None:
+            # Our record may have been struck out meanwhile; it is back, and with it what it says.
+            truth.base = after.record.old
+        elif after.routing.is_whole:
             truth.base = after.routing.version
 
     def _stands(self, actor: Actor, function: str, after: Shown) -> None:
