@@ -155,8 +155,8 @@ _STEP_MARKS = {
     Status.PASSED: "✅",
     Status.SKIPPED: "✅",
     Status.FAILED: "❌",
-    Status.WAITING: "▫️",
-    Status.NOT_REACHED: "▫️",
+    Status.WAITING: "⬜",
+    Status.NOT_REACHED: "⬜",
 }
 
 

@@ -41,7 +41,7 @@ _RUNNING = {
     Status.SHIFTING: "👀 being shifted",
     Status.WATCHING: "👀 being watched",
     Status.EXTENDED: "👀 extended",
-    Status.WAITING: "▫️ waiting",
+    Status.WAITING: "⬜ waiting",
 }
 
 
@@ -49,7 +49,7 @@ def numbers(story: Chronicle, room: Room) -> str:
     """Show the new version beside the old one; several functions get a line each."""
     targets = tuple(story.targets.values())
     if len(targets) == 1:
-        return _one(targets[0], story)
+        return _one(targets[0])
     shown = targets[: room.targets]
     header = ("alias", "old version", "new version", "on the new one now", "it had")
     rows = [
@@ -67,13 +67,10 @@ def numbers(story: Chronicle, room: Room) -> str:
     return (table(header, rows) + more) if targets else ""
 
 
-def _one(now: TargetNow, story: Chronicle) -> str:
+def _one(now: TargetNow) -> str:
     alias = link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias))
     old, new = _version(now, now.previous), _version(now, now.version)
     rows = [("traffic now", _share_of(now, now.previous), _share_of(now, now.version))]
-    if exposure := exposure_of(now, story):
-        said = "had" if story.finished else "had so far"
-        rows.append((said, "the rest", prose(exposure)))
     return table((alias, f"old: {old}", f"new: {new}"), rows)
 
 
@@ -119,12 +116,13 @@ def _outcome(step: StepNow, story: Chronicle) -> str:
             return f"✅ passed{lasted}{_extended(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
-            after = "" if step.lasted is None else f" after {duration(step.lasted)}"
+            words += f" at {clock_time(step.ended)}" if step.ended else ""
+            after = "" if step.lasted is None else f", after {duration(step.lasted)}"
             return f"{words}{after}{_extended(step)}"
         case Status.SKIPPED:
             return "done by an earlier run"
         case _:
-            return "▫️ not reached"
+            return "⬜ not reached"
 
 
 def _extended(step: StepNow) -> str:
@@ -135,17 +133,27 @@ def alarms(story: Chronicle, room: Room) -> str:
     """Show each alarm's state with AWS's reason for it, the ones that matter first."""
     ordered = sorted(story.alarms.values(), key=_urgency)
     shown = ordered[: room.alarms]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             link(code(alarm.newest.name), alarm_url(alarm.newest)),
             _state(alarm, story),
-            prose((alarm.fired or alarm.newest).reason, room.reason),
+            _reason(alarm, room),
         )
         for alarm in shown
     ]
+    header: tuple[str, ...] = ("alarm", "state", "AWS's reason")
+    if not any(row[2] for row in rows):
+        rows, header = [row[:2] for row in rows], header[:2]
     hidden = len(ordered) - len(shown)
     more = f"\n\nAnd {count(hidden, 'alarm')} more, in the log." if hidden else ""
-    return table(("alarm", "state", "AWS's reason"), rows) + more
+    return table(header, rows) + more
+
+
+def _reason(alarm: AlarmNow, room: Room) -> str:
+    """Give AWS's words where they tell something: why all is well is not worth the room."""
+    if alarm.fired is None and alarm.newest.state is AlarmState.OK:
+        return ""
+    return prose((alarm.fired or alarm.newest).reason, room.reason)
 
 
 def _urgency(alarm: AlarmNow) -> int:
@@ -160,6 +168,6 @@ def _state(alarm: AlarmNow, story: Chronicle) -> str:
         since, began = alarm.fired.transitioned_at, story.started and story.started.at
         when = f" at {clock_time(since)}" if since and began and since >= began else ""
         now = "" if state is AlarmState.ALARM else f", {state} now"
-        return f"🔴 **fired**{when}{now}"
-    said = f"{STATE_MARKS[state]} {state}"
+        return f"🔴&nbsp;**fired**{when}{now}"
+    said = f"{STATE_MARKS[state]}&nbsp;{state}"
     return said if alarm.guarded or not story.watched else f"{said} all the time, did not guard"

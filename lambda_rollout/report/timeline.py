@@ -6,6 +6,7 @@ reader sees UTC.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,13 @@ MOST_SPANS = 12
 """States of one alarm that are drawn; a flapping one would bury the rest."""
 
 _UNSAFE = re.compile(r"[^\w .%-]+")
-_NAME_LIMIT = 32
+_NAME_LIMIT = 24
+_LAYOUT = {"gantt": {"leftPadding": 130, "topPadding": 24, "rightPadding": 12}}
+_TICKS = (
+    ("second", timedelta(seconds=1), (5, 15, 30)),
+    ("minute", timedelta(minutes=1), (1, 2, 5, 15, 30)),
+    ("hour", timedelta(hours=1), (1, 2, 6, 12)),
+)
 _STYLE = {AlarmState.ALARM: "crit, ", AlarmState.INSUFFICIENT_DATA: "", AlarmState.OK: "done, "}
 _LABEL = {AlarmState.INSUFFICIENT_DATA: "no data"}
 
@@ -81,15 +88,19 @@ def chart(seen: Seen) -> str:
         return ""
     lines = [
         "```mermaid",
+        f"%%{{init: {json.dumps(_LAYOUT)}}}%%",
         "gantt",
         "  accTitle: Traffic and alarms over time",
         "  accDescr: The same as in the tables, as bars along the time in UTC",
         "  dateFormat YYYY-MM-DD HH:mm:ss",
         f"  axisFormat {'%H:%M:%S' if end - begin < timedelta(minutes=5) else '%H:%M'}",
+        f"  tickInterval {_tick(end - begin)}",
         "  todayMarker off",
     ]
     for now in exposed[:MOST_TARGETS]:
-        lines += _traffic(now, end)
+        lines += _traffic(
+            now, end, f"version {now.version}" if len(exposed) == 1 else str(now.target)
+        )
     for arn in _alarms_to_draw(seen):
         lines += _states(seen, arn, begin, end)
     return "\n".join([*lines, "```"])
@@ -101,11 +112,20 @@ def _has_changed(seen: Seen, exposed: list[TargetNow]) -> bool:
     return many or any(len(spans) > 1 for spans in seen.spans.values())
 
 
-def _traffic(now: TargetNow, end: datetime) -> Iterator[str]:
-    yield f"  section {plain(str(now.target))}"
+def _tick(span: timedelta) -> str:
+    """Choose marks on the axis that do not run into each other, even on a phone."""
+    for unit, length, steps in _TICKS:
+        for step in steps:
+            if span <= 4 * step * length:
+                return f"{step}{unit}"
+    return "1day"
+
+
+def _traffic(now: TargetNow, end: datetime, section: str) -> Iterator[str]:
+    yield f"  section {plain(section)}"
     changes = [(each.since, each.percent) for each in now.exposures]
     for (since, percent), (until, _) in pairwise([*changes, (end, None)]):
-        said = f"{share(percent)} on version {now.version}" if percent else "rolled back"
+        said = share(percent) if percent else "rolled back"
         style = "active, " if percent else "done, "
         if until - since >= timedelta(seconds=1):
             yield _bar(said, style, since, until)
@@ -144,4 +164,6 @@ def _moment(at: datetime) -> str:
 
 def plain(name: str) -> str:
     """Return a name with nothing in it that Mermaid reads as more than a letter."""
-    return _UNSAFE.sub(" ", name).replace("%%", "%").strip()[:_NAME_LIMIT].strip() or "unnamed"
+    words = _UNSAFE.sub(" ", name).replace("%%", "%").strip()
+    short = words if len(words) <= _NAME_LIMIT else f"{words[: _NAME_LIMIT - 2].strip()}.."
+    return short or "unnamed"
