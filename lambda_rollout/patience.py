@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-from lambda_rollout.errors import Busy, CallFailed, Cancelled, Unanswered
+from lambda_rollout.errors import Busy, CallFailed, Cancelled, CredentialsExpired, Unanswered
 from lambda_rollout.stop import Clock, Stop
 
 FORWARD_LIMIT = 60.0
@@ -19,14 +19,43 @@ FORWARD_LIMIT = 60.0
 SETTLE_LIMIT = 300.0
 """Seconds to try a settling write before saying that the alias is left as it is (contract, promise 1)."""
 
+EXPIRED_LIMIT = 30.0
+"""Seconds of nothing but expired credentials after which trying is over: those of the environment never come
+back, and the runner's time is better spent on saying what state the alias is in."""
+
 PAUSES = wait_exponential_jitter(multiplier=0.25, max=5.0, exp_base=2.0, jitter=0.25)
 """Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
 
 
-def out_of_time(clock: Clock, seconds: float) -> Callable[[RetryCallState], bool]:
-    """Stop trying when ``seconds`` from now have passed on our own clock (tenacity's is the machine's)."""
+def in_vain(clock: Clock, seconds: float) -> Callable[[RetryCallState], bool]:
+    """Stop trying when ``seconds`` from now have passed on our own clock (tenacity's is the machine's).
+
+    Or after `EXPIRED_LIMIT` in which every single answer was that the credentials expired. A try fails by
+    raising a `CallFailed`, or by returning a list of them.
+    """
     end = clock.monotonic() + seconds
-    return lambda _: clock.monotonic() >= end
+    expired_since: float | None = None
+
+    def stop(state: RetryCallState) -> bool:
+        nonlocal expired_since
+        now = clock.monotonic()
+        failures = _failures(state)
+        if not failures or not all(isinstance(failure, CredentialsExpired) for failure in failures):
+            expired_since = None
+        elif expired_since is None:
+            expired_since = now
+        return now >= end or (expired_since is not None and now - expired_since >= EXPIRED_LIMIT)
+
+    return stop
+
+
+def _failures(state: RetryCallState) -> list[BaseException | None]:
+    if state.outcome is None:
+        return []
+    if state.outcome.failed:
+        return [state.outcome.exception()]
+    result = state.outcome.result()
+    return result if isinstance(result, list) else []
 
 
 def patiently(
@@ -47,7 +76,7 @@ def patiently(
 
     return Retrying(
         sleep=pause,
-        stop=out_of_time(clock, seconds),
+        stop=in_vain(clock, seconds),
         wait=PAUSES,
         retry=retry_if_exception_type(repeat),
         reraise=True,

@@ -31,7 +31,7 @@ from lambda_rollout.errors import (
     Unanswered,
 )
 from lambda_rollout.lease import Record
-from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, out_of_time, patiently
+from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, in_vain, patiently
 from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.stop import Clock, Stop
 from lambda_rollout.together import Together, one_by_one
@@ -381,8 +381,9 @@ def settle(
     """Make every wish come true, or say for each why not; in the order of ``wishes``.
 
     One UpdateAlias for each comes before any other call. Those that are not confirmed are tried again, in
-    rounds, for ``seconds``. It listens to no stop: a second signal must not spoil what the first began.
-    ``tell`` hears of each try that was not confirmed, between two rounds.
+    rounds, for ``seconds``, or until nothing but expired credentials was the answer for a while. It listens
+    to no stop: a second signal must not spoil what the first began. ``tell`` hears of each try that was not
+    confirmed, between two rounds.
     """
     settlements: dict[int, Settlement] = {}
 
@@ -390,21 +391,23 @@ def settle(
         wish = wishes[index]
         return wish.traffic.settle_once(wish.routing, wish.record)
 
-    def one_round() -> bool:
+    def one_round() -> list[CallFailed]:
         is_open = [
             i for i in range(len(wishes)) if isinstance(settlements.get(i), Unsettled | None)
         ]
         settlements.update(zip(is_open, together(one_try, is_open), strict=True))
+        failures = []
         for index, settlement in settlements.items():
             if isinstance(settlement, Unsettled):
+                failures.append(settlement.why)
                 tell(wishes[index], settlement.why)
-        return not any(isinstance(settlement, Unsettled) for settlement in settlements.values())
+        return failures
 
     Retrying(
         sleep=lambda length: clock.wait(length, None),
-        stop=out_of_time(clock, seconds),
+        stop=in_vain(clock, seconds),
         wait=PAUSES,
-        retry=retry_if_result(lambda done: not done),
-        retry_error_callback=lambda _: False,
+        retry=retry_if_result(bool),
+        retry_error_callback=lambda _: [],
     )(one_round)
     return [settlements[index] for index in range(len(wishes))]

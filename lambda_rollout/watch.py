@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from lambda_rollout.errors import CallFailed, NotFound, RolloutError
+from lambda_rollout.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
 from lambda_rollout.events import (
     AlarmChanged,
     Event,
@@ -302,6 +302,8 @@ class Watch:
         except CallFailed as error:
             if self._poll.bad(sent):
                 self._emit(Unreadable(at=self._clock.now(), what="alarms", why=str(error)))
+            else:
+                _give_up_if_expired(error)
             return
         self._poll.good(sent)
         self._missing = survey.missing
@@ -353,6 +355,8 @@ class Watch:
                 self._emit(
                     Unreadable(at=self._clock.now(), what=str(traffic.target), why=str(error))
                 )
+            else:
+                _give_up_if_expired(error)
         else:
             look.good(sent)
 
@@ -410,3 +414,9 @@ class Watch:
                 ),
             )
         )
+
+
+def _give_up_if_expired(error: CallFailed) -> None:
+    """End the watch, on the second failure in a row: nothing guards it, and the environment's never come back."""
+    if isinstance(error, CredentialsExpired):
+        raise GoBack(f"the AWS credentials have expired ({error.operation}: {error.code})")
