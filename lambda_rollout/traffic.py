@@ -31,7 +31,7 @@ from lambda_rollout.errors import (
     Unanswered,
 )
 from lambda_rollout.lease import Record
-from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, in_vain, patiently
+from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, heed, in_vain, patiently
 from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.stop import Clock, Stop
 from lambda_rollout.together import Together, one_by_one
@@ -242,28 +242,34 @@ class Traffic:
         clear answer for a minute, `Cancelled` on stop, and what AWS refused as it came.
         """
         try:
-            patiently(self._clock, stop)(self._forward_once, routing, record, may_still_move=True)
+            patiently(self._clock, stop)(
+                self._forward_once, routing, record, stop, may_still_move=True
+            )
         except (Busy, Unanswered) as error:
             raise CannotShift(
                 f"{self.target} could not be shifted to {routing}: {error}"
             ) from error
 
-    def renew(self, record: Record, *, may_still_move: bool) -> bool:
+    def renew(self, record: Record, stop: Stop | None, *, may_still_move: bool) -> bool:
         """Write the same routing with a newer record; one try. Returns whether it was confirmed.
 
-        Raises `Conflict` as `look` does, and what AWS refused as it came.
+        Raises `Conflict` as `look` does, `Cancelled` on stop, and what AWS refused as it came.
         """
         try:
-            self._forward_once(self.routing, record, may_still_move=may_still_move)
+            self._forward_once(self.routing, record, stop, may_still_move=may_still_move)
         except (Busy, Unanswered):
             return False
         return True
 
-    def _forward_once(self, routing: Routing, record: Record, *, may_still_move: bool) -> None:
+    def _forward_once(
+        self, routing: Routing, record: Record, stop: Stop | None, *, may_still_move: bool
+    ) -> None:
         description = lease.compose(self.text, record)
         try:
             answer = self._send(routing, description)
         except (RevisionMismatch, Unanswered) as error:
+            # A call that hung has used up half of the time between SIGINT and SIGKILL.
+            heed(stop)
             seen = self._aliases.read(self.target)
             self._take_news(seen, may_still_move=may_still_move)
             if seen.description == description and self._same(seen.routing, routing):

@@ -6,6 +6,7 @@ asked, so that the call that follows an alarm's firing is the rollback and nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -82,11 +83,17 @@ class Rhythm:
     """When something was last read, and when it is to be read again. Moments are monotonic seconds."""
 
     def __init__(self, every: float, now: float) -> None:
-        """Read every so many seconds; it was just read."""
+        """Read every so many seconds, counted from now."""
         self.every = every
-        self.tried_at = self.good_at = now
-        """When the newest read, and the newest successful one, was sent."""
+        self.tried_at = now
+        """When the newest read was sent."""
+        self.good_at = -math.inf
+        """When the newest successful read of this step was sent."""
         self.failing_since: float | None = None
+
+    def begin_step(self) -> None:
+        """Forget that it was read: what was sent before the shift says nothing about the step after it."""
+        self.good_at = -math.inf
 
     def good(self, sent: float) -> None:
         """Take note of a read that succeeded."""
@@ -211,6 +218,8 @@ class Watch:
         """
         began = self._beat_at = self._clock.monotonic()
         self._told_lacking = ""
+        for rhythm in (self._poll, *self._looks.values()):
+            rhythm.begin_step()
         end = began + stage.seconds
         moving = True
         while True:
@@ -240,6 +249,7 @@ class Watch:
                 return
         for arn, watch in self._watches.items():
             if watch.unexplained:
+                heed(self._stop)
                 self._watches[arn] = self._explain(watch)
                 if self._watches[arn].fired:
                     return
@@ -344,6 +354,7 @@ class Watch:
     # Aliases -----------------------------------------------------------------------------------
 
     def _look(self, traffic: Traffic, stage: Stage) -> None:
+        heed(self._stop)
         look = self._looks[traffic.target]
         sent = self._clock.monotonic()
         try:
@@ -375,8 +386,10 @@ class Watch:
         return age >= RENEW_AFTER.total_seconds() or not traffic.bears_record
 
     def _renew_one(self, traffic: Traffic, stage: Stage, now: float) -> None:
+        heed(self._stop)
         age = now - self._renewed_at[traffic.target]
-        if traffic.renew(self._record(traffic), may_still_move=stage.may_still_move):
+        record = self._record(traffic)
+        if traffic.renew(record, self._stop, may_still_move=stage.may_still_move):
             self._renewed_at[traffic.target] = now
         elif age >= RENEW_LIMIT:
             raise GoBack(f"the record on {traffic.target} could not be renewed for {age:.0f} s")
@@ -397,7 +410,7 @@ class Watch:
 
     def _beat(self, stage: Stage, end: float) -> None:
         now = self._clock.monotonic()
-        if now - self._beat_at < BEAT_EVERY:
+        if now < self._beat_at + BEAT_EVERY:
             return
         self._beat_at = now
         left = timedelta(seconds=max(0.0, end - now))
