@@ -294,7 +294,11 @@ def _is_there(
 ) -> None:
     if witness.truths[function].gone:
         return
-    if shown is not None and shown.routing != asked and witness.truths[function].author == actor.name:
+    if (
+        shown is not None
+        and shown.routing != asked
+        and witness.truths[function].author == actor.name
+    ):
         witness.blame(rule, f"{actor.name} told {asked}, there is {shown.routing}")
 
 
@@ -383,20 +387,25 @@ def not_passed(witness: Witness, actor: Actor) -> str | None:
     end = max(actor.since[f] for f in functions) + seconds - BLUR
     if actor.suspended_for:
         return None
-    if actor.order.alarms:
-        if actor.alarms_read_at < end:
-            return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
-        if actor.fired_at_read:
-            return f"{sorted(actor.fired_at_read)} fired"
-        if set(actor.states) != set(actor.order.alarms):
-            return "an alarm is missing"
-        if actor.order.insufficient_data is InsufficientData.FAIL and (
-            "INSUFFICIENT_DATA" in actor.states.values()
-        ):
-            return "insufficient data"
+    why = _alarms_not_passed(actor, end) if actor.order.alarms else None
+    if why is not None:
+        return why
     for function in functions:
         if actor.aliases_read_at.get(function, -1.0) < end:
             return f"{function} was not looked at after the step's end"
+    return None
+
+
+def _alarms_not_passed(actor: Actor, end: float) -> str | None:
+    if actor.alarms_read_at < end:
+        return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
+    if actor.fired_at_read:
+        return f"{sorted(actor.fired_at_read)} fired"
+    if set(actor.states) != set(actor.order.alarms):
+        return "an alarm is missing"
+    strict = actor.order.insufficient_data is InsufficientData.FAIL
+    if strict and "INSUFFICIENT_DATA" in actor.states.values():
+        return "insufficient data"
     return None
 
 

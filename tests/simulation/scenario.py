@@ -180,8 +180,12 @@ def draw(seed: int) -> Scenario:
         weather=_weather(r, horizon),
         main=_fate(r, horizon, dies=0.4),
         lost_at=r.uniform(0, horizon) if lost else None,
-        post=Follower(r.uniform(0, 20), _fate(r, 20, dies=0.1)) if lost or r.random() < 0.6 else None,
-        following=Follower(r.choice([0.0, r.uniform(0, 60), r.uniform(60, 900)]), _fate(r, horizon, dies=0.15))
+        post=Follower(r.uniform(0, 20), _fate(r, 20, dies=0.1))
+        if lost or r.random() < 0.6
+        else None,
+        following=Follower(
+            r.choice([0.0, r.uniform(0, 60), r.uniform(60, 900)]), _fate(r, horizon, dies=0.15)
+        )
         if r.random() < 0.5
         else None,
         following_builds=r.random() < 0.5,
@@ -237,17 +241,15 @@ def _weather(r: Random, horizon: float) -> Weather:
     worst = 0.15 if kind == "rough" else 0.03
     some = r.sample(FAULTS, r.randint(1, 5))
     chances = {fault: r.uniform(0, worst) for fault in some}
-    outages: list[Outage] = []
-    if kind == "outage":
-        for _ in range(r.choice([1, 1, 2])):
-            outages.append(
-                Outage(
-                    r.uniform(0, horizon),
-                    r.choice([2.0, 20.0, 70.0, 250.0, 700.0]),
-                    r.choice([*FAULTS[:10], "denied", "expired"]),
-                    r.choice(["*", "*", "lambda", "cloudwatch", "UpdateAlias"]),
-                )
-            )
+    outages = [
+        Outage(
+            r.uniform(0, horizon),
+            r.choice([2.0, 20.0, 70.0, 250.0, 700.0]),
+            r.choice([*FAULTS[:10], "denied", "expired"]),
+            r.choice(["*", "*", "lambda", "cloudwatch", "UpdateAlias"]),
+        )
+        for _ in range(r.choice([1, 1, 2]) if kind == "outage" else 0)
+    ]
     return Weather(chances, tuple(outages), r.choice([1.0, 30.0, 300.0]))
 
 

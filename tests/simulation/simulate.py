@@ -13,10 +13,9 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.events import Finished, Result, Run
 from lambda_rollout.handover import Handover, Phase
-from lambda_rollout.judge import AlarmAtStart, InsufficientData
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.order import Order, Parts, order_of_handover
 from lambda_rollout.parsing.names import parse_alarms
@@ -321,4 +320,7 @@ def simulate(seed: int, door: Door = "direct") -> Outcome:
     return Simulation(draw(seed), door).play()
 
 
-__all__ = ["AlarmAtStart", "InsufficientData", "OnCancel", "Outcome", "Simulation", "simulate"]
+def command(seed: int, door: Door = "direct") -> str:
+    """The command that plays a seed again, to the letter."""
+    through = "" if door == "direct" else f" DOOR={door}"
+    return f"make simulate SEED={seed}{through}"

@@ -308,9 +308,10 @@ class Stage:
                 new = next(iter(shown.routing.weights), shown.routing.version)
                 self._somebody("UpdateAlias", named, FunctionVersion=new, RoutingConfig={})
             case "weight":
-                new = next(iter(shown.routing.weights), None)
-                if new is not None:
-                    weights = {"AdditionalVersionWeights": {new: 0.42}}
+                if shown.routing.weights:
+                    weights = {
+                        "AdditionalVersionWeights": dict.fromkeys(shown.routing.weights, 0.42)
+                    }
                     self._somebody("UpdateAlias", named, RoutingConfig=weights)
             case "delete-alias":
                 self._somebody("DeleteAlias", named)

@@ -25,7 +25,7 @@ class Killed(BaseException):
 class Process:
     """One process of the simulation, and what has become of it."""
 
-    def __init__(self, name: str, body: Callable[[], None]) -> None:
+    def __init__(self, name: str, body: Callable[[], object]) -> None:
         self.name = name
         self.body = body
         self.baton = threading.Lock()
@@ -51,7 +51,7 @@ class Turns:
 
     # What the driver does ----------------------------------------------------------------------
 
-    def start(self, name: str, body: Callable[[], None]) -> Process:
+    def start(self, name: str, body: Callable[[], object]) -> Process:
         """Let a process begin; it runs when whoever runs now gives way."""
         process = Process(name, body)
         threading.Thread(target=self._run, args=(process,), daemon=True, name=name).start()
@@ -143,9 +143,7 @@ class TurnClock(ManualClock):
         me = self._turns.current
         me.ready, me.until = False, until
         me.naps += 1
-        self.schedule(
-            self.now() + timedelta(seconds=seconds), partial(self._wake, me, me.naps)
-        )
+        self.schedule(self.now() + timedelta(seconds=seconds), partial(self._wake, me, me.naps))
         self._turns.give_way()
 
     def run_due(self) -> None:

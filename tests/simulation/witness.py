@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambda_rollout import lease
@@ -29,6 +30,11 @@ FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
 SOMEBODY = "somebody"
 
 
+@lru_cache(maxsize=256)
+def _record(description: str) -> Record | None:
+    return lease.parse(description)[1]
+
+
 @dataclass(frozen=True)
 class Shown:
     """An alias at one moment."""
@@ -39,7 +45,7 @@ class Shown:
 
     @property
     def record(self) -> Record | None:
-        return lease.parse(self.description)[1]
+        return _record(self.description)
 
     @property
     def ours(self) -> Record | None:
@@ -197,7 +203,9 @@ class Witness:
         alias = there.aliases.get("live") if there else None
         if alias is None:
             return None
-        return Shown(Routing(alias.version, dict(alias.weights)), alias.description, alias.revision_id)
+        return Shown(
+            Routing(alias.version, dict(alias.weights)), alias.description, alias.revision_id
+        )
 
     # Alarms ------------------------------------------------------------------------------------
 

@@ -1,0 +1,74 @@
+"""Thousands of seeds, and not one in which a promise is broken."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.simulation.simulate import Door, command, simulate
+
+SEEDS = 5_000
+SEEDS_THROUGH_BOTOCORE = 500
+CHUNK = 100
+CHUNK_THROUGH_BOTOCORE = 25
+
+MUST_OCCUR = {
+    *(f"foreign {kind}" for kind in ("description", "same", "whole-old", "whole-new", "weight")),
+    *("foreign delete-alias", "foreign delete-function"),
+    *(f"killed {role}" for role in ("main", "post", "next", "twin")),
+    *("SIGINT main", "SIGTERM main", "SIGINT next", "frozen", "lost"),
+    *("alarm ALARM", "alarm OK", "alarm INSUFFICIENT_DATA", "alarm deleted"),
+    *(f"fault {kind}" for kind in ("throttle", "error", "error-after", "refuse", "unreachable")),
+    *(f"fault {kind}" for kind in ("reset", "drop", "hang", "hang-after", "slow", "stale")),
+    *("fault hang-late", "fault reset-late", "fault denied", "fault expired"),
+    *("answer PreconditionFailedException", "answer ResourceNotFoundException"),
+    *(f"main {result}" for result in ("promoted", "rolled-back", "held", "failed")),
+    *(f"post {phase}" for phase in ("moving", "clearing", "holding", "going-back")),
+    *(f"post {result}" for result in ("rolled-back", "held", "promoted", "failed")),
+    *(f"next {result}" for result in ("promoted", "rolled-back", "failed", "unchanged")),
+    *("word OVER", "word IN_PROGRESS", "word UNKNOWN", "post with nothing to do"),
+}
+"""What the seeds are about: each of these really happens in them."""
+
+
+def _play(seeds: range, door: Door) -> None:
+    for seed in seeds:
+        outcome = simulate(seed, door)
+        if outcome.violations:
+            story = "\n".join([*outcome.story[-40:], "", *outcome.violations])
+            pytest.fail(f"{story}\n\n{command(seed, door)}", pytrace=False)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_every_promise_is_kept(first: int) -> None:
+    _play(range(first, first + CHUNK), "direct")
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS_THROUGH_BOTOCORE, CHUNK_THROUGH_BOTOCORE))
+def test_every_promise_is_kept_through_botocore(first: int) -> None:
+    _play(range(first, first + CHUNK_THROUGH_BOTOCORE), "botocore")
+
+
+def test_everything_that_can_go_wrong_does() -> None:
+    missing = set(MUST_OCCUR)
+    for seed in range(SEEDS):
+        missing -= set(simulate(seed).seen)
+        if not missing:
+            return
+    pytest.fail(f"in {SEEDS} seeds none had {sorted(missing)}")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_seed_tells_the_same_story_again(seed: int) -> None:
+    assert simulate(seed).story == simulate(seed).story
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_both_doors_tell_the_same_story(seed: int) -> None:
+    """So what the many seeds find at the seam is found as it would be through botocore."""
+
+    def told(door: Door) -> list[str]:
+        return [re.sub(r"https://\S+", "URL", line) for line in simulate(seed, door).story]
+
+    assert told("direct") == told("botocore")
