@@ -54,6 +54,12 @@ test: install ## All tests that need no container engine
 test-long: install ## The tests that take minutes: more cases of what `test` shows
 	@$(RUN)python -m pytest --numprocesses auto --dist worksteal -m long $(ARGS)
 
+# SEEDS: how many. SEED: one again, with its story. DOOR=botocore: through botocore's serializer and parser.
+.PHONY: simulate
+simulate: install ## Draw what can go wrong from seeds, and see every promise kept
+	@$(RUN)python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(FIRST),--first $(FIRST)) $(if $(DOOR),--door $(DOOR)) $(ARGS)
+
 # One target each, so that `make -k lint` tells of all of them.
 LINTERS := lint-format lint-code lint-types lint-shell lint-image lint-workflows lint-metadata
 
