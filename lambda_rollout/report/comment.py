@@ -85,8 +85,10 @@ def title(story: Chronicle) -> tuple[str, str]:
     if story.finished is not None:
         return MARKS[story.result], headline(story)
     names = listing([str(now.target) for now in story.targets.values()]) or "Rollout"
-    if any(now.rolled_back_at for now in story.targets.values()):
-        return RUNNING, f"{names}: rolling back"
+    if is_going_back(story):
+        fired = [alarm.fired.name for alarm in story.alarms.values() if alarm.fired is not None]
+        why = f", because {listing(fired)} fired" if fired else ""
+        return RUNNING, f"{names}: rolling back{why}"
     step = running_step(story)
     if step is None:
         return RUNNING, f"{names}: {_DOING.get(_mode(story), 'getting ready to roll out')}"
@@ -103,6 +105,12 @@ def _mode(story: Chronicle) -> str:
     return story.started.mode if story.started else ""
 
 
+def is_going_back(story: Chronicle) -> bool:
+    """Whether something was decided that only a rollback can follow."""
+    begun = any(now.rolled_back_at for now in story.targets.values())
+    return begun or any(alarm.fired is not None for alarm in story.alarms.values())
+
+
 def running_step(story: Chronicle) -> StepNow | None:
     """Return the step that is going on, if one is."""
     return next((step for step in story.steps if step.status in _RUNNING), None)
@@ -113,10 +121,10 @@ def _sections(seen: Seen, context: Context, record: Record, room: Room) -> Itera
     mark, words = title(story)
     yield f"### {mark} {prose(words)}{_in(context)}"
     yield from (alert("CAUTION", _left(left, room)) for left in story.left[: room.targets])
-    if story.finished is None:
+    if story.finished is None and not is_going_back(story):
         yield from _progress(story)
         yield from _if_cancelled(story, context)
-    else:
+    elif story.finished is not None:
         yield from _ending(story, room)
     yield from _warnings(story, room)
     yield numbers(story, room)

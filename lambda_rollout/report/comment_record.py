@@ -104,7 +104,8 @@ def _hash(parts: object) -> str:
 
 def hidden_line(key: Key, record: Record) -> str:
     """Write the record down as the first line of a comment."""
-    packed = base64.b64encode(json.dumps(asdict(record)).encode()).decode("ascii")
+    told = json.dumps(asdict(record), ensure_ascii=False).encode("utf-8", "replace")
+    packed = base64.b64encode(told).decode("ascii")
     return f"<!-- lambda-rollout 1 {key.exact} {key.loose} {packed} -->"
 
 

@@ -49,7 +49,7 @@ def numbers(story: Chronicle, room: Room) -> str:
     """Show the new version beside the old one; several functions get a line each."""
     targets = tuple(story.targets.values())
     if len(targets) == 1:
-        return _one(targets[0])
+        return _one(targets[0], story)
     shown = targets[: room.targets]
     header = ("alias", "old version", "new version", "on the new one now", "it had")
     rows = [
@@ -67,9 +67,11 @@ def numbers(story: Chronicle, room: Room) -> str:
     return (table(header, rows) + more) if targets else ""
 
 
-def _one(now: TargetNow) -> str:
+def _one(now: TargetNow, story: Chronicle) -> str:
     alias = link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias))
-    old, new = _version(now, now.previous), _version(now, now.version)
+    old = _version(now, now.previous)
+    planned = story.result is Result.PLANNED and story.finished is not None
+    new = "*a new version*" if planned and now.version is None else _version(now, now.version)
     rows = [("traffic now", _share_of(now, now.previous), _share_of(now, now.version))]
     return table((alias, f"old: {old}", f"new: {new}"), rows)
 
@@ -92,7 +94,7 @@ def schedule(story: Chronicle, room: Room) -> str:
         return ""
     steps = _around_the_running_one(story, room.steps)
     rows = [
-        (f"{step.number}. {share(step.percent)}", duration(step.watch), _outcome(step, story))
+        (f"{step.number}.&nbsp;{share(step.percent)}", duration(step.watch), _outcome(step, story))
         for step in steps
     ]
     hidden = len(story.steps) - len(steps)

@@ -26,7 +26,7 @@ MOST_SPANS = 12
 
 _UNSAFE = re.compile(r"[^\w .%-]+")
 _NAME_LIMIT = 24
-_LAYOUT = {"gantt": {"leftPadding": 130, "topPadding": 24, "rightPadding": 12}}
+_LAYOUT = {"gantt": {"leftPadding": 130, "rightPadding": 24}}
 _TICKS = (
     ("second", timedelta(seconds=1), (5, 15, 30)),
     ("minute", timedelta(minutes=1), (1, 2, 5, 15, 30)),

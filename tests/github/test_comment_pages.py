@@ -1,0 +1,258 @@
+"""The comment's Markdown: golden pages, text of others, and GitHub's limit."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lambda_rollout import events as e
+from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.report.comment import LIMIT
+from lambda_rollout.report.comment_record import (
+    MOST_EARLIER,
+    Entry,
+    Key,
+    Record,
+    choose_own,
+    hidden_line,
+    key_of,
+    read_record,
+)
+from lambda_rollout.routing import Routing, Target
+from tests.github.pages import EARLIER, FOLDER, KEY, page_of, pages
+from tests.property.test_hostile_text import Page, hostile
+from tests.unit.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
+
+PAGES = dict(pages())
+CHARTS = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
+ACTS = re.compile(r"@[a-z0-9]|#\d|GH-\d|://|www\.|mailto:[a-z]", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_comments_are_as_they_were_read(name: str) -> None:
+    again = "If the change is meant: python -m tests.github, and read what changed."
+    kept = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    assert PAGES[name] == kept, f"{name} is another. {again}"
+
+
+def test_no_golden_comment_is_left_without_a_story() -> None:
+    assert {file.stem for file in FOLDER.iterdir()} == set(PAGES)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_moment_of_every_story_can_be_shown(name: str) -> None:
+    events = STORIES[name]()
+    for count in range(1, len(events) + 1):
+        page = Page(page_of(events[:count]))
+        assert page.tags[0] == "comment"
+        assert page.tags.count("h3") == 1
+
+
+def hostile_story(text: str) -> Telling:
+    tell = Telling("10% 5m, 100% 5m", Target(text or "f", text or "a"))
+    said = f"{text}."  # a reason that is empty needs no column
+    reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.OK, said, START)
+    tell.begins(ERRORS_OK, reading)
+    tell.shifts(1)
+    tell.beats(1, 2)
+    fired = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, said, START)
+    tell.say(e.StepExtended, number=1, until=START + timedelta(minutes=20), why=text)
+    tell.say(e.AlarmChanged, reading=fired, before=AlarmState.OK, fired=True)
+    tell.say(e.Warned, text=text)
+    tell.pass_time(60)
+    tell.say(
+        e.AliasLeft,
+        target=tell.targets[0],
+        routing=None,
+        expected=Routing.whole("7"),
+        why=text,
+        command=text,
+    )
+    tell.ends(e.Result.FAILED, text, text, failed_alarms=(fired,))
+    return tell
+
+
+def hostile_record(text: str) -> Record:
+    odd = Entry.of(text, text[:4], text, START, RUN, over=True)
+    return Record(odd, (odd, odd), 3)
+
+
+def shown(text: str, count: int | None = None) -> Page:
+    events = hostile_story(text).events[:count]
+    return Page(page_of(events, hostile_record(text), environment=text or "production"))
+
+
+@given(hostile)
+@example("<!-- lambda-rollout 1 ")
+@example("-->")
+@example("</details>")
+@example("```mermaid")
+@example("%%{init: {}}%%")
+@example("x" * 10_000)
+@example("\u202e" * 300)
+def test_text_of_others_changes_nothing_but_the_words(text: str) -> None:
+    calm, page = shown("calm"), shown(text)
+    for tag in ("table", "tr", "td", "th", "h3", "h4", "details", "comment", "blockquote", "li"):
+        assert page.tags.count(tag) == calm.tags.count(tag), tag
+    assert set(page.tags) <= set(calm.tags) | {"code", "pre"}
+    ours = page.outside_code.replace("[!", "")
+    assert not ACTS.search(ours)
+
+
+@given(hostile, st.integers(min_value=1, max_value=18))
+def test_nor_does_it_while_the_rollout_goes_on(text: str, count: int) -> None:
+    calm, page = shown("calm", count), shown(text, count)
+    assert page.tags.count("table") == calm.tags.count("table")
+    assert page.tags.count("td") == calm.tags.count("td")
+    assert page.tags.count("comment") == 1
+    assert not ACTS.search(page.outside_code.replace("[!", ""))
+
+
+@given(hostile)
+def test_a_chart_has_only_the_lines_that_we_wrote(text: str) -> None:
+    [calm] = CHARTS.findall(page_of(hostile_story("calm").events))
+    [chart] = CHARTS.findall(page_of(hostile_story(text).events))
+    kinds = [line.split()[0] for line in chart.splitlines() if " :" not in line]
+    assert kinds == [line.split()[0] for line in calm.splitlines() if " :" not in line]
+    # A bar is a label, a colon, a style and two moments; a section's name is words.
+    for line in chart.splitlines()[8:]:
+        assert re.fullmatch(
+            r"  section [\w .%-]+|  [\w .%]+ :[a-z, ]*[\d-]+ [\d:]+, [\d-]+ [\d:]+", line
+        )
+
+
+entries = st.builds(
+    Entry, st.text(max_size=9), st.text(max_size=4), hostile, hostile, st.just("7"), st.just("1")
+)
+records = st.builds(Record, entries, st.lists(entries, max_size=12).map(tuple), st.integers(0, 9))
+
+
+@given(records)
+def test_a_record_is_read_back_and_is_one_comment_of_html(record: Record) -> None:
+    line = hidden_line(KEY, record)
+    assert Page(line).tags == ["comment"]
+    back = read_record(line + "\n\nmore")
+    assert back is not None
+    assert len(back.earlier) == min(len(record.earlier), MOST_EARLIER)
+
+
+@given(st.text(alphabet="<!-lambdrout10 eyJ>{}=\n"), st.binary(max_size=60))
+def test_what_somebody_made_of_it_is_survived(text: str, raw: bytes) -> None:
+    import base64
+
+    packed = base64.b64encode(raw).decode()
+    for body in (text, f"<!-- lambda-rollout 1 {KEY.exact} {KEY.loose} {packed} -->{text}"):
+        assert read_record(body) is None or isinstance(read_record(body), Record)
+
+
+def test_nested_deeper_than_any_record_is_no_record() -> None:
+    import base64
+
+    packed = base64.b64encode(b"[" * 14_000).decode()
+    assert read_record(f"<!-- lambda-rollout 1 {KEY.exact} {KEY.loose} {packed} -->") is None
+
+
+def test_history_is_kept_newest_first_and_the_rest_counted() -> None:
+    def run(number: int) -> Entry:
+        return Entry.of(str(number), "✅", f"run {number}", START, RUN, over=True)
+
+    record = Record(run(0))
+    for number in range(1, 15):
+        record = record.followed_by(run(number)).followed_by(run(number))
+    assert record.now == run(14)
+    assert [each.headline for each in record.earlier] == [f"run {n}" for n in range(13, 3, -1)]
+    assert record.forgotten == 4
+    again = read_record(hidden_line(KEY, record))
+    assert again == record
+
+
+def test_a_marker_counts_only_at_the_very_beginning() -> None:
+    line = hidden_line(KEY, EARLIER)
+    assert choose_own([(1, f"> {line}"), (2, f" {line}"), (3, f"text\n{line}")], KEY) is None
+    assert choose_own([(1, "x"), (2, line), (3, line)], KEY) == (2, line)
+
+
+def test_dev_and_prod_have_a_comment_each() -> None:
+    base = (["checkout"], "live", "eu-central-1", "123456789012", "prod")
+    others = [
+        (["basket"], "live", "eu-central-1", "123456789012", "prod"),
+        (["checkout", "basket"], "live", "eu-central-1", "123456789012", "prod"),
+        (["checkout"], "beta", "eu-central-1", "123456789012", "prod"),
+        (["checkout"], "live", "us-east-1", "123456789012", "prod"),
+        (["checkout"], "live", "eu-central-1", "210987654321", "prod"),
+        (["checkout"], "live", "eu-central-1", "123456789012", "dev"),
+    ]
+    keys = {key_of(*each) for each in [base, *others]}
+    assert len({key.exact for key in keys}) == 7
+    assert key_of(["b", "a"], *base[1:]) == key_of(["a", "b"], *base[1:])
+
+
+def test_a_run_that_failed_before_it_knew_the_account_finds_its_comment() -> None:
+    known = key_of(["checkout"], "live", "r", "123456789012", "")
+    other = key_of(["checkout"], "live", "r", "210987654321", "")
+    unknown = key_of(["checkout"], "live", "r", "", "")
+    mine, theirs = hidden_line(known, EARLIER), hidden_line(other, EARLIER)
+    assert choose_own([(1, mine)], unknown) == (1, mine)
+    assert choose_own([(1, mine), (2, theirs)], unknown) is None
+    assert choose_own([(1, hidden_line(unknown, EARLIER))], known) is not None
+    assert choose_own([(2, theirs)], known) is None
+    assert Key("a" * 16, "a" * 16).is_loose
+
+
+ODD = "测|`*_<" * 60
+
+
+@pytest.mark.parametrize("odd", ["x", ODD])
+def test_two_hundred_alarms_a_hundred_functions_and_fifty_steps_fit(odd: str) -> None:
+    targets = tuple(Target(f"function-{n}-{odd}"[:140], "live") for n in range(100))
+    steps = ", ".join(f"{percent}% 1m" for percent in range(2, 101, 2))
+    tell = Telling(steps, *targets)
+    readings = tuple(
+        AlarmReading(
+            f"arn:aws:cloudwatch:eu-central-1:1:alarm:{n}",
+            f"alarm-{n}-{odd}"[:255],
+            "eu-central-1",
+            AlarmState.ALARM if n == 150 else AlarmState.OK,
+            f"because {n} {odd}" * 20,
+            START,
+        )
+        for n in range(200)
+    )
+    tell.begins(*readings)
+    for number in range(1, 30):
+        tell.shifts(number)
+        tell.passes(number)
+    for _ in range(40):
+        tell.say(e.Warned, text=odd * 20)
+    running = page_of(tell.events)
+    tell.rolls_back("58")
+    tell.ends(e.Result.ROLLED_BACK, odd * 50, odd * 50, failed_alarms=(readings[150],))
+    for text in (running, page_of(tell.events, EARLIER)):
+        assert len(text) <= LIMIT
+        assert "more, in the" in text
+        assert text.rstrip().endswith(("</sub>", "</details>"))
+    assert "alarm-150" in text
+    assert "Before this: 3 runs" in text
+
+
+def test_the_console_is_that_of_the_partition() -> None:
+    for partition, region, host in (
+        ("aws", "eu-central-1", "console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ):
+        tell = Telling()
+        arn = f"arn:{partition}:cloudwatch:{region}:1:alarm:a b"
+        tell.starts(AlarmReading(arn, "a b", region, AlarmState.OK, "", START))
+        alias = f"arn:{partition}:lambda:{region}:1:function:checkout:live"
+        tell.say(e.AliasFound, target=CHECKOUT, arn=alias, routing=Routing.whole("7"))
+        tell.say(e.AlarmsFound, readings=tell.readings)
+        text = page_of(tell.events)
+        assert f"https://{region}.{host}/lambda/home?region={region}#/functions/checkout" in text
+        assert (
+            f"https://{region}.{host}/cloudwatch/home?region={region}#alarmsV2:alarm/a%20b" in text
+        )
