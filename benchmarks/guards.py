@@ -29,7 +29,7 @@ from lambda_rollout.evidence import MINUTE, Comparison, Minute, Numbers
 from lambda_rollout.guarding import Began, Outcome, judge_guards
 from lambda_rollout.guarding.rates import CLEARLY_WORSE
 
-EQUAL_ROLLOUTS = 4000
+EQUAL_ROLLOUTS = 2000
 WORSE_ROLLOUTS = 1000
 A_MINUTE = 1000
 """Invocations of both versions together."""

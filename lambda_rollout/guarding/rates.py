@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -31,8 +31,12 @@ from lambda_rollout.guards import Absolute, Guard
 from lambda_rollout.guards import Comparison as Operator
 
 CLEARLY_WORSE = 0.10
-"""A guard holds only on numbers that would have broken it, had the new version's error rate been so much over
-what the guard allows: 10 percentage points."""
+"""A guard holds only on numbers that would have broken it in 9 of 10 cases, had the new version's error rate
+been so much over what the guard allows: 10 percentage points."""
+
+NINE_IN_TEN = 1.2816
+"""The normal distribution's 90% point: in 9 of 10 cases there are at least so few standard deviations fewer
+errors than expected."""
 
 EXPECTED_ERRORS = 5.0
 """And that many errors must then have been expected: none at all would be seen in 1 of 148 cases."""
@@ -103,40 +107,39 @@ class WhatIf:
 
     allowed: float
     """The highest rate allowed, 0 to 1."""
-    factors: Sequence[Factors]
-    compared_with: float
+    factors: Callable[[float], list[Factors]]
+    """Every minute's factors, if the new version's rate in it was the one given."""
+    compared_with: float = math.inf
     """Invocations that ``allowed`` was learned from; endless for a fixed one."""
 
-    @property
-    def rate(self) -> float:
-        """The new version's error rate, 0 to 1."""
-        return _clearly_over(self.allowed)
+    def tells(self, invocations: int, times: float, needed: float) -> bool:
+        """Whether the step would break the guard in 9 of 10 cases if it were so many times as long."""
+        rate = min(1.0, self.allowed + CLEARLY_WORSE)
+        served = times * invocations
+        seen = max(0.0, rate - NINE_IN_TEN * math.sqrt(rate * (1 - rate) / served))
+        longer = ([times * factor for factor in minute] for minute in self.factors(seen))
+        return served * rate >= EXPECTED_ERRORS and highest(log_e_values(longer)) >= needed
 
 
 def _what_if(allowed: float, step: Sequence[Minute], compared_with: float = math.inf) -> WhatIf:
-    worse = _clearly_over(allowed)
-    factors = [
-        against_rate(allowed, (new.invocations, worse * new.invocations))
-        for new in step
-        if new.invocations
-    ]
-    return WhatIf(allowed, factors, compared_with)
+    served = [new.invocations for new in step if new.invocations]
+    return WhatIf(
+        allowed,
+        lambda seen: [against_rate(allowed, (count, seen * count)) for count in served],
+        compared_with,
+    )
 
 
 def _what_if_beside(limit: Limit, step: Sequence[Both]) -> WhatIf:
-    invocations, errors = _counts(old for _, old in step)
-    allowed = limit.over(errors / max(1, invocations))
-    worse = _clearly_over(allowed)
-    factors = [
-        against_baseline(limit, (new.invocations, worse * new.invocations), _count(old))
-        for new, old in step
-        if new.invocations and old.invocations
+    both = [
+        (new.invocations, _count(old)) for new, old in step if new.invocations and old.invocations
     ]
-    return WhatIf(allowed, factors, invocations)
-
-
-def _clearly_over(allowed: float) -> float:
-    return min(1.0, allowed + CLEARLY_WORSE)
+    invocations, errors = _counts(old for _, old in step)
+    return WhatIf(
+        limit.over(errors / max(1, invocations)),
+        lambda seen: [against_baseline(limit, (count, seen * count), old) for count, old in both],
+        invocations,
+    )
 
 
 def _if_enough(figures: str, step: Sequence[Minute], what_if: WhatIf, needed: float) -> Finding:
@@ -144,22 +147,16 @@ def _if_enough(figures: str, step: Sequence[Minute], what_if: WhatIf, needed: fl
     invocations, _ = _counts(step)
     if not invocations:
         return Lacking("no invocation of the new version in this step's whole minutes yet")
-    if not what_if.factors:
+    if not what_if.factors(0):
         return Lacking("no minute of this step in which both versions were invoked")
     if what_if.allowed >= 1:
         if min(invocations, what_if.compared_with) * CLEARLY_WORSE < EXPECTED_ERRORS:
             return Lacking(f"{figures}; too few invocations to tell a bad version from a good one")
         return Holding(f"{figures}; no error rate could be over the bound")
-
-    def tells(times: float) -> bool:
-        scaled = ([times * factor for factor in minute] for minute in what_if.factors)
-        expected = what_if.rate * invocations * times
-        return expected >= EXPECTED_ERRORS and highest(log_e_values(scaled)) >= needed
-
-    if tells(1):
+    if what_if.tells(invocations, 1, needed):
         return Holding(figures)
     times = 1.0
-    while times < _MOST_TIMES_MORE and not tells(times):
+    while times < _MOST_TIMES_MORE and not what_if.tells(invocations, times, needed):
         times *= 1.1
     return Lacking(
         f"{figures}; about {math.ceil(times * invocations):,} invocations of the new version are needed"

@@ -165,6 +165,10 @@ class TestDurations:
             total += 1
         assert chance_of_slower(percent, new, old) == pytest.approx(max(0.5, higher / total))
 
+    @pytest.mark.parametrize("percent", [50, 99])
+    def test_equal_samples_have_an_even_chance(self, percent: int) -> None:
+        assert chance_of_slower(percent, 3000, 3000) == pytest.approx(0.5, abs=1e-6)
+
     def test_a_small_sample_can_have_the_better_chance_of_a_high_percentile(self) -> None:
         assert chance_of_slower(99, 199, 100_000) == pytest.approx(0.593, abs=0.001)
         assert chance_of_slower(99, 10, 100_000) == 0.5
