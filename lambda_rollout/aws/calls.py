@@ -59,7 +59,7 @@ DENIED = frozenset(
         "UnrecognizedClientException",
     }
 )
-TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
+TIMED_OUT = frozenset({"IDPCommunicationError", "RequestTimeout", "RequestTimeoutException"})
 MISSING = frozenset({"ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException"})
 
 

@@ -16,6 +16,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http.client import HTTPException
+from typing import Any
 
 import boto3
 import botocore.session
@@ -24,13 +26,19 @@ from botocore.config import Config
 from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
 
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.calls import EXPIRED, date_of, told_apart
 from lambda_rollout.aws.clients import CONFIG
-from lambda_rollout.errors import Busy, CallFailed, RolloutError, Unanswered
+from lambda_rollout.errors import Busy, CallFailed, Refused, RolloutError, Unanswered
 from lambda_rollout.patience import patiently
 from lambda_rollout.stop import Clock, Stop
 
 AUDIENCE = "sts.amazonaws.com"
+GET_ID_TOKEN = "GetIdToken"  # noqa: S105 - a name
+"""Our name for GitHub's call in messages; it has none of its own."""
+
+REFUSALS = frozenset({400, 401, 403, 404})
+"""HTTP statuses with which GitHub will not give a token however often it is asked."""
+
 LIFETIME = 3600
 """Seconds asked for: what a role allows unless it was told otherwise."""
 
@@ -38,6 +46,12 @@ RENEW_AT = 0.5
 """Share of the lifetime after which the background renews; a failed try is repeated until the end."""
 
 RETRY_EVERY = 30.0
+RETRY_SHARE = 0.05
+"""A failed renewal is tried again after so many seconds, or after this share of the lifetime if that is less."""
+
+MARGIN = 5.0
+"""Seconds before their end from which they are not used any more: a request takes a while to arrive."""
+
 TOKEN_TIMEOUT = 5
 
 
@@ -60,12 +74,12 @@ class RenewedCredentials(Credentials):
 
     def __init__(self, issue: Callable[[], Issued], clock: Clock, stop: Stop) -> None:
         """Ask for the first ones now; raises what ``issue`` raises."""
-        first = issue()
-        super().__init__(first.access_key, first.secret_key, first.token, method="web-identity")
         self._issue = issue
         self._clock = clock
         self._lock = threading.Lock()
-        self._take(first)
+        first, asked_at = self._asked()
+        super().__init__(first.access_key, first.secret_key, first.token, method="web-identity")
+        self._take(first, asked_at)
         threading.Thread(target=self._keep_fresh, args=(stop,), daemon=True).start()
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
@@ -74,23 +88,33 @@ class RenewedCredentials(Credentials):
             with self._lock:
                 if self._clock.monotonic() >= self._ends_at:
                     self._renew()
-        return ReadOnlyCredentials(self.access_key, self.secret_key, self.token)
+        return self._signing
+
+    def heed(self, **answer: Any) -> None:
+        """Take AWS's word that they have ended, whatever our clock says; botocore's ``after-call`` event.
+
+        A machine that was suspended, for one, has slept through their time.
+        """
+        if answer["parsed"].get("Error", {}).get("Code") in EXPIRED:
+            self._ends_at = self._clock.monotonic()
 
     def _renew(self) -> None:
         try:
-            self._take(self._issue())
+            self._take(*self._asked())
         except RolloutError as error:
-            raise CredentialRetrievalError(provider="web-identity", error_msg=str(error)) from error
+            raise CredentialRetrievalError(provider="web-identity", error_msg=error.what) from error
 
-    def _take(self, issued: Issued) -> None:
-        self.access_key, self.secret_key, self.token = (
-            issued.access_key,
-            issued.secret_key,
-            issued.token,
-        )
-        now = self._clock.monotonic()
-        self._ends_at = now + issued.lasts.total_seconds()
-        self._renew_at = now + RENEW_AT * issued.lasts.total_seconds()
+    def _asked(self) -> tuple[Issued, float]:
+        at = self._clock.monotonic()
+        return self._issue(), at
+
+    def _take(self, issued: Issued, asked_at: float) -> None:
+        lasts = issued.lasts.total_seconds()
+        # One assignment: a thread that signs must not see the key of one and the secret of another.
+        self._signing = ReadOnlyCredentials(issued.access_key, issued.secret_key, issued.token)
+        self._ends_at = asked_at + lasts - min(MARGIN, lasts / 10)
+        self._renew_at = asked_at + RENEW_AT * lasts
+        self._retry_after = min(RETRY_EVERY, RETRY_SHARE * lasts)
 
     def _keep_fresh(self, stop: Stop) -> None:
         while True:
@@ -98,33 +122,37 @@ class RenewedCredentials(Credentials):
             if stop.requested:
                 return
             try:
-                issued = self._issue()
+                issued, at = self._asked()
             except Exception:  # noqa: BLE001 - the old ones are still good; ask again a little later
-                self._clock.wait(RETRY_EVERY, stop)
+                self._clock.wait(self._retry_after, stop)
                 continue
             with self._lock:
-                self._take(issued)
+                self._take(issued, at)
 
 
-@dataclass(frozen=True, slots=True)
 class WebIdentity:
     """Trades GitHub's OIDC token for the role's credentials; each call is one trade."""
 
-    role: str
-    region: str
-    session_name: str
-    environ: Mapping[str, str] = field(repr=False)
+    def __init__(
+        self, role: str, region: str, session_name: str, environ: Mapping[str, str]
+    ) -> None:
+        """Ask nobody yet; ``session_name`` is how CloudTrail will know the rollout."""
+        self._role = role
+        self._session_name = session_name
+        self._environ = environ
+        # Made once: a renewal in the background must not take the processor from the watch.
+        self._sts = boto3.Session(region_name=region).client(
+            "sts", region_name=region, config=CONFIG.merge(Config(signature_version=UNSIGNED))
+        )
 
     def issue(self) -> Issued:
         """Trade once. Raises `RolloutError` if the job may not ask for a token, `CallFailed` otherwise."""
-        sts = boto3.Session(region_name=self.region).client(
-            "sts", region_name=self.region, config=CONFIG.merge(Config(signature_version=UNSIGNED))
-        )
+        token = self._token()
         with told_apart("AssumeRoleWithWebIdentity"):
-            answer = sts.assume_role_with_web_identity(
-                RoleArn=self.role,
-                RoleSessionName=self.session_name,
-                WebIdentityToken=self._token(),
+            answer = self._sts.assume_role_with_web_identity(
+                RoleArn=self._role,
+                RoleSessionName=self._session_name,
+                WebIdentityToken=token,
                 DurationSeconds=LIFETIME,
             )
         given = answer["Credentials"]
@@ -136,11 +164,11 @@ class WebIdentity:
         )
 
     def _token(self) -> str:
-        url = self.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
-        bearer = self.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
+        url = self._environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
+        bearer = self._environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
         if not (url and bearer):
             raise RolloutError(
-                f"role-to-assume: {self.role}: this job may not ask GitHub for an OIDC token.",
+                f"role-to-assume: {self._role}: this job may not ask GitHub for an OIDC token.",
                 "Add `permissions: id-token: write` to the job.",
             )
         separator = "&" if "?" in url else "?"
@@ -151,14 +179,16 @@ class WebIdentity:
         try:
             with urllib.request.urlopen(request, timeout=TOKEN_TIMEOUT) as answer:  # noqa: S310
                 return str(json.load(answer)["value"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Unanswered("GetIdToken", type(error).__name__, str(error)) from error
+        except urllib.error.HTTPError as error:
+            with error:
+                kind = Refused if error.code in REFUSALS else Unanswered
+                raise kind(GET_ID_TOKEN, str(error.code), error.reason) from error
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+            raise Unanswered(GET_ID_TOKEN, type(error).__name__, str(error)) from error
 
 
 def _lasts(expiration: datetime, answer: Mapping[str, object]) -> timedelta:
     """How long they last, measured on AWS's clock alone: the runner's may be minutes off."""
-    from lambda_rollout.aws.calls import date_of
-
     asked_at = date_of(answer)
     return expiration - asked_at if asked_at else timedelta(seconds=LIFETIME)
 
@@ -193,10 +223,20 @@ def session(
         )
     except CallFailed as error:
         raise RolloutError(
-            f"role-to-assume: {role} could not be assumed: {error}",
-            "Check the role's trust policy: the provider token.actions.githubusercontent.com, the audience "
-            f"{AUDIENCE}, and the subject of this repository.",
+            f"role-to-assume: {role} could not be assumed: {error.what}", _remedy(error)
         ) from error
     core = botocore.session.Session()
     core.get_component("credential_provider").providers.insert(0, _Provider(credentials))
+    core.register("after-call", credentials.heed)
     return boto3.Session(botocore_session=core, region_name=region)
+
+
+def _remedy(error: CallFailed) -> str:
+    if isinstance(error, Busy | Unanswered):
+        return "There was no good answer in a minute: start again."
+    if error.operation == GET_ID_TOKEN:
+        return "GitHub gave no OIDC token: check the job's `permissions: id-token: write`."
+    return (
+        "Check the role's trust policy: the provider token.actions.githubusercontent.com, the audience "
+        f"{AUDIENCE}, and the subject of this repository."
+    )
