@@ -151,6 +151,7 @@ def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Des
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
+    from lambda_rollout.aws.preflight import AwsLookout
     from lambda_rollout.aws.versions import LambdaVersions
 
     name = f"lambda-rollout-{order.run.run_id or 'local'}"
@@ -166,6 +167,7 @@ def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Des
         emit=desk.journal.emit,
         remember=lambda handover: desk.runner.save_state({KEY: handover.to_json()}),
         together=several_at_once,
+        lookout=AwsLookout(clients, alarms),
     )
 
 
@@ -203,6 +205,9 @@ def order_of(inputs: Inputs, package: Package | None, desk: Desk) -> Order:
         run=desk.runner.run,
         nonce=secrets.token_hex(4),
         warnings=tuple(_warnings(inputs, desk.environ)),
+        preflight=inputs.preflight,
+        guards=inputs.guards,
+        min_invocations=inputs.min_invocations,
     )
 
 

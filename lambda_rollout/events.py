@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from lambda_rollout.evidence import Comparison
 from lambda_rollout.judge import AlarmReading, AlarmState
 from lambda_rollout.plan import Plan
+from lambda_rollout.preflight.finding import Finding
 from lambda_rollout.routing import Routing, Target
 
 
@@ -269,6 +271,21 @@ class AliasLeft(Event):
     why: str
     command: str
     """The AWS CLI command that makes the alias whole on the old version; empty if there is nothing to mend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightFound(Event):
+    """What was found before the first write, the gravest first; empty if nothing was."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumbersRead(Event):
+    """The two versions' own metrics: the minutes of this step that were not told before, for each target."""
+
+    number: int
+    comparisons: tuple[Comparison, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,7 +102,20 @@ class Comparison:
     until: datetime
     """The end of the last minute whose data are in."""
 
+    def joined(self, later: Comparison) -> Comparison:
+        """Add the minutes, and the throttles, of a ``later`` reading that holds none of these again."""
+        return Comparison(
+            canary=_joined(self.canary, later.canary),
+            baseline=_joined(self.baseline, later.baseline),
+            throttles=self.throttles + later.throttles,
+            until=max(self.until, later.until),
+        )
+
     @property
     def target(self) -> Target:
         """The function and alias that both versions were invoked through."""
         return self.canary.target
+
+
+def _joined(before: Numbers, later: Numbers) -> Numbers:
+    return Numbers(before.target, before.version, (*before.minutes, *later.minutes))

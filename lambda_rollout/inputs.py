@@ -192,7 +192,6 @@ class NotYet:
 NOT_YET: tuple[NotYet, ...] = (
     NotYet("guards", lambda i: bool(i.guards), "Checking guards"),
     NotYet("min-invocations", lambda i: i.min_invocations > 0, "Waiting for invocations"),
-    NotYet("preflight", lambda i: i.preflight is Preflight.STRICT, "preflight: strict"),
     NotYet("engine", lambda i: i.engine is Engine.CODEDEPLOY, "engine: codedeploy"),
 )
 

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from lambda_rollout import lease
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.choices import Mode, OnCancel, OnStranded, Preflight
 from lambda_rollout.events import Event, Run, Started
+from lambda_rollout.guards import Guard
 from lambda_rollout.handover import Handover
 from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
 from lambda_rollout.lease import Record, RunWord
+from lambda_rollout.lookout import Lookout
 from lambda_rollout.package import Package
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Routing, Target
@@ -86,6 +88,9 @@ class Order:
     """Code to upload before publishing."""
     warnings: tuple[str, ...] = ()
     """What the person deploying should know from the start."""
+    preflight: Preflight = Preflight.WARN
+    guards: tuple[Guard, ...] = ()
+    min_invocations: int = 0
 
     def started(self, at: datetime) -> Started:
         """Make the first event."""
@@ -142,6 +147,8 @@ class Parts:
     """Saves what the post stage needs, before the next write."""
     together: Together = one_by_one
     """Does the same to many targets."""
+    lookout: Lookout | None = None
+    """The calls of the preflight; None goes without one."""
 
 
 def seconds(duration: timedelta) -> float:

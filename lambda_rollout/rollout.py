@@ -29,6 +29,7 @@ from lambda_rollout.lease import Record
 from lambda_rollout.order import Order, Parts, seconds
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Step
+from lambda_rollout.preflight_check import preflight
 from lambda_rollout.publishing import await_ready, check_latest, choose
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.traffic import Conflict, Traffic
@@ -100,6 +101,7 @@ class Rollout:
     def _tell(self) -> Finished:
         self._look_at_aliases()
         first_look(self._order, self._parts)
+        self._look_ahead()
         if self._order.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
@@ -132,6 +134,12 @@ class Rollout:
             self._courses.append(Course(taken.target, charge, resumed=taken.resumed))
         if order.mode is not Mode.PLAN:
             self._ending.remember(Phase.MOVING)
+
+    def _look_ahead(self) -> None:
+        """Find what AWS would refuse, and what would make the watch blind, before the first write."""
+        if self._order.mode is not Mode.PROMOTE:
+            aliases = [(c.target, c.charge.traffic if c.charge else None) for c in self._courses]
+            preflight(self._order, self._parts, aliases)
 
     # Publish -----------------------------------------------------------------------------------
 

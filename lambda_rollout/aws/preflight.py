@@ -48,7 +48,7 @@ class AwsLookout:
                 FunctionName=target.function, Qualifier=version
             )
         return Configuration(
-            version=version,
+            version=answer.get("Version", version),
             state=answer.get("State", ""),
             state_reason=answer.get("StateReason", ""),
             role=answer.get("Role", ""),

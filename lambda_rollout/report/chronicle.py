@@ -13,7 +13,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from lambda_rollout import events as e
+from lambda_rollout.evidence import Comparison
 from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.preflight.finding import Finding
 from lambda_rollout.routing import Routing, Target
 
 
@@ -140,6 +142,10 @@ class Chronicle:
     alarms: Mapping[str, AlarmNow] = field(default_factory=dict)
     """By ARN, in the order they were found."""
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] | None = None
+    """Of the preflight, None if there was none."""
+    numbers: Mapping[Target, Comparison] = field(default_factory=dict)
+    """The versions' own metrics, all minutes so far."""
     finished: e.Finished | None = None
     latest: datetime | None = None
 

@@ -34,8 +34,8 @@ def after(story: Chronicle, event: e.Event) -> Chronicle:
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned():
-            return replace(story, warnings=(*story.warnings, event.text))
+        case e.Warned() | e.PreflightFound() | e.NumbersRead():
+            return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
         case e.StepStarted() | e.StepExtended() | e.StepPassed():
@@ -46,6 +46,20 @@ def after(story: Chronicle, event: e.Event) -> Chronicle:
             return _alarm_changed(story, event)
         case _:
             return _target(story, event)
+
+
+def _evidence(story: Chronicle, event: e.Warned | e.PreflightFound | e.NumbersRead) -> Chronicle:
+    match event:
+        case e.Warned():
+            return replace(story, warnings=(*story.warnings, event.text))
+        case e.PreflightFound():
+            return replace(story, findings=event.findings)
+        case e.NumbersRead():
+            known = dict(story.numbers)
+            for more in event.comparisons:
+                before = known.get(more.target)
+                known[more.target] = before.joined(more) if before else more
+            return replace(story, numbers=known)
 
 
 def _started(story: Chronicle, event: e.Started) -> Chronicle:

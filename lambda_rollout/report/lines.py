@@ -9,6 +9,7 @@ from datetime import timedelta
 from lambda_rollout import events as e
 from lambda_rollout.judge import AlarmReading, AlarmState
 from lambda_rollout.report.chronicle import Chronicle
+from lambda_rollout.report.evidence import counted, numbers
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
@@ -43,6 +44,10 @@ def told(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield f"step {event.number} is extended, to {clock_time(event.until)} at most: {event.why}"
         case e.StepPassed():
             yield f"step {event.number} passed: {_alarms_at_end(event)}"
+        case e.PreflightFound():
+            yield f"preflight: {counted(event.findings)}"
+        case e.NumbersRead():
+            yield from numbers(event.comparisons)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from lambda_rollout import events as e
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
+from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.chronicle import Chronicle
+from lambda_rollout.report.evidence import LEVEL_MARKS, about, told_in_full
 from lambda_rollout.report.fold import after
 from lambda_rollout.report.lines import told
 from lambda_rollout.report.verdict import (
@@ -58,6 +60,8 @@ class Log:
                 self._open_group(event)
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
+            case e.PreflightFound():
+                self._preflight(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
@@ -104,6 +108,19 @@ class Log:
             self._lines.write(command(kind, message, title=clean(title, 200)))
         else:
             self._lines.write(inert(f"{kind}: {clean(title, 200)}: {message}"))
+
+    def _preflight(self, event: e.PreflightFound) -> None:
+        """Write the findings, the grave ones as annotations, each with its command to copy."""
+        for text in told(event, self._story):
+            self._say(event, text)
+        for finding in event.findings:
+            text = told_in_full(finding)
+            if finding.level is Level.NOTE:
+                self._say(event, f"{LEVEL_MARKS[finding.level]} {about(finding)}: {text}")
+            else:
+                self._annotate(finding.level.value, f"Preflight: {about(finding)}", text)
+            if finding.command:
+                self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
     def _left(self, event: e.AliasLeft) -> None:
         self._say(event, f"!!! {left_as(event)}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lambda_rollout.events import AliasLeft, Result
 from lambda_rollout.report.chronicle import Chronicle, TargetNow
 from lambda_rollout.report.console import alias_url, version_url
+from lambda_rollout.report.evidence import findings_table, numbers_table
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table
 from lambda_rollout.report.summary_tables import alarms, plan, schedule
 from lambda_rollout.report.verdict import MARKS, happenings, headline, left_against, left_as
@@ -83,6 +84,10 @@ def _sections(story: Chronicle) -> Iterator[str]:
     steps = plan(story) if story.result is Result.PLANNED else schedule(story)
     if steps:
         yield f"### Schedule\n\n{steps}"
+    if story.numbers:
+        yield f"### Requests\n\n{numbers_table(story.numbers.values())}"
+    if story.findings:
+        yield f"### Preflight\n\n{findings_table(story.findings)}"
     if story.alarms:
         yield f"### Alarms\n\n{alarms(story)}"
     yield _footer(story)

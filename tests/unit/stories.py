@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from lambda_rollout import events as e
+from lambda_rollout.evidence import Comparison, Minute, Numbers
 from lambda_rollout.judge import AlarmReading, AlarmState
 from lambda_rollout.plan import Plan, parse_steps
+from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.routing import Routing, Target
 
 REGION = "eu-central-1"
@@ -284,6 +286,65 @@ with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
     tell.starts(ERRORS_OK, LATENCY_BLIND, mode="plan")
     tell.finds_aliases()
     tell.ends(e.Result.PLANNED)
+
+with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
+    tell.starts(LATENCY_OK, mode="plan")
+    tell.finds_aliases()
+    tell.say(
+        e.PreflightFound,
+        findings=(
+            Finding(
+                Level.ERROR,
+                Code.ROLES_DIFFER,
+                "The two versions have different values of execution role: a (old) and b (new).",
+                "Give the new version the old execution role.",
+                CHECKOUT,
+            ),
+            Finding(
+                Level.WARNING,
+                Code.CALLER_NOT_ALLOWED_ON_ALIAS,
+                "s3.amazonaws.com for arn:aws:s3:::*|` may invoke the unqualified function but not the alias.",
+                "Let the trigger name the alias's ARN, and allow it there.",
+                CHECKOUT,
+                command="aws lambda add-permission --function-name checkout --statement-id 'a ` b'",
+            ),
+            Finding(
+                Level.WARNING,
+                Code.STEP_TOO_SHORT,
+                "It takes 3m to fire at the least, and `1% 1m` is over sooner.",
+                "`steps: 1% 3m, 100% 5m`, or an alarm with shorter periods.",
+                alarm="checkout-latency-p99",
+            ),
+            Finding(
+                Level.NOTE,
+                Code.NOT_CHECKED,
+                "Not checked: reserved concurrency. lambda:GetFunctionConcurrency is not allowed.",
+                "",
+                CHECKOUT,
+            ),
+        ),
+    )
+    tell.say(e.Warned, text="A rollout would be refused: preflight: checkout:live: two roles.")
+    tell.ends(e.Result.PLANNED)
+
+with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
+    tell.begins(ERRORS_OK)
+    tell.say(e.PreflightFound, findings=())
+    tell.shifts(1)
+    for minute, (served, failed) in enumerate([(12, 0), (9, 1), (0, 0)]):
+        tell.pass_time(60)
+        start = START + timedelta(minutes=minute)
+        slow = {"p50": 31.25, "p90": 60.0, "p95": 70.0, "p99": 123.4} if served else {}
+        new = Numbers(CHECKOUT, "8", (Minute(start, served, failed, slow),))
+        fast = {"p50": 30.0, "p90": 50.0, "p95": 60.0, "p99": 80.0}
+        old = Numbers(CHECKOUT, "7", (Minute(start, 1100 + minute, 1, fast),))
+        until = start + timedelta(minutes=1)
+        tell.say(e.NumbersRead, number=1, comparisons=(Comparison(new, old, minute, until),))
+    tell.passes(1)
+    tell.shifts(2)
+    tell.passes(2)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
 
 with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
     firing = alarm("checkout-errors", AlarmState.ALARM, ERRORS)
