@@ -1,0 +1,258 @@
+"""Bad input, end to end: one clear error each, and nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from sandbox.aws.faults import AccessDenied, Answer, ExpiredCredentials
+from sandbox.runner import Finished
+from tests.live import NEW, OLD, OWNERS_TEXT, Live
+from tests.scene import ROLE
+
+ACCOUNT = "123456789012"
+CHECKOUT = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:checkout"
+CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/GitHubActions"
+
+
+def writes(scene: Live) -> list[str]:
+    """What was done that is more than looking."""
+    return [
+        request.operation
+        for request in scene.requests()
+        if not request.operation.startswith(("Get", "Describe", "List"))
+        and request.effect_at is not None
+    ]
+
+
+def failed(scene: Live, finished: Finished) -> str:
+    """See that it failed and changed nothing; what the log says."""
+    assert finished.status == 1, finished.log
+    assert finished.outputs["result"] == "failed"
+    assert finished.outputs["failed-alarms"] == "[]"
+    assert finished.summary
+    assert [a for a in finished.annotations if a.kind == "error"]
+    assert "Traceback" not in finished.log
+    assert writes(scene) == []
+    return finished.shown
+
+
+# Mistakes in the inputs: told before the first call ---------------------------------------------
+
+MISTAKES = {
+    "qualifier": (
+        {"function-name": "checkout:3"},
+        "'checkout:3': Write 'checkout' without the qualifier. What is shifted is an alias: set alias"
+        + " to its name, such as 'live', and version to 3.",
+    ),
+    "qualifier in an ARN": (
+        {"function-name": f"{CHECKOUT}:live"},
+        f"'{CHECKOUT}:live': Write '{CHECKOUT}' without the qualifier. To shift that alias, set alias to 'live'.",
+    ),
+    "alias name": (
+        {"alias": "no good"},
+        "'no good': Write an alias's name: 1 to 128 letters, digits, - and _, and not only digits.",
+    ),
+    "not ascending": (
+        {"steps": "50%, 10%"},
+        "'10%': Percentages ascend: after 50% comes a higher one.",
+    ),
+    "over a hundred": (
+        {"steps": "110%"},
+        "'110%': A percentage is over 0 and at most 100.",
+    ),
+    "three decimals": (
+        {"steps": "12.345% 5m"},
+        "'12.345% 5m': Write '12.345' with at most two decimals.",
+    ),
+    "no unit": (
+        {"steps": "10% 5"},
+        "'10% 5': Add a unit to '5': 5s, 5m or 5h.",
+    ),
+    "empty item": (
+        {"alarms": "checkout-errors,,checkout-latency"},
+        "'checkout-errors,,checkout-latency': Item 2 of the list is empty: remove a comma, or write"
+        + " what is missing.",
+    ),
+    "$LATEST": (
+        {"version": "$LATEST"},
+        "'$LATEST': Leave version empty: then $LATEST is published and that version rolled out.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_in_the_inputs_is_told_before_the_first_call(scene: Live, case: str) -> None:
+    given, told = MISTAKES[case]
+    finished = scene.runner.run({**scene.inputs, **given}, scene.as_caller("AKIAMAIN"), post=False)
+    assert told in failed(scene, finished)
+    assert scene.requests() == []
+
+
+def test_no_region(scene: Live) -> None:
+    scene.environ["AWS_REGION"] = ""
+    finished = scene.run()
+    told = "Write the Region of the function, or set AWS_REGION in the environment."
+    assert told in failed(scene, finished)
+    assert finished.outputs["reason"] == "1 mistake in the inputs: aws-region"
+    assert scene.requests() == []
+
+
+def test_all_mistakes_are_told_together(scene: Live) -> None:
+    many = {name: text for given, _ in MISTAKES.values() for name, text in given.items()}
+    finished = scene.runner.run({**scene.inputs, **many}, scene.as_caller("AKIAMAIN"), post=False)
+    failed(scene, finished)
+    named = finished.outputs["reason"].removeprefix("5 mistakes in the inputs: ")
+    assert named == "function-name, alias, version, steps and alarms"
+    assert len([a for a in finished.annotations if a.kind == "error"]) == 5
+
+
+# What only AWS can tell -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    reason: str
+    remedy: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    setup: Callable[[Live], object] = lambda _: None
+    alias: tuple[str, dict[str, float], str] = (OLD, {}, OWNERS_TEXT)
+
+
+def no_credentials(scene: Live) -> None:
+    none = {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    scene.environ.update(none)
+
+
+def split_by_a_stranger(scene: Live) -> None:
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.world.run_due()
+    weights = {"RoutingConfig": {"AdditionalVersionWeights": {NEW: 0.2}}}
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", **weights)
+
+
+CASES = {
+    "unknown function": Case(
+        inputs={"function-name": "chekcout"},
+        reason="there is no function chekcout in eu-central-1: Function not found: "
+        f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:chekcout",
+        remedy="Check `function-name`, `aws-region` and the account of the credentials.",
+    ),
+    "unknown alarm": Case(
+        inputs={"alarms": "checkout-errors, checkout-latency"},
+        reason="no such alarm in eu-central-1: checkout-latency.",
+        remedy="Correct `alarms`; an alarm of another Region is given by its ARN.",
+    ),
+    "alarm of another account": Case(
+        inputs={"alarms": "arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors"},
+        reason="no such alarm in eu-central-1: "
+        "arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors.",
+        remedy="Correct `alarms`; an alarm of another Region is given by its ARN.",
+    ),
+    "alarm is on": Case(
+        setup=lambda scene: scene.set_alarm("ALARM"),
+        reason="in ALARM before anything was shifted: checkout-errors (by the test).",
+        remedy="Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
+        "`alarm-at-start: ignore-until-ok`.",
+    ),
+    "unknown version": Case(
+        inputs={"version": "17"},
+        reason=f"function checkout has no version 17: Function not found: {CHECKOUT}:17",
+        remedy="Name a published version in `version`, or leave it empty to publish $LATEST.",
+    ),
+    "no credentials": Case(
+        setup=no_credentials,
+        reason="no AWS credentials: Unable to locate credentials.",
+        remedy="Run aws-actions/configure-aws-credentials in a step before, or set `role-to-assume`.",
+    ),
+    "expired credentials": Case(
+        setup=lambda scene: scene.world.faults.add(ExpiredCredentials(), count=None),
+        reason="GetAlias: ExpiredTokenException: The security token included in the request is expired",
+        remedy="Renew the credentials; with `role-to-assume` the action renews them itself.",
+    ),
+    "split by a stranger": Case(
+        setup=split_by_a_stranger,
+        reason="checkout:live is split: 80% on version 1, 20% on version 2. Somebody else did that, so it was "
+        "left untouched.",
+        remedy="Make it whole first, for example on the version that has most of the traffic: aws lambda "
+        "update-alias --region eu-central-1 --function-name checkout --name live --function-version 1 "
+        "--routing-config '{\"AdditionalVersionWeights\":{}}'",
+        alias=(OLD, {NEW: 0.2}, OWNERS_TEXT),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_aws_tells_ends_it_before_the_first_write(scene: Live, name: str) -> None:
+    case = CASES[name]
+    case.setup(scene)
+    finished = scene.runner.run(
+        {**scene.inputs, **case.inputs}, scene.as_caller("AKIAMAIN"), post=False
+    )
+    shown = failed(scene, finished)
+    assert finished.outputs["reason"] == case.reason
+    assert case.remedy in shown
+    assert scene.alias == case.alias
+
+
+@pytest.mark.parametrize(
+    ("operation", "on"),
+    [
+        ("lambda:GetAlias", CHECKOUT),
+        ("lambda:GetFunctionConfiguration", CHECKOUT),
+        ("lambda:PublishVersion", CHECKOUT),
+        ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:*"),
+    ],
+)
+def test_a_denied_permission_is_named(scene: Live, operation: str, on: str) -> None:
+    service, name = operation.split(":")
+    scene.world.faults.add(AccessDenied(), service=service, operation=name, count=None)
+    finished = scene.run()
+    shown = failed(scene, finished)
+    words = f"User: {CALLER} is not authorized to perform: {operation} on resource: {on} because"
+    assert words in finished.outputs["reason"]
+    assert f"Allow {operation} to the role of this job" in shown
+    assert scene.whole_on(OLD)
+
+
+def test_a_denied_shift_leaves_the_alias_as_it_was(scene: Live) -> None:
+    scene.world.faults.add(AccessDenied(), operation="UpdateAlias", count=None)
+    finished = scene.run()
+    assert finished.status == 1
+    assert finished.outputs["result"] == "failed"
+    assert finished.outputs["weight"] == "0"
+    assert (
+        f"is not authorized to perform: lambda:UpdateAlias on resource: {CHECKOUT}"
+        in finished.shown
+    )
+    assert scene.whole_on(OLD)
+    assert len(scene.requests("UpdateAlias")) == 1
+
+
+def test_versions_with_different_roles_leave_the_alias_as_it_was(scene: Live) -> None:
+    other = {"Role": f"{ROLE}-of-another-team"}
+    scene.call("lambda", "UpdateFunctionConfiguration", FunctionName="checkout", **other)
+    scene.world.run_due()
+    finished = scene.run()
+    assert finished.status == 1
+    assert finished.outputs["result"] == "failed"
+    assert scene.whole_on(OLD)
+    assert "execution role" in finished.outputs["reason"]
+
+
+def test_what_aws_refuses_is_told_in_its_own_words(scene: Live) -> None:
+    words = "Specified versions must be associated with the same execution role"
+    refusal = Answer("InvalidParameterValueException", words)
+    scene.world.faults.add(refusal, operation="UpdateAlias", count=None)
+    finished = scene.run()
+    assert finished.status == 1
+    assert finished.outputs["result"] == "failed"
+    assert words in finished.outputs["reason"]
+    assert scene.whole_on(OLD)
+    assert len(scene.requests("UpdateAlias")) == 1
