@@ -45,7 +45,7 @@ MISTAKES = {
     "qualifier": (
         {"function-name": "checkout:3"},
         "'checkout:3': Write 'checkout' without the qualifier. What is shifted is an alias: set alias"
-        + " to its name, such as 'live', and version to 3.",
+        " to its name, such as 'live', and version to 3.",
     ),
     "qualifier in an ARN": (
         {"function-name": f"{CHECKOUT}:live"},
@@ -74,7 +74,7 @@ MISTAKES = {
     "empty item": (
         {"alarms": "checkout-errors,,checkout-latency"},
         "'checkout-errors,,checkout-latency': Item 2 of the list is empty: remove a comma, or write"
-        + " what is missing.",
+        " what is missing.",
     ),
     "$LATEST": (
         {"version": "$LATEST"},
