@@ -44,8 +44,7 @@ def failed(scene: Live, finished: Finished) -> str:
 MISTAKES = {
     "qualifier": (
         {"function-name": "checkout:3"},
-        "'checkout:3': Write 'checkout' without the qualifier. What is shifted is an alias: set alias"
-        " to its name, such as 'live', and version to 3.",
+        "'checkout:3': Write 'checkout' without the qualifier. What is shifted is an alias",
     ),
     "qualifier in an ARN": (
         {"function-name": f"{CHECKOUT}:live"},
@@ -73,8 +72,7 @@ MISTAKES = {
     ),
     "empty item": (
         {"alarms": "checkout-errors,,checkout-latency"},
-        "'checkout-errors,,checkout-latency': Item 2 of the list is empty: remove a comma, or write"
-        " what is missing.",
+        "'checkout-errors,,checkout-latency': Item 2 of the list is empty: remove a comma",
     ),
     "$LATEST": (
         {"version": "$LATEST"},
