@@ -129,7 +129,7 @@ def post_stage(desk: Desk) -> int:
         desk.runner.note("Post stage: main finished. Nothing was left to do.")
         return 0
     desk.runner.note("Post stage: main did not finish, so its aliases are settled now.")
-    from lambda_rollout.post import settle_what_main_left
+    from lambda_rollout.post import all_left, settle_what_main_left
 
     order = order_of_handover(handover, desk.runner.run)
     feed = _listening(feed_of_post_stage(desk.runner, desk.clock), desk)
@@ -139,6 +139,8 @@ def post_stage(desk: Desk) -> int:
         finished = settle_what_main_left(handover, order, parts)
         return int(finished.result is Result.FAILED)
     except RolloutError as error:
+        for left in all_left(handover, order, desk.clock.now()):
+            desk.journal.emit(left)
         reason, remedy = error.what, error.remedy
         return 1
     finally:
@@ -151,6 +153,7 @@ def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Des
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
+    from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsLookout
     from lambda_rollout.aws.versions import LambdaVersions
 
@@ -167,6 +170,7 @@ def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Des
         emit=desk.journal.emit,
         remember=lambda handover: desk.runner.save_state({KEY: handover.to_json()}),
         together=several_at_once,
+        metrics=CloudWatchMetrics(clients),
         lookout=AwsLookout(clients, alarms),
     )
 

@@ -190,8 +190,6 @@ class NotYet:
 
 # One line each, to be deleted with the change that builds it.
 NOT_YET: tuple[NotYet, ...] = (
-    NotYet("guards", lambda i: bool(i.guards), "Checking guards"),
-    NotYet("min-invocations", lambda i: i.min_invocations > 0, "Waiting for invocations"),
     NotYet("engine", lambda i: i.engine is Engine.CODEDEPLOY, "engine: codedeploy"),
 )
 

@@ -188,6 +188,10 @@ class Evidence:
     aliases_failing_since: float | None = None
     missing: tuple[str, ...] = ()
     """Alarms that were there and are no more."""
+    broken: str = ""
+    """Which guard is broken, and by which figures."""
+    lacks: str = ""
+    """Which guard cannot be judged yet, or whose invocations are too few."""
     insufficient_data: InsufficientData = InsufficientData.IGNORE
 
 
@@ -232,7 +236,7 @@ def judge_step(evidence: Evidence) -> Verdict:
         return Failed(_unexplained_reason(unexplained), unexplained)
     if evidence.aliases_read_at < evidence.planned_end:
         return NotYet()
-    return _judge_insufficient_data(evidence)
+    return _judge_what_is_lacking(evidence)
 
 
 def _reason_at_any_time(evidence: Evidence) -> Failed | None:
@@ -241,6 +245,8 @@ def _reason_at_any_time(evidence: Evidence) -> Failed | None:
         return Failed(_fired_reason(fired), fired)
     if evidence.missing:
         return Failed(f"alarm deleted during the rollout: {', '.join(evidence.missing)}")
+    if evidence.broken:
+        return Failed(evidence.broken)
     for what, since in (
         ("alarms", evidence.alarms_failing_since),
         ("alias", evidence.aliases_failing_since),
@@ -250,18 +256,21 @@ def _reason_at_any_time(evidence: Evidence) -> Failed | None:
     return None
 
 
-def _judge_insufficient_data(evidence: Evidence) -> Verdict:
-    blind = tuple(
-        watch.newest
-        for watch in evidence.watches
-        if watch.newest.state is AlarmState.INSUFFICIENT_DATA
-    )
-    if not blind or evidence.insufficient_data is InsufficientData.IGNORE:
-        return Passed()
+def _judge_what_is_lacking(evidence: Evidence) -> Verdict:
+    blind: tuple[AlarmReading, ...] = ()
+    if evidence.insufficient_data is InsufficientData.FAIL:
+        blind = tuple(
+            watch.newest
+            for watch in evidence.watches
+            if watch.newest.state is AlarmState.INSUFFICIENT_DATA
+        )
     names = ", ".join(reading.name for reading in blind)
+    lacks = f"INSUFFICIENT_DATA: {names}" if blind else evidence.lacks
+    if not lacks:
+        return Passed()
     if evidence.now >= evidence.last_end:
-        return Failed(f"still INSUFFICIENT_DATA when evidence-timeout ran out: {names}", blind)
-    return NotYet(f"INSUFFICIENT_DATA: {names}")
+        return Failed(f"evidence-timeout ran out, still {lacks}", blind)
+    return NotYet(lacks)
 
 
 def _fired_reason(fired: Sequence[AlarmReading]) -> str:

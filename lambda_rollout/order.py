@@ -16,6 +16,7 @@ from lambda_rollout.handover import Handover
 from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.lookout import Lookout
+from lambda_rollout.numbers import Metrics
 from lambda_rollout.package import Package
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Routing, Target
@@ -147,6 +148,8 @@ class Parts:
     """Saves what the post stage needs, before the next write."""
     together: Together = one_by_one
     """Does the same to many targets."""
+    metrics: Metrics | None = None
+    """The calls that read the versions' own numbers; None goes without them."""
     lookout: Lookout | None = None
     """The calls of the preflight; None goes without one."""
 

@@ -7,6 +7,9 @@ about to send (contract, promise 5).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from lambda_rollout import lease
 from lambda_rollout.ending import Ending
 from lambda_rollout.errors import CallFailed, NotFound, RolloutError
@@ -25,7 +28,10 @@ UNFINISHED = "main ended before it had settled the alias"
 
 
 def settle_what_main_left(handover: Handover, order: Order, parts: Parts) -> Finished:
-    """Do for every alias what main would have done next. Never raises."""
+    """Do for every alias what main would have done next.
+
+    Raises `RolloutError` if AWS cannot be asked at all, for want of credentials.
+    """
     ending = Ending(order, parts, LIMIT)
     left = False
     for charge in handover.charges:
@@ -51,7 +57,7 @@ def _take_over(
 ) -> bool:
     """Take charge of an alias if it is still this rollout's; return False if it is left in a bad state."""
     target = charge.target
-    back = Routing.whole(charge.new if handover.phase is Phase.CLEARING else charge.old)
+    back = _whole(charge, handover)
     try:
         alias = patiently(parts.clock, None, LIMIT, CallFailed)(_read_or_gone, charge, parts)
     except CallFailed as error:
@@ -67,7 +73,10 @@ def _take_over(
         text = f"Another rollout has {target} now ({alias.routing}); it was left to that one."
         parts.emit(Warned(at=parts.clock.now(), text=text))
         return True
-    if not agreeing and alias.routing not in charge.routings:
+    # Once every watch was passed main was on the new version: an alias that is on the old one again was put
+    # back by somebody else.
+    ours = (back,) if handover.phase is Phase.CLEARING else charge.routings
+    if not agreeing and alias.routing not in ours:
         why = "its routing is none that this rollout gave it, so somebody else changed it"
         command = "" if alias.routing.is_whole else order.command(target, back, charge.text)
         parts.emit(_left(charge, alias.routing, back, why, command, parts))
@@ -81,6 +90,25 @@ def _take_over(
     mine = ending.take_charge(traffic, charge.new)
     mine.doubtful = True
     return True
+
+
+def all_left(handover: Handover, order: Order, at: datetime) -> Iterator[AliasLeft]:
+    """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
+    for charge in handover.charges:
+        back = _whole(charge, handover)
+        command = order.command(charge.target, back, charge.text)
+        yield AliasLeft(
+            at=at,
+            target=charge.target,
+            routing=None,
+            expected=back,
+            why="AWS could not be asked",
+            command=command,
+        )
+
+
+def _whole(charge: Charge, handover: Handover) -> Routing:
+    return Routing.whole(charge.new if handover.phase is Phase.CLEARING else charge.old)
 
 
 def _read_or_gone(charge: Charge, parts: Parts) -> Alias | None:

@@ -24,14 +24,17 @@ from lambda_rollout.events import (
     Warned,
     WeightShifted,
 )
+from lambda_rollout.evidence import Pair
 from lambda_rollout.handover import Phase
 from lambda_rollout.lease import Record
+from lambda_rollout.numbers import Demands, Numbers
 from lambda_rollout.order import Order, Parts, seconds
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Step
 from lambda_rollout.preflight_check import preflight
 from lambda_rollout.publishing import await_ready, check_latest, choose
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target, routing_of
+from lambda_rollout.stop import Stop
 from lambda_rollout.traffic import Conflict, Traffic
 from lambda_rollout.watch import GoBack, Rules, Stage, Watch
 
@@ -107,6 +110,7 @@ class Rollout:
         self._choose_versions()
         self._wait_until_ready()
         self._create_missing_aliases()
+        self._say_what_stays()
         if not self._moving():
             return self._nothing_to_shift()
         watch = self._begin_watch()
@@ -114,6 +118,7 @@ class Rollout:
             self._shift(stage, watch)
             watch.step(stage)
         self._say_what_did_not_guard(watch)
+        watch.say_what_was_not_seen()
         if self._order.plan.ends_held:
             return self._ending.hold("the schedule ends with `hold`")
         return self._ending.let_go()
@@ -213,14 +218,13 @@ class Rollout:
     def _moving(self) -> list[InCharge]:
         return [course.charge for course in self._courses if course.charge and course.moves]
 
-    def _nothing_to_shift(self) -> Finished:
+    def _say_what_stays(self) -> None:
         for course in self._courses:
-            if course.charge is not None:
-                self._parts.emit(
-                    AlreadyThere(
-                        at=self._parts.clock.now(), target=course.target, version=course.new
-                    )
-                )
+            if course.charge is not None and not course.moves:
+                now = self._parts.clock.now()
+                self._parts.emit(AlreadyThere(at=now, target=course.target, version=course.new))
+
+    def _nothing_to_shift(self) -> Finished:
         self._ending.remember(Phase.DONE)
         return self._ending.finished(Result.PROMOTED if self._ending.created else Result.UNCHANGED)
 
@@ -234,9 +238,19 @@ class Rollout:
             Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
             [charge.traffic for charge in self._moving()],
             last_look(order, self._parts),
+            self._numbers(),
             lambda traffic: order.live_record(traffic, news[traffic.target]),
         )
         return self._watch
+
+    def _numbers(self) -> Numbers:
+        moving = self._moving()
+        return Numbers(
+            self._parts.metrics,
+            [Pair(c.traffic.target, c.new, c.traffic.old) for c in moving],
+            Demands(self._order.guards, self._order.min_invocations),
+            moving[0].traffic.aws_time,
+        )
 
     def _stages(self) -> Iterator[Stage]:
         """Yield the schedule as the watch sees it; a resumed one starts with the weight it was left at."""
@@ -278,13 +292,21 @@ class Rollout:
         for charge in self._moving():
             charge.tried.append(str(stage.percent))
         self._ending.remember(Phase.MOVING)
-        parts.together(lambda charge: self._shift_one(charge, stage, watch), self._moving())
+        with parts.stop.inner() as stop:
+            parts.together(
+                lambda charge: self._shift_one(charge, stage, watch, stop), self._moving()
+            )
 
-    def _shift_one(self, charge: InCharge, stage: Stage, watch: Watch) -> None:
+    def _shift_one(self, charge: InCharge, stage: Stage, watch: Watch, stop: Stop) -> None:
         order, parts, traffic = self._order, self._parts, charge.traffic
-        heed(parts.stop)
+        heed(stop)
         routing = routing_of(traffic.old, charge.new, stage.percent)
-        traffic.forward(routing, order.live_record(traffic, charge.new), parts.stop)
+        try:
+            traffic.forward(routing, order.live_record(traffic, charge.new), stop)
+        except Exception:
+            # All go back now: another one that AWS keeps waiting must not keep them waiting.
+            stop.request(f"{traffic.target} could not be shifted")
+            raise
         watch.shifted(traffic)
         parts.emit(
             WeightShifted(

@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -24,6 +25,19 @@ class Stop:
         self._readable, self._writable = os.pipe()
         os.set_blocking(self._writable, False)
         self.reason = ""
+        self._inner: tuple[Stop, ...] = ()
+
+    @contextlib.contextmanager
+    def inner(self) -> Iterator[Stop]:
+        """Make a stop for a part of the work: it may be asked for alone, and is when this one is."""
+        stop = Stop()
+        self._inner = (*self._inner, stop)
+        if self.reason:
+            stop.request(self.reason)
+        try:
+            yield stop
+        finally:
+            self._inner = tuple(other for other in self._inner if other is not stop)
 
     @property
     def requested(self) -> bool:
@@ -36,6 +50,8 @@ class Stop:
             self.reason = reason
             with contextlib.suppress(OSError):
                 os.write(self._writable, b".")
+            for stop in self._inner:
+                stop.request(reason)
 
     def fileno(self) -> int:
         """Return a file descriptor that is readable from the moment somebody asked."""

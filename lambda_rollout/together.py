@@ -1,12 +1,12 @@
 """Doing the same to many targets: one after the other, or several at a time.
 
 AWS allows 15 control-plane calls a second for the whole account, and a call takes some 0.1 s: one at a time
-leaves a part of that unused, and a hundred functions would be rolled back one after the other.
+leaves a part of that unused, and a hundred functions would be rolled back one after the other. How fast the
+calls may follow one another is not decided here (`lambda_rollout.pace`).
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -21,8 +21,8 @@ HANDS = 8
 class Together(Protocol):
     """Does ``act`` to every item and returns the answers in the items' order.
 
-    Once one has raised, no further one is begun; when all that were begun are over, the first error (in the
-    items' order) is raised.
+    Once one has raised, no further one is begun; when all that were begun are over, the error that came first
+    is raised. Those after it may be nothing but its consequences.
     """
 
     def __call__(self, act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]:
@@ -39,18 +39,20 @@ def several_at_once(act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]
     """Do it in a few threads, begun in order; see `Together`. A single item needs no thread."""
     if len(items) <= 1:
         return one_by_one(act, items)
-    failed = threading.Event()
+    errors: list[BaseException] = []
 
     def unless_failed(item: _T) -> _R | None:
-        if failed.is_set():
+        if errors:
             return None
         try:
             return act(item)
-        except BaseException:
-            failed.set()
+        except BaseException as error:
+            errors.append(error)
             raise
 
     with ThreadPoolExecutor(min(HANDS, len(items))) as pool:
         begun = [pool.submit(unless_failed, item) for item in items]
-    # Every one is over here. A None stands only for what was not begun, and then result() below raises.
+    if errors:
+        raise errors[0]
+    # Every one is over here, and none was left out.
     return [future.result() for future in begun]  # type: ignore[misc]

@@ -18,10 +18,13 @@ from lambda_rollout.events import (
     AlarmChanged,
     Event,
     Heartbeat,
+    NumbersRead,
     StepExtended,
     StepPassed,
     Unreadable,
+    Warned,
 )
+from lambda_rollout.guarding.course import Began
 from lambda_rollout.judge import (
     AlarmReading,
     AlarmState,
@@ -37,6 +40,7 @@ from lambda_rollout.judge import (
     observe,
 )
 from lambda_rollout.lease import RENEW_AFTER, Record
+from lambda_rollout.numbers import Numbers
 from lambda_rollout.patience import heed
 from lambda_rollout.routing import HUNDRED
 from lambda_rollout.stop import Clock, Stop
@@ -49,6 +53,9 @@ write without a RevisionId (Terraform) would otherwise take the canary away unse
 
 RETRY_EVERY = 5.0
 """Seconds until a failed read is tried again, at most, however long the poll interval is."""
+
+RETRY_NUMBERS_EVERY = 15.0
+"""Seconds until metrics are asked for again after a read that failed."""
 
 BEAT_EVERY = 60.0
 HISTORY_MARGIN = timedelta(seconds=5)
@@ -173,6 +180,7 @@ class Watch:
         rules: Rules,
         traffics: Sequence[Traffic],
         survey: Survey,
+        numbers: Numbers,
         record: Callable[[Traffic], Record],
     ) -> None:
         """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
@@ -185,6 +193,8 @@ class Watch:
         self._together = tools.together
         self._rules = rules
         self._traffics = traffics
+        self._numbers = numbers
+        self._numbers_tried_at = -math.inf
         self._record = record
         self._watches = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
         self._missing: tuple[str, ...] = ()
@@ -220,6 +230,7 @@ class Watch:
         self._told_lacking = ""
         for rhythm in (self._poll, *self._looks.values()):
             rhythm.begin_step()
+        self._numbers.begin_step(Began(self._traffics[0].aws_time(), stage.percent))
         end = began + stage.seconds
         moving = True
         while True:
@@ -258,6 +269,7 @@ class Watch:
         self._together(lambda traffic: self._look(traffic, stage), due)
         heed(self._stop)
         self._renew(stage)
+        self.read_numbers(stage.number)
 
     def _next_moment(self, end: float) -> float:
         looks = [self._poll, *self._looks.values()]
@@ -268,6 +280,9 @@ class Watch:
         ]
         if self._told_lacking or any(watch.unexplained for watch in self._watches.values()):
             moments.append(now + min(self._poll.every, RETRY_EVERY))
+        moments.append(
+            max(now + self._numbers.next_due(), self._numbers_tried_at + RETRY_NUMBERS_EVERY)
+        )
         return min(*moments, self._beat_at + BEAT_EVERY)
 
     def _judge(self, stage: Stage, end: float) -> bool:
@@ -276,6 +291,7 @@ class Watch:
         failing = [
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
+        broken, lacks = self._numbers.verdict()
         verdict = judge_step(
             Evidence(
                 now=now,
@@ -287,6 +303,8 @@ class Watch:
                 aliases_failing_since=min(failing, default=None),
                 watches=tuple(self._watches.values()),
                 missing=self._missing,
+                broken=broken,
+                lacks=lacks,
                 insufficient_data=self._rules.insufficient_data,
             )
         )
@@ -350,6 +368,33 @@ class Watch:
                 AlarmChanged(at=self._clock.now(), reading=after.fired, before=state, fired=True)
             )
         return after
+
+    # Numbers -----------------------------------------------------------------------------------
+
+    def read_numbers(self, step: int) -> None:
+        """Read the versions' own numbers if another minute of them can be there; a failed read is told once."""
+        now = self._clock.monotonic()
+        if not self._numbers.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
+            return
+        heed(self._stop)
+        first = self._numbers_tried_at == -math.inf or not self._numbers.trouble
+        self._numbers_tried_at = now
+        try:
+            news = self._numbers.read()
+        except CallFailed as error:
+            if first:
+                self._emit(Unreadable(at=self._clock.now(), what="metrics", why=str(error)))
+            return
+        self._emit(NumbersRead(at=self._clock.now(), number=step, comparisons=news))
+
+    def say_what_was_not_seen(self) -> None:
+        """Count once more at the very end, and tell for which steps there is no evidence of traffic."""
+        self._numbers_tried_at = -math.inf
+        self.read_numbers(len(self._numbers.steps))
+        gaps = list(self._numbers.gaps())
+        if gaps:
+            text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
+            self._emit(Warned(at=self._clock.now(), text=text))
 
     # Aliases -----------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
 def _kind(operation: str, code: str, status: int) -> type[CallFailed]:
     if code == "PreconditionFailedException" or status == HTTPStatus.PRECONDITION_FAILED:
         return RevisionMismatch
-    if code in THROTTLED or status == HTTPStatus.TOO_MANY_REQUESTS:
+    if _throttling(code, status):
         return Busy
     if code in TIMED_OUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unanswered
@@ -121,6 +121,16 @@ def _kind(operation: str, code: str, status: int) -> type[CallFailed]:
     if code in MISSING or status == HTTPStatus.NOT_FOUND:
         return NotFound
     return Refused
+
+
+def is_throttling(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer says that there were too many calls."""
+    code = str(answer.get("Error", {}).get("Code", ""))
+    return _throttling(code, int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)))
+
+
+def _throttling(code: str, status: int) -> bool:
+    return code in THROTTLED or status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _action(operation: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 from lambda_rollout import __version__
+from lambda_rollout.aws.calls import is_throttling
+from lambda_rollout.pace import Pace
+from lambda_rollout.stop import Clock, SystemClock
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -31,29 +35,79 @@ CONFIG = Config(
 
 
 class Clients:
-    """The clients of one session, each made when it is first needed; credentials are the session's."""
+    """The clients of one session, each made when it is first needed; credentials are the session's.
 
-    def __init__(self, session: boto3.Session, region: str) -> None:
-        """``region`` is the functions' Region; alarms may live in others."""
+    All calls of Lambda share one quota, so they take turns (`lambda_rollout.pace`). May be used from several
+    threads.
+    """
+
+    def __init__(self, session: boto3.Session, region: str, clock: Clock | None = None) -> None:
+        """``region`` is the functions' Region; alarms may live in others. ``clock`` is the machine's by default."""
         self.region = region
         self._session = session
+        self._turns = _Turns(Pace(), clock or SystemClock())
         self._cloudwatch: dict[str, CloudWatchClient] = {}
+        # A session may make only one client at a time
+        # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html), and from Python 3.12 on
+        # cached_property has no lock of its own.
+        self._making = threading.RLock()
 
-    @cached_property
+    @property
     def lambda_(self) -> LambdaClient:
         """The Lambda client."""
-        return self._session.client("lambda", region_name=self.region, config=CONFIG)
+        with self._making:
+            return self._lambda
 
-    @cached_property
+    @property
     def uploads(self) -> LambdaClient:
         """The Lambda client for sending code: megabytes take longer than any other call, and no canary is out."""
+        with self._making:
+            return self._uploads
+
+    @cached_property
+    def _lambda(self) -> LambdaClient:
+        return self._turns.of(self._session.client("lambda", self.region, config=CONFIG))
+
+    @cached_property
+    def _uploads(self) -> LambdaClient:
         config = CONFIG.merge(Config(connect_timeout=UPLOAD_TIMEOUT, read_timeout=UPLOAD_TIMEOUT))
-        return self._session.client("lambda", region_name=self.region, config=config)
+        return self._turns.of(self._session.client("lambda", self.region, config=config))
 
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""
-        if region not in self._cloudwatch:
-            self._cloudwatch[region] = self._session.client(
-                "cloudwatch", region_name=region, config=CONFIG
-            )
-        return self._cloudwatch[region]
+        with self._making:
+            if region not in self._cloudwatch:
+                self._cloudwatch[region] = self._session.client(
+                    "cloudwatch", region_name=region, config=CONFIG
+                )
+            return self._cloudwatch[region]
+
+
+class _Turns:
+    """Lets every call of a client wait for its turn, and learns from its answer."""
+
+    def __init__(self, pace: Pace, clock: Clock) -> None:
+        self._pace = pace
+        self._clock = clock
+
+    def of(self, client: LambdaClient) -> LambdaClient:
+        """Return the client, which takes turns from now on."""
+        events: Any = client.meta.events
+        # Before the request is made and signed: a signature would age while it waits.
+        events.register("before-call", self._wait)
+        events.register("after-call", self._learn)
+        return client
+
+    def _wait(self, context: dict[str, Any], **_: object) -> None:
+        away = self._pace.turn(self._clock.monotonic())
+        if away > 0:
+            # No stop: a turn is a fraction of a second away, and a settling write must not be turned back.
+            self._clock.wait(away, None)
+        context["lambda_rollout_sent"] = self._clock.monotonic()
+
+    def _learn(self, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+        now = self._clock.monotonic()
+        if is_throttling(parsed):
+            self._pace.throttled(context["lambda_rollout_sent"], now)
+        else:
+            self._pace.answered(now)

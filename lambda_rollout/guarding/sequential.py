@@ -128,7 +128,7 @@ def _worse(rate: float, effect: float) -> float:
     return odds / (1 + odds)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _bets(
     limit: Limit, invocations: int, old_invocations: int
 ) -> tuple[tuple[float, float, float, float], ...]:
@@ -210,7 +210,7 @@ def sign_factors(slower: bool, chance: float) -> Factors:
     return factors
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def chance_of_slower(percent: int, invocations: int, old_invocations: int) -> float:
     """Return how probably a version just as fast shows the higher percentile, at least one half.
 

@@ -65,7 +65,7 @@ class CommentFeed:
         self._holds_on_cancel = holds_on_cancel
         self._seen = Seen()
         self._shown_at = clock.monotonic()
-        self._saved: Told | None = None
+        self._said_where = False
         self._environment = functools.cache(whose.environment)
 
     def emit(self, event: e.Event) -> None:
@@ -120,11 +120,9 @@ class CommentFeed:
         for text in self._live.notes():
             self._runner.note(text)
         told = self._live.told
-        if told is not None and told != self._saved:
-            if self._saved is None:
-                self._runner.note(f"This is also told on pull request {told.number}.")
-            self._saved = told
-            self._runner.save_state({STATE: json.dumps(asdict(told))})
+        if told is not None and not self._said_where:
+            self._said_where = True
+            self._runner.note(f"This is also told on pull request {told.number}.")
 
     def _is_news(self, event: e.Event) -> bool:
         story = self._seen.story
@@ -168,6 +166,11 @@ class CommentFeed:
         run = self._runner.run
         context = Context(key, run, self._holds_on_cancel, self._environment())
         return comment(seen, context, record)
+
+
+def state_of(told: Told) -> dict[str, str]:
+    """Return what a later stage is to find."""
+    return {STATE: json.dumps(asdict(told))}
 
 
 def told_before(state: str | None) -> Told | None:

@@ -260,7 +260,8 @@ def _step_began(story: Chronicle, event: e.Event) -> datetime:
 
 def _watch_begins(story: Chronicle, event: e.WeightShifted) -> Chronicle:
     """Let the running step's watch begin once its weight is out on every target."""
-    if any(now.weight != event.percent for now in story.targets.values()):
+    moving = (now for now in story.targets.values() if not now.already_there and not now.created)
+    if any(now.weight != event.percent for now in moving):
         return story
 
     def watched(step: StepNow) -> StepNow:

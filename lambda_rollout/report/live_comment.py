@@ -91,10 +91,11 @@ class LiveComment:
         lead: Lead,
         connect: Callable[[], Board],
         clock: Clock,
+        remember: Callable[[Told], None],
         pace: Pace | None = None,
         id_: str = "",
     ) -> None:
-        """``connect`` is called in the comment's own thread: it may take its time."""
+        """``connect`` and ``remember`` are called in the comment's own thread: they may take their time."""
         self.lead = lead
         self.told: Told | None = None
         """Set once GitHub has it."""
@@ -102,6 +103,7 @@ class LiveComment:
         """Why there is no comment and will be none; half a sentence."""
         self._id = id_ or secrets.token_hex(4)
         self._connect = connect
+        self._remember = remember
         self._clock = clock
         self._pace = pace or Pace()
         self._page: Page | None = None
@@ -155,7 +157,7 @@ class LiveComment:
             if page is None or page is sent:
                 return
             try:
-                self.told = voice.say(page)
+                told = voice.say(page)
             except Trouble as trouble:
                 self._note(trouble.what)
                 if trouble.lasts is Lasts.FOR_GOOD:
@@ -169,12 +171,16 @@ class LiveComment:
                 if self._ending:
                     self._pause(pause)
                 continue
-            if self.told is None:
+            if told is None:
                 self.why_not = why_none(self.lead)
                 self._note(f"none, because {self.why_not}; `pr-number` can name one")
                 return
             sent, fails = page, 0
             not_before = self._clock.monotonic() + self._pace.every
+            if told != self.told:
+                # At once: the process may be killed before its next event.
+                self._remember(told)
+                self.told = told
 
     def _next_page(self, sent: Page | None, not_before: float) -> Page | None:
         """Wait for a page that was not sent yet, and for its time. The last one need not wait."""

@@ -11,7 +11,7 @@ from lambda_rollout.github.pull_request import Lead, Named, lead
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.inputs import Inputs, variable
 from lambda_rollout.parsing.text import split_items
-from lambda_rollout.report.comment_feed import STATE, CommentFeed, Whose, told_before
+from lambda_rollout.report.comment_feed import STATE, CommentFeed, Whose, state_of, told_before
 from lambda_rollout.report.live_comment import Board, LiveComment
 from lambda_rollout.stop import Clock, Stop
 
@@ -82,4 +82,6 @@ def _live(
 
         return GitHubComments(token, api_url, repository)
 
-    return LiveComment(wanted, connect, clock, id_=id_)
+    return LiveComment(
+        wanted, connect, clock, lambda told: runner.save_state(state_of(told)), id_=id_
+    )

@@ -1,0 +1,168 @@
+"""The versions' own numbers during a rollout: read as they come in, and what they say of the present step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Protocol
+
+from lambda_rollout.errors import AccessDenied, CallFailed
+from lambda_rollout.evidence import (
+    EMISSION_DELAY,
+    MINUTE,
+    Comparison,
+    Pair,
+    complete_until,
+    first_whole_minute,
+)
+from lambda_rollout.guarding.course import Began
+from lambda_rollout.guarding.judgement import judge_guards, what_broke, what_lacks
+from lambda_rollout.guards import Guard
+from lambda_rollout.plan import format_percent
+from lambda_rollout.routing import Target
+
+
+class Metrics(Protocol):
+    """Lambda's metrics, one try a call. Errors are `CallFailed` and its kinds."""
+
+    def compare(
+        self, pairs: Sequence[Pair], since: datetime, until: datetime
+    ) -> tuple[Comparison, ...]:
+        """GetMetricData: every whole minute between the two moments, for all pairs, in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What the numbers must show."""
+
+    guards: tuple[Guard, ...] = ()
+    min_invocations: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything depends on the numbers; if not they are read to be shown."""
+        return bool(self.guards) or self.min_invocations > 0
+
+
+class Numbers:
+    """All numbers of one rollout so far."""
+
+    def __init__(
+        self,
+        metrics: Metrics | None,
+        pairs: Sequence[Pair],
+        demands: Demands,
+        aws_time: Callable[[], datetime],
+    ) -> None:
+        """Nothing was read yet; without ``metrics`` nothing ever will be."""
+        self._metrics = metrics
+        self._pairs = pairs
+        self._demands = demands
+        self._aws_time = aws_time
+        self.steps: list[Began] = []
+        """The steps so far, and when each began on AWS's clock."""
+        self._comparisons: tuple[Comparison, ...] = ()
+        self._until: datetime | None = None
+        self.trouble = ""
+        """Why the newest read failed; empty if it did not."""
+
+    def begin_step(self, began: Began) -> None:
+        """Take note that the alias has the weight of a step from now on."""
+        self.steps.append(began)
+
+    # Reading -----------------------------------------------------------------------------------
+
+    @property
+    def due(self) -> bool:
+        """Whether data of another minute can be there; CloudWatch bills each read, so not before."""
+        return self.next_due() <= 0
+
+    def next_due(self) -> float:
+        """Return in how many seconds another minute's data can be there; infinite if nothing is read."""
+        if self._metrics is None or not self.steps:
+            return math.inf
+        since = self._until or first_whole_minute(self.steps[0].at)
+        return (since + MINUTE + EMISSION_DELAY - self._aws_time()).total_seconds()
+
+    def read(self) -> tuple[Comparison, ...]:
+        """Read what has come in since the last time, one try; return just that.
+
+        Raises `CallFailed`. What may not be read is not asked for again.
+        """
+        if self._metrics is None:
+            return ()
+        since = self._until or first_whole_minute(self.steps[0].at)
+        until = complete_until(self._aws_time())
+        try:
+            news = self._metrics.compare(self._pairs, since, until)
+        except AccessDenied as error:
+            self._metrics = None
+            self.trouble = str(error)
+            raise
+        except CallFailed as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = ""
+        self._until = until
+        before = self._comparisons or news
+        self._comparisons = (
+            tuple(old.joined(new) for old, new in zip(before, news, strict=True))
+            if self._comparisons
+            else news
+        )
+        return news
+
+    # What they say -----------------------------------------------------------------------------
+
+    def verdict(self) -> tuple[str, str]:
+        """Return what is broken, and what the present step lacks; each one line, empty if nothing."""
+        if not self._demands.any:
+            return "", ""
+        verdicts = judge_guards(self._demands.guards, self._comparisons, self.steps)
+        broken, lacks = what_broke(verdicts), what_lacks(verdicts)
+        if self._demands.guards and not self._comparisons:
+            lacks = "no metrics of the new version yet"
+        lacks = lacks or self._too_few()
+        if lacks and self.trouble:
+            lacks = f"{lacks} (the metrics could not be read: {self.trouble})"
+        return broken, lacks
+
+    def _too_few(self) -> str:
+        wanted = self._demands.min_invocations
+        for pair in self._pairs:
+            count = self._invocations(pair.target, len(self.steps) - 1)
+            if wanted and (count or 0) < wanted:
+                seen = "no data yet" if count is None else f"{count} invocations"
+                return f"version {pair.canary} of {pair.target.name} has {seen} in this step, {wanted} are wanted"
+        return ""
+
+    def _invocations(self, target: Target, step: int) -> int | None:
+        """Count a step's invocations of the new version; None if no whole minute of it has its data yet."""
+        began = first_whole_minute(self.steps[step].at)
+        ends = [after.at for _, after in pairwise(self.steps)]
+        for comparison in self._comparisons:
+            if comparison.target == target:
+                inside = [
+                    minute.invocations
+                    for minute in comparison.canary.minutes
+                    if minute.start >= began
+                    and (step >= len(ends) or minute.start + MINUTE <= ends[step])
+                ]
+                return sum(inside) if inside else None
+        return None
+
+    def gaps(self) -> Iterator[str]:
+        """Say for which steps, and which functions, there is no evidence of traffic, and why not."""
+        if self._metrics is None and not self._comparisons:
+            return
+        for pair in self._pairs:
+            for number, step in enumerate(self.steps):
+                count = self._invocations(pair.target, number)
+                if not count:
+                    why = "no data yet" if count is None else "no invocations"
+                    where = f"step {number + 1} ({format_percent(step.percent)})"
+                    yield f"{pair.target.name}, {where}: {why}"
