@@ -1,0 +1,219 @@
+"""``role-to-assume``: credentials that end and are renewed, from GitHub's token to the last call.
+
+And the environment's own, that nobody renews.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.aws.faults import LoseConnection, ServerError
+from sandbox.aws.world import Request
+from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, WRITES, Live, live
+
+ROLE = "arn:aws:iam::123456789012:role/deploy"
+LIFETIME = 4.0
+"""Seconds; real ones last an hour. They are renewed after half of it."""
+
+LONGER = "50% 4s, 100% 3s"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Live]:
+    with live(tmp_path) as made:
+        made.world.sts.strict = True
+        made.world.sts.lifetime = LIFETIME
+        made.environ = {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{made.url}/_sandbox/oidc?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": made.world.sts.request_token,
+        }
+        made.inputs |= {"role-to-assume": ROLE, "steps": LONGER}
+        yield made
+
+
+def refused(scene: Live) -> list[Request]:
+    """The calls that AWS would not take because of who made them."""
+    return [request for request in scene.requests() if "Token" in request.outcome]
+
+
+def test_a_rollout_may_outlast_its_credentials(scene: Live) -> None:
+    finished = scene.run()
+
+    assert finished.outputs["result"] == "promoted", finished.log
+    assert scene.whole_on(NEW)
+    issued = scene.requests("AssumeRoleWithWebIdentity")
+    assert len(issued) >= 3
+    assert len(scene.requests("GetIdToken")) == len(issued), "each time with a new token"
+    assert not refused(scene)
+    used = {request.caller for request in scene.requests() if request.service == "lambda"}
+    assert len(used) >= 2
+    assert MAIN not in used, "the environment's own are for nothing"
+
+
+def test_sts_may_be_down_while_the_old_ones_are_good(scene: Live) -> None:
+    scene.world.sts.lifetime = 30.0
+    scene.inputs["steps"] = "50% 17s, 100% 0s"
+    # The renewal after 15 s meets a server that answers nothing at all.
+    scene.world.faults.add(LoseConnection(), service="sts", nth=2, count=None)
+
+    finished = scene.run()
+
+    assert finished.outputs["result"] == "promoted", finished.log
+    assert len(scene.requests("AssumeRoleWithWebIdentity")) >= 2
+    assert not refused(scene)
+    log = [request.operation for request in scene.requests()]
+    vain = [i for i, operation in enumerate(log) if operation == "AssumeRoleWithWebIdentity"][1:3]
+    between = log[vain[0] : vain[1] if len(vain) > 1 else None]
+    assert between.count("DescribeAlarms") >= 2, "the watch did not wait for STS"
+
+
+def test_no_renewal_stands_between_an_alarm_and_the_rollback(scene: Live) -> None:
+    """STS and GitHub hang from the first renewal on, and the alarm fires while they do."""
+    scene.world.sts.lifetime = 20.0
+    scene.inputs["steps"] = "50% 30s, 100% 0s"
+    scene.world.faults.add(LoseConnection(), service="oidc", nth=2, count=None)
+    step = scene.start()
+    scene.until(lambda: len(scene.requests("GetIdToken")) >= 2, step)
+    scene.set_alarm("ALARM")
+    finished = step.wait(60)
+
+    assert finished.outputs["result"] == "rolled-back", finished.log
+    assert scene.whole_on(OLD)
+    own = [request for request in scene.requests() if request.service in {"lambda", "cloudwatch"}]
+    assert [request.operation for request in own[-2:]] == ["DescribeAlarms", "UpdateAlias"]
+    assert not refused(scene)
+
+
+def test_ones_that_aws_ends_early_are_renewed_at_once(scene: Live) -> None:
+    """A machine that slept has the same: its clock says they are good."""
+    scene.world.sts.lifetime = None
+    step = scene.start()
+    scene.until_shifted(step)
+    with scene.world.lock:
+        [key] = scene.world.sts.sessions
+    scene.world.sts.let_expire(key, 0)
+    finished = step.wait(60)
+
+    assert finished.outputs["result"] == "promoted", finished.log
+    assert len(refused(scene)) == 1
+    assert len(scene.requests("AssumeRoleWithWebIdentity")) == 2
+
+
+def test_the_post_stage_assumes_the_role_that_main_had(scene: Live) -> None:
+    step = scene.start()
+    scene.until_shifted(step)
+    step.kill()
+
+    post = scene.post(step.wait().state)
+
+    assert post.status == 0 or post.outputs["result"] == "rolled-back", post.log
+    assert scene.whole_on(OLD)
+
+
+def test_the_post_stage_that_gets_no_credentials_says_what_is_to_be_done(scene: Live) -> None:
+    step = scene.start()
+    scene.until_shifted(step)
+    step.kill()
+    scene.world.sts.trusts = set()
+
+    post = scene.post(step.wait().state)
+
+    assert post.status == 1
+    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in post.log
+    assert "CHECKOUT:LIVE" in post.log.upper()
+    assert f"aws lambda update-alias --region eu-central-1 --function-name checkout --name live --function-version {OLD}" in post.log  # fmt: skip
+
+
+def test_a_job_that_may_not_ask_for_a_token(scene: Live) -> None:
+    scene.environ.clear()
+
+    finished = scene.run()
+
+    assert finished.outputs["result"] == "failed"
+    assert "id-token: write" in finished.log
+    assert not scene.requests()
+
+
+def test_a_role_that_does_not_trust_the_job(scene: Live) -> None:
+    scene.world.sts.trusts = set()
+
+    finished = scene.run()
+
+    assert finished.outputs["result"] == "failed"
+    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in finished.log
+    assert "trust policy" in finished.log
+    assert not scene.requests("GetAlias")
+
+
+def test_sts_may_be_slow_to_come_up(scene: Live) -> None:
+    scene.inputs["steps"] = "100% 0s"
+    scene.world.faults.add(ServerError(), service="sts", count=2)
+
+    assert scene.run().outputs["result"] == "promoted"
+
+
+# The environment's own -------------------------------------------------------------------------------
+
+
+def test_plain_credentials_that_end_while_a_canary_is_out(scene: Live) -> None:
+    """What is left, and how to mend it, is said while they are tried and again at the end."""
+    del scene.inputs["role-to-assume"]
+    scene.world.sts.strict = False
+    scene.inputs["steps"] = "10% 60s"
+    step = scene.start()
+    scene.until_shifted(step)
+    scene.world.sts.let_expire(MAIN, 0)
+    scene.until(lambda: any("update-alias" in line for line in step.written), step)
+    finished = step.wait(60)
+
+    assert finished.status == 1
+    assert finished.outputs["result"] == "failed"
+    assert finished.outputs["weight"] == "10"
+    assert "credentials have expired" in finished.outputs["reason"]
+    version, weights, description = scene.alias
+    assert (version, weights) == (OLD, {NEW: 0.1})
+    command = (
+        f"aws lambda update-alias --region eu-central-1 --function-name checkout --name live "
+        f"--function-version {OLD} --routing-config '{{\"AdditionalVersionWeights\":{{}}}}' "
+        f"--description '{OWNERS_TEXT}'"
+    )
+    assert command in finished.log
+    assert command in finished.summary
+    assert "[lambda-rollout" in description, "so that a later run can tell whose it is"
+
+
+def test_credentials_that_have_ended_before_the_start(scene: Live) -> None:
+    del scene.inputs["role-to-assume"]
+    scene.world.sts.let_expire(MAIN, 0)
+
+    finished = scene.run()
+
+    assert finished.outputs["result"] == "failed"
+    assert "The security token included in the request is expired" in finished.log
+    assert not [request for request in scene.requests() if request.operation in WRITES]
+
+
+@pytest.mark.parametrize(
+    ("environ", "inputs", "warned"),
+    [
+        ({"AWS_SESSION_TOKEN": "t"}, {"steps": "10% 55m"}, True),
+        ({"AWS_SESSION_TOKEN": "t"}, {"steps": "10% 30m, 100% 5m"}, False),
+        ({}, {"steps": "10% 55m"}, False),
+    ],
+)
+def test_a_schedule_longer_than_plain_credentials_last_is_warned_about(
+    scene: Live, environ: dict[str, str], inputs: dict[str, str], *, warned: bool
+) -> None:
+    del scene.inputs["role-to-assume"]
+    scene.world.sts.strict = False
+    scene.environ = environ
+    step = scene.start(**inputs)
+    scene.until_shifted(step)
+    step.cancel()
+
+    warnings = [note.message for note in step.wait().annotations if note.kind == "warning"]
+
+    assert any("longer than temporary credentials" in text for text in warnings) is warned

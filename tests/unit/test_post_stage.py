@@ -1,0 +1,134 @@
+"""What the post stage makes of an alias that main left, by what has become of it since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lambda_rollout import lease
+from lambda_rollout.events import AliasLeft, Finished, Result, Warned
+from lambda_rollout.handover import Charge, Handover, Phase
+from lambda_rollout.order import order_of_handover
+from lambda_rollout.post import all_left, settle_what_main_left
+from lambda_rollout.routing import Routing
+from sandbox.aws.faults import Die
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this, as nothing catches SIGKILL."""
+
+
+def die() -> None:
+    raise Killed
+
+
+def left_by_main(nth_write: int, text: str = OWNERS_TEXT, **asked: object) -> Scene:
+    """A scene in which main died with its ``nth_write``, before that had its effect."""
+    scene = Scene.ready()
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description=text)
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=nth_write)
+    with pytest.raises(Killed):
+        scene.roll_out(order("50% 10s, 100% 10s", **asked))
+    scene.events.clear()
+    return scene
+
+
+def post(scene: Scene) -> Finished:
+    handover = Handover.from_json(scene.handovers[-1].to_json())
+    ordered = order_of_handover(handover, order().run)
+    return settle_what_main_left(handover, ordered, scene.parts(ordered))
+
+
+def somebody_writes(scene: Scene, **params: object) -> None:
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", **params)
+
+
+@pytest.mark.parametrize("nth_write", [1, 2])
+def test_before_the_last_verdict_it_goes_back(nth_write: int) -> None:
+    scene = left_by_main(nth_write)
+    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.description == OWNERS_TEXT
+
+
+def test_after_the_last_verdict_it_stays_and_the_record_is_cleared() -> None:
+    scene = left_by_main(3)
+    assert scene.handovers[-1].phase is Phase.CLEARING
+    assert post(scene).result is Result.PROMOTED
+    assert scene.alias.routing == Routing.whole(NEW)
+    assert scene.alias.description == OWNERS_TEXT
+
+
+def test_what_somebody_put_back_after_the_last_verdict_is_not_moved_forward_again() -> None:
+    """The three-in-the-morning button, pressed between main's death and the post stage."""
+    scene = left_by_main(3)
+    somebody_writes(
+        scene,
+        FunctionVersion=OLD,
+        Description=OWNERS_TEXT,
+        RoutingConfig={"AdditionalVersionWeights": {}},
+    )
+
+    assert post(scene).result is Result.FAILED
+    assert scene.alias.routing == Routing.whole(OLD)
+    [left] = scene.told(AliasLeft)
+    assert isinstance(left, AliasLeft)
+    assert "somebody else" in left.why
+
+
+def test_another_rollout_is_left_alone() -> None:
+    scene = left_by_main(2)
+    text, record = lease.parse(scene.alias.description)
+    assert record is not None
+    other = lease.compose(text, replace(record, nonce="00000000"))
+    somebody_writes(scene, Description=other)
+
+    post(scene)
+
+    assert scene.alias.description == other
+    assert scene.alias.routing == Routing(OLD, {NEW: 0.5})
+    assert any("Another rollout" in getattr(event, "text", "") for event in scene.told(Warned))
+
+
+def test_a_text_that_was_cut_for_the_record_comes_back_whole() -> None:
+    text = "a long story " * 19
+    scene = left_by_main(2, text)
+    assert text not in scene.alias.description
+    post(scene)
+    assert scene.alias.description == text
+
+
+def test_a_text_that_somebody_has_changed_since_is_kept() -> None:
+    scene = left_by_main(2)
+    somebody_writes(scene, Description="theirs")
+    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.alias.description == "theirs"
+
+
+def test_main_that_still_lives_can_do_no_more() -> None:
+    """Even the write of an alias that looks whole makes main's RevisionId useless."""
+    scene = left_by_main(1)
+    held_by_main = scene.alias.revision_id
+    post(scene)
+    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.revision_id != held_by_main
+
+
+def test_nobody_can_be_asked() -> None:
+    scene = Scene.ready()
+    charges = (Charge("checkout", "live", OLD, NEW, OWNERS_TEXT, ("50",), "3fa94c7d"),)
+    for phase, version in ((Phase.MOVING, OLD), (Phase.CLEARING, NEW)):
+        handover = Handover(phase, "eu-central-1", "", hold_on_cancel=False, charges=charges)
+        ordered = order_of_handover(handover, order().run)
+        [left] = all_left(handover, ordered, scene.clock.now())
+        assert left.routing is None
+        assert f"--function-version {version} " in left.command
+        assert OWNERS_TEXT in left.command
+
+
+def test_the_plan_of_these_tests_writes_three_times() -> None:
+    scene = Scene.ready()
+    scene.roll_out(order(plan("50% 10s, 100% 10s")))
+    assert len(scene.requests("UpdateAlias")) == 3
