@@ -66,6 +66,10 @@ class Door(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
+            if self.stopping.is_set():
+                # Connections that were open outlive the listening socket; a server that is gone answers none.
+                self._reset()
+                return
             if self.path.startswith("/_sandbox/"):
                 self._send(self._controlled(body))
                 return

@@ -14,7 +14,7 @@ from lambda_rollout.github.comments import GitHubComments
 from lambda_rollout.github.pull_request import ByCommit, Lead, Named, Nowhere, find
 from lambda_rollout.github.trouble import Lasts, Trouble
 from lambda_rollout.report.comment_record import Entry, Key, Record, hidden_line, read_record
-from lambda_rollout.report.live_comment import LiveComment, Pace, Page
+from lambda_rollout.report.live_comment import LiveComment, Pace, Page, Told
 from lambda_rollout.stop import SystemClock
 from sandbox.github import BOT, Comment, Effect, Fault, GitHub, PullRequest, Server, Token
 from sandbox.github.faults import secondary_limit
@@ -45,7 +45,10 @@ def board(url: str, token: str = "ghs_sandbox") -> GitHubComments:
 
 
 def live(url: str, wanted: Lead | None = None, id_: str = "") -> LiveComment:
-    return LiveComment(wanted or Named(12), lambda: board(url), SystemClock(), QUICK, id_)
+    def forget(_: Told) -> None:
+        pass
+
+    return LiveComment(wanted or Named(12), lambda: board(url), SystemClock(), forget, QUICK, id_)
 
 
 def page(words: str, key: Key = KEY, *, over: bool = False) -> Page:
