@@ -26,8 +26,11 @@ from lambda_rollout.preflight.facts import (
 from lambda_rollout.routing import Target
 from lambda_rollout.stop import Clock, Stop
 
-LIMIT = 60.0
+LIMIT = 30.0
 """Seconds for all calls together; what is not read by then goes unchecked."""
+
+READ_LIMIT = 5.0
+"""Seconds for one of them: a preflight is worth some patience, and not a rollout's delay."""
 
 LATEST = "$LATEST"
 
@@ -171,7 +174,7 @@ class _Reading:
         if left <= 0:
             return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)
         try:
-            return patiently(self._clock, self._stop, left)(read)
+            return patiently(self._clock, self._stop, min(left, READ_LIMIT))(read)
         except Cancelled:
             raise
         except CallFailed as error:
