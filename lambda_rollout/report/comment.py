@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from lambda_rollout.events import AliasLeft, Result, Run
 from lambda_rollout.report.chronicle import Chronicle, Status, StepNow
 from lambda_rollout.report.comment_record import Key, Record, hidden_line
-from lambda_rollout.report.comment_tables import FULL, ROOMS, Room, alarms, numbers, schedule
+from lambda_rollout.report.comment_tables import (
+    FULL,
+    ROOMS,
+    Room,
+    alarms,
+    findings,
+    numbers,
+    schedule,
+)
 from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose
 from lambda_rollout.report.summary import summary_of_input_problems
@@ -227,6 +235,8 @@ def _warnings(story: Chronicle, room: Room) -> Iterator[str]:
 
 def _details(seen: Seen, room: Room) -> Iterator[str]:
     story = seen.story
+    if found := findings(story, room):
+        yield f"#### Preflight\n\n{found}"
     if story.result is Result.PLANNED and story.finished is not None:
         yield f"#### Schedule\n\n{plan(story)}"
     elif steps := schedule(story, room):

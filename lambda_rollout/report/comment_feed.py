@@ -131,7 +131,7 @@ class CommentFeed:
         # Only the alias's ARN tells the account, which is part of whose comment it is.
         if not any(now.arn or now.missing for now in story.targets.values()):
             return False
-        if not isinstance(event, e.Heartbeat):
+        if not isinstance(event, e.Heartbeat | e.NumbersRead):
             return True
         return self._clock.monotonic() - self._shown_at >= self._beat(story)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lambda_rollout.events import Result
+from lambda_rollout.evidence import Comparison
 from lambda_rollout.judge import AlarmState
 from lambda_rollout.report.chronicle import AlarmNow, Chronicle, Status, StepNow, TargetNow
 from lambda_rollout.report.console import alarm_url, alias_url, version_url
+from lambda_rollout.report.evidence import findings_table, rate, typical
 from lambda_rollout.report.lines import STATE_MARKS
 from lambda_rollout.report.markdown import code, link, prose, table
 from lambda_rollout.report.verdict import exposure_of
@@ -51,7 +54,7 @@ def numbers(story: Chronicle, room: Room) -> str:
     if len(targets) == 1:
         return _one(targets[0], story)
     shown = targets[: room.targets]
-    header = ("alias", "old version", "new version", "on the new one now", "it had")
+    header = ("alias", "old version", "new version", "on the new one now", "it had", "its errors")
     rows = [
         (
             link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
@@ -59,12 +62,20 @@ def numbers(story: Chronicle, room: Room) -> str:
             _version(now, now.version),
             "*not known*" if now.weight is None else share(now.weight),
             prose(exposure_of(now, story)),
+            _errors(story.numbers.get(now.target)),
         )
         for now in shown
     ]
     hidden = len(targets) - len(shown)
     more = f"\n\nAnd {count(hidden, 'function')} more, in the summary." if hidden else ""
-    return (table(header, rows) + more) if targets else ""
+    width = len(header) if story.numbers else len(header) - 1
+    return (table(header[:width], [row[:width] for row in rows]) + more) if targets else ""
+
+
+def _errors(compared: Comparison | None) -> str:
+    if compared is None:
+        return ""
+    return f"{rate(compared.canary)} (old: {rate(compared.baseline)})"
 
 
 def _one(now: TargetNow, story: Chronicle) -> str:
@@ -73,7 +84,21 @@ def _one(now: TargetNow, story: Chronicle) -> str:
     planned = story.result is Result.PLANNED and story.finished is not None
     new = "*a new version*" if planned and now.version is None else _version(now, now.version)
     rows = [("traffic now", _share_of(now, now.previous), _share_of(now, now.version))]
+    if (compared := story.numbers.get(now.target)) is not None:
+        rows += _side_by_side(compared)
     return table((alias, f"old: {old}", f"new: {new}"), rows)
+
+
+def _side_by_side(compared: Comparison) -> Iterator[tuple[str, str, str]]:
+    old, new = compared.baseline, compared.canary
+    yield "invocations", str(old.invocations), str(new.invocations)
+    yield "errors", f"{old.errors} ({rate(old)})", f"{new.errors} ({rate(new)})"
+    for percentile in ("p50", "p99"):
+        before, after = typical(old, percentile), typical(new, percentile)
+        if before or after:
+            yield percentile, before or "–", after or "–"
+    if compared.throttles:
+        yield "throttled, of both", str(compared.throttles), str(compared.throttles)
 
 
 def _share_of(now: TargetNow, version: str | None) -> str:
@@ -173,3 +198,14 @@ def _state(alarm: AlarmNow, story: Chronicle) -> str:
         return f"🔴&nbsp;**fired**{when}{now}"
     said = f"{STATE_MARKS[state]}&nbsp;{state}"
     return said if alarm.guarded or not story.watched else f"{said} all the time, did not guard"
+
+
+def findings(story: Chronicle, room: Room) -> str:
+    """Show what the preflight found; empty if that is nothing."""
+    found = story.findings or ()
+    if not found:
+        return ""
+    shown = found[: room.alarms]
+    hidden = len(found) - len(shown)
+    more = f"\n\nAnd {count(hidden, 'finding')} more, in the log." if hidden else ""
+    return findings_table(shown) + more

@@ -15,6 +15,8 @@ from sandbox.aws.world import REGION
 from sandbox.clock import RealClock
 from sandbox.demo.page import write_page
 from sandbox.demo.shop import ALARM, ALIAS, BAD, CREDENTIALS, FUNCTION, GOOD, Shop
+from sandbox.github import GitHub, PullRequest
+from sandbox.github import Server as GitHubServer
 from sandbox.runner import Finished, Runner
 from sandbox.runner.runner import ROOT
 
@@ -27,6 +29,8 @@ INPUTS = {
     "alarms": ALARM,
     "poll-interval": "1s",
 }
+
+TOKEN = "ghs_sandbox"
 
 PAGE = ROOT / "build" / "demo.html"
 
@@ -68,7 +72,12 @@ def main() -> int:
     """Run the demo; return 0 if everything ended as it should."""
     began = time.monotonic()
     world = World(RealClock(), seed=1)
-    with Server(world) as server, tempfile.TemporaryDirectory() as folder:
+    github = GitHub()
+    with (
+        Server(world) as server,
+        GitHubServer(github) as api,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         say(
             f"A small AWS listens on {server.url}: no account is used, and nothing leaves this machine.\n"
             f"In it: function {FUNCTION}, its alias {ALIAS}, alarm {ALARM}, and customers.\n"
@@ -77,11 +86,13 @@ def main() -> int:
         )
         shop = Shop(world, server.url)
         environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION}
-        runner = Runner(Path(folder))
+        runner = Runner(Path(folder), token=TOKEN, api_url=api.url)
+        github.add_pull(PullRequest(12, runner.sha, merge_commit_sha=runner.sha))
         done = [roll_out(rollout, shop, runner, environ) for rollout in ROLLOUTS]
     write_page(
         PAGE,
         [(rollout.title, finished) for rollout, (finished, _) in zip(ROLLOUTS, done, strict=True)],
+        github.comments_on(12),
     )
     heading("The end")
     problems = [problem for _, found in done for problem in found]
@@ -89,7 +100,10 @@ def main() -> int:
         say(f"NOT AS IT SHOULD BE: {problem}")
     if not problems:
         say("The good version was promoted, the bad one rolled back by its own alarm.")
-    say(f"It took {time.monotonic() - began:.0f} s. The summaries, as GitHub shows them:\n{PAGE}")
+    say(
+        f"It took {time.monotonic() - began:.0f} s. The pull request's comment, in every state\n"
+        f"it was in, and the summaries, as GitHub shows them:\n{PAGE}"
+    )
     return 1 if problems else 0
 
 

@@ -11,6 +11,8 @@ from string import Template
 import cmarkgfm
 from cmarkgfm.cmark import Options
 
+from sandbox.demo.comment import history
+from sandbox.github import Comment
 from sandbox.runner import Finished
 
 HERE = Path(__file__).parent
@@ -18,9 +20,12 @@ HERE = Path(__file__).parent
 _ALERT = re.compile(r"<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*(?:</p>)?")
 
 
-def write_page(path: Path, jobs: Iterable[tuple[str, Finished]]) -> None:
-    """Write a page with the summary and the log of each job, by title."""
-    jobs_html = "\n".join(_job(title, finished) for title, finished in jobs)
+def write_page(
+    path: Path, jobs: Iterable[tuple[str, Finished]], comments: Iterable[Comment] = ()
+) -> None:
+    """Write a page with the comments on the pull request, and the summary and log of each job by title."""
+    parts = [history(comment, rendered) for comment in comments]
+    jobs_html = "\n".join([*parts, *(_job(title, finished) for title, finished in jobs)])
     page = Template((HERE / "page.html").read_text("utf-8"))
     css = (HERE / "page.css").read_text("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
