@@ -2,8 +2,8 @@
 
 Lambda's control plane takes 15 calls a second for the whole account and Region
 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), but that is shared with everybody
-who deploys, and can be raised: so no number of ours stands for it. Additive increase, multiplicative
-decrease, as TCP does it, from what was really answered in the last second. Pure but for its lock: time comes in.
+who deploys, and can be raised: so no number of ours stands for it. The rate creeps up with
+every answer and drops with a throttled call, as TCP's does. Pure but for its lock: time comes in.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-WINDOW = 1.0
-"""Seconds over which answers are counted when AWS throttles."""
+SHORTEST, LONGEST = 0.25, 1.0
+"""Seconds over which answers are counted when AWS throttles for the first time. Too fast is mended with a few
+throttled calls, too slow only with time."""
 
 SLOWER = 0.9
-"""Of the rate that was answered. A little less, so that what others use up is not fought over."""
+"""Times the rate, with every throttled call."""
 
-FASTER = 0.995
-"""Of the gap between two calls, with every answer: at 15 calls a second it takes two seconds to try 15% more."""
+FASTER = 0.999
+"""Times the gap between two calls with the first answer after a throttled call, times its square with the
+second, and so on: some fifteen answers make up for one, and a rate that is far too low does not last."""
 
 LEAST = 1.0
 """Calls a second, however hard AWS throttles: a rollback must go on trying."""
@@ -28,26 +30,32 @@ class Pace:
     """The turns of all threads that call one quota. Moments are monotonic seconds."""
 
     def __init__(self) -> None:
-        """Nothing is known of the quota yet, so every turn comes at once."""
+        """Nothing is known of the quota yet, so everybody's turn comes at once."""
         self._lock = threading.Lock()
         self._gap = 0.0
         self._next_at = float("-inf")
         self._slowed_at = float("-inf")
         self._answers: deque[float] = deque()
+        self._in_a_row = 0
 
     def turn(self, now: float) -> float:
-        """Take the next turn; return how many seconds it is away."""
+        """Take a turn now, and return 0; or return after how many seconds to ask again.
+
+        Nobody queues: a turn promised before AWS throttled would come too early after it.
+        """
         with self._lock:
-            at = max(now, self._next_at)
-            self._next_at = at + self._gap
-            return at - now
+            if now < self._next_at:
+                return self._next_at - now
+            self._next_at = now + self._gap
+            return 0.0
 
     def answered(self, now: float) -> None:
         """Take note that a call was not throttled."""
         with self._lock:
             self._answers.append(now)
             self._forget(now)
-            self._gap *= FASTER
+            self._in_a_row += 1
+            self._gap *= FASTER**self._in_a_row
 
     def throttled(self, sent: float, now: float) -> None:
         """Take note that the call sent at ``sent`` was throttled, and call more slowly from now on.
@@ -57,11 +65,19 @@ class Pace:
         with self._lock:
             if sent < self._slowed_at:
                 return
-            self._forget(now)
-            self._gap = 1.0 / max(LEAST, SLOWER * len(self._answers) / WINDOW)
+            self._gap = min((self._gap or self._seen(now)) / SLOWER, 1.0 / LEAST)
+            self._in_a_row = 0
             self._slowed_at = now
             self._next_at = now + self._gap
 
+    def _seen(self, now: float) -> float:
+        """Return the gap between two answers so far."""
+        self._forget(now)
+        if not self._answers:
+            return 1.0 / LEAST
+        span = min(max(now - self._answers[0], SHORTEST), LONGEST)
+        return span / len(self._answers)
+
     def _forget(self, now: float) -> None:
-        while self._answers and self._answers[0] <= now - WINDOW:
+        while self._answers and self._answers[0] <= now - LONGEST:
             self._answers.popleft()

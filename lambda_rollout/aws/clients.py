@@ -99,8 +99,7 @@ class _Turns:
         return client
 
     def _wait(self, context: dict[str, Any], **_: object) -> None:
-        away = self._pace.turn(self._clock.monotonic())
-        if away > 0:
+        while (away := self._pace.turn(self._clock.monotonic())) > 0:
             # No stop: a turn is a fraction of a second away, and a settling write must not be turned back.
             self._clock.wait(away, None)
         context["lambda_rollout_sent"] = self._clock.monotonic()

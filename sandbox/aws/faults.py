@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -76,6 +76,43 @@ class Throttle:
         if request.service == "lambda":
             raise AwsError("TooManyRequestsException", "Rate exceeded", 429)
         raise AwsError("Throttling", "Rate exceeded", 400)
+
+
+@dataclass
+class Quota:
+    """A token bucket: so many requests a second, and `burst` of them at once after a rest.
+
+    Requests over it are throttled and use nothing up. Invocations have quotas of their own
+    (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 15 control-plane
+    requests a second; how many at once is not published).
+    """
+
+    per_second: float = 15.0
+    burst: float = 15.0
+    tokens: float = field(init=False)
+    _filled_at: float | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Begin rested."""
+        self.tokens = self.burst
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        """Let it pass if there is a token left."""
+        if request.operation == "Invoke":
+            return work()
+        self.fill(world)
+        if self.tokens < 1:
+            return Throttle().around(world, request, work)
+        self.tokens -= 1
+        return work()
+
+    def fill(self, world: World) -> None:
+        """Put in what time has brought."""
+        now = world.clock.monotonic()
+        if self._filled_at is not None:
+            brought = (now - self._filled_at) * self.per_second
+            self.tokens = min(self.burst, self.tokens + brought)
+        self._filled_at = now
 
 
 @dataclass(frozen=True)
