@@ -14,7 +14,8 @@ POST traffic           {"function": "f:live", "per_second": 20, "payload", "seco
 GET  traffic           what was answered so far, by version
 DELETE traffic         silence
 POST state             {"function", "qualifier" or "next": true, and the fields of Fate}
-POST delays            {"activation_delay": s, "update_delay": s} of Lambda
+POST delays            {"activation_delay": s, "update_delay": s} of Lambda, and of CodeDeploy
+                       {"start_delay": s, "alarm_pause": s, "minute": s}
 POST sts               any of {"lifetime", "trusts", "strict", "request_token",
                        "token_lifetime"} of `Sts`
 POST expire            {"caller": access key id, "seconds": n}: its credentials end then
@@ -119,6 +120,10 @@ class Control:
         model = self.world.lambda_(body.get("region", REGION))
         model.activation_delay = body.get("activation_delay", model.activation_delay)
         model.update_delay = body.get("update_delay", model.update_delay)
+        codedeploy = self.world.codedeploy(body.get("region", REGION))
+        for name in ("start_delay", "alarm_pause", "minute"):
+            if name in body:
+                setattr(codedeploy, name, body[name])
 
     def set_sts(self, body: Body) -> None:
         """POST sts."""

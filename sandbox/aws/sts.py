@@ -63,7 +63,7 @@ class Sts:
         """Why a request signed with this key is refused before it is looked at, if it is."""
         if not access_key_id:
             return None
-        json_error = service == "lambda"
+        json_error = service in {"lambda", "codedeploy"}
         session = self.sessions.get(access_key_id)
         if session is None:
             if not self.strict:

@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import Any
 
 from sandbox.aws.cloudwatch import CloudWatch
+from sandbox.aws.codedeploy import CodeDeploy
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
@@ -47,7 +48,7 @@ class World:
 
     `call` is how every request arrives, whichever door it came through; it is also what
     a simulator calls directly. The models behind it are plain objects: `lambda_`,
-    `cloudwatch`, `sts`.
+    `cloudwatch`, `codedeploy`, `sts`.
     """
 
     def __init__(self, clock: Clock | None = None, seed: int = 0) -> None:
@@ -60,6 +61,7 @@ class World:
         self.lock = threading.RLock()
         self._lambdas: dict[str, Lambda] = {}
         self._cloudwatches: dict[str, CloudWatch] = {}
+        self._codedeploys: dict[str, CodeDeploy] = {}
 
     def lambda_(self, region: str = REGION) -> Lambda:
         """The Lambda of a Region."""
@@ -80,6 +82,18 @@ class World:
             self._cloudwatches[region] = CloudWatch(self.clock, self.schedule, self.account, region)
         return self._cloudwatches[region]
 
+    def codedeploy(self, region: str = REGION) -> CodeDeploy:
+        """The CodeDeploy of a Region."""
+        if region not in self._codedeploys:
+            self._codedeploys[region] = CodeDeploy(
+                self.clock,
+                self.schedule,
+                self.lambda_(region),
+                self.cloudwatch(region),
+                self.random,
+            )
+        return self._codedeploys[region]
+
     def schedule(self, at: datetime, action: Callable[[], None]) -> None:
         """Put something on the world's one timeline."""
         self.clock.schedule(at, action)
@@ -99,9 +113,9 @@ class World:
     ) -> dict[str, Any]:
         """Answer one request.
 
-        service: ``lambda``, ``cloudwatch``, ``sts`` or ``oidc``. params: as botocore takes
-        them. caller: the access key id, if there was one. Raises `AwsError` for an error answer and
-        `sandbox.aws.faults.Lost` when no answer comes back at all.
+        service: ``lambda``, ``cloudwatch``, ``codedeploy``, ``sts`` or ``oidc``. params: as
+        botocore takes them. caller: the access key id, if there was one. Raises `AwsError` for an
+        error answer and `sandbox.aws.faults.Lost` when no answer comes back at all.
         """
         return self.answer(service, operation, params, region, caller)[0]
 
@@ -145,6 +159,8 @@ class World:
             return self.lambda_(region)
         if service == "cloudwatch":
             return self.cloudwatch(region)
+        if service == "codedeploy":
+            return self.codedeploy(region)
         if service in {"sts", "oidc"}:
             return self.sts
         raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)

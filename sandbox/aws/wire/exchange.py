@@ -22,7 +22,11 @@ from sandbox.aws.wire.values import from_form, from_json, from_text, to_json, to
 
 Protocol = Literal["rest-json", "json", "query"]
 
-CLOUDWATCH_TARGET = "GraniteServiceVersion20100801"
+TARGETS = {
+    "GraniteServiceVersion20100801": "cloudwatch",
+    "CodeDeploy_20141006": "codedeploy",
+}
+JSON_VERSIONS = {"cloudwatch": "1.0", "codedeploy": "1.1"}
 QUERY_VERSIONS = {"2010-08-01": "cloudwatch", "2011-06-15": "sts"}
 
 
@@ -62,10 +66,10 @@ def read(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Call
             "rest-json", "lambda", operation.name, _complete(operation, params), region, caller
         )
     target, _, name = headers.get("x-amz-target", "").partition(".")
-    if target == CLOUDWATCH_TARGET:
-        operation = _operation("cloudwatch", name)
+    if service := TARGETS.get(target):
+        operation = _operation(service, name)
         params = from_json(_decoded(body), operation.input_shape) if operation.input_shape else {}
-        return Call("json", "cloudwatch", name, _complete(operation, params), region, caller)
+        return Call("json", service, name, _complete(operation, params), region, caller)
     form = dict(parse_qsl(body.decode(errors="replace") or parts.query, keep_blank_values=True))
     if service := QUERY_VERSIONS.get(form.get("Version", "")):
         operation = _operation(service, form.get("Action", ""))
@@ -88,7 +92,7 @@ def write(
     if call.protocol == "rest-json":
         return _rest_answer(operation, answer, headers)
     if call.protocol == "json":
-        headers["Content-Type"] = "application/x-amz-json-1.0"
+        headers["Content-Type"] = f"application/x-amz-json-{JSON_VERSIONS[call.service]}"
         return Reply(200, headers, json.dumps(to_json(answer, shape) if shape else {}).encode())
     root = ET.Element(f"{call.operation}Response", xmlns=_namespace(call.service))
     if shape is not None:
@@ -115,6 +119,10 @@ def error(
             ET.SubElement(inner, tag).text = text
         ET.SubElement(root, "RequestId").text = headers["x-amzn-RequestId"]
         return Reply(problem.status, headers, ET.tostring(root))
+    if call is not None and call.service == "codedeploy":
+        headers["Content-Type"] = "application/x-amz-json-1.1"
+        body = {"__type": problem.code, "message": problem.message}
+        return Reply(problem.status, headers, json.dumps(body).encode())
     if call is not None and call.protocol == "json":
         headers["Content-Type"] = "application/x-amz-json-1.0"
         # Query's error codes stay readable to clients that moved on to JSON
