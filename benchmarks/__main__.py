@@ -12,7 +12,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -23,12 +23,12 @@ from benchmarks.table import Row, markdown
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     names = dict(_benchmarks())
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}")
     parser.add_argument("--docs", action="store_true", help="put the tables into docs/")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if unknown := set(arguments.names) - set(names):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     results: dict[str, object] = {}
@@ -40,7 +40,7 @@ def main() -> int:
         print(f"# {name}, {seconds:.0f} s\n\n{tables}\n", flush=True)
         results[name] = {"seconds": round(seconds, 1), "rows": [row.as_json() for row in rows]}
         if arguments.docs:
-            _into_docs(name, tables)
+            into_docs(name, tables, ROOT / "docs")
     path = ROOT / "build" / "benchmarks.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"python": platform.python_version(), **results}, indent=2) + "\n")
@@ -55,14 +55,12 @@ def _benchmarks() -> Iterator[tuple[str, str]]:
             yield name, module.name
 
 
-def _into_docs(name: str, tables: str) -> None:
+def into_docs(name: str, tables: str, docs: Path) -> None:
+    """Put ``tables`` between the benchmark's marks, on every page that has them."""
     mark = re.compile(rf"(<!-- benchmark {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    for page in sorted((ROOT / "docs").glob("*.md")):
+    for page in sorted(docs.glob("*.md")):
         text = page.read_text()
-        changed = mark.sub(lambda found: f"{found[1]}\n{tables}\n\n{found[2]}", text)
-        if changed != text:
-            page.write_text(changed)
-            print(f"Put into {page.relative_to(ROOT)}.")
+        page.write_text(mark.sub(lambda found: f"{found[1]}\n{tables}\n\n{found[2]}", text))
 
 
 if __name__ == "__main__":

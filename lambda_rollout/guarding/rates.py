@@ -31,8 +31,8 @@ from lambda_rollout.guards import Absolute, Guard
 from lambda_rollout.guards import Comparison as Operator
 
 CLEARLY_WORSE = 0.10
-"""A guard holds only on numbers that would have broken it in 9 of 10 cases, had the new version's error rate
-been so much over what the guard allows: 10 percentage points."""
+"""A guard holds only on numbers that would have broken it in about 9 of 10 cases, had the new version's error
+rate been so much over what the guard allows: 10 percentage points."""
 
 NINE_IN_TEN = 1.2816
 """The normal distribution's 90% point: in 9 of 10 cases there are at least so few standard deviations fewer
