@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.aws import World
+from sandbox.aws.errors import AwsError
+from sandbox.aws.faults import Silent, Work
 from sandbox.aws.http import Server
 from sandbox.aws.lambda_.things import Alias
 from sandbox.aws.world import REGION, Request
@@ -24,7 +26,7 @@ from sandbox.clock import RealClock
 from sandbox.runner import Finished, Runner, Step
 from tests.scene import NEW, OLD, OWNERS_TEXT, ROLE, package
 
-__all__ = ["MAIN", "NEW", "NEXT", "OLD", "OWNERS_TEXT", "POST", "Live", "live"]
+__all__ = ["MAIN", "NEW", "NEXT", "OLD", "OWNERS_TEXT", "POST", "Live", "Withheld", "live"]
 
 MAIN, POST, NEXT = "AKIAMAIN", "AKIAPOST", "AKIANEXT"
 PATIENCE = 60.0
@@ -63,6 +65,27 @@ class JumpingClock(RealClock):
 
 
 @dataclass
+class Withheld:
+    """A fault: a request that is not answered, and whose work is done when the test says so."""
+
+    work: Work | None = None
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        self.work = work
+        raise Silent(3600)
+
+    def lands(self, world: World) -> str:
+        """Let it have its effect now; return AWS's error code, empty if it took the request."""
+        assert self.work is not None
+        with world.lock:
+            try:
+                self.work()
+            except AwsError as error:
+                return error.code
+        return ""
+
+
+@dataclass
 class Live:
     """One function behind ``checkout:live`` on version 1, its next build in ``$LATEST``, one alarm that is OK."""
 
@@ -72,6 +95,7 @@ class Live:
     runner: Runner
     environ: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=lambda: dict(INPUTS))
+    started: list[Step] = field(default_factory=list)
 
     # What is there -----------------------------------------------------------------------------
 
@@ -162,15 +186,12 @@ class Live:
         }
 
     def start(self, key: str = MAIN, **inputs: str) -> Step:
-        return self.runner.start(self._with(inputs), self.as_caller(key))
+        step = self.runner.start(self._with(inputs), self.as_caller(key))
+        self.started.append(step)
+        return step
 
     def run(self, key: str = MAIN, **inputs: str) -> Finished:
-        step = self.start(key, **inputs)
-        try:
-            return step.wait(PATIENCE)
-        except BaseException:
-            step.kill()
-            raise
+        return self.start(key, **inputs).wait(PATIENCE)
 
     def post(self, state: Mapping[str, str], key: str = POST) -> Finished:
         # The runner evaluates the inputs anew: these must not matter.
@@ -202,4 +223,8 @@ def live(folder: Path, off: timedelta = timedelta(), **runner: Any) -> Iterator[
     with Server(world) as server:
         scene = Live(world, clock, server.url, Runner(folder, **runner))
         scene.deploy()
-        yield scene
+        try:
+            yield scene
+        finally:
+            for step in scene.started:
+                step.kill()

@@ -221,6 +221,11 @@ class Step:
         return self._process.poll() is not None
 
     @property
+    def saved(self) -> Mapping[str, str]:
+        """What it has saved for its post stage so far."""
+        return self._files.state
+
+    @property
     def written(self) -> tuple[str, ...]:
         """The lines so far."""
         return tuple(self._written)
