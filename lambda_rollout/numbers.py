@@ -57,22 +57,29 @@ class Numbers:
         pairs: Sequence[Pair],
         demands: Demands,
         aws_time: Callable[[], datetime],
+        before: Began | None = None,
     ) -> None:
-        """Nothing was read yet; without ``metrics`` nothing ever will be."""
+        """Nothing was read yet; without ``metrics`` nothing ever will be.
+
+        ``before`` is the split that was there already, the baseline of a rollout that goes on at 100%.
+        """
         self._metrics = metrics
         self._pairs = pairs
         self._demands = demands
         self._aws_time = aws_time
-        self.steps: list[Began] = []
+        self.steps: list[Began] = [before] if before else []
         """The steps so far, and when each began on AWS's clock."""
         self._comparisons: tuple[Comparison, ...] = ()
         self._until: datetime | None = None
+        self._first = len(self.steps)
+        self._verdict: tuple[str, str] | None = None
         self.trouble = ""
         """Why the newest read failed; empty if it did not."""
 
     def begin_step(self, began: Began) -> None:
         """Take note that the alias has the weight of a step from now on."""
         self.steps.append(began)
+        self._verdict = None
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -107,6 +114,7 @@ class Numbers:
             self.trouble = str(error)
             raise
         self.trouble = ""
+        self._verdict = None
         self._until = until
         before = self._comparisons or news
         self._comparisons = (
@@ -119,17 +127,22 @@ class Numbers:
     # What they say -----------------------------------------------------------------------------
 
     def verdict(self) -> tuple[str, str]:
-        """Return what is broken, and what the present step lacks; each one line, empty if nothing."""
-        if not self._demands.any:
-            return "", ""
-        verdicts = judge_guards(self._demands.guards, self._comparisons, self.steps)
-        broken, lacks = what_broke(verdicts), what_lacks(verdicts)
-        if self._demands.guards and not self._comparisons:
-            lacks = "no metrics of the new version yet"
-        lacks = lacks or self._too_few()
+        """Return what is broken, and what the present step lacks; each one line, empty if nothing.
+
+        Worked out once for each read and step: guards of many functions take their time to judge.
+        """
+        if self._verdict is None:
+            self._verdict = self._judge() if self._demands.any else ("", "")
+        broken, lacks = self._verdict
         if lacks and self.trouble:
             lacks = f"{lacks} (the metrics could not be read: {self.trouble})"
         return broken, lacks
+
+    def _judge(self) -> tuple[str, str]:
+        if self._demands.guards and not self._comparisons:
+            return "", "no metrics of the new version yet"
+        verdicts = judge_guards(self._demands.guards, self._comparisons, self.steps)
+        return what_broke(verdicts), what_lacks(verdicts) or self._too_few()
 
     def _too_few(self) -> str:
         wanted = self._demands.min_invocations
@@ -160,9 +173,9 @@ class Numbers:
         if self._metrics is None and not self._comparisons:
             return
         for pair in self._pairs:
-            for number, step in enumerate(self.steps):
-                count = self._invocations(pair.target, number)
+            for index, step in enumerate(self.steps[self._first :], self._first):
+                count = self._invocations(pair.target, index)
                 if not count:
                     why = "no data yet" if count is None else "no invocations"
-                    where = f"step {number + 1} ({format_percent(step.percent)})"
+                    where = f"step {index + 1 - self._first} ({format_percent(step.percent)})"
                     yield f"{pair.target.name}, {where}: {why}"

@@ -25,6 +25,7 @@ from lambda_rollout.events import (
     WeightShifted,
 )
 from lambda_rollout.evidence import Pair
+from lambda_rollout.guarding.course import Began
 from lambda_rollout.handover import Phase
 from lambda_rollout.lease import Record
 from lambda_rollout.numbers import Demands, Numbers
@@ -170,6 +171,9 @@ class Rollout:
         if resumed is not None and order.mode is Mode.PROMOTE and order.version is None:
             taken = replace(order, version=resumed.new)
             return choose(course.target, course.old, taken, self._parts)
+        if resumed is None and order.mode is Mode.PROMOTE and course.old is not None:
+            # One of a unit whose code was unchanged: there is nothing of it to promote.
+            return course.old
         version = choose(course.target, course.old, order, self._parts)
         if resumed is not None and resumed.new != version:
             raise RolloutError(
@@ -245,11 +249,18 @@ class Rollout:
 
     def _numbers(self) -> Numbers:
         moving = self._moving()
+        first = moving[0].traffic
+        held = None
+        if self._order.mode is Mode.PROMOTE:
+            # Nobody wrote down since when it is held; the last hour is baseline enough.
+            share = first.found.routing.percent_of(moving[0].new)
+            held = Began(first.aws_time() - timedelta(hours=1), share)
         return Numbers(
             self._parts.metrics,
             [Pair(c.traffic.target, c.new, c.traffic.old) for c in moving],
             Demands(self._order.guards, self._order.min_invocations),
-            moving[0].traffic.aws_time,
+            first.aws_time,
+            held,
         )
 
     def _stages(self) -> Iterator[Stage]:

@@ -44,7 +44,7 @@ from lambda_rollout.numbers import Numbers
 from lambda_rollout.patience import heed
 from lambda_rollout.routing import HUNDRED
 from lambda_rollout.stop import Clock, Stop
-from lambda_rollout.together import Together
+from lambda_rollout.together import HANDS, Together
 from lambda_rollout.traffic import Traffic
 
 LOOK_EVERY = 50.0
@@ -232,14 +232,14 @@ class Watch:
             rhythm.begin_step()
         self._numbers.begin_step(Began(self._traffics[0].aws_time(), stage.percent))
         end = began + stage.seconds
-        moving = True
+        moving = stage.percent >= HUNDRED
         while True:
             heed(self._stop)
             now = self._clock.monotonic()
-            if moving:
-                moving = self._aws_still_moves(stage, began)
-                end = now + stage.seconds + (RETRY_EVERY if moving else 0.0)
             self._read_what_is_due(stage, end, moving=moving)
+            waited, moving = moving, self._aws_still_moves(stage, began)
+            if waited or moving:
+                end = now + stage.seconds + (RETRY_EVERY if moving else 0.0)
             if self._judge(stage, end):
                 break
             self._beat(stage, end)
@@ -264,12 +264,23 @@ class Watch:
                 self._watches[arn] = self._explain(watch)
                 if self._watches[arn].fired:
                     return
-        now = self._clock.monotonic()
-        due = [t for t in self._traffics if moving or now >= self._looks[t.target].next_at(end)]
-        self._together(lambda traffic: self._look(traffic, stage), due)
+        self._together(
+            lambda traffic: self._look(traffic, stage), self._looks_due(end, moving=moving)
+        )
         heed(self._stop)
         self._renew(stage)
         self.read_numbers(stage.number)
+
+    def _looks_due(self, end: float, *, moving: bool) -> Sequence[Traffic]:
+        """Return whom to look at now; never so many that the next read of the alarms would come late for it.
+
+        A hundred aliases take AWS's quota seven seconds. The others' turn is right after this one.
+        """
+        if moving:
+            return self._traffics
+        now = self._clock.monotonic()
+        due = [t for t in self._traffics if now >= self._looks[t.target].next_at(end)]
+        return sorted(due, key=lambda traffic: self._looks[traffic.target].tried_at)[:HANDS]
 
     def _next_moment(self, end: float) -> float:
         looks = [self._poll, *self._looks.values()]
@@ -292,6 +303,9 @@ class Watch:
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
         broken, lacks = self._numbers.verdict()
+        if stage.percent >= HUNDRED and not stage.seconds:
+            # "100% 0s promotes without watching", so it waits for nothing.
+            lacks = ""
         verdict = judge_step(
             Evidence(
                 now=now,
@@ -424,6 +438,8 @@ class Watch:
         due = [traffic for traffic in self._traffics if self._renewal_is_due(traffic, now)]
         if due:
             self._renewal_tried_at = now
+            # No more than a few in a row, as for the looks: the others follow with the next tries.
+            due = sorted(due, key=lambda traffic: self._renewed_at[traffic.target])[:HANDS]
             self._together(lambda traffic: self._renew_one(traffic, stage, now), due)
 
     def _renewal_is_due(self, traffic: Traffic, now: float) -> bool:
@@ -443,9 +459,13 @@ class Watch:
         """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.
 
         AWS writes ``{old: 1}`` while provisioned concurrency moves to the new version (facts on provisioned
-        concurrency, from its guide). If the new version cannot start they stay, so the wait has an end.
+        concurrency, from its guide). The answer to our own write may not show them yet, so it takes a look made
+        after it. If the new version cannot start they stay, so the wait has an end.
         """
-        if stage.percent < HUNDRED or all(t.known.routing.is_whole for t in self._traffics):
+        if stage.percent < HUNDRED:
+            return False
+        looked = all(self._looks[t.target].good_at > -math.inf for t in self._traffics)
+        if looked and all(t.known.routing.is_whole for t in self._traffics):
             return False
         if self._clock.monotonic() - began >= self._rules.evidence_timeout:
             raise GoBack("provisioned concurrency did not get ready on the new version in time")

@@ -7,11 +7,13 @@ Python code really runs, and CloudWatch's model counts what it does.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from lambda_rollout.aws.metrics import CloudWatchMetrics
+from lambda_rollout.choices import Mode
 from lambda_rollout.events import Finished, NumbersRead, Result, StepExtended, StepPassed, Warned
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.order import Order, Parts
@@ -116,9 +118,23 @@ def test_the_step_is_extended_until_the_count_is_there() -> None:
 
     finished = roll_out(made, ordered("10% 2m, 100% 0s", min_invocations=1))
 
-    # 0 s at 100% hold no whole minute, so this step waits for its first one, too.
+    # "100% 0s" promotes without watching, so it waits for nothing.
     assert finished.result is Result.PROMOTED, finished.reason
-    assert len(made.told(StepExtended)) == 2
+    assert len(made.told(StepExtended)) == 1
+
+
+def test_promoting_what_is_held_compares_with_the_hour_before() -> None:
+    made = scene(9, new_rate=0.3, old_rate=0.05)
+    Traffic(made.world, "checkout:live", per_second=10)
+    assert roll_out(made, ordered("20% 5m, hold")).result is Result.HELD
+    made.clock.advance(1200)
+
+    guards = "error-rate <= baseline + 1%"
+    finished = roll_out(made, ordered("100% 10m", guards, mode=Mode.PROMOTE))
+
+    assert finished.result is Result.ROLLED_BACK
+    assert "guard error-rate <= baseline + 1% is broken" in finished.reason
+    assert made.alias.routing == Routing.whole("2")
 
 
 @pytest.mark.parametrize(("watched", "why"), [("10m", "no invocations"), ("1m", "no data yet")])
@@ -140,7 +156,7 @@ def test_numbers_are_read_at_most_once_a_minute() -> None:
 
     reads = [request.at for request in made.requests("GetMetricData")]
     assert len(reads) >= 15
-    assert all((b - a).total_seconds() >= 59 for a, b in zip(reads, reads[1:], strict=False))
+    assert all((b - a).total_seconds() >= 59 for a, b in pairwise(reads))
     told = [event for event in made.told(NumbersRead) if isinstance(event, NumbersRead)]
     minutes = [m.start for event in told for m in event.comparisons[0].canary.minutes]
     assert minutes == sorted(set(minutes))
