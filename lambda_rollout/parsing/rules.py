@@ -55,6 +55,17 @@ RULES: tuple[Rule, ...] = (
         "number.",
     ),
     Rule(
+        "guards",
+        ("steps", "mode"),
+        lambda i: (
+            i.mode in {Mode.ROLLOUT, Mode.PLAN}
+            and not i.plan.split_steps
+            and any(guard.compares_with_baseline for guard in i.guards)
+        ),
+        "With 100% at once the old version serves nothing to compare with: add a step below 100%, "
+        "or compare with a number.",
+    ),
+    Rule(
         "package",
         ("mode",),
         lambda i: i.package is not None and i.mode in {Mode.PROMOTE, Mode.ROLLBACK},

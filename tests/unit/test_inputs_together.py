@@ -187,3 +187,19 @@ def test_what_is_not_asked_for_is_not_refused() -> None:
     asked = replace(read({}), engine=Engine.CODEDEPLOY)
     assert [entry.input for entry in NOT_YET if entry.asked(read({}))] == []
     assert {entry.input for entry in NOT_YET if entry.asked(asked)} <= {"engine"}
+
+
+def test_a_baseline_needs_a_step_in_which_both_versions_serve() -> None:
+    environ = {
+        "INPUT_FUNCTION-NAME": "checkout",
+        "INPUT_STEPS": "AllAtOnce",
+        "INPUT_GUARDS": "error-rate <= baseline + 1%",
+        "AWS_REGION": "eu-central-1",
+    }
+    with pytest.raises(InputErrors) as caught:
+        read_inputs(environ)
+    (problem,) = caught.value.problems
+    assert problem.input == "guards"
+    assert "add a step below 100%" in problem.remedy
+    assert read_inputs({**environ, "INPUT_GUARDS": "error-rate < 1%"}).guards
+    assert read_inputs({**environ, "INPUT_STEPS": "10%"}).guards
