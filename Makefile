@@ -101,6 +101,10 @@ format: install ## Put the code into the form that lint asks for
 demo: install ## Run the action for real, end to end, in the sandbox
 	@$(RUN)python -m sandbox.demo $(ARGS)
 
+.PHONY: gallery
+gallery: install ## Pictures of the comment for docs/gallery.md; needs npm and Chromium
+	@$(RUN)python -m tests.gallery $(ARGS)
+
 .PHONY: bench
 bench: install ## The benchmarks: a table and JSON
 	@$(RUN)python -m benchmarks $(ARGS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lambda_rollout.events import AliasLeft, Result, Run
+from lambda_rollout.events import AliasLeft, Run
 from lambda_rollout.report.chronicle import Chronicle, Status, StepNow
 from lambda_rollout.report.comment_record import Key, Record, hidden_line
 from lambda_rollout.report.comment_tables import (
@@ -23,6 +23,7 @@ from lambda_rollout.report.comment_tables import (
     numbers,
     schedule,
 )
+from lambda_rollout.report.evidence import counted
 from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose
 from lambda_rollout.report.summary import summary_of_input_problems
@@ -235,9 +236,11 @@ def _warnings(story: Chronicle, room: Room) -> Iterator[str]:
 
 def _details(seen: Seen, room: Room) -> Iterator[str]:
     story = seen.story
-    if found := findings(story, room):
-        yield f"#### Preflight\n\n{found}"
-    if story.result is Result.PLANNED and story.finished is not None:
+    found = findings(story, room)
+    if _mode(story) == "plan":
+        if found:
+            yield f"#### Preflight\n\n{found}"
+            found = ""
         yield f"#### Schedule\n\n{plan(story)}"
     elif steps := schedule(story, room):
         yield f"#### Schedule\n\n{steps}"
@@ -245,6 +248,9 @@ def _details(seen: Seen, room: Room) -> Iterator[str]:
         yield f"#### Alarms\n\n{alarms(story, room)}"
     if room.chart and (drawn := chart(seen)):
         yield f"#### Timeline\n\n{drawn}"
+    if found:
+        told = f"Preflight: {counted(story.findings or ())}"
+        yield f"<details><summary>{told}</summary>\n\n{found}\n\n</details>"
 
 
 def _if_cancelled(story: Chronicle, context: Context) -> Iterator[str]:

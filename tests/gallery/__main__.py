@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.gallery.document import document
 from tests.gallery.page import COLOURS, page
 from tests.github.pages import pages
 
@@ -37,7 +38,12 @@ def main() -> int:
     subprocess.run([npm, "install", "--no-audit", "--no-fund", "--silent"], cwd=WORK, check=True)
     wanted = [name for name, _ in pages()]
     shots = [
-        {"page": f"{name}-{theme}.html", "picture": f"{name}-{theme}-{size}.png", "width": width}
+        {
+            "page": f"{name}-{theme}.html",
+            "picture": f"{name}-{theme}-{size}",
+            "width": width,
+            "kept": (theme, size) in KEPT,
+        }
         for name in wanted
         for theme in COLOURS
         for size, width in WIDTHS.items()
@@ -55,11 +61,12 @@ def main() -> int:
 
 def _publish(wanted: list[str]) -> None:
     PICTURES.mkdir(exist_ok=True)
-    for old in PICTURES.glob("*.png"):
+    for old in PICTURES.glob("*.*"):
         old.unlink()
     for name in wanted:
         for theme, size in KEPT:
-            shutil.copy(WORK / f"{name}-{theme}-{size}.png", PICTURES)
+            shutil.copy(WORK / f"{name}-{theme}-{size}.webp", PICTURES)
+    (ROOT / "docs" / "gallery.md").write_text(document(wanted), encoding="utf-8")
     print(f"{len(wanted)} comments shown in {PICTURES}, all sizes in {WORK}")
 
 

@@ -21,7 +21,10 @@ try {
       failed += 1;
     }
     const comment = await page.$(".comment");
-    await comment.screenshot({ path: shot.picture });
+    await comment.screenshot({ path: `${shot.picture}.png` });
+    if (shot.kept) {
+      await comment.screenshot({ path: `${shot.picture}.webp`, type: "webp", quality: 75 });
+    }
   }
 } finally {
   await browser.close();

@@ -2,9 +2,14 @@
 
 from tests.github.pages import FOLDER, pages
 
-if __name__ == "__main__":
+
+def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.md"):
         old.unlink()
     for name, text in pages():
         (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

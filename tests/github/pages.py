@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from lambda_rollout import events as e
+from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.comment import Context, comment, comment_of_input_problems, title
 from lambda_rollout.report.comment_record import Entry, Key, Record
 from lambda_rollout.report.timeline import Seen
 from tests.golden.render import PROBLEMS
-from tests.unit.stories import RUN, START, STORIES
+from tests.unit.stories import ERRORS_OK, RUN, START, STORIES, Telling
 
 FOLDER = Path(__file__).parent.parent / "golden" / "comment"
 KEY = Key("1f0c6a2be9d85374", "8d1e4b7730aa52c6")
@@ -68,10 +69,31 @@ def _is(kind: type[e.Event]) -> Callable[[e.Event], bool]:
     return lambda event: isinstance(event, kind)
 
 
+def rolled_back_by_guard() -> Sequence[e.Event]:
+    """A guard fails in step 1, over minutes that the story of both versions' numbers has."""
+    tell = Telling("10% 5m, 100% 2m")
+    tell.begins(ERRORS_OK)
+    [found] = [
+        each for each in STORIES["plan-wired-the-wrong-way"]() if _is(e.PreflightFound)(each)
+    ]
+    assert isinstance(found, e.PreflightFound)
+    warned = tuple(each for each in found.findings if each.level is not Level.ERROR)
+    tell.say(e.PreflightFound, findings=warned)
+    tell.shifts(1)
+    read = [each for each in STORIES["numbers-of-both-versions"]() if _is(e.NumbersRead)(each)]
+    tell.events += read
+    tell.now = read[-1].at + timedelta(seconds=2)
+    tell.rolls_back("10")
+    why = "guard error-rate < 1% is broken on checkout:live: 4.76% of 21 invocations"
+    tell.ends(e.Result.ROLLED_BACK, why, "Look at the errors of version 8 in its log.")
+    return tell.events
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """Yield each page's name and Markdown."""
     for name, story in STORIES.items():
         yield name, page_of(story())
+    yield "rolled-back-by-guard", page_of(rolled_back_by_guard())
     yield "now-getting-ready", page_of(until("promoted", _is(e.VersionWaited)))
     yield "now-at-10", page_of(until("promoted", _is(e.Heartbeat), 2), environment="production")
     yield "now-at-50", page_of(until("promoted", _is(e.Heartbeat), 6), EARLIER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -23,6 +24,7 @@ from lambda_rollout.report.comment_record import (
     read_record,
 )
 from lambda_rollout.routing import Routing, Target
+from tests.gallery.document import document
 from tests.github.pages import EARLIER, FOLDER, KEY, page_of, pages
 from tests.property.test_hostile_text import Page, hostile
 from tests.unit.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
@@ -37,6 +39,11 @@ def test_comments_are_as_they_were_read(name: str) -> None:
     again = "If the change is meant: python -m tests.github, and read what changed."
     kept = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
     assert PAGES[name] == kept, f"{name} is another. {again}"
+
+
+def test_the_gallery_shows_every_one() -> None:
+    told = Path("docs/gallery.md").read_text(encoding="utf-8")
+    assert document(PAGES) == told, "python -m tests.gallery makes it again"
 
 
 def test_no_golden_comment_is_left_without_a_story() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.github import __main__ as comments
 from tests.golden.render import FOLDER, golden_files
 
 
@@ -11,6 +12,7 @@ def main() -> None:
             old.unlink()
     for name, text in golden_files():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    comments.main()
 
 
 main()

@@ -1,0 +1,78 @@
+"""``docs/gallery.md``: what the comment looks like at every ending, and on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+CHAPTERS: dict[str, dict[str, str]] = {
+    "On the way": {
+        "now-getting-ready": "The version is being published",
+        "now-at-10": "10%, in the GitHub environment `production`",
+        "now-at-50": "50%, after earlier runs on the same pull request",
+        "now-at-100": "100%, still watched",
+        "now-extended": "A step is extended, because evidence is missing",
+        "now-alarm-fired": "An alarm fired a moment ago",
+        "now-rolling-back": "Two functions are being put back",
+    },
+    "All is well": {
+        "promoted": "Promoted",
+        "with-history": "Promoted, after earlier runs",
+        "numbers-of-both-versions": "Promoted, with both versions' own numbers",
+        "step-extended": "Promoted, after a step was extended",
+        "no-alarms": "Promoted, with nothing that guarded it",
+        "alarm-at-start-ignored": "Promoted, past an alarm that was in ALARM from before the start",
+        "stranded-and-mended": "Promoted, after a dead run's alias was mended",
+        "created": "The alias was created",
+        "unchanged": "Nothing was new",
+        "held": "Held",
+    },
+    "Back to the old version": {
+        "rolled-back-in-step-1": "An alarm fired",
+        "rolled-back-at-100": "An alarm fired at 100%, and recovered between two reads",
+        "rolled-back-by-guard": "A guard failed",
+        "several-functions": "Two functions, back together",
+        "cancelled-in-step-2": "The job was cancelled",
+        "asked-for-rollback": "`mode: rollback` asked for it",
+    },
+    "Something is wrong": {
+        "rollback-not-confirmed": "The rollback could not be confirmed",
+        "conflict": "Somebody else changed the alias",
+        "cancelled-before-the-first-shift": "Cancelled before anything was shifted",
+        "denied": "A permission is missing",
+        "bad-inputs": "The inputs are wrong",
+    },
+    "Before anything is merged": {
+        "plan": "`mode: plan`",
+        "plan-wired-the-wrong-way": "`mode: plan`, with findings",
+    },
+}
+
+HEAD = """# What the comment looks like
+
+One comment on the pull request, edited as the rollout goes on. These are pictures of the golden files in
+[`tests/golden/comment`](../tests/golden/comment), shown with GitHub's style sheet and Mermaid in Chromium;
+`make gallery` makes them again. On the left as on a desk, on the right as on a phone at night.
+"""
+
+
+def document(names: Iterable[str]) -> str:
+    """Return the page. Raises `ValueError` if it shows another set of comments than there is."""
+    told = [name for chapter in CHAPTERS.values() for name in chapter]
+    if sorted(told) != sorted(names):
+        raise ValueError(f"other comments than CHAPTERS has: {sorted(set(told) ^ set(names))}")
+    parts = [HEAD]
+    for chapter, shown in CHAPTERS.items():
+        parts.append(f"## {chapter}\n")
+        for name, words in shown.items():
+            parts.append(f"### {words}\n")
+            parts.append(
+                f'<img src="gallery/{name}-light-wide.webp" width="66%" '
+                f'alt="{_alt(words)}, on a desk"> '
+                f'<img src="gallery/{name}-dark-phone.webp" width="28%" '
+                f'alt="{_alt(words)}, on a phone">\n'
+            )
+    return "\n".join(parts)
+
+
+def _alt(words: str) -> str:
+    return words.replace("`", "")
