@@ -1,0 +1,73 @@
+"""The record on the alias, for any owner's text: what was written is read back, and nothing of it is lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_rollout.lease import DESCRIPTION_LIMIT, Record, compose, owners_text, parse
+
+hex_digits = st.text("0123456789abcdef", min_size=8, max_size=8)
+numbers = st.integers(1, 10**9).map(str)
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2099, 12, 31)).map(  # noqa: DTZ001 - made aware below
+    lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
+)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    old, new = draw(st.lists(numbers, min_size=2, max_size=2, unique=True))
+    local = draw(st.booleans())
+    return Record(
+        old=old,
+        new=new,
+        nonce=draw(hex_digits),
+        until=draw(st.none() | moments),
+        run="" if local else draw(numbers),
+        attempt="" if local else draw(numbers),
+        repository="" if local else draw(hex_digits)[:6],
+    )
+
+
+marks = records().map(str)
+pieces = st.one_of(
+    st.text(max_size=300),
+    st.text(st.characters(min_codepoint=0x1F300, max_codepoint=0x1FAFF), max_size=140),
+    marks,
+    marks.map(lambda mark: mark[:-1]),
+    st.just(" "),
+)
+texts = st.lists(pieces, max_size=4).map("".join)
+
+
+@given(texts, records())
+def test_what_was_written_is_read_back(text: str, record: Record) -> None:
+    composed = compose(text, record)
+    kept, read = parse(composed)
+    assert read == record
+    assert text.startswith(kept)
+    assert len(composed.encode("utf-16-le", "surrogatepass")) <= 2 * DESCRIPTION_LIMIT
+
+
+@given(texts, records())
+def test_a_text_that_fits_comes_back_whole(text: str, record: Record) -> None:
+    room = DESCRIPTION_LIMIT - len(str(record)) - 1
+    if len(text.encode("utf-16-le", "surrogatepass")) <= 2 * room:
+        assert parse(compose(text, record))[0] == text
+
+
+@given(texts)
+def test_the_owners_text_has_no_record_at_its_end(text: str) -> None:
+    own = owners_text(text)
+    assert parse(own) == (own, None)
+    assert text.startswith(own)
+
+
+@given(texts)
+def test_without_a_record_only_what_is_too_long_is_cut(text: str) -> None:
+    composed = compose(text, None)
+    assert text.startswith(composed)
+    if len(text.encode("utf-16-le", "surrogatepass")) <= 2 * DESCRIPTION_LIMIT:
+        assert composed == text

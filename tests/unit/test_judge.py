@@ -1,0 +1,317 @@
+"""The verdicts: what an alarm's readings and history mean, and when a step has passed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lambda_rollout.judge import (
+    HISTORY_GRACE,
+    UNREADABLE_LIMIT,
+    AlarmReading,
+    AlarmState,
+    AlarmWatch,
+    Evidence,
+    Failed,
+    InsufficientData,
+    NeverReady,
+    NotYet,
+    Passed,
+    Ready,
+    Transition,
+    VersionState,
+    Waiting,
+    explain,
+    firing_at_start,
+    judge_step,
+    observe,
+    readiness,
+)
+
+START = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+OK, ALARM, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def reading(state: AlarmState, since: float | None, name: str = "errors") -> AlarmReading:
+    """In ``state`` since so many seconds after the start."""
+    moment = None if since is None else at(since)
+    return AlarmReading(f"arn:{name}", name, "eu-central-1", state, f"why {state}", moment)
+
+
+def became(state: AlarmState, when: float, before: AlarmState = OK) -> Transition:
+    return Transition(at(when), before, state, f"because {state} at {when}")
+
+
+def began(state: AlarmState, since: float | None = -60.0) -> AlarmWatch:
+    return AlarmWatch.start(reading(state, since))
+
+
+# What readings mean -----------------------------------------------------------------------------
+
+
+def test_an_alarm_that_is_on_has_fired() -> None:
+    watch = observe(began(OK), reading(ALARM, 10))
+    assert watch.fired == reading(ALARM, 10)
+    assert not watch.unexplained
+
+
+def test_a_firing_is_never_taken_back() -> None:
+    watch = observe(observe(began(OK), reading(ALARM, 10)), reading(OK, 20))
+    assert watch.fired == reading(ALARM, 10)
+    assert watch.newest == reading(OK, 20)
+    assert not watch.unexplained
+    assert explain(watch, []) == watch
+
+
+def test_a_state_that_stayed_needs_no_history() -> None:
+    assert not observe(began(OK, -60), reading(OK, -60)).unexplained
+
+
+@pytest.mark.parametrize("state", [OK, NO_DATA])
+def test_a_state_that_changed_or_came_back_needs_the_history(state: AlarmState) -> None:
+    watch = observe(began(OK, -60), reading(state, 10))
+    assert watch.unexplained
+    assert watch.fired is None
+
+
+def test_without_a_timestamp_only_the_state_speaks() -> None:
+    watch = observe(began(OK, None), reading(OK, None))
+    assert not watch.unexplained
+    assert observe(watch, reading(ALARM, None)).fired is not None
+
+
+# What history means -----------------------------------------------------------------------------
+
+
+def test_fired_and_recovered_between_two_reads_counts() -> None:
+    watch = observe(began(OK, -60), reading(OK, 12))
+    history = [became(OK, -60, ALARM), became(ALARM, 10), became(OK, 12, ALARM)]
+    fired = explain(watch, history).fired
+    assert fired is not None
+    assert (fired.state, fired.reason) == (ALARM, "because ALARM at 10")
+    assert fired.transitioned_at == at(10)
+
+
+def test_history_may_come_in_any_order() -> None:
+    watch = observe(began(OK, -60), reading(OK, 12))
+    history = [became(OK, 12, ALARM), became(OK, -60, ALARM), became(ALARM, 10)]
+    assert explain(watch, history).fired is not None
+
+
+def test_history_that_lags_explains_nothing_yet() -> None:
+    watch = observe(began(OK, -60), reading(OK, 12))
+    assert explain(watch, []).unexplained
+    assert explain(watch, [became(OK, -60, ALARM)]).unexplained
+    assert explain(watch, [became(OK, -60, ALARM), became(NO_DATA, 8)]).unexplained
+
+
+def test_half_a_history_that_shows_a_firing_is_enough() -> None:
+    watch = observe(began(OK, -60), reading(OK, 12))
+    assert explain(watch, [became(OK, -60, ALARM), became(ALARM, 10)]).fired is not None
+
+
+def test_what_was_there_before_the_watch_is_no_firing() -> None:
+    watch = observe(began(OK, -60), reading(NO_DATA, 12))
+    history = [became(ALARM, -90), became(OK, -60, ALARM), became(NO_DATA, 12)]
+    after = explain(watch, history)
+    assert after.fired is None
+    assert not after.unexplained
+
+
+def test_a_history_stamped_a_little_off_is_the_same_transition() -> None:
+    watch = observe(began(ALARM, -60.0), reading(ALARM, -60.0))
+    later = observe(watch, reading(NO_DATA, 12))
+    after = explain(later, [became(ALARM, -59.6), became(NO_DATA, 12.3, ALARM)])
+    assert after.fired is None
+    assert not after.unexplained
+
+
+def test_there_and_back_through_no_data_is_no_firing() -> None:
+    watch = observe(began(OK, -60), reading(OK, 12))
+    history = [became(OK, -60), became(NO_DATA, 8), became(OK, 12, NO_DATA)]
+    after = explain(watch, history)
+    assert after.fired is None
+    assert not after.unexplained
+    assert after.explained == reading(OK, 12)
+
+
+def test_after_an_explanation_only_newer_changes_need_one() -> None:
+    watch = explain(
+        observe(began(OK, -60), reading(NO_DATA, 12)), [became(NO_DATA, 12), became(OK, -60)]
+    )
+    assert not observe(watch, reading(NO_DATA, 12)).unexplained
+    assert observe(watch, reading(OK, 30)).unexplained
+
+
+# An alarm that was on from before the start -----------------------------------------------------
+
+
+def test_an_alarm_from_before_does_not_count() -> None:
+    watch = observe(began(ALARM), reading(ALARM, -60))
+    assert watch.fired is None
+    assert not watch.counts
+
+
+def test_it_counts_once_it_was_ok_in_a_read() -> None:
+    watch = observe(began(ALARM), reading(OK, 10))
+    assert observe(watch, reading(ALARM, 20)).fired is not None
+
+
+def test_it_counts_once_it_was_ok_in_the_history() -> None:
+    watch = observe(began(ALARM, -60), reading(ALARM, 20))
+    history = [became(ALARM, -60), became(OK, 10, ALARM), became(ALARM, 20)]
+    fired = explain(watch, history).fired
+    assert fired is not None
+    assert fired.transitioned_at == at(20)
+
+
+def test_it_does_not_count_for_having_had_no_data() -> None:
+    watch = observe(began(ALARM, -60), reading(ALARM, 20))
+    history = [became(ALARM, -60), became(NO_DATA, 10, ALARM), became(ALARM, 20, NO_DATA)]
+    after = explain(watch, history)
+    assert after.fired is None
+    assert not after.counts
+    assert not after.unexplained
+
+
+def test_ok_without_a_timestamp_makes_it_count() -> None:
+    watch = observe(began(ALARM, None), reading(OK, None))
+    assert watch.counts
+
+
+def test_ok_on_its_own_makes_it_count_when_explained() -> None:
+    watch = observe(began(ALARM, -60), reading(OK, 10))
+    after = explain(watch, [became(ALARM, -60), became(OK, 10, ALARM)])
+    assert after.counts
+    assert after.fired is None
+
+
+def test_alarms_that_are_on_at_the_start_are_named() -> None:
+    readings = [reading(OK, 0, "a"), reading(ALARM, 0, "b"), reading(NO_DATA, 0, "c")]
+    assert [found.name for found in firing_at_start(readings)] == ["b"]
+
+
+# A step -----------------------------------------------------------------------------------------
+
+GOOD = Evidence(
+    now=101.0,
+    planned_end=100.0,
+    last_end=1000.0,
+    alarms_read_at=100.0,
+    aliases_read_at=100.0,
+    watches=(began(OK),),
+)
+
+
+def test_a_step_passes_on_reads_sent_after_its_last_second() -> None:
+    assert judge_step(GOOD) == Passed()
+
+
+def test_a_step_without_alarms_passes_too() -> None:
+    assert judge_step(replace(GOOD, watches=())) == Passed()
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        replace(GOOD, now=99.9),
+        replace(GOOD, alarms_read_at=99.9),
+        replace(GOOD, aliases_read_at=99.9),
+    ],
+)
+def test_a_step_has_not_passed_before(early: Evidence) -> None:
+    assert judge_step(early) == NotYet()
+
+
+def test_an_alarm_fails_it_at_any_time() -> None:
+    fired = observe(began(OK), reading(ALARM, 10))
+    verdict = judge_step(replace(GOOD, now=5.0, watches=(began(OK), fired)))
+    assert verdict == Failed("alarm errors fired: why ALARM", (reading(ALARM, 10),))
+
+
+def test_every_alarm_that_fired_is_named() -> None:
+    other = observe(AlarmWatch.start(reading(OK, 0, "latency")), reading(ALARM, 10, "latency"))
+    fired = observe(began(OK), reading(ALARM, 10))
+    verdict = judge_step(replace(GOOD, watches=(fired, other)))
+    assert isinstance(verdict, Failed)
+    assert [alarm.name for alarm in verdict.alarms] == ["errors", "latency"]
+    assert verdict.reason == "alarm errors fired (and 1 more): why ALARM"
+
+
+def test_an_alarm_that_is_gone_fails_it() -> None:
+    verdict = judge_step(replace(GOOD, now=5.0, missing=("errors",)))
+    assert verdict == Failed("alarm deleted during the rollout: errors")
+
+
+@pytest.mark.parametrize("what", ["alarms", "aliases"])
+def test_what_cannot_be_read_for_a_minute_fails_it(what: str) -> None:
+    blind = {f"{what}_failing_since": 10.0}
+    just_before = replace(GOOD, now=10.0 + UNREADABLE_LIMIT - 0.1, **blind)  # type: ignore[arg-type]
+    assert judge_step(just_before) == NotYet()
+    assert isinstance(judge_step(replace(just_before, now=10.0 + UNREADABLE_LIMIT)), Failed)
+
+
+def test_a_change_without_its_history_is_waited_for_and_then_counts_as_fired() -> None:
+    unexplained = observe(began(OK, -60), reading(OK, 12))
+    waiting = replace(GOOD, watches=(unexplained,), now=100.0 + HISTORY_GRACE - 0.1)
+    assert judge_step(waiting) == NotYet("the history of errors")
+    verdict = judge_step(replace(waiting, now=100.0 + HISTORY_GRACE))
+    assert isinstance(verdict, Failed)
+    assert verdict.alarms == (reading(OK, 12),)
+
+
+def test_no_data_at_the_end_is_ignored_or_waited_for_and_then_fails() -> None:
+    blind = replace(GOOD, watches=(began(NO_DATA),))
+    assert judge_step(blind) == Passed()
+    must_not = replace(blind, insufficient_data=InsufficientData.FAIL)
+    assert judge_step(must_not) == NotYet("INSUFFICIENT_DATA: errors")
+    verdict = judge_step(replace(must_not, now=1000.0))
+    assert isinstance(verdict, Failed)
+    assert [alarm.name for alarm in verdict.alarms] == ["errors"]
+    assert judge_step(replace(must_not, watches=(began(OK),))) == Passed()
+
+
+# A version --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"),
+    [
+        (VersionState("Active", last_update="Successful"), Ready()),
+        # Answers of long ago and of emulators say nothing of states.
+        (VersionState(), Ready()),
+        (VersionState("Pending"), Waiting("Pending")),
+        (VersionState("Active", last_update="InProgress"), Waiting("update in progress")),
+        (
+            VersionState("Active", snap_start_applies=True),
+            Waiting("SnapStart is still optimizing it"),
+        ),
+        (VersionState("Active", snap_start_applies=True, snap_start_optimized=True), Ready()),
+        (
+            VersionState("Failed", "The image is gone."),
+            NeverReady("it is Failed: The image is gone."),
+        ),
+        (
+            VersionState("Inactive", "Idle for too long."),
+            NeverReady("it is Inactive: Idle for too long."),
+        ),
+        (
+            VersionState("ActiveNonInvocable"),
+            NeverReady("it is ActiveNonInvocable: no reason given"),
+        ),
+        (
+            VersionState("Active", last_update="Failed", last_update_reason="No such key."),
+            NeverReady("its last update failed: No such key."),
+        ),
+    ],
+)
+def test_what_a_versions_state_means(
+    version: VersionState, verdict: Ready | Waiting | NeverReady
+) -> None:
+    assert readiness(version) == verdict

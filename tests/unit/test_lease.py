@@ -1,0 +1,211 @@
+"""The record on the alias: how it is written, read, cut, and what it says of whose the alias is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lambda_rollout.lease import (
+    DESCRIPTION_LIMIT,
+    Record,
+    RunWord,
+    Whose,
+    agrees,
+    compose,
+    owners_text,
+    parse,
+    repository_hash,
+    whose,
+)
+from lambda_rollout.routing import Alias, Routing
+
+UNTIL = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
+RECORD = Record(
+    old="7",
+    new="8",
+    nonce="3fa94c7d",
+    until=UNTIL,
+    run="1234567890",
+    attempt="1",
+    repository="9f2c1a",
+)
+MARK = "[lambda-rollout 7>8 run 1234567890/1 of 9f2c1a id 3fa94c7d until 2026-11-23T05:10:00Z]"
+HELD = replace(RECORD, until=None)
+SPLIT = Routing("7", {"8": 0.1})
+
+
+def units(text: str) -> int:
+    """How long AWS takes a text to be, if it counts as Java does."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+# Writing and reading ----------------------------------------------------------------------------
+
+
+def test_it_stands_after_the_owners_text_as_the_contract_says() -> None:
+    assert compose("customers see this", RECORD) == f"customers see this {MARK}"
+    assert parse(f"customers see this {MARK}") == ("customers see this", RECORD)
+
+
+def test_without_an_owners_text_it_stands_alone() -> None:
+    assert compose("", RECORD) == MARK
+    assert parse(MARK) == ("", RECORD)
+
+
+def test_a_held_one_has_no_end() -> None:
+    assert str(HELD).endswith(" id 3fa94c7d held]")
+    assert parse(f"x {HELD}") == ("x", HELD)
+    assert HELD.held
+    assert not HELD.expired(datetime.max.replace(tzinfo=UTC))
+
+
+def test_outside_github_it_says_local() -> None:
+    local = replace(RECORD, run="", attempt="", repository="")
+    assert "run local id" in str(local)
+    assert parse(f"x {local}") == ("x", local)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{MARK} and more",
+        f"{MARK}\n",
+        f"x{MARK}",
+        MARK.replace("7>8", "7>7"),
+        MARK.replace("7>8", "07>8"),
+        MARK.replace("7>8", "0>8"),
+        MARK.replace("7>8", "$LATEST>8"),
+        MARK.replace("3fa94c7d", "3fa94c7"),
+        MARK.replace("3fa94c7d", "3FA94C7D"),
+        MARK.replace("05:10:00Z", "05:10:00"),
+        MARK.replace("11-23", "13-23"),
+        MARK.replace("11-23", "02-30"),
+        MARK.replace("T05:10", "T25:10"),
+        MARK.replace("of 9f2c1a ", ""),
+        MARK.replace("/1", ""),
+        MARK.replace("1234567890", "١٢٣"),
+        MARK.replace("lambda-rollout", "lambda-rollouts"),
+        MARK.replace(" until", "  until"),
+        MARK.removeprefix("["),
+        MARK.removesuffix("]"),
+        "[lambda-rollout]",
+        "",
+    ],
+)
+def test_what_only_looks_alike_is_the_owners(text: str) -> None:
+    assert parse(text) == (text, None)
+    assert owners_text(text) == text
+
+
+def test_several_at_the_end_are_all_taken_off() -> None:
+    twice = f"x {replace(RECORD, nonce='00000000')} {MARK}"
+    assert parse(twice) == (f"x {replace(RECORD, nonce='00000000')}", RECORD)
+    assert owners_text(twice) == "x"
+
+
+def test_one_in_the_middle_is_the_owners() -> None:
+    text = f"x {MARK} y"
+    assert owners_text(f"{text} {MARK}") == text
+
+
+# 256 characters ---------------------------------------------------------------------------------
+
+
+def test_the_owners_text_is_cut_and_the_record_never() -> None:
+    text = "x" * DESCRIPTION_LIMIT
+    composed = compose(text, RECORD)
+    assert units(composed) == DESCRIPTION_LIMIT
+    assert composed.endswith(f"x {MARK}")
+    assert compose(text, None) == text
+
+
+@pytest.mark.parametrize("text", ["🚀" * 128, "x" + "🚀" * 127, "xx" + "🚀" * 127])
+def test_an_emoji_is_never_cut_in_two(text: str) -> None:
+    composed = compose(text, RECORD)
+    assert units(composed) <= DESCRIPTION_LIMIT
+    kept, record = parse(composed)
+    assert record == RECORD
+    assert text.startswith(kept)
+    assert units(composed) >= DESCRIPTION_LIMIT - 1
+
+
+def test_the_longest_record_leaves_room_for_a_text() -> None:
+    longest = replace(RECORD, old="9" * 19, new="8" * 19, run="9" * 20, attempt="9" * 6)
+    assert units(compose("x" * 256, longest)) == DESCRIPTION_LIMIT
+    assert parse(compose("x" * 256, longest))[1] == longest
+
+
+def test_a_repository_is_six_hex_digits() -> None:
+    # printf octo/shop | sha256sum
+    assert repository_hash("octo/shop") == "3041f3"
+
+
+# Whose is it? -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        SPLIT,
+        Routing("7", {"8": 0.99}),
+        Routing.whole("8"),
+        # While provisioned concurrency moves, AWS adds the old one.
+        Routing("8", {"7": 1.0}),
+    ],
+)
+def test_a_record_agrees_with_what_its_rollout_writes(routing: Routing) -> None:
+    assert agrees(RECORD, routing)
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        Routing.whole("7"),
+        Routing("7", {"9": 0.1}),
+        Routing("6", {"8": 0.1}),
+        Routing("8", {"6": 1.0}),
+        Routing.whole("9"),
+    ],
+)
+def test_a_record_does_not_agree_with_anything_else(routing: Routing) -> None:
+    assert not agrees(RECORD, routing)
+
+
+def alias(routing: Routing, record: Record | None) -> Alias:
+    return Alias("arn", routing, compose("x", record), "revision")
+
+
+BEFORE, AFTER = UNTIL - timedelta(seconds=1), UNTIL
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "word", "provisioning", "is_"),
+    [
+        (alias(Routing.whole("7"), None), BEFORE, RunWord.UNKNOWN, False, Whose.NOBODYS),
+        (alias(Routing.whole("7"), None), BEFORE, RunWord.UNKNOWN, True, Whose.NOBODYS),
+        (alias(SPLIT, None), BEFORE, RunWord.UNKNOWN, False, Whose.STRANGERS),
+        (alias(Routing("8", {"7": 1.0}), None), BEFORE, RunWord.UNKNOWN, True, Whose.AWS),
+        (alias(SPLIT, RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.ALIVE),
+        (alias(SPLIT, RECORD), BEFORE, RunWord.IN_PROGRESS, False, Whose.ALIVE),
+        (alias(SPLIT, RECORD), BEFORE, RunWord.OVER, False, Whose.DEAD),
+        (alias(SPLIT, RECORD), AFTER, RunWord.UNKNOWN, False, Whose.DEAD),
+        # GitHub's word never prolongs it: another job may keep the run in progress.
+        (alias(SPLIT, RECORD), AFTER, RunWord.IN_PROGRESS, False, Whose.DEAD),
+        # Killed during the watch at 100%: unfinished like any other.
+        (alias(Routing.whole("8"), RECORD), AFTER, RunWord.UNKNOWN, False, Whose.DEAD),
+        (alias(Routing.whole("8"), RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.ALIVE),
+        (alias(Routing("8", {"7": 1.0}), RECORD), BEFORE, RunWord.UNKNOWN, True, Whose.ALIVE),
+        (alias(SPLIT, HELD), AFTER, RunWord.OVER, False, Whose.HELD),
+        # A record that could not be cleared is harmless.
+        (alias(Routing.whole("7"), RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.NOBODYS),
+        # Somebody moved the routing below our record: then it is not ours any more.
+        (alias(Routing("7", {"9": 0.1}), RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.STRANGERS),
+        (alias(Routing("7", {"9": 0.1}), HELD), BEFORE, RunWord.UNKNOWN, False, Whose.STRANGERS),
+    ],
+)
+def test_whose_it_is(
+    seen: Alias, now: datetime, word: RunWord, provisioning: bool, is_: Whose
+) -> None:
+    assert whose(seen, now, word, provisioning=provisioning) is is_
