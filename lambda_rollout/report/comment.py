@@ -20,6 +20,7 @@ from lambda_rollout.report.comment_tables import (
     Room,
     alarms,
     findings,
+    is_going_back,
     numbers,
     schedule,
 )
@@ -112,12 +113,6 @@ _DOING = {"plan": "making the plan", "promote": "about to be promoted", "rollbac
 
 def _mode(story: Chronicle) -> str:
     return story.started.mode if story.started else ""
-
-
-def is_going_back(story: Chronicle) -> bool:
-    """Whether something was decided that only a rollback can follow."""
-    begun = any(now.rolled_back_at for now in story.targets.values())
-    return begun or any(alarm.fired is not None for alarm in story.alarms.values())
 
 
 def running_step(story: Chronicle) -> StepNow | None:

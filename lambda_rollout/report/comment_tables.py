@@ -48,28 +48,38 @@ _RUNNING = {
 }
 
 
+def is_going_back(story: Chronicle) -> bool:
+    """Whether something was decided that only a rollback can follow."""
+    begun = any(now.rolled_back_at for now in story.targets.values())
+    return begun or any(alarm.fired is not None for alarm in story.alarms.values())
+
+
 def numbers(story: Chronicle, room: Room) -> str:
     """Show the new version beside the old one; several functions get a line each."""
     targets = tuple(story.targets.values())
     if len(targets) == 1:
         return _one(targets[0], story)
     shown = targets[: room.targets]
-    header = ("alias", "old version", "new version", "on the new one now", "it had", "its errors")
     rows = [
         (
             link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
-            _version(now, now.previous),
-            _version(now, now.version),
-            "*not known*" if now.weight is None else share(now.weight),
-            prose(exposure_of(now, story)),
-            _errors(story.numbers.get(now.target)),
+            f"{_version(now, now.previous)} → {_version(now, now.version)}",
+            _on_the_new(now, story),
         )
         for now in shown
     ]
     hidden = len(targets) - len(shown)
     more = f"\n\nAnd {count(hidden, 'function')} more, in the summary." if hidden else ""
-    width = len(header) if story.numbers else len(header) - 1
-    return (table(header[:width], [row[:width] for row in rows]) + more) if targets else ""
+    return (table(("alias", "from → to", "on the new one"), rows) + more) if targets else ""
+
+
+def _on_the_new(now: TargetNow, story: Chronicle) -> str:
+    parts = ["*not known*" if now.weight is None else f"**{share(now.weight)}** now"]
+    if exposure := exposure_of(now, story):
+        parts.append(f"it had {prose(exposure)}")
+    if errors := _errors(story.numbers.get(now.target)):
+        parts.append(f"errors: {errors}")
+    return "; ".join(parts)
 
 
 def _errors(compared: Comparison | None) -> str:
@@ -135,6 +145,8 @@ def _around_the_running_one(story: Chronicle, most: int) -> tuple[StepNow, ...]:
 
 def _outcome(step: StepNow, story: Chronicle) -> str:
     if story.finished is None and step.status in _RUNNING:
+        if is_going_back(story):
+            return "↩️ going back"
         since = f" since {clock_time(step.watched_from)}" if step.watched_from else ""
         return f"{_RUNNING[step.status]}{since}"
     match step.status:
@@ -160,20 +172,17 @@ def alarms(story: Chronicle, room: Room) -> str:
     """Show each alarm's state with AWS's reason for it, the ones that matter first."""
     ordered = sorted(story.alarms.values(), key=_urgency)
     shown = ordered[: room.alarms]
-    rows: list[tuple[str, ...]] = [
-        (
-            link(code(alarm.newest.name), alarm_url(alarm.newest)),
-            _state(alarm, story),
-            _reason(alarm, room),
-        )
-        for alarm in shown
-    ]
-    header: tuple[str, ...] = ("alarm", "state", "AWS's reason")
-    if not any(row[2] for row in rows):
-        rows, header = [row[:2] for row in rows], header[:2]
+    rows = [(_state(alarm, story), _name_and_reason(alarm, room)) for alarm in shown]
     hidden = len(ordered) - len(shown)
     more = f"\n\nAnd {count(hidden, 'alarm')} more, in the log." if hidden else ""
-    return table(header, rows) + more
+    return table(("state", "alarm"), rows) + more
+
+
+def _name_and_reason(alarm: AlarmNow, room: Room) -> str:
+    """Put AWS's words below the name: a column of their own would leave a phone no room."""
+    name = link(code(alarm.newest.name), alarm_url(alarm.newest))
+    reason = _reason(alarm, room)
+    return f"{name}<br>{reason}" if reason else name
 
 
 def _reason(alarm: AlarmNow, room: Room) -> str:
