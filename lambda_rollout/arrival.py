@@ -67,7 +67,8 @@ def arrive(order: Order, parts: Parts) -> list[Taken]:
                 _tell(target, sight, parts)
         seen = [sight for sight in sights if sight is not None]
         for sight in seen:
-            _refuse_what_is_not_ours(sight, order, parts)
+            if not _stays(sight, seen, order, parts):
+                _refuse_what_is_not_ours(sight, order, parts)
         if _is_clear(seen, order) or _mended(seen, parts):
             break
         _wait(seen, parts, end)
@@ -173,7 +174,7 @@ def _mended(seen: list[Sight], parts: Parts) -> bool:
     """
     if any(sight.whose is Whose.AWS for sight in seen):
         return False
-    forward = _was_all_but_done(seen, parts)
+    forward = _was_all_but_done(seen)
     done = True
     for index, sight in enumerate(seen):
         if sight.dead is None:
@@ -204,45 +205,48 @@ def _settle(sight: Sight, record: Record, *, forward: bool, parts: Parts) -> Ali
     return settled
 
 
-def _was_all_but_done(seen: list[Sight], parts: Parts) -> bool:
+def _was_all_but_done(seen: list[Sight]) -> bool:
     """Whether a unit's dead run had passed every step and was clearing its records when it died.
 
-    All are moved, watched, then cleared: so one that is cleared on its new version says that all were
-    watched to the end, and the others are finished forward. The new version of a cleared one is known by
-    being the newest published, with the description that the unit's versions share.
+    Then some may be cleared already, and those cannot be told from what never moved: so one record says it
+    for all, from before the first is cleared until after the others are (`Ending.let_go`).
     """
-    dead = [sight for sight in seen if sight.dead is not None]
-    records = [sight.dead for sight in dead if sight.dead is not None]
-    if not dead or len({record.nonce for record in records}) > 1:
-        return False
-    if any(
-        sight.alias.routing.version != record.new
-        for sight, record in zip(dead, records, strict=True)
-    ):
-        return False
-    free = [sight for sight in seen if sight.whose is Whose.NOBODYS]
-    if not free:
-        return False
-    shared = _description(dead[0].target, records[0].new, parts)
-    return shared is not None and any(_is_newest(sight, shared, parts) for sight in free)
+    records = [sight.dead for sight in seen if sight.dead is not None]
+    return any(record.passed for record in records) and len({r.nonce for r in records}) == 1
 
 
-def _is_newest(sight: Sight, description: str, parts: Parts) -> bool:
+# Refusing and leaving ------------------------------------------------------------------------------------------
+
+
+def _stays(sight: Sight, seen: list[Sight], order: Order, parts: Parts) -> bool:
+    """Whether ``mode: promote`` leaves an alias where it is: its code was unchanged when the others were held.
+
+    Such a one is whole on the newest version of its function, or on the version that was asked for. Any
+    other is not part of what is held, or has been put back by itself.
+    """
+    if order.mode is not Mode.PROMOTE or sight.whose is not Whose.NOBODYS:
+        return False
+    if all(other.whose is not Whose.HELD for other in seen):
+        return False
     version = sight.alias.routing.version
-    if not version.isdecimal() or _description(sight.target, version, parts) != description:
-        return False
-    # Versions are numbered in order, so there is no need to list them all.
-    return _description(sight.target, str(int(version) + 1), parts) is None
+    if order.version is not None:
+        return version == order.version
+    if order.version_alias is not None:
+        source = Target(sight.target.function, order.version_alias)
+        return (
+            Routing.whole(version)
+            == patiently(parts.clock, parts.stop)(parts.aliases.read, source).routing
+        )
+    return version.isdecimal() and not _exists(sight.target, str(int(version) + 1), parts)
 
 
-def _description(target: Target, version: str, parts: Parts) -> str | None:
+def _exists(target: Target, version: str, parts: Parts) -> bool:
+    # Versions are numbered in order, so there is no need to list them all to know the newest.
     try:
-        return patiently(parts.clock, parts.stop)(parts.versions.read, target, version).description
+        patiently(parts.clock, parts.stop)(parts.versions.read, target, version)
     except NotFound:
-        return None
-
-
-# Refusing ------------------------------------------------------------------------------------------
+        return False
+    return True
 
 
 def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
@@ -253,7 +257,8 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
         if sight.whose is not Whose.HELD:
             raise NotOurs(
                 f"{target} is not held ({alias.routing}): there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted.",
+                "Only a rollout that ended with `result=held` can be promoted. Of several functions, leave out "
+                "what is not held.",
             )
         return
     if sight.dead is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lambda_rollout.choices import OnCancel
 from lambda_rollout.errors import CallFailed, RolloutError
@@ -181,12 +181,18 @@ class Ending:
         return Wish(traffic, traffic.routing, self._order.record(traffic.old, charge.new, None))
 
     def let_go(self) -> Finished:
-        """Take the record off every alias; they are whole on the new version already."""
+        """Take the record off every alias; they are whole on the new version already.
+
+        Of several, the last one says first that all have passed, and says so until the others are done. If we
+        die meanwhile, the next run knows from it that the rest is to be finished, and nothing to go back.
+        """
         self.remember(Phase.CLEARING)
         charges = [charge for charge in self._charges if charge.at_stake]
-        settlements = self._settle(
-            [Wish(charge.traffic, Routing.whole(charge.new)) for charge in charges]
-        )
+        if len(charges) > 1:
+            self._mark_passed(charges[-1])
+        settlements = self._clear(charges[:-1])
+        open_ = next((s for s in settlements if isinstance(s, Unsettled)), None)
+        settlements += [open_] if open_ else self._clear(charges[-1:])
         for charge, settlement in zip(charges, settlements, strict=True):
             if isinstance(settlement, Settled):
                 target = charge.traffic.target
@@ -200,6 +206,14 @@ class Ending:
         return self.finished(
             Result.FAILED, "every step passed, but not every alias could be released"
         )
+
+    def _mark_passed(self, charge: InCharge) -> None:
+        record = self._order.live_record(charge.traffic, charge.new)
+        routing = Routing.whole(charge.new)
+        self._settle([Wish(charge.traffic, routing, replace(record, passed=True))])
+
+    def _clear(self, charges: Sequence[InCharge]) -> list[Settlement]:
+        return self._settle([Wish(charge.traffic, Routing.whole(charge.new)) for charge in charges])
 
     def finished(
         self,

@@ -28,7 +28,7 @@ _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
     r" id (?P<nonce>[0-9a-f]{8})"
-    r" (?:until (?P<until>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|held)\]\Z",
+    r" (?:(?P<passed>passed )?until (?P<until>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|held)\]\Z",
     re.ASCII,
 )
 
@@ -46,6 +46,8 @@ class Record:
     attempt: str = ""
     repository: str = ""
     """Six hex digits of the repository's hash; with ``run`` and ``attempt`` empty outside GitHub."""
+    passed: bool = False
+    """Whether every step of a rollout of several functions had passed: none of them may go back any more."""
 
     @property
     def held(self) -> bool:
@@ -60,6 +62,8 @@ class Record:
         """Return the text that stands in the Description."""
         run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
         until = f"until {self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "held"
+        if self.passed and self.until:
+            until = f"passed {until}"
         return f"[lambda-rollout {self.old}>{self.new} run {run} id {self.nonce} {until}]"
 
 
@@ -92,6 +96,7 @@ def parse(description: str) -> tuple[str, Record | None]:
         run=match["run"] or "",
         attempt=match["attempt"] or "",
         repository=match["repository"] or "",
+        passed=match["passed"] is not None,
     )
     return description[: match.start()].removesuffix(" "), record
 

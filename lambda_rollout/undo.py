@@ -6,7 +6,10 @@ else and stops. It does not read alarms, and it does not listen to a stop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from lambda_rollout import lease
 from lambda_rollout.arrival import Sight, read_alias, refusal
@@ -14,11 +17,13 @@ from lambda_rollout.ending import Ending
 from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import AliasFound, AlreadyThere, Finished, Result
 from lambda_rollout.judge import NeverReady, readiness
-from lambda_rollout.lease import Whose
+from lambda_rollout.lease import Record, Whose
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.publishing import check_exists
 from lambda_rollout.routing import Alias, Target
 from lambda_rollout.traffic import Traffic
+
+_T = TypeVar("_T")
 
 
 def undo(order: Order, parts: Parts) -> Finished:
@@ -34,26 +39,53 @@ def undo(order: Order, parts: Parts) -> Finished:
 
 
 def _undo(order: Order, parts: Parts, ending: Ending) -> Finished:
-    grasped = [(target, _grasp(target, order, parts)) for target in order.targets]
+    seen = parts.together(lambda target: _tried(lambda: _look(target, order, parts)), order.targets)
+    found = [each for each in seen if not isinstance(each, RolloutError)]
+    # What is wrong with one must not keep the others from going back.
+    problems = [each for each in seen if isinstance(each, RolloutError)]
+    on_record = [record for _, _, record in found if record is not None]
     charges = []
-    for target, found in grasped:
-        if isinstance(found, str):
-            parts.emit(AlreadyThere(at=parts.clock.now(), target=target, version=found))
-            continue
-        traffic, new = found
-        charge = ending.take_charge(traffic, new)
-        charge.doubtful = True
-        charges.append(charge)
+    for each in found:
+        alone = not on_record
+        grasped = _tried(partial(_grasp, *each, order=order, parts=parts, alone=alone))
+        if isinstance(grasped, RolloutError):
+            problems.append(grasped)
+        elif isinstance(grasped, str):
+            parts.emit(AlreadyThere(at=parts.clock.now(), target=each[0], version=grasped))
+        else:
+            charges.append(ending.take_charge(*grasped))
+            charges[-1].doubtful = True
+    all_back = ending.put_back(list(reversed(charges)))
+    if any(record.passed for record in on_record):
+        problems += [_may_be_new(target) for target, _, record in found if record is None]
+    if problems:
+        return ending.finished(
+            Result.FAILED, "; ".join(each.what for each in problems), problems[0].remedy
+        )
+    if not all_back:
+        return ending.finished(Result.FAILED, "not every alias could be put back")
     if not charges:
         return ending.finished(Result.UNCHANGED)
-    if ending.put_back(list(reversed(charges))):
-        finished = ending.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
-        return replace(finished, asked_for=True)
-    return ending.finished(Result.FAILED, "not every alias could be put back")
+    finished = ending.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
+    return replace(finished, asked_for=True)
 
 
-def _grasp(target: Target, order: Order, parts: Parts) -> tuple[Traffic, str] | str:
-    """Return the alias's traffic and the version to leave, or the version it is on already."""
+def _tried(act: Callable[[], _T]) -> _T | RolloutError:
+    try:
+        return act()
+    except RolloutError as error:
+        return error
+
+
+def _may_be_new(target: Target) -> RolloutError:
+    return RolloutError(
+        f"every step had passed and the records were being taken off: {target} may be on its new version already",
+        "Look at it, and put it back with `mode: rollback` and `version`.",
+    )
+
+
+def _look(target: Target, order: Order, parts: Parts) -> tuple[Target, Alias, Record | None]:
+    """Return the alias and the record of the rollout that it is in, if it is in one."""
     alias = read_alias(target, order, parts)
     if alias is None:
         raise RolloutError(f"there is no alias {target}.")
@@ -61,7 +93,25 @@ def _grasp(target: Target, order: Order, parts: Parts) -> tuple[Traffic, str] | 
         AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.routing)
     )
     _, record = lease.parse(alias.description)
-    if record is not None and lease.agrees(record, alias.routing):
+    agrees = record is not None and lease.agrees(record, alias.routing)
+    return target, alias, record if agrees else None
+
+
+def _grasp(
+    target: Target,
+    alias: Alias,
+    record: Record | None,
+    order: Order,
+    parts: Parts,
+    *,
+    alone: bool,
+) -> tuple[Traffic, str] | str:
+    """Return the alias's traffic and the version to leave, or the version it is on already.
+
+    ``alone`` says that none of the others is in a rollout. In one of several functions, what is whole without a
+    record was unchanged, or was not shifted yet: it is where it is to be.
+    """
+    if record is not None:
         if order.version not in {None, record.old}:
             raise RolloutError(
                 f"{target} is in a rollout from version {record.old} to {record.new}, so it cannot go back to "
@@ -74,6 +124,8 @@ def _grasp(target: Target, order: Order, parts: Parts) -> tuple[Traffic, str] | 
         return traffic, record.new
     if not alias.routing.is_whole:
         raise refusal(Sight(target, alias, None, Whose.STRANGERS), order, parts)
+    if order.version is None and not alone:
+        return alias.routing.version
     return _grasp_whole(target, alias, order, parts)
 
 

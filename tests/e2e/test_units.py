@@ -1,0 +1,337 @@
+"""Several functions as one: all go forward, or all go back; told in process, in no time."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import pytest
+
+from lambda_rollout.choices import Mode, OnCancel
+from lambda_rollout.events import (
+    AlreadyThere,
+    Mended,
+    Released,
+    Result,
+    RolledBack,
+    StepPassed,
+    WeightShifted,
+)
+from lambda_rollout.lease import LEASE, parse
+from lambda_rollout.rollout import Rollout
+from lambda_rollout.undo import undo
+from sandbox.aws.faults import Answer, Die, Meanwhile, ServerError
+from sandbox.aws.world import World
+from tests.scene import NEW, OLD
+from tests.units import Unit, names, order_of_writes, unit_order
+
+TWELVE = "10% 60s, 25% 60s, 100% 60s"
+
+
+def test_all_twelve_go_forward_together() -> None:
+    scene = Unit.of(12)
+    end = scene.start(TWELVE)
+    assert end.result is Result.PROMOTED
+    assert scene.whole_on(NEW)
+    # No function is a step ahead of another one.
+    told = scene.told(WeightShifted, StepPassed)
+    steps = [(kind, len(list(run))) for kind, run in groupby(told, type)]
+    assert steps == [(WeightShifted, 12), (StepPassed, 1)] * 3
+
+
+def test_when_the_alarm_of_the_seventh_fires_at_25_percent_all_twelve_go_back() -> None:
+    scene = Unit.of(12)
+    at_25: list[dict[str, tuple[str, dict[str, float]]]] = []
+
+    def fire() -> None:
+        at_25.append(scene.states())
+        scene.set_alarm("f7-errors", "ALARM")
+
+    scene.after(90, fire)
+    end = scene.start(TWELVE)
+    assert at_25 == [{name: (OLD, {NEW: 0.25}) for name in names(12)}]
+    assert end.result is Result.ROLLED_BACK
+    assert [reading.name for reading in end.failed_alarms] == ["f7-errors"]
+    assert scene.whole_on(OLD)
+    assert len(scene.told(RolledBack)) == 12
+
+
+def test_they_go_back_in_the_reverse_order_of_their_shifting() -> None:
+    scene = Unit.of(12)
+    scene.after(90, lambda: scene.set_alarm("f7-errors", "ALARM"))
+    scene.start(TWELVE)
+    written = order_of_writes(scene.requests("UpdateAlias"))
+    assert written == [*names(12), *names(12), *reversed(names(12))]
+
+
+def test_the_calls_after_the_alarm_are_the_rollback_and_nothing_else() -> None:
+    scene = Unit.of(12)
+    scene.after(90, lambda: scene.set_alarm("f7-errors", "ALARM"))
+    scene.start(TWELVE)
+    assert [r.operation for r in scene.world.log[-13:]] == ["DescribeAlarms", *["UpdateAlias"] * 12]
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_when_one_cannot_be_shifted_those_shifted_before_it_go_back(step: int) -> None:
+    scene = Unit.of(5)
+    no = Answer("InvalidParameterValueException", "no")
+    scene.world.faults.add(no, operation="UpdateAlias", nth=5 * (step - 1) + 3)
+    end = scene.start()
+    assert end.result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+    # f4 and f5 were not begun in the first step, so there is nothing to put back.
+    back = [event.target.name for event in scene.told(RolledBack) if isinstance(event, RolledBack)]
+    assert back == (["f2", "f1"] if step == 1 else ["f5", "f4", "f3", "f2", "f1"])
+
+
+def test_one_whose_outcome_is_unknown_goes_back_too() -> None:
+    scene = Unit.of(3)
+    for operation in ("UpdateAlias", "GetAlias"):
+        scene.world.faults.add(
+            ServerError(after_effect=True),
+            operation=operation,
+            nth=2 if operation == "UpdateAlias" else 4,
+            count=40,
+        )
+    end = scene.start()
+    assert end.result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_a_function_whose_code_is_unchanged_stays_whole_and_is_named() -> None:
+    scene = Unit.of(4, unchanged=("f2",))
+    end = scene.start()
+    assert end.result is Result.PROMOTED
+    assert [
+        event.target.name for event in scene.told(AlreadyThere) if isinstance(event, AlreadyThere)
+    ] == ["f2"]
+    assert scene.whole_on(NEW, "f2")
+    assert scene.states()["f2"] == (OLD, {})
+    assert "f2" not in order_of_writes(scene.requests("UpdateAlias"))
+
+
+def test_nothing_new_in_any_of_them_is_unchanged() -> None:
+    scene = Unit.of(3, unchanged=("f1", "f2", "f3"))
+    end = scene.start()
+    assert end.result is Result.UNCHANGED
+    assert not scene.requests("UpdateAlias")
+
+
+def test_an_alias_that_was_created_stays_when_the_unit_goes_back_and_that_is_said() -> None:
+    scene = Unit.of(3)
+    del scene.world.lambda_().functions["f2"].aliases["live"]
+    scene.after(30, lambda: scene.set_alarm("f1-errors", "ALARM"))
+    end = scene.start(create_alias=True)
+    assert end.result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD, "f2")
+    assert scene.states()["f2"] == (NEW, {})
+    warnings = [getattr(event, "text", "") for event in scene.events]
+    assert "Alias f2:live was created by this rollout and stays." in warnings
+
+
+def test_a_missing_function_fails_before_any_alias_is_touched() -> None:
+    scene = Unit.of(3)
+    del scene.world.lambda_().functions["f3"]
+    end = scene.start()
+    assert end.result is Result.FAILED
+    assert "f3" in end.reason
+    assert not scene.requests("UpdateAlias", "PublishVersion")
+
+
+def test_one_that_a_stranger_split_keeps_all_from_being_touched() -> None:
+    scene = Unit.of(3)
+    scene.alias_of("f3").weights = {}
+    split = {"FunctionVersion": OLD, "RoutingConfig": {"AdditionalVersionWeights": {NEW: 0.5}}}
+    scene.call("lambda", "PublishVersion", FunctionName="f3")
+    scene.call("lambda", "UpdateAlias", FunctionName="f3", Name="live", **split)
+    end = scene.start()
+    assert end.result is Result.FAILED
+    assert not scene.requests("UpdateAlias", "PublishVersion")
+
+
+def test_whoever_writes_one_alias_in_between_is_left_alone_and_the_others_go_back() -> None:
+    scene = Unit.of(4)
+    theirs = {"FunctionVersion": OLD, "RoutingConfig": {"AdditionalVersionWeights": {NEW: 0.5}}}
+    scene.after(
+        30, lambda: scene.call("lambda", "UpdateAlias", FunctionName="f2", Name="live", **theirs)
+    )
+    end = scene.start()
+    assert end.result is Result.FAILED
+    assert scene.states()["f2"] == (OLD, {NEW: 0.5})
+    assert scene.whole_on(OLD, "f2")
+
+
+def test_one_read_of_the_alarms_a_poll_however_many_functions() -> None:
+    reads = []
+    for count in (1, 12):
+        scene = Unit.of(count)
+        scene.start()
+        reads.append(len(scene.requests("DescribeAlarms")))
+    assert reads[0] == reads[1]
+
+
+def test_a_hundred_alarms_are_one_request_and_one_more_is_another() -> None:
+    for count, requests in ((100, 1), (101, 2)):
+        scene = Unit.of(1)
+        alarms = [f"a{number}" for number in range(count)]
+        for name in alarms:
+            scene.put_alarm(name)
+        scene.world.log.clear()
+        scene.start("10% 0s, 100% 0s", alarms=alarms)
+        describes = scene.requests("DescribeAlarms")
+        asked = [len(request.params["AlarmNames"]) for request in describes]
+        assert max(asked) == 100
+        reads = [sum(asked[at : at + requests]) for at in range(0, len(asked), requests)]
+        assert set(reads) == {count}
+
+
+# Held, promoted, put back -------------------------------------------------------------------------
+
+
+def held(count: int = 4, unchanged: tuple[str, ...] = ()) -> Unit:
+    scene = Unit.of(count, unchanged)
+    assert scene.start("25% 60s, hold").result is Result.HELD
+    scene.world.log.clear()
+    scene.events.clear()
+    return scene
+
+
+def test_what_is_held_is_promoted_together_and_unchanged_ones_stay() -> None:
+    scene = held(4, unchanged=("f3",))
+    end = scene.start(mode=Mode.PROMOTE, nonce="00000001")
+    assert end.result is Result.PROMOTED, end.reason
+    assert scene.whole_on(NEW, "f3")
+    assert scene.states()["f3"] == (OLD, {})
+    assert not scene.requests("PublishVersion")
+
+
+def test_one_that_was_put_back_by_itself_is_not_promoted_around() -> None:
+    scene = held(3)
+    alone = unit_order(1, mode=Mode.ROLLBACK)
+    assert undo(alone, scene.parts(alone)).result is Result.ROLLED_BACK
+    end = scene.start(mode=Mode.PROMOTE)
+    assert end.result is Result.FAILED
+    assert "f1:live is not held" in end.reason
+    assert scene.states()["f2"] == (OLD, {NEW: 0.25})
+
+
+def test_what_is_held_goes_back_together_and_unchanged_ones_are_no_hindrance() -> None:
+    scene = held(4, unchanged=("f3",))
+    asked = unit_order(4, mode=Mode.ROLLBACK)
+    end = undo(asked, scene.parts(asked))
+    assert end.result is Result.ROLLED_BACK, end.reason
+    assert end.asked_for
+    assert scene.whole_on(OLD)
+
+
+def test_one_that_is_gone_does_not_keep_the_others_from_going_back() -> None:
+    scene = held(4)
+    del scene.world.lambda_().functions["f2"]
+    asked = unit_order(4, mode=Mode.ROLLBACK)
+    end = undo(asked, scene.parts(asked))
+    assert end.result is Result.FAILED
+    assert "f2" in end.reason
+    assert all(scene.alias_of(name).weights == {} for name in ("f1", "f3", "f4"))
+
+
+def test_cancelled_in_a_step_all_of_them_are_held_if_that_was_asked_for() -> None:
+    scene = Unit.of(3)
+    scene.after(30, lambda: scene.stop.request("cancelled"))
+    end = scene.start(on_cancel=OnCancel.HOLD)
+    assert end.result is Result.HELD
+    records = [parse(scene.alias_of(name).description)[1] for name in names(3)]
+    assert all(record is not None and record.held for record in records)
+
+
+# Dead runs ----------------------------------------------------------------------------------------
+
+
+class Dead(BaseException):
+    """The process is gone."""
+
+
+def dies_at(scene: Unit, nth: int, *, after_effect: bool = True) -> None:
+    """Let the run die at its ``nth`` UpdateAlias; the lease is over when this returns."""
+
+    def die() -> None:
+        raise Dead
+
+    rule = scene.world.faults.add(Die(die, after_effect), operation="UpdateAlias", nth=nth)
+    asked = unit_order(scene.count)
+    with pytest.raises(Dead):
+        Rollout(asked, scene.parts(asked)).run()
+    scene.world.faults.rules.remove(rule)
+    scene.clock.advance(LEASE.total_seconds() + 1)
+    scene.world.log.clear()
+    scene.events.clear()
+
+
+@pytest.mark.parametrize("nth", range(1, 13))
+def test_wherever_a_unit_dies_the_next_run_never_leaves_a_mixture(nth: int) -> None:
+    # 1-4: 10%; 5-8: 100%; 9: the mark that all have passed; 10-12: three of the records taken off.
+    scene = Unit.of(4)
+    dies_at(scene, nth)
+    end = scene.start("10% 60s, 100% 60s", nonce="00000001")
+    assert scene.whole_on(NEW), scene.states()
+    if nth < 9:
+        assert end.result is Result.PROMOTED
+        assert scene.told(Mended)
+    else:
+        assert end.result is Result.UNCHANGED
+        assert len(scene.told(Released)) == 13 - nth
+        assert not scene.told(WeightShifted)
+
+
+def test_an_unchanged_function_is_not_taken_for_one_that_was_finished() -> None:
+    # It is whole on the newest version of its function, and says the same as the others' new versions do.
+    scene = Unit.of(3, unchanged=("f2",))
+    scene.world.lambda_().functions["f2"].published[OLD].settings["Description"] = (
+        "octo/shop@9f2c1ab"
+    )
+    dies_at(scene, 4)
+    scene.start(nonce="00000001")
+    # Not one watch had passed at 100%: so they were put back first.
+    assert [event.target.name for event in scene.told(Mended) if isinstance(event, Mended)] == [
+        "f1",
+        "f3",
+    ]
+
+
+def test_functions_with_differing_descriptions_are_finished_forward_all_the_same() -> None:
+    scene = Unit.of(3)
+    dies_at(scene, 8)
+    for name in names(3):
+        scene.world.lambda_().functions[name].published[NEW].settings["Description"] = name
+        # And newer versions were published since.
+        scene.call(
+            "lambda", "UpdateFunctionCode", FunctionName=name, ZipFile=b"PK\x05\x06" + bytes(18)
+        )
+    scene.clock.advance(2)
+    for name in names(3):
+        scene.call("lambda", "PublishVersion", FunctionName=name)
+    scene.start(version=NEW, nonce="00000001")
+    assert not scene.told(Mended)
+    assert scene.whole_on(NEW)
+
+
+def test_the_button_in_the_middle_of_the_release_says_what_it_cannot_put_back() -> None:
+    scene = Unit.of(3)
+    dies_at(scene, 8)  # f1 has no record any more
+    asked = unit_order(3, mode=Mode.ROLLBACK)
+    end = undo(asked, scene.parts(asked))
+    assert end.result is Result.FAILED
+    assert "f1:live may be on its new version" in end.reason
+    assert scene.whole_on(OLD, "f1")
+
+
+def test_somebody_elses_edit_of_one_description_stops_the_unit() -> None:
+    scene = Unit.of(2)
+
+    def edit(world: World) -> None:
+        scene.call("lambda", "UpdateAlias", FunctionName="f2", Name="live", Description="mine")
+
+    scene.world.faults.add(Meanwhile(edit), operation="UpdateAlias", nth=2)
+    end = scene.start()
+    assert end.result is Result.FAILED
+    assert "f2:live" in end.reason
+    assert scene.alias_of("f1").weights == {}
+    assert scene.alias_of("f2").description == "mine"
