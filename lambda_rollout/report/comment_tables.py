@@ -146,7 +146,7 @@ def _around_the_running_one(story: Chronicle, most: int) -> tuple[StepNow, ...]:
 def _outcome(step: StepNow, story: Chronicle) -> str:
     if story.finished is None and step.status in _RUNNING:
         if is_going_back(story):
-            return "↩️ going back"
+            return "⬜ not reached" if step.status is Status.WAITING else "↩️ going back"
         since = f" since {clock_time(step.watched_from)}" if step.watched_from else ""
         return f"{_RUNNING[step.status]}{since}"
     match step.status:
@@ -205,7 +205,8 @@ def _state(alarm: AlarmNow, story: Chronicle) -> str:
         when = f" at {clock_time(since)}" if since and began and since >= began else ""
         now = "" if state is AlarmState.ALARM else f", {state} now"
         return f"🔴&nbsp;**fired**{when}{now}"
-    said = f"{STATE_MARKS[state]}&nbsp;{state}"
+    # Where a line may break is said for the sake of phones.
+    said = f"{STATE_MARKS[state]}&nbsp;{state.replace('_', '_&#8203;')}"
     return said if alarm.guarded or not story.watched else f"{said} all the time, did not guard"
 
 
