@@ -1,0 +1,181 @@
+"""How a call ended: from what AWS or the network did, through real botocore clients, to our few kinds of failure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import format_datetime
+
+import boto3
+import pytest
+
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.calls import date_of
+from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
+from lambda_rollout.errors import (
+    AccessDenied,
+    AlreadyExists,
+    Busy,
+    CallFailed,
+    CredentialsExpired,
+    NotFound,
+    Refused,
+    RevisionMismatch,
+    RolloutError,
+    Unanswered,
+)
+from lambda_rollout.routing import Routing, Target
+from lambda_rollout.traffic import Aliases
+from sandbox.aws import faults
+from sandbox.aws.faults import Answer, Fault, Hang, ServerError, Throttle
+from sandbox.aws.world import REGION
+from tests.scene import NEW, OLD, OWNERS_TEXT, TARGET, Scene
+from tests.seam import WorldAliases, through_botocore
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene.ready()
+
+
+@pytest.fixture(params=["through botocore", "direct"])
+def aliases(request: pytest.FixtureRequest, scene: Scene) -> Aliases:
+    """Both ways for tests to reach the world, which must not differ."""
+    if request.param == "direct":
+        return WorldAliases(scene.world)
+    return LambdaAliases(through_botocore(scene.world))
+
+
+def write(aliases: Aliases, scene: Scene, revision_id: str = "") -> None:
+    revision_id = revision_id or scene.alias.revision_id
+    aliases.write(TARGET, Routing.whole(OLD), "text", revision_id)
+
+
+FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
+    (Throttle(), Busy, "TooManyRequestsException"),
+    (Answer("ThrottlingException", "Rate exceeded", 400), Busy, "ThrottlingException"),
+    (Answer("Whatever", "", 429), Busy, "Whatever"),
+    (ServerError(), Unanswered, "ServiceException"),
+    (ServerError(status=503), Unanswered, "ServiceException"),
+    (ServerError(after_effect=True), Unanswered, "ServiceException"),
+    (faults.DropAnswer(), Unanswered, "ConnectionClosedError"),
+    (faults.ResetConnection(), Unanswered, "ConnectionClosedError"),
+    (Hang(), Unanswered, "ReadTimeoutError"),
+    (faults.RefuseConnection(), Busy, "EndpointConnectionError"),
+    (faults.LoseConnection(), Busy, "ConnectTimeoutError"),
+    (faults.AccessDenied(), AccessDenied, "AccessDeniedException"),
+    (Answer("UnrecognizedClientException", "no such key", 403), AccessDenied, ""),
+    (Answer("Whatever", "forbidden", 403), AccessDenied, "Whatever"),
+    (faults.ExpiredCredentials(), CredentialsExpired, "ExpiredTokenException"),
+    (Answer("ExpiredToken", "over", 403), CredentialsExpired, "ExpiredToken"),
+    (Answer("ResourceConflictException", "in progress", 409), Busy, ""),
+    (Answer("PreconditionFailedException", "stale", 412), RevisionMismatch, ""),
+    (Answer("ResourceNotFoundException", "gone", 404), NotFound, ""),
+    (Answer("InvalidParameterValueException", "no", 400), Refused, ""),
+    (Answer("ValidationException", "no", 400), Refused, ""),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "code"), FAULTS, ids=lambda value: str(value)[:60])
+def test_what_became_of_a_call(
+    scene: Scene, aliases: Aliases, fault: Fault, kind: type[CallFailed], code: str
+) -> None:
+    scene.world.faults.add(fault, operation="UpdateAlias", count=None)
+    with pytest.raises(CallFailed) as caught:
+        write(aliases, scene)
+    assert type(caught.value) is kind
+    assert caught.value.operation == "UpdateAlias"
+    assert caught.value.code == code or not code
+    # One try: who repeats it must know of every one.
+    assert len(scene.requests("UpdateAlias")) == 1
+
+
+def test_what_exists_already_is_told_from_what_is_busy(scene: Scene, aliases: Aliases) -> None:
+    with pytest.raises(AlreadyExists, match="Alias already exists"):
+        aliases.create(TARGET, OLD, "")
+
+
+def test_a_stale_revision_is_told(scene: Scene, aliases: Aliases) -> None:
+    with pytest.raises(RevisionMismatch, match="does not match the latest Revision Id"):
+        write(aliases, scene, "00000000-0000-0000-0000-000000000000")
+
+
+def test_a_missing_alias_and_a_missing_function_are_told(scene: Scene, aliases: Aliases) -> None:
+    with pytest.raises(NotFound, match="Cannot find alias arn"):
+        aliases.read(Target("checkout", "nope"))
+    with pytest.raises(NotFound, match="Function not found"):
+        aliases.read(Target("nope", "live"))
+
+
+def test_a_denied_action_is_named_as_iam_names_it(scene: Scene, aliases: Aliases) -> None:
+    scene.world.faults.add(faults.AccessDenied(), count=None)
+    with pytest.raises(AccessDenied) as caught:
+        write(aliases, scene)
+    assert "is not authorized to perform: lambda:UpdateAlias on resource" in caught.value.what
+    assert caught.value.remedy.startswith("Allow lambda:UpdateAlias to the role")
+
+
+def test_a_hanging_call_is_given_up_in_time(scene: Scene, aliases: Aliases) -> None:
+    scene.world.faults.add(Hang(), operation="UpdateAlias")
+    scene.world.faults.add(faults.LoseConnection(), operation="GetAlias")
+    began = scene.clock.monotonic()
+    with pytest.raises(Unanswered):
+        write(aliases, scene)
+    assert scene.clock.monotonic() - began == READ_TIMEOUT
+    with pytest.raises(Busy):
+        aliases.read(TARGET)
+    assert scene.clock.monotonic() - began == READ_TIMEOUT + CONNECT_TIMEOUT
+    # The contract: 7.5 s from SIGINT to SIGTERM, the safe act done in under 7.
+    assert (CONNECT_TIMEOUT, READ_TIMEOUT) == (2, 4)
+
+
+def test_no_credentials_are_said_to_be_none(monkeypatch: pytest.MonkeyPatch, tmp_path: str) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/none")
+    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")
+    nobody = LambdaAliases(Clients(boto3.Session(region_name=REGION), REGION))
+    with pytest.raises(RolloutError, match=r"^no AWS credentials: ") as caught:
+        nobody.read(TARGET)
+    assert "configure-aws-credentials" in caught.value.remedy
+
+
+# What an answer holds ---------------------------------------------------------------------------
+
+
+def test_an_alias_is_read_as_it_is(scene: Scene, aliases: Aliases) -> None:
+    seen = aliases.read(TARGET)
+    assert seen.routing == Routing.whole(OLD)
+    assert seen.description == OWNERS_TEXT
+    assert seen.revision_id == scene.alias.revision_id
+    assert seen.arn.endswith(":function:checkout:live")
+    assert seen.as_of == scene.clock.now()
+
+
+def test_writing_no_weights_clears_them(scene: Scene, aliases: Aliases) -> None:
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.clock.advance(5)
+    split = Routing(OLD, {NEW: 0.125})
+    written = aliases.write(TARGET, split, "a", scene.alias.revision_id)
+    assert written.routing == split == scene.alias.routing
+    cleared = aliases.write(TARGET, Routing.whole(OLD), "", written.revision_id)
+    assert cleared.routing == Routing.whole(OLD) == scene.alias.routing
+    assert scene.alias.description == ""
+
+
+def test_nothing_is_provisioned_where_nothing_is_configured(scene: Scene, aliases: Aliases) -> None:
+    assert not aliases.provisioning(TARGET)
+    scene.world.faults.add(faults.AccessDenied(), operation="GetProvisionedConcurrencyConfig")
+    assert not aliases.provisioning(TARGET)
+
+
+def test_the_date_header_is_aws_clock(scene: Scene) -> None:
+    now = scene.clock.now() + timedelta(hours=3)
+    answer = {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(now, usegmt=True)}}}
+    assert date_of(answer) == now
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}, {"date": "Mon, 99"}])
+def test_a_date_that_cannot_be_read_is_none(headers: dict[str, str]) -> None:
+    assert date_of({"ResponseMetadata": {"HTTPHeaders": headers}}) is None
+    assert date_of({}) is None
