@@ -1,0 +1,155 @@
+"""After a death: what the next run does, by GitHub's word on the dead one and by the lease on AWS's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lambda_rollout import lease
+from sandbox.github import Effect, Fault, GitHub
+from sandbox.github import Server as GitHubServer
+from sandbox.runner import Finished
+from tests.live import NEW, NEXT, OLD, WRITES, Live, live
+
+RUN, ATTEMPT = 1234567890, 1
+LINK = f"https://github.com/octo/shop/actions/runs/{RUN}/attempts/{ATTEMPT}"
+OVER = lease.LEASE.total_seconds() + 1.0
+
+
+@pytest.fixture
+def github() -> GitHub:
+    return GitHub("octo/shop")
+
+
+@pytest.fixture
+def scene(tmp_path: Path, github: GitHub) -> Iterator[Live]:
+    """A canary of a run that was killed and whose post stage never ran."""
+    with GitHubServer(github) as server, live(tmp_path) as made:
+        made.runner.api_url = server.url
+        made.inputs["github-token"] = "ghs_sandbox"
+        strand(made)
+        yield made
+
+
+def strand(scene: Live) -> None:
+    step = scene.start(steps="50% 10m, 100% 0s")
+    scene.until_shifted(step)
+    step.kill()
+    step.wait(60)
+
+
+def next_run(scene: Live, **runner: str) -> Finished:
+    """The next run, on another machine."""
+    how = {"folder": scene.runner.folder / "next", "run_id": "1234567999", **runner}
+    scene.runner = replace(scene.runner, **how)  # type: ignore[arg-type]
+    return scene.run(NEXT)
+
+
+def refuses(scene: Live, finished: Finished) -> None:
+    assert finished.outputs["result"] == "failed", finished.log
+    assert "is being rolled out by another run right now" in finished.outputs["reason"]
+    assert not [r for r in scene.requests(caller=NEXT) if r.operation in WRITES]
+    assert scene.alias[:2] == (OLD, {NEW: 0.5})
+
+
+def mends(scene: Live, finished: Finished) -> None:
+    assert finished.outputs["result"] == "promoted", finished.log
+    mending, *forward = scene.changes(NEXT)
+    assert mending == {}
+    assert forward[0] == {NEW: 0.5}
+    assert scene.whole_on(NEW)
+
+
+# GitHub knows ----------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_over_ends_its_lease_at_once(scene: Live, github: GitHub) -> None:
+    github.runs[RUN, ATTEMPT] = "completed"
+    mends(scene, next_run(scene))
+    assert github.saw("GET", f"/actions/runs/{RUN}/attempts/{ATTEMPT}")
+
+
+def test_so_does_an_attempt_that_was_run_again(scene: Live, github: GitHub) -> None:
+    github.runs[RUN, ATTEMPT] = "completed"
+    github.runs[RUN, 2] = "in_progress"
+    mends(scene, next_run(scene, run_id=str(RUN), attempt="2"))
+
+
+@pytest.mark.parametrize("status", ["in_progress", "queued"])
+def test_a_run_in_progress_is_refused_with_its_link(
+    scene: Live, github: GitHub, status: str
+) -> None:
+    github.runs[RUN, ATTEMPT] = status
+    finished = next_run(scene)
+    refuses(scene, finished)
+    assert LINK in finished.log
+    assert f"attempts/{ATTEMPT}" in finished.summary
+
+
+def test_being_in_progress_never_prolongs_a_lease(scene: Live, github: GitHub) -> None:
+    """Another job keeps the run going, long after ours is dead."""
+    github.runs[RUN, ATTEMPT] = "in_progress"
+    scene.clock.jump(OVER)
+    mends(scene, next_run(scene))
+
+
+# GitHub does not say ---------------------------------------------------------------------------------
+
+
+def test_without_the_permission_time_decides(scene: Live, github: GitHub) -> None:
+    github.runs[RUN, ATTEMPT] = "completed"
+    github.tokens["ghs_sandbox"].may_read_runs = False
+    refuses(scene, next_run(scene))
+    scene.clock.jump(OVER)
+    mends(scene, scene.run(NEXT))
+
+
+def test_for_a_run_that_github_does_not_know_time_decides(scene: Live) -> None:
+    refuses(scene, next_run(scene))
+
+
+def test_for_another_repositorys_run_time_decides_and_nobody_is_asked(
+    scene: Live, github: GitHub
+) -> None:
+    github.runs[RUN, ATTEMPT] = "completed"
+    finished = next_run(scene, repository="octo/elsewhere")
+    refuses(scene, finished)
+    assert LINK not in finished.log
+    assert not github.saw("GET", "/actions/runs/")
+
+
+def test_without_a_token_time_decides(scene: Live, github: GitHub) -> None:
+    github.runs[RUN, ATTEMPT] = "completed"
+    scene.inputs["github-token"] = ""
+    refuses(scene, next_run(scene))
+
+
+@pytest.mark.parametrize("effect", [Effect.ANSWER, Effect.RESET])
+def test_with_github_down_time_decides(scene: Live, github: GitHub, effect: Effect) -> None:
+    github.runs[RUN, ATTEMPT] = "completed"
+    github.faults.add(Fault(effect, part="/actions/runs/", times=99))
+    refuses(scene, next_run(scene))
+
+
+# Whose clock -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [-47, -7, 7, 47])
+def test_the_lease_is_on_awss_clock_however_far_the_runners_is_off(
+    tmp_path: Path, minutes: int
+) -> None:
+    with live(tmp_path, off=timedelta(minutes=minutes)) as scene:
+        strand(scene)
+        _, record = lease.parse(scene.alias[2])
+        assert record is not None
+        assert record.until is not None
+        left = record.until - scene.clock.now()
+        assert lease.LEASE - timedelta(minutes=2) < left <= lease.LEASE
+
+        refuses(scene, next_run(scene))
+        scene.clock.jump(OVER)
+        mends(scene, scene.run(NEXT))
