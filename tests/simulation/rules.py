@@ -12,6 +12,7 @@ from decimal import Decimal
 from lambda_rollout import lease
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import (
+    AlarmsFound,
     AliasLeft,
     Event,
     Finished,
@@ -20,6 +21,8 @@ from lambda_rollout.events import (
     Released,
     Result,
     RolledBack,
+    VersionPublished,
+    VersionTaken,
     WeightShifted,
 )
 from lambda_rollout.handover import Phase
@@ -49,6 +52,7 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     carries_everything(witness, actor, request)
     is_one_of_ours(witness, actor, write)
     lease_is_on_awss_clock(witness, actor, write)
+    says_passed_only_if_passed(witness, actor, write)
     goes_forward_by_the_plan(witness, actor, write)
     cancellation_is_quick(witness, actor, write)
     _note_sent(witness, actor, write)
@@ -78,10 +82,12 @@ def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
     base = actor.bases.get(write.function)
     routing, record = write.shown.routing, write.record
     if record is None:
+        shown = witness.show(write.function)
+        there = shown.record if shown else None
         new = _new_version(actor, write.function)
+        if there is not None and there.nonce in witness.cleared:
+            new = there.new
         if routing.is_whole and routing.version in {base, new}:
-            return
-        if routing.is_whole and _a_neighbour_was_cleared(witness, actor, routing):
             return
         witness.blame("one of ours", f"{actor.name} wrote {routing} over {base}>{new}")
         return
@@ -97,7 +103,9 @@ def lease_is_on_awss_clock(witness: Witness, actor: Actor, write: Write) -> None
     if record is None or record.until is None or actor.frozen_ever:
         return
     left = record.until - _aws_now(witness)
-    if not timedelta(seconds=460) <= left <= LEASE + timedelta(seconds=1.1):
+    # A record is tried for a minute with the time it was made for, one that says "passed" for five.
+    least = timedelta(seconds=460 if write.kind == "forward" else 220)
+    if not least <= left <= LEASE + timedelta(seconds=1.1):
         witness.blame("lease on AWS's clock", f"{actor.name} wrote {record}, {left} from now")
 
 
@@ -141,6 +149,12 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
             witness.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
 
 
+def says_passed_only_if_passed(witness: Witness, actor: Actor, write: Write) -> None:
+    """3: what is marked as passed is finished forward by whoever comes next."""
+    if write.kind == "passed" and write.record and write.record.nonce not in witness.cleared:
+        witness.blame("passed only if passed", f"{actor.name} wrote {write.record}")
+
+
 def cancellation_is_quick(witness: Witness, actor: Actor, write: Write) -> None:
     """Issue: from the signal to the rollback's UpdateAlias in under 7 s, whatever hangs."""
     if actor.cancelled_at is None or write.kind == "forward" or actor.settling_since is not None:
@@ -153,7 +167,6 @@ def cancellation_is_quick(witness: Witness, actor: Actor, write: Write) -> None:
 
 
 def _note_sent(witness: Witness, actor: Actor, write: Write) -> None:
-    actor.writes.add(write.function)
     if write.kind == "forward":
         if actor.reached.get(write.function) != write.percent:
             actor.reached[write.function] = write.percent
@@ -239,8 +252,6 @@ def promoted_only_if_passed(
         return
     if after.routing.version == actor.bases.get(function):
         return
-    if _a_neighbour_was_cleared(witness, actor, after.routing):
-        return
     nonces = {*actor.nonces, actor.order.nonce, before.record.nonce if before.record else ""}
     if not witness.cleared & nonces:
         witness.blame("promoted only if passed", f"{actor.name} released {after.routing}")
@@ -283,6 +294,8 @@ def told(witness: Witness, actor: Actor, event: Event) -> None:
             if not event.percent:
                 asked = Routing.whole(event.previous)
             _is_there(witness, actor, "end is told", event.target.function, shown, asked)
+        case AlarmsFound() | VersionPublished() | VersionTaken():
+            unit_stays_together(witness, actor)
         case Finished():
             result_is_true(witness, actor, event)
         case _:
@@ -300,6 +313,21 @@ def _is_there(
         and witness.truths[function].author == actor.name
     ):
         witness.blame(rule, f"{actor.name} told {asked}, there is {shown.routing}")
+
+
+def unit_stays_together(witness: Witness, actor: Actor) -> None:
+    """record: of several functions all go forward or all go back, whoever has to finish it.
+
+    Asked when a next run has mended what it found. All functions of a simulation have the same versions.
+    """
+    if actor.order.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
+        return
+    if any(truth.edited or truth.gone for truth in witness.truths.values()):
+        return
+    shown = {each.routing.version for each in map(witness.show, witness.truths) if each}
+    left = any(isinstance(e, AliasLeft) for a in witness.actors.values() for e in a.events)
+    if len(shown) > 1 and not left:
+        witness.blame("unit stays together", f"{actor.name} found {sorted(shown)} after mending")
 
 
 def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
@@ -362,14 +390,6 @@ def _the_unit_is_blocked(witness: Witness) -> bool:
     """A next run refuses a unit of which a part is held, or gone."""
     shown = [witness.show(function) for function in witness.truths]
     return any(each is None or (each.ours is not None and each.ours.held) for each in shown)
-
-
-def _a_neighbour_was_cleared(witness: Witness, actor: Actor, routing: Routing) -> bool:
-    """record: if one of a unit is found cleared on the new version, the others are finished forward."""
-    return actor.role in {"next", "sweeper"} and any(
-        shown is not None and shown.record is None and shown.routing == routing
-        for shown in map(witness.show, witness.truths)
-    )
 
 
 # The watch --------------------------------------------------------------------------------------

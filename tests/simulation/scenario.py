@@ -241,6 +241,9 @@ def _weather(r: Random, horizon: float) -> Weather:
     worst = 0.15 if kind == "rough" else 0.03
     some = r.sample(FAULTS, r.randint(1, 5))
     chances = {fault: r.uniform(0, worst) for fault in some}
+    if "stale" in chances:
+        # Only a GetAlias soon after a write can be stale.
+        chances["stale"] = r.uniform(0.2, 1.0)
     outages = [
         Outage(
             r.uniform(0, horizon),

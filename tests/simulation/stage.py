@@ -45,6 +45,8 @@ class StagedWorld(World):
     """A world that shows everything it does to a witness."""
 
     witness: Witness
+    written_at: dict[str, float]
+    """Function -> when its alias was last written."""
 
     def perform(self, request: Request) -> dict[str, Any]:
         """Do a request's work, and let the witness see what it did."""
@@ -52,6 +54,8 @@ class StagedWorld(World):
         if request.operation == "UpdateAlias":
             before = self.witness.show(request.params["FunctionName"])
         answer = super().perform(request)
+        if before is not None:
+            self.written_at[request.params["FunctionName"]] = self.clock.monotonic()
         self.witness.effect(request, before, answer)
         return answer
 
@@ -136,13 +140,14 @@ class Weather:
     def _may_be_stale(self, request: Request) -> bool:
         if request.operation != "GetAlias":
             return False
-        function = self._stage.world.lambda_().functions.get(request.params["FunctionName"])
+        world = self._stage.world
+        function = world.lambda_().functions.get(request.params["FunctionName"])
         alias = function.aliases.get("live") if function else None
-        written = self._stage.written_at.get(request.params["FunctionName"], -STALE_FOR)
+        written = world.written_at.get(request.params["FunctionName"], -STALE_FOR)
         return (
             alias is not None
             and alias.before is not None
-            and self._stage.since_start - written < STALE_FOR
+            and world.clock.monotonic() - written < STALE_FOR
         )
 
 
@@ -202,8 +207,8 @@ class Stage:
         self.world = StagedWorld(clock=self.turns.clock, seed=scenario.seed)
         self.witness = Witness(self.world, scenario.text)
         self.world.witness = self.witness
+        self.world.written_at = {}
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
-        self.written_at: dict[str, float] = {}
         self.weather = Weather(scenario, self)
         self._start = 0.0
         self._build()

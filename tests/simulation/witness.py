@@ -67,10 +67,12 @@ class Write:
         return self.shown.record
 
     @property
-    def kind(self) -> Literal["forward", "held", "whole"]:
+    def kind(self) -> Literal["forward", "passed", "held", "whole"]:
         record = self.record
         if record is None:
             return "whole"
+        if record.passed:
+            return "passed"
         return "held" if record.held else "forward"
 
     @property
@@ -105,15 +107,16 @@ class Actor:
     """The version it was told to roll out, or that PublishVersion answered, by function."""
     bases: dict[str, str] = field(default_factory=dict)
     """The version that an alias was on when this actor, or the one it acts for, came to it."""
+    revisions: dict[str, str] = field(default_factory=dict)
+    """The RevisionId that its newest confirmed write answered, by function."""
     looked_at: dict[str, int] = field(default_factory=dict)
-    """When (in writes of the world) it last looked at an alias before its own first write to it."""
+    """When (in writes of the world) it last looked at an alias before it went forward."""
     touched: set[str] = field(default_factory=set)
     """Aliases that its forward writes may have reached, in whichever way."""
     reached: dict[str, Decimal] = field(default_factory=dict)
     """The weight that it last sent forward, by function."""
     since: dict[str, float] = field(default_factory=dict)
     """When that weight first took effect."""
-    writes: set[str] = field(default_factory=set)
     settling_since: float | None = None
     alarms_read_at: float = -1.0
     """When the newest read of alarms that it has an answer to was made."""
@@ -244,10 +247,8 @@ class Witness:
                 self._read = (request, set(actor.fired))
             case "GetAlias" if actor is not None:
                 function = request.params["FunctionName"]
-                if function not in actor.writes:
+                if function not in actor.reached:
                     actor.looked_at[function] = self.truths[function].writes
-                    if actor.role != "post":
-                        actor.bases[function] = self.truths[function].base
                 self._read = (request, set())
             case "DeleteAlias" | "DeleteFunction":
                 self.truths[request.params["FunctionName"]].gone = True
@@ -299,14 +300,28 @@ class Witness:
                 actor.states = _states(answer)
                 actor.fired_at_read = fired
                 self._learn_of_firing(actor)
-            case "GetAlias" if read is request:
-                actor.aliases_read_at[request.params["FunctionName"]] = self.now
+            case "GetAlias":
+                self._alias_read(actor, request.params["FunctionName"], answer, read is request)
             case "PublishVersion":
                 actor.versions[request.params["FunctionName"]] = answer["Version"]
             case "UpdateAlias":
+                actor.revisions[request.params["FunctionName"]] = answer["RevisionId"]
                 self._confirmed(actor, request)
             case _:
                 pass
+
+    def _alias_read(
+        self, actor: Actor, function: str, answer: Mapping[str, Any], fresh: bool
+    ) -> None:
+        # Old news that agree with the actor's own last write cannot be told from new ones.
+        if fresh or answer["RevisionId"] == actor.revisions.get(function):
+            actor.aliases_read_at[function] = self.now
+        if actor.role == "post" or function in actor.reached:
+            return
+        actor.bases[function] = self.truths[function].base
+        if not fresh:
+            record = _record(answer.get("Description", ""))
+            actor.bases[function] = record.old if record else answer["FunctionVersion"]
 
     def _learn_of_firing(self, actor: Actor) -> None:
         if not actor.reached:
