@@ -11,6 +11,7 @@ from lambda_rollout.errors import CallFailed, RolloutError
 from lambda_rollout.events import AliasLeft, Finished, Held, Released, Result, RolledBack, Warned
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.judge import AlarmReading
+from lambda_rollout.lease import PASSED
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT
 from lambda_rollout.routing import Routing, Target
@@ -210,7 +211,7 @@ class Ending:
     def _mark_passed(self, charge: InCharge) -> None:
         record = self._order.live_record(charge.traffic, charge.new)
         routing = Routing.whole(charge.new)
-        self._settle([Wish(charge.traffic, routing, replace(record, passed=True))])
+        self._settle([Wish(charge.traffic, routing, replace(record, until=PASSED))])
 
     def _clear(self, charges: Sequence[InCharge]) -> list[Settlement]:
         return self._settle([Wish(charge.traffic, Routing.whole(charge.new)) for charge in charges])

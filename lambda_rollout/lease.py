@@ -22,13 +22,17 @@ LEASE = timedelta(minutes=10)
 RENEW_AFTER = timedelta(minutes=3)
 """How often a live rollout renews it."""
 
+PASSED = datetime(1970, 1, 1, tzinfo=UTC)
+"""As ``until``: every step has passed, only the records are still to be cleared. No lease ends then, and whoever
+finds it may finish at once what the writer began."""
+
 DESCRIPTION_LIMIT = 256
 
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
     r" id (?P<nonce>[0-9a-f]{8})"
-    r" (?:(?P<passed>passed )?until (?P<until>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|held)\]\Z",
+    r" (?:until (?P<until>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|held)\]\Z",
     re.ASCII,
 )
 
@@ -46,8 +50,11 @@ class Record:
     attempt: str = ""
     repository: str = ""
     """Six hex digits of the repository's hash; with ``run`` and ``attempt`` empty outside GitHub."""
-    passed: bool = False
-    """Whether every step of a rollout of several functions had passed: none of them may go back any more."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step of a rollout of several functions had passed: none of them goes back any more."""
+        return self.until == PASSED
 
     @property
     def held(self) -> bool:
@@ -62,8 +69,6 @@ class Record:
         """Return the text that stands in the Description."""
         run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
         until = f"until {self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "held"
-        if self.passed and self.until:
-            until = f"passed {until}"
         return f"[lambda-rollout {self.old}>{self.new} run {run} id {self.nonce} {until}]"
 
 
@@ -96,7 +101,6 @@ def parse(description: str) -> tuple[str, Record | None]:
         run=match["run"] or "",
         attempt=match["attempt"] or "",
         repository=match["repository"] or "",
-        passed=match["passed"] is not None,
     )
     return description[: match.start()].removesuffix(" "), record
 
