@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from lambda_rollout.errors import AccessDenied, CallFailed, Cancelled, RolloutError
 from lambda_rollout.evidence import complete_until
 from lambda_rollout.guards import Guard
-from lambda_rollout.patience import patiently
+from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Plan
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
@@ -170,6 +170,7 @@ class _Reading:
         self._end = clock.monotonic() + LIMIT
 
     def __call__(self, action: str, read: Callable[[], T]) -> T | Unread:
+        heed(self._stop)
         left = self._end - self._clock.monotonic()
         if left <= 0:
             return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)

@@ -256,7 +256,8 @@ class Traffic:
         Raises `Conflict` as `look` does, `Cancelled` on stop, and what AWS refused as it came.
         """
         try:
-            self._forward_once(self.routing, record, stop, may_still_move=may_still_move)
+            routing = self._as_it_stands
+            self._forward_once(routing, record, stop, may_still_move=may_still_move)
         except (Busy, Unanswered):
             return False
         return True
@@ -276,7 +277,17 @@ class Traffic:
                 return
             raise Unanswered(error.operation, error.code, error.message) from error
         self._accept(answer)
-        self.routing = routing
+        self._wrote(routing)
+
+    def _wrote(self, routing: Routing) -> None:
+        """Take note of what is out by our doing; AWS's own weights on it are none of that."""
+        if not self._same(routing, self.routing):
+            self.routing = routing
+
+    @property
+    def _as_it_stands(self) -> Routing:
+        """What we wrote; or, while provisioned concurrency moves, that with AWS's own weights, to be kept."""
+        return self.known.routing if self._same(self.known.routing, self.routing) else self.routing
 
     # Settling ----------------------------------------------------------------------------------
 
@@ -357,7 +368,7 @@ class Traffic:
                 if alias.description == sent.description and self._same(
                     alias.routing, sent.routing
                 ):
-                    self.routing = sent.routing
+                    self._wrote(sent.routing)
                     self.confirmed = True
             self._unanswered = [s for s in self._unanswered if s.revision_id == alias.revision_id]
         self.known = alias

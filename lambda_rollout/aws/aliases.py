@@ -13,6 +13,9 @@ from lambda_rollout.aws.clients import Clients
 from lambda_rollout.errors import AccessDenied, NotFound
 from lambda_rollout.routing import Alias, Routing, Target
 
+WHOLE = 1.0
+"""The weight of an additional version that gets all of the traffic."""
+
 
 class LambdaAliases:
     """`lambda_rollout.traffic.Aliases` over boto3."""
@@ -29,16 +32,24 @@ class LambdaAliases:
             )
 
     def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
-        """See `Aliases.write`. An omitted RoutingConfig would be kept, so an empty one clears the weights."""
+        """See `Aliases.write`. An omitted RoutingConfig would be kept, so an empty one clears the weights.
+
+        A weight of 1 is AWS's own, while provisioned concurrency moves. Whether AWS takes it back as input is
+        unconfirmed, so there it is left out on purpose.
+        """
+        weights: dict[str, Any] = {
+            "RoutingConfig": {"AdditionalVersionWeights": dict(routing.weights)}
+        }
+        kept = WHOLE in routing.weights.values()
         with told_apart("UpdateAlias"):
             return _alias(
                 self._clients.lambda_.update_alias(
                     FunctionName=target.function,
                     Name=target.alias,
                     FunctionVersion=routing.version,
-                    RoutingConfig={"AdditionalVersionWeights": dict(routing.weights)},
                     Description=description,
                     RevisionId=revision_id,
+                    **({} if kept else weights),
                 )
             )
 
