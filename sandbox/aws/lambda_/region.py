@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_.naming import LATEST, is_number, parse_reference
+from sandbox.aws.lambda_.sources import Sources
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import Clock
 
@@ -60,6 +61,7 @@ class Region:
         self.account = account
         self.region = region
         self.functions: dict[str, Function] = {}
+        self.sources = Sources()
         self.activation_delay = 1.0
         self.update_delay = 1.0
 

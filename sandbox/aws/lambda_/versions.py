@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from functools import partial
 
-from sandbox.aws.lambda_.code import Code
 from sandbox.aws.lambda_.constraints import check_length
 from sandbox.aws.lambda_.region import (
     Answer,
@@ -62,7 +61,8 @@ class VersionOperations(Region):
         version = copy.copy(latest)
         version.number = str(function.last_number)
         version.settings = copy.deepcopy(latest.settings)
-        version.code = Code(latest.code.data)
+        # Modules of its own, so that two versions share none.
+        version.code = type(latest.code)(latest.code.data)
         version.state, version.reason = "Pending", CREATING
         version.update_status, version.optimization = "Successful", "Off"
         version.revision_id = self.revision_id()
