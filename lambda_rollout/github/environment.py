@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from urllib.error import URLError
+from http.client import HTTPException
 from urllib.request import Request, urlopen
 
 AUDIENCE = "lambda-rollout"
@@ -29,8 +29,8 @@ def environment(environ: Mapping[str, str]) -> str:
     )
     try:
         with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-            return environment_in(json.loads(answer.read(_LARGEST))["value"])
-    except (URLError, OSError, ValueError, KeyError, TypeError):
+            return environment_in(str(json.loads(answer.read(_LARGEST))["value"]))
+    except (HTTPException, OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
