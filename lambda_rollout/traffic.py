@@ -153,6 +153,8 @@ class Traffic:
         self.nonce = nonce
         self._shared = shared
         self._past: set[str] = set()
+        self._outdated: set[str] = set()
+        """RevisionIds that AWS refused once, so whatever is sent with them later has no effect."""
         self._unanswered: list[_Sent] = []
         self._look_first = False
 
@@ -351,8 +353,12 @@ class Traffic:
         revision_id = self.known.revision_id
         try:
             answer = self._aliases.write(self.target, routing, description, revision_id)
+        except RevisionMismatch:
+            self._outdated.add(revision_id)
+            raise
         except Unanswered:
-            self._unanswered.append(_Sent(routing, description, revision_id))
+            if revision_id not in self._outdated:
+                self._unanswered.append(_Sent(routing, description, revision_id))
             raise
         self.confirmed = True
         return answer
