@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lambda_rollout.choices import Mode
+from lambda_rollout.choices import Engine, Mode
+from lambda_rollout.codedeploy import Place
 from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import Finished, Result
 from lambda_rollout.github.runner import Runner
@@ -35,6 +37,10 @@ from lambda_rollout.report.on_pull_request import (
 from lambda_rollout.report.reporter import Journal
 from lambda_rollout.stop import Clock, Stop, SystemClock
 from lambda_rollout.together import several_at_once
+
+if TYPE_CHECKING:
+    from lambda_rollout.aws.clients import Clients
+    from lambda_rollout.watch import Alarms
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
@@ -108,10 +114,31 @@ def _tell(inputs: Inputs, package: Package | None, desk: Desk) -> Finished:
     from lambda_rollout.undo import undo
 
     order = order_of(inputs, package, desk)
-    parts = build_parts(order, inputs.alarms, inputs.github_token, desk)
+    clients = build_clients(order, desk)
+    parts = build_parts(clients, order, inputs.alarms, inputs.github_token, desk)
+    if inputs.engine is Engine.CODEDEPLOY:
+        return _deploy(inputs, order, parts, clients)
     if inputs.mode is Mode.ROLLBACK:
         return undo(order, parts)
     return Rollout(order, parts).run()
+
+
+def _deploy(inputs: Inputs, order: Order, parts: Parts, clients: Clients) -> Finished:
+    from lambda_rollout.aws.alarms import CloudWatchAlarms
+    from lambda_rollout.aws.codedeploy import CodeDeployEngine
+    from lambda_rollout.deployment import Deployment
+    from lambda_rollout.deployment_end import undo_deployment
+
+    place = Place(inputs.codedeploy_application or "", inputs.codedeploy_deployment_group or "")
+    engine = CodeDeployEngine(clients, place)
+    if inputs.mode is Mode.ROLLBACK:
+        return undo_deployment(order, parts, engine)
+
+    def alarms_of(more: Sequence[str]) -> Alarms:
+        names = (AlarmName(name, name) for name in more)
+        return CloudWatchAlarms(clients, [*inputs.alarms, *names])
+
+    return Deployment(order, parts, engine, alarms_of).run()
 
 
 def post_stage(desk: Desk) -> int:
@@ -129,14 +156,13 @@ def post_stage(desk: Desk) -> int:
         desk.runner.note("Post stage: main finished. Nothing was left to do.")
         return 0
     desk.runner.note("Post stage: main did not finish, so its aliases are settled now.")
-    from lambda_rollout.post import all_left, settle_what_main_left
+    from lambda_rollout.post import all_left
 
     order = order_of_handover(handover, desk.runner.run)
     feed = _listening(feed_of_post_stage(desk.runner, desk.clock), desk)
     reason, remedy = "the post stage broke off before its end", ""
     try:
-        parts = build_parts(order, (), "", desk)
-        finished = settle_what_main_left(handover, order, parts)
+        finished = _settle(handover, order, desk)
         return int(finished.result is Result.FAILED)
     except RolloutError as error:
         for left in all_left(handover, order, desk.clock.now()):
@@ -147,19 +173,39 @@ def post_stage(desk: Desk) -> int:
         _close(desk, feed, reason, remedy)
 
 
-def build_parts(order: Order, alarms: Sequence[AlarmName], token: str, desk: Desk) -> Parts:
-    """Build the real parts. Raises `RolloutError` if ``role-to-assume`` cannot be assumed."""
-    from lambda_rollout.aws.alarms import CloudWatchAlarms
-    from lambda_rollout.aws.aliases import LambdaAliases
+def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
+    from lambda_rollout.aws.codedeploy import CodeDeployEngine
+    from lambda_rollout.deployment_end import settle_deployment_main_left
+    from lambda_rollout.post import settle_what_main_left
+
+    clients = build_clients(order, desk)
+    parts = build_parts(clients, order, (), "", desk)
+    if handover.deployment is None:
+        return settle_what_main_left(handover, order, parts)
+    engine = CodeDeployEngine(clients, handover.deployment)
+    return settle_deployment_main_left(handover, order, parts, engine)
+
+
+def build_clients(order: Order, desk: Desk) -> Clients:
+    """Build the AWS clients. Raises `RolloutError` if ``role-to-assume`` cannot be assumed."""
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
+
+    name = f"lambda-rollout-{order.run.run_id or 'local'}"
+    aws = session(order.region, order.role_to_assume, name, desk.environ, desk.clock, desk.stop)
+    return Clients(aws, order.region)
+
+
+def build_parts(
+    clients: Clients, order: Order, alarms: Sequence[AlarmName], token: str, desk: Desk
+) -> Parts:
+    """Build the real parts."""
+    from lambda_rollout.aws.alarms import CloudWatchAlarms
+    from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsLookout
     from lambda_rollout.aws.versions import LambdaVersions
 
-    name = f"lambda-rollout-{order.run.run_id or 'local'}"
-    aws = session(order.region, order.role_to_assume, name, desk.environ, desk.clock, desk.stop)
-    clients = Clients(aws, order.region)
     return Parts(
         aliases=LambdaAliases(clients),
         versions=LambdaVersions(clients),

@@ -274,6 +274,20 @@ class AliasLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentChanged(Event):
+    """A CodeDeploy deployment is in another state, or its lifecycle is further on."""
+
+    target: Target
+    deployment: str
+    """Its id, such as ``d-A1B2C3D4E``."""
+    status: str
+    """AWS's word: Created, InProgress, Succeeded, Failed, Stopped, …"""
+    lifecycle: tuple[tuple[str, str], ...]
+    """Name and status of each lifecycle event, in order; empty while it has not started."""
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreflightFound(Event):
     """What was found before the first write, the gravest first; empty if nothing was."""
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from lambda_rollout.codedeploy import Place
 from lambda_rollout.routing import Routing, Target, routing_of
 
 KEY = "handover"
@@ -29,6 +30,10 @@ class Phase(StrEnum):
     """It is to stay split, marked as held."""
     GOING_BACK = "going-back"
     """A verdict said to go back: to the old version, whatever ``on-cancel`` says."""
+    DEPLOYING = "deploying"
+    """CodeDeploy shifts it, and goes on without us."""
+    STOPPING = "stopping"
+    """CodeDeploy's deployment is to be stopped, and its rollback seen through."""
     DONE = "done"
     """Nothing is left to do."""
 
@@ -71,6 +76,8 @@ class Handover:
     role_to_assume: str
     hold_on_cancel: bool
     charges: tuple[Charge, ...]
+    deployment: Place | None = None
+    """CodeDeploy's deployment, if one shifts the alias."""
 
     def to_json(self) -> str:
         """Return it as one line of JSON."""
@@ -85,6 +92,9 @@ class Handover:
                 Charge(**{**charge, "tried": tuple(charge["tried"])})
                 for charge in fields.pop("charges")
             )
-            return cls(**{**fields, "phase": Phase(fields["phase"]), "charges": charges})
+            place = fields.pop("deployment", None)
+            deployment = Place(**place) if place else None
+            phase = Phase(fields.pop("phase"))
+            return cls(phase=phase, charges=charges, deployment=deployment, **fields)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a saved rollout: {text[:80]!r}") from error

@@ -131,6 +131,10 @@ class DirectClients:
     def lambda_(self) -> Direct:
         return Direct(self.world, "lambda", self.region, self.caller, self.latency)
 
+    @property
+    def codedeploy(self) -> Direct:
+        return Direct(self.world, "codedeploy", self.region, self.caller, self.latency)
+
     def cloudwatch(self, region: str) -> Direct:
         return Direct(self.world, "cloudwatch", region, self.caller, self.latency)
 

@@ -134,7 +134,11 @@ def _throttling(code: str, status: int) -> bool:
 
 
 def _action(operation: str) -> str:
-    service = "cloudwatch" if "Alarm" in operation or "Metric" in operation else "lambda"
+    service = "lambda"
+    if "Alarm" in operation or "Metric" in operation:
+        service = "cloudwatch"
+    elif "Deployment" in operation or "Application" in operation:
+        service = "codedeploy"
     return f"{service}:{operation}"
 
 

@@ -16,6 +16,7 @@ from lambda_rollout.stop import Clock, SystemClock
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
 
 CONNECT_TIMEOUT = 2
@@ -72,6 +73,16 @@ class Clients:
     def _uploads(self) -> LambdaClient:
         config = CONFIG.merge(Config(connect_timeout=UPLOAD_TIMEOUT, read_timeout=UPLOAD_TIMEOUT))
         return self._turns.of(self._session.client("lambda", self.region, config=config))
+
+    @property
+    def codedeploy(self) -> CodeDeployClient:
+        """The CodeDeploy client; a deployment is in its function's Region."""
+        with self._making:
+            return self._codedeploy
+
+    @cached_property
+    def _codedeploy(self) -> CodeDeployClient:
+        return self._session.client("codedeploy", self.region, config=CONFIG)
 
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""

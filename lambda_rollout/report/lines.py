@@ -65,6 +65,8 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.Released():
             yield f"{event.target} is released: its description is its own again"
+        case e.DeploymentChanged():
+            yield _deployment_changed(event)
         case e.StrandedFound():
             run = f" ({event.run_url})" if event.run_url else ""
             yield f"{event.target} was left by a run that died{run}: {event.record}"
@@ -133,6 +135,11 @@ def _alarm_changed(event: e.AlarmChanged) -> str:
     if event.before is reading.state:
         return f"{who} left {reading.state} and came back between two reads"
     return f"{who}: {event.before} → {reading.state}: {reading.reason}"
+
+
+def _deployment_changed(event: e.DeploymentChanged) -> str:
+    events = ", ".join(f"{name} {status}" for name, status in event.lifecycle)
+    return f"CodeDeploy deployment {event.deployment} is {event.status}{f': {events}' if events else ''}"
 
 
 def _alarms_at_end(event: e.StepPassed) -> str:

@@ -168,7 +168,7 @@ def test_an_operation_that_is_not_there_is_refused(world: World, served: str) ->
     with pytest.raises(ClientError, match="501"):
         http_client("s3", served).list_buckets()
     with pytest.raises(ClientError, match="The sandbox does not know"):
-        http_client("codedeploy", served).list_applications()
+        http_client("kms", served).list_keys()
 
 
 @pytest.mark.parametrize("name", ["Record", "SetState", "Init"])

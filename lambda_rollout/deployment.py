@@ -1,0 +1,416 @@
+"""The story of a rollout with ``engine: codedeploy``: AWS shifts, we look after it.
+
+Told from top to bottom in `Deployment._tell`. CodeDeploy owns the alias while it shifts, so no record is written
+then: the deployment itself, which goes on without us, is what says that somebody is at work. From 100% on the
+alias is ours, with record and all, as in `lambda_rollout.rollout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from lambda_rollout import lease
+from lambda_rollout.alarm_check import first_look, last_look
+from lambda_rollout.arrival import arrive, read_alias
+from lambda_rollout.choices import Mode
+from lambda_rollout.codedeploy import DeploymentState, Engine, Group, Shift, own_name
+from lambda_rollout.deployment_check import (
+    check_group,
+    check_same,
+    ensure_configuration,
+    find_running,
+)
+from lambda_rollout.ending import Ending, InCharge
+from lambda_rollout.errors import (
+    AlreadyExists,
+    Busy,
+    CallFailed,
+    Cancelled,
+    RolloutError,
+    Unanswered,
+)
+from lambda_rollout.events import (
+    AlarmsFound,
+    AliasFound,
+    AlreadyThere,
+    Finished,
+    Result,
+    Warned,
+)
+from lambda_rollout.evidence import Pair
+from lambda_rollout.following import AlarmPoll, Following, LostSight
+from lambda_rollout.handover import Charge, Handover, Phase
+from lambda_rollout.judge import AlarmAtStart, AlarmReading, firing_at_start
+from lambda_rollout.numbers import Demands, Numbers
+from lambda_rollout.order import Order, Parts, seconds
+from lambda_rollout.patience import patiently
+from lambda_rollout.preflight_check import preflight
+from lambda_rollout.publishing import await_ready, check_latest, choose
+from lambda_rollout.retreat import Retreat, find_by_nonce
+from lambda_rollout.routing import HUNDRED, Alias
+from lambda_rollout.traffic import Conflict, Traffic
+from lambda_rollout.watch import Alarms, GoBack, Rules, Stage, Survey, Watch
+
+ALIAS_LIMIT = 30.0
+"""Seconds that the alias may take to show what CodeDeploy says it has done."""
+
+PAUSE = 2.0
+
+AlarmsOf = Callable[[Sequence[str]], Alarms]
+"""Makes a reader of the order's alarms and, besides, of these of the functions' own Region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What can be deployed, and by which configuration."""
+
+    shift: Shift
+    configuration: str
+
+
+class Deployment:
+    """One rollout of one alias by CodeDeploy."""
+
+    def __init__(self, order: Order, parts: Parts, engine: Engine, alarms_of: AlarmsOf) -> None:
+        """Nothing is done yet."""
+        self._order = order
+        self._parts = parts
+        self._engine = engine
+        self._alarms_of = alarms_of
+        self._place = engine.place
+        self._target = order.targets[0]
+        self._ending = Ending(order, parts)
+        self._found: Alias | None = None
+        """The alias before anything was shifted; None if that was before our time."""
+        self._group = Group(frozenset(), ())
+        self._shift: Shift | None = None
+        """What is moved; None while nothing was asked of CodeDeploy."""
+        self._alarms = AlarmPoll(parts, order.poll_interval, Survey(()))
+        """The alarms while CodeDeploy shifts."""
+        self._following: Following | None = None
+        self._watch: Watch | None = None
+        self._watching = False
+        """Whether CodeDeploy is done, and the alias in our hands."""
+
+    def run(self) -> Finished:
+        """Do it, to whatever end. Never raises."""
+        parts, order = self._parts, self._order
+        parts.emit(order.started(parts.clock.now()))
+        for text in order.warnings:
+            parts.emit(Warned(at=parts.clock.now(), text=text))
+        finished = self._run()
+        parts.emit(finished)
+        return finished
+
+    def _run(self) -> Finished:
+        try:
+            return self._tell()
+        except GoBack as cause:
+            return self._go_back(cause, cause.alarms)
+        except LostSight as cause:
+            return self._let_run(cause)
+        except RolloutError as cause:
+            return self._go_back(cause, failed=isinstance(cause, Conflict))
+        except Exception as error:  # noqa: BLE001 - whatever it is, an alias must not stay split for it
+            what = f"internal error: {type(error).__name__}: {error}"
+            return self._go_back(RolloutError(what, "Please report it with the log."))
+
+    def _tell(self) -> Finished:
+        self._group = check_group(self._order, self._parts, self._engine)
+        self._heed_the_groups_alarms()
+        running = find_running(self._order, self._parts, self._engine)
+        if running is None:
+            ready = self._prepare()
+            if isinstance(ready, Finished):
+                return ready
+            shift = ready.shift
+            self._create(ready)
+        else:
+            if self._order.mode is Mode.PLAN:
+                return self._plan_to_follow(running[0])
+            shift = running[1]
+            self._join(*running)
+        following = self._follow(shift)
+        state = following.to_the_end(self._alarms)
+        if not state.succeeded:
+            return self._tell_of_rollback(state, shift)
+        charge = self._take_over(shift, following)
+        return self._watch_whole(charge, following.number)
+
+    # Look --------------------------------------------------------------------------------------
+
+    def _heed_the_groups_alarms(self) -> None:
+        """Watch the group's alarms, too: CodeDeploy will stop on them, and the reason is to be told."""
+        known = [own_name(alarm, self._order.region) for alarm in self._order.alarms]
+        more = tuple(name for name in self._group.alarms if name not in known)
+        if more:
+            self._order = replace(self._order, alarms=(*self._order.alarms, *more))
+            self._parts = replace(self._parts, alarms=self._alarms_of(more))
+
+    def _prepare(self) -> Ready | Finished:
+        """Do all that comes before the deployment; return the end if there is nothing to deploy."""
+        order, parts, target = self._order, self._parts, self._target
+        (taken,) = arrive(order, parts)
+        self._found = taken.alias
+        if taken.alias is None:
+            raise RolloutError(
+                f"there is no alias {target}.", "CodeDeploy only moves one that exists."
+            )
+        first_look(order, parts)
+        traffic = Traffic(target, taken.alias, parts.aliases, parts.clock, order.nonce)
+        preflight(order, parts, [(target, traffic)])
+        old = taken.alias.routing.version
+        if order.mode is Mode.PLAN:
+            if order.version is not None or order.version_alias is not None:
+                choose(target, old, order, parts)
+            else:
+                check_latest(target, parts)
+            return self._ending.finished(Result.PLANNED)
+        new = choose(target, old, order, parts)
+        if new == old:
+            parts.emit(AlreadyThere(at=parts.clock.now(), target=target, version=new))
+            return self._ending.finished(Result.UNCHANGED)
+        await_ready(target, new, parts)
+        configuration = ensure_configuration(order, parts, self._engine)
+        survey = last_look(order, parts)
+        self._refuse_what_codedeploy_would_stop(survey)
+        self._alarms = AlarmPoll(parts, order.poll_interval, survey)
+        return Ready(Shift(target.name, target.alias, old, new), configuration)
+
+    def _refuse_what_codedeploy_would_stop(self, survey: Survey) -> None:
+        names = {own_name(r.arn, self._order.region): r for r in firing_at_start(survey.readings)}
+        if stopping := [name for name in names if name in self._group.alarms]:
+            raise RolloutError(
+                f"in ALARM, and deployment group {self._place.group} stops on it: {', '.join(stopping)}.",
+                "CodeDeploy ignores no alarm: to get a fix past it, take it out of the group for this time, or set "
+                "`engine: direct`.",
+            )
+
+    # Deploy ------------------------------------------------------------------------------------
+
+    def _create(self, ready: Ready) -> None:
+        """Start the deployment; whether AWS did is found out if it does not say."""
+        self._shift = ready.shift
+        self._remember(Phase.DEPLOYING)
+        try:
+            deployment = patiently(self._parts.clock, self._parts.stop)(self._create_once, ready)
+        except AlreadyExists as error:
+            self._shift = None
+            raise RolloutError(
+                f"deployment group {self._place.group} is busy: {error.message}",
+                "Wait for that deployment.",
+            ) from error
+        except (Busy, Unanswered, Cancelled):
+            raise
+        except RolloutError:
+            # Refused: there is nothing to stop.
+            self._shift = None
+            raise
+        self._place = replace(self._place, deployment=deployment)
+        self._remember(Phase.DEPLOYING)
+
+    def _create_once(self, ready: Ready) -> str:
+        run = self._order.run.url or "no run of GitHub's"
+        shift, nonce = ready.shift, self._order.nonce
+        text = f"lambda-rollout {self._target} {shift.old} to {shift.new}, {run}, id {nonce}"
+        try:
+            return self._engine.create(
+                self._target, shift.old, shift.new, ready.configuration, text
+            )
+        except (Unanswered, AlreadyExists):
+            # A lost answer may have been a success, then or meanwhile; what runs says whose it is.
+            if found := find_by_nonce(self._engine, nonce):
+                return found
+            raise
+
+    def _join(self, deployment: str, shift: Shift) -> None:
+        """Follow a deployment that an earlier run has started."""
+        order, parts = self._order, self._parts
+        alias = read_alias(self._target, order, parts)
+        if alias is None:
+            raise RolloutError(f"there is no alias {self._target}.")
+        now = parts.clock.now()
+        parts.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.routing))
+        check_same(order, parts, self._engine, deployment, shift)
+        survey = patiently(parts.clock, parts.stop)(parts.alarms.read)
+        parts.emit(AlarmsFound(at=parts.clock.now(), readings=survey.readings))
+        self._place = replace(self._place, deployment=deployment)
+        self._shift = shift
+        self._remember(Phase.DEPLOYING)
+        self._alarms = AlarmPoll(parts, order.poll_interval, survey)
+        firing = firing_at_start(survey.readings)
+        if firing and order.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
+            # It may have fired while nobody was looking.
+            names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+            raise GoBack(f"in ALARM while CodeDeploy shifts: {names}", firing)
+
+    def _plan_to_follow(self, deployment: str) -> Finished:
+        text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
+        self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+        return self._ending.finished(Result.PLANNED)
+
+    def _follow(self, shift: Shift) -> Following:
+        self._following = Following(
+            self._order, self._parts, self._engine, shift, self._place.deployment
+        )
+        return self._following
+
+    # Go back -----------------------------------------------------------------------------------
+
+    def _go_back(
+        self, cause: RolloutError, alarms: tuple[AlarmReading, ...] = (), *, failed: bool = False
+    ) -> Finished:
+        """Stop the deployment before anything is told; or, at 100%, write the alias as ever."""
+        if self._watching or self._shift is None:
+            return self._ending.go_back(cause, alarms, self._tell_alarms, failed=failed)
+        self._remember(Phase.STOPPING)
+        retreat = Retreat(self._order, self._parts, self._engine, self._ending)
+        try:
+            deployment = self._place.deployment or retreat.find(self._order.nonce)
+            if deployment:
+                self._place = replace(self._place, deployment=deployment)
+                retreat.stop(deployment)
+        except CallFailed as error:
+            self._tell_alarms()
+            retreat.left_running(self._place, self._shift, error)
+            reason = f"{cause.what}; but {self._place} could not be stopped"
+            return self._ending.finished(Result.FAILED, reason, cause.remedy, alarms)
+        self._tell_alarms()
+        if deployment:
+            retreat.see_through(deployment)
+        return self._came_back(cause, alarms, self._shift, failed=failed)
+
+    def _tell_of_rollback(self, state: DeploymentState, shift: Shift) -> Finished:
+        """CodeDeploy has ended it by itself: see its rollback through."""
+        self._remember(Phase.STOPPING)
+        retreat = Retreat(self._order, self._parts, self._engine, self._ending)
+        retreat.see_through(state.id)
+        alarms: tuple[AlarmReading, ...] = ()
+        if state.error_code == "ALARM_ACTIVE":
+            with suppress(LostSight):
+                self._alarms.read()
+            alarms = self._alarms.in_alarm()
+        self._tell_alarms()
+        return self._came_back(RolloutError(state.why()), alarms, shift)
+
+    def _came_back(
+        self,
+        cause: RolloutError,
+        alarms: tuple[AlarmReading, ...],
+        shift: Shift,
+        *,
+        failed: bool = False,
+    ) -> Finished:
+        retreat = Retreat(self._order, self._parts, self._engine, self._ending)
+        percent = self._following.percent if self._following else Decimal()
+        outcome = retreat.settle(shift, percent, self._found)
+        if outcome.back:
+            self._ending.remember(Phase.DONE)
+        rolled_back = outcome.back and outcome.was_shifted and not failed
+        result = Result.ROLLED_BACK if rolled_back else Result.FAILED
+        return self._ending.finished(result, cause.what, cause.remedy, alarms)
+
+    def _let_run(self, cause: LostSight) -> Finished:
+        """Say that it goes on without us; what CodeDeploy's group does not watch, nobody does now."""
+        self._tell_alarms()
+        command = self._place.stop_command(self._order.region)
+        return self._ending.finished(
+            Result.FAILED,
+            f"{cause.what}; {self._place} goes on in AWS",
+            f"Run this again to follow it, or stop it: {command}",
+        )
+
+    def _tell_alarms(self) -> None:
+        self._alarms.tell()
+        if self._watch is not None:
+            self._watch.tell()
+
+    # At 100% -----------------------------------------------------------------------------------
+
+    def _take_over(self, shift: Shift, following: Following) -> InCharge:
+        """Take the alias into our own hands once it shows what CodeDeploy says it has done."""
+        parts, order = self._parts, self._order
+        alias = self._promoted_alias(shift)
+        following.see(HUNDRED, self._alarms.readings)
+        traffic = Traffic(self._target, alias, parts.aliases, parts.clock, order.nonce, shift.old)
+        charge = self._ending.take_charge(traffic, shift.new)
+        # It is to go back if anything happens before our first write, too.
+        charge.doubtful = True
+        charge.tried.append(str(HUNDRED))
+        self._watching = True
+        self._ending.remember(Phase.MOVING)
+        traffic.forward(alias.routing, order.live_record(traffic, shift.new), parts.stop)
+        return charge
+
+    def _promoted_alias(self, shift: Shift) -> Alias:
+        clock = self._parts.clock
+        end = clock.monotonic() + ALIAS_LIMIT
+        while True:
+            alias = patiently(clock, self._parts.stop)(self._parts.aliases.read, self._target)
+            _, record = lease.parse(alias.description)
+            if record is not None and lease.agrees(record, alias.routing):
+                self._shift = None
+                raise RolloutError(
+                    f"another run has taken over {self._target} and watches it: {record}.",
+                    "Nothing is left to do here: wait for that run.",
+                )
+            # AWS's own weight for the old version is there while provisioned concurrency moves.
+            if alias.routing.version == shift.new and set(alias.routing.weights) <= {shift.old}:
+                return alias
+            if clock.monotonic() >= end:
+                raise RolloutError(
+                    f"{self._place} has succeeded, says CodeDeploy, but {self._target} is {alias.routing}."
+                )
+            clock.wait(PAUSE, self._parts.stop)
+
+    def _watch_whole(self, charge: InCharge, number: int) -> Finished:
+        order, traffic = self._order, charge.traffic
+        self._watch = Watch(
+            self._parts,
+            Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
+            [traffic],
+            self._alarms.survey,
+            Numbers(
+                self._parts.metrics,
+                [Pair(self._target, charge.new, traffic.old)],
+                Demands(),
+                traffic.aws_time,
+            ),
+            lambda _: order.live_record(traffic, charge.new),
+        )
+        self._watch.shifted(traffic)
+        watch = seconds(order.promotion_watch)
+        self._watch.step(Stage(number, HUNDRED, watch, left_after=0.0, may_still_move=False))
+        for reading in self._watch.never_counted:
+            text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
+            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+        return self._ending.let_go()
+
+    # What the post stage gets ------------------------------------------------------------------
+
+    def _remember(self, phase: Phase) -> None:
+        shift = self._shift
+        if shift is None:
+            return
+        text = self._found.description if self._found else ""
+        charge = Charge(
+            function=self._target.function,
+            alias=self._target.alias,
+            old=shift.old,
+            new=shift.new,
+            text=lease.owners_text(text),
+            nonce=self._order.nonce,
+        )
+        self._parts.remember(
+            Handover(
+                phase=phase,
+                region=self._order.region,
+                role_to_assume=self._order.role_to_assume,
+                hold_on_cancel=False,
+                charges=(charge,),
+                deployment=self._place,
+            )
+        )

@@ -1,0 +1,148 @@
+"""Before a CodeDeploy deployment: is the group fit for it, is its configuration there, does one run already?"""
+
+from __future__ import annotations
+
+from lambda_rollout.choices import Mode, Preflight
+from lambda_rollout.codedeploy import (
+    RUNNING,
+    DeploymentState,
+    Engine,
+    Group,
+    Place,
+    Shift,
+    configuration_name,
+    differences,
+    is_predefined,
+)
+from lambda_rollout.errors import AlreadyExists, NotFound, RolloutError
+from lambda_rollout.events import VersionTaken, Warned
+from lambda_rollout.following import END_EVERY, await_end
+from lambda_rollout.order import Order, Parts
+from lambda_rollout.patience import SETTLE_LIMIT, heed, patiently
+from lambda_rollout.plan import codedeploy_routing
+from lambda_rollout.publishing import check_latest, choose
+
+START_LIMIT = 60.0
+"""Seconds that a deployment may take from Created until it tells what it moves."""
+
+
+def check_group(order: Order, parts: Parts, engine: Engine) -> Group:
+    """Look at the application and the group; tell what differs from the inputs.
+
+    Raises `RolloutError` for what cannot deploy to Lambda, with ``preflight: strict`` also for a difference.
+    """
+    place = engine.place
+    try:
+        platform = patiently(parts.clock, parts.stop)(engine.platform)
+        group = patiently(parts.clock, parts.stop)(engine.group)
+    except NotFound as error:
+        raise RolloutError(
+            f"{error.message} ({place.application}/{place.group} in {order.region}).",
+            "Check `codedeploy-application`, `codedeploy-deployment-group` and `aws-region`.",
+        ) from error
+    if platform != "Lambda":
+        raise RolloutError(
+            f"CodeDeploy application {place.application} is for {platform or 'Server'}, not for Lambda.",
+            "Name an application whose compute platform is Lambda.",
+        )
+    found = list(differences(group, place, order.alarms, order.region))
+    for text in found:
+        parts.emit(Warned(at=parts.clock.now(), text=text))
+    if found and order.preflight is Preflight.STRICT and order.mode is not Mode.PLAN:
+        raise RolloutError(
+            found[0],
+            "Change the group or the inputs, or set `preflight: warn` to roll out all the same.",
+        )
+    return group
+
+
+def ensure_configuration(order: Order, parts: Parts, engine: Engine) -> str:
+    """Return the name of the configuration that shifts as the plan does; ours is made if it is not there."""
+    routing = codedeploy_routing(order.plan)
+    if routing is None:
+        raise RolloutError(f"CodeDeploy cannot shift in these steps: {order.plan.describe()}.")
+    name = configuration_name(routing)
+    if is_predefined(routing):
+        return name
+    patient = patiently(parts.clock, parts.stop)
+    try:
+        found = patient(engine.configuration, name)
+    except NotFound:
+        try:
+            patient(engine.create_configuration, name, routing)
+        except AlreadyExists:
+            # Another run was faster, or a lost answer was a success.
+            found = patient(engine.configuration, name)
+        else:
+            return name
+    if found != routing:
+        raise RolloutError(
+            f"deployment configuration {name} is not what its name says: {found}.",
+            "Delete it: this action makes it anew.",
+        )
+    return name
+
+
+def find_running(order: Order, parts: Parts, engine: Engine) -> tuple[str, Shift] | None:
+    """Return the deployment that the group is busy with, and what it moves; None if it is free.
+
+    One that rolls another back is waited for. Raises `RolloutError` if it moves another alias: a group takes one
+    deployment at a time.
+    """
+    patient = patiently(parts.clock, parts.stop)
+    end = parts.clock.monotonic() + START_LIMIT
+    while running := patient(engine.deployments, RUNNING):
+        state: DeploymentState = patient(engine.read, running[0])
+        if state.rolls_back:
+            text = f"CodeDeploy is rolling back deployment {state.rolls_back}: waiting for it."
+            parts.emit(Warned(at=parts.clock.now(), text=text))
+            until = parts.clock.monotonic() + SETTLE_LIMIT
+            if await_end(engine, parts, state.id, until, lambda _: None) is None:
+                raise _busy(engine.place, state.id, "still rolling back")
+            continue
+        shift = patient(engine.shift, state.id)
+        if shift is not None:
+            if not shift.is_of(order.targets[0]):
+                raise _busy(engine.place, state.id, f"moving {shift.function}:{shift.alias}")
+            return state.id, shift
+        if parts.clock.monotonic() >= end:
+            raise _busy(engine.place, state.id, f"{state.status}, and does not start")
+        parts.clock.wait(END_EVERY, parts.stop)
+        heed(parts.stop)
+    return None
+
+
+def _busy(place: Place, deployment: str, doing: str) -> RolloutError:
+    return RolloutError(
+        f"deployment group {place.application}/{place.group} is busy: deployment {deployment} is {doing}.",
+        "Wait for it, or stop it in CodeDeploy.",
+    )
+
+
+def check_same(order: Order, parts: Parts, engine: Engine, deployment: str, shift: Shift) -> None:
+    """Raise `RolloutError` if the running deployment rolls out something else than this run is to.
+
+    Then to follow it would be to say of the wrong code that it is out. What is asked for by number is
+    compared by number, ``$LATEST`` by its code's hash, a package by the description its version would get.
+    """
+    target = order.targets[0]
+    if order.version is not None or order.version_alias is not None:
+        same = choose(target, shift.old, order, parts) == shift.new
+    else:
+        running = patiently(parts.clock, parts.stop)(parts.versions.read, target, shift.new)
+        if order.package is not None:
+            same = bool(order.description) and running.description == order.description
+        else:
+            same = running.code_sha256 == check_latest(target, parts).code_sha256
+        if same:
+            at = parts.clock.now()
+            parts.emit(VersionTaken(at=at, target=target, version=shift.new, previous=shift.old))
+    if not same:
+        stop = Place(engine.place.application, engine.place.group, deployment)
+        raise RolloutError(
+            f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, and this run is "
+            "to roll out something else.",
+            f"Wait for it, or stop it: {stop.stop_command(order.region)}",
+        )
+    text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
+    parts.emit(Warned(at=parts.clock.now(), text=text))

@@ -1,0 +1,138 @@
+"""The ends of a CodeDeploy deployment that another one began: ``mode: rollback``, and the post stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from lambda_rollout.codedeploy import Engine, Place, Shift
+from lambda_rollout.deployment_check import find_running
+from lambda_rollout.ending import Ending
+from lambda_rollout.errors import CallFailed, RolloutError
+from lambda_rollout.events import AliasFound, Event, Finished, Result, Started, Warned
+from lambda_rollout.handover import Charge, Handover, Phase
+from lambda_rollout.order import Order, Parts
+from lambda_rollout.post import LIMIT, UNFINISHED
+from lambda_rollout.retreat import Retreat
+from lambda_rollout.undo import undo
+
+
+def undo_deployment(order: Order, parts: Parts, engine: Engine) -> Finished:
+    """``mode: rollback``: stop the deployment that moves the alias; without one, go back as ever. Never raises."""
+    trouble = ""
+    try:
+        running = find_running(order, parts, engine)
+    except RolloutError as error:
+        running, trouble = None, error.what
+    if running is None:
+        return undo(order, _saying(parts, trouble))
+    parts.emit(order.started(parts.clock.now()))
+    finished = _undo_running(order, parts, engine, *running)
+    parts.emit(finished)
+    return finished
+
+
+def _undo_running(
+    order: Order, parts: Parts, engine: Engine, deployment: str, shift: Shift
+) -> Finished:
+    ending = Ending(order, parts)
+    target = order.targets[0]
+    if order.version not in {None, shift.old}:
+        return ending.finished(
+            Result.FAILED,
+            f"deployment {deployment} moves {target} from version {shift.old}, so it cannot go back to version "
+            f"{order.version}.",
+            "Leave `version` empty.",
+        )
+    place = replace(engine.place, deployment=deployment)
+    parts.remember(_handover(order, place, shift))
+    retreat = Retreat(order, parts, engine, ending)
+    try:
+        retreat.stop(deployment)
+    except CallFailed as error:
+        retreat.left_running(place, shift, error)
+        return ending.finished(Result.FAILED, f"{place} could not be stopped")
+    _tell_alias(order, parts)
+    retreat.see_through(deployment)
+    outcome = retreat.settle(shift, Decimal(), None)
+    if not outcome.back:
+        return ending.finished(Result.FAILED, f"{target} could not be put back")
+    ending.remember(Phase.DONE)
+    finished = ending.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
+    return replace(finished, asked_for=True)
+
+
+def _tell_alias(order: Order, parts: Parts) -> None:
+    target = order.targets[0]
+    try:
+        alias = parts.aliases.read(target)
+    except CallFailed:
+        # Only to be told; where it ends up is read again, and with patience.
+        return
+    now = parts.clock.now()
+    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.routing))
+
+
+def _handover(order: Order, place: Place, shift: Shift) -> Handover:
+    target = order.targets[0]
+    charge = Charge(target.function, target.alias, shift.old, shift.new, text="", nonce=order.nonce)
+    return Handover(
+        phase=Phase.STOPPING,
+        region=order.region,
+        role_to_assume=order.role_to_assume,
+        hold_on_cancel=False,
+        charges=(charge,),
+        deployment=place,
+    )
+
+
+def _saying(parts: Parts, trouble: str) -> Parts:
+    """Let the first event be followed by a warning, if there is one to give."""
+
+    def emit(event: Event) -> None:
+        parts.emit(event)
+        if trouble and isinstance(event, Started):
+            text = f"CodeDeploy was not asked to stop anything: {trouble}"
+            parts.emit(Warned(at=event.at, text=text))
+
+    return replace(parts, emit=emit)
+
+
+def settle_deployment_main_left(
+    handover: Handover, order: Order, parts: Parts, engine: Engine
+) -> Finished:
+    """The post stage, when main ended while CodeDeploy was at work. Never raises.
+
+    A deployment goes on by design when its runner dies. Only what main was about to stop is stopped.
+    """
+    place = engine.place
+    ending = Ending(order, parts)
+    retreat = Retreat(order, parts, engine, ending, LIMIT)
+    (charge,) = handover.charges
+    shift = Shift(charge.target.name, charge.alias, charge.old, charge.new)
+    if handover.phase is Phase.DEPLOYING:
+        command = place.stop_command(order.region)
+        finished = ending.finished(
+            Result.FAILED,
+            f"main ended; {place} goes on in AWS, and stops only on the alarms of its group",
+            f"Run the job again to follow it{f', or stop it: {command}' if command else '.'}",
+        )
+    else:
+        finished = _stop(place, charge, shift, retreat, ending)
+    parts.emit(finished)
+    return finished
+
+
+def _stop(place: Place, charge: Charge, shift: Shift, retreat: Retreat, ending: Ending) -> Finished:
+    deployment = place.deployment or retreat.find(charge.nonce)
+    try:
+        if deployment:
+            retreat.stop(deployment)
+            retreat.see_through(deployment)
+    except CallFailed as error:
+        retreat.left_running(place, shift, error)
+        return ending.finished(Result.FAILED, f"{UNFINISHED}, and {place} could not be stopped")
+    outcome = retreat.settle(shift, Decimal(), None)
+    if outcome.back:
+        ending.remember(Phase.DONE)
+    return ending.finished(Result.ROLLED_BACK if outcome.back else Result.FAILED, UNFINISHED)
