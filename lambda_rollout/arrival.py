@@ -14,7 +14,7 @@ from lambda_rollout.errors import Busy, NotFound, RevisionMismatch, RolloutError
 from lambda_rollout.events import AliasFound, AliasMissing, Mended, Released, StrandedFound, Warned
 from lambda_rollout.lease import Record, RunWord, Whose
 from lambda_rollout.order import Order, Parts
-from lambda_rollout.patience import SETTLE_LIMIT, heed, patiently
+from lambda_rollout.patience import SETTLE_LIMIT, UNREACHABLE_LIMIT, heed, patiently
 from lambda_rollout.routing import Alias, Routing, Target
 
 PAUSE = 5.0
@@ -88,7 +88,7 @@ def _taken(target: Target, sight: Sight | None, order: Order) -> Taken:
 
 
 def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
-    alias = read_alias(target, order, parts)
+    alias = read_alias(target, order, parts, UNREACHABLE_LIMIT)
     if alias is None:
         return None
     _, record = lease.parse(alias.description)
@@ -105,10 +105,16 @@ def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
     return Sight(target, alias, record, whose)
 
 
-def read_alias(target: Target, order: Order, parts: Parts) -> Alias | None:
-    """Read an alias; None if it is missing and may be created. Raises `RolloutError` if it may not."""
+def read_alias(
+    target: Target, order: Order, parts: Parts, unreachable: float | None = None
+) -> Alias | None:
+    """Read an alias; None if it is missing and may be created. Raises `RolloutError` if it may not.
+
+    ``unreachable``: seconds without any connection after which it is given up; None: as after any failure.
+    """
     try:
-        return patiently(parts.clock, parts.stop)(parts.aliases.read, target)
+        patient = patiently(parts.clock, parts.stop, unreachable=unreachable)
+        return patient(parts.aliases.read, target)
     except NotFound:
         pass
     try:

@@ -59,6 +59,10 @@ class Busy(CallFailed):
     """AWS did nothing *now*: throttled, or an update is in progress. Ask again later."""
 
 
+class Unreachable(Busy):
+    """There was no connection, so AWS has not even seen the call."""
+
+
 class Unanswered(CallFailed):
     """No answer, or a 5xx: the call may have had its effect, may have none, or may have it later."""
 

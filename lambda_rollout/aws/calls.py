@@ -26,6 +26,7 @@ from lambda_rollout.errors import (
     RevisionMismatch,
     RolloutError,
     Unanswered,
+    Unreachable,
 )
 
 THROTTLED = frozenset(
@@ -82,9 +83,15 @@ def told_apart(operation: str) -> Iterator[None]:
         boto.ConnectTimeoutError,
         boto.EndpointConnectionError,
         boto.ProxyConnectionError,
-        boto.CredentialRetrievalError,
     ) as error:
-        # There was no connection, or nothing to sign with, so AWS cannot have seen the call.
+        raise Unreachable(
+            operation,
+            type(error).__name__,
+            str(error),
+            "Check `aws-region`, AWS_ENDPOINT_URL if it is set, and the runner's way to AWS: DNS, proxy, firewall.",
+        ) from error
+    except boto.CredentialRetrievalError as error:
+        # Nothing to sign with, so AWS cannot have seen the call.
         raise Busy(operation, type(error).__name__, str(error)) from error
     except boto.ParamValidationError as error:
         raise Refused(operation, "ParamValidationError", str(error)) from error

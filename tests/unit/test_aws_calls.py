@@ -22,6 +22,7 @@ from lambda_rollout.errors import (
     RevisionMismatch,
     RolloutError,
     Unanswered,
+    Unreachable,
 )
 from lambda_rollout.routing import Routing, Target
 from lambda_rollout.traffic import Aliases
@@ -60,8 +61,8 @@ FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
     (faults.DropAnswer(), Unanswered, "ConnectionClosedError"),
     (faults.ResetConnection(), Unanswered, "ConnectionClosedError"),
     (Hang(), Unanswered, "ReadTimeoutError"),
-    (faults.RefuseConnection(), Busy, "EndpointConnectionError"),
-    (faults.LoseConnection(), Busy, "ConnectTimeoutError"),
+    (faults.RefuseConnection(), Unreachable, "EndpointConnectionError"),
+    (faults.LoseConnection(), Unreachable, "ConnectTimeoutError"),
     (faults.AccessDenied(), AccessDenied, "AccessDeniedException"),
     (Answer("UnrecognizedClientException", "no such key", 403), AccessDenied, ""),
     (Answer("Whatever", "forbidden", 403), AccessDenied, "Whatever"),
