@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambda_rollout import lease
-from lambda_rollout.errors import Busy, NotFound, RolloutError, Unanswered
+from lambda_rollout.errors import Busy, NotFound, Refused, RolloutError, Unanswered
 from lambda_rollout.events import VersionPublished, VersionReady, VersionTaken, VersionWaited
 from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness
 from lambda_rollout.order import Order, Parts
@@ -41,16 +41,29 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
         code_sha256 = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
             parts.versions.upload, target, order.package, latest.architectures
         )
-        _settled_latest(target, parts)
+        if _settled_latest(target, parts).code_sha256 != code_sha256:
+            raise _overtaken(target)
     # The code's hash and not $LATEST's RevisionId: that one changes when an update completes, without anybody
     # having changed anything. With it AWS refuses to publish what somebody else put there meanwhile.
-    version = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
-        parts.versions.publish, target, order.description, code_sha256
-    )
+    try:
+        version = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
+            parts.versions.publish, target, order.description, code_sha256
+        )
+    except Refused as error:
+        if check_latest(target, parts).code_sha256 != code_sha256:
+            raise _overtaken(target) from error
+        raise
     parts.emit(
         VersionPublished(at=parts.clock.now(), target=target, version=version, previous=previous)
     )
     return version
+
+
+def _overtaken(target: Target) -> RolloutError:
+    return RolloutError(
+        f"somebody else updated the code of {target.name} before it was published.",
+        "Let one deployment at a time write the function, and start again.",
+    )
 
 
 def _version_of_alias(target: Target, order: Order, parts: Parts) -> str | None:

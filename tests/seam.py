@@ -132,6 +132,10 @@ class DirectClients:
         return Direct(self.world, "lambda", self.region, self.caller, self.latency)
 
     @property
+    def uploads(self) -> Direct:
+        return self.lambda_
+
+    @property
     def codedeploy(self) -> Direct:
         return Direct(self.world, "codedeploy", self.region, self.caller, self.latency)
 
@@ -148,7 +152,7 @@ def direct(
 
 def through_botocore(world: World, region: str = REGION) -> Clients:
     """Real boto3 clients, with botocore's serializer and parser, that end in the world."""
-    return Clients(connect(session(region), world), region)
+    return Clients(connect(session(region), world), region, SimClock(world))
 
 
 def WorldAliases(world: World, region: str = REGION, **how: Any) -> LambdaAliases:  # noqa: N802
