@@ -1,5 +1,6 @@
 """A container engine to build and run the image on: the machine's own, or one started here."""
 
+import json
 import os
 import re
 import shutil
@@ -8,13 +9,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.13-slim"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PLENTY = 4 * 1024**3
+"""Bytes."""
 STAND_IN = ROOT / "build" / "image" / "stand-in.tar"
 
 
@@ -55,6 +59,10 @@ class Engine:
             raise AssertionError(f"{' '.join(arguments)}\n{done.stdout}{done.stderr}")
         return done
 
+    def inspect(self, name: str) -> Any:
+        """What the engine knows of a container or an image."""
+        return json.loads(self.run("inspect", name).stdout)[0]
+
 
 @contextmanager
 def engine() -> Iterator[Engine]:
@@ -77,7 +85,7 @@ def engine() -> Iterator[Engine]:
 def own_engine() -> Iterator[Engine]:
     """A private dockerd without a bridge, so that it touches none of the host's firewall rules."""
     need("/usr/sbin/dockerd", "docker.io")
-    home = Path(tempfile.mkdtemp(prefix="engine-"))
+    home = Path(tempfile.mkdtemp(prefix="engine-", dir=_quick_place()))
     host = f"unix://{home}/docker.sock"
     log = home / "dockerd.log"
     flags = ["--bridge=none", "--iptables=false", "--ip6tables=false", "--host", host]
@@ -109,6 +117,15 @@ def own_engine() -> Iterator[Engine]:
         daemon.wait(timeout=60)
         subprocess.run(["umount", f"{home}/exec/netns/default"], check=False, capture_output=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _quick_place() -> str | None:
+    """Memory if there is plenty: an engine's thousands of small files take a disk minutes to write and remove."""
+    with suppress(OSError):
+        memory = os.statvfs("/dev/shm")
+        if memory.f_bavail * memory.f_frsize > PLENTY:
+            return "/dev/shm"
+    return None
 
 
 def need(executable: str, package: str) -> None:

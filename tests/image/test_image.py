@@ -1,239 +1,165 @@
 """The built container, started as GitHub's runner starts a container action."""
 
-import io
+from __future__ import annotations
+
 import json
 import signal
-import subprocess
-import time
-import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import socket
 from pathlib import Path
 
 import pytest
 
-from sandbox.aws import World
-from sandbox.aws.http import Server
-from sandbox.clock import RealClock
+from sandbox.runner import Finished, Step
+from tests.image.container import ContainerRunner, workspace_file
 from tests.image.engine import Engine
+from tests.live import MAIN, NEW, OLD, POST, Live
 
 pytestmark = pytest.mark.image
 
-FILES = ("GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
-POST = "/opt/lambda-rollout/post-entrypoint"
+PATIENCE = 120.0
+MOUNT_POINTS = {"/github", "/run", "/var", "/var/run"}
+"""Folders that the engine makes for the runner's mounts, or changes by making them."""
 
 
-@dataclass
-class Job:
-    """What the runner keeps between the stages of one action: its mounts and command files."""
-
-    docker: Engine
-    image: str
-    home: Path
-    env: Mapping[str, str] = field(default_factory=dict)
-
-    def command(self, inputs: Mapping[str, str], post: bool = False, **env: str) -> list[str]:
-        """`docker run` with the mounts, the working directory and the variables of the runner.
-
-        https://github.com/actions/runner (ContainerActionHandler)
-        """
-        for folder in ("workspace", "home", "workflow", "file_commands", "runner_temp"):
-            (self.home / folder).mkdir(exist_ok=True)
-        for name in FILES:
-            self.file(name).touch()
-        variables = {
-            "HOME": "/github/home",
-            "CI": "true",
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_WORKSPACE": "/github/workspace",
-            "GITHUB_REPOSITORY": "acme/shop",
-            "GITHUB_RUN_ID": "1234567890",
-            "GITHUB_RUN_ATTEMPT": "1",
-            "GITHUB_SHA": "0123456789abcdef0123456789abcdef01234567",
-            "RUNNER_TEMP": "/github/runner_temp",
-            **{name: f"/github/file_commands/{name}" for name in FILES},
-            **{f"INPUT_{name.upper().replace(' ', '_')}": text for name, text in inputs.items()},
-            **self.env,
-            **env,
-        }
-        return self.docker.command(
-            *("run", "--rm", "--network", "host", "--workdir", "/github/workspace"),
-            *(part for name, text in variables.items() for part in ("-e", f"{name}={text}")),
-            *(
-                part
-                for folder in self.home.iterdir()
-                for part in ("-v", f"{folder}:/github/{folder.name}")
-            ),
-            *(("--entrypoint", POST) if post else ()),
-            self.image,
-        )
-
-    def run(
-        self, inputs: Mapping[str, str], post: bool = False, **env: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(inputs, post, **env),
-            env=self.docker.environment(),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    def file(self, name: str) -> Path:
-        return self.home / "file_commands" / name
-
-    def keys(self, name: str) -> dict[str, str]:
-        """A command file as the runner reads it: `key<<delimiter`, lines, `delimiter`."""
-        found = {}
-        lines = iter(self.file(name).read_text().splitlines())
-        for line in lines:
-            key, mark, delimiter = line.partition("<<")
-            if mark:
-                body = iter(lambda: next(lines), delimiter)
-                found[key] = "\n".join(body)
-            else:
-                key, _, found[key] = line.partition("=")
-        return found
+def end(step: Step) -> Finished:
+    return step.wait(PATIENCE)
 
 
-@pytest.fixture
-def world() -> World:
-    """A function with version 1, `live` whole on it, and new code in `$LATEST`."""
-    world = World(clock=RealClock())
-    world.call("lambda", "CreateFunction", function("return 'one'"))
-    until_settled(world)
-    world.call("lambda", "PublishVersion", {"FunctionName": "checkout"})
-    live = {"FunctionName": "checkout", "Name": "live", "FunctionVersion": "1"}
-    world.call("lambda", "CreateAlias", live)
-    code = {"FunctionName": "checkout", "ZipFile": package("return 'two'")}
-    world.call("lambda", "UpdateFunctionCode", code)
-    until_settled(world)
-    return world
+def runs(docker: Engine, container: str) -> bool:
+    shown = docker.run("inspect", "--format", "{{.State.Running}}", container, check=False)
+    return shown.stdout.strip() == "true"
 
 
-def function(body: str) -> dict[str, object]:
-    return {
-        "FunctionName": "checkout",
-        "Runtime": "python3.13",
-        "Role": "arn:aws:iam::123456789012:role/checkout",
-        "Handler": "app.answer",
-        "Code": {"ZipFile": package(body)},
-    }
-
-
-def package(body: str) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("app.py", f"def answer(event, context):\n    {body}\n")
-    return packed.getvalue()
-
-
-def until_settled(world: World) -> None:
-    for _ in range(200):
-        now = world.call("lambda", "GetFunctionConfiguration", {"FunctionName": "checkout"})
-        if now["State"] == "Active" and now.get("LastUpdateStatus") != "InProgress":
-            return
-        time.sleep(0.05)
-    raise AssertionError("the function never became Active")
-
-
-def alias(world: World) -> tuple[str, dict[str, float]]:
-    live = world.call("lambda", "GetAlias", {"FunctionName": "checkout", "Name": "live"})
-    weights = live.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-    return live["FunctionVersion"], weights
-
-
-@pytest.fixture
-def job(docker: Engine, image: str, tmp_path: Path, world: World) -> Iterator[Job]:
-    with Server(world) as server:
-        yield Job(
-            docker,
-            image,
-            tmp_path,
-            {
-                "AWS_ENDPOINT_URL": server.url,
-                "AWS_REGION": "eu-central-1",
-                "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-                "AWS_SECRET_ACCESS_KEY": "secret",
-            },
-        )
-
-
-def test_a_good_version_is_promoted_and_the_post_stage_has_nothing_to_do(
-    job: Job, world: World
+def test_a_good_version_is_promoted_and_nothing_but_the_runners_files_is_written(
+    scene: Live, runner: ContainerRunner, engines_door: socket.socket
 ) -> None:
-    inputs = {"function-name": "checkout", "steps": "50% 1s\n100% 1s\n", "poll-interval": "1s"}
-    main = job.run(inputs)
-    assert main.returncode == 0, main.stdout + main.stderr
-    outputs = job.keys("GITHUB_OUTPUT")
+    runner.keep = True
+    finished = scene.run(steps="50% 1s\n100% 1s\n", alarms="checkout-errors\n")
+    assert finished.status == 0, finished.log
+    outputs = finished.outputs
     assert (outputs["result"], outputs["version"], outputs["previous-version"]) == (
         "promoted",
-        "2",
-        "1",
+        NEW,
+        OLD,
     )
-    assert alias(world) == ("2", {})
-    assert "promoted" in job.file("GITHUB_STEP_SUMMARY").read_text().lower()
+    assert scene.whole_on(NEW)
+    assert scene.changes() == [{NEW: 0.5}, {}, {}]
+    assert "promoted" in finished.summary.lower()
+    report = json.loads(workspace_file(runner, outputs["report"]).read_text("utf-8"))
+    assert report["result"] == "promoted"
 
-    writes = [request for request in world.log if request.operation == "UpdateAlias"]
-    saved = {f"STATE_{key}": text for key, text in job.keys("GITHUB_STATE").items()}
-    post = job.run(inputs, post=True, **saved)
-    assert post.returncode == 0, post.stdout + post.stderr
-    assert alias(world) == ("2", {})
-    assert [request for request in world.log if request.operation == "UpdateAlias"] == writes
+    written = {
+        path
+        for path in runner.changed_files()
+        if path not in MOUNT_POINTS and not path.startswith(("/github/", "/run/", "/var/run/"))
+    }
+    assert written == set()
+    with pytest.raises(BlockingIOError):
+        engines_door.accept()
+
+    post = scene.post(finished.state)
+    assert post.status == 0, post.log
+    assert not scene.requests(caller=POST)
 
 
-def test_mistakes_are_told_and_nothing_is_changed(job: Job, world: World) -> None:
-    seen = len(world.log)
-    run = job.run({"function-name": "checkout:3", "steps": "50% 1\n20% 1s\n"})
-    assert run.returncode == 1
-    assert job.keys("GITHUB_OUTPUT")["result"] == "failed"
-    assert "function-name" in run.stdout
-    assert "steps" in run.stdout
-    assert world.log[seen:] == []
+def test_what_stands_in_the_inputs_arrives_whatever_it_is(scene: Live) -> None:
+    description = 'a "quoted" text, with $HOME, `dashes` -- and = signs\nin two lines: ü'
+    finished = scene.run(description=description)
+    assert finished.status == 0, finished.log
+    published = scene.requests("PublishVersion")[0].params
+    assert published["Description"] == description
+
+
+def test_mistakes_are_told_and_nothing_is_changed(scene: Live) -> None:
+    finished = scene.run(function_name="checkout:3", steps="50% 1\n20% 1s\n")
+    assert finished.status == 1
+    assert finished.outputs["result"] == "failed"
+    assert {annotation.title for annotation in finished.annotations} >= {
+        "Input function-name",
+        "Input steps",
+    }
+    assert not scene.requests()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda sent: sent.name)
-def test_a_signal_to_the_client_rolls_back(job: Job, world: World, sent: signal.Signals) -> None:
-    inputs = {"function-name": "checkout", "steps": "50% 10m", "poll-interval": "1s"}
-    client = subprocess.Popen(
-        job.command(inputs),
-        env=job.docker.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for _ in range(600):
-        if alias(world)[1] or client.poll() is not None:
-            break
-        time.sleep(0.05)
-    split = alias(world)
-    client.send_signal(sent)
-    said, _ = client.communicate(timeout=60)
-    assert split == ("1", {"2": 0.5}), said
-    assert alias(world) == ("1", {}), said
-    assert client.returncode == 1, said
-    assert job.keys("GITHUB_OUTPUT")["result"] == "rolled-back"
+def test_a_signal_to_the_client_rolls_back(
+    scene: Live, runner: ContainerRunner, docker: Engine, sent: signal.Signals
+) -> None:
+    step = scene.start(steps="50% 10m")
+    scene.until_shifted(step)
+    seen = len(scene.requests())
+    step.send(sent)
+    finished = end(step)
+    assert finished.status == 1, finished.log
+    assert finished.outputs["result"] == "rolled-back"
+    assert scene.whole_on(OLD)
+    # A read may have been under way; the first new request of a stopped rollout is the rollback.
+    after = [request.operation for request in scene.requests()[seen:]]
+    assert "UpdateAlias" in after[:3], after
+    assert not runs(docker, runner.names[-1])
 
 
-def test_the_job_s_own_python_path_is_for_the_job_s_own_code(job: Job) -> None:
-    job.command({})
-    for name in ("boto3", "tenacity", "lambda_rollout"):
-        (job.home / "workspace" / f"{name}.py").write_text("raise SystemExit(99)\n")
-    run = job.run({}, PYTHONPATH="/github/workspace", PYTHONWARNINGS="error")
-    assert run.returncode == 1, run.stdout + run.stderr
-    assert "function-name" in run.stdout
+def test_a_cancelled_job_ends_within_the_time_that_the_runner_gives(scene: Live) -> None:
+    step = scene.start(steps="50% 10m")
+    scene.until_shifted(step)
+    step.cancel()
+    finished = end(step)
+    # A client that was killed in the end would say -9.
+    assert finished.status == 1, finished.log
+    assert scene.whole_on(OLD)
 
 
-def test_the_container_needs_neither_a_writable_disk_nor_capabilities(job: Job) -> None:
-    command = job.command({})
-    at = command.index("--rm")
-    command[at:at] = ["--read-only", "--cap-drop", "ALL"]
-    run = subprocess.run(
-        command, env=job.docker.environment(), check=False, capture_output=True, text=True
-    )
-    assert run.returncode == 1
-    assert "function-name" in run.stdout
+def test_a_killed_client_leaves_main_alive_and_the_post_stage_wins(
+    scene: Live, runner: ContainerRunner, docker: Engine
+) -> None:
+    step = scene.start(steps="50% 10m")
+    scene.until_shifted(step)
+    main = runner.names[-1]
+    step.kill()
+    assert runs(docker, main)
+    post = scene.post(step.saved)
+    assert scene.whole_on(OLD), post.log
+    # Main wakes up to its next write at the latest now, and must find itself outrun.
+    scene.set_alarm("ALARM")
+    scene.until(lambda: not runs(docker, main))
+    assert scene.whole_on(OLD)
+    taken = [request for request in scene.requests("UpdateAlias") if request.outcome == "ok"]
+    first = next(index for index, request in enumerate(taken) if request.caller == POST)
+    assert not any(request.caller == MAIN for request in taken[first:])
+
+
+def test_a_whole_rollout_needs_neither_a_writable_disk_nor_capabilities(
+    scene: Live, runner: ContainerRunner
+) -> None:
+    runner.options += ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+    finished = scene.run()
+    assert finished.outputs["result"] == "promoted", finished.log
+    assert scene.post(finished.state).status == 0
+
+
+def test_without_a_network_the_error_is_clear_and_comes_soon(
+    scene: Live, runner: ContainerRunner
+) -> None:
+    runner.options = ("--network", "none")
+    scene.environ["AWS_ENDPOINT_URL"] = ""
+    finished = scene.start().wait(PATIENCE)
+    assert finished.status == 1
+    assert finished.outputs["result"] == "failed"
+    assert "lambda.eu-central-1.amazonaws.com" in finished.outputs["reason"], finished.log
+    assert "aws-region" in finished.shown
+    assert "Traceback" not in finished.log
+
+
+def test_the_job_s_own_python_path_is_for_the_job_s_own_code(
+    scene: Live, runner: ContainerRunner
+) -> None:
+    workspace = Path(runner.folder / "workspace")
+    workspace.mkdir(parents=True)
+    for name in ("boto3", "tenacity", "lambda_rollout", "json"):
+        (workspace / f"{name}.py").write_text("raise SystemExit(99)\n")
+    scene.environ |= {"PYTHONPATH": "/github/workspace", "PYTHONWARNINGS": "error"}
+    finished = scene.run()
+    assert finished.outputs["result"] == "promoted", finished.log
 
 
 def test_the_image_holds_the_action_and_nothing_else(docker: Engine, image: str) -> None:
@@ -241,7 +167,7 @@ def test_the_image_holds_the_action_and_nothing_else(docker: Engine, image: str)
     held = docker.run(*shell, "ls -A /opt/lambda-rollout").stdout.split()
     assert sorted(held) == ["__pycache__", "entrypoint.py", "lambda_rollout", "post-entrypoint"]
     assert "pip" not in docker.run(*shell, "ls /opt/venv/bin /opt/venv/lib/*/site-packages").stdout
-    config = json.loads(docker.run("inspect", image).stdout)[0]["Config"]
+    config = docker.inspect(image)["Config"]
     assert config["Entrypoint"][0].startswith("/")
     assert config["User"] in {"", "root"}
 
