@@ -7,9 +7,9 @@ Function number N is ``fN``: version 1 behind ``live``, its next build in ``$LAT
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from sandbox.aws.lambda_.things import Alias
 from sandbox.clock import ManualClock
 from sandbox.runner import Runner
 from tests.live import JumpingClock, Live
-from tests.scene import NEW, OLD, OWNERS_TEXT, QUERY, ROLE, Scene, order, package
+from tests.scene import NEW, OLD, QUERY, ROLE, Scene, order, package
 
 MINE = "the one that customers of {} see"
 
