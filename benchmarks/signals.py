@@ -1,0 +1,116 @@
+"""Cancelling: how long from the runner's signal until AWS sees the rollback.
+
+The action as a real process on this machine, beside the small AWS over HTTP. The runner ends a cancelled step by
+force ten seconds after its first signal (actions/runner, ``ProcessInvoker``).
+"""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.table import Row
+from sandbox.aws import World
+from sandbox.aws.faults import Hang
+from sandbox.aws.http import Server
+from sandbox.aws.world import REGION
+from sandbox.clock import RealClock
+from sandbox.demo.shop import ALARM, CREDENTIALS, FUNCTION, GOOD, Shop
+from sandbox.runner import Runner, Step
+
+TURNS = 3
+LIMIT = 60.0
+TABLE = "Seconds from the signal (SIGKILL would come after 10)"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What goes on when the signal comes: a step, or calls that get no answer any more."""
+
+    name: str
+    number: signal.Signals = signal.SIGINT
+    hang: tuple[str, ...] = ()
+    """Operations that hang once traffic was shifted; the signal comes when the first one does."""
+    shift_hangs: bool = False
+    """The first UpdateAlias gets no answer; the signal comes then."""
+
+
+CASES = (
+    Case("SIGINT in a step"),
+    Case("SIGTERM in a step", signal.SIGTERM),
+    Case("SIGINT while DescribeAlarms hangs", hang=("DescribeAlarms",)),
+    Case("SIGINT while GetAlias hangs", hang=("GetAlias",)),
+    Case("SIGINT while all reads hang", hang=("DescribeAlarms", "GetAlias")),
+    Case("SIGINT while UpdateAlias hangs", shift_hangs=True),
+    Case("SIGINT while UpdateAlias and all reads hang", hang=("GetAlias",), shift_hangs=True),
+)
+
+
+def run() -> list[Row]:
+    return [_row(case, [_turn(case) for _ in range(TURNS)]) for case in CASES]
+
+
+def _row(case: Case, turns: list[tuple[float, float]]) -> Row:
+    sent, over = [turn[0] for turn in turns], [turn[1] for turn in turns]
+    figures = {
+        "to the rollback, median": f"{median(sent):.2f}",
+        "worst": f"{max(sent):.2f}",
+        "to the end, worst": f"{max(over):.2f}",
+    }
+    return Row(TABLE, case.name, {**figures, "turns": len(turns)})
+
+
+def _turn(case: Case) -> tuple[float, float]:
+    """Return the seconds from the signal to the rollback's arrival, and to the end of the process."""
+    world = World(clock=RealClock())
+    with tempfile.TemporaryDirectory() as folder, Server(world) as server:
+        shop = Shop(world, server.url)
+        shop.upload(GOOD)
+        if case.shift_hangs:
+            world.faults.add(Hang(LIMIT), operation="UpdateAlias")
+        step = Runner(Path(folder)).start(
+            {
+                "function-name": FUNCTION,
+                "alarms": ALARM,
+                "steps": "50% 3s, 100% 10m",
+                "poll-interval": "1s",
+            },
+            {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION, **CREDENTIALS},
+        )
+        try:
+            return _cancelled(case, world, step)
+        finally:
+            step.kill()
+
+
+def _cancelled(case: Case, world: World, step: Step) -> tuple[float, float]:
+    _until(lambda: bool(_outcomes(world, "UpdateAlias")), step)
+    for operation in case.hang:
+        world.faults.add(Hang(LIMIT), operation=operation, count=None)
+    if case.hang and not case.shift_hangs:
+        _until(lambda: any("silent" in _outcomes(world, name) for name in case.hang), step)
+    so_far = len(_outcomes(world, "UpdateAlias"))
+    began = time.monotonic()
+    step.send(case.number)
+    _until(lambda: len(_outcomes(world, "UpdateAlias")) > so_far, step)
+    sent = time.monotonic() - began
+    step.wait(LIMIT)
+    return sent, time.monotonic() - began
+
+
+def _outcomes(world: World, operation: str) -> list[str]:
+    with world.lock:
+        return [request.outcome for request in world.log if request.operation == operation]
+
+
+def _until(condition: Callable[[], bool], step: Step) -> None:
+    end = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > end or (step.ended and not condition()):
+            raise RuntimeError("it never came to this:\n" + "\n".join(step.written))
+        time.sleep(0.005)
