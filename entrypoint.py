@@ -5,6 +5,7 @@ both are handled before anything heavy is imported. The runner sends SIGINT, 7.5
 later SIGKILL (source: actions/runner, ``ProcessInvoker``).
 """
 
+import resource
 import signal
 import sys
 from types import FrameType
@@ -19,6 +20,8 @@ def _request_stop(number: int, _frame: FrameType | None) -> None:
     STOP.request(f"cancelled ({signal.Signals(number).name})")
 
 
+# A core dump would hold the credentials, and stay on a runner that other jobs may use.
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 signal.signal(signal.SIGINT, _request_stop)
 signal.signal(signal.SIGTERM, _request_stop)
 

@@ -28,6 +28,7 @@ from lambda_rollout.errors import (
     Unanswered,
     Unreachable,
 )
+from lambda_rollout.masking import without_signed_headers
 
 THROTTLED = frozenset(
     {
@@ -102,7 +103,8 @@ def told_apart(operation: str) -> Iterator[None]:
 
 def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    message = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    said = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    message = without_signed_headers(said)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in EXPIRED:
         remedy = "Renew the credentials; with `role-to-assume` the action renews them itself."

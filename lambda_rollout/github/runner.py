@@ -18,6 +18,7 @@ from pathlib import Path
 from lambda_rollout.events import Run
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.stream import Lines
+from lambda_rollout.masking import Masks
 
 REPORT_FOLDER = ".lambda-rollout"
 
@@ -44,6 +45,11 @@ class Runner:
             actor=self.environ.get("GITHUB_ACTOR", ""),
             sha=self.environ.get("GITHUB_SHA", ""),
         )
+
+    @property
+    def masks(self) -> Masks:
+        """What nobody may read."""
+        return Masks.of(self.environ)
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
         """Set the step's outputs."""
@@ -106,8 +112,8 @@ class Runner:
         return str(written)
 
     def note(self, text: str) -> None:
-        """Write one plain line to the log."""
-        self.lines.write(inert(" ".join(text.split())))
+        """Write one plain line to the log, without secrets."""
+        self.lines.write(inert(self.masks.text(" ".join(text.split()))))
 
     def _append(self, variable: str, text: str, what: str) -> None:
         path = self.environ.get(variable, "")

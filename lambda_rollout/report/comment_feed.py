@@ -112,7 +112,7 @@ class CommentFeed:
             said = link(f"pull request {told.number}", url if run.server_url else "")
             self._runner.append_summary(f"\n<sub>Also told on {said}.</sub>\n")
         elif self._live.why_not:
-            why = prose(self._live.why_not)
+            why = prose(self._runner.masks.text(self._live.why_not))
             self._runner.append_summary(f"\n<sub>No pull request comment: {why}.</sub>\n")
 
     def _catch_up(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.events import Event, Finished, Result
 from lambda_rollout.github.runner import Runner
+from lambda_rollout.masking import Masks
 from lambda_rollout.report.chronicle import Chronicle
 from lambda_rollout.report.document import document
 from lambda_rollout.report.fold import chronicle
@@ -36,6 +37,7 @@ class Journal:
         self._runner = runner
         self._clock = clock
         self._log = Log(runner.lines)
+        self._masks = Masks.of(runner.environ)
         self._events: list[Event] = []
         self._lock = threading.Lock()
         """Several targets are shifted at once, each in a thread of its own."""
@@ -54,7 +56,8 @@ class Journal:
         return chronicle(self._events)
 
     def emit(self, event: Event) -> None:
-        """Keep ``event`` and tell it in the log; never raises."""
+        """Keep ``event``, without secrets, and tell it in the log; never raises."""
+        event = self._masks.of_value(event)
         with self._lock:
             self._events.append(event)
             self._try("log", lambda: self._log.tell(event))

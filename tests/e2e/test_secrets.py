@@ -1,0 +1,214 @@
+"""No secret in anything that is written, whatever the ending, even if AWS or GitHub repeats it to us."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.aws.faults import Answer, ServerError
+from sandbox.github import Fault, GitHub, PullRequest, Server, Token
+from sandbox.runner import Finished
+from tests.live import MAIN, OLD, PATIENCE, Live, live
+
+ROLE = "arn:aws:iam::123456789012:role/deploy"
+GITHUB_TOKEN = "ghs_MarkedGitHubTokenMarked0123456789ab"
+REQUEST_TOKEN = "MarkedRequestTokenMarked"
+SECRET_KEY = "MarkedSecretKey/Marked+0123456789abcdefgh"
+SESSION_TOKEN = "MarkedSessionToken//////////MarkedMarked=="
+MARKED = (GITHUB_TOKEN, REQUEST_TOKEN, SECRET_KEY, SESSION_TOKEN)
+
+# What AWS says to a signature it does not agree with holds every header that was signed.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+ECHO = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical "
+    f"String for this request should have been\n'GET\n/2015-03-31\n\nx-amz-security-token:{SESSION_TOKEN}\n'"
+)
+
+
+@dataclass
+class Scene:
+    """An account, a pull request, and a job full of secrets."""
+
+    aws: Live
+    github: GitHub
+
+    def written(self, *stages: Finished) -> str:
+        """Everything that anybody could read afterwards."""
+        files = (path for path in self.aws.runner.folder.rglob("*") if path.is_file())
+        texts = [path.read_bytes().decode("utf-8", "replace") for path in files]
+        texts += [stage.log for stage in stages]
+        for comment in self.github.comments_on(12):
+            texts += [body for _, body in comment.bodies]
+        # What is written to AWS stays there: descriptions, that is.
+        texts += [repr(r.params) for r in self.aws.requests() if r.service == "lambda"]
+        return "\n".join(texts)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    github = GitHub()
+    github.tokens = {GITHUB_TOKEN: Token()}
+    github.add_pull(PullRequest(12, "9f2c1ab0d3e45f60718293a4b5c6d7e8f9012345"))
+    with (
+        Server(github) as server,
+        live(tmp_path, token=GITHUB_TOKEN, api_url=server.url) as aws,
+    ):
+        aws.inputs |= {"comment": "auto", "pr-number": "12", "steps": "50% 2s, 100% 0s"}
+        aws.world.sts.request_token = REQUEST_TOKEN
+        aws.environ = {
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_SESSION_TOKEN": SESSION_TOKEN,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{aws.url}/_sandbox/oidc?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN,
+        }
+        yield Scene(aws, github)
+
+
+def promoted(scene: Scene) -> str:
+    return "promoted"
+
+
+def role_assumed(scene: Scene) -> str:
+    scene.aws.inputs["role-to-assume"] = ROLE
+    return "promoted"
+
+
+def role_refused(scene: Scene) -> str:
+    scene.aws.inputs["role-to-assume"] = ROLE
+    scene.aws.world.sts.trusts = set()
+    return "failed"
+
+
+def token_refused_with_an_echo(scene: Scene) -> str:
+    scene.aws.inputs["role-to-assume"] = ROLE
+    refusal = Answer("InvalidIdentityToken", f"bad token, asked for with {REQUEST_TOKEN}", 400)
+    scene.aws.world.faults.add(refusal, service="sts", count=None)
+    return "failed"
+
+
+def rolled_back(scene: Scene) -> str:
+    scene.aws.inputs["steps"] = "50% 10m"
+    return "rolled-back"
+
+
+def cancelled(scene: Scene) -> str:
+    scene.aws.inputs["steps"] = "50% 10m"
+    return "rolled-back"
+
+
+def held(scene: Scene) -> str:
+    scene.aws.inputs["steps"] = "50% 1s, hold"
+    return "held"
+
+
+def planned(scene: Scene) -> str:
+    scene.aws.inputs["mode"] = "plan"
+    return "planned"
+
+
+def wrong_inputs(scene: Scene) -> str:
+    scene.aws.inputs["steps"] = "50% 1"
+    return "failed"
+
+
+def refused_with_an_echo(scene: Scene) -> str:
+    echo = Answer("InvalidSignatureException", ECHO, 403)
+    scene.aws.world.faults.add(echo, operation="GetAlias", count=None)
+    return "failed"
+
+
+def rollback_refused_with_an_echo(scene: Scene) -> str:
+    scene.aws.inputs["steps"] = "50% 10m"
+    echo = Answer("InvalidSignatureException", ECHO, 403)
+    scene.aws.world.faults.add(echo, operation="UpdateAlias", nth=2)
+    return "rolled-back"
+
+
+def alarms_refused_with_an_echo(scene: Scene) -> str:
+    echo = Answer("SignatureDoesNotMatch", ECHO, 403)
+    scene.aws.world.faults.add(echo, service="cloudwatch", count=None)
+    return "failed"
+
+
+def answered_5xx_with_an_echo(scene: Scene) -> str:
+    scene.aws.world.faults.add(ServerError(), operation="UpdateAlias", nth=1)
+    return "promoted"
+
+
+def github_refuses_with_an_echo(scene: Scene) -> str:
+    scene.github.faults.add(Fault(status=403, message=f"Bad credentials: {GITHUB_TOKEN}"))
+    return "promoted"
+
+
+ENDINGS = [
+    promoted,
+    role_assumed,
+    role_refused,
+    token_refused_with_an_echo,
+    rolled_back,
+    cancelled,
+    held,
+    planned,
+    wrong_inputs,
+    refused_with_an_echo,
+    rollback_refused_with_an_echo,
+    alarms_refused_with_an_echo,
+    answered_5xx_with_an_echo,
+    github_refuses_with_an_echo,
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: ending.__name__)
+def test_no_ending_writes_a_secret(scene: Scene, ending: Callable[[Scene], str]) -> None:
+    result = ending(scene)
+    step = scene.aws.start()
+    if result == "rolled-back":
+        scene.aws.until_shifted(step)
+        if ending is cancelled:
+            step.send(signal.SIGINT)
+        else:
+            scene.aws.set_alarm("ALARM")
+    main = step.wait(PATIENCE)
+    post = scene.aws.post(main.state)
+
+    assert main.outputs["result"] == result, main.log
+    if result == "rolled-back":
+        assert scene.aws.alias[:2] == (OLD, {})
+    written = scene.written(main, post)
+    issued = {r.caller for r in scene.aws.requests() if r.caller.startswith("ASIA")}
+    for secret in (*MARKED, *(f"session-{key}" for key in issued), "eyJhbGci"):
+        assert secret not in written, secret
+
+
+def test_the_marks_are_where_they_could_leak(scene: Scene) -> None:
+    """The test above looks for what the job really has: every secret is used on the way."""
+    scene.aws.inputs["role-to-assume"] = ROLE
+    assert scene.aws.run().status == 0
+    assert scene.aws.requests("GetIdToken")
+    assert list(scene.github.comments_on(12))
+    assert MAIN not in {r.caller for r in scene.aws.requests() if r.service == "lambda"}
+
+
+def test_no_core_is_dumped() -> None:
+    """A core dump would hold every secret; a container's would stay on the runner."""
+    show = (
+        "import runpy, resource; runpy.run_path('entrypoint.py', run_name='imported');"
+        "print(*resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", show],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),
+    )
+    assert run.stdout.split() == ["0", "0"]
