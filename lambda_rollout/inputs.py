@@ -29,7 +29,7 @@ from lambda_rollout.parsing.names import (
     parse_version,
     region_of_function,
 )
-from lambda_rollout.parsing.rules import RULES, Rule
+from lambda_rollout.parsing.rules import RULES
 from lambda_rollout.parsing.text import (
     Mistake,
     Mistakes,
@@ -44,7 +44,6 @@ from lambda_rollout.routing import Target
 # What the fields of Inputs hold comes with it.
 __all__ = [
     "DEFAULTS",
-    "NOT_YET",
     "AlarmAtStart",
     "AlarmName",
     "Comment",
@@ -56,7 +55,6 @@ __all__ = [
     "InsufficientData",
     "Latest",
     "Mode",
-    "NotYet",
     "Numbered",
     "OnCancel",
     "OnStranded",
@@ -173,27 +171,6 @@ class InputErrors(RolloutError):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class NotYet:
-    """What can be asked for, and is read, but is not built: ``what``, asked for in ``input``."""
-
-    input: str
-    asked: Callable[[Inputs], bool]
-    what: str
-
-    @property
-    def rule(self) -> Rule:
-        """The rule that refuses it, so that it is never silently ignored."""
-        remedy = f"{self.what} is not available yet in this version."
-        return Rule(self.input, (), self.asked, remedy)
-
-
-# One line each, to be deleted with the change that builds it.
-NOT_YET: tuple[NotYet, ...] = (
-    NotYet("engine", lambda i: i.engine is Engine.CODEDEPLOY, "engine: codedeploy"),
-)
-
-
 def variable(name: str) -> str:
     """Name the environment variable that carries the input ``name``.
 
@@ -213,9 +190,9 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
     """
     reader = _Reader(environ)
     inputs = _read_each(reader)
-    for rule in (*RULES, *(entry.rule for entry in NOT_YET)):
+    for rule in RULES:
         if reader.could_read(rule.input, *rule.needs) and rule.broken(inputs):
-            reader.refuse(rule.input, Mistake(reader.text(rule.input), rule.remedy))
+            reader.refuse(rule.input, Mistake(reader.text(rule.input), rule.remedy_for(inputs)))
     if reader.problems:
         order = list(DEFAULTS)
         raise InputErrors(tuple(sorted(reader.problems, key=lambda p: order.index(p.input))))

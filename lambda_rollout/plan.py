@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
+from math import ceil
 
 from lambda_rollout.durations import LONGEST, format_duration, parse_duration
 from lambda_rollout.parsing.text import Mistake, Mistakes, quote, required, split_items
@@ -244,6 +245,22 @@ class TrafficRouting:
     type: str
     percentage: int
     minutes: int
+
+
+def nearest_codedeploy_name(plan: Plan) -> str:
+    """Name a CodeDeploy schedule close to one that CodeDeploy cannot run; `parse_steps` reads it.
+
+    One split step becomes a canary of about the same weight and time, several become as many equal ones.
+    """
+    split = plan.split_steps
+    count = max(1, len(split))
+    watched = sum((step.watch for step in split), timedelta(0))
+    minutes = min(_CODEDEPLOY_MOST_MINUTES, max(1, ceil(watched / count / timedelta(minutes=1))))
+    unit = "Minute" if minutes == 1 else "Minutes"
+    if count > 1:
+        return f"Linear{ceil(HUNDRED / (count + 1))}PercentEvery{minutes}{unit}"
+    percent = min(99, max(1, round(split[0].percent))) if split else 99
+    return f"Canary{percent}Percent{minutes}{unit}"
 
 
 def codedeploy_routing(plan: Plan) -> TrafficRouting | None:

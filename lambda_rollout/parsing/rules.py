@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_rollout.choices import Engine, Mode
+from lambda_rollout.choices import Engine, Mode, OnCancel, OnStranded
 from lambda_rollout.parsing.names import FromAlias, Latest
-from lambda_rollout.plan import codedeploy_routing
+from lambda_rollout.plan import codedeploy_routing, nearest_codedeploy_name
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs import Inputs
@@ -26,6 +26,17 @@ class Rule:
     needs: tuple[str, ...]
     broken: Callable[[Inputs], bool]
     remedy: str
+    """What would be right; ``{}`` in it stands for what ``nearest`` says of the inputs."""
+    nearest: Callable[[Inputs], str] = lambda _: ""
+
+    def remedy_for(self, inputs: Inputs) -> str:
+        """Say what would be right in place of these inputs."""
+        return self.remedy.format(self.nearest(inputs))
+
+
+def _deploys(inputs: Inputs) -> bool:
+    """Whether CodeDeploy is to shift; going back must not fail on what only a rollout needs."""
+    return inputs.engine is Engine.CODEDEPLOY and inputs.mode in {Mode.ROLLOUT, Mode.PLAN}
 
 
 RULES: tuple[Rule, ...] = (
@@ -86,10 +97,52 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "steps",
-        ("engine", "interval"),
-        lambda i: i.engine is Engine.CODEDEPLOY and codedeploy_routing(i.plan) is None,
+        ("engine", "mode", "interval"),
+        lambda i: _deploys(i) and codedeploy_routing(i.plan) is None,
         "engine: codedeploy can only do canary (one step, then 100%), linear (equal steps) and "
-        "all-at-once, in whole percents of 1 to 99 and whole minutes of 1 to 2880, without hold.",
+        "all-at-once, in whole percents of 1 to 99 and whole minutes of 1 to 2880, without hold. "
+        "The nearest is {}.",
+        lambda i: nearest_codedeploy_name(i.plan),
+    ),
+    Rule(
+        "mode",
+        ("engine",),
+        lambda i: i.engine is Engine.CODEDEPLOY and i.mode is Mode.PROMOTE,
+        "engine: codedeploy holds nothing, so there is nothing to promote.",
+    ),
+    Rule(
+        "on-cancel",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and i.on_cancel is OnCancel.HOLD,
+        "engine: codedeploy cannot hold: a deployment that is stopped leaves the alias split and "
+        "blocks the next one, so it is rolled back.",
+    ),
+    Rule(
+        "on-stranded",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and i.on_stranded is OnStranded.RESUME,
+        "engine: codedeploy follows a deployment that still runs without being told to, and can "
+        "resume no other: write rollback or fail.",
+    ),
+    Rule(
+        "guards",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and bool(i.guards),
+        "engine: codedeploy shifts by the clock and waits for no guard: make it an alarm, or set "
+        "engine: direct.",
+    ),
+    Rule(
+        "min-invocations",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and i.min_invocations > 0,
+        "engine: codedeploy shifts by the clock and waits for no invocations: leave it 0, or set "
+        "engine: direct.",
+    ),
+    Rule(
+        "create-alias",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and i.create_alias,
+        "engine: codedeploy only moves an alias that exists: create it once with engine: direct.",
     ),
     Rule(
         "codedeploy-application",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -40,6 +40,8 @@ from sandbox.aws.faults import Answer, DropAnswer, Meanwhile, ServerError, Throt
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
+T = TypeVar("T", bound=Event)
+
 PLACE = Place("shop", "prod")
 CANARY = "10% 5m, 100% 2m"
 
@@ -100,6 +102,10 @@ class Shop(Scene):
     def weights(self) -> list[Any]:
         return [int(event.percent) for event in self.events if isinstance(event, WeightShifted)]
 
+    def all(self, kind: type[T]) -> list[T]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
     def warnings(self) -> str:
         return "\n".join(event.text for event in self.events if isinstance(event, Warned))
 
@@ -123,7 +129,7 @@ def test_a_canary_is_promoted_and_100_percent_is_watched(shop: Shop) -> None:
     assert finished.result is Result.PROMOTED, finished
     assert shop.whole_on(NEW)
     assert shop.weights() == [10, 100]
-    assert [event.number for event in shop.told(StepPassed)] == [1, 2]
+    assert [event.number for event in shop.all(StepPassed)] == [1, 2]
     (created,) = shop.requests("CreateDeployment")
     assert (
         created.params["deploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
@@ -134,7 +140,7 @@ def test_a_canary_is_promoted_and_100_percent_is_watched(shop: Shop) -> None:
 
 def test_nothing_writes_the_alias_while_codedeploy_shifts(shop: Shop) -> None:
     shop.release()
-    ended = next(e.at for e in shop.told(DeploymentChanged) if e.status == "Succeeded")
+    ended = next(e.at for e in shop.all(DeploymentChanged) if e.status == "Succeeded")
     written = [request.at for request in shop.requests("UpdateAlias")]
     assert written
     assert all(at >= ended for at in written)
@@ -152,12 +158,12 @@ def test_a_linear_one_tells_every_weight(shop: Shop) -> None:
     finished = shop.release(order("25% 1m, 50% 1m, 75% 1m, 100% 1m"))
     assert finished.result is Result.PROMOTED
     assert shop.weights() == [25, 50, 75, 100]
-    assert [event.number for event in shop.told(StepStarted)] == [1, 2, 3, 4]
+    assert [event.number for event in shop.all(StepStarted)] == [1, 2, 3, 4]
 
 
 def test_lifecycle_events_are_told(shop: Shop) -> None:
     shop.release()
-    changes = shop.told(DeploymentChanged)
+    changes = shop.all(DeploymentChanged)
     assert [event.status for event in changes][-1] == "Succeeded"
     assert changes[-1].lifecycle == tuple(
         (name, "Succeeded") for name in ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
@@ -318,7 +324,7 @@ def test_a_stop_that_is_refused_is_said_with_the_command(shop: Shop) -> None:
     shop.after(60, lambda: shop.stop.request("SIGINT"))
     finished = shop.release()
     assert finished.result is Result.FAILED
-    (left,) = shop.told(AliasLeft)
+    (left,) = shop.all(AliasLeft)
     assert "stop-deployment" in left.command
     assert "--auto-rollback-enabled" in left.command
     assert shop.deployments() == ["InProgress"]

@@ -1,16 +1,11 @@
 """Inputs that are each right by themselves and cannot be together, and those not built yet."""
 
-from dataclasses import replace
-
 import pytest
 
-from lambda_rollout.choices import Engine
 from lambda_rollout.inputs import (
-    NOT_YET,
     InputErrors,
     InputProblem,
     Inputs,
-    NotYet,
     read_inputs,
     variable,
 )
@@ -33,13 +28,6 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
     return list(raised.value.problems)
 
 
-@pytest.fixture
-def all_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the rules as they are once everything is built."""
-    monkeypatch.setattr("lambda_rollout.inputs.NOT_YET", ())
-
-
-@pytest.mark.usefixtures("all_built")
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
@@ -87,7 +75,46 @@ def all_built(monkeypatch: pytest.MonkeyPatch) -> None:
             (
                 "steps: got '10%, 50%'. engine: codedeploy can only do canary (one step, then 100%), "
                 "linear (equal steps) and all-at-once, in whole percents of 1 to 99 and whole minutes "
-                "of 1 to 2880, without hold."
+                "of 1 to 2880, without hold. The nearest is Linear34PercentEvery5Minutes."
+            ),
+        ),
+        (
+            {**CODEDEPLOY, "mode": "promote"},
+            "mode: got 'promote'. engine: codedeploy holds nothing, so there is nothing to promote.",
+        ),
+        (
+            {**CODEDEPLOY, "on-cancel": "hold"},
+            (
+                "on-cancel: got 'hold'. engine: codedeploy cannot hold: a deployment that is stopped leaves "
+                "the alias split and blocks the next one, so it is rolled back."
+            ),
+        ),
+        (
+            {**CODEDEPLOY, "on-stranded": "resume"},
+            (
+                "on-stranded: got 'resume'. engine: codedeploy follows a deployment that still runs without "
+                "being told to, and can resume no other: write rollback or fail."
+            ),
+        ),
+        (
+            {**CODEDEPLOY, "guards": "error-rate < 1%"},
+            (
+                "guards: got 'error-rate < 1%'. engine: codedeploy shifts by the clock and waits for no guard: "
+                "make it an alarm, or set engine: direct."
+            ),
+        ),
+        (
+            {**CODEDEPLOY, "min-invocations": "5"},
+            (
+                "min-invocations: got '5'. engine: codedeploy shifts by the clock and waits for no "
+                "invocations: leave it 0, or set engine: direct."
+            ),
+        ),
+        (
+            {**CODEDEPLOY, "create-alias": "true"},
+            (
+                "create-alias: got 'true'. engine: codedeploy only moves an alias that exists: create it once "
+                "with engine: direct."
             ),
         ),
         (
@@ -124,7 +151,6 @@ def test_what_cannot_be_together(inputs: dict[str, str], told: str) -> None:
     assert [str(problem) for problem in problems(inputs)] == [told]
 
 
-@pytest.mark.usefixtures("all_built")
 @pytest.mark.parametrize(
     "inputs",
     [
@@ -143,63 +169,15 @@ def test_what_cannot_be_together(inputs: dict[str, str], told: str) -> None:
         {"on-cancel": "hold", "on-stranded": "resume"},
         {"function-name": "a\nb\n123456789012:function:c\n"},
         CODEDEPLOY,
+        {**CODEDEPLOY, "mode": "rollback", "steps": "10%, 50%", "on-cancel": "hold"},
     ],
 )
 def test_what_can(inputs: dict[str, str]) -> None:
     read(inputs)
 
 
-@pytest.mark.usefixtures("all_built")
 def test_a_rule_is_not_judged_by_an_input_that_could_not_be_read() -> None:
     told = problems({**CODEDEPLOY, "steps": "12.5% 1m", "engine": "codedeploi"})
     assert [problem.input for problem in told] == ["engine"]
     told = problems({**CODEDEPLOY, "steps": "10%", "interval": "90"})
     assert [problem.input for problem in told] == ["interval"]
-
-
-ASKED = {
-    "function-name": ["a, b"],
-    "version": ["alias:dev"],
-    "package": ["code.zip"],
-    "steps": ["10%, hold"],
-    "guards": ["error-rate < 1%"],
-    "min-invocations": ["1"],
-    "preflight": ["strict"],
-    "mode": ["promote", "rollback"],
-    "on-cancel": ["hold"],
-    "on-stranded": ["resume", "fail"],
-    "engine": ["codedeploy"],
-    "role-to-assume": ["arn:aws:iam::123456789012:role/deployer"],
-    "pr-number": ["7"],
-}
-
-
-@pytest.mark.parametrize("entry", NOT_YET, ids=lambda entry: entry.what)
-def test_what_is_not_built_is_never_silently_ignored(entry: NotYet) -> None:
-    extra = {k: v for k, v in CODEDEPLOY.items() if entry.input == "engine" and k != "engine"}
-    told = [p for text in ASKED[entry.input] for p in problems({**extra, entry.input: text})]
-    assert [p.given for p in told] == ASKED[entry.input]
-    remedies = [p.remedy for p in told if p.input == entry.input]
-    assert f"{entry.what} is not available yet in this version." in remedies
-
-
-def test_what_is_not_asked_for_is_not_refused() -> None:
-    asked = replace(read({}), engine=Engine.CODEDEPLOY)
-    assert [entry.input for entry in NOT_YET if entry.asked(read({}))] == []
-    assert {entry.input for entry in NOT_YET if entry.asked(asked)} <= {"engine"}
-
-
-def test_a_baseline_needs_a_step_in_which_both_versions_serve() -> None:
-    environ = {
-        "INPUT_FUNCTION-NAME": "checkout",
-        "INPUT_STEPS": "AllAtOnce",
-        "INPUT_GUARDS": "error-rate <= baseline + 1%",
-        "AWS_REGION": "eu-central-1",
-    }
-    with pytest.raises(InputErrors) as caught:
-        read_inputs(environ)
-    (problem,) = caught.value.problems
-    assert problem.input == "guards"
-    assert "add a step below 100%" in problem.remedy
-    assert read_inputs({**environ, "INPUT_GUARDS": "error-rate < 1%"}).guards
-    assert read_inputs({**environ, "INPUT_STEPS": "10%"}).guards

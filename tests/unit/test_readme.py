@@ -4,7 +4,6 @@ import functools
 import json
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ import yaml
 from botocore import xform_name
 
 from lambda_rollout.choices import Mode
-from lambda_rollout.inputs import DEFAULTS, NOT_YET
+from lambda_rollout.inputs import DEFAULTS
 from lambda_rollout.lease import parse
 from lambda_rollout.plan import parse_steps
 from tests.unit.workflows import ROOT, lint, load, permissions_of, read, steps_of
 
 README = (ROOT / "README.md").read_text("utf-8")
-NOT_YET_MARK = "*(not yet)*"
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",
@@ -54,14 +52,6 @@ def test_inputs_and_defaults_are_the_codes() -> None:
 
 def test_every_input_row_has_three_cells() -> None:
     assert {name: len(row) for name, row in INPUT_ROWS.items()} == dict.fromkeys(DEFAULTS, 3)
-
-
-def test_what_is_not_available_yet_is_marked_and_nothing_else() -> None:
-    marks = {name: row[2].count(NOT_YET_MARK) for name, row in INPUT_ROWS.items()}
-    by_input = Counter(entry.input for entry in NOT_YET)
-    missing = {name: n for name, n in by_input.items() if marks[name] == 0}
-    outdated = {name: n for name, n in marks.items() if n > by_input[name]}
-    assert (missing, outdated) == ({}, {})
 
 
 def test_outputs_are_the_actions() -> None:
