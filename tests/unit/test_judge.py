@@ -132,6 +132,29 @@ def test_a_history_stamped_a_little_off_is_the_same_transition() -> None:
     assert not after.unexplained
 
 
+def test_a_history_stamped_a_little_early_reaches_the_newest_reading() -> None:
+    watch = observe(began(OK, -60), reading(NO_DATA, 12))
+    assert not explain(watch, [became(OK, -60, ALARM), became(NO_DATA, 11.7)]).unexplained
+
+
+def test_a_history_stamped_a_little_late_does_not_repeat_an_old_firing() -> None:
+    watch = observe(began(OK, -60), reading(NO_DATA, 12))
+    history = [became(ALARM, -59.8), became(OK, -59.6, ALARM), became(NO_DATA, 12)]
+    assert explain(watch, history).fired is None
+
+
+def test_a_history_that_ends_in_another_state_is_not_complete() -> None:
+    watch = observe(began(OK, -60), reading(OK, 12))
+    assert explain(watch, [became(OK, -60, ALARM), became(NO_DATA, 11.9)]).unexplained
+
+
+def test_a_history_that_ends_before_the_newest_reading_is_not_complete() -> None:
+    # What is not there yet may be a firing at 10.
+    watch = observe(began(OK, -60), reading(OK, 12))
+    history = [became(OK, -60, ALARM), became(NO_DATA, 3), became(OK, 5, NO_DATA)]
+    assert explain(watch, history).unexplained
+
+
 def test_there_and_back_through_no_data_is_no_firing() -> None:
     watch = observe(began(OK, -60), reading(OK, 12))
     history = [became(OK, -60), became(NO_DATA, 8), became(OK, 12, NO_DATA)]

@@ -76,8 +76,8 @@ class Hands:
     def forward(self, routing: Routing = TEN, stop: Stop | None = None) -> None:
         self.traffic.forward(routing, self.record(), stop)
 
-    def settle(self, seconds: float = 300.0) -> Any:
-        (settlement,) = settle([Wish(self.traffic, BACK)], self.clock, seconds=seconds)
+    def settle(self) -> Any:
+        (settlement,) = settle([Wish(self.traffic, BACK)], self.clock)
         return settlement
 
     def add(self, fault: Fault, **match: Any) -> None:
@@ -412,11 +412,29 @@ def test_a_forward_write_in_doubt_is_made_useless(hands: Hands) -> None:
 def test_a_stale_read_is_not_taken_for_somebody_elses_doing(hands: Hands) -> None:
     hands.forward()
     hands.forward(FIFTY)
-    hands.add(Throttle())
-    hands.add(DropAnswer(), nth=2)
+    hands.add(ServerError())
     hands.add(StaleRead(), operation="GetAlias")
     assert isinstance(hands.settle(), Settled)
     assert hands.seen == (BACK, OWNERS_TEXT)
+
+
+def test_nor_is_it_by_a_forward_write(hands: Hands) -> None:
+    hands.forward()
+    hands.forward(FIFTY)
+    hands.add(ServerError())
+    hands.add(StaleRead(), operation="GetAlias")
+    hands.forward(Routing.whole(NEW))
+    assert hands.seen == (Routing.whole(NEW), OWNERS_TEXT)
+
+
+def test_a_write_that_never_came_to_be_gives_no_claim(hands: Hands) -> None:
+    hands.add(ServerError())
+    hands.forward(TEN)
+    hands.forward(FIFTY)
+    hands.edit(**weights(10))
+    theirs = hands.scene.alias
+    assert isinstance(hands.settle(), Foreign)
+    assert hands.scene.alias == theirs
 
 
 def test_one_write_for_each_comes_before_any_other_call(hands: Hands) -> None:
