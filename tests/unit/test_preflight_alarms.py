@@ -100,6 +100,14 @@ def test_a_composite_alarm_is_blind_only_if_all_below_it_are() -> None:
     assert "basket-errors" in finding.seen
 
 
+def test_of_a_composite_alarm_only_what_it_sees_best_is_told() -> None:
+    blind = alarm(metric(dimensions={"FunctionName": "basket"}), name="basket-errors")
+    bare = alarm(metric(dimensions={"FunctionName": "checkout"}), name="checkout-bare")
+    mixed = alarm(metric(dimensions=ALIAS), name="checkout-mixed")
+    assert found(facts(alarms=(composite(blind, bare),))) == [Code.ALARM_ON_FUNCTION]
+    assert found(facts(alarms=(composite(blind, bare, mixed),))) == [Code.ALARM_MIXES_VERSIONS]
+
+
 def test_a_composite_alarm_with_a_child_that_is_not_understood_may_see() -> None:
     blind = alarm(metric(dimensions={"FunctionName": "basket"}))
     assert found(facts(alarms=(composite(blind, AlarmFacts("log", "LogAlarm")),))) == []
