@@ -63,9 +63,8 @@ class CloudWatchAlarms:
                 answer = self._clients.cloudwatch(region).describe_alarms(
                     AlarmNames=names, AlarmTypes=TYPES, MaxRecords=PAGE, **token
                 )
-            for kind in ("MetricAlarms", "CompositeAlarms", "LogAlarms"):
-                alarms: Sequence[Mapping[str, Any]] = answer.get(kind) or ()  # type: ignore[assignment]
-                yield from (_reading(region, alarm) for alarm in alarms)
+                readings = _readings(region, answer)
+            yield from readings
             if not answer.get("NextToken"):
                 return
             token = {"NextToken": answer["NextToken"]}
@@ -89,6 +88,11 @@ class CloudWatchAlarms:
             if not answer.get("NextToken"):
                 return transitions
             token = {"NextToken": answer["NextToken"]}
+
+
+def _readings(region: str, answer: Mapping[str, Any]) -> list[AlarmReading]:
+    kinds = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
+    return [_reading(region, alarm) for kind in kinds for alarm in answer.get(kind) or ()]
 
 
 def _reading(region: str, alarm: Mapping[str, Any]) -> AlarmReading:

@@ -82,11 +82,16 @@ class LambdaAliases:
 
 
 def _alias(answer: Mapping[str, Any]) -> Alias:
+    """Read an answer. Raises KeyError if it says neither where the traffic goes nor which state that is.
+
+    To take such an answer for a confirmation would be to report what was not seen, and to take it for a look
+    would be to find somebody else's routing.
+    """
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     return Alias(
         arn=answer.get("AliasArn", ""),
-        routing=Routing(answer.get("FunctionVersion", ""), dict(weights)),
+        routing=Routing(answer["FunctionVersion"], dict(weights)),
         description=answer.get("Description", ""),
-        revision_id=answer.get("RevisionId", ""),
+        revision_id=answer["RevisionId"],
         as_of=date_of(answer),
     )

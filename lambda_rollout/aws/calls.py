@@ -69,6 +69,7 @@ MISSING = frozenset({"ResourceNotFoundException", "ProvisionedConcurrencyConfigN
 def told_apart(operation: str) -> Iterator[None]:
     """Turn what botocore raises into a `CallFailed` of the right kind.
 
+    Whatever else goes wrong inside, reading the answer included, is `Unanswered`: the call may have had its effect.
     Raises `RolloutError` for what no call can be made with: no credentials.
     """
     try:
@@ -99,6 +100,12 @@ def told_apart(operation: str) -> Iterator[None]:
     except boto.BotoCoreError as error:
         # Read timeouts, dropped connections, answers that cannot be read: the call may have had its effect.
         raise Unanswered(operation, type(error).__name__, str(error)) from error
+    except RolloutError:
+        raise
+    except Exception as error:
+        # botocore's parsers let pass what they stumble over: a proxy's page, half an answer, other bytes than
+        # text. One such answer to a rollback must not end the trying.
+        raise Unanswered(operation, type(error).__name__, f"unreadable: {error}") from error
 
 
 def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
