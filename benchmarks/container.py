@@ -1,0 +1,133 @@
+"""The container: from `docker run` to the first request at AWS, and how large the image is.
+
+Without an engine that can be started here, the engine's own error is the only row.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+from benchmarks.processes import Ran, interleaved, middle
+from benchmarks.table import Row
+from sandbox.aws import World
+from sandbox.aws.http import Server
+from tests.image.container import ContainerRunner
+from tests.image.engine import BASE, ROOT, Engine, NoEngine, build, engine
+from tests.live import JumpingClock, Live
+
+TURNS = 3
+OURS = "as it is"
+UNCOMPILED = "without any compiled library"
+BARE = "standard library not compiled"
+WHOLE = "with all of botocore's data"
+EMPTY = "`/bin/true` in it"
+
+STDLIB = "$(python3 -c 'import sysconfig; print(sysconfig.get_path(\"stdlib\"))')"
+LAYERS = {
+    UNCOMPILED: "RUN find / -xdev -name __pycache__ -type d -prune -exec rm -r {} +",
+    BARE: f"RUN find {STDLIB} -name __pycache__ -type d -prune -exec rm -r {{}} +",
+}
+CUT = re.compile(r" && find \S+/botocore/data .*?\+ \\\n", re.DOTALL)
+
+
+def run() -> list[Row]:
+    try:
+        with engine() as docker:
+            return _measured(docker)
+    except NoEngine as why:
+        return [Row("No container engine can be started here", str(why), {"": ""})]
+
+
+def _measured(docker: Engine) -> list[Row]:
+    tags = {OURS: "lambda-rollout-bench"}
+    build(docker, tags[OURS])
+    for number, (name, layer) in enumerate(LAYERS.items()):
+        tags[name] = f"lambda-rollout-bench-{number}"
+        lines = f"FROM {tags[OURS]}\n{layer}\n"
+        docker.run("build", "--tag", tags[name], "-", stdin=lines)
+    tags[WHOLE] = "lambda-rollout-bench-whole"
+    build(docker, tags[WHOLE], lambda dockerfile: CUT.sub("", dockerfile))
+    try:
+        return [*_starts(docker, tags), *_sizes(docker, tags)]
+    finally:
+        docker.run("rmi", "--force", *tags.values(), check=False)
+
+
+def _starts(docker: Engine, tags: Mapping[str, str]) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        cases: dict[str, Callable[[], Ran]] = {
+            name: _case(docker, tag, Path(folder) / str(number))
+            for number, (name, tag) in enumerate(tags.items())
+        }
+        empty = ["run", "--rm", "--network", "host", "--entrypoint", "/bin/true", tags[OURS]]
+        cases[EMPTY] = lambda: _timed(lambda: docker.run(*empty))
+        results = interleaved(cases, TURNS)
+    return _table(results)
+
+
+def _table(results: Mapping[str, Sequence[Ran]]) -> list[Row]:
+    name = f"From `docker run` to the first request, fresh containers, medians of {TURNS}"
+    empty = middle(results[EMPTY], "wall")
+    unit = median(result.first for result in results[UNCOMPILED]) - empty
+    rows = []
+    for case, turns in results.items():
+        seconds = empty if case == EMPTY else middle(turns, "first")
+        figures = {
+            "of uncompiled, less the engine's part": f"{(seconds - empty) / unit:.2f}",
+            "seconds": f"{seconds:.2f}",
+        }
+        rows.append(Row(name, case, figures))
+    return rows
+
+
+def _case(docker: Engine, tag: str, folder: Path) -> Callable[[], Ran]:
+    def turn() -> Ran:
+        clock = JumpingClock()
+        world = World(clock=clock)
+        runner = ContainerRunner(folder, docker=docker, image=tag)
+        with Server(world) as server:
+            aws = Live(world, clock, server.url, runner)
+            aws.deploy()
+            began = clock.now()
+            finished = aws.run(mode="plan")
+            if finished.status:
+                raise RuntimeError(finished.log)
+            first = (aws.requests()[0].at - began).total_seconds()
+        return Ran(wall=first, cpu=0.0, peak=0.0, first=first)
+
+    return turn
+
+
+def _timed(act: Callable[[], object]) -> Ran:
+    clock = JumpingClock()
+    began = clock.now()
+    act()
+    wall = (clock.now() - began).total_seconds()
+    return Ran(wall=wall, cpu=0.0, peak=0.0, first=wall)
+
+
+def _sizes(docker: Engine, tags: Mapping[str, str]) -> list[Row]:
+    name = "Size of the image over its base"
+    with suppress(AssertionError):
+        docker.run("pull", _base())
+    base = docker.inspect(_base() if docker.pulls else BASE)["Size"]
+    over = {case: docker.inspect(tags[case])["Size"] - base for case in (OURS, WHOLE)}
+    return [
+        Row(
+            name,
+            case,
+            {"ratio": f"{size / over[OURS]:.2f}", "MB over the base": f"{size / 1e6:.1f}"},
+        )
+        for case, size in over.items()
+    ]
+
+
+def _base() -> str:
+    found = re.search(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert found
+    return found[1]
