@@ -82,12 +82,10 @@ def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
     base = actor.bases.get(write.function)
     routing, record = write.shown.routing, write.record
     if record is None:
-        shown = witness.show(write.function)
-        there = shown.record if shown else None
+        there = actor.records.get(write.function)
         new = _new_version(actor, write.function)
-        if there is not None and there.nonce in witness.cleared:
-            new = there.new
-        if routing.is_whole and routing.version in {base, new}:
+        finished = there.new if there and there.nonce in witness.cleared else None
+        if routing.is_whole and routing.version in {base, new, finished}:
             return
         witness.blame("one of ours", f"{actor.name} wrote {routing} over {base}>{new}")
         return
@@ -100,12 +98,11 @@ def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
 def lease_is_on_awss_clock(witness: Witness, actor: Actor, write: Write) -> None:
     """record: a lease of ten minutes on AWS's clock, never the runner's."""
     record = write.record
-    if record is None or record.until is None or actor.frozen_ever:
+    if record is None or record.until is None or record.passed or actor.frozen_ever:
         return
     left = record.until - _aws_now(witness)
-    # A record is tried for a minute with the time it was made for, one that says "passed" for five.
-    least = timedelta(seconds=460 if write.kind == "forward" else 220)
-    if not least <= left <= LEASE + timedelta(seconds=1.1):
+    # A record is tried for a minute with the time it was made for.
+    if not timedelta(seconds=460) <= left <= LEASE + timedelta(seconds=1.1):
         witness.blame("lease on AWS's clock", f"{actor.name} wrote {record}, {left} from now")
 
 
@@ -181,6 +178,7 @@ def _note_sent(witness: Witness, actor: Actor, write: Write) -> None:
 def written(witness: Witness, actor: Actor, function: str, before: Shown, after: Shown) -> None:
     """Judge a write of ours that took effect."""
     never_over_a_foreign_routing(witness, actor, function, before, after)
+    never_over_another_runs_routing(witness, actor, function, before, after)
     never_a_living_runs_alias(witness, actor, before, after)
     nobody_writes_after_a_follower(witness, actor, function, before, after)
     nobody_writes_after_saying_done(witness, actor, function, before, after)
@@ -203,6 +201,20 @@ def never_over_a_foreign_routing(
         witness.blame("foreign routing", f"{actor.name} made {before.routing} {after.routing}")
 
 
+def never_over_another_runs_routing(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
+    """2: what another run has done since we looked is not ours to undo, even if it looks like ours."""
+    truth = witness.truths[function]
+    if before.routing == after.routing or truth.author in {actor.name, SOMEBODY, "owner"}:
+        return
+    if before.record is None and before.routing in actor.unanswered.get(function, ()):
+        # It may be its own write, the record of which somebody struck out: it cannot know better.
+        return
+    if actor.role != "post" and actor.looked_at.get(function, -1) < truth.changed:
+        witness.blame("another run's routing", f"{actor.name} undid {truth.author}'s")
+
+
 def never_a_living_runs_alias(witness: Witness, actor: Actor, before: Shown, after: Shown) -> None:
     """record: a lease is over by AWS's clock or by GitHub's word, and by nothing else."""
     record = before.ours
@@ -219,7 +231,8 @@ def nobody_writes_after_a_follower(
     witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
 ) -> None:
     """5: what another writer holds is useless once the post stage, or a next run, has written."""
-    if actor.name in witness.truths[function].closed_to and before.routing != after.routing:
+    closed = witness.truths[function].closed_to.get(actor.name, -1)
+    if actor.looked_at.get(function, -1) < closed and before.routing != after.routing:
         witness.blame("useless afterwards", f"{actor.name} still wrote {after.routing}")
 
 
@@ -318,13 +331,17 @@ def _is_there(
 def unit_stays_together(witness: Witness, actor: Actor) -> None:
     """record: of several functions all go forward or all go back, whoever has to finish it.
 
-    Asked when a next run has mended what it found. All functions of a simulation have the same versions.
+    Asked when a next run has mended what it found.
     """
     if actor.order.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
         return
     if any(truth.edited or truth.gone for truth in witness.truths.values()):
         return
-    shown = {each.routing.version for each in map(witness.show, witness.truths) if each}
+    shown = {
+        witness.build(function, each.routing.version)
+        for function, each in ((f, witness.show(f)) for f in witness.truths)
+        if each is not None
+    }
     left = any(isinstance(e, AliasLeft) for a in witness.actors.values() for e in a.events)
     if len(shown) > 1 and not left:
         witness.blame("unit stays together", f"{actor.name} found {sorted(shown)} after mending")
@@ -342,7 +359,9 @@ def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
         base = actor.bases.get(function, "")
         match finished.result:
             case Result.PROMOTED:
-                true = shown.routing.is_whole and shown.record is None and actor.earned
+                # A post stage that came before the end may be clearing once more.
+                clear = shown.record is None or shown.record.passed
+                true = shown.routing.is_whole and clear and actor.earned
             case Result.ROLLED_BACK:
                 true = shown.routing == Routing.whole(base) and shown.record is None
             case Result.HELD:
@@ -387,9 +406,13 @@ def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | N
 
 
 def _the_unit_is_blocked(witness: Witness) -> bool:
-    """A next run refuses a unit of which a part is held, or gone."""
-    shown = [witness.show(function) for function in witness.truths]
-    return any(each is None or (each.ours is not None and each.ours.held) for each in shown)
+    """A next run refuses a unit of which a part is held, gone, or split by a stranger."""
+    for shown in map(witness.show, witness.truths):
+        if shown is None or (shown.ours is not None and shown.ours.held):
+            return True
+        if not shown.routing.is_whole and shown.ours is None:
+            return True
+    return False
 
 
 # The watch --------------------------------------------------------------------------------------

@@ -109,10 +109,14 @@ class Actor:
     """The version that an alias was on when this actor, or the one it acts for, came to it."""
     revisions: dict[str, str] = field(default_factory=dict)
     """The RevisionId that its newest confirmed write answered, by function."""
+    records: dict[str, Record | None] = field(default_factory=dict)
+    """What it read on an alias before it went forward."""
     looked_at: dict[str, int] = field(default_factory=dict)
     """When (in writes of the world) it last looked at an alias before it went forward."""
     touched: set[str] = field(default_factory=set)
     """Aliases that its forward writes may have reached, in whichever way."""
+    unanswered: dict[str, list[Routing]] = field(default_factory=dict)
+    """What it went forward to without an answer, by function."""
     reached: dict[str, Decimal] = field(default_factory=dict)
     """The weight that it last sent forward, by function."""
     since: dict[str, float] = field(default_factory=dict)
@@ -161,8 +165,8 @@ class Truth:
     """Who last changed the routing."""
     changed: int = 0
     """The number of the write that did."""
-    closed_to: set[str] = field(default_factory=set)
-    """Actors that another one has taken over from, with a confirmed write."""
+    closed_to: dict[str, int] = field(default_factory=dict)
+    """Actor -> the number of the confirmed write with which another one took over from it."""
     gone: bool = False
     edited: bool = False
     """Whether somebody else wrote while we were at work."""
@@ -209,6 +213,10 @@ class Witness:
         return Shown(
             Routing(alias.version, dict(alias.weights)), alias.description, alias.revision_id
         )
+
+    def build(self, function: str, version: str) -> str:
+        """What code a version has."""
+        return self.world.lambda_().functions[function].published[version].code.sha256
 
     # Alarms ------------------------------------------------------------------------------------
 
@@ -319,8 +327,8 @@ class Witness:
         if actor.role == "post" or function in actor.reached:
             return
         actor.bases[function] = self.truths[function].base
+        actor.records[function] = record = _record(answer.get("Description", ""))
         if not fresh:
-            record = _record(answer.get("Description", ""))
             actor.bases[function] = record.old if record else answer["FunctionVersion"]
 
     def _learn_of_firing(self, actor: Actor) -> None:
@@ -335,8 +343,10 @@ class Witness:
     def _confirmed(self, actor: Actor, request: Request) -> None:
         function = request.params["FunctionName"]
         if actor.role in FOLLOWERS:
-            earlier = {a.name for a in self.actors.values() if a.number < actor.number}
-            self.truths[function].closed_to |= earlier
+            truth = self.truths[function]
+            for earlier in self.actors.values():
+                if earlier.number < actor.number:
+                    truth.closed_to[earlier.name] = truth.writes
 
     def sent(self, actor: Actor, write: Write, outcome: str) -> None:
         """Take note of how a write of ours ended for its sender."""
@@ -345,6 +355,8 @@ class Witness:
         )
         if write.kind == "forward" and not refused:
             actor.touched.add(write.function)
+            if outcome != "ok":
+                actor.unanswered.setdefault(write.function, []).append(write.shown.routing)
 
     def handed_over(self, actor: Actor, handover: Handover) -> None:
         """Take note of what was saved for the post stage."""
