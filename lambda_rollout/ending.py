@@ -147,9 +147,30 @@ class Ending:
                         percent=share,
                     )
                 )
+                self._tell_what_aws_still_sends(charge)
             else:
                 self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
         return self._all_settled(settlements)
+
+    def _tell_what_aws_still_sends(self, charge: InCharge) -> None:
+        """Say so if AWS keeps the traffic where it was while provisioned concurrency moves back.
+
+        It writes ``{new: 1}`` of its own then, which nobody can take away (facts on provisioned concurrency;
+        for a way back unconfirmed). One look, and none when the runner is about to kill us.
+        """
+        if self._parts.stop.requested:
+            return
+        target, old = charge.traffic.target, charge.traffic.old
+        try:
+            seen = self._parts.aliases.read(target)
+        except CallFailed:
+            return
+        if seen.routing == Routing(old, {charge.new: 1.0}):
+            text = (
+                f"AWS still sends all traffic of {target} to version {charge.new}, until provisioned concurrency "
+                f"is ready on version {old} again."
+            )
+            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
 
     def hold(self, reason: str) -> Finished:
         """Leave every alias where it is, marked as held; what was never confirmed goes back."""
@@ -189,6 +210,8 @@ class Ending:
         """
         self.remember(Phase.CLEARING)
         charges = [charge for charge in self._charges if charge.at_stake]
+        # The post stage answers for unchanged ones, too: a record from a version to itself would be no record.
+        charges.sort(key=lambda charge: charge.new != charge.traffic.old)
         if len(charges) > 1:
             self._mark_passed(charges[-1])
         settlements = self._clear(charges[:-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_rollout.events import Event, Result, RolledBack, StepPassed, WeightShifted
+from lambda_rollout.events import Event, Result, RolledBack, StepPassed, Warned, WeightShifted
 from lambda_rollout.routing import Routing
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 
@@ -48,6 +48,15 @@ def test_renewing_the_record_leaves_aws_s_weights_alone(scene: Scene) -> None:
     assert scene.roll_out(order("10% 60s, 100% 60s")).result is Result.PROMOTED
     assert set(map(str, seen)) == {str(Routing(NEW, {OLD: 1.0}))}
     assert len([r for r in scene.requests("UpdateAlias") if "RoutingConfig" not in r.params]) == 2
+
+
+def test_going_back_says_what_aws_still_sends_where(scene: Scene) -> None:
+    scene.world.lambda_().provisioning_delay = 30.0
+    scene.after(150, lambda: scene.set_alarm("checkout-errors", "ALARM"))
+    assert scene.roll_out(order("10% 60s, 100% 300s")).result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing(OLD, {NEW: 1.0})
+    said = [event.text for event in scene.told(Warned) if isinstance(event, Warned)]
+    assert any("AWS still sends all traffic of checkout:live to version 2" in t for t in said), said
 
 
 def test_an_alarm_while_aws_moves_goes_back_at_once(scene: Scene) -> None:
