@@ -159,8 +159,8 @@ def workflow(shop: Shop, folder: Path, *approved: str) -> Workflow:
     return Workflow(shop, folder, frozenset(approved))
 
 
-ALL = {name: (NEW, {}) for name in FUNCTIONS}
-NONE = {name: (OLD, {}) for name in FUNCTIONS}
+ALL: dict[str, tuple[str, dict[str, float]]] = {name: (NEW, {}) for name in FUNCTIONS}
+NONE: dict[str, tuple[str, dict[str, float]]] = {name: (OLD, {}) for name in FUNCTIONS}
 
 
 def test_approved_twice_all_of_it_goes_to_everybody(shop: Shop, tmp_path: Path) -> None:
