@@ -6,6 +6,7 @@ action left behind.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lambda_rollout import lease
@@ -181,8 +182,19 @@ def _mended(seen: list[Sight], parts: Parts) -> bool:
     if any(sight.whose is Whose.AWS for sight in seen):
         return False
     forward = _was_all_but_done(seen)
+    # What says for all that they go forward is the last to go: should another one not be confirmed, or should
+    # we die, the rest would go back without it.
+    marks = [index for index, sight in enumerate(seen) if sight.dead and sight.dead.passed]
+    others = [index for index, sight in enumerate(seen) if sight.dead and index not in marks]
+    return _mended_each(others, seen, parts, forward=forward) and _mended_each(
+        marks, seen, parts, forward=forward
+    )
+
+
+def _mended_each(indices: Sequence[int], seen: list[Sight], parts: Parts, *, forward: bool) -> bool:
     done = True
-    for index, sight in enumerate(seen):
+    for index in indices:
+        sight = seen[index]
         if sight.dead is None:
             continue
         heed(parts.stop)

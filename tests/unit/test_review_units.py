@@ -1,0 +1,96 @@
+"""A unit whose clearing was cut short: one mark says for all that they go forward, so it goes last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lambda_rollout import lease
+from lambda_rollout.events import Result
+from lambda_rollout.handover import Handover, Phase
+from lambda_rollout.order import order_of_handover
+from lambda_rollout.post import settle_what_main_left
+from lambda_rollout.rollout import Rollout
+from sandbox.aws.faults import Die, ServerError
+from tests.scene import NEW, order
+from tests.units import Unit, unit_order
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this, as nothing catches SIGKILL."""
+
+
+def die() -> None:
+    raise Killed
+
+
+def killed_at(scene: Unit, nth: int) -> None:
+    """Let the unit's rollout die right after its ``nth`` write of an alias."""
+    rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=nth)
+    with pytest.raises(Killed):
+        scene.start()
+    scene.world.faults.rules.remove(rule)
+
+
+def all_expire(scene: Unit) -> None:
+    scene.clock.advance(lease.LEASE.total_seconds() + 1)
+
+
+MARKED = 7
+"""Which write of three functions' two steps is the mark: three at 10%, three at 100%."""
+
+
+def test_a_mending_write_that_fails_once_leaves_no_mixture() -> None:
+    scene = Unit.of(3)
+    killed_at(scene, MARKED)
+    all_expire(scene)
+    scene.world.faults.add(ServerError(), operation="UpdateAlias", nth=1)
+
+    assert scene.start(nonce="00000001").result is Result.UNCHANGED
+
+    assert scene.whole_on(NEW), scene.states()
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_next_run_that_names_them_in_another_order_and_dies_too_leaves_no_mixture(
+    nth: int,
+) -> None:
+    scene = Unit.of(3)
+    killed_at(scene, MARKED)
+    all_expire(scene)
+    asked = unit_order(3, nonce="00000001")
+    asked = replace(asked, targets=tuple(reversed(asked.targets)))
+    rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=nth)
+    with pytest.raises(Killed):
+        Rollout(asked, scene.parts(asked)).run()
+    scene.world.faults.rules.remove(rule)
+
+    assert scene.start(nonce="00000002").result is Result.UNCHANGED
+
+    assert scene.whole_on(NEW), scene.states()
+
+
+def post(scene: Unit) -> Result:
+    handover = Handover.from_json(scene.handovers[-1].to_json())
+    assert handover.phase is Phase.CLEARING
+    ordered = order_of_handover(handover, order().run)
+    return settle_what_main_left(handover, ordered, scene.parts(ordered)).result
+
+
+@pytest.mark.parametrize("died_at", range(1, 5))
+def test_the_post_stage_puts_its_mark_where_it_can_be_read(died_at: int) -> None:
+    """The last function's code was unchanged: a record from a version to itself is no record."""
+    scene = Unit.of(3, unchanged=("f3",))
+    killed_at(scene, 5)
+    rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=died_at)
+    with pytest.raises(Killed):
+        post(scene)
+    scene.world.faults.rules.remove(rule)
+    assert "[lambda-rollout 1>1" not in scene.alias_of("f3").description
+    all_expire(scene)
+
+    assert scene.start(nonce="00000001").result is Result.UNCHANGED
+
+    assert scene.whole_on(NEW, "f3"), scene.states()
+    assert scene.alias_of("f3").description == "the one that customers of f3 see"
