@@ -40,11 +40,9 @@ from lambda_rollout.events import (
     Result,
     Warned,
 )
-from lambda_rollout.evidence import Pair
 from lambda_rollout.following import AlarmPoll, Following, LostSight
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.judge import AlarmAtStart, AlarmReading, firing_at_start
-from lambda_rollout.numbers import Demands, Numbers
 from lambda_rollout.order import Order, Parts, seconds
 from lambda_rollout.patience import patiently
 from lambda_rollout.preflight_check import preflight
@@ -138,7 +136,7 @@ class Deployment:
         if not state.succeeded:
             return self._tell_of_rollback(state, shift)
         charge = self._take_over(shift, following)
-        return self._watch_whole(charge, following.number)
+        return self._watch_whole(charge, following)
 
     # Look --------------------------------------------------------------------------------------
 
@@ -146,9 +144,15 @@ class Deployment:
         """Watch the group's alarms, too: CodeDeploy will stop on them, and the reason is to be told."""
         known = [own_name(alarm, self._order.region) for alarm in self._order.alarms]
         more = tuple(name for name in self._group.alarms if name not in known)
-        if more:
-            self._order = replace(self._order, alarms=(*self._order.alarms, *more))
-            self._parts = replace(self._parts, alarms=self._alarms_of(more))
+        if not more:
+            return
+        missing = patiently(self._parts.clock, self._parts.stop)(self._alarms_of(more).read).missing
+        if gone := [name for name in more if name in missing]:
+            text = f"Deployment group {self._place.group} names alarms that do not exist: {', '.join(gone)}."
+            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+        there = tuple(name for name in more if name not in missing)
+        self._order = replace(self._order, alarms=(*self._order.alarms, *there))
+        self._parts = replace(self._parts, alarms=self._alarms_of(there))
 
     def _prepare(self) -> Ready | Finished:
         """Do all that comes before the deployment; return the end if there is nothing to deploy."""
@@ -198,7 +202,7 @@ class Deployment:
         try:
             deployment = patiently(self._parts.clock, self._parts.stop)(self._create_once, ready)
         except AlreadyExists as error:
-            self._shift = None
+            self._nothing_is_ours()
             raise RolloutError(
                 f"deployment group {self._place.group} is busy: {error.message}",
                 "Wait for that deployment.",
@@ -207,7 +211,7 @@ class Deployment:
             raise
         except RolloutError:
             # Refused: there is nothing to stop.
-            self._shift = None
+            self._nothing_is_ours()
             raise
         self._place = replace(self._place, deployment=deployment)
         self._remember(Phase.DEPLOYING)
@@ -225,6 +229,11 @@ class Deployment:
             if found := find_by_nonce(self._engine, nonce):
                 return found
             raise
+
+    def _nothing_is_ours(self) -> None:
+        """Forget what was to be moved: neither we nor the post stage have anything to stop."""
+        self._shift = None
+        self._ending.remember(Phase.DONE)
 
     def _join(self, deployment: str, shift: Shift) -> None:
         """Follow a deployment that an earlier run has started."""
@@ -352,7 +361,7 @@ class Deployment:
             alias = patiently(clock, self._parts.stop)(self._parts.aliases.read, self._target)
             _, record = lease.parse(alias.description)
             if record is not None and lease.agrees(record, alias.routing):
-                self._shift = None
+                self._nothing_is_ours()
                 raise RolloutError(
                     f"another run has taken over {self._target} and watches it: {record}.",
                     "Nothing is left to do here: wait for that run.",
@@ -366,27 +375,24 @@ class Deployment:
                 )
             clock.wait(PAUSE, self._parts.stop)
 
-    def _watch_whole(self, charge: InCharge, number: int) -> Finished:
+    def _watch_whole(self, charge: InCharge, following: Following) -> Finished:
         order, traffic = self._order, charge.traffic
         self._watch = Watch(
             self._parts,
             Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
             [traffic],
             self._alarms.survey,
-            Numbers(
-                self._parts.metrics,
-                [Pair(self._target, charge.new, traffic.old)],
-                Demands(),
-                traffic.aws_time,
-            ),
+            following.numbers,
             lambda _: order.live_record(traffic, charge.new),
         )
         self._watch.shifted(traffic)
         watch = seconds(order.promotion_watch)
-        self._watch.step(Stage(number, HUNDRED, watch, left_after=0.0, may_still_move=False))
+        stage = Stage(following.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
+        self._watch.step(stage)
         for reading in self._watch.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
             self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+        self._watch.say_what_was_not_seen()
         return self._ending.let_go()
 
     # What the post stage gets ------------------------------------------------------------------

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lambda_rollout.codedeploy import DeploymentState, Engine, Shift
 from lambda_rollout.errors import (
-    AccessDenied,
     Busy,
     CallFailed,
     CredentialsExpired,
     NotFound,
+    Refused,
     RolloutError,
     Unanswered,
 )
@@ -24,11 +24,14 @@ from lambda_rollout.events import (
     AlarmChanged,
     DeploymentChanged,
     Heartbeat,
+    NumbersRead,
     StepPassed,
     StepStarted,
     Unreadable,
     WeightShifted,
 )
+from lambda_rollout.evidence import Pair
+from lambda_rollout.guarding.course import Began
 from lambda_rollout.judge import (
     AlarmReading,
     AlarmState,
@@ -39,11 +42,19 @@ from lambda_rollout.judge import (
     judge_step,
     observe,
 )
+from lambda_rollout.numbers import Demands, Numbers
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import heed
 from lambda_rollout.plan import Step
-from lambda_rollout.routing import Target
-from lambda_rollout.watch import BEAT_EVERY, HISTORY_MARGIN, GoBack, Rhythm, Survey
+from lambda_rollout.routing import HUNDRED, Target
+from lambda_rollout.watch import (
+    BEAT_EVERY,
+    HISTORY_MARGIN,
+    RETRY_NUMBERS_EVERY,
+    GoBack,
+    Rhythm,
+    Survey,
+)
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at the deployment and the alias; CodeDeploy's own shifts are minutes apart."""
@@ -175,8 +186,22 @@ class Following:
         self._beat_at = parts.clock.monotonic()
         self._failing = False
         self._blind_to_targets = False
+        self._aws_said: datetime | None = None
+        self._aws_said_at = 0.0
+        self._numbers_tried_at = -math.inf
+        self.numbers = Numbers(
+            parts.metrics, [Pair(self._target, shift.new, shift.old)], Demands(), self.aws_time
+        )
+        """The versions' own numbers; nothing depends on them here, they are told."""
         self.percent = Decimal()
         """The share of the new version, as last seen on the alias."""
+
+    def aws_time(self) -> datetime:
+        """AWS's clock: its last ``Date`` plus what has passed here since; the runner's own if it never told."""
+        clock = self._parts.clock
+        if self._aws_said is None:
+            return clock.now()
+        return self._aws_said + timedelta(seconds=clock.monotonic() - self._aws_said_at)
 
     @property
     def number(self) -> int:
@@ -199,6 +224,7 @@ class Following:
                 if state is not None and state.ended:
                     return state
                 look_at = clock.monotonic() + LOOK_EVERY
+                self._read_numbers()
             self._beat(alarms.readings)
             clock.wait(max(0.0, min(look_at, alarms.next_at()) - clock.monotonic()), stop)
 
@@ -208,7 +234,7 @@ class Following:
             state = self._engine.read(self._deployment)
             self._tell(state)
             # Read after the status: what it says then was there when the deployment ended.
-            routing = self._parts.aliases.read(self._target).routing
+            alias = self._parts.aliases.read(self._target)
         except (Busy, Unanswered) as error:
             self._note_failure(error)
             return None
@@ -218,8 +244,25 @@ class Following:
             self._note_failure(error)
             return None
         self._failing = False
-        self.see(routing.percent_of(self._shift.new), readings)
+        self._aws_said, self._aws_said_at = alias.as_of, self._parts.clock.monotonic()
+        self.see(alias.routing.percent_of(self._shift.new), readings)
         return state
+
+    def _read_numbers(self) -> None:
+        """Read another minute of the versions' numbers, one try; a failed read is told once."""
+        now = self._parts.clock.monotonic()
+        if not self.numbers.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
+            return
+        first, self._numbers_tried_at = not self.numbers.trouble, now
+        try:
+            news = self.numbers.read()
+        except CallFailed as error:
+            if first:
+                at = self._parts.clock.now()
+                self._parts.emit(Unreadable(at=at, what="metrics", why=str(error)))
+            return
+        at = self._parts.clock.now()
+        self._parts.emit(NumbersRead(at=at, number=self._number, comparisons=news))
 
     def _note_failure(self, error: CallFailed) -> None:
         if not self._failing:
@@ -247,12 +290,15 @@ class Following:
             return ()
         try:
             shift = self._engine.shift(self._deployment)
-        except AccessDenied as error:
+        except NotFound:
+            return ()
+        except CredentialsExpired:
+            raise
+        except Refused as error:
+            # It is only told: a weight is read from the alias, and an end from the status.
             self._blind_to_targets = True
             what = f"the lifecycle of {self._deployment}"
             self._parts.emit(Unreadable(at=self._parts.clock.now(), what=what, why=str(error)))
-            return ()
-        except NotFound:
             return ()
         return shift.lifecycle if shift else ()
 
@@ -276,6 +322,8 @@ class Following:
         self._number = sum(step.percent < percent for step in steps) + 1
         self._shifted_at = self._parts.clock.monotonic()
         self.percent = percent
+        if percent < HUNDRED:
+            self.numbers.begin_step(Began(self.aws_time(), percent))
         self._parts.emit(
             StepStarted(at=now, number=self._number, percent=percent, watch=self._step.watch)
         )

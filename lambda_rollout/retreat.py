@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
+from lambda_rollout import lease
 from lambda_rollout.codedeploy import ENDED, RUNNING, DeploymentState, Engine, Place, Shift
 from lambda_rollout.ending import Ending
 from lambda_rollout.errors import Busy, CallFailed, CredentialsExpired, NotFound, Unanswered
@@ -111,6 +112,11 @@ class Retreat:
             return self._is_back(alias, shift, percent, found)
         if not {alias.routing.version, *alias.routing.weights} <= {shift.old, shift.new}:
             self._leave(alias.routing, whole, "somebody else changed its routing")
+            return Outcome(back=False)
+        _, record = lease.parse(alias.description)
+        agrees = record is not None and lease.agrees(record, alias.routing)
+        if record is not None and agrees and record.nonce != self._order.nonce:
+            self._leave(alias.routing, whole, f"another run has it now: {record}", mend=False)
             return Outcome(back=False)
         text = (
             f"CodeDeploy left {self._target} with {alias.routing}: it is put back by this action."

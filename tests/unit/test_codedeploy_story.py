@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
+from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.choices import Mode, Preflight
 from lambda_rollout.codedeploy import Place
 from lambda_rollout.deployment import Deployment
@@ -20,6 +22,7 @@ from lambda_rollout.events import (
     DeploymentChanged,
     Event,
     Finished,
+    NumbersRead,
     Released,
     Result,
     RolledBack,
@@ -36,8 +39,9 @@ from lambda_rollout.parsing.names import AlarmName, parse_alarms
 from lambda_rollout.routing import Routing
 from lambda_rollout.stop import Stop
 from lambda_rollout.watch import Alarms
-from sandbox.aws.faults import Answer, DropAnswer, Meanwhile, ServerError, Throttle
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
+from sandbox.aws.traffic import Traffic
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 T = TypeVar("T", bound=Event)
@@ -74,14 +78,17 @@ class Shop(Scene):
     def engine(self) -> CodeDeployEngine:
         return CodeDeployEngine(self.clients(), PLACE)
 
-    def release(self, ordered: Order | None = None) -> Finished:
+    def release(self, ordered: Order | None = None, *, with_metrics: bool = False) -> Finished:
         ordered = ordered or order(CANARY)
+        parts = self.parts(ordered)
+        if with_metrics:
+            parts = replace(parts, metrics=CloudWatchMetrics(self.clients()))
 
         def alarms_of(more: Sequence[str]) -> Alarms:
             ours = parse_alarms("\n".join([*ordered.alarms, ""]))
             return CloudWatchAlarms(self.clients(), [*ours, *(AlarmName(n, n) for n in more)])
 
-        return Deployment(ordered, self.parts(ordered), self.engine, alarms_of).run()
+        return Deployment(ordered, parts, self.engine, alarms_of).run()
 
     def undo(self, ordered: Order) -> Finished:
         return undo_deployment(ordered, self.parts(ordered), self.engine)
@@ -245,6 +252,7 @@ def test_an_alarm_that_came_and_went_between_two_reads_counts(shop: Shop) -> Non
     shop.after(62, lambda: shop.set_alarm("checkout-errors", "OK"))
     finished = shop.release(order(CANARY, poll_interval=30.0))
     assert finished.result is Result.ROLLED_BACK
+    assert shop.weights() == [10]
     assert shop.whole_on(OLD)
 
 
@@ -265,6 +273,30 @@ def test_an_alarm_at_100_percent_takes_the_alias_back(shop: Shop) -> None:
     assert shop.whole_on(OLD)
     assert shop.deployments() == ["Succeeded"]
     assert shop.weights() == [10, 100]
+
+
+def test_an_alarm_between_the_deployment_and_the_watch_is_not_missed(shop: Shop) -> None:
+    fire = Meanwhile(lambda _: shop.set_alarm("checkout-errors", "ALARM"))
+    shop.world.faults.add(fire, operation="UpdateAlias")
+    finished = shop.release(order(CANARY, poll_interval=60.0))
+    assert finished.result is Result.ROLLED_BACK
+    assert shop.whole_on(OLD)
+
+
+def test_100_percent_that_cannot_be_taken_over_goes_back(shop: Shop) -> None:
+    denied = Answer("AccessDeniedException", "not authorized to perform: lambda:UpdateAlias", 403)
+    shop.world.faults.add(denied, operation="UpdateAlias")
+    finished = shop.release()
+    assert finished.result is Result.ROLLED_BACK
+    assert "lambda:UpdateAlias" in finished.reason
+    assert shop.whole_on(OLD)
+
+
+def test_the_versions_own_numbers_are_told(shop: Shop) -> None:
+    Traffic(shop.world, "checkout:live", per_second=1)
+    assert shop.release(with_metrics=True).result is Result.PROMOTED
+    numbers = [event.number for event in shop.all(NumbersRead)]
+    assert {1, 2} <= set(numbers)
 
 
 def test_a_group_without_rollback_is_put_back_by_us(shop: Shop) -> None:
@@ -559,3 +591,108 @@ def test_events_end_with_the_verdict(shop: Shop) -> None:
     kinds: list[type[Event]] = [type(event) for event in shop.events]
     assert kinds[-1] is Finished
     assert kinds.count(Finished) == 1
+
+
+# At every moment -----------------------------------------------------------------------------------
+
+SHORT = "10% 1m, 100% 20s"
+
+
+def short(nonce: str = "3fa94c7d") -> Order:
+    return order(SHORT, poll_interval=20.0, nonce=nonce)
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+def test_killed_at_any_request_the_next_run_finishes(after_effect: bool) -> None:
+    requests = len(told_in_one_go().world.log)
+    assert requests > 40
+    for nth in range(1, requests + 1):
+        shop = Shop.ready()
+        assert isinstance(shop, Shop)
+
+        def die() -> None:
+            raise Died
+
+        shop.world.faults.add(Die(die, after_effect=after_effect), nth=nth)
+        with pytest.raises(Died):
+            shop.release(short())
+        saved = [one for one in shop.handovers if one.deployment is not None]
+        if saved and saved[-1] is shop.handovers[-1]:
+            shop.post(Handover.from_json(saved[-1].to_json()))
+        assert "StopDeployment" not in {request.operation for request in shop.world.log}
+        finished = shop.release(short("11111111"))
+        assert finished.result in {Result.PROMOTED, Result.UNCHANGED, Result.FAILED}, nth
+        if finished.result is Result.FAILED:
+            # The dead run's record on the alias is still good for some minutes.
+            assert "right now" in finished.reason or "another run" in finished.reason, (
+                nth,
+                finished,
+            )
+            shop.clock.advance(11 * 60)
+            assert shop.release(short("22222222")).result in {Result.PROMOTED, Result.UNCHANGED}
+        shop.clock.advance(600)
+        assert shop.whole_on(NEW), nth
+        assert set(shop.deployments()) == {"Succeeded"}, nth
+
+
+def told_in_one_go() -> Shop:
+    shop = Shop.ready()
+    assert isinstance(shop, Shop)
+    assert shop.release(short()).result is Result.PROMOTED
+    return shop
+
+
+def moments() -> list[float]:
+    """A moment around every request of a whole rollout, in seconds from its start."""
+    shop = told_in_one_go()
+    start = shop.world.log[0].at
+    return sorted({(request.at - start).total_seconds() + 0.5 for request in shop.world.log})
+
+
+@pytest.mark.parametrize("what", ["alarm", "cancel"])
+@pytest.mark.parametrize("known", [True, False], ids=["group knows", "group does not"])
+def test_going_back_at_any_moment_leaves_it_whole(what: str, known: bool) -> None:
+    results = set()
+    for moment in moments():
+        shop = Shop.ready()
+        assert isinstance(shop, Shop)
+        if not known:
+            shop.put_group(alarms=())
+        shop.after(
+            moment,
+            partial(shop.set_alarm, "checkout-errors", "ALARM")
+            if what == "alarm"
+            else partial(shop.stop.request, "SIGINT"),
+        )
+        finished = shop.release(short())
+        results.add(finished.result)
+        shop.clock.advance(600)
+        version = NEW if finished.result is Result.PROMOTED else OLD
+        assert shop.whole_on(version), (moment, finished)
+        assert "InProgress" not in shop.deployments()
+    assert {Result.FAILED, Result.ROLLED_BACK} <= results
+
+
+def test_two_that_follow_the_same_deployment_do_not_fight(shop: Shop) -> None:
+    """The second one takes over at 100%; the first one finds its record and leaves it alone."""
+    shop.release(replace(short(), plan=plan("10% 1m, 100% 0s")))
+    alias = shop.world.lambda_().functions["checkout"].aliases["live"]
+    other = "[lambda-rollout 1>2 run local id 11111111 until 2026-11-23T09:00:00Z]"
+
+    def take_over() -> None:
+        alias.description = other
+
+    shop.build("def handler(event, context): return 3")
+    other = other.replace("1>2", "2>3")
+    shop.after(66, take_over)
+    finished = shop.release(short("22222222"))
+    assert finished.result is Result.FAILED
+    assert "another run has taken over" in finished.reason
+    assert (alias.version, alias.description) == ("3", other)
+    assert shop.handovers[-1].phase is Phase.DONE
+
+
+def test_an_alarm_of_the_group_that_does_not_exist_is_told(shop: Shop) -> None:
+    shop.put_group(alarms=("checkout-errors", "gone"))
+    assert shop.release().result is Result.PROMOTED
+    assert "names alarms that do not exist: gone" in shop.warnings()
