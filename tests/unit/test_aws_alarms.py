@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,8 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.errors import Busy, Unanswered
 from lambda_rollout.judge import AlarmState
 from lambda_rollout.parsing.names import parse_alarms
-from sandbox.aws.faults import Throttle
+from sandbox.aws import World
+from sandbox.aws.faults import Throttle, Work
 from sandbox.aws.world import REGION, Request
 from tests.scene import QUERY, Scene
 from tests.seam import through_botocore
@@ -61,6 +64,23 @@ def test_hundreds_are_read_a_hundred_at_a_time(scene: Scene) -> None:
     calls = scene.requests("DescribeAlarms")
     assert [len(call.params["AlarmNames"]) for call in calls] == [100, 100, 50]
     assert all(len(call.params["AlarmTypes"]) == 3 for call in calls)
+
+
+@dataclass(frozen=True)
+class ShortPages:
+    """Answers one record a page, as AWS may."""
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        return world.perform(replace(request, params={**request.params, "MaxRecords": 1}))
+
+
+def test_short_pages_are_read_to_the_last(scene: Scene) -> None:
+    for name in ("errors", "latency", "throttles"):
+        scene.put_alarm(name)
+    scene.world.faults.add(ShortPages(), count=None)
+    survey = alarms(scene, "errors", "latency", "throttles").read()
+    assert survey.missing == ()
+    assert len(scene.requests("DescribeAlarms")) == 3
 
 
 def test_alarms_of_other_regions_are_read_there(scene: Scene) -> None:
