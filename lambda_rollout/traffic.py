@@ -230,7 +230,10 @@ class Traffic:
         if seen.revision_id in self._past:
             return
         if seen.revision_id != self.known.revision_id and not self._is_echo(seen):
-            if may_still_move or not self.is_ours(seen):
+            if not self.is_ours(seen):
+                self._forget_what_is_overtaken(seen)
+                raise Conflict(self.target, self.routing, seen)
+            if may_still_move:
                 raise Conflict(self.target, self.routing, seen)
             self.text = lease.owners_text(seen.description)
         self._accept(seen)
@@ -326,6 +329,7 @@ class Traffic:
         if echo and seen.revision_id != self.known.revision_id and _shows(seen, routing, record):
             return self._settled(seen, routing, record)
         if not self.is_ours(seen):
+            self._forget_what_is_overtaken(seen)
             return Foreign(seen)
         if seen.revision_id != self.known.revision_id:
             if not echo:
@@ -362,6 +366,10 @@ class Traffic:
             raise
         self.confirmed = True
         return answer
+
+    def _forget_what_is_overtaken(self, theirs: Alias) -> None:
+        """Give up on unanswered writes: somebody wrote later, over their effect or before they could have any."""
+        self._unanswered = [s for s in self._unanswered if s.revision_id == theirs.revision_id]
 
     def _accept(self, alias: Alias) -> None:
         """Take an answer as the newest state.
