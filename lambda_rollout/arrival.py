@@ -54,9 +54,9 @@ class Taken:
 def arrive(order: Order, parts: Parts) -> list[Taken]:
     """Look at all aliases until it is clear what to do with each; in the order of the targets.
 
-    A dead run's aliases are mended, or taken over with ``on-stranded: resume``. Raises `NotOurs` for one that
-    is split by a stranger, held, or moved by a live run, before any other is touched; and `RolloutError` for
-    what AWS refuses.
+    A dead run's aliases are mended, or taken over with ``on-stranded: resume`` unless nothing but clearing is
+    left to do. Raises `NotOurs` for one that is split by a stranger, held, or moved by a live run, before any
+    other is touched; and `RolloutError` for what AWS refuses.
     """
     end = parts.clock.monotonic() + max(SETTLE_LIMIT, order.evidence_timeout)
     told: set[Target] = set()
@@ -153,7 +153,8 @@ def _is_clear(seen: list[Sight], order: Order) -> bool:
     """Whether nothing is left to be mended or waited for."""
     if any(sight.whose is Whose.AWS for sight in seen):
         return False
-    leaves_it = order.mode is Mode.PLAN or order.on_stranded is OnStranded.RESUME
+    resumes = order.on_stranded is OnStranded.RESUME and not _was_all_but_done(seen)
+    leaves_it = order.mode is Mode.PLAN or resumes
     return leaves_it or not any(sight.dead for sight in seen)
 
 
