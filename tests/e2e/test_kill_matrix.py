@@ -20,7 +20,7 @@ from lambda_rollout import lease
 from sandbox.aws.faults import Die, Meanwhile
 from sandbox.aws.world import Request
 from sandbox.runner import Finished, Runner
-from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, Live, live
+from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, WRITES, Live, live
 
 SHARDS = 4
 LEASE = lease.LEASE.total_seconds() + 1.0
@@ -55,20 +55,34 @@ def test_whenever_it_is_killed_the_alias_ends_whole(
     name: str, shard: int, tmp_path: Path, record_property: Sum
 ) -> None:
     deaths = 0
-    for turn in range(shard, 1000, SHARDS):
-        nth, after_effect = turn // 2 + 1, bool(turn % 2)
-        with live(tmp_path / str(turn)) as scene:
-            killed = kill(scene, STORIES[name], nth, after_effect=after_effect)
-            if killed is None:
-                break
+    for nth in range(1 + shard, 1000, SHARDS):
+        before = dies_and_is_settled(STORIES[name], nth, tmp_path / f"{nth}-before")
+        if before is None:
+            break
+        deaths += 1
+        # The world after a read is the world before the next request.
+        if before.operation in WRITES:
+            after = dies_and_is_settled(STORIES[name], nth, tmp_path / f"{nth}-after", after=True)
+            assert after is not None
             deaths += 1
-            died_at = scene.requests()[-1]
-            with scene.as_it_is():
-                the_post_stage_settles_it(scene, killed, died_at)
-            the_next_run_mends_it(scene, tmp_path / str(turn) / "next")
-            every_write_was_guarded(scene)
     assert deaths
     record_property("count", [f"killed in a rollout that is {name}, and settled both ways", deaths])
+
+
+def dies_and_is_settled(
+    story: Story, nth: int, folder: Path, *, after: bool = False
+) -> Request | None:
+    """Return the request that main died at, None if it ended before."""
+    with live(folder) as scene:
+        killed = kill(scene, story, nth, after_effect=after)
+        if killed is None:
+            return None
+        died_at = scene.requests()[-1]
+        with scene.as_it_is():
+            the_post_stage_settles_it(scene, killed, died_at)
+        the_next_run_mends_it(scene, folder / "next")
+        every_write_was_guarded(scene)
+        return died_at
 
 
 def kill(scene: Live, story: Story, nth: int, *, after_effect: bool) -> Finished | None:

@@ -54,9 +54,9 @@ def test_a_rollout_may_outlast_its_credentials(scene: Live) -> None:
 
 
 def test_sts_may_be_down_while_the_old_ones_are_good(scene: Live) -> None:
-    scene.world.sts.lifetime = 30.0
-    scene.inputs["steps"] = "50% 17s, 100% 0s"
-    # The renewal after 15 s meets a server that answers nothing at all.
+    scene.world.sts.lifetime = 20.0
+    scene.inputs["steps"] = "50% 12s, 100% 0s"
+    # The renewal after 10 s meets a server that answers nothing at all.
     scene.world.faults.add(LoseConnection(), service="sts", nth=2, count=None)
 
     finished = scene.run()
@@ -158,6 +158,7 @@ def test_sts_may_be_slow_to_come_up(scene: Live) -> None:
 # The environment's own -------------------------------------------------------------------------------
 
 
+@pytest.mark.long  # half a minute of trying; tests/unit/test_credentials_expired.py has it in no time
 def test_plain_credentials_that_end_while_a_canary_is_out(scene: Live) -> None:
     """What is left, and how to mend it, is said while they are tried and again at the end."""
     del scene.inputs["role-to-assume"]
