@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from lambda_rollout.errors import RolloutError
 from lambda_rollout.plan import TrafficRouting
 from lambda_rollout.routing import Target
 
@@ -106,6 +107,10 @@ class Shift:
     def is_of(self, target: Target) -> bool:
         """Whether it moves this alias; CodeDeploy may name the function by its ARN."""
         return self.alias == target.alias and self.function.rpartition(":")[2] == target.name
+
+
+class LostSight(RolloutError):
+    """The deployment cannot be followed any more; it goes on in AWS without us."""
 
 
 class Engine(Protocol):

@@ -9,19 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
-from lambda_rollout import lease
-from lambda_rollout.alarm_check import first_look, last_look
-from lambda_rollout.arrival import arrive, read_alias
+from lambda_rollout.alarm_poll import AlarmPoll
+from lambda_rollout.arrival import read_alias
 from lambda_rollout.choices import Mode
-from lambda_rollout.codedeploy import DeploymentState, Engine, Group, Shift, own_name
+from lambda_rollout.codedeploy import (
+    DeploymentState,
+    Engine,
+    Group,
+    LostSight,
+    Shift,
+    own_name,
+)
 from lambda_rollout.deployment_check import (
+    Ready,
+    TakenOver,
+    await_promoted,
     check_group,
     check_same,
-    ensure_configuration,
     find_running,
+    prepare,
 )
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import (
@@ -35,38 +44,22 @@ from lambda_rollout.errors import (
 from lambda_rollout.events import (
     AlarmsFound,
     AliasFound,
-    AlreadyThere,
     Finished,
     Result,
     Warned,
 )
-from lambda_rollout.following import AlarmPoll, Following, LostSight
-from lambda_rollout.handover import Charge, Handover, Phase
+from lambda_rollout.following import Following
+from lambda_rollout.handover import Phase
 from lambda_rollout.judge import AlarmAtStart, AlarmReading, firing_at_start
 from lambda_rollout.order import Order, Parts, seconds
 from lambda_rollout.patience import patiently
-from lambda_rollout.preflight_check import preflight
-from lambda_rollout.publishing import await_ready, check_latest, choose
-from lambda_rollout.retreat import Retreat, find_by_nonce
+from lambda_rollout.retreat import Retreat, find_by_nonce, handover_of
 from lambda_rollout.routing import HUNDRED, Alias
 from lambda_rollout.traffic import Conflict, Traffic
 from lambda_rollout.watch import Alarms, GoBack, Rules, Stage, Survey, Watch
 
-ALIAS_LIMIT = 30.0
-"""Seconds that the alias may take to show what CodeDeploy says it has done."""
-
-PAUSE = 2.0
-
 AlarmsOf = Callable[[Sequence[str]], Alarms]
 """Makes a reader of the order's alarms and, besides, of these of the functions' own Region."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """What can be deployed, and by which configuration."""
-
-    shift: Shift
-    configuration: str
 
 
 class Deployment:
@@ -121,10 +114,11 @@ class Deployment:
         self._heed_the_groups_alarms()
         running = find_running(self._order, self._parts, self._engine)
         if running is None:
-            ready = self._prepare()
-            if isinstance(ready, Finished):
-                return ready
-            shift = ready.shift
+            ready = prepare(self._order, self._parts, self._engine, self._group)
+            if isinstance(ready, Result):
+                return self._ending.finished(ready)
+            self._found, shift = ready.found, ready.shift
+            self._alarms = AlarmPoll(self._parts, self._order.poll_interval, ready.survey)
             self._create(ready)
         else:
             if self._order.mode is Mode.PLAN:
@@ -153,45 +147,6 @@ class Deployment:
         there = tuple(name for name in more if name not in missing)
         self._order = replace(self._order, alarms=(*self._order.alarms, *there))
         self._parts = replace(self._parts, alarms=self._alarms_of(there))
-
-    def _prepare(self) -> Ready | Finished:
-        """Do all that comes before the deployment; return the end if there is nothing to deploy."""
-        order, parts, target = self._order, self._parts, self._target
-        (taken,) = arrive(order, parts)
-        self._found = taken.alias
-        if taken.alias is None:
-            raise RolloutError(
-                f"there is no alias {target}.", "CodeDeploy only moves one that exists."
-            )
-        first_look(order, parts)
-        traffic = Traffic(target, taken.alias, parts.aliases, parts.clock, order.nonce)
-        preflight(order, parts, [(target, traffic)])
-        old = taken.alias.routing.version
-        if order.mode is Mode.PLAN:
-            if order.version is not None or order.version_alias is not None:
-                choose(target, old, order, parts)
-            else:
-                check_latest(target, parts)
-            return self._ending.finished(Result.PLANNED)
-        new = choose(target, old, order, parts)
-        if new == old:
-            parts.emit(AlreadyThere(at=parts.clock.now(), target=target, version=new))
-            return self._ending.finished(Result.UNCHANGED)
-        await_ready(target, new, parts)
-        configuration = ensure_configuration(order, parts, self._engine)
-        survey = last_look(order, parts)
-        self._refuse_what_codedeploy_would_stop(survey)
-        self._alarms = AlarmPoll(parts, order.poll_interval, survey)
-        return Ready(Shift(target.name, target.alias, old, new), configuration)
-
-    def _refuse_what_codedeploy_would_stop(self, survey: Survey) -> None:
-        names = {own_name(r.arn, self._order.region): r for r in firing_at_start(survey.readings)}
-        if stopping := [name for name in names if name in self._group.alarms]:
-            raise RolloutError(
-                f"in ALARM, and deployment group {self._place.group} stops on it: {', '.join(stopping)}.",
-                "CodeDeploy ignores no alarm: to get a fix past it, take it out of the group for this time, or set "
-                "`engine: direct`.",
-            )
 
     # Deploy ------------------------------------------------------------------------------------
 
@@ -342,7 +297,11 @@ class Deployment:
     def _take_over(self, shift: Shift, following: Following) -> InCharge:
         """Take the alias into our own hands once it shows what CodeDeploy says it has done."""
         parts, order = self._parts, self._order
-        alias = self._promoted_alias(shift)
+        try:
+            alias = await_promoted(order, parts, self._place, shift)
+        except TakenOver:
+            self._nothing_is_ours()
+            raise
         following.see(HUNDRED, self._alarms.readings)
         traffic = Traffic(self._target, alias, parts.aliases, parts.clock, order.nonce, shift.old)
         charge = self._ending.take_charge(traffic, shift.new)
@@ -353,27 +312,6 @@ class Deployment:
         self._ending.remember(Phase.MOVING)
         traffic.forward(alias.routing, order.live_record(traffic, shift.new), parts.stop)
         return charge
-
-    def _promoted_alias(self, shift: Shift) -> Alias:
-        clock = self._parts.clock
-        end = clock.monotonic() + ALIAS_LIMIT
-        while True:
-            alias = patiently(clock, self._parts.stop)(self._parts.aliases.read, self._target)
-            _, record = lease.parse(alias.description)
-            if record is not None and lease.agrees(record, alias.routing):
-                self._nothing_is_ours()
-                raise RolloutError(
-                    f"another run has taken over {self._target} and watches it: {record}.",
-                    "Nothing is left to do here: wait for that run.",
-                )
-            # AWS's own weight for the old version is there while provisioned concurrency moves.
-            if alias.routing.version == shift.new and set(alias.routing.weights) <= {shift.old}:
-                return alias
-            if clock.monotonic() >= end:
-                raise RolloutError(
-                    f"{self._place} has succeeded, says CodeDeploy, but {self._target} is {alias.routing}."
-                )
-            clock.wait(PAUSE, self._parts.stop)
 
     def _watch_whole(self, charge: InCharge, following: Following) -> Finished:
         order, traffic = self._order, charge.traffic
@@ -398,25 +336,6 @@ class Deployment:
     # What the post stage gets ------------------------------------------------------------------
 
     def _remember(self, phase: Phase) -> None:
-        shift = self._shift
-        if shift is None:
-            return
-        text = self._found.description if self._found else ""
-        charge = Charge(
-            function=self._target.function,
-            alias=self._target.alias,
-            old=shift.old,
-            new=shift.new,
-            text=lease.owners_text(text),
-            nonce=self._order.nonce,
-        )
-        self._parts.remember(
-            Handover(
-                phase=phase,
-                region=self._order.region,
-                role_to_assume=self._order.role_to_assume,
-                hold_on_cancel=False,
-                charges=(charge,),
-                deployment=self._place,
-            )
-        )
+        if self._shift is not None:
+            handover = handover_of(self._order, self._place, self._shift, phase, self._found)
+            self._parts.remember(handover)

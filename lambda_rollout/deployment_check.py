@@ -1,7 +1,16 @@
-"""Before a CodeDeploy deployment: is the group fit for it, is its configuration there, does one run already?"""
+"""What is looked at before a CodeDeploy deployment, and when it says that it is done.
+
+Is the group fit for it, does one run already, which version and configuration shall it have; and at the end, does
+the alias show it?
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from lambda_rollout import lease
+from lambda_rollout.alarm_check import first_look, last_look
+from lambda_rollout.arrival import arrive
 from lambda_rollout.choices import Mode, Preflight
 from lambda_rollout.codedeploy import (
     RUNNING,
@@ -13,14 +22,23 @@ from lambda_rollout.codedeploy import (
     configuration_name,
     differences,
     is_predefined,
+    own_name,
 )
 from lambda_rollout.errors import AlreadyExists, NotFound, RolloutError
-from lambda_rollout.events import VersionTaken, Warned
+from lambda_rollout.events import AlreadyThere, Result, VersionTaken, Warned
 from lambda_rollout.following import END_EVERY, await_end
+from lambda_rollout.judge import firing_at_start
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, heed, patiently
 from lambda_rollout.plan import codedeploy_routing
-from lambda_rollout.publishing import check_latest, choose
+from lambda_rollout.preflight_check import preflight
+from lambda_rollout.publishing import await_ready, check_latest, choose
+from lambda_rollout.routing import Alias
+from lambda_rollout.traffic import Traffic
+from lambda_rollout.watch import Survey
+
+ALIAS_LIMIT = 30.0
+"""Seconds that the alias may take to show what CodeDeploy says it has done."""
 
 START_LIMIT = 60.0
 """Seconds that a deployment may take from Created until it tells what it moves."""
@@ -146,3 +164,80 @@ def check_same(order: Order, parts: Parts, engine: Engine, deployment: str, shif
         )
     text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
     parts.emit(Warned(at=parts.clock.now(), text=text))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What can be deployed: the alias as it was found, the shift, its configuration and the alarms just before."""
+
+    found: Alias
+    shift: Shift
+    configuration: str
+    survey: Survey
+
+
+def prepare(order: Order, parts: Parts, engine: Engine, group: Group) -> Ready | Result:
+    """Do all that comes before the deployment; return how it ends if there is nothing to deploy."""
+    (target,) = order.targets
+    (taken,) = arrive(order, parts)
+    found = taken.alias
+    if found is None:
+        raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
+    first_look(order, parts)
+    traffic = Traffic(target, found, parts.aliases, parts.clock, order.nonce)
+    preflight(order, parts, [(target, traffic)])
+    old = found.routing.version
+    if order.mode is Mode.PLAN:
+        if order.version is not None or order.version_alias is not None:
+            choose(target, old, order, parts)
+        else:
+            check_latest(target, parts)
+        return Result.PLANNED
+    new = choose(target, old, order, parts)
+    if new == old:
+        parts.emit(AlreadyThere(at=parts.clock.now(), target=target, version=new))
+        return Result.UNCHANGED
+    await_ready(target, new, parts)
+    configuration = ensure_configuration(order, parts, engine)
+    survey = last_look(order, parts)
+    _refuse_what_codedeploy_would_stop(survey, order, engine, group)
+    return Ready(found, Shift(target.name, target.alias, old, new), configuration, survey)
+
+
+def _refuse_what_codedeploy_would_stop(
+    survey: Survey, order: Order, engine: Engine, group: Group
+) -> None:
+    names = [own_name(reading.arn, order.region) for reading in firing_at_start(survey.readings)]
+    if stopping := [name for name in names if name in group.alarms]:
+        raise RolloutError(
+            f"in ALARM, and deployment group {engine.place.group} stops on it: {', '.join(stopping)}.",
+            "CodeDeploy ignores no alarm: to get a fix past it, take it out of the group for this time, or set "
+            "`engine: direct`.",
+        )
+
+
+class TakenOver(RolloutError):
+    """Another run that followed the same deployment has the alias now."""
+
+
+def await_promoted(order: Order, parts: Parts, place: Place, shift: Shift) -> Alias:
+    """Return the alias once it shows what CodeDeploy says it has done. Raises `RolloutError` if it does not."""
+    (target,) = order.targets
+    end = parts.clock.monotonic() + ALIAS_LIMIT
+    while True:
+        alias = patiently(parts.clock, parts.stop)(parts.aliases.read, target)
+        _, record = lease.parse(alias.description)
+        if record is not None and lease.agrees(record, alias.routing):
+            raise TakenOver(
+                f"another run has taken over {target} and watches it: {record}.",
+                "Nothing is left to do here: wait for that run.",
+            )
+        # AWS's own weight for the old version is there while provisioned concurrency moves.
+        if alias.routing.version == shift.new and set(alias.routing.weights) <= {shift.old}:
+            return alias
+        if parts.clock.monotonic() >= end:
+            raise RolloutError(
+                f"{place} has succeeded, says CodeDeploy, but {target} is {alias.routing}."
+            )
+        parts.clock.wait(END_EVERY, parts.stop)
+        heed(parts.stop)

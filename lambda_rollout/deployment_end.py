@@ -13,7 +13,7 @@ from lambda_rollout.events import AliasFound, Event, Finished, Result, Started, 
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.post import LIMIT, UNFINISHED
-from lambda_rollout.retreat import Retreat
+from lambda_rollout.retreat import Retreat, handover_of
 from lambda_rollout.undo import undo
 
 
@@ -45,7 +45,7 @@ def _undo_running(
             "Leave `version` empty.",
         )
     place = replace(engine.place, deployment=deployment)
-    parts.remember(_handover(order, place, shift))
+    parts.remember(handover_of(order, place, shift, Phase.STOPPING))
     retreat = Retreat(order, parts, engine, ending)
     try:
         retreat.stop(deployment)
@@ -71,19 +71,6 @@ def _tell_alias(order: Order, parts: Parts) -> None:
         return
     now = parts.clock.now()
     parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.routing))
-
-
-def _handover(order: Order, place: Place, shift: Shift) -> Handover:
-    target = order.targets[0]
-    charge = Charge(target.function, target.alias, shift.old, shift.new, text="", nonce=order.nonce)
-    return Handover(
-        phase=Phase.STOPPING,
-        region=order.region,
-        role_to_assume=order.role_to_assume,
-        hold_on_cancel=False,
-        charges=(charge,),
-        deployment=place,
-    )
 
 
 def _saying(parts: Parts, trouble: str) -> Parts:

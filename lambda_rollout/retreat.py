@@ -16,6 +16,7 @@ from lambda_rollout.ending import Ending
 from lambda_rollout.errors import Busy, CallFailed, CredentialsExpired, NotFound, Unanswered
 from lambda_rollout.events import AliasLeft, DeploymentChanged, RolledBack, Warned
 from lambda_rollout.following import END_EVERY, await_end
+from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, patiently
 from lambda_rollout.routing import Alias, Routing
@@ -215,3 +216,26 @@ def find_by_nonce(engine: Engine, nonce: str) -> str:
         if f"id {nonce}" in engine.read(deployment).description:
             return deployment
     return ""
+
+
+def handover_of(
+    order: Order, place: Place, shift: Shift, phase: Phase, found: Alias | None = None
+) -> Handover:
+    """Make what the post stage gets while CodeDeploy has the alias."""
+    (target,) = order.targets
+    charge = Charge(
+        function=target.function,
+        alias=target.alias,
+        old=shift.old,
+        new=shift.new,
+        text=lease.owners_text(found.description) if found else "",
+        nonce=order.nonce,
+    )
+    return Handover(
+        phase=phase,
+        region=order.region,
+        role_to_assume=order.role_to_assume,
+        hold_on_cancel=False,
+        charges=(charge,),
+        deployment=place,
+    )
