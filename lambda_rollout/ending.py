@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from lambda_rollout.choices import OnCancel
+from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.errors import CallFailed, RolloutError
 from lambda_rollout.events import AliasLeft, Finished, Held, Released, Result, RolledBack, Warned
 from lambda_rollout.handover import Charge, Handover, Phase
@@ -40,7 +40,10 @@ class InCharge:
     tried: list[str] = field(default_factory=list)
     """The percentages that we set out to write so far."""
     doubtful: bool = False
-    """Whether another process may have written, or may still write, for the same rollout."""
+    """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
+    alias as it is, and we took it over to go on with it."""
+    taken: str = ""
+    """The id in the record of the run that it was taken over from."""
 
     @property
     def at_stake(self) -> bool:
@@ -74,12 +77,18 @@ class Ending:
 
     @property
     def can_hold(self) -> bool:
-        """Whether there is a split that could be held: something was shifted, and AWS confirmed it."""
-        return any(charge.shifted for charge in self._charges)
+        """Whether there is a split that could be held: what moves was shifted, and AWS confirmed it.
+
+        Of several functions all were: with a part of them held, the rest would stay behind at promotion.
+        """
+        moving = [charge for charge in self._charges if charge.new not in {"", charge.traffic.old}]
+        return bool(moving) and all(charge.shifted for charge in moving)
 
     def remember(self, phase: Phase) -> None:
         """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""
         order = self._order
+        if order.mode is Mode.PLAN:
+            return
         charges = tuple(
             Charge(
                 function=charge.traffic.target.function,
@@ -89,6 +98,7 @@ class Ending:
                 text=charge.traffic.text,
                 tried=tuple(charge.tried),
                 nonce=charge.traffic.nonce,
+                taken=charge.taken,
             )
             for charge in self._charges
         )

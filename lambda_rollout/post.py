@@ -15,10 +15,11 @@ from lambda_rollout.ending import Ending
 from lambda_rollout.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.handover import Charge, Handover, Phase
+from lambda_rollout.lease import Record
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import patiently
 from lambda_rollout.routing import Alias, Routing
-from lambda_rollout.traffic import Traffic
+from lambda_rollout.traffic import Settled, Traffic, Unsettled, Wish, settle
 
 LIMIT = 200.0
 """Seconds to try, for reading and again for writing: the runner gives a post stage about 4:45 after a
@@ -69,7 +70,9 @@ def _take_over(
         return True
     _, record = lease.parse(alias.description)
     agreeing = record is not None and lease.agrees(record, alias.routing)
-    if agreeing and record is not None and record.nonce != charge.nonce:
+    if agreeing and record is not None and record.held and record.nonce == charge.taken:
+        return _leave_held(charge, alias, record, order, parts)
+    if agreeing and record is not None and record.nonce not in {charge.nonce, charge.taken}:
         text = f"Another rollout has {target} now ({alias.routing}); it was left to that one."
         parts.emit(Warned(at=parts.clock.now(), text=text))
         return True
@@ -89,6 +92,25 @@ def _take_over(
         traffic.text = charge.text
     mine = ending.take_charge(traffic, charge.new)
     mine.doubtful = True
+    return True
+
+
+def _leave_held(charge: Charge, alias: Alias, record: Record, order: Order, parts: Parts) -> bool:
+    """Write what main was to promote once more as it is: main may still be about to."""
+    target = charge.target
+    traffic = Traffic(
+        target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
+    )
+    wish = Wish(traffic, alias.routing, record)
+    [settlement] = settle([wish], parts.clock, seconds=LIMIT)
+    if isinstance(settlement, Unsettled):
+        command = order.command(target, Routing.whole(charge.old), charge.text)
+        why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
+        parts.emit(_left(charge, None, alias.routing, why, command, parts))
+        return False
+    if isinstance(settlement, Settled):
+        text = f"{target} is still held ({alias.routing}): it was not promoted."
+        parts.emit(Warned(at=parts.clock.now(), text=text))
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import pytest
 
@@ -18,6 +18,7 @@ from lambda_rollout.events import (
 )
 from lambda_rollout.lease import LEASE, parse
 from lambda_rollout.rollout import Rollout
+from lambda_rollout.together import HANDS
 from lambda_rollout.undo import undo
 from sandbox.aws.faults import Answer, Die, Meanwhile, ServerError
 from sandbox.aws.world import World
@@ -63,11 +64,13 @@ def test_they_go_back_in_the_reverse_order_of_their_shifting() -> None:
     assert written == [*names(12), *names(12), *reversed(names(12))]
 
 
-def test_the_calls_after_the_alarm_are_the_rollback_and_nothing_else() -> None:
+def test_the_calls_that_follow_the_alarm_are_the_rollback() -> None:
     scene = Unit.of(12)
     scene.after(90, lambda: scene.set_alarm("f7-errors", "ALARM"))
     scene.start(TWELVE)
-    assert [r.operation for r in scene.world.log[-13:]] == ["DescribeAlarms", *["UpdateAlias"] * 12]
+    operations = [r.operation for r in scene.world.log]
+    last_read = len(operations) - 1 - operations[::-1].index("DescribeAlarms")
+    assert operations[last_read + 1 :][:12] == ["UpdateAlias"] * 12
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -240,6 +243,50 @@ def test_cancelled_in_a_step_all_of_them_are_held_if_that_was_asked_for() -> Non
     assert end.result is Result.HELD
     records = [parse(scene.alias_of(name).description)[1] for name in names(3)]
     assert all(record is not None and record.held for record in records)
+
+
+def test_cancelled_in_the_middle_of_the_first_shift_none_is_held_as_the_others_would_stay_behind() -> (
+    None
+):
+    scene = Unit.of(3)
+    cancel = Meanwhile(lambda _: scene.stop.request("cancelled"))
+    scene.world.faults.add(cancel, operation="UpdateAlias", nth=2)
+    end = scene.start(on_cancel=OnCancel.HOLD)
+    assert end.result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_cancelled_in_the_middle_of_a_later_shift_all_are_held_where_they_are() -> None:
+    scene = Unit.of(3, unchanged=("f2",))
+    cancel = Meanwhile(lambda _: scene.stop.request("cancelled"))
+    scene.world.faults.add(cancel, operation="UpdateAlias", nth=3)
+    end = scene.start(TWELVE, on_cancel=OnCancel.HOLD)
+    assert end.result is Result.HELD
+    assert scene.states() == {"f1": (OLD, {NEW: 0.25}), "f2": (OLD, {}), "f3": (OLD, {NEW: 0.1})}
+    scene.stop = type(scene.stop)()
+    assert scene.start(mode=Mode.PROMOTE, nonce="00000001").result is Result.PROMOTED
+    assert scene.whole_on(NEW, "f2")
+
+
+# Many ---------------------------------------------------------------------------------------------
+
+
+def test_the_looks_at_many_aliases_keep_no_alarm_waiting() -> None:
+    # With half a second a call, thirty looks in a row would take 15 s.
+    scene = Unit.of(30)
+    asked = unit_order(30, "10% 120s, 100% 0s", poll_interval=5.0)
+    end = scene.roll_out(asked, scene.clients(latency=0.5))
+    assert end.result is Result.PROMOTED
+    shifts = [r.at for r in scene.requests("UpdateAlias")]
+    step = [r for r in scene.requests("DescribeAlarms") if shifts[29] < r.at < shifts[30]]
+    gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(step)]
+    assert max(gaps) <= 5.0 + HANDS * 0.5 + 1.0
+    looks = [
+        r.params["FunctionName"]
+        for r in scene.requests("GetAlias")
+        if shifts[29] < r.at < shifts[30]
+    ]
+    assert set(looks) == set(names(30))
 
 
 # Dead runs ----------------------------------------------------------------------------------------

@@ -6,12 +6,16 @@ import json
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lambda_rollout import lease
-from sandbox.aws.faults import Die, Meanwhile, Quota
+from lambda_rollout.patience import FORWARD_LIMIT
+from sandbox.aws.faults import Answer, Die, Fault, Meanwhile, Quota, Throttle, Work
+from sandbox.aws.world import Request, World
 from sandbox.runner import Finished, Runner
 from tests.live import MAIN, NEW, NEXT, OLD, POST
 from tests.units import LiveUnit, live_unit, names
@@ -60,6 +64,34 @@ def test_a_cancelled_unit_goes_back_whole_also_where_aws_throttles(tmp_path: Pat
         finished = step.wait(60)
         assert finished.outputs["result"] == "rolled-back", finished.log
         assert scene.all_whole_on(OLD)
+
+
+@dataclass(frozen=True)
+class Of:
+    """A fault that only the requests about one function meet."""
+
+    function: str
+    fault: Fault
+
+    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        if request.params.get("FunctionName") != self.function:
+            return work()
+        return self.fault.around(world, request, work)
+
+
+def test_what_aws_keeps_waiting_does_not_keep_the_others_from_going_back(tmp_path: Path) -> None:
+    with live_unit(tmp_path, 3) as scene:
+        # AWS has no time for f1 at all, and refuses f3: that one ends it, long before the minute in which f1 is
+        # tried again and again is over.
+        scene.world.faults.add(Of("f1", Throttle()), operation="UpdateAlias", count=None)
+        no = Answer("InvalidParameterValueException", "no")
+        scene.world.faults.add(Of("f3", no), operation="UpdateAlias", count=None)
+        finished = scene.run(steps=TWELVE)
+        first, *_, last = scene.requests("UpdateAlias")
+        assert finished.outputs["result"] == "rolled-back", finished.log
+        assert "InvalidParameterValueException" in finished.outputs["reason"]
+        assert scene.all_whole_on(OLD)
+        assert (last.at - first.at).total_seconds() < FORWARD_LIMIT / 2
 
 
 def at_request(scene: LiveUnit, nth: int, *, after_effect: bool) -> Finished | None:
