@@ -67,6 +67,7 @@ def arrive(order: Order, parts: Parts) -> list[Taken]:
                 told.add(target)
                 _tell(target, sight, parts)
         seen = [sight for sight in sights if sight is not None]
+        _refuse_to_create_for_a_promotion(sights, order)
         for sight in seen:
             if not _stays(sight, seen, order, parts):
                 _refuse_what_is_not_ours(sight, order, parts)
@@ -266,6 +267,15 @@ def _exists(target: Target, version: str, parts: Parts) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _refuse_to_create_for_a_promotion(sights: Sequence[Sight | None], order: Order) -> None:
+    for target, sight in zip(order.targets, sights, strict=True):
+        if sight is None and order.mode is Mode.PROMOTE:
+            raise NotOurs(
+                f"function {target.name} has no alias {target.alias}: there is nothing to promote.",
+                "Only a rollout that ended with `result=held` can be promoted.",
+            )
 
 
 def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:

@@ -79,10 +79,11 @@ class Ending:
     def can_hold(self) -> bool:
         """Whether there is a split that could be held: what moves was shifted, and AWS confirmed it.
 
-        Of several functions all were: with a part of them held, the rest would stay behind at promotion.
+        Of several functions all were: with a part of them held, the rest would stay behind at promotion. What
+        another run left, and we have not taken over yet, is not ours to call held.
         """
         moving = [charge for charge in self._charges if charge.new not in {"", charge.traffic.old}]
-        return bool(moving) and all(charge.shifted for charge in moving)
+        return bool(moving) and all(charge.at_stake and charge.shifted for charge in moving)
 
     def remember(self, phase: Phase) -> None:
         """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""

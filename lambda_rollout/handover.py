@@ -54,6 +54,8 @@ class Charge:
     """The percentages that main set out to write so far, in order."""
     nonce: str = ""
     """The id in the record on this alias."""
+    taken: str = ""
+    """The id in the record that main found there, if it went on with a held or a dead run's rollout."""
 
     @property
     def target(self) -> Target:

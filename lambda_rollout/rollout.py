@@ -137,9 +137,12 @@ class Rollout:
                 taken.target, taken.alias, parts.aliases, parts.clock, order.nonce, old
             )
             charge = self._ending.take_charge(traffic)
+            if taken.resumed is not None:
+                charge.new, charge.taken = taken.resumed.new, taken.resumed.nonce
+                # Nobody watches what a dead run left, so whatever ends us now puts it back. A held one stays.
+                charge.doubtful = order.mode is Mode.ROLLOUT
             self._courses.append(Course(taken.target, charge, resumed=taken.resumed))
-        if order.mode is not Mode.PLAN:
-            self._ending.remember(Phase.MOVING)
+        self._ending.remember(Phase.MOVING)
 
     def _look_ahead(self) -> None:
         """Find what AWS would refuse, and what would make the watch blind, before the first write."""
@@ -176,6 +179,10 @@ class Rollout:
             return course.old
         version = choose(course.target, course.old, order, self._parts)
         if resumed is not None and resumed.new != version:
+            # The contract calls it an error, and not a rollback: what is there was not this run's to judge.
+            for each in self._courses:
+                if each.charge is not None:
+                    each.charge.doubtful = False
             raise RolloutError(
                 f"{course.target} is in a rollout of version {resumed.new}, not of version {version}.",
                 "Leave `version` empty."

@@ -1,0 +1,150 @@
+"""What becomes of a held or a dead run's rollout if the run that takes it over ends before its first write."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambda_rollout import lease
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.events import Finished, Result, VersionPublished
+from lambda_rollout.handover import Handover
+from lambda_rollout.order import order_of_handover
+from lambda_rollout.post import settle_what_main_left
+from lambda_rollout.routing import Routing
+from sandbox.aws.faults import Die
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+
+LATER = "00000001"
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this, as nothing catches SIGKILL."""
+
+
+def die() -> None:
+    raise Killed
+
+
+def killed(scene: Scene, nth: int, **asked: object) -> None:
+    """Roll out, and die with the ``nth`` UpdateAlias before that has its effect."""
+    rule = scene.world.faults.add(Die(die), operation="UpdateAlias", nth=nth)
+    with pytest.raises(Killed):
+        scene.roll_out(order("50% 10s, 100% 10s", **asked))
+    scene.world.faults.rules.remove(rule)
+    scene.events.clear()
+
+
+def stranded() -> Scene:
+    """Left at 50% by a run whose lease is over."""
+    scene = Scene.ready()
+    killed(scene, 2)
+    scene.clock.advance(lease.LEASE.total_seconds() + 1)
+    scene.handovers.clear()
+    return scene
+
+
+def held() -> Scene:
+    scene = Scene.ready()
+    assert scene.roll_out(order("50% 10s, hold")).result is Result.HELD
+    scene.events.clear()
+    scene.handovers.clear()
+    return scene
+
+
+def resume(scene: Scene, **asked: object) -> Finished:
+    return scene.roll_out(
+        order("50% 10s, 100% 10s", on_stranded=OnStranded.RESUME, nonce=LATER, **asked)
+    )
+
+
+def post(scene: Scene) -> Finished:
+    handover = Handover.from_json(scene.handovers[-1].to_json())
+    ordered = order_of_handover(handover, order().run)
+    return settle_what_main_left(handover, ordered, scene.parts(ordered))
+
+
+def test_an_alarm_that_forbids_to_resume_puts_back_what_nobody_watches() -> None:
+    scene = stranded()
+    scene.set_alarm("checkout-errors", "ALARM")
+
+    end = resume(scene)
+
+    assert end.result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.description == OWNERS_TEXT
+
+
+def test_a_cancelled_resumption_is_never_called_held_while_the_dead_record_stands() -> None:
+    scene = stranded()
+    scene.world.faults.add(
+        Die(lambda: scene.stop.request("cancelled (SIGINT)")), operation="DescribeAlarms", nth=1
+    )
+    end = resume(scene, on_cancel=OnCancel.HOLD)
+    record = lease.parse(scene.alias.description)[1]
+    assert record is not None
+    assert (end.result is Result.HELD) == record.held
+    assert record.held
+
+
+def test_a_cancelled_plan_is_not_held_and_leaves_nothing_for_the_post_stage() -> None:
+    scene = stranded()
+    scene.world.log.clear()
+    scene.world.faults.add(
+        Die(lambda: scene.stop.request("cancelled (SIGINT)")), operation="DescribeAlarms", nth=1
+    )
+    end = scene.roll_out(order("50% 10s", mode=Mode.PLAN, on_cancel=OnCancel.HOLD, nonce=LATER))
+    assert end.result is Result.FAILED
+    assert scene.handovers == []
+    assert not scene.requests("UpdateAlias", "PublishVersion")
+
+
+def test_a_cancelled_promotion_is_failed_and_what_was_held_still_is() -> None:
+    scene = held()
+    before = scene.alias
+    scene.world.faults.add(
+        Die(lambda: scene.stop.request("cancelled (SIGINT)")), operation="DescribeAlarms", nth=1
+    )
+    end = scene.roll_out(order(mode=Mode.PROMOTE, on_cancel=OnCancel.HOLD, nonce=LATER))
+    assert end.result is Result.FAILED
+    assert scene.alias == before
+
+
+def test_the_post_stage_of_a_promotion_keeps_it_held_and_makes_mains_revision_useless() -> None:
+    """Main may still be alive in a container that its runner lost, about to promote."""
+    scene = held()
+    before = scene.alias
+    killed(scene, 1, mode=Mode.PROMOTE, nonce=LATER)
+
+    post(scene)
+
+    assert scene.alias.routing == before.routing == Routing(OLD, {NEW: 0.5})
+    assert scene.alias.description == before.description
+    assert scene.alias.revision_id != before.revision_id
+
+
+def test_the_post_stage_of_a_resumption_puts_back_what_the_dead_run_left() -> None:
+    scene = stranded()
+    killed(scene, 1, on_stranded=OnStranded.RESUME, nonce=LATER)
+
+    assert post(scene).result is Result.ROLLED_BACK
+
+    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.description == OWNERS_TEXT
+
+
+def test_another_version_cannot_be_resumed_and_is_an_error_that_changes_nothing() -> None:
+    scene = stranded()
+    scene.build("def handler(event, context): return 3")
+    before = scene.alias
+    assert resume(scene).result is Result.FAILED
+    assert scene.alias == before
+
+
+def test_a_promotion_creates_no_alias_and_publishes_nothing() -> None:
+    scene = Scene.ready()
+    del scene.world.lambda_().functions["checkout"].aliases["live"]
+    end = scene.roll_out(order(mode=Mode.PROMOTE, create_alias=True))
+    assert end.result is Result.FAILED
+    assert "nothing to promote" in end.reason
+    assert not scene.told(VersionPublished)
+    assert not scene.requests("PublishVersion", "CreateAlias", "UpdateAlias")
