@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/
 # More arguments for one run, for example: make test ARGS='-k plan -x'
 ARGS ?=
 
-TYPED := $(wildcard lambda_rollout entrypoint.py sandbox tests benchmarks)
+TYPED := $(wildcard lambda_rollout entrypoint.py sandbox tests benchmarks scripts)
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml)
 SHELL_SCRIPTS := .ci/run $(wildcard tests/image/*.sh)
 
@@ -106,12 +106,25 @@ gallery: install ## Pictures of the comment for docs/gallery.md; needs npm and C
 	@$(RUN)python -m tests.gallery $(ARGS)
 
 .PHONY: bench
-bench: install ## The benchmarks: a table and JSON
+bench: install build/awscli/.installed ## The benchmarks: a table and JSON
 	@$(RUN)python -m benchmarks $(ARGS)
 
+# What only some targets need has an environment of its own: awscli and boto3 ask for different releases.
+build/tools/.installed: tests/image/requirements.txt
+build/awscli/.installed: benchmarks/requirements.txt
+build/tools/.installed build/awscli/.installed: $(STAMP)
+	@$(RUN)python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
+	  --requirement $(filter %.txt,$^)
+	@touch $@
+
 .PHONY: image-test
-image-test: install ## Build the image with a real engine and test the container
+image-test: install build/tools/.installed ## Build the image with a real engine and test the container
 	@$(RUN)python -m pytest -m image tests/image $(ARGS)
+
+.PHONY: sbom
+sbom: build/tools/.installed ## List what is in an image: IMAGE=NAME@DIGEST; build/sbom.spdx.json
+	@build/tools/bin/syft scan --quiet $(or $(FROM),registry):$(IMAGE) --output spdx-json=build/sbom.spdx.json
 
 # An index named in the maker's own configuration must not find its way into a lock.
 COMPILE := $(RUN)uv pip compile --quiet --no-config --universal --python-version 3.11 \
@@ -123,6 +136,8 @@ UPGRADE ?= --upgrade
 lock: install ## Update the lock files; UPGRADE='' keeps what still fits
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --override requirements-overrides.txt --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) $(UPGRADE) --output-file tests/image/requirements.txt tests/image/requirements.in
+	$(COMPILE) $(UPGRADE) --output-file benchmarks/requirements.txt benchmarks/requirements.in
 
 .PHONY: clean
 clean: ## Remove what the other targets made

@@ -13,14 +13,14 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.processes import Ran, interleaved, middle
-from benchmarks.table import Row
+from benchmarks.table import Figure, Row
 from sandbox.aws import World
 from sandbox.aws.http import Server
 from tests.image.container import ContainerRunner
 from tests.image.engine import BASE, ROOT, Engine, NoEngine, build, engine
 from tests.live import JumpingClock, Live
 
-TURNS = 3
+TURNS = 5
 OURS = "as it is"
 UNCOMPILED = "without any compiled library"
 BARE = "standard library not compiled"
@@ -49,7 +49,7 @@ def _measured(docker: Engine) -> list[Row]:
     for number, (name, layer) in enumerate(LAYERS.items()):
         tags[name] = f"lambda-rollout-bench-{number}"
         lines = f"FROM {tags[OURS]}\n{layer}\n"
-        docker.run("build", "--tag", tags[name], "-", stdin=lines)
+        docker.run("build", "--network", "host", "--tag", tags[name], "-", stdin=lines)
     tags[WHOLE] = "lambda-rollout-bench-whole"
     build(docker, tags[WHOLE], lambda dockerfile: CUT.sub("", dockerfile))
     try:
@@ -60,10 +60,7 @@ def _measured(docker: Engine) -> list[Row]:
 
 def _starts(docker: Engine, tags: Mapping[str, str]) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        cases: dict[str, Callable[[], Ran]] = {
-            name: _case(docker, tag, Path(folder) / str(number))
-            for number, (name, tag) in enumerate(tags.items())
-        }
+        cases = {name: _case(docker, tag, folder) for name, tag in tags.items()}
         empty = ["run", "--rm", "--network", "host", "--entrypoint", "/bin/true", tags[OURS]]
         cases[EMPTY] = lambda: _timed(lambda: docker.run(*empty))
         results = interleaved(cases, TURNS)
@@ -77,7 +74,7 @@ def _table(results: Mapping[str, Sequence[Ran]]) -> list[Row]:
     rows = []
     for case, turns in results.items():
         seconds = empty if case == EMPTY else middle(turns, "first")
-        figures = {
+        figures: dict[str, Figure] = {
             "of uncompiled, less the engine's part": f"{(seconds - empty) / unit:.2f}",
             "seconds": f"{seconds:.2f}",
         }
@@ -85,11 +82,11 @@ def _table(results: Mapping[str, Sequence[Ran]]) -> list[Row]:
     return rows
 
 
-def _case(docker: Engine, tag: str, folder: Path) -> Callable[[], Ran]:
+def _case(docker: Engine, tag: str, folder: str) -> Callable[[], Ran]:
     def turn() -> Ran:
         clock = JumpingClock()
         world = World(clock=clock)
-        runner = ContainerRunner(folder, docker=docker, image=tag)
+        runner = ContainerRunner(Path(tempfile.mkdtemp(dir=folder)), docker=docker, image=tag)
         with Server(world) as server:
             aws = Live(world, clock, server.url, runner)
             aws.deploy()

@@ -78,7 +78,7 @@ def interleaved(cases: Mapping[str, Callable[[], Ran]], turns: int) -> dict[str,
 
 def middle(results: Sequence[Ran], field: str) -> float:
     """Return the median of a field."""
-    return median(getattr(result, field) for result in results)
+    return float(median(getattr(result, field) for result in results))
 
 
 @contextmanager
@@ -118,15 +118,9 @@ def python(aws: Live, code: str) -> Ran:
 
 
 def aws_cli() -> Path:
-    """The folder of an `aws` of its own, from PyPI, made on first use."""
-    place = AWS_CLI / "bin"
-    if not (place / "aws").exists():
-        locked = ROOT / "benchmarks" / "requirements.txt"
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(AWS_CLI)], check=True)
-        install = ["install", "-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
-        pip = [str(place / "python"), "-m", "pip"]
-        subprocess.run([*pip, *install, "--requirement", str(locked)], check=True)
-    return place
+    """The folder of an `aws` of its own, from PyPI; made on first use."""
+    subprocess.run(["make", "-C", str(ROOT), "-s", "build/awscli/.installed"], check=True)
+    return AWS_CLI / "bin"
 
 
 def bash(aws: Live, script: str) -> Ran:

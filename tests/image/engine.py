@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,9 +194,9 @@ def stand_in_base() -> Path:
     return STAND_IN
 
 
-def build(engine: Engine, tag: str) -> None:
+def build(engine: Engine, tag: str, changed: Callable[[str], str] = str) -> None:
     """Build the image from the work tree, as the runner does from a checkout."""
-    dockerfile = (ROOT / "Dockerfile").read_text()
+    dockerfile = changed((ROOT / "Dockerfile").read_text())
     if not engine.pulls:
         # A stand-in has another digest than the one that is pinned.
         dockerfile = re.sub(r"@sha256:[0-9a-f]{64}", "", dockerfile)
