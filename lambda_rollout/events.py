@@ -285,6 +285,8 @@ class DeploymentChanged(Event):
     lifecycle: tuple[tuple[str, str], ...]
     """Name and status of each lifecycle event, in order; empty while it has not started."""
     description: str
+    rolls_back: str = ""
+    """The deployment that this one rolls back; empty for any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

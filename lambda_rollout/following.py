@@ -168,6 +168,7 @@ class Following:
                     status=state.status,
                     lifecycle=lifecycle,
                     description=state.description,
+                    rolls_back=state.rolls_back,
                 )
             )
 

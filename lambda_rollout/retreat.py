@@ -200,8 +200,8 @@ class Retreat:
                 deployment=state.id,
                 status=state.status,
                 lifecycle=(),
-                description=state.description
-                or (f"rolls back {state.rolls_back}" if state.rolls_back else ""),
+                description=state.description,
+                rolls_back=state.rolls_back,
             )
         )
 

@@ -139,7 +139,9 @@ def _alarm_changed(event: e.AlarmChanged) -> str:
 
 def _deployment_changed(event: e.DeploymentChanged) -> str:
     events = ", ".join(f"{name} {status}" for name, status in event.lifecycle)
-    return f"CodeDeploy deployment {event.deployment} is {event.status}{f': {events}' if events else ''}"
+    back = f", which rolls back {event.rolls_back}," if event.rolls_back else ""
+    more = f": {events}" if events else ""
+    return f"CodeDeploy deployment {event.deployment}{back} is {event.status}{more}"
 
 
 def _alarms_at_end(event: e.StepPassed) -> str:

@@ -453,3 +453,38 @@ with _story("denied", Telling()) as tell:
         "function:checkout because no identity-based policy allows the lambda:GetAlias action",
         "Allow lambda:GetAlias on that resource; the README has the whole policy.",
     )
+
+LIFECYCLE = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
+
+with _story("stopped-by-codedeploy", Telling("10% 5m, 100% 10m")) as tell:
+
+    def deployment(identity: str, status: str, *states: str, rolls_back: str = "") -> None:
+        tell.say(
+            e.DeploymentChanged,
+            target=CHECKOUT,
+            deployment=identity,
+            status=status,
+            lifecycle=tuple(zip(LIFECYCLE, states, strict=False)),
+            description="" if rolls_back else "lambda-rollout checkout:live 7 to 8, id 3fa94c7d",
+            rolls_back=rolls_back,
+        )
+
+    tell.begins(ERRORS_OK)
+    deployment("d-RGSWBD91L", "Created")
+    tell.pass_time(10)
+    deployment("d-RGSWBD91L", "InProgress", "Succeeded", "InProgress", "Pending")
+    tell.shifts(1)
+    tell.beats(1, 2)
+    tell.pass_time(21)
+    deployment("d-RGSWBD91L", "Stopped", "Succeeded", "Failed", "Skipped")
+    tell.pass_time(6)
+    deployment("d-J5KH1W91L", "Succeeded", rolls_back="d-RGSWBD91L")
+    tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    tell.rolls_back("10")
+    tell.ends(
+        e.Result.ROLLED_BACK,
+        "CodeDeploy stopped deployment d-RGSWBD91L: One or more alarms have been activated according to the"
+        " Amazon CloudWatch metrics you selected, and the affected deployments have been stopped. Activated"
+        " alarms: <checkout-errors>",
+        failed_alarms=(ERRORS_FIRED,),
+    )
