@@ -6,6 +6,7 @@ A verdict on a step has three values, after argoproj/argo-rollouts: passed, fail
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -192,6 +193,8 @@ class Evidence:
     """Which guard is broken, and by which figures."""
     lacks: str = ""
     """Which guard cannot be judged yet, or whose invocations are too few."""
+    lacked_at: float = -math.inf
+    """When the step was last found to lack something: as long as that it lasts at least."""
     insufficient_data: InsufficientData = InsufficientData.IGNORE
 
 
@@ -222,12 +225,14 @@ def judge_step(evidence: Evidence) -> Verdict:
     """Decide whether a step has passed, must go back, or goes on.
 
     Passed needs a read of the alarms and one of the aliases, both sent after the step's last second
-    (contract, promise 3). Whatever is in doubt by then goes back.
+    (contract, promise 3); the last second of a step that was extended is the one in which it still lacked something.
+    Whatever is in doubt by then goes back.
     """
     failed = _reason_at_any_time(evidence)
     if failed is not None:
         return failed
-    if evidence.now < evidence.planned_end or evidence.alarms_read_at < evidence.planned_end:
+    last_second = max(evidence.planned_end, evidence.lacked_at)
+    if evidence.now < last_second or evidence.alarms_read_at < last_second:
         return NotYet()
     unexplained = tuple(watch.newest for watch in evidence.watches if watch.unexplained)
     if unexplained and evidence.now < evidence.planned_end + HISTORY_GRACE:

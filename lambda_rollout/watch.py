@@ -199,10 +199,12 @@ class Watch:
         self._watches = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
         self._missing: tuple[str, ...] = ()
         now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
+        self._began_at = traffics[0].aws_time() if traffics else self._clock.now()
         self._poll = Rhythm(rules.poll_interval, now)
         self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
         self._renewed_at = {traffic.target: now for traffic in traffics}
         self._told_lacking = ""
+        self._lacked_at = -math.inf
         self._untold: list[AlarmChanged] = []
 
     @property
@@ -228,6 +230,7 @@ class Watch:
         """
         began = self._beat_at = self._clock.monotonic()
         self._told_lacking = ""
+        self._lacked_at = -math.inf
         for rhythm in (self._poll, *self._looks.values()):
             rhythm.begin_step()
         self._numbers.begin_step(Began(self._traffics[0].aws_time(), stage.percent))
@@ -254,7 +257,7 @@ class Watch:
         )
 
     def _read_what_is_due(self, stage: Stage, end: float, *, moving: bool) -> None:
-        if self._clock.monotonic() >= self._poll.next_at(end):
+        if self._clock.monotonic() >= self._poll.next_at(max(end, self._lacked_at)):
             self._read_alarms()
             if any(watch.fired for watch in self._watches.values()):
                 return
@@ -319,9 +322,12 @@ class Watch:
                 missing=self._missing,
                 broken=broken,
                 lacks=lacks,
+                lacked_at=self._lacked_at,
                 insufficient_data=self._rules.insufficient_data,
             )
         )
+        if isinstance(verdict, NotYet) and verdict.lacks:
+            self._lacked_at = now
         match verdict:
             case Failed(reason, alarms):
                 raise GoBack(reason, alarms)
@@ -370,7 +376,8 @@ class Watch:
             self._emit(self._untold.pop(0))
 
     def _explain(self, watch: AlarmWatch) -> AlarmWatch:
-        since = watch.explained.transitioned_at or self._clock.now()
+        # An alarm without a timestamp had never changed its state before the watch began.
+        since = watch.explained.transitioned_at or self._began_at
         try:
             after = explain(watch, self._alarms.history(watch.newest, since - HISTORY_MARGIN))
         except CallFailed:
