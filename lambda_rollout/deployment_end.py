@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from lambda_rollout.errors import CallFailed, RolloutError
 from lambda_rollout.events import AliasFound, Event, Finished, Result, Started, Warned
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.order import Order, Parts
+from lambda_rollout.patience import patiently
 from lambda_rollout.post import LIMIT, UNFINISHED
 from lambda_rollout.retreat import Retreat, handover_of
 from lambda_rollout.undo import undo
@@ -98,16 +100,28 @@ def settle_deployment_main_left(
     (charge,) = handover.charges
     shift = Shift(charge.target.name, charge.alias, charge.old, charge.new)
     if handover.phase is Phase.DEPLOYING:
-        command = place.stop_command(order.region)
-        finished = ending.finished(
-            Result.FAILED,
-            f"main ended; {place} goes on in AWS, and stops only on the alarms of its group",
-            f"Run the job again to follow it{f', or stop it: {command}' if command else '.'}",
-        )
+        finished = _let_it_go_on(engine, order, parts, ending)
     else:
         finished = _stop(place, charge, shift, retreat, ending)
     parts.emit(finished)
     return finished
+
+
+def _let_it_go_on(engine: Engine, order: Order, parts: Parts, ending: Ending) -> Finished:
+    place = engine.place
+    state = None
+    if place.deployment:
+        with suppress(CallFailed):
+            state = patiently(parts.clock, None, LIMIT)(engine.read, place.deployment)
+    if state is not None and state.ended:
+        what = f"main ended; {place} is {state.status}, and nobody watched what came after it"
+        return ending.finished(Result.FAILED, what, "Run the job again.")
+    command = place.stop_command(order.region)
+    return ending.finished(
+        Result.FAILED,
+        f"main ended; {place} goes on in AWS, and stops only on the alarms of its group",
+        f"Run the job again to follow it{f', or stop it: {command}' if command else '.'}",
+    )
 
 
 def _stop(place: Place, charge: Charge, shift: Shift, retreat: Retreat, ending: Ending) -> Finished:

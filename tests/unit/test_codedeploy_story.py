@@ -573,6 +573,14 @@ def test_the_post_stage_lets_a_deployment_go_on(shop: Shop) -> None:
     assert shop.deployments() == ["Succeeded"]
 
 
+def test_the_post_stage_says_when_it_is_over(shop: Shop) -> None:
+    killed_at(shop, 60)
+    shop.clock.advance(600)
+    finished = shop.post(shop.handovers[-1])
+    assert finished.result is Result.FAILED
+    assert "is Succeeded, and nobody watched" in finished.reason
+
+
 def test_the_post_stage_stops_what_a_cancelled_main_was_stopping(shop: Shop) -> None:
     shop.after(60, lambda: shop.stop.request("SIGINT"))
     shop.world.faults.add(ServerError(), operation="StopDeployment", count=None)
