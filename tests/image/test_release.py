@@ -1,0 +1,129 @@
+"""A release in small: a registry and an origin of our own, and the action at the tag pulled and run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.image.container import ContainerRunner
+from tests.image.engine import ROOT, Engine, NoEngine, build, need
+from tests.live import Live
+from tests.servers import _running, free_port
+from tests.unit.test_supply_chain import git
+
+pytestmark = pytest.mark.image
+
+VERSION = "v1.0.0"
+TOOLS = ROOT / "build" / "tools" / "bin"
+
+
+@contextmanager
+def registry(folder: Path) -> Iterator[str]:
+    """Host and port of an empty registry on 127.0.0.1."""
+    need("/usr/bin/docker-registry", "docker-registry")
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    config = folder / "registry.yml"
+    storage = {"filesystem": {"rootdirectory": str(folder / "registry")}}
+    config.write_text(json.dumps({"version": 0.1, "storage": storage, "http": {"addr": address}}))
+    command = ["/usr/bin/docker-registry", "serve", str(config)]
+    with _running(command, port, "/v2/", {}):
+        yield address
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    try:
+        with registry(tmp_path) as found:
+            yield found
+    except NoEngine as why:
+        pytest.skip(f"no registry can be started here, a release is not tried:\n{why}")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone of what is committed, with a changelog for the version and an origin of its own."""
+    here, origin = tmp_path / "checkout", tmp_path / "origin.git"
+    git(tmp_path, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(here))
+    git(tmp_path, "init", "--quiet", "--bare", str(origin))
+    git(here, "remote", "set-url", "origin", str(origin))
+    git(here, "config", "user.name", "a")
+    git(here, "config", "user.email", "a@example.com")
+    changelog = here / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text("utf-8") + f"\n## [{VERSION[1:]}]\n\n- All of it.\n")
+    dockerfile = here / "Dockerfile"
+    # The release is of what is here now, and on the engine that is here.
+    dockerfile.write_text((ROOT / "Dockerfile").read_text("utf-8"))
+    git(here, "commit", "--quiet", "--all", "--message", "Prepare")
+    return here
+
+
+def test_a_release_is_pulled_by_digest_and_works(
+    docker: Engine, image: str, scene: Live, runner: ContainerRunner, checkout: Path, address: str
+) -> None:
+    name = f"{address}/octo/lambda-rollout"
+    release = [sys.executable, str(ROOT / "scripts" / "release.py")]
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [*release, *words],
+            cwd=checkout,
+            env=docker.environment(),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    if not docker.pulls:
+        # The stand-in for the base has another digest than the one that is pinned.
+        unpinned = ["sed", "-i", "s/@sha256:[0-9a-f]*//", str(checkout / "Dockerfile")]
+        subprocess.run(unpinned, check=True)
+        git(checkout, "commit", "--quiet", "--all", "--message", "Build on the stand-in")
+    digest = run("image", VERSION, name, "--plain")
+    run("tag", VERSION, f"{name}@{digest}")
+    assert run("notes", VERSION) == "- All of it."
+
+    origin = checkout.parent / "origin.git"
+    action = yaml.safe_load(git(origin, "show", "v1:action.yml"))
+    pinned = action["runs"]["image"].removeprefix("docker://")
+    assert pinned == f"{name}@{digest}"
+    docker.run("rmi", "--force", f"{name}:{VERSION}")
+    docker.run("pull", pinned)
+    runner.image = pinned
+    assert scene.run().outputs["result"] == "promoted"
+
+    sbom = checkout.parent / "sbom.spdx.json"
+    listed = [str(TOOLS / "syft"), "scan", "--quiet", f"registry:{pinned}"]
+    subprocess.run([*listed, "--output", f"spdx-json={sbom}"], check=True)
+    packages = {package["name"].lower() for package in json.loads(sbom.read_text())["packages"]}
+    assert {"boto3", "botocore", "pygithub", "tenacity"} <= packages
+    docker.run("rmi", "--force", pinned, check=False)
+
+
+def test_the_image_is_the_same_when_it_is_built_again(docker: Engine, image: str) -> None:
+    """Nothing in our layers depends on when or where it was built but the times of the files."""
+    again = f"{image}-again"
+    build(docker, again)
+    listing = (
+        "import hashlib, pathlib;"
+        "print(*sorted((str(p), hashlib.sha256(p.read_bytes()).hexdigest())"
+        " for top in ('/opt',) for p in pathlib.Path(top).rglob('*') if p.is_file()), sep='\\n')"
+    )
+    shown = [
+        docker.run(
+            *("run", "--rm", "--network", "none", "--entrypoint", "/opt/venv/bin/python"),
+            *(tag, "-c", listing),
+        ).stdout
+        for tag in (image, again)
+    ]
+    docker.run("rmi", "--force", again, check=False)
+    assert shown[0] == shown[1]
