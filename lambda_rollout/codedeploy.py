@@ -189,8 +189,8 @@ def differences(group: Group, place: Place, alarms: Sequence[str], region: str) 
     lacking = [event for event in ROLLBACK_EVENTS if event not in group.rollback_on]
     if lacking:
         yield (
-            f"{who} does not roll back on {', '.join(lacking)}: once this job is gone, a deployment that ends so "
-            "leaves the alias split, and every later one fails."
+            f"{who} does not roll back on {', '.join(lacking)}. This deployment is told to; another one of the "
+            "group that ends so leaves the alias split, and every later one fails."
         )
     if group.ignores_unreadable_alarms:
         yield f"{who} goes on while it cannot read its alarms (ignorePollAlarmFailure)."

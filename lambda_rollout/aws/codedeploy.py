@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lambda_rollout.aws.calls import told_apart
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.codedeploy import DeploymentState, Group, Place, Shift
+from lambda_rollout.codedeploy import ROLLBACK_EVENTS, DeploymentState, Group, Place, Shift
 from lambda_rollout.errors import AlreadyExists, NotFound, Refused
 from lambda_rollout.plan import TrafficRouting
 from lambda_rollout.routing import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy import CodeDeployClient
-    from mypy_boto3_codedeploy.literals import DeploymentStatusType
-    from mypy_boto3_codedeploy.type_defs import TrafficRoutingConfigTypeDef
+    from mypy_boto3_codedeploy.literals import AutoRollbackEventType, DeploymentStatusType
+    from mypy_boto3_codedeploy.type_defs import (
+        AutoRollbackConfigurationTypeDef,
+        TrafficRoutingConfigTypeDef,
+    )
 
 TAKEN = frozenset({"DeploymentConfigAlreadyExistsException", "DeploymentLimitExceededException"})
 NOT_STARTED = "DeploymentNotStartedException"
@@ -88,12 +91,18 @@ class CodeDeployEngine:
         self, target: Target, old: str, new: str, configuration: str, description: str
     ) -> str:
         """See `Engine.create`."""
+        rollback: AutoRollbackConfigurationTypeDef = {
+            "enabled": True,
+            "events": cast("list[AutoRollbackEventType]", list(ROLLBACK_EVENTS)),
+        }
         with _told_apart("CreateDeployment"):
             answer = self._client.create_deployment(
                 applicationName=self._place.application,
                 deploymentGroupName=self._place.group,
                 deploymentConfigName=configuration,
                 description=description,
+                # Whatever the group says: a deployment that ends without it leaves the alias split.
+                autoRollbackConfiguration=rollback,
                 revision={
                     "revisionType": "AppSpecContent",
                     "appSpecContent": {"content": appspec(target, old, new)},

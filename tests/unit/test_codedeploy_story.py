@@ -168,6 +168,21 @@ def test_a_linear_one_tells_every_weight(shop: Shop) -> None:
     assert [event.number for event in shop.all(StepStarted)] == [1, 2, 3, 4]
 
 
+def test_weights_that_codedeploy_adds_up_are_those_of_the_plan(shop: Shop) -> None:
+    """Floats: three times 0.1 is 0.30000000000000004."""
+    alias = shop.world.lambda_().functions["checkout"].aliases["live"]
+
+    def smudge() -> None:
+        if alias.weights.get(NEW) == 0.75:
+            alias.weights[NEW] = 0.7500000000000001
+
+    for second in range(60, 300, 5):
+        shop.after(second, smudge)
+    shop.release(order("25% 1m, 50% 1m, 75% 1m, 100% 1m"))
+    assert shop.weights() == [25, 50, 75, 100]
+    assert [event.number for event in shop.all(StepStarted)] == [1, 2, 3, 4]
+
+
 def test_lifecycle_events_are_told(shop: Shop) -> None:
     shop.release()
     changes = shop.all(DeploymentChanged)
@@ -299,8 +314,20 @@ def test_the_versions_own_numbers_are_told(shop: Shop) -> None:
     assert {1, 2} <= set(numbers)
 
 
-def test_a_group_without_rollback_is_put_back_by_us(shop: Shop) -> None:
+def test_a_group_without_rollback_rolls_back_all_the_same(shop: Shop) -> None:
     shop.put_group(events=())
+    shop.after(62, lambda: shop.set_alarm("checkout-errors", "ALARM"))
+    assert shop.release(order(CANARY, poll_interval=60.0)).result is Result.ROLLED_BACK
+    assert shop.deployments() == ["Stopped", "Succeeded"]
+    assert not shop.requests("UpdateAlias")
+
+
+def test_a_rollback_that_does_not_come_is_made_by_us(shop: Shop) -> None:
+    def forget() -> None:
+        for one in shop.world.codedeploy().deployments.values():
+            one.rolls_back_on = frozenset()
+
+    shop.after(61, forget)
     shop.after(62, lambda: shop.set_alarm("checkout-errors", "ALARM"))
     finished = shop.release(order(CANARY, poll_interval=60.0, alarms=()))
     assert finished.result is Result.ROLLED_BACK, finished
