@@ -193,7 +193,7 @@ def build_clients(order: Order, desk: Desk) -> Clients:
 
     name = f"lambda-rollout-{order.run.run_id or 'local'}"
     aws = session(order.region, order.role_to_assume, name, desk.environ, desk.clock, desk.stop)
-    return Clients(aws, order.region)
+    return Clients(aws, order.region, desk.clock)
 
 
 def build_parts(
