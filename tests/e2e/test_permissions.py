@@ -8,23 +8,62 @@ from __future__ import annotations
 
 from tests.e2e.conftest import allowed_actions, called
 from tests.live import NEW, PATIENCE, Live
-from tests.scene import package
+from tests.scene import ROLE, package
+
+CHECKED_WITH_CREATE_DEPLOYMENT = {
+    "codedeploy:GetApplicationRevision",
+    "codedeploy:RegisterApplicationRevision",
+}
+"""CodeDeploy asks for these when it is given a revision, though nobody calls them.
+
+https://docs.aws.amazon.com/codedeploy/latest/userguide/auth-and-access-control-permissions-reference.html
+"""
+
+
+def of_codedeploy(actions: frozenset[str]) -> set[str]:
+    return {action for action in actions if action.startswith("codedeploy:")}
 
 
 def test_the_policy_allows_nothing_that_is_not_called(scene: Live) -> None:
-    (scene.runner.folder / "workspace").mkdir(exist_ok=True)
-    build = scene.runner.folder / "workspace" / "build.zip"
-    build.write_bytes(package("def handler(event, context): return 3"))
+    workspace = scene.runner.folder / "workspace"
+    workspace.mkdir(exist_ok=True)
+    build = package("def handler(event, context): return 3")
+    (workspace / "build.zip").write_bytes(build)
     finished = scene.run(alias="canary", create_alias="true", package="build.zip")
     assert finished.outputs["result"] == "promoted", finished.log
     assert finished.outputs["version"] == NEW
     # An alarm that left its state between two reads is looked up in its history.
     step = scene.start(version=NEW, steps="50% 3s, 100% 0s", poll_interval="5m")
-    scene.until_shifted(step)
-    scene.set_alarm("INSUFFICIENT_DATA")
-    scene.set_alarm("OK")
     try:
+        scene.until_shifted(step)
+        scene.set_alarm("INSUFFICIENT_DATA")
+        scene.set_alarm("OK")
         assert step.wait(PATIENCE).outputs["result"] == "promoted"
     finally:
         step.kill()
-    assert called(scene) == allowed_actions()
+    allowed = allowed_actions()
+    assert called(scene) == allowed - of_codedeploy(allowed)
+
+
+def test_nor_does_its_part_for_codedeploy(scene: Live) -> None:
+    scene.call("codedeploy", "CreateApplication", applicationName="shop", computePlatform="Lambda")
+    names = {"applicationName": "shop", "deploymentGroupName": "prod"}
+    scene.call("codedeploy", "CreateDeploymentGroup", **names, serviceRoleArn=ROLE)
+    codedeploy = scene.world.codedeploy()
+    codedeploy.start_delay, codedeploy.minute = 0.2, 1.0
+    scene.inputs |= {
+        "engine": "codedeploy",
+        "codedeploy-application": "shop",
+        "codedeploy-deployment-group": "prod",
+    }
+    # A schedule for which CodeDeploy has no configuration of its own.
+    step = scene.start(steps="10% 29m, 100% 1s")
+    try:
+        scene.until_shifted(step)
+        scene.until(lambda: scene.requests("BatchGetDeploymentTargets"), step)
+        step.cancel()
+        assert step.wait(PATIENCE).outputs["result"] == "rolled-back"
+    finally:
+        step.kill()
+    allowed = of_codedeploy(allowed_actions())
+    assert of_codedeploy(called(scene)) == allowed - CHECKED_WITH_CREATE_DEPLOYMENT

@@ -91,6 +91,18 @@ def test_every_read_is_tried_again(scene: Live) -> None:
     assert scene.whole_on(NEW)
 
 
+def test_a_lost_answer_makes_neither_two_versions_nor_two_aliases(scene: Live) -> None:
+    for operation in ("PublishVersion", "CreateAlias"):
+        scene.world.faults.add(DropAnswer(), operation=operation)
+    finished = scene.run(alias="canary", create_alias="true")
+    assert finished.outputs["result"] == "promoted", finished.log
+    assert finished.outputs["version"] == NEW
+    versions = scene.call("lambda", "ListVersionsByFunction", FunctionName="checkout")["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST", OLD, NEW]
+    created = scene.call("lambda", "GetAlias", FunctionName="checkout", Name="canary")
+    assert created["FunctionVersion"] == NEW
+
+
 # Somebody else at the alias ---------------------------------------------------------------------
 
 
