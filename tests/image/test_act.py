@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.engine import ROOT, Engine
+from tests.image.engine import BASE, ROOT, Engine
 from tests.live import MAIN, NEW, Live
 
 pytestmark = pytest.mark.image
@@ -60,8 +60,8 @@ def test_a_workflow_rolls_out(docker: Engine, image: str, scene: Live, tmp_path:
     }
     run = subprocess.run(
         [
-            *(str(ACT), "push", "--pull=false", "--network", "host", "--rm"),
-            *("--platform", "here=-self-hosted", "--container-daemon-socket", "-"),
+            *(str(ACT), "push", "--bind", "--pull=false", "--network", "host", "--rm"),
+            *("--platform", f"here={BASE}", "--container-daemon-socket", "-"),
             *(word for name, value in environ.items() for word in ("--env", f"{name}={value}")),
         ],
         cwd=place,

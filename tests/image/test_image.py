@@ -17,6 +17,7 @@ from tests.live import MAIN, NEW, OLD, POST, Live
 pytestmark = pytest.mark.image
 
 PATIENCE = 120.0
+MOST_BYTES = 44_000_000
 MOUNT_POINTS = {"/github", "/run", "/var", "/var/run"}
 """Folders that the engine makes for the runner's mounts, or changes by making them."""
 
@@ -170,6 +171,16 @@ def test_the_image_holds_the_action_and_nothing_else(docker: Engine, image: str)
     config = docker.inspect(image)["Config"]
     assert config["Entrypoint"][0].startswith("/")
     assert config["User"] in {"", "root"}
+
+
+def test_the_image_is_no_larger_than_today(docker: Engine, image: str) -> None:
+    """Ours, over the base: what is in /opt. A tenth of room; more should be a decision."""
+    sizes = "import pathlib; print(sum(p.stat().st_size for p in pathlib.Path('/opt').rglob('*') if p.is_file()))"
+    shown = docker.run(
+        *("run", "--rm", "--network", "none", "--entrypoint", "/opt/venv/bin/python"),
+        *(image, "-c", sizes),
+    )
+    assert int(shown.stdout) <= MOST_BYTES
 
 
 def test_nothing_is_compiled_at_start(docker: Engine, image: str) -> None:
