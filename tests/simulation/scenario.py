@@ -48,6 +48,7 @@ FOREIGN = (
     "whole-old",
     "whole-new",
     "weight",
+    "split",
     "delete-alias",
     "delete-function",
 )
@@ -231,7 +232,10 @@ def _foreign(r: Random, horizon: float) -> tuple[tuple[float, str], ...]:
     if r.random() < 0.7:
         return ()
     kinds = r.choices(FOREIGN, k=r.choice([1, 1, 2]))
-    return tuple(sorted((r.uniform(0, 1.3 * horizon), kind) for kind in kinds))
+    # Some come before anybody looks, some after the end.
+    return tuple(
+        sorted((max(0.0, r.uniform(-0.1 * horizon, 1.3 * horizon)), kind) for kind in kinds)
+    )
 
 
 def _weather(r: Random, horizon: float) -> Weather:

@@ -298,34 +298,43 @@ class Stage:
         if shown is None:
             return
         self.witness.seen[f"foreign {kind}"] += 1
-        base = self.witness.truths[function].base
-        text = f"edited {number}"
-        named = {"FunctionName": function, "Name": "live"}
+        if kind == "delete-alias":
+            self._somebody("DeleteAlias", function)
+        elif kind == "delete-function":
+            self._somebody("DeleteFunction", function)
+        else:
+            edit = self._edit(function, kind, shown, f"edited {number}")
+            if edit:
+                self._somebody("UpdateAlias", function, **edit)
+
+    def _edit(self, function: str, kind: str, shown: Shown, text: str) -> dict[str, Any]:
+        """What somebody's UpdateAlias says; nothing if there is nothing to do."""
+        routing = shown.routing
         match kind:
             case "description":
-                self._somebody("UpdateAlias", named, Description=text)
+                return {"Description": text}
             case "same":
-                self._somebody("UpdateAlias", named, Description=shown.description)
+                return {"Description": shown.description}
             case "whole-old":
-                whole = {"FunctionVersion": base, "RoutingConfig": {}, "Description": text}
-                self._somebody("UpdateAlias", named, **whole)
+                base = self.witness.truths[function].base
+                return {"FunctionVersion": base, "RoutingConfig": {}, "Description": text}
             case "whole-new":
-                new = next(iter(shown.routing.weights), shown.routing.version)
-                self._somebody("UpdateAlias", named, FunctionVersion=new, RoutingConfig={})
-            case "weight":
-                if shown.routing.weights:
-                    weights = {
-                        "AdditionalVersionWeights": dict.fromkeys(shown.routing.weights, 0.42)
-                    }
-                    self._somebody("UpdateAlias", named, RoutingConfig=weights)
-            case "delete-alias":
-                self._somebody("DeleteAlias", named)
-            case "delete-function":
-                self._somebody("DeleteFunction", {"FunctionName": function})
+                new = next(iter(routing.weights), routing.version)
+                return {"FunctionVersion": new, "RoutingConfig": {}}
+            case "weight" if routing.weights:
+                weights = dict.fromkeys(routing.weights, 0.42)
+                return {"RoutingConfig": {"AdditionalVersionWeights": weights}}
+            case "split" if routing.is_whole and shown.record is None:
+                # With our record on it, it would be what AWS itself does while provisioned concurrency moves.
+                versions = self.world.lambda_().functions[function].published
+                others = [version for version in versions if version != routing.version][:1]
+                return {"RoutingConfig": {"AdditionalVersionWeights": dict.fromkeys(others, 0.3)}}
+            case _:
+                return {}
 
-    def _somebody(self, operation: str, named: Mapping[str, str], **params: Any) -> None:
-        now = self.turns.clock.now()
-        request = Request(now, "lambda", operation, {**named, **params}, REGION, SOMEBODY)
+    def _somebody(self, operation: str, function: str, **edit: Any) -> None:
+        params = {"FunctionName": function, "Name": "live", **edit}
+        request = Request(self.turns.clock.now(), "lambda", operation, params, REGION, SOMEBODY)
         self.world.perform(request)
 
     # Ends of processes -------------------------------------------------------------------------

@@ -15,7 +15,7 @@ CHUNK_THROUGH_BOTOCORE = 25
 
 MUST_OCCUR = {
     *(f"foreign {kind}" for kind in ("description", "same", "whole-old", "whole-new", "weight")),
-    *("foreign delete-alias", "foreign delete-function"),
+    *("foreign delete-alias", "foreign delete-function", "foreign split"),
     *(f"killed {role}" for role in ("main", "post", "next", "twin")),
     *("SIGINT main", "SIGTERM main", "SIGINT next", "frozen", "lost"),
     *("alarm ALARM", "alarm OK", "alarm INSUFFICIENT_DATA", "alarm deleted"),

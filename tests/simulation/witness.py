@@ -115,6 +115,8 @@ class Actor:
     """When (in writes of the world) it last looked at an alias before it went forward."""
     touched: set[str] = field(default_factory=set)
     """Aliases that its forward writes may have reached, in whichever way."""
+    refused: set[str] = field(default_factory=set)
+    """RevisionIds that AWS has refused it."""
     unanswered: dict[str, list[Routing]] = field(default_factory=dict)
     """What it went forward to without an answer, by function."""
     reached: dict[str, Decimal] = field(default_factory=dict)
@@ -353,9 +355,11 @@ class Witness:
         refused = outcome not in {"ok", "closed", "silent"} and not outcome.startswith(
             ("Service", "Internal")
         )
+        if outcome == "PreconditionFailedException":
+            actor.refused.add(write.shown.revision_id)
         if write.kind == "forward" and not refused:
             actor.touched.add(write.function)
-            if outcome != "ok":
+            if outcome != "ok" and write.shown.revision_id not in actor.refused:
                 actor.unanswered.setdefault(write.function, []).append(write.shown.routing)
 
     def handed_over(self, actor: Actor, handover: Handover) -> None:

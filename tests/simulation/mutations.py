@@ -1,0 +1,449 @@
+"""Ways to break the safety code, each of which the simulation must notice.
+
+A mutation replaces one small piece of the code under test. ``python -m tests.simulation.mutations`` looks for
+seeds that catch each.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from lambda_rollout import (
+    arrival,
+    ending,
+    judge,
+    lease,
+    patience,
+    post,
+    rollout,
+    traffic,
+    watch,
+)
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.ending import Ending, InCharge
+from lambda_rollout.errors import RevisionMismatch, Unanswered
+from lambda_rollout.handover import Handover, Phase
+from lambda_rollout.judge import AlarmReading, AlarmWatch, Evidence, Transition, Verdict
+from lambda_rollout.lease import Record, RunWord, Whose
+from lambda_rollout.order import Order
+from lambda_rollout.routing import Alias, Routing, Target
+from lambda_rollout.traffic import Settled, Settlement, Traffic, Wish
+from lambda_rollout.watch import Stage, Watch
+from tests.simulation.simulate import simulate
+
+SEARCHED = 5_000
+"""Seeds within which every mutation is caught: as many as a test run plays."""
+
+Patch = tuple[object, str, object]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What is broken, how, and seeds that are known to notice."""
+
+    name: str
+    patches: Callable[[], Sequence[Patch]]
+    seeds: tuple[int, ...] = ()
+
+    def caught_by(self, seeds: Iterable[int]) -> int | None:
+        """The first of these seeds in which a promise is broken, None if in none."""
+        patches = [patch.object(where, what, by) for where, what, by in self.patches()]
+        for each in patches:
+            each.start()
+        try:
+            return next((seed for seed in seeds if simulate(seed).violations), None)
+        finally:
+            for each in patches:
+                each.stop()
+
+
+# Writes -------------------------------------------------------------------------------------------
+
+Write = Callable[[LambdaAliases, Target, Routing, str, str], Alias]
+
+
+def _writing(change: Callable[[Write, LambdaAliases, Target, Routing, str, str], Alias]) -> Patch:
+    write = LambdaAliases.write
+
+    def mutated(
+        self: LambdaAliases, target: Target, routing: Routing, description: str, revision_id: str
+    ) -> Alias:
+        return change(write, self, target, routing, description, revision_id)
+
+    return (LambdaAliases, "write", mutated)
+
+
+def _no_revision_id() -> list[Patch]:
+    return [
+        _writing(lambda write, a, target, routing, text, _: write(a, target, routing, text, ""))
+    ]
+
+
+def _no_record() -> list[Patch]:
+    return [(lease, "compose", lambda text, _record: text)]
+
+
+def _success_on_412() -> list[Patch]:
+    def change(
+        write: Write, a: LambdaAliases, target: Target, routing: Routing, text: str, revision: str
+    ) -> Alias:
+        try:
+            return write(a, target, routing, text, revision)
+        except RevisionMismatch:
+            return Alias("", routing, text, f"{revision}-next")
+
+    return [_writing(change)]
+
+
+def _newest_revision_id() -> list[Patch]:
+    def change(
+        write: Write, a: LambdaAliases, target: Target, routing: Routing, text: str, revision: str
+    ) -> Alias:
+        try:
+            return write(a, target, routing, text, revision)
+        except RevisionMismatch:
+            return write(a, target, routing, text, a.read(target).revision_id)
+
+    return [_writing(change)]
+
+
+def _no_conflict() -> list[Patch]:
+    def take_news(self: Traffic, seen: Alias, *, may_still_move: bool) -> None:
+        self._accept(seen)
+
+    return [(Traffic, "_take_news", take_news)]
+
+
+def _unanswered_forgotten() -> list[Patch]:
+    send = Traffic._send
+
+    def mutated(self: Traffic, routing: Routing, description: str) -> Alias:
+        try:
+            return send(self, routing, description)
+        except Unanswered:
+            self._unanswered.clear()
+            raise
+
+    return [(Traffic, "_send", mutated)]
+
+
+class _Never(set[str]):
+    def add(self, _item: str) -> None:
+        """Take nothing in."""
+
+
+def _refused_counted() -> list[Patch]:
+    begin = Traffic.__init__
+
+    def mutated(self: Traffic, *given: Any, **named: Any) -> None:
+        begin(self, *given, **named)
+        self._outdated = _Never()
+
+    return [(Traffic, "__init__", mutated)]
+
+
+def _stale_read_believed() -> list[Patch]:
+    begin = Traffic.__init__
+
+    def mutated(self: Traffic, *given: Any, **named: Any) -> None:
+        begin(self, *given, **named)
+        self._past = _Never()
+
+    return [(Traffic, "__init__", mutated)]
+
+
+# Whose it is --------------------------------------------------------------------------------------
+
+
+def _everything_is_ours() -> list[Patch]:
+    return [(Traffic, "is_ours", lambda _self, _alias: True)]
+
+
+def _held_by_post_is_ours() -> list[Patch]:
+    is_ours = Traffic.is_ours
+
+    def mutated(self: Traffic, alias: Alias) -> bool:
+        text, record = lease.parse(alias.description)
+        if record is not None and record.held and record.nonce == self.nonce:
+            alias = replace(alias, description=text)
+        return is_ours(self, alias)
+
+    return [(Traffic, "is_ours", mutated)]
+
+
+def _strangers_split_is_free() -> list[Patch]:
+    whose = lease.whose
+
+    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
+        answer = whose(alias, now, word, provisioning=provisioning)
+        return Whose.NOBODYS if answer is Whose.STRANGERS else answer
+
+    return [(lease, "whose", mutated)]
+
+
+def _everybody_is_dead() -> list[Patch]:
+    whose = lease.whose
+
+    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
+        answer = whose(alias, now, word, provisioning=provisioning)
+        return Whose.DEAD if answer is Whose.ALIVE else answer
+
+    return [(lease, "whose", mutated)]
+
+
+def _in_progress_is_alive() -> list[Patch]:
+    # The word is asked for whatever the time, and prolongs the lease.
+    return [(Record, "expired", lambda _self, _now: False)]
+
+
+def _whole_is_free() -> list[Patch]:
+    whose = lease.whose
+
+    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
+        if alias.routing.is_whole:
+            return Whose.NOBODYS
+        return whose(alias, now, word, provisioning=provisioning)
+
+    return [(lease, "whose", mutated)]
+
+
+def _mended_unjudged() -> list[Patch]:
+    settle = arrival._settle
+
+    def mutated(sight: Any, record: Record, *, forward: bool, parts: Any) -> Alias | None:
+        parts.clock.wait(2.0, None)
+        return settle(
+            replace(sight, alias=parts.aliases.read(sight.target)),
+            record,
+            forward=forward,
+            parts=parts,
+        )
+
+    return [(arrival, "_settle", mutated)]
+
+
+# Time ---------------------------------------------------------------------------------------------
+
+
+def _renewed_too_late() -> list[Patch]:
+    late = timedelta(minutes=11)
+    return [(watch, "RENEW_AFTER", late), (watch, "RENEW_LIMIT", 1_000.0)]
+
+
+def _lease_on_the_runners_clock() -> list[Patch]:
+    return [(Traffic, "aws_time", lambda self: self._clock.now())]
+
+
+def _lease_judged_by_the_runners_clock() -> list[Patch]:
+    read = LambdaAliases.read
+    return [
+        (LambdaAliases, "read", lambda self, target: replace(read(self, target), as_of=None)),
+    ]
+
+
+def _stop_ignored() -> list[Patch]:
+    return [(module, "heed", lambda _stop: None) for module in (patience, rollout, watch)]
+
+
+# The watch ----------------------------------------------------------------------------------------
+
+
+def _judging(change: Callable[[Evidence], Evidence]) -> Patch:
+    judge_step = judge.judge_step
+
+    def mutated(evidence: Evidence) -> Verdict:
+        return judge_step(change(evidence))
+
+    return (watch, "judge_step", mutated)
+
+
+def _no_final_read() -> list[Patch]:
+    return [_judging(lambda evidence: replace(evidence, alarms_read_at=evidence.now))]
+
+
+def _no_look_at_the_alias() -> list[Patch]:
+    return [
+        _judging(lambda evidence: replace(evidence, aliases_read_at=evidence.now)),
+        (Watch, "_look", lambda _self, _traffic, _stage: None),
+    ]
+
+
+def _step_cut_short() -> list[Patch]:
+    step = Watch.step
+
+    def mutated(self: Watch, stage: Stage) -> None:
+        step(self, replace(stage, seconds=stage.seconds * 0.8))
+
+    return [(Watch, "step", mutated)]
+
+
+def _history_ignored() -> list[Patch]:
+    def explain(each: AlarmWatch, _history: Iterable[Transition]) -> AlarmWatch:
+        return replace(each, explained=each.newest)
+
+    return [(watch, "explain", explain)]
+
+
+def _ok_only_by_history() -> list[Patch]:
+    observe = judge.observe
+
+    def mutated(each: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
+        return observe(replace(each, was_ok=False), reading)
+
+    return [(watch, "observe", mutated)]
+
+
+def _alarm_at_start_never_counts() -> list[Patch]:
+    observe = judge.observe
+
+    def mutated(each: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
+        counted = each.counts
+        seen = observe(each, reading)
+        return seen if counted else replace(seen, counts=False, was_ok=False, fired=None)
+
+    return [(watch, "observe", mutated)]
+
+
+def _firing_ignored() -> list[Patch]:
+    return [
+        _judging(
+            lambda evidence: replace(
+                evidence,
+                watches=tuple(
+                    replace(each, fired=None, explained=each.newest) for each in evidence.watches
+                ),
+            )
+        )
+    ]
+
+
+def _looks_before_it_rolls_back() -> list[Patch]:
+    settle_once = Traffic.settle_once
+
+    def mutated(self: Traffic, routing: Routing, record: Record | None = None) -> Settlement:
+        self._look_first = True
+        return settle_once(self, routing, record)
+
+    return [(Traffic, "settle_once", mutated)]
+
+
+# Endings ------------------------------------------------------------------------------------------
+
+
+def _settling(change: Callable[[Wish], Wish]) -> Patch:
+    settle = traffic.settle
+
+    def mutated(wishes: Sequence[Wish], *rest: Any) -> list[Settlement]:
+        return settle([change(wish) for wish in wishes], *rest)
+
+    return (ending, "settle", mutated)
+
+
+def _wrong_version_restored() -> list[Patch]:
+    def change(wish: Wish) -> Wish:
+        newer = max(wish.traffic.old, *wish.traffic.routing.weights, wish.traffic.routing.version)
+        return replace(wish, routing=Routing.whole(newer)) if wish.record is None else wish
+
+    return [_settling(change)]
+
+
+def _released_without_a_word_to_aws() -> list[Patch]:
+    def clear(_self: Ending, charges: Sequence[InCharge]) -> list[Settlement]:
+        return [Settled(charge.traffic.known) for charge in charges]
+
+    return [(Ending, "_clear", clear)]
+
+
+def _never_tried_again() -> list[Patch]:
+    settle = traffic.settle
+
+    def mutated(wishes: Sequence[Wish], clock: Any, tell: Any, _seconds: float, *rest: Any) -> Any:
+        return [
+            Settled(each.alias) if isinstance(each, Settled) else Settled(wish.traffic.known)
+            for wish, each in zip(wishes, settle(wishes, clock, tell, 0.0, *rest), strict=True)
+        ]
+
+    return [(ending, "settle", mutated)]
+
+
+def _cut_text_restored() -> list[Patch]:
+    def change(wish: Wish) -> Wish:
+        wish.traffic.text = lease.owners_text(wish.traffic.known.description)
+        return wish
+
+    return [_settling(change)]
+
+
+def _post_trusts_its_eyes() -> list[Patch]:
+    return [(InCharge, "at_stake", property(lambda self: self.traffic.touched or self.shifted))]
+
+
+def _post_goes_forward() -> list[Patch]:
+    def settle(handover: Handover, order: Order, parts: Any) -> Any:
+        return post.settle_what_main_left(replace(handover, phase=Phase.CLEARING), order, parts)
+
+    from tests.simulation import simulate as played
+
+    return [(played, "settle_what_main_left", settle)]
+
+
+def _mark_not_set() -> list[Patch]:
+    return [(Ending, "_mark_passed", lambda _self, _charge: None)]
+
+
+MUTATIONS = [
+    Mutation("drop RevisionId", _no_revision_id),
+    Mutation("write no record", _no_record),
+    Mutation("on 412 assume success", _success_on_412),
+    Mutation("on 412 write again with the newest RevisionId", _newest_revision_id),
+    Mutation("take any news for ours", _no_conflict),
+    Mutation("lose the unanswered writes", _unanswered_forgotten),
+    Mutation("count writes that were refused before they were sent", _refused_counted),
+    Mutation("believe reads older than our own write", _stale_read_believed),
+    Mutation("treat any routing as ours when settling", _everything_is_ours),
+    Mutation("treat what the post stage holds as ours", _held_by_post_is_ours),
+    Mutation("start on a stranger's split", _strangers_split_is_free),
+    Mutation("treat a living run as dead", _everybody_is_dead),
+    Mutation("let a record never expire", _in_progress_is_alive),
+    Mutation("take a whole alias with a dead record for nobody's", _whole_is_free),
+    Mutation("mend without the judged RevisionId", _mended_unjudged),
+    Mutation("renew too late", _renewed_too_late),
+    Mutation("write the lease by the runner's clock", _lease_on_the_runners_clock),
+    Mutation("judge the lease by the runner's clock", _lease_judged_by_the_runners_clock),
+    Mutation("ignore stop", _stop_ignored),
+    Mutation("forget the final read of alarms", _no_final_read),
+    Mutation("skip alias reads", _no_look_at_the_alias),
+    Mutation("pass before the step's end", _step_cut_short),
+    Mutation("ignore the history", _history_ignored),
+    Mutation("count an OK only once the history tells of it", _ok_only_by_history),
+    Mutation("never count an alarm that was on at the start", _alarm_at_start_never_counts),
+    Mutation("ignore that an alarm fired", _firing_ignored),
+    Mutation("look at the alias before rolling back", _looks_before_it_rolls_back),
+    Mutation("restore the wrong version", _wrong_version_restored),
+    Mutation("say released without settling", _released_without_a_word_to_aws),
+    Mutation("try to settle once", _never_tried_again),
+    Mutation("restore the owner's text as it was cut", _cut_text_restored),
+    Mutation("post writes only to what looks split", _post_trusts_its_eyes),
+    Mutation("post goes forward", _post_goes_forward),
+    Mutation("clear a unit without marking that it passed", _mark_not_set),
+]
+
+
+def main() -> int:
+    """Find the first seeds that catch each mutation."""
+    wanted = sys.argv[1:]
+    for mutation in MUTATIONS:
+        if wanted and not any(word in mutation.name for word in wanted):
+            continue
+        first = mutation.caught_by(range(SEARCHED))
+        print(f"{mutation.name}: {first}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
