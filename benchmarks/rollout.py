@@ -9,7 +9,7 @@ from benchmarks.processes import OLD, Ran, action, again, aws_cli, bash, interle
 from benchmarks.table import Row
 from tests.live import Live
 
-TURNS = 5
+TURNS = 3
 STEPS = "10% 0s, 50% 0s, 100% 0s"
 
 SCRIPT = """

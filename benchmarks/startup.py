@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.processes import Ran, action, aws_cli, bash, interleaved, middle, python, scene
 from benchmarks.table import Row
 
-TURNS = 3
+TURNS = 5
 
 PLAIN = """
 import boto3, github
