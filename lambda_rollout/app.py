@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -65,7 +66,16 @@ def main(environ: Mapping[str, str], stop: Stop) -> int:
     clock = SystemClock()
     runner = Runner(environ, Lines(sys.stdout))
     desk = Desk(environ, runner, Journal(runner, clock), clock, stop)
-    return post_stage(desk) if environ.get(STAGE) == "post" else main_stage(desk)
+    try:
+        return post_stage(desk) if environ.get(STAGE) == "post" else main_stage(desk)
+    except Exception as error:  # noqa: BLE001 - the outputs are written on every way out
+        with runner.commands_stopped():
+            # AWS's words may be in it, and the runner would obey them.
+            for line in traceback.format_exc().splitlines():
+                runner.lines.write(line)
+        reason = f"internal error: {type(error).__name__}: {error}"
+        desk.journal.finish(reason, "Please report it with the log.")
+        return 1
 
 
 def main_stage(desk: Desk) -> int:

@@ -219,10 +219,16 @@ def _settle(sight: Sight, record: Record, *, forward: bool, parts: Parts) -> Ali
         parts.emit(Released(at=now, target=sight.target, version=record.new))
     else:
         parts.emit(Mended(at=now, target=sight.target, version=record.old, abandoned=record.new))
-    if lease.was_cut(sight.alias.description):
-        say = f"The description of {sight.target} was cut by the run that died: it is now {text!r}."
-        parts.emit(Warned(at=now, text=say))
+    say_if_cut(sight.target, sight.alias, parts)
     return settled
+
+
+def say_if_cut(target: Target, alias: Alias, parts: Parts) -> None:
+    """Say that the owner's text on an alias, as it was found, had lost its end to an earlier run's record."""
+    if lease.was_cut(alias.description):
+        text = lease.owners_text(alias.description)
+        say = f"The description of {target} was cut by an earlier run's record: what is left is {text!r}."
+        parts.emit(Warned(at=parts.clock.now(), text=say))
 
 
 def _was_all_but_done(seen: list[Sight]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lambda_rollout.alarm_check import first_look, last_look
-from lambda_rollout.arrival import arrive
+from lambda_rollout.arrival import arrive, say_if_cut
 from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import AlreadyExists, Busy, Cancelled, RolloutError, Unanswered
@@ -138,6 +138,7 @@ class Rollout:
             )
             charge = self._ending.take_charge(traffic)
             if taken.resumed is not None:
+                say_if_cut(taken.target, taken.alias, parts)
                 charge.new, charge.taken = taken.resumed.new, taken.resumed.nonce
                 # Nobody watches what a dead run left, so whatever ends us now puts it back. A held one stays.
                 charge.doubtful = order.mode is Mode.ROLLOUT

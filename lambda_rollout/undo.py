@@ -1,7 +1,7 @@
 """``mode: rollback``: at once back to the old version, whether the rollout is held, dead or alive.
 
 The button for three in the morning. It waits for nobody: a live run finds the routing changed by somebody
-else and stops. It does not read alarms, and it does not listen to a stop.
+else and stops. It does not read alarms, and once it has looked it does not listen to a stop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from lambda_rollout import lease
-from lambda_rollout.arrival import Sight, read_alias, refusal
+from lambda_rollout.arrival import Sight, read_alias, refusal, say_if_cut
 from lambda_rollout.ending import Ending
 from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import AliasFound, AlreadyThere, Finished, Result
@@ -20,7 +20,7 @@ from lambda_rollout.judge import NeverReady, readiness
 from lambda_rollout.lease import Record, Whose
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.publishing import check_exists
-from lambda_rollout.routing import Alias, Target
+from lambda_rollout.routing import HUNDRED, Alias, Target
 from lambda_rollout.traffic import Traffic
 
 _T = TypeVar("_T")
@@ -55,6 +55,9 @@ def _undo(order: Order, parts: Parts, ending: Ending) -> Finished:
         else:
             charges.append(ending.take_charge(*grasped))
             charges[-1].doubtful = True
+            if each[2] is None:
+                # The post stage knows from it that what it finds is where this rollback began.
+                charges[-1].tried.append(str(HUNDRED))
     all_back = ending.put_back(list(reversed(charges)))
     if any(record.passed for record in on_record):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
@@ -93,8 +96,10 @@ def _look(target: Target, order: Order, parts: Parts) -> tuple[Target, Alias, Re
         AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.routing)
     )
     _, record = lease.parse(alias.description)
-    agrees = record is not None and lease.agrees(record, alias.routing)
-    return target, alias, record if agrees else None
+    if record is None or not lease.agrees(record, alias.routing):
+        return target, alias, None
+    say_if_cut(target, alias, parts)
+    return target, alias, record
 
 
 def _grasp(

@@ -1,0 +1,111 @@
+"""Ways out that are seldom taken: an error of ours, a text that was cut, a rollback that is cut short."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_rollout.app import main
+from lambda_rollout.choices import Mode
+from lambda_rollout.events import Finished, Result, Warned
+from lambda_rollout.handover import KEY, Handover
+from lambda_rollout.order import order_of_handover
+from lambda_rollout.post import settle_what_main_left
+from lambda_rollout.routing import Routing
+from lambda_rollout.stop import Stop
+from lambda_rollout.undo import undo
+from sandbox.aws.faults import Die
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+
+LATER = "00000001"
+LONG = "a long story " * 19
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this, as nothing catches SIGKILL."""
+
+
+def die() -> None:
+    raise Killed
+
+
+def go_back(scene: Scene, **asked: Any) -> Finished:
+    wanted = order(mode=Mode.ROLLBACK, alarms=(), nonce=LATER, **asked)
+    return undo(wanted, scene.parts(wanted))
+
+
+def held(text: str = OWNERS_TEXT) -> Scene:
+    scene = Scene.ready()
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description=text)
+    assert scene.roll_out(order("50% 10s, hold")).result is Result.HELD
+    scene.events.clear()
+    return scene
+
+
+def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "output"
+    # No name of a function: nothing that is saved by us, so nothing that anybody has thought of.
+    charge = {"function": 7, "alias": "live", "old": OLD, "new": NEW, "text": "", "tried": []}
+    state = {"phase": "moving", "region": "x", "role_to_assume": "role", "hold_on_cancel": False}
+    environ = {
+        "LAMBDA_ROLLOUT_STAGE": "post",
+        f"STATE_{KEY}": json.dumps({**state, "charges": [charge]}),
+        "GITHUB_OUTPUT": str(output),
+        "RUNNER_TEMP": str(tmp_path),
+    }
+
+    assert main(environ, Stop()) == 1
+
+    assert "failed" in output.read_text()
+    lines = capsys.readouterr().out.splitlines()
+    [begin] = [i for i, line in enumerate(lines) if line.startswith("::stop-commands::")]
+    token = lines[begin].removeprefix("::stop-commands::")
+    end = lines.index(f"::{token}::")
+    assert any("Traceback" in line for line in lines[begin:end])
+
+
+def cut_texts(scene: Scene) -> list[str]:
+    return [e.text for e in scene.events if isinstance(e, Warned) and "was cut" in e.text]
+
+
+def test_a_rollback_says_that_it_restores_a_text_without_its_end() -> None:
+    scene = held(LONG)
+    assert go_back(scene).result is Result.ROLLED_BACK
+    [text] = cut_texts(scene)
+    assert scene.alias.description in text
+    assert LONG.startswith(scene.alias.description)
+
+
+def test_a_promotion_says_that_it_restores_a_text_without_its_end() -> None:
+    scene = held(LONG)
+    end = scene.roll_out(order("100% 10s", mode=Mode.PROMOTE, nonce=LATER))
+    assert end.result is Result.PROMOTED
+    [text] = cut_texts(scene)
+    assert scene.alias.description in text
+
+
+def test_what_was_not_cut_is_not_talked_about() -> None:
+    scene = held()
+    assert go_back(scene).result is Result.ROLLED_BACK
+    assert cut_texts(scene) == []
+
+
+def test_the_post_stage_ends_a_rollback_of_a_whole_alias_that_was_cut_short() -> None:
+    scene = Scene.ready()
+    assert scene.roll_out(order("100% 0s")).result is Result.PROMOTED
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=1)
+    with pytest.raises(Killed):
+        go_back(scene, version=OLD)
+    scene.world.faults.clear()
+
+    handover = Handover.from_json(scene.handovers[-1].to_json())
+    ordered = order_of_handover(handover, order().run)
+    end = settle_what_main_left(handover, ordered, scene.parts(ordered))
+
+    assert end.result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.whole(OLD)
