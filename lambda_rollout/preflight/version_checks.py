@@ -9,6 +9,9 @@ from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, Ta
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.runtimes import DEPRECATED_ON
 
+AWS_ON_ROLES = "Specified versions must be associated with the same execution role"
+"""AWS's own words when it refuses (recorded answers of UpdateAlias)."""
+
 _SERVES = frozenset({"", "Active"})
 
 
@@ -24,18 +27,21 @@ def both_versions_alike(facts: Facts) -> Iterator[Finding]:
         if not (isinstance(old, Configuration) and isinstance(new, Configuration)):
             continue
         if old.role != new.role:
-            yield _differ(each, Code.ROLES_DIFFER, "execution role", old.role, new.role)
+            yield _differ(
+                each, Code.ROLES_DIFFER, "execution role", old.role, new.role, AWS_ON_ROLES
+            )
         if old.dead_letter != new.dead_letter:
             what = "dead letter queue"
             yield _differ(each, Code.DEAD_LETTERS_DIFFER, what, old.dead_letter, new.dead_letter)
 
 
-def _differ(each: TargetFacts, code: Code, what: str, old: str, new: str) -> Finding:
+def _differ(each: TargetFacts, code: Code, what: str, old: str, new: str, aws: str = "") -> Finding:
     return Finding(
         Level.ERROR,
         code,
         f"The two versions have different values of {what}: {old or 'none'} (old) and "
-        f"{new or 'none'} (new). AWS refuses to split an alias between them.",
+        f"{new or 'none'} (new). AWS refuses to split an alias between them"
+        + (f": {aws}." if aws else "."),
         f"Give the new version the old {what}; or, where it has to change, set `steps: 100%`, which needs no "
         "split.",
         each.target,

@@ -76,7 +76,9 @@ class Log:
         """Write every mistake in the inputs as an annotation of its own."""
         for problem in errors.problems:
             given = f"{clean(problem.given, 200)!r}: " if problem.given else ""
-            self._annotate("error", f"Input {problem.input}", f"{given}{problem.remedy}")
+            self._annotate(
+                "error", f"Input {problem.input}", f"{problem.input}: {given}{problem.remedy}"
+            )
         self.note("❌ The inputs are wrong. Nothing was changed.")
 
     def note(self, text: str) -> None:

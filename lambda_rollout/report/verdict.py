@@ -132,7 +132,7 @@ def left_as(left: AliasLeft) -> str:
     if left.routing is None:
         return f"WHAT ALIAS {left.target} SENDS WHERE IS NOT KNOWN"
     where = traffic(left.routing).upper()
-    if left.routing == left.expected:
+    if left.routing == left.expected and left.command:
         return f"ALIAS {left.target} WAS LAST SEEN SENDING {where}, BUT AWS DID NOT CONFIRM IT"
     return f"ALIAS {left.target} {'STILL SENDS' if left.command else 'SENDS'} {where}"
 
