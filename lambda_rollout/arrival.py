@@ -14,6 +14,7 @@ from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.errors import Busy, NotFound, RevisionMismatch, RolloutError, Unanswered
 from lambda_rollout.events import AliasFound, AliasMissing, Mended, Released, StrandedFound, Warned
 from lambda_rollout.lease import Record, RunWord, Whose
+from lambda_rollout.lookout import LATEST
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, UNREACHABLE_LIMIT, heed, patiently
 from lambda_rollout.routing import Alias, Routing, Target
@@ -306,6 +307,11 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
         return
     if sight.whose is not Whose.NOBODYS:
         raise refusal(sight, order, parts)
+    if alias.routing.version == LATEST and order.plan.split_steps:
+        raise NotOurs(
+            f"{target} points at {LATEST}, and AWS splits an alias only between published versions.",
+            "Point it at a published version first, or shift it at once with `steps: 100%`.",
+        )
 
 
 def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:

@@ -18,7 +18,9 @@ _URL_LIMIT = 3000  # characters; the longest name of an alarm, percent-encoded, 
 CODE_LIMIT = 256  # characters; the longest name of an alarm is 255
 
 _PLAIN_NAME = re.compile(r"[\w.:;,/$%+=@()'?-]+(?: [\w.:;,/$%+=@()'?-]+)*")
-_SPECIAL = re.compile(r"(?P<code>`\w(?:(?:[\w .,:=%+*-]|[<>](?=[ =])){0,118}[\w%])?`)|[\\`*_\[\]<~|&$]")
+_SPECIAL = re.compile(
+    r"(?P<code>`\w(?:(?:[\w .,:=%+*-]|[<>](?=[ =])){0,118}[\w%])?`)|[\\`*_\[\]<~|&$]"
+)
 _ENTITIES = frozenset("<&$|`")  # those that GitHub, or a table, looks for before Markdown is read
 _BLOCK_START = re.compile(r"[-+=#:>]|\d{1,9}(?=[.)])")
 _BREAK = "\N{ZERO WIDTH SPACE}"  # never in cleaned text

@@ -39,7 +39,9 @@ def scene(seed: int, new_rate: float, old_rate: float = 0.0) -> Scene:
         made.build(CODE.format(seed=seed, rate=old_rate, version=1))
         made.call("lambda", "PublishVersion", FunctionName="checkout")
         made.clock.advance(2)
-        made.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", FunctionVersion="2")
+        made.call(
+            "lambda", "UpdateAlias", FunctionName="checkout", Name="live", FunctionVersion="2"
+        )
     made.build(CODE.format(seed=seed + 1, rate=new_rate, version=2))
     made.world.log.clear()
     return made
@@ -91,7 +93,9 @@ def test_a_version_as_good_as_the_old_one_is_promoted() -> None:
 def test_without_traffic_a_wanted_count_holds_the_step_up_and_then_rolls_back() -> None:
     made = scene(4, new_rate=0.0)
 
-    finished = roll_out(made, ordered("10% 5m, 100% 5m", min_invocations=100, evidence_timeout=900.0))
+    finished = roll_out(
+        made, ordered("10% 5m, 100% 5m", min_invocations=100, evidence_timeout=900.0)
+    )
 
     assert finished.result is Result.ROLLED_BACK
     assert "evidence-timeout ran out" in finished.reason

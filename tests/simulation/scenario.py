@@ -140,6 +140,8 @@ class Scenario:
     by_version: bool
     """Whether main rolls out a version published before."""
     activation: float
+    at_once: bool
+    """Whether a process calls AWS for several functions at once, each in a thread of its own."""
 
     @property
     def horizon(self) -> float:
@@ -195,6 +197,7 @@ def draw(seed: int) -> Scenario:
         twin=_fate(r, horizon, dies=0.1) if r.random() < 0.08 else None,
         by_version=r.random() < 0.2,
         activation=r.choice([0.0, 1.0, 8.0]),
+        at_once=r.random() < 0.6,
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
@@ -24,6 +24,7 @@ from lambda_rollout.post import settle_what_main_left
 from lambda_rollout.rollout import Rollout
 from lambda_rollout.routing import HUNDRED, Target
 from lambda_rollout.stop import Stop
+from lambda_rollout.together import Together, one_by_one
 from sandbox.aws.world import REGION
 from tests.seam import direct
 from tests.simulation import rules
@@ -31,6 +32,9 @@ from tests.simulation.scenario import Fate, Scenario, draw
 from tests.simulation.stage import Stage
 from tests.simulation.turns import TurnClock
 from tests.simulation.witness import SOMEBODY, Actor, Role
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 Door = Literal["direct", "botocore"]
 
@@ -305,7 +309,19 @@ class Simulation:
             stop=stop,
             emit=lambda event: self.witness.told(actor, event),
             remember=lambda handover: self.witness.handed_over(actor, handover),
+            together=self._together(actor),
         )
+
+    def _together(self, actor: Actor) -> Together:
+        if not self.scenario.at_once:
+            return one_by_one
+
+        def at_once(act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]:
+            if len(items) <= 1 or actor.process is None:
+                return one_by_one(act, items)
+            return self.turns.together(actor.process, act, items)
+
+        return at_once
 
     def _clients(self, actor: Actor) -> Clients:
         if self._door == "botocore":

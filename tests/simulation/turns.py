@@ -8,12 +8,16 @@ back. Who runs next follows from the simulated times alone, so a run repeats to 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
+from typing import TypeVar
 
 from sandbox.clock import START, ManualClock
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 FOREVER = 10.0 * 365 * 86_400
 
@@ -25,8 +29,14 @@ class Killed(BaseException):
 class Process:
     """One process of the simulation, and what has become of it."""
 
-    def __init__(self, name: str, body: Callable[[], object]) -> None:
+    def __init__(
+        self, name: str, body: Callable[[], object], parent: Process | None = None
+    ) -> None:
         self.name = name
+        self.threads: list[Process] = []
+        """Further threads of this process, which live and die with it."""
+        if parent is not None:
+            parent.threads.append(self)
         self.body = body
         self.baton = threading.Lock()
         self.baton.acquire()
@@ -51,9 +61,11 @@ class Turns:
 
     # What the driver does ----------------------------------------------------------------------
 
-    def start(self, name: str, body: Callable[[], object]) -> Process:
-        """Let a process begin; it runs when whoever runs now gives way."""
-        process = Process(name, body)
+    def start(
+        self, name: str, body: Callable[[], object], parent: Process | None = None
+    ) -> Process:
+        """Let a process, or a thread of ``parent``, begin; it runs when whoever runs now gives way."""
+        process = Process(name, body, parent)
         threading.Thread(target=self._run, args=(process,), daemon=True, name=name).start()
         self._processes.append(process)
         return process
@@ -65,18 +77,45 @@ class Turns:
 
     def kill(self, process: Process) -> None:
         """Kill a process where it stands."""
-        process.killed = process.ready = True
-        process.frozen = False
-        if process is self.current:
+        family = [process, *process.threads]
+        for each in family:
+            each.killed = each.ready = True
+            each.frozen = False
+        if self.current in family:
             raise Killed
 
     def freeze(self, process: Process, seconds: float) -> None:
         """Let a process stand still for so long, whatever it is doing or waiting for."""
-        process.frozen = True
+        family = [process, *process.threads]
+
+        def set_frozen(*, frozen: bool) -> None:
+            for each in family:
+                each.frozen = frozen
+
+        set_frozen(frozen=True)
         self.clock.schedule(
-            self.clock.now() + timedelta(seconds=seconds),
-            lambda: setattr(process, "frozen", False),
+            self.clock.now() + timedelta(seconds=seconds), lambda: set_frozen(frozen=False)
         )
+
+    def together(self, process: Process, act: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        """Do it to all items at once, each in a thread of ``process`` (see `lambda_rollout.together`)."""
+        answers: dict[int, _R] = {}
+
+        def body(index: int) -> None:
+            answers[index] = act(items[index])
+
+        threads = [
+            self.start(f"{process.name}.{index}", partial(body, index), process)
+            for index in range(len(items))
+        ]
+        self.clock.advance(FOREVER, lambda: all(thread.dead for thread in threads))
+        for thread in threads:
+            process.threads.remove(thread)
+            self._processes.remove(thread)
+        for thread in threads:
+            if thread.crash is not None:
+                raise thread.crash
+        return [answers[index] for index in range(len(items))]
 
     def close(self) -> None:
         """End every thread."""

@@ -125,7 +125,9 @@ def test_nothing_but_reading_calls_are_made(place: Place) -> None:
 
 def test_both_versions_are_read(place: Place) -> None:
     place.publish(DeadLetterConfig={"TargetArn": QUEUE}, Timeout=900)
-    place.world.lambda_().set_state("checkout", "1", Fate("Inactive", "The function is idle.", "Idle"))
+    place.world.lambda_().set_state(
+        "checkout", "1", Fate("Inactive", "The function is idle.", "Idle")
+    )
     facts = place.look(new="3").targets[0]
     three = timedelta(seconds=3)
     assert facts.old == Configuration(
@@ -407,7 +409,9 @@ def test_a_function_wired_the_wrong_way(place: Place) -> None:
         FunctionName="checkout", Qualifier="live", ProvisionedConcurrentExecutions=5
     )
     place.publish(Role=f"{ROLE}-other", DeadLetterConfig={"TargetArn": QUEUE}, Runtime="nodejs18.x")
-    place.world.lambda_().set_state("checkout", "1", Fate("Inactive", "The function is idle.", "Idle"))
+    place.world.lambda_().set_state(
+        "checkout", "1", Fate("Inactive", "The function is idle.", "Idle")
+    )
     place.put_alarm(
         "by-number", Dimensions=dimensions(FunctionName="checkout", Resource="checkout:8")
     )
