@@ -307,10 +307,12 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
         return
     if sight.whose is not Whose.NOBODYS:
         raise refusal(sight, order, parts)
-    if alias.routing.version == LATEST and order.plan.split_steps:
+    if alias.routing.version == LATEST:
+        # Not at once to 100% either: it could not be put back to what was there, nor found again if we die.
         raise NotOurs(
-            f"{target} points at {LATEST}, and AWS splits an alias only between published versions.",
-            "Point it at a published version first, or shift it at once with `steps: 100%`.",
+            f"{target} points at {LATEST}: AWS splits an alias only between published versions, and {LATEST} is "
+            "none to go back to.",
+            "Point it at a published version first (aws lambda publish-version, then update-alias).",
         )
 
 

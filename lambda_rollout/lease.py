@@ -29,7 +29,7 @@ finds it may finish at once what the writer began."""
 DESCRIPTION_LIMIT = 256
 
 _RECORD = re.compile(
-    r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*|\$LATEST)>(?P<new>[1-9][0-9]*)"
+    r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
     r" id (?P<nonce>[0-9a-f]{8})"
     r" (?:until (?P<until>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|held)\]\Z",
