@@ -6,6 +6,8 @@ all by a post stage that has nothing to do.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import secrets
 import sys
 import traceback
@@ -203,7 +205,18 @@ def build_clients(order: Order, desk: Desk) -> Clients:
 
     name = f"lambda-rollout-{order.run.run_id or 'local'}"
     aws = session(order.region, order.role_to_assume, name, desk.environ, desk.clock, desk.stop)
-    return Clients(aws, order.region, desk.clock)
+    clients = Clients(aws, order.region, desk.clock)
+    _start_is_over(clients)
+    return clients
+
+
+def _start_is_over(clients: Clients) -> None:
+    """Make the client that every stage needs, and let the collector go on, past all that lasts anyhow."""
+    # The first call makes it again if it could not be made, and tells why.
+    with contextlib.suppress(Exception):
+        _ = clients.lambda_
+    gc.freeze()
+    gc.enable()
 
 
 def build_parts(

@@ -15,19 +15,20 @@ from sandbox.runner import Runner
 from tests.live import MAIN, Live, live
 
 PROBE = """
-import json, runpy, sys
+import gc, json, runpy, sys
 entrypoint, seen_at, path = sys.argv[1:]
 sys.path.insert(0, entrypoint.rpartition("/")[0])
-at_connect = []
+at_connect, collector = [], []
 def look(event, arguments):
     if event == "socket.connect" and not at_connect:
         at_connect.extend(sys.modules)
+        collector.extend([gc.isenabled(), sum(seen["collections"] for seen in gc.get_stats())])
 sys.addaudithook(look)
 try:
     runpy.run_path(entrypoint, run_name="__main__")
 finally:
     with open(seen_at, "w") as file:
-        json.dump([at_connect, list(sys.modules)], file)
+        json.dump([at_connect, list(sys.modules), collector], file)
 """
 
 OURS = "lambda_rollout"
@@ -46,6 +47,8 @@ class Imported:
     status: int
     first: frozenset[str]
     all: frozenset[str]
+    collector: tuple[bool, int] = (False, 0)
+    """At the first connection: whether garbage is collected, and how often that was done by then."""
 
 
 def imported(runner: Runner, inputs: dict[str, str], environ: dict[str, str]) -> Imported:
@@ -60,8 +63,8 @@ def imported(runner: Runner, inputs: dict[str, str], environ: dict[str, str]) ->
         timeout=60,
         check=False,
     ).returncode
-    first, every = json.loads(seen_at.read_text())
-    return Imported(status, frozenset(first), frozenset(every))
+    first, every, collector = json.loads(seen_at.read_text())
+    return Imported(status, frozenset(first), frozenset(every), tuple(collector) or (False, 0))
 
 
 def packages(modules: Iterable[str]) -> set[str]:
@@ -122,6 +125,13 @@ def test_a_mistake_imports_few_modules(mistake: Imported) -> None:
 def test_a_rollout_asks_aws_before_it_imports_anything_for_github(rollout: Imported) -> None:
     assert rollout.status == 0
     assert packages(rollout.first) == AWS | {"tenacity"}
+
+
+def test_no_garbage_is_looked_for_before_there_is_any(rollout: Imported) -> None:
+    enabled, collections = rollout.collector
+    assert enabled
+    # 20 with the pause, those of the interpreter's own start; hundreds without it.
+    assert collections <= 60
 
 
 def test_a_rollout_without_a_comment_never_imports_pygithub(rollout: Imported) -> None:
