@@ -6,7 +6,7 @@ FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa
 COPY requirements.txt /tmp/requirements.txt
 # PYTHONHASHSEED: sets among the constants come out in one order, and the same bytes from every build.
 # Without pip of its own: 12 MB that a rollout never needs. And without what botocore knows of 400 other services:
-# 26 MB, of which every new client would look through the names.
+# 17 MB more to pull (docs/benchmarks.md), for nothing.
 RUN python -m venv --without-pip /opt/venv \
  && python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile \
       --require-hashes --no-deps --only-binary :all: --requirement /tmp/requirements.txt \
