@@ -103,7 +103,9 @@ def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
             word = parts.runs.word(record)
         provisioning = False
     else:
-        provisioning = not alias.routing.is_whole and parts.aliases.provisioning(target)
+        provisioning = not alias.routing.is_whole and patiently(parts.clock, parts.stop)(
+            parts.aliases.provisioning, target
+        )
     whose = lease.whose(alias, now, word, provisioning=provisioning)
     return Sight(target, alias, record, whose)
 

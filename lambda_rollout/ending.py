@@ -223,9 +223,9 @@ class Ending:
         charges = [charge for charge in self._charges if charge.at_stake]
         # The post stage answers for unchanged ones, too: a record from a version to itself would be no record.
         charges.sort(key=lambda charge: charge.new != charge.traffic.old)
-        if len(charges) > 1:
-            self._mark_passed(charges[-1])
-        settlements = self._clear(charges[:-1])
+        mark = self._mark_passed(charges[-1]) if len(charges) > 1 else None
+        # Without the mark none is cleared: the rest of a unit could not be told from one that never passed.
+        settlements = [mark] * (len(charges) - 1) if mark else self._clear(charges[:-1])
         open_ = next((s for s in settlements if isinstance(s, Unsettled)), None)
         settlements += [open_] if open_ else self._clear(charges[-1:])
         for charge, settlement in zip(charges, settlements, strict=True):
@@ -242,10 +242,12 @@ class Ending:
             Result.FAILED, "every step passed, but not every alias could be released"
         )
 
-    def _mark_passed(self, charge: InCharge) -> None:
+    def _mark_passed(self, charge: InCharge) -> Unsettled | None:
+        """Write the mark; return why it is in doubt, None if AWS confirmed it (or nothing can be written there)."""
         record = self._order.live_record(charge.traffic, charge.new)
         routing = Routing.whole(charge.new)
-        self._settle([Wish(charge.traffic, routing, replace(record, until=PASSED))])
+        (mark,) = self._settle([Wish(charge.traffic, routing, replace(record, until=PASSED))])
+        return mark if isinstance(mark, Unsettled) else None
 
     def _clear(self, charges: Sequence[InCharge]) -> list[Settlement]:
         return self._settle([Wish(charge.traffic, Routing.whole(charge.new)) for charge in charges])

@@ -208,7 +208,11 @@ class Traffic:
     def _same(self, seen: Routing, ours: Routing) -> bool:
         if seen == ours:
             return True
-        return ours.is_whole and seen.version == ours.version and set(seen.weights) == {self.old}
+        if not ours.is_whole or seen.version != ours.version:
+            return False
+        # On the way back AWS's own weight is for the version that is left; 1 is no weight of a stranger's split.
+        going_back = ours.version == self.old and list(seen.weights.values()) == [1.0]
+        return going_back or set(seen.weights) == {self.old}
 
     # Looking -----------------------------------------------------------------------------------
 

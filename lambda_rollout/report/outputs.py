@@ -34,7 +34,10 @@ def outputs(story: Chronicle, report: str = "", pull_request: str = "") -> dict[
 
 
 def _weight(now: TargetNow) -> Json:
-    return "" if now.weight is None else number(now.weight)
+    """Return the new version's share: 0 for one that does not exist yet, empty if nothing was seen."""
+    if now.weight is not None:
+        return number(now.weight)
+    return 0 if now.version is None and now.routing is not None else ""
 
 
 def _each(story: Chronicle, value: Callable[[TargetNow], Json]) -> str:
