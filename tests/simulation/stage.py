@@ -33,7 +33,7 @@ from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.world import REGION, Request
 from tests.simulation import rules
 from tests.simulation.scenario import Scenario
-from tests.simulation.turns import Turns
+from tests.simulation.turns import Killed, Turns
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, write_of
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
@@ -108,6 +108,7 @@ class Weather:
         dies = actor.fate.killed_in if not self.over else None
         if dies == (actor.requests, "before"):
             self._stage.kill(actor, f"before {request.operation}")
+            raise Killed
         rules.arrived(witness, actor, request)
         kind = None if self.over else self._drawn(request)
         if kind is not None:
@@ -120,6 +121,7 @@ class Weather:
         finally:
             if dies == (actor.requests, "after"):
                 self._stage.kill(actor, f"after {request.operation}")
+                raise Killed
 
     def _drawn(self, request: Request) -> str | None:
         now = self._stage.since_start

@@ -76,13 +76,10 @@ class Turns:
         return process.dead
 
     def kill(self, process: Process) -> None:
-        """Kill a process where it stands."""
-        family = [process, *process.threads]
-        for each in family:
+        """Kill a process where it stands; if it is the one that runs, the caller raises `Killed`."""
+        for each in (process, *process.threads):
             each.killed = each.ready = True
             each.frozen = False
-        if self.current in family:
-            raise Killed
 
     def freeze(self, process: Process, seconds: float) -> None:
         """Let a process stand still for so long, whatever it is doing or waiting for."""
