@@ -232,7 +232,7 @@ def build_parts(
     return Parts(
         aliases=LambdaAliases(clients),
         versions=LambdaVersions(clients),
-        alarms=CloudWatchAlarms(clients, alarms),
+        alarms=CloudWatchAlarms(clients, alarms, desk.stop),
         runs=GitHubRuns(order.run, desk.environ.get("GITHUB_API_URL", ""), token),
         clock=desk.clock,
         stop=desk.stop,

@@ -17,6 +17,8 @@ from lambda_rollout.aws.clients import Clients
 from lambda_rollout.errors import Unanswered
 from lambda_rollout.judge import AlarmReading, AlarmState, Transition
 from lambda_rollout.parsing.names import AlarmName
+from lambda_rollout.patience import heed
+from lambda_rollout.stop import Stop
 from lambda_rollout.watch import Survey
 
 if TYPE_CHECKING:
@@ -31,8 +33,15 @@ TYPES: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
 class CloudWatchAlarms:
     """`lambda_rollout.watch.Alarms` over boto3."""
 
-    def __init__(self, clients: Clients, names: Sequence[AlarmName]) -> None:
-        """Make no call yet; an alarm without a Region of its own is looked for in the clients'."""
+    def __init__(
+        self, clients: Clients, names: Sequence[AlarmName], stop: Stop | None = None
+    ) -> None:
+        """Make no call yet; an alarm without a Region of its own is looked for in the clients'.
+
+        ``stop`` is heeded between two calls of one read, which raises `Cancelled` then: each may take seconds, and
+        a rollback waits for the end of all.
+        """
+        self._stop = stop
         self._clients = clients
         self._names = names
 
@@ -59,6 +68,7 @@ class CloudWatchAlarms:
     def _page(self, region: str, names: Sequence[str]) -> Iterator[AlarmReading]:
         token: dict[str, Any] = {}
         while True:
+            heed(self._stop)
             with told_apart("DescribeAlarms"):
                 answer = self._clients.cloudwatch(region).describe_alarms(
                     AlarmNames=names, AlarmTypes=TYPES, MaxRecords=PAGE, **token
@@ -74,6 +84,7 @@ class CloudWatchAlarms:
         transitions: list[Transition] = []
         token: dict[str, Any] = {}
         while True:
+            heed(self._stop)
             with told_apart("DescribeAlarmHistory"):
                 answer = self._clients.cloudwatch(reading.region).describe_alarm_history(
                     AlarmName=reading.name,

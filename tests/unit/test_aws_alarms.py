@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from lambda_rollout.aws.alarms import CloudWatchAlarms
-from lambda_rollout.errors import Busy, Unanswered
+from lambda_rollout.errors import Busy, Cancelled, Unanswered
 from lambda_rollout.judge import AlarmState
 from lambda_rollout.parsing.names import parse_alarms
+from lambda_rollout.stop import Stop
 from sandbox.aws import World
-from sandbox.aws.faults import Throttle, Work
+from sandbox.aws.faults import Meanwhile, Throttle, Work
 from sandbox.aws.world import REGION, Request
 from tests.scene import QUERY, Scene
 from tests.seam import through_botocore
@@ -52,6 +53,22 @@ def test_metric_composite_and_log_alarms_are_all_read(scene: Scene) -> None:
     ]
     assert all(seen.transitioned_at is not None for seen in survey.readings)
     assert survey.readings[1].reason == "set by the test"
+
+
+def test_a_stop_is_heeded_between_two_calls_of_one_read(scene: Scene) -> None:
+    far = f"arn:aws:cloudwatch:us-east-1:{scene.world.account}:alarm:far"
+    put_metric_alarm(scene, "near")
+    put_metric_alarm(scene, "far", "us-east-1")
+    stop = Stop()
+    names = parse_alarms(f"near\n{far}\n")
+    both = CloudWatchAlarms(through_botocore(scene.world), names, stop)
+    assert len(both.read().readings) == 2
+    scene.world.log.clear()
+    asked = Meanwhile(lambda _: stop.request("cancelled (SIGINT)"))
+    scene.world.faults.add(asked, operation="DescribeAlarms")
+    with pytest.raises(Cancelled):
+        both.read()
+    assert [request.region for request in scene.world.log] == [REGION]
 
 
 def test_hundreds_are_read_a_hundred_at_a_time(scene: Scene) -> None:
