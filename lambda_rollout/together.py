@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
+from lambda_rollout.errors import Cancelled
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -22,7 +24,7 @@ class Together(Protocol):
     """Does ``act`` to every item and returns the answers in the items' order.
 
     Once one has raised, no further one is begun; when all that were begun are over, the error that came first
-    is raised. Those after it may be nothing but its consequences.
+    is raised, and one that is no `Cancelled` before those: they may be nothing but its consequences.
     """
 
     def __call__(self, act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]:
@@ -53,6 +55,7 @@ def several_at_once(act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]
     with ThreadPoolExecutor(min(HANDS, len(items))) as pool:
         begun = [pool.submit(unless_failed, item) for item in items]
     if errors:
-        raise errors[0]
+        # One that fails stops the others, and may be the later one to get here: it is the one to tell of.
+        raise next((each for each in errors if not isinstance(each, Cancelled)), errors[0])
     # Every one is over here, and none was left out.
     return [future.result() for future in begun]  # type: ignore[misc]

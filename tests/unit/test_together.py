@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from lambda_rollout.errors import Cancelled
 from lambda_rollout.stop import Stop
 from lambda_rollout.together import HANDS, Together, one_by_one, several_at_once
 
@@ -92,3 +93,23 @@ def test_an_inner_stop_is_asked_for_alone_or_with_the_outer_one() -> None:
         assert inner.reason == "cancelled"
     with outer.inner() as late:
         assert late.requested
+
+
+def test_the_cause_is_raised_even_if_what_came_of_it_is_there_first() -> None:
+    stop = Stop()
+    others_are_out = threading.Event()
+
+    def act(item: int) -> None:
+        if item == 0:
+            stop.request("0 failed")
+            others_are_out.wait(30)
+            # The other thread has left this function; give it time to be noted as the first error.
+            threading.Event().wait(0.2)
+            raise KeyError(item)
+        while not stop.requested:
+            threading.Event().wait(0.01)
+        others_are_out.set()
+        raise Cancelled(stop.reason)
+
+    with pytest.raises(KeyError):
+        several_at_once(act, range(2))
