@@ -46,9 +46,12 @@ $(STAMP): requirements.txt requirements-dev.txt
 	  --requirement requirements-dev.txt; \
 	touch $@
 
+# One more than CI's two processors: many end-to-end tests wait most of their time.
+WORKERS ?= 3
+
 .PHONY: test
 test: install ## All tests that need no container engine
-	@$(RUN)python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+	@$(RUN)python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: test-long
 test-long: install ## The tests that take minutes: more cases of what `test` shows
