@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambda_rollout import lease
-from lambda_rollout.events import Event, Finished
+from lambda_rollout.events import AliasLeft, Event, Finished, Warned
 from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.lease import Record
 from lambda_rollout.order import Order
@@ -350,6 +350,16 @@ class Witness:
                 if earlier.number < actor.number:
                     truth.closed_to[earlier.name] = truth.writes
 
+    def _close_to_main(self, post: Actor) -> None:
+        """Once the post stage is over, main's RevisionIds are useless, unless it said what it left alone."""
+        left = {event.target.function for event in post.events if isinstance(event, AliasLeft)}
+        charges = post.handover.charges if post.handover else ()
+        warned = any(isinstance(event, Warned) for event in post.events)
+        for charge in charges:
+            if charge.function not in left and not warned:
+                truth = self.truths[charge.function]
+                truth.closed_to["main"] = truth.writes + 1
+
     def sent(self, actor: Actor, write: Write, outcome: str) -> None:
         """Take note of how a write of ours ended for its sender."""
         refused = outcome not in {"ok", "closed", "silent"} and not outcome.startswith(
@@ -383,6 +393,7 @@ class Witness:
         if isinstance(event, Finished):
             actor.finished = event
             self.seen[f"{actor.role} {event.result}"] += 1
+            self._close_to_main(actor)
             self.tell(f"{actor.name}: {event.result}: {event.reason}")
         rules.told(self, actor, event)
 
