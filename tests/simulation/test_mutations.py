@@ -36,7 +36,7 @@ COMMON = [mutation for mutation in MUTATIONS if mutation.name not in RARE]
 
 def test_at_least_fifteen_are_kept_and_every_exception_is_one() -> None:
     assert len(COMMON) >= 15
-    assert RARE <= {mutation.name for mutation in MUTATIONS}
+    assert not RARE - {mutation.name for mutation in MUTATIONS}
 
 
 @pytest.mark.parametrize("mutation", COMMON, ids=lambda mutation: mutation.name)
