@@ -472,6 +472,9 @@ def _new_version(actor: Actor, function: str) -> str | None:
     if actor.handover is not None:
         new = next((c.new for c in actor.handover.charges if c.function == function), "")
         return new or None
+    held = actor.records.get(function)
+    if actor.order.mode is Mode.PROMOTE and held is not None:
+        return held.new
     return actor.versions.get(function) or actor.order.version
 
 

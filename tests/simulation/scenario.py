@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Literal
 
-from lambda_rollout.choices import OnCancel, OnStranded
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.judge import AlarmAtStart, AlarmState, InsufficientData
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED
@@ -140,6 +140,8 @@ class Scenario:
     by_version: bool
     """Whether main rolls out a version published before."""
     activation: float
+    following_mode: Mode
+    """What the next run is asked for: another rollout, or an end of this one."""
     at_once: bool
     """Whether a process calls AWS for several functions at once, each in a thread of its own."""
 
@@ -198,6 +200,10 @@ def draw(seed: int) -> Scenario:
         by_version=r.random() < 0.2,
         activation=r.choice([0.0, 1.0, 8.0]),
         at_once=r.random() < 0.6,
+        following_mode=r.choices(
+            [Mode.ROLLOUT, Mode.ROLLBACK, Mode.PROMOTE],
+            [20, 30, 50] if plan.ends_held else [75, 15, 10],
+        )[0],
     )
 
 

@@ -25,6 +25,7 @@ from lambda_rollout.rollout import Rollout
 from lambda_rollout.routing import HUNDRED, Target
 from lambda_rollout.stop import Stop
 from lambda_rollout.together import Together, one_by_one
+from lambda_rollout.undo import undo
 from sandbox.aws.world import REGION
 from tests.seam import direct
 from tests.simulation import rules
@@ -134,7 +135,7 @@ class Simulation:
             if scenario.following_builds:
                 for function in self.stage.functions:
                     self.stage.build(function, 3)
-            order = self._order("00000003", "1003", version=None)
+            order = self._order("00000003", "1003", version=None, mode=scenario.following_mode)
             self._start("next", "next", order, scenario.following.fate)
         for actor in list(self.witness.actors.values()):
             self._await(actor)
@@ -153,6 +154,8 @@ class Simulation:
         clock = OwnClock(self.turns.clock, fate.skew)
         parts = self._parts(actor, stop, clock)
         tell: Callable[[], Finished] = Rollout(order, parts).run
+        if order.mode is Mode.ROLLBACK:
+            tell = lambda: undo(order, parts)  # noqa: E731
         if handover is not None:
             saved = Handover.from_json(handover.to_json())
             tell = lambda: settle_what_main_left(saved, order, parts)  # noqa: E731

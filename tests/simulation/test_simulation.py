@@ -27,6 +27,7 @@ MUST_OCCUR = {
     *(f"post {phase}" for phase in ("moving", "clearing", "holding", "going-back")),
     *(f"post {result}" for result in ("rolled-back", "held", "promoted", "failed")),
     *(f"next {result}" for result in ("promoted", "rolled-back", "failed", "unchanged")),
+    *("next rollback rolled-back", "next promote promoted", "next promote held"),
     *("word OVER", "word IN_PROGRESS", "word UNKNOWN", "post with nothing to do"),
 }
 """What the seeds are about: each of these really happens in them."""

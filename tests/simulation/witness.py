@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambda_rollout import lease
+from lambda_rollout.choices import Mode
 from lambda_rollout.events import AliasLeft, Event, Finished, Warned
 from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.lease import Record
@@ -328,6 +329,9 @@ class Witness:
             actor.aliases_read_at[function] = self.now
         if actor.role == "post" or function in actor.reached:
             return
+        if actor.order.mode is Mode.ROLLBACK and function in actor.bases:
+            # It goes back to where it first saw that it had to, even if the rollout ends meanwhile.
+            return
         actor.bases[function] = self.truths[function].base
         actor.records[function] = record = _record(answer.get("Description", ""))
         if not fresh:
@@ -392,7 +396,12 @@ class Witness:
         actor.events.append(event)
         if isinstance(event, Finished):
             actor.finished = event
-            self.seen[f"{actor.role} {event.result}"] += 1
+            mode = (
+                ""
+                if actor.order.mode is Mode.ROLLOUT or actor.role == "post"
+                else f" {actor.order.mode}"
+            )
+            self.seen[f"{actor.role}{mode} {event.result}"] += 1
             self._close_to_main(actor)
             self.tell(f"{actor.name}: {event.result}: {event.reason}")
         rules.told(self, actor, event)
