@@ -25,16 +25,16 @@ from lambda_rollout import (
     watch,
 )
 from lambda_rollout.aws.aliases import LambdaAliases
-from lambda_rollout.choices import OnStranded
+from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import RevisionMismatch, Unanswered
 from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.judge import AlarmReading, AlarmWatch, Evidence, Transition, Verdict
 from lambda_rollout.lease import Record, RunWord, Whose
-from lambda_rollout.order import Order
+from lambda_rollout.order import Order, Parts
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target
-from lambda_rollout.traffic import Settled, Settlement, Traffic, Wish
+from lambda_rollout.traffic import Aliases, Settled, Settlement, Traffic, Wish
 from lambda_rollout.watch import Stage, Watch
 from tests.simulation.scenario import Fate, Follower, Scenario, Weather, draw
 from tests.simulation.simulate import simulate
@@ -90,6 +90,15 @@ def two_in_a_row(seed: int) -> Scenario:
         local=False,
         on_stranded=OnStranded.ROLLBACK,
         foreign=(),
+    )
+
+
+def two_clocks(seed: int) -> Scenario:
+    """A next run in the middle of a living one, on a machine whose clock is ahead."""
+    usual = two_in_a_row(seed)
+    ahead = Fate(skew=timedelta(minutes=15))
+    return replace(
+        usual, word="unknown", following=Follower(0.0, ahead), following_mode=Mode.ROLLOUT
     )
 
 
@@ -290,11 +299,27 @@ def _lease_on_the_runners_clock() -> list[Patch]:
     return [(Traffic, "aws_time", lambda self: self._clock.now())]
 
 
+class _WithoutDate:
+    def __init__(self, aliases: Aliases) -> None:
+        self.aliases = aliases
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.aliases, name)
+
+    def read(self, target: Target) -> Alias:
+        self.seen = self.aliases.read(target)
+        return replace(self.seen, as_of=None)
+
+
 def _lease_judged_by_the_runners_clock() -> list[Patch]:
-    read = LambdaAliases.read
-    return [
-        (LambdaAliases, "read", lambda self, target: replace(read(self, target), as_of=None)),
-    ]
+    look = arrival._look
+
+    def mutated(target: Target, order: Order, parts: Parts) -> Any:
+        blind: Any = _WithoutDate(parts.aliases)
+        sight = look(target, order, replace(parts, aliases=blind))
+        return sight and replace(sight, alias=blind.seen)
+
+    return [(arrival, "_look", mutated)]
 
 
 def _stop_ignored() -> list[Patch]:
@@ -448,43 +473,63 @@ def _mark_not_set() -> list[Patch]:
 
 
 MUTATIONS = [
-    Mutation("drop RevisionId", _no_revision_id),
-    Mutation("write no record", _no_record),
-    Mutation("on 412 assume success", _success_on_412),
-    Mutation("on 412 write again with the newest RevisionId", _newest_revision_id),
-    Mutation("take any news for ours", _no_conflict),
-    Mutation("lose the unanswered writes", _unanswered_forgotten),
+    Mutation("drop RevisionId", _no_revision_id, seeds=(0,)),
+    Mutation("write no record", _no_record, seeds=(0,)),
+    Mutation("on 412 assume success", _success_on_412, seeds=(10,)),
+    Mutation("on 412 write again with the newest RevisionId", _newest_revision_id, seeds=(0,)),
+    Mutation("take any news for ours", _no_conflict, seeds=(0,)),
+    Mutation("lose the unanswered writes", _unanswered_forgotten, seeds=(201,)),
     Mutation(
-        "count writes that were refused before they were sent", _refused_counted, drawn=two_at_once
+        "count writes that were refused before they were sent",
+        _refused_counted,
+        seeds=(80,),
+        drawn=two_at_once,
     ),
-    Mutation("believe reads older than our own write", _stale_read_believed, drawn=two_at_once),
-    Mutation("treat any routing as ours when settling", _everything_is_ours),
-    Mutation("treat what the post stage holds as ours", _held_by_post_is_ours),
-    Mutation("start on a stranger's split", _strangers_split_is_free),
-    Mutation("treat a living run as dead", _everybody_is_dead),
-    Mutation("let a record never expire", _in_progress_is_alive),
-    Mutation("take a whole alias with a dead record for nobody's", _whole_is_free),
-    Mutation("mend without the judged RevisionId", _mended_unjudged, drawn=two_in_a_row),
-    Mutation("renew too late", _renewed_too_late),
-    Mutation("write the lease by the runner's clock", _lease_on_the_runners_clock),
-    Mutation("judge the lease by the runner's clock", _lease_judged_by_the_runners_clock),
-    Mutation("ignore stop", _stop_ignored),
-    Mutation("forget the final read of alarms", _no_final_read),
-    Mutation("skip alias reads", _no_look_at_the_alias),
-    Mutation("pass before the step's end", _step_cut_short),
-    Mutation("ignore the history", _history_ignored),
-    Mutation("count an OK only once the history tells of it", _ok_only_by_history),
-    Mutation("never count an alarm that was on at the start", _alarm_at_start_never_counts),
-    Mutation("ignore that an alarm fired", _firing_ignored),
-    Mutation("look at the alias before rolling back", _looks_before_it_rolls_back),
-    Mutation("restore the wrong version", _wrong_version_restored),
-    Mutation("say released without settling", _released_without_a_word_to_aws),
-    Mutation("try to settle once", _never_tried_again),
-    Mutation("restore the owner's text as it was cut", _cut_text_restored),
-    Mutation("post writes only to what looks split", _post_trusts_its_eyes),
-    Mutation("post goes forward", _post_goes_forward),
     Mutation(
-        "clear a unit without marking that it passed", _mark_not_set, drawn=unit_dies_clearing
+        "believe reads older than our own write",
+        _stale_read_believed,
+        seeds=(7,),
+        drawn=two_at_once,
+    ),
+    Mutation("treat any routing as ours when settling", _everything_is_ours, seeds=(59,)),
+    Mutation("treat what the post stage holds as ours", _held_by_post_is_ours, seeds=(160,)),
+    Mutation("start on a stranger's split", _strangers_split_is_free, seeds=(168,)),
+    Mutation("treat a living run as dead", _everybody_is_dead, seeds=(133,)),
+    Mutation("let a record never expire", _in_progress_is_alive, seeds=(16,)),
+    Mutation("take a whole alias with a dead record for nobody's", _whole_is_free, seeds=(58,)),
+    Mutation(
+        "mend without the judged RevisionId", _mended_unjudged, seeds=(150,), drawn=two_in_a_row
+    ),
+    Mutation("renew too late", _renewed_too_late, seeds=(23,)),
+    Mutation("write the lease by the runner's clock", _lease_on_the_runners_clock, seeds=(1,)),
+    Mutation(
+        "judge the lease by the runner's clock",
+        _lease_judged_by_the_runners_clock,
+        seeds=(0,),
+        drawn=two_clocks,
+    ),
+    Mutation("ignore stop", _stop_ignored, seeds=(22,)),
+    Mutation("forget the final read of alarms", _no_final_read, seeds=(16,)),
+    Mutation("skip alias reads", _no_look_at_the_alias, seeds=(0,)),
+    Mutation("pass before the step's end", _step_cut_short, seeds=(6,)),
+    Mutation("ignore the history", _history_ignored, seeds=(10,)),
+    Mutation("count an OK only once the history tells of it", _ok_only_by_history, seeds=(546,)),
+    Mutation(
+        "never count an alarm that was on at the start", _alarm_at_start_never_counts, seeds=(546,)
+    ),
+    Mutation("ignore that an alarm fired", _firing_ignored, seeds=(1,)),
+    Mutation("look at the alias before rolling back", _looks_before_it_rolls_back, seeds=(1,)),
+    Mutation("restore the wrong version", _wrong_version_restored, seeds=(2,)),
+    Mutation("say released without settling", _released_without_a_word_to_aws, seeds=(0,)),
+    Mutation("try to settle once", _never_tried_again, seeds=(10,)),
+    Mutation("restore the owner's text as it was cut", _cut_text_restored, seeds=(138,)),
+    Mutation("post writes only to what looks split", _post_trusts_its_eyes, seeds=(473,)),
+    Mutation("post goes forward", _post_goes_forward, seeds=(4,)),
+    Mutation(
+        "clear a unit without marking that it passed",
+        _mark_not_set,
+        seeds=(5,),
+        drawn=unit_dies_clearing,
     ),
 ]
 
