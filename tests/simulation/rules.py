@@ -7,36 +7,20 @@ the record. A rule returns nothing; it blames.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from lambda_rollout import lease
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.events import (
-    AlarmsFound,
-    AliasLeft,
-    Event,
-    Finished,
-    Held,
-    Mended,
-    Released,
     Result,
-    RolledBack,
-    VersionPublished,
-    VersionTaken,
-    WeightShifted,
 )
-from lambda_rollout.handover import Phase
-from lambda_rollout.judge import InsufficientData
-from lambda_rollout.lease import LEASE, RunWord
-from lambda_rollout.routing import HUNDRED, Routing, routing_of
+from lambda_rollout.lease import LEASE
+from lambda_rollout.routing import Routing
 from sandbox.aws.world import Request
+from tests.simulation.passed import not_passed, weight_after
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, Write, write_of
 
 CANCEL_LIMIT = 7.0
 """Seconds from a signal to the rollback's UpdateAlias (GitHub kills after 7.5 s)."""
-
-BLUR = 0.001
-"""Seconds: timelines are added up in floating point."""
 
 
 # As a request arrives ---------------------------------------------------------------------------
@@ -136,12 +120,12 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
         actor.order.on_stranded is OnStranded.RESUME or actor.order.mode is Mode.PROMOTE
     ):
         return
-    following = _weight_after(actor, last)
+    following = weight_after(actor, last)
     if percent != following:
         witness.blame("the plan's weights", f"{actor.name} wrote {percent}% after {last}%")
     elif last is not None and percent > max(actor.reached.values()):
         # The first function of a step speaks for all: they are judged together.
-        why = not_passed(witness, actor)
+        why = not_passed(actor)
         if why is not None:
             witness.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
 
@@ -287,187 +271,6 @@ def _heed_the_cancelled(witness: Witness, actor: Actor) -> None:
         actor.cancelled_at = None
 
 
-# As it is told ----------------------------------------------------------------------------------
-
-
-def told(witness: Witness, actor: Actor, event: Event) -> None:
-    """Judge an event: what is told is what is there."""
-    match event:
-        case WeightShifted():
-            shown = witness.show(event.target.function)
-            asked = routing_of(event.previous, event.version, event.percent)
-            _is_there(witness, actor, "shift is told", event.target.function, shown, asked)
-        case RolledBack() | Mended() | Released():
-            shown = witness.show(event.target.function)
-            asked = Routing.whole(event.version)
-            _is_there(witness, actor, "end is told", event.target.function, shown, asked)
-        case Held():
-            shown = witness.show(event.target.function)
-            asked = routing_of(event.previous, event.version, event.percent)
-            if not event.percent:
-                asked = Routing.whole(event.previous)
-            _is_there(witness, actor, "end is told", event.target.function, shown, asked)
-        case AlarmsFound() | VersionPublished() | VersionTaken():
-            unit_stays_together(witness, actor)
-        case Finished():
-            result_is_true(witness, actor, event)
-        case _:
-            pass
-
-
-def _is_there(
-    witness: Witness, actor: Actor, rule: str, function: str, shown: Shown | None, asked: Routing
-) -> None:
-    if witness.truths[function].gone:
-        return
-    if (
-        shown is not None
-        and shown.routing != asked
-        and witness.truths[function].author == actor.name
-    ):
-        witness.blame(rule, f"{actor.name} told {asked}, there is {shown.routing}")
-
-
-def unit_stays_together(witness: Witness, actor: Actor) -> None:
-    """record: of several functions all go forward or all go back, whoever has to finish it.
-
-    Asked when a next run has mended what it found.
-    """
-    if actor.order.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
-        return
-    if any(truth.edited or truth.gone for truth in witness.truths.values()):
-        return
-    shown = {
-        witness.build(function, each.routing.version)
-        for function, each in ((f, witness.show(f)) for f in witness.truths)
-        if each is not None
-    }
-    left = any(isinstance(e, AliasLeft) for a in witness.actors.values() for e in a.events)
-    if len(shown) > 1 and not left:
-        witness.blame("unit stays together", f"{actor.name} found {sorted(shown)} after mending")
-
-
-def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
-    """The result says what the alias shows, unless somebody has written since."""
-    if finished.reason.startswith("internal error"):
-        witness.blame("no internal error", finished.reason)
-    left = {e.target.function for e in actor.events if isinstance(e, AliasLeft | Released | Held)}
-    for function in actor.touched:
-        truth, shown = witness.truths[function], witness.show(function)
-        if shown is None or truth.gone or truth.author != actor.name or actor.must_settle:
-            continue
-        base = actor.bases.get(function, "")
-        match finished.result:
-            case Result.PROMOTED:
-                # A post stage that came before the end may be clearing once more.
-                clear = shown.record is None or shown.record.passed
-                true = shown.routing.is_whole and clear and actor.earned
-            case Result.ROLLED_BACK:
-                true = shown.routing == Routing.whole(base) and shown.record is None
-            case Result.HELD:
-                true = shown.ours is not None and shown.ours.held
-                true = true or shown.routing == Routing.whole(base) or truth.edited
-            case Result.FAILED:
-                true = function in left or shown.routing == Routing.whole(base)
-            case _:
-                true = False
-        if not true:
-            witness.blame("result is true", f"{actor.name}: {finished.result} and {shown}")
-    if finished.result is Result.PROMOTED and actor.touched and actor.fired_at_read:
-        witness.blame("result is true", f"{actor.name} promoted over {actor.fired_at_read}")
-
-
-# At the end -------------------------------------------------------------------------------------
-
-
-def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | None:
-    """5: whole on one version with the owner's text back, or held. Why not, if it is not."""
-    truth, shown = witness.truths[function], witness.show(function)
-    if shown is None:
-        return None if truth.gone else "it is gone"
-    if shown.ours is not None and shown.ours.held:
-        held = any(
-            a.order.on_cancel is OnCancel.HOLD or a.order.plan.ends_held
-            for a in witness.actors.values()
-        )
-        return None if held else "held by nobody's wish"
-    if not shown.routing.is_whole:
-        foreign = truth.author == SOMEBODY or (shown.record is None and truth.edited)
-        return None if foreign or _the_unit_is_blocked(witness) else f"it is split: {shown.routing}"
-    if shown.ours is not None:
-        if _the_unit_is_blocked(witness):
-            return None
-        return f"its record is left: {shown.ours}"
-    text = truth.text
-    whole = shown.description == text or (not text and shown.description == "-")
-    if not whole and not (may_cut and len(text) > 100 and text.startswith(shown.description)):
-        return f"the owner's text is not back: {shown.description!r}"
-    return None
-
-
-def _the_unit_is_blocked(witness: Witness) -> bool:
-    """A next run refuses a unit of which a part is held, gone, or split by a stranger."""
-    for shown in map(witness.show, witness.truths):
-        if shown is None or (shown.ours is not None and shown.ours.held):
-            return True
-        if not shown.routing.is_whole and shown.ours is None:
-            return True
-    return False
-
-
-# The watch --------------------------------------------------------------------------------------
-
-
-def not_passed(witness: Witness, actor: Actor) -> str | None:
-    """3, 4: why an actor's present step has not been passed by what it can know; None if it has."""
-    seconds = _watch_of(actor)
-    functions = list(actor.reached)
-    missing = [f for f in functions if f not in actor.since]
-    if missing:
-        return f"{missing} never was at that weight"
-    if not functions:
-        return None
-    end = max(actor.since[f] for f in functions) + seconds - BLUR
-    if actor.suspended_for:
-        return None
-    why = _alarms_not_passed(actor, end) if actor.order.alarms else None
-    if why is not None:
-        return why
-    for function in functions:
-        if actor.aliases_read_at.get(function, -1.0) < end:
-            return f"{function} was not looked at after the step's end"
-    return None
-
-
-def _alarms_not_passed(actor: Actor, end: float) -> str | None:
-    if actor.alarms_read_at < end:
-        return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
-    if actor.fired_at_read:
-        return f"{sorted(actor.fired_at_read)} fired"
-    if set(actor.states) != set(actor.order.alarms):
-        return "an alarm is missing"
-    strict = actor.order.insufficient_data is InsufficientData.FAIL
-    if strict and "INSUFFICIENT_DATA" in actor.states.values():
-        return "insufficient data"
-    return None
-
-
-def _watch_of(actor: Actor) -> float:
-    """Seconds that the weight last sent is to be watched."""
-    percent = max(actor.reached.values(), default=Decimal())
-    steps = actor.order.plan.steps
-    if percent == HUNDRED and actor.order.mode is Mode.PROMOTE:
-        return actor.order.promotion_watch.total_seconds()
-    watch = next((step.watch for step in steps if step.percent >= percent), steps[-1].watch)
-    return watch.total_seconds()
-
-
-def _weight_after(actor: Actor, last: Decimal | None) -> Decimal | None:
-    if actor.order.mode is Mode.PROMOTE:
-        return HUNDRED
-    return next((s.percent for s in actor.order.plan.steps if s.percent > (last or 0)), None)
-
-
 def _new_version(actor: Actor, function: str) -> str | None:
     if actor.handover is not None:
         new = next((c.new for c in actor.handover.charges if c.function == function), "")
@@ -480,6 +283,3 @@ def _new_version(actor: Actor, function: str) -> str | None:
 
 def _aws_now(witness: Witness) -> datetime:
     return witness.world.clock.now()
-
-
-__all__ = ["Phase", "RunWord", "arrived", "settled", "told", "written"]

@@ -28,9 +28,9 @@ from lambda_rollout.together import Together, one_by_one
 from lambda_rollout.undo import undo
 from sandbox.aws.world import REGION
 from tests.seam import direct
-from tests.simulation import rules
 from tests.simulation.scenario import Fate, Scenario, draw
 from tests.simulation.stage import Stage
+from tests.simulation.told import settled
 from tests.simulation.turns import TurnClock
 from tests.simulation.witness import SOMEBODY, Actor, Role
 
@@ -220,7 +220,7 @@ class Simulation:
         if self.scenario.weather.chances or self.scenario.twin is not None:
             return
         for function in self.stage.functions:
-            why = rules.settled(self.witness, function, may_cut=False)
+            why = settled(self.witness, function, may_cut=False)
             if why is not None:
                 self.witness.blame("post settles", why)
 
@@ -248,7 +248,7 @@ class Simulation:
         sweeper = self._start("sweeper", "sweeper", order, Fate())
         self._await(sweeper)
         for function in self.stage.functions:
-            why = rules.settled(self.witness, function)
+            why = settled(self.witness, function)
             if why is not None:
                 self.witness.blame("settled in the end", f"{function}: {why}")
         result = sweeper.finished.result if sweeper.finished else None

@@ -31,12 +31,14 @@ from sandbox.aws.faults import (
 )
 from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.world import REGION, Request
-from tests.simulation import rules
+from tests.simulation import passed, rules, told
 from tests.simulation.scenario import Scenario
 from tests.simulation.turns import Killed, Turns
-from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, write_of
+from tests.simulation.witness import SOMEBODY, Actor, Rules, Shown, Truth, Witness, write_of
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
+RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told)
+
 STALE_FOR = 4.0
 """Seconds after a write for which GetAlias may still show the state before."""
 
@@ -207,7 +209,7 @@ class Stage:
         self.scenario = scenario
         self.turns = Turns(Random(f"turns {scenario.seed}"))
         self.world = StagedWorld(clock=self.turns.clock, seed=scenario.seed)
-        self.witness = Witness(self.world, scenario.text)
+        self.witness = Witness(self.world, scenario.text, RULES)
         self.world.witness = self.witness
         self.world.written_at = {}
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
@@ -232,8 +234,6 @@ class Stage:
     # The world before --------------------------------------------------------------------------
 
     def _build(self) -> None:
-        from tests.simulation.witness import Truth
-
         region = self.world.lambda_()
         region.activation_delay = region.update_delay = 0.0
         for function in self.functions:

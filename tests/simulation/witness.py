@@ -7,7 +7,7 @@ that was told; the rules (`rules`) judge by that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -176,11 +176,22 @@ class Truth:
     writes: int = 0
 
 
+@dataclass(frozen=True)
+class Rules:
+    """Who judges what the witness sees."""
+
+    written: Callable[[Witness, Actor, str, Shown, Shown], None]
+    after_effect: Callable[[Witness], None]
+    not_passed: Callable[[Actor], str | None]
+    told: Callable[[Witness, Actor, Event], None]
+
+
 class Witness:
     """Sees everything, and lets the rules judge it."""
 
-    def __init__(self, world: World, text: str) -> None:
+    def __init__(self, world: World, text: str, rules: Rules) -> None:
         self.world = world
+        self._rules = rules
         self.text = text
         self.actors: dict[str, Actor] = {}
         self.truths: dict[str, Truth] = {}
@@ -243,8 +254,6 @@ class Witness:
 
     def effect(self, request: Request, before: Shown | None, answer: Mapping[str, Any]) -> None:
         """Take note of what AWS has just done."""
-        from tests.simulation import rules
-
         actor = self.actors.get(request.caller)
         match request.operation:
             case "UpdateAlias":
@@ -265,18 +274,16 @@ class Witness:
                 self.truths[request.params["FunctionName"]].gone = True
             case _:
                 pass
-        rules.after_effect(self)
+        self._rules.after_effect(self)
 
     def _written(
         self, caller: str, actor: Actor | None, function: str, before: Shown, after: Shown
     ) -> None:
-        from tests.simulation import rules
-
         truth = self.truths[function]
         truth.writes += 1
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
         if actor is not None:
-            rules.written(self, actor, function, before, after)
+            self._rules.written(self, actor, function, before, after)
             self._stands(actor, function, after)
         changed = before.routing != after.routing
         if changed or truth.author == "owner":
@@ -378,11 +385,9 @@ class Witness:
 
     def handed_over(self, actor: Actor, handover: Handover) -> None:
         """Take note of what was saved for the post stage."""
-        from tests.simulation import rules
-
         actor.handovers.append(handover)
         if handover.phase is Phase.CLEARING and actor.role != "post":
-            why = rules.not_passed(self, actor)
+            why = self._rules.not_passed(actor)
             if why is None:
                 actor.earned = True
                 self.cleared |= actor.nonces
@@ -391,8 +396,6 @@ class Witness:
 
     def told(self, actor: Actor, event: Event) -> None:
         """Take note of an event."""
-        from tests.simulation import rules
-
         actor.events.append(event)
         if isinstance(event, Finished):
             actor.finished = event
@@ -404,7 +407,7 @@ class Witness:
             self.seen[f"{actor.role}{mode} {event.result}"] += 1
             self._close_to_main(actor)
             self.tell(f"{actor.name}: {event.result}: {event.reason}")
-        rules.told(self, actor, event)
+        self._rules.told(self, actor, event)
 
 
 def write_of(request: Request, at: float) -> Write:

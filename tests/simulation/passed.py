@@ -1,0 +1,63 @@
+"""Whether a step was watched to its end with nothing found, by what an actor can know (promises 3 and 4)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from lambda_rollout.choices import Mode
+from lambda_rollout.judge import InsufficientData
+from lambda_rollout.routing import HUNDRED
+from tests.simulation.witness import Actor
+
+BLUR = 0.001
+"""Seconds: timelines are added up in floating point."""
+
+
+def not_passed(actor: Actor) -> str | None:
+    """3, 4: why an actor's present step has not been passed by what it can know; None if it has."""
+    seconds = _watch_of(actor)
+    functions = list(actor.reached)
+    missing = [f for f in functions if f not in actor.since]
+    if missing:
+        return f"{missing} never was at that weight"
+    if not functions:
+        return None
+    end = max(actor.since[f] for f in functions) + seconds - BLUR
+    if actor.suspended_for:
+        return None
+    why = _alarms_not_passed(actor, end) if actor.order.alarms else None
+    if why is not None:
+        return why
+    for function in functions:
+        if actor.aliases_read_at.get(function, -1.0) < end:
+            return f"{function} was not looked at after the step's end"
+    return None
+
+
+def _alarms_not_passed(actor: Actor, end: float) -> str | None:
+    if actor.alarms_read_at < end:
+        return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
+    if actor.fired_at_read:
+        return f"{sorted(actor.fired_at_read)} fired"
+    if set(actor.states) != set(actor.order.alarms):
+        return "an alarm is missing"
+    strict = actor.order.insufficient_data is InsufficientData.FAIL
+    if strict and "INSUFFICIENT_DATA" in actor.states.values():
+        return "insufficient data"
+    return None
+
+
+def _watch_of(actor: Actor) -> float:
+    """Seconds that the weight last sent is to be watched."""
+    percent = max(actor.reached.values(), default=Decimal())
+    steps = actor.order.plan.steps
+    if percent == HUNDRED and actor.order.mode is Mode.PROMOTE:
+        return actor.order.promotion_watch.total_seconds()
+    watch = next((step.watch for step in steps if step.percent >= percent), steps[-1].watch)
+    return watch.total_seconds()
+
+
+def weight_after(actor: Actor, last: Decimal | None) -> Decimal | None:
+    if actor.order.mode is Mode.PROMOTE:
+        return HUNDRED
+    return next((s.percent for s in actor.order.plan.steps if s.percent > (last or 0)), None)
