@@ -38,6 +38,8 @@ from lambda_rollout.together import Together, one_by_one
 
 NO_TEXT_LEFT = "-"
 """Written in place of an empty description if AWS should take "" for "leave it" (unconfirmed)."""
+OLD_NEWS = 60.0
+"""Seconds after which an alias is looked at again before its weight is raised."""
 
 
 class Aliases(Protocol):
@@ -195,8 +197,28 @@ class Traffic:
             if record.held and not self._is_echo(alias):
                 # The post stage has held it in our name: our runner has given us up.
                 return False
-        ours = (self.routing, *(sent.routing for sent in self._unanswered))
+            if self._was_moved_under(record, alias.routing):
+                return False
+        ours = [sent.routing for sent in self._unanswered]
+        if not self._was_finished(alias, record):
+            ours.append(self.routing)
         return any(self._same(alias.routing, routing) for routing in ours)
+
+    def _was_moved_under(self, record: Record, routing: Routing) -> bool:
+        """Whether a record of ours stands under another weight than we wrote it with, to the second.
+
+        We write the two together, so somebody has sent a routing alone, and AWS has kept the description.
+        """
+        sent = [s.routing for s in self._unanswered if lease.parse(s.description)[1] == record]
+        if lease.parse(self.known.description)[1] == record:
+            sent.append(self.routing)
+        return bool(sent) and not any(self._same(routing, each) for each in sent)
+
+    def _was_finished(self, alias: Alias, record: Record | None) -> bool:
+        """Whether the run that we took for dead, to resume it, has promoted it meanwhile: nothing of ours is out."""
+        resumes = not (self.confirmed or self._shared)
+        whole = alias.routing.is_whole and alias.routing.version != self.old
+        return resumes and whole and record is None
 
     def _is_echo(self, seen: Alias) -> bool:
         """Whether it is, to the letter, what one of our unanswered writes would make of the alias."""
@@ -238,7 +260,7 @@ class Traffic:
                 self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
             if may_still_move:
-                raise Conflict(self.target, self.routing, seen)
+                raise Conflict(self.target, seen.routing, seen)
             self.text = lease.owners_text(seen.description)
         self._accept(seen)
 
@@ -251,13 +273,21 @@ class Traffic:
         clear answer for a minute, `Cancelled` on stop, and what AWS refused as it came.
         """
         try:
-            patiently(self._clock, stop)(
-                self._forward_once, routing, record, stop, may_still_move=True
-            )
+            patiently(self._clock, stop)(self._forward_from_news, routing, record, stop)
         except (Busy, Unanswered) as error:
             raise CannotShift(
                 f"{self.target} could not be shifted to {routing}: {error}"
             ) from error
+
+    def _forward_from_news(self, routing: Routing, record: Record, stop: Stop | None) -> None:
+        """Look first if the news are old: a version was long in the making, or this machine stood still.
+
+        The RevisionId would be refused all the same; but once a write of ours is unanswered, what others did
+        meanwhile could be taken for it.
+        """
+        if self._clock.monotonic() - self._answered_at > OLD_NEWS:
+            self.look(may_still_move=True)
+        self._forward_once(routing, record, stop, may_still_move=True)
 
     def renew(self, record: Record, stop: Stop | None, *, may_still_move: bool) -> bool:
         """Write the same routing with a newer record; one try. Returns whether it was confirmed.

@@ -200,6 +200,22 @@ def test_a_lost_answer_and_a_foreign_write_are_a_conflict(hands: Hands) -> None:
     assert hands.seen[0] == Routing(OLD, {NEW: 0.3})
 
 
+def test_old_news_are_renewed_before_the_weight_is_raised(hands: Hands) -> None:
+    hands.scene.clock.advance(61)
+    hands.edit(FunctionVersion=NEW)
+    hands.scene.world.log.clear()
+    with pytest.raises(Conflict):
+        hands.forward()
+    assert hands.operations() == ["GetAlias"]
+    assert not hands.traffic.touched
+
+
+def test_fresh_news_are_not(hands: Hands) -> None:
+    hands.scene.clock.advance(59)
+    hands.forward()
+    assert hands.operations() == ["UpdateAlias"]
+
+
 def test_no_clear_answer_for_a_minute_ends_it(hands: Hands) -> None:
     hands.add(Throttle(), count=None)
     began = hands.clock.monotonic()
@@ -435,6 +451,48 @@ def test_a_write_that_never_came_to_be_gives_no_claim(hands: Hands) -> None:
     theirs = hands.scene.alias
     assert isinstance(hands.settle(), Foreign)
     assert hands.scene.alias == theirs
+
+
+def test_a_weight_set_by_somebody_else_is_his_even_if_we_were_about_to_write_the_same(
+    hands: Hands,
+) -> None:
+    """He sends a routing alone, and AWS keeps our record of the weight before."""
+    hands.forward()
+    hands.scene.clock.advance(5)
+    hands.add(ServerError())
+    hands.add(Meanwhile(lambda _: hands.edit(**weights(50))), operation="GetAlias")
+    with pytest.raises(Conflict, match="changed the routing of checkout:live: it was 90%"):
+        hands.forward(FIFTY)
+    theirs = hands.scene.alias
+    assert theirs.routing == FIFTY
+    assert isinstance(hands.settle(), Foreign)
+    assert hands.scene.alias == theirs
+
+
+def test_our_unanswered_weight_is_ours_though_its_description_was_edited(hands: Hands) -> None:
+    hands.forward()
+    hands.scene.clock.advance(5)
+    hands.add(DropAnswer())
+    hands.add(Meanwhile(lambda _: hands.edit(Description="mine")), operation="GetAlias")
+    with pytest.raises(Conflict, match=r"edited checkout:live .* \(its description or settings\)"):
+        hands.forward(FIFTY)
+    assert isinstance(hands.settle(), Settled)
+    assert hands.seen == (BACK, "mine")
+
+
+def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Hands) -> None:
+    """It was resumed during its watch at 100%, and finished before the first write of whoever resumed it."""
+    whole = Routing.whole(NEW)
+    hands.forward(whole)
+    aliases = WorldAliases(hands.scene.world)
+    resumed = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE, OLD)
+    settle([Wish(hands.traffic, whole)], hands.clock)
+    assert hands.seen == (whole, OWNERS_TEXT)
+    with pytest.raises(Conflict):
+        resumed.look(may_still_move=False)
+    (settlement,) = settle([Wish(resumed, BACK)], hands.clock)
+    assert isinstance(settlement, Foreign)
+    assert hands.seen == (whole, OWNERS_TEXT)
 
 
 def test_one_write_for_each_comes_before_any_other_call(hands: Hands) -> None:
