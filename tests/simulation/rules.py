@@ -177,7 +177,7 @@ def never_over_a_foreign_routing(
     truth = witness.truths[function]
     if before.routing == after.routing or truth.author != SOMEBODY:
         return
-    if actor.role == "post" and before.ours is not None and before.ours.nonce in actor.nonces:
+    if actor.role == "post" and before.routing == actor.adopted.get(function):
         # Somebody changed the routing and kept our record: by the record it is an unfinished rollout.
         return
     taken = actor.looked_at.get(function, -1) >= truth.changed and actor.role != "post"
@@ -194,6 +194,7 @@ def never_over_another_runs_routing(
         return
     if before.record is None and before.routing in actor.unanswered.get(function, ()):
         # It may be its own write, the record of which somebody struck out: it cannot know better.
+        witness.ambiguous = True
         return
     if actor.role != "post" and actor.looked_at.get(function, -1) < truth.changed:
         witness.blame("another run's routing", f"{actor.name} undid {truth.author}'s")
@@ -215,7 +216,11 @@ def nobody_writes_after_a_follower(
     witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
 ) -> None:
     """5: what another writer holds is useless once the post stage, or a next run, has written."""
-    closed = witness.truths[function].closed_to.get(actor.name, -1)
+    truth = witness.truths[function]
+    if before.record is None and truth.edited and actor.name != "post":
+        # The mark that it is taken was struck out by somebody else.
+        return
+    closed = truth.closed_to.get(actor.name, -1)
     if actor.looked_at.get(function, -1) < closed and before.routing != after.routing:
         witness.blame("useless afterwards", f"{actor.name} still wrote {after.routing}")
 

@@ -245,6 +245,7 @@ class Simulation:
             alarms=(),
             version=None,
         )
+        began = self.witness.now
         sweeper = self._start("sweeper", "sweeper", order, Fate())
         self._await(sweeper)
         for function in self.stage.functions:
@@ -252,13 +253,15 @@ class Simulation:
             if why is not None:
                 self.witness.blame("settled in the end", f"{function}: {why}")
         result = sweeper.finished.result if sweeper.finished else None
-        if result not in {Result.PROMOTED, Result.UNCHANGED} and not self._may_refuse():
+        if result not in {Result.PROMOTED, Result.UNCHANGED} and not self._may_refuse(began):
             said = sweeper.finished.reason if sweeper.finished else "nothing"
             self.witness.blame("the next run gets through", f"{result}: {said}")
 
-    def _may_refuse(self) -> bool:
+    def _may_refuse(self, began: float) -> bool:
         for function in self.stage.functions:
             shown, truth = self.stage.show(function), self.witness.truths[function]
+            if truth.edited_at >= began:
+                return True
             if shown is None or (shown.ours is not None and shown.ours.held):
                 return True
             if not shown.routing.is_whole and (truth.author == SOMEBODY or truth.edited):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambda_rollout.choices import OnCancel, OnStranded
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import (
     AlarmsFound,
     AliasLeft,
@@ -66,7 +66,9 @@ def unit_stays_together(witness: Witness, actor: Actor) -> None:
     """
     if actor.order.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
         return
-    if any(truth.edited or truth.gone for truth in witness.truths.values()):
+    if witness.ambiguous or any(t.edited or t.gone for t in witness.truths.values()):
+        return
+    if any(_could_not_put_all_back(earlier) for earlier in witness.actors.values()):
         return
     shown = {
         witness.build(function, each.routing.version)
@@ -78,6 +80,12 @@ def unit_stays_together(witness: Witness, actor: Actor) -> None:
         witness.blame("unit stays together", f"{actor.name} found {sorted(shown)} after mending")
 
 
+def _could_not_put_all_back(actor: Actor) -> bool:
+    """Whether it was asked to roll back, and said that it could not do so everywhere."""
+    failed = actor.finished is not None and actor.finished.result is Result.FAILED
+    return actor.order.mode is Mode.ROLLBACK and failed
+
+
 def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
     if finished.reason.startswith("internal error"):
@@ -85,7 +93,7 @@ def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
     left = {e.target.function for e in actor.events if isinstance(e, AliasLeft | Released | Held)}
     for function in actor.touched:
         truth, shown = witness.truths[function], witness.show(function)
-        if shown is None or truth.gone or truth.author != actor.name or actor.must_settle:
+        if shown is None or truth.gone or truth.writer != actor.name or actor.must_settle:
             continue
         base = actor.bases.get(function, "")
         match finished.result:

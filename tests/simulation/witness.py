@@ -99,6 +99,8 @@ class Actor:
     requests: int = 0
     events: list[Event] = field(default_factory=list)
     handovers: list[Handover] = field(default_factory=list)
+    adopted: dict[str, Routing] = field(default_factory=dict)
+    """What it found under the record it acts for, by function, whoever set the weight."""
     finished: Finished | None = None
     cancelled_at: float | None = None
     frozen_ever: bool = False
@@ -108,8 +110,8 @@ class Actor:
     """The version it was told to roll out, or that PublishVersion answered, by function."""
     bases: dict[str, str] = field(default_factory=dict)
     """The version that an alias was on when this actor, or the one it acts for, came to it."""
-    revisions: dict[str, str] = field(default_factory=dict)
-    """The RevisionId that its newest confirmed write answered, by function."""
+    revisions: dict[str, list[str]] = field(default_factory=dict)
+    """The RevisionIds that it knows of, by function; the newest is the last."""
     records: dict[str, Record | None] = field(default_factory=dict)
     """What it read on an alias before it went forward."""
     looked_at: dict[str, int] = field(default_factory=dict)
@@ -148,6 +150,12 @@ class Actor:
     def alive(self) -> bool:
         return self.process is not None and not self.process.dead and not self.process.killed
 
+    def learn_revision(self, function: str, revision_id: str) -> None:
+        """Take note of the newest RevisionId that it was told."""
+        known = self.revisions.setdefault(function, [])
+        if not known or known[-1] != revision_id:
+            known.append(revision_id)
+
     @property
     def nonces(self) -> set[str]:
         """The ids that its records may carry."""
@@ -166,6 +174,8 @@ class Truth:
     """The owner's description."""
     author: str = "owner"
     """Who last changed the routing."""
+    writer: str = "owner"
+    """Who last wrote it."""
     changed: int = 0
     """The number of the write that did."""
     closed_to: dict[str, int] = field(default_factory=dict)
@@ -173,6 +183,8 @@ class Truth:
     gone: bool = False
     edited: bool = False
     """Whether somebody else wrote while we were at work."""
+    edited_at: float = -1.0
+    """When he last did."""
     writes: int = 0
 
 
@@ -200,6 +212,8 @@ class Witness:
         """What the seed exercised."""
         self.words: dict[str, bool] = {}
         """Nonce -> whether GitHub said that its run is over."""
+        self.ambiguous = False
+        """Whether somebody undid another's work because he could not know that it was not his own."""
         self.cleared: set[str] = set()
         """Nonces of rollouts that had passed every watch."""
         self.story: list[str] = []
@@ -281,15 +295,20 @@ class Witness:
     ) -> None:
         truth = self.truths[function]
         truth.writes += 1
+        truth.writer = caller
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
         if actor is not None:
             self._rules.written(self, actor, function, before, after)
             self._stands(actor, function, after)
         changed = before.routing != after.routing
-        if changed or truth.author == "owner":
+        # Where somebody else struck a record out, whoever goes on with the same weight makes it his own.
+        taken = actor is not None and before.record is None and after.record is not None
+        if changed or taken or truth.author == "owner":
             truth.author, truth.changed = caller, truth.writes
+        if taken:
+            truth.closed_to.pop(caller, None)
         if actor is None:
-            truth.edited = True
+            truth.edited, truth.edited_at = True, self.now
             if before.description != after.description:
                 truth.text = lease.owners_text(after.description)
             if after.routing.is_whole and after.ours is None:
@@ -323,7 +342,7 @@ class Witness:
             case "PublishVersion":
                 actor.versions[request.params["FunctionName"]] = answer["Version"]
             case "UpdateAlias":
-                actor.revisions[request.params["FunctionName"]] = answer["RevisionId"]
+                actor.learn_revision(request.params["FunctionName"], answer["RevisionId"])
                 self._confirmed(actor, request)
             case _:
                 pass
@@ -331,16 +350,22 @@ class Witness:
     def _alias_read(
         self, actor: Actor, function: str, answer: Mapping[str, Any], fresh: bool
     ) -> None:
-        # Old news that agree with the actor's own last write cannot be told from new ones.
-        if fresh or answer["RevisionId"] == actor.revisions.get(function):
+        # Old news that are no older than what the actor knows cannot be told from new ones.
+        if fresh or answer["RevisionId"] not in actor.revisions.get(function, [])[:-1]:
             actor.aliases_read_at[function] = self.now
-        if actor.role == "post" or function in actor.reached:
+            actor.learn_revision(function, answer["RevisionId"])
+        record = _record(answer.get("Description", ""))
+        if actor.role == "post":
+            if record is not None and record.nonce in actor.nonces:
+                actor.adopted[function] = _routing(answer)
+            return
+        if function in actor.reached:
             return
         if actor.order.mode is Mode.ROLLBACK and function in actor.bases:
             # It goes back to where it first saw that it had to, even if the rollout ends meanwhile.
             return
         actor.bases[function] = self.truths[function].base
-        actor.records[function] = record = _record(answer.get("Description", ""))
+        actor.records[function] = record
         if not fresh:
             actor.bases[function] = record.old if record else answer["FunctionVersion"]
 
@@ -410,15 +435,15 @@ class Witness:
         self._rules.told(self, actor, event)
 
 
+def _routing(answer: Mapping[str, Any]) -> Routing:
+    weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    return Routing(answer.get("FunctionVersion", ""), dict(weights))
+
+
 def write_of(request: Request, at: float) -> Write:
     """Read an UpdateAlias as it was sent."""
     params = request.params
-    weights = (params.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    shown = Shown(
-        Routing(params.get("FunctionVersion", ""), dict(weights)),
-        params.get("Description", ""),
-        params.get("RevisionId", ""),
-    )
+    shown = Shown(_routing(params), params.get("Description", ""), params.get("RevisionId", ""))
     return Write(params["FunctionName"], shown, at)
 
 
