@@ -11,8 +11,8 @@ import gc
 import secrets
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from lambda_rollout.choices import Engine, Mode
 from lambda_rollout.codedeploy import Place
 from lambda_rollout.errors import RolloutError
-from lambda_rollout.events import Finished, Result
+from lambda_rollout.events import Finished, Result, Warned
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import Lines
@@ -237,11 +237,31 @@ def build_parts(
         clock=desk.clock,
         stop=desk.stop,
         emit=desk.journal.emit,
-        remember=lambda handover: desk.runner.save_state({KEY: handover.to_json()}),
+        remember=_memory(desk),
         together=several_at_once,
         metrics=CloudWatchMetrics(clients),
         lookout=AwsLookout(clients, alarms),
     )
+
+
+def _memory(desk: Desk) -> Callable[[Handover], None]:
+    """Return what saves for the post stage; that it cannot be saved is told once, and ends nothing."""
+    told: list[str] = []
+
+    def remember(handover: Handover) -> None:
+        # When all is done nothing else is needed, and a full disk has room for so little.
+        saved = replace(handover, charges=()) if handover.phase is Phase.DONE else handover
+        problem = desk.runner.save_state({KEY: saved.to_json()})
+        if problem and not told and desk.environ.get(STAGE) != "post":
+            told.append(problem)
+            text = (
+                f"The post stage is blind: what it needs could not be saved ({problem}). If this job is killed now, "
+                "nothing but the next run, or `mode: rollback`, mends the alias. Look at the runner's disk and its "
+                "temporary folder."
+            )
+            desk.journal.emit(Warned(at=desk.clock.now(), text=text))
+
+    return remember
 
 
 def _read_package(inputs: Inputs, environ: Mapping[str, str]) -> Package | None:

@@ -1,8 +1,8 @@
 """The runner's side of a job: outputs, state, summary, report file, and who runs this.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#environment-files.
-Every file may be absent, as it is outside of GitHub. A file that cannot be written costs one line in the
-log and nothing else.
+Every file may be absent, as it is outside of GitHub. A file that cannot be written costs a warning and nothing
+else.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import contextlib
 import os
 import secrets
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_rollout.events import Run
+from lambda_rollout.github import command_files
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.masking import Masks
@@ -33,6 +35,10 @@ class Runner:
     environ: Mapping[str, str]
     lines: Lines
     container_workspace: str = CONTAINER_WORKSPACE
+    _saved: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    _warned: set[str] = field(default_factory=set, init=False, repr=False)
+    _writing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    """The rollout and its comment save state each from a thread of their own."""
 
     @property
     def run(self) -> Run:
@@ -53,11 +59,29 @@ class Runner:
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
         """Set the step's outputs."""
-        self._append("GITHUB_OUTPUT", _entries(values), "the outputs")
+        if problem := self._append("GITHUB_OUTPUT", _entries(values)):
+            self._warn(
+                f"The outputs could not be written: {problem}. Later steps of this job find them empty; what "
+                "happened is in the log, and the exit status says how it ended. Look at the runner's disk."
+            )
 
-    def save_state(self, values: Mapping[str, str]) -> None:
-        """Save what the post stage will find with `state`; the last value of a name counts."""
-        self._append("GITHUB_STATE", _entries(values), "the state for the post stage")
+    def save_state(self, values: Mapping[str, str]) -> str:
+        """Save what the post stage will find with `state`; the last value of a name counts.
+
+        Returns:
+            Why it could not be saved; empty if it was.
+        """
+        with self._writing:
+            self._saved.update(values)
+        problem = self._append("GITHUB_STATE", _entries(values))
+        if not problem:
+            return ""
+        # A full disk still has the room that the older values take.
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            path = Path(self.environ["GITHUB_STATE"])
+            command_files.overwrite(path, _entries(self._saved).encode("utf-8", "replace"))
+            return ""
+        return problem
 
     def state(self, name: str) -> str | None:
         """Return what an earlier stage saved under ``name``, None if it saved nothing."""
@@ -65,7 +89,11 @@ class Runner:
 
     def append_summary(self, markdown: str) -> None:
         """Add to the job summary."""
-        self._append("GITHUB_STEP_SUMMARY", markdown, "the summary")
+        if problem := self._append("GITHUB_STEP_SUMMARY", markdown):
+            self._warn(
+                f"The job summary could not be written: {problem}. What it would show is in the log. Look at the "
+                "runner's disk."
+            )
 
     def add_mask(self, secret: str) -> None:
         """Have every line of a secret hidden in what the log shows from now on."""
@@ -115,15 +143,23 @@ class Runner:
         """Write one plain line to the log, without secrets."""
         self.lines.write(inert(self.masks.text(" ".join(text.split()))))
 
-    def _append(self, variable: str, text: str, what: str) -> None:
+    def _warn(self, text: str) -> None:
+        """Write an annotation, each but once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.lines.write(command("warning", self.masks.text(text), title="Lambda rollout"))
+
+    def _append(self, variable: str, text: str) -> str:
+        """Add to the file that a variable names; return why it could not be done, empty if it was."""
         path = self.environ.get(variable, "")
         if not path:
-            return
+            return ""
         try:
-            with Path(path).open("ab") as file:
-                file.write(text.encode("utf-8", "replace"))
+            with self._writing:
+                command_files.append(Path(path), text.encode("utf-8", "replace"))
         except (OSError, ValueError) as error:
-            self.note(f"GitHub did not get {what}: {error}")
+            return f"{variable}: {error}"
+        return ""
 
 
 def _entries(values: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.inputs import Inputs, variable
 from lambda_rollout.parsing.text import split_items
 from lambda_rollout.report.comment_feed import STATE, CommentFeed, Whose, state_of, told_before
-from lambda_rollout.report.live_comment import Board, LiveComment
+from lambda_rollout.report.live_comment import Board, LiveComment, Told
 from lambda_rollout.stop import Clock, Stop
 
 PATIENCE = 10.0
@@ -82,6 +82,7 @@ def _live(
 
         return GitHubComments(token, api_url, repository)
 
-    return LiveComment(
-        wanted, connect, clock, lambda told: runner.save_state(state_of(told)), id_=id_
-    )
+    def remember(told: Told) -> None:
+        runner.save_state(state_of(told))
+
+    return LiveComment(wanted, connect, clock, remember, id_=id_)

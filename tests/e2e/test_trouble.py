@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from sandbox.aws.faults import DropAnswer, Fault, Hang, RefuseConnection, ServerError, Throttle
+from sandbox.aws.faults import (
+    AccessDenied,
+    DropAnswer,
+    Fault,
+    Hang,
+    RefuseConnection,
+    ServerError,
+    Throttle,
+)
 from sandbox.runner import Finished, Step
 from sandbox.runner.files import Files
 from sandbox.runner.runner import INTERPRETER
@@ -190,14 +198,33 @@ def test_a_log_that_nobody_reads_changes_nothing(scene: Live) -> None:
     assert files.summary
 
 
-def test_a_disk_that_takes_no_outputs_changes_nothing(scene: Live) -> None:
-    scene.environ |= dict.fromkeys(
-        ("GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"), "/dev/full"
-    )
+BLIND = "The post stage is blind: what it needs could not be saved"
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "/"])
+def test_files_that_cannot_be_written_change_nothing_and_cost_a_warning_each(
+    scene: Live, path: str
+) -> None:
+    scene.environ |= dict.fromkeys(("GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"), path)
     finished = scene.run(steps="50% 0s, 100% 0s")
     assert finished.status == 0, finished.log
     assert scene.whole_on(NEW)
-    assert "GitHub did not get the outputs" in finished.shown
+    blind, outputs, summary = (
+        a.message for a in finished.annotations if "could not be" in a.message
+    )
+    assert blind.startswith(f"{BLIND} (GITHUB_STATE: ")
+    assert "`mode: rollback`" in blind
+    assert outputs.startswith("The outputs could not be written: GITHUB_OUTPUT: ")
+    assert summary.startswith("The job summary could not be written: GITHUB_STEP_SUMMARY: ")
+
+
+def test_state_that_cannot_be_saved_is_told_before_the_first_shift(scene: Live) -> None:
+    scene.environ["GITHUB_STATE"] = "/"
+    scene.world.faults.add(AccessDenied(), operation="UpdateAlias")
+    finished = scene.run(steps="50% 0s, 100% 0s")
+    assert finished.outputs["result"] == "failed", finished.log
+    assert finished.shown.index(BLIND) < finished.shown.index("Step 1 of 2")
+    assert BLIND in finished.summary
 
 
 def test_the_owners_text_is_kept_whole_through_all_of_it(scene: Live) -> None:

@@ -75,7 +75,7 @@ def test_one_report_that_fails_takes_no_other_with_it(job: Job) -> None:
     journal.finish()
     assert job.outputs["result"] == "rolled-back"
     assert job.outputs["report"] == ""
-    assert "the summary" in job.log
+    assert "The job summary could not be written" in job.log
     assert "The report could not be written" in job.log
 
 

@@ -1,7 +1,10 @@
 """The runner's files, real ones in a folder."""
 
 import os
+import resource
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,11 +65,54 @@ def test_outside_of_github_nothing_is_written_and_nothing_is_said(job: Job) -> N
     assert list(job.folder.iterdir()) == [job.workspace]
 
 
-def test_a_file_that_cannot_be_written_costs_one_line(job: Job) -> None:
-    job.environ["GITHUB_OUTPUT"] = str(job.workspace)
-    job.runner.write_outputs({"a": "b"})
-    assert job.log.count("\n") == 1
-    assert "the outputs" in job.log
+@pytest.mark.parametrize("path", ["/dev/full", "."])
+def test_a_file_that_cannot_be_written_costs_one_warning(job: Job, path: str) -> None:
+    job.environ["GITHUB_OUTPUT"] = job.environ["GITHUB_STEP_SUMMARY"] = path
+    runner = job.runner
+    for _ in range(2):
+        runner.write_outputs({"a": "b"})
+        runner.append_summary("c")
+    outputs, summary = job.log.splitlines()
+    assert outputs.startswith("::warning title=Lambda rollout::The outputs could not be written: ")
+    assert summary.startswith("::warning title=Lambda rollout::The job summary could not be")
+
+
+@contextmanager
+def no_room_beyond(size: int) -> Iterator[None]:
+    """A disk that is full once a file has so many bytes; what would go beyond is cut off, as there."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_no_half_entry_for_which_the_runner_would_fail_the_step(
+    job: Job,
+) -> None:
+    job.runner.write_outputs({"result": "promoted"})
+    with no_room_beyond((job.folder / "output").stat().st_size + 30):
+        job.runner.write_outputs({"report": "r.json"})
+    assert job.outputs == {"result": "promoted"}
+
+
+def test_on_a_full_disk_the_newest_state_takes_the_place_of_the_older_one(job: Job) -> None:
+    """An older one would have the post stage take back what main has promoted."""
+    runner = job.runner
+    assert runner.save_state({"comment": "7"}) == ""
+    assert runner.save_state({"handover": "moving"}) == ""
+    with no_room_beyond((job.folder / "state").stat().st_size + 30):
+        assert runner.save_state({"handover": "done"}) == ""
+    assert job.state == {"comment": "7", "handover": "done"}
+    assert job.log == ""
+
+
+def test_state_that_has_no_room_at_all_is_told_to_the_caller(job: Job) -> None:
+    runner = job.runner
+    with no_room_beyond(30):
+        assert "GITHUB_STATE: " in runner.save_state({"handover": "moving"})
+    assert job.state == {}
 
 
 def test_lone_surrogates_are_written_somehow(job: Job) -> None:
