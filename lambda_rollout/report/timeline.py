@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -26,11 +26,17 @@ MOST_SPANS = 12
 
 _UNSAFE = re.compile(r"[^\w .%-]+")
 _NAME_LIMIT = 24
-_LAYOUT = {"gantt": {"leftPadding": 130, "rightPadding": 24}}
+_LAYOUT = {
+    "gantt": {"leftPadding": 130, "rightPadding": 24, "topPadding": 28, "gridLineStartPadding": 12}
+}
+_PHONE = 145
+"""Pixels that the bars have together at 390 px, the left padding and GitHub's own taken off."""
+_LETTER = 7
+"""Pixels that a character of a label takes."""
 _TICKS = (
-    ("second", timedelta(seconds=1), (5, 15, 30)),
-    ("minute", timedelta(minutes=1), (1, 2, 5, 15, 30)),
-    ("hour", timedelta(hours=1), (1, 2, 6, 12)),
+    ("second", timedelta(seconds=1), (5, 10, 15, 30)),
+    ("minute", timedelta(minutes=1), (1, 2, 5, 10, 15, 30)),
+    ("hour", timedelta(hours=1), (1, 2, 3, 6, 12)),
 )
 _STYLE = {AlarmState.ALARM: "crit, ", AlarmState.INSUFFICIENT_DATA: "", AlarmState.OK: "done, "}
 _LABEL = {AlarmState.INSUFFICIENT_DATA: "no data"}
@@ -84,8 +90,15 @@ def chart(seen: Seen) -> str:
     if not exposed or end is None:
         return ""
     begin = min(now.exposures[0].since for now in exposed)
-    if end - begin < timedelta(seconds=2) or not _has_changed(seen, exposed):
+    if end - begin < timedelta(seconds=2):
         return ""
+    rows = [
+        _traffic(now, begin, end, f"version {now.version}" if len(exposed) == 1 else str(now.target))
+        for now in exposed[:MOST_TARGETS]
+    ]
+    rows += [_states(seen, arn, begin, end) for arn in _alarms_to_draw(seen)]
+    if all(len(row) <= 2 for row in rows):
+        return ""  # one bar a line: the tables say as much
     lines = [
         "```mermaid",
         f"%%{{init: {json.dumps(_LAYOUT)}}}%%",
@@ -97,19 +110,8 @@ def chart(seen: Seen) -> str:
         f"  tickInterval {_tick(end - begin)}",
         "  todayMarker off",
     ]
-    for now in exposed[:MOST_TARGETS]:
-        lines += _traffic(
-            now, end, f"version {now.version}" if len(exposed) == 1 else str(now.target)
-        )
-    for arn in _alarms_to_draw(seen):
-        lines += _states(seen, arn, begin, end)
+    lines += [line for row in rows if len(row) > 1 for line in row]
     return "\n".join([*lines, "```"])
-
-
-def _has_changed(seen: Seen, exposed: list[TargetNow]) -> bool:
-    """Whether there is more to see than one bar a line."""
-    many = any(len(now.exposures) > 1 for now in exposed)
-    return many or any(len(spans) > 1 for spans in seen.spans.values())
 
 
 def _tick(span: timedelta) -> str:
@@ -121,14 +123,24 @@ def _tick(span: timedelta) -> str:
     return "1day"
 
 
-def _traffic(now: TargetNow, end: datetime, section: str) -> Iterator[str]:
-    yield f"  section {plain(section)}"
+def _traffic(now: TargetNow, begin: datetime, end: datetime, section: str) -> list[str]:
+    lines = [f"  section {plain(section)}"]
     changes = [(each.since, each.percent) for each in now.exposures]
     for (since, percent), (until, _) in pairwise([*changes, (end, None)]):
         said = share(percent) if percent else "rolled back"
         style = "active, " if percent else "done, "
         if until - since >= timedelta(seconds=1):
-            yield _bar(said, style, since, until)
+            fits = _fits(said, until - since, end - begin)
+            lines.append(_bar(said, style if fits else "", since, until))
+    return lines
+
+
+def _fits(said: str, span: timedelta, whole: timedelta) -> bool:
+    """Whether the label fits into its bar, even on a phone.
+
+    Mermaid writes it beside the bar otherwise: of a bar with a style in a colour that the dark theme swallows.
+    """
+    return len(said) * _LETTER <= _PHONE * (span / whole)
 
 
 def _alarms_to_draw(seen: Seen) -> list[str]:
@@ -141,17 +153,19 @@ def _alarms_to_draw(seen: Seen) -> list[str]:
     return sorted(seen.spans, key=weight, reverse=True)[:MOST_ALARMS]
 
 
-def _states(seen: Seen, arn: str, begin: datetime, end: datetime) -> Iterator[str]:
+def _states(seen: Seen, arn: str, begin: datetime, end: datetime) -> list[str]:
     name = seen.story.alarms[arn].newest.name if arn in seen.story.alarms else "alarm"
-    yield f"  section {plain(name)}"
+    lines = [f"  section {plain(name)}"]
     spans = seen.spans[arn]
     for span, following in pairwise([*spans, Span(end, spans[-1].state)]):
         since, until = max(span.since, begin), following.since
         if span.state is AlarmState.ALARM:
             # It may have been seen at the very end; it is what the chart is looked at for.
             until = max(until, since + max(timedelta(seconds=1), (end - begin) / 50))
-        if until > since:
-            yield _bar(_LABEL.get(span.state, span.state.value), _STYLE[span.state], since, until)
+        if until - since >= timedelta(seconds=1):
+            said = _LABEL.get(span.state, span.state.value)
+            lines.append(_bar(said, _STYLE[span.state], since, until))
+    return lines
 
 
 def _bar(said: str, style: str, since: datetime, until: datetime) -> str:
