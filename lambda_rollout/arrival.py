@@ -227,10 +227,13 @@ def _settle(sight: Sight, record: Record, *, forward: bool, parts: Parts) -> Ali
 
 
 def say_if_cut(target: Target, alias: Alias, parts: Parts) -> None:
-    """Say that the owner's text on an alias, as it was found, had lost its end to an earlier run's record."""
+    """Say that the owner's text on an alias, as it was found, may have lost its end to an earlier run's record."""
     if lease.was_cut(alias.description):
         text = lease.owners_text(alias.description)
-        say = f"The description of {target} was cut by an earlier run's record: what is left is {text!r}."
+        say = (
+            f"The description of {target} left no room beside an earlier run's record and may have been cut by it: "
+            f"what is left is {text!r}."
+        )
         parts.emit(Warned(at=parts.clock.now(), text=say))
 
 

@@ -28,6 +28,8 @@ finds it may finish at once what the writer began."""
 
 DESCRIPTION_LIMIT = 256
 
+_UTF16 = "utf-16-le"
+
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
@@ -118,9 +120,12 @@ def owners_text(description: str) -> str:
 
 
 def compose(text: str, record: Record | None) -> str:
-    """Join the owner's text and the record; the text is cut to make room, the record never."""
+    """Join the owner's text and the record; the text is cut to make room, the record never.
+
+    Without a record it is the text as it was: AWS has had it before, whatever it counts.
+    """
     if record is None:
-        return _cut(text, DESCRIPTION_LIMIT)
+        return text
     mark = str(record)
     room = DESCRIPTION_LIMIT - len(mark) - 1
     kept = _cut(text, room)
@@ -128,17 +133,28 @@ def compose(text: str, record: Record | None) -> str:
 
 
 def was_cut(description: str) -> bool:
-    """Whether the owner's text in a Description with a record may have lost its end to the record."""
+    """Whether the owner's text in a Description with a record may have lost its end to the record.
+
+    A cut leaves no room, or room for half of an emoji. A text that just fits looks the same.
+    """
     text, record = parse(description)
-    return bool(text and record) and len(description.encode("utf-16-le")) // 2 >= DESCRIPTION_LIMIT
+    return bool(text and record) and _units(description) >= DESCRIPTION_LIMIT - 1
 
 
 def _cut(text: str, units: int) -> str:
-    """Cut to ``units`` UTF-16 code units: AWS counts as Java does, where an emoji is two (unconfirmed)."""
-    raw = text.encode("utf-16-le", "surrogatepass")
-    if len(raw) <= 2 * units:
+    """Cut to ``units`` UTF-16 code units: AWS counts as Java does, where an emoji is two (unconfirmed).
+
+    Should it count characters instead, that is never too long either.
+    """
+    if _units(text) <= units:
         return text
-    return raw[: 2 * units].decode("utf-16-le", "ignore")
+    raw = text.encode(_UTF16, "surrogatepass")
+    kept = raw[: 2 * units].decode(_UTF16, "surrogatepass")
+    return kept[:-1] if "\ud800" <= kept[-1:] <= "\udbff" else kept
+
+
+def _units(text: str) -> int:
+    return len(text.encode(_UTF16, "surrogatepass")) // 2
 
 
 class RunWord(Enum):
