@@ -6,6 +6,7 @@ the comment says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,6 +51,7 @@ LIMIT = 65_000
 RUNNING = "⏳"
 
 _COMMAND = "aws lambda "
+_VERSION = re.compile(r"\bversion (?=\d)")
 _RUNNING = frozenset({Status.SHIFTING, Status.WATCHING, Status.EXTENDED})
 
 
@@ -78,7 +80,7 @@ def comment(seen: Seen, context: Context, record: Record) -> str:
 
 def comment_of_input_problems(errors: InputErrors, run: Run, key: Key, record: Record) -> str:
     """Write a comment about inputs that are wrong."""
-    parts = [hidden_line(key, record), summary_of_input_problems(errors).rstrip("\n")]
+    parts = [hidden_line(key, record), "#" + summary_of_input_problems(errors).rstrip("\n")]
     if run.url:
         parts.append(f"<sub>{link(f'run {run.run_id}', run.url)}</sub>")
     text = "\n\n".join([*parts, *_history(record, run)])
@@ -123,7 +125,7 @@ def running_step(story: Chronicle) -> StepNow | None:
 def _sections(seen: Seen, context: Context, record: Record, room: Room) -> Iterator[str]:
     story = seen.story
     mark, words = title(story)
-    yield f"### {mark} {prose(words)}{_in(context)}"
+    yield f"### {mark} {_VERSION.sub('version&nbsp;', prose(words))}{_in(context)}"
     yield from (alert("CAUTION", _left(left, room)) for left in story.left[: room.targets])
     if story.finished is None and not is_going_back(story):
         yield from _progress(story)
@@ -131,7 +133,8 @@ def _sections(seen: Seen, context: Context, record: Record, room: Room) -> Itera
     elif story.finished is not None:
         yield from _ending(story, room)
     yield from _warnings(story, room)
-    yield numbers(story, room)
+    if compared := numbers(story, room):
+        yield compared
     yield from _details(seen, room)
     yield _footer(story, context.run)
     yield from _history(record, context.run)
@@ -266,10 +269,12 @@ def _if_cancelled(story: Chronicle, context: Context) -> Iterator[str]:
 
 def _footer(story: Chronicle, run: Run) -> str:
     parts = []
-    if story.finished is None and story.latest is not None:
-        parts += [f"as of {clock_time(story.latest)}"]
     if story.started is not None:
-        parts += [f"{date_and_time(story.started.at)}, {duration(story.lasted)}"]
+        began = date_and_time(story.started.at)
+        if story.finished is None and story.latest is not None:
+            parts += [f"as of {clock_time(story.latest)}", f"began {began}"]
+        else:
+            parts += [f"{began}, {duration(story.lasted)}"]
         parts += [prose(story.started.region)]
     if run.run_id:
         words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")

@@ -12,9 +12,9 @@ from lambda_rollout.report.chronicle import AlarmNow, Chronicle, Status, StepNow
 from lambda_rollout.report.console import alarm_url, alias_url, version_url
 from lambda_rollout.report.evidence import findings_table, rate, typical
 from lambda_rollout.report.lines import STATE_MARKS
-from lambda_rollout.report.markdown import code, link, prose, table
+from lambda_rollout.report.markdown import breakable, code, link, prose, table, together
 from lambda_rollout.report.verdict import exposure_of
-from lambda_rollout.report.wording import clock_time, count, duration, share
+from lambda_rollout.report.wording import clean, clock_time, count, duration, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ ROOMS = (
 _RUNNING = {
     Status.SHIFTING: "👀 being shifted",
     Status.WATCHING: "👀 being watched",
-    Status.EXTENDED: "👀 extended",
+    Status.EXTENDED: "👀 extended, being watched",
     Status.WAITING: "⬜ waiting",
 }
 
@@ -70,13 +70,14 @@ def numbers(story: Chronicle, room: Room) -> str:
     ]
     hidden = len(targets) - len(shown)
     more = f"\n\nAnd {count(hidden, 'function')} more, in the summary." if hidden else ""
-    return (table(("alias", "from → to", "on the new one"), rows) + more) if targets else ""
+    return (table(("alias", "old → new", "on the new one"), rows) + more) if targets else ""
 
 
 def _on_the_new(now: TargetNow, story: Chronicle) -> str:
     parts = ["*not known*" if now.weight is None else f"**{share(now.weight)}** now"]
-    if exposure := exposure_of(now, story):
-        parts.append(f"it had {prose(exposure)}")
+    exposure = "" if story.finished else exposure_of(now, story)  # the verdict tells it
+    if exposure:
+        parts.append(f"it {'has had' if now.weight else 'had'} {prose(exposure)}")
     if errors := _errors(story.numbers.get(now.target)):
         parts.append(f"errors: {errors}")
     return "; ".join(parts)
@@ -89,14 +90,27 @@ def _errors(compared: Comparison | None) -> str:
 
 
 def _one(now: TargetNow, story: Chronicle) -> str:
+    if story.finished and (now.routing, now.previous, now.version) == (None, None, None):
+        return ""
     alias = link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias))
-    old = _version(now, now.previous)
+    if now.version is not None and now.version == now.previous:
+        whole = (alias, _version(now, now.version))
+        return table(whole, [("traffic now", _share_of(now, now.version))])
     planned = story.result is Result.PLANNED and story.finished is not None
     new = "*a new version*" if planned and now.version is None else _version(now, now.version)
-    rows = [("traffic now", _share_of(now, now.previous), _share_of(now, now.version))]
+    # What somebody else, or another run, put there.
+    others = [each for each in _versions(now) if each not in {now.previous, now.version}]
+    other = [f"other: {_version(now, each)}" for each in others]
+    header = (alias, f"old: {_version(now, now.previous)}", f"new: {new}", *other)
+    shares = [_share_of(now, each) for each in (now.previous, now.version, *others)]
+    rows: list[tuple[str, ...]] = [("traffic now", *shares)]
     if (compared := story.numbers.get(now.target)) is not None:
-        rows += _side_by_side(compared)
-    return table((alias, f"old: {old}", f"new: {new}"), rows)
+        rows += [(*row, *("" for _ in others)) for row in _side_by_side(compared)]
+    return table(header, rows)
+
+
+def _versions(now: TargetNow) -> tuple[str, ...]:
+    return () if now.routing is None else (now.routing.version, *now.routing.weights)
 
 
 def _side_by_side(compared: Comparison) -> Iterator[tuple[str, str, str]]:
@@ -119,8 +133,10 @@ def _share_of(now: TargetNow, version: str | None) -> str:
 
 def _version(now: TargetNow, version: str | None) -> str:
     if version is None:
-        return "*none*" if now.missing else "*not known yet*"
-    return link(prose(f"version {version}"), version_url(now.arn, now.target.name, version))
+        return "*none*" if now.missing else "*not known*"
+    return link(
+        together(prose(f"version {version}")), version_url(now.arn, now.target.name, version)
+    )
 
 
 def schedule(story: Chronicle, room: Room) -> str:
@@ -129,12 +145,16 @@ def schedule(story: Chronicle, room: Room) -> str:
         return ""
     steps = _around_the_running_one(story, room.steps)
     rows = [
-        (f"{step.number}.&nbsp;{share(step.percent)}", duration(step.watch), _outcome(step, story))
+        (
+            f"{step.number}.&nbsp;{share(step.percent)}",
+            together(duration(step.watch)),
+            _outcome(step, story),
+        )
         for step in steps
     ]
     hidden = len(story.steps) - len(steps)
     more = f"\n\nAnd {count(hidden, 'step')} more, in the summary." if hidden else ""
-    return table(("step", "watched for", "what happened"), rows) + more
+    return table(("step", "planned watch", "what happened"), rows) + more
 
 
 def _around_the_running_one(story: Chronicle, most: int) -> tuple[StepNow, ...]:
@@ -151,12 +171,14 @@ def _outcome(step: StepNow, story: Chronicle) -> str:
         return f"{_RUNNING[step.status]}{since}"
     match step.status:
         case Status.PASSED:
-            lasted = "" if step.lasted is None else f", watched for {duration(step.lasted)}"
+            lasted = ", not watched"
+            if step.watch and step.lasted is not None:
+                lasted = f", watched for {together(duration(step.lasted))}"
             return f"✅ passed{lasted}{_extended(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
             words += f" at {clock_time(step.ended)}" if step.ended else ""
-            after = "" if step.lasted is None else f", after {duration(step.lasted)}"
+            after = "" if step.lasted is None else f", after {together(duration(step.lasted))}"
             return f"{words}{after}{_extended(step)}"
         case Status.SKIPPED:
             return "done by an earlier run"
@@ -165,31 +187,33 @@ def _outcome(step: StepNow, story: Chronicle) -> str:
 
 
 def _extended(step: StepNow) -> str:
-    return f"; extended: {prose(step.lacked, 120)}" if step.extended_until else ""
+    return f"; extended: {breakable(prose(step.lacked, 120))}" if step.extended_until else ""
 
 
 def alarms(story: Chronicle, room: Room) -> str:
     """Show each alarm's state with AWS's reason for it, the ones that matter first."""
     ordered = sorted(story.alarms.values(), key=_urgency)
     shown = ordered[: room.alarms]
-    rows = [(_state(alarm, story), _name_and_reason(alarm, room)) for alarm in shown]
+    rows = [(_state(alarm, story), _name_and_reason(alarm, story, room)) for alarm in shown]
     hidden = len(ordered) - len(shown)
     more = f"\n\nAnd {count(hidden, 'alarm')} more, in the log." if hidden else ""
     return table(("state", "alarm"), rows) + more
 
 
-def _name_and_reason(alarm: AlarmNow, room: Room) -> str:
+def _name_and_reason(alarm: AlarmNow, story: Chronicle, room: Room) -> str:
     """Put AWS's words below the name: a column of their own would leave a phone no room."""
     name = link(code(alarm.newest.name), alarm_url(alarm.newest))
-    reason = _reason(alarm, room)
+    reason = _reason(alarm, story, room)
     return f"{name}<br>{reason}" if reason else name
 
 
-def _reason(alarm: AlarmNow, room: Room) -> str:
-    """Give AWS's words where they tell something: why all is well is not worth the room."""
+def _reason(alarm: AlarmNow, story: Chronicle, room: Room) -> str:
+    """Give AWS's words where they tell something: not why all is well, and not what the verdict said."""
     if alarm.fired is None and alarm.newest.state is AlarmState.OK:
         return ""
-    return prose((alarm.fired or alarm.newest).reason, room.reason)
+    reason = clean((alarm.fired or alarm.newest).reason, room.reason)
+    verdict = clean(story.reason, 2 * room.reason) if story.finished else ""
+    return "" if reason in verdict else prose(reason, room.reason)
 
 
 def _urgency(alarm: AlarmNow) -> int:
@@ -205,8 +229,9 @@ def _state(alarm: AlarmNow, story: Chronicle) -> str:
         when = f" at {clock_time(since)}" if since and began and since >= began else ""
         now = "" if state is AlarmState.ALARM else f", {state} now"
         return f"🔴&nbsp;**fired**{when}{now}"
-    # Where a line may break is said for the sake of phones.
-    said = f"{STATE_MARKS[state]}&nbsp;{state.replace('_', '_&#8203;')}"
+    # As in the chart; AWS's own word would leave a phone no room for the rest.
+    known = "no data" if state is AlarmState.INSUFFICIENT_DATA else state
+    said = together(f"{STATE_MARKS[state]} {known}")
     return said if alarm.guarded or not story.watched else f"{said} all the time, did not guard"
 
 

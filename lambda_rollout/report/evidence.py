@@ -44,14 +44,14 @@ def findings_table(findings: Sequence[Finding]) -> str:
     shown = findings[:_MOST_ROWS]
     rows = [
         (
-            f"{LEVEL_MARKS[finding.level]} {code(finding.code.value)}",
-            code(finding.alarm or str(finding.target or "")),
-            prose(finding.seen, _SEEN_LIMIT),
-            prose(finding.remedy, _SEEN_LIMIT),
+            f"{LEVEL_MARKS[finding.level]} {code(finding.code.value)}"
+            f"<br>{code(finding.alarm or str(finding.target or ''))}".removesuffix("<br>"),
+            prose(finding.seen, _SEEN_LIMIT) + _to_do(finding),
         )
         for finding in shown
     ]
-    parts = [table(("finding", "about", "what was seen", "what to do"), rows)]
+    # Two columns: four would leave a phone no room for what to do.
+    parts = [table(("finding", "what was seen, and what to do"), rows)]
     if len(findings) > len(shown):
         parts.append(f"And {len(findings) - len(shown)} more, told in the log.")
     commands = dict.fromkeys(finding.command for finding in shown if finding.command)
@@ -59,6 +59,11 @@ def findings_table(findings: Sequence[Finding]) -> str:
         parts.append("Commands for what is found above; read each before you run it.")
         parts.extend(code_block(command) for command in commands)
     return "\n\n".join(parts)
+
+
+def _to_do(finding: Finding) -> str:
+    remedy = prose(finding.remedy, _SEEN_LIMIT)
+    return f"<br>**What to do:** {remedy}" if remedy else ""
 
 
 # Numbers ---------------------------------------------------------------------------------------

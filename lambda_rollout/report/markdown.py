@@ -61,6 +61,16 @@ def code(text: str) -> str:
     return f"<code>{prose(text, CODE_LIMIT)}</code>" if name else ""
 
 
+def together(markdown: str) -> str:
+    """Keep a few words of ours on one line: ``version 8``, ``2 m 05 s``."""
+    return markdown.replace(" ", "&nbsp;")
+
+
+def breakable(markdown: str) -> str:
+    """Let a phone break long names at their underscores: ``INSUFFICIENT_DATA``."""
+    return markdown.replace("\\_", "\\_&#8203;")
+
+
 def link(markdown: str, url: str) -> str:
     """Link what is Markdown already; an ``url`` that is empty or looks odd gives no link."""
     safe = len(url) <= _URL_LIMIT and _SAFE_URL.fullmatch(url)

@@ -13,7 +13,7 @@ from lambda_rollout.events import AliasLeft, Result
 from lambda_rollout.report.chronicle import Chronicle, TargetNow
 from lambda_rollout.report.console import alias_url, version_url
 from lambda_rollout.report.evidence import findings_table, numbers_table
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table
+from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table, together
 from lambda_rollout.report.summary_tables import alarms, plan, schedule
 from lambda_rollout.report.verdict import MARKS, happenings, headline, left_against, left_as
 from lambda_rollout.report.wording import date_and_time, duration, sentence, traffic
@@ -42,12 +42,12 @@ def summary(story: Chronicle) -> str:
 def summary_of_input_problems(errors: InputErrors) -> str:
     """Tell what is wrong with the inputs."""
     rows = [
-        (code(problem.input), code(problem.given) or "*nothing*", prose(problem.remedy))
+        (f"{code(problem.input)}<br>{code(problem.given) or '*nothing*'}", prose(problem.remedy))
         for problem in errors.problems[:_MOST_ROWS]
     ]
     parts = [
         f"## {MARKS[Result.FAILED]} The inputs are wrong, nothing was changed",
-        table(("input", "given", "what would be right"), rows),
+        table(("input and what was given", "what would be right"), rows),
     ]
     if len(errors.problems) > _MOST_ROWS:
         parts.append(f"And {len(errors.problems) - _MOST_ROWS} more, told in the log.")
@@ -135,19 +135,24 @@ def _warnings(story: Chronicle) -> Iterator[str]:
 
 def _targets(story: Chronicle) -> str:
     planned = story.result is Result.PLANNED
-    header = ("alias", "old version", "new version", "traffic now")
+    header = ("alias", "old → new", "traffic now")
     shown = tuple(story.targets.values())[:_MOST_ROWS]
     rows = [
         (
             link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
-            _version(now, now.previous) or ("*no alias*" if now.missing else "*not known*"),
-            _version(now, now.version) or ("*a new version*" if planned else "*none yet*"),
+            _from_to(now, planned=planned),
             _traffic_now(now),
         )
         for now in shown
     ]
     cut = len(story.targets) - len(shown)
     return table(header, rows) + (f"\n\nAnd {cut} more." if cut else "")
+
+
+def _from_to(now: TargetNow, *, planned: bool) -> str:
+    old = _version(now, now.previous) or ("*no alias*" if now.missing else "*not known*")
+    new = _version(now, now.version) or ("*a new version*" if planned else "*none yet*")
+    return new if now.version and now.version == now.previous else f"{old} → {new}"
 
 
 def _traffic_now(now: TargetNow) -> str:
@@ -159,7 +164,9 @@ def _traffic_now(now: TargetNow) -> str:
 def _version(now: TargetNow, version: str | None) -> str:
     if version is None:
         return ""
-    return link(prose(f"version {version}"), version_url(now.arn, now.target.name, version))
+    return link(
+        together(prose(f"version {version}")), version_url(now.arn, now.target.name, version)
+    )
 
 
 def _footer(story: Chronicle) -> str:

@@ -9,7 +9,7 @@ from lambda_rollout.judge import AlarmState
 from lambda_rollout.report.chronicle import AlarmNow, Chronicle, Status, StepNow
 from lambda_rollout.report.console import alarm_url
 from lambda_rollout.report.lines import STATE_MARKS
-from lambda_rollout.report.markdown import code, link, prose, table
+from lambda_rollout.report.markdown import code, link, prose, table, together
 from lambda_rollout.report.wording import clock_time, count, duration, share
 
 _MOST_ROWS = 50
@@ -37,7 +37,7 @@ def plan(story: Chronicle) -> str:
         return ""
     schedule = story.started.plan
     rows = [
-        (str(number), _after(start), share(step.percent), duration(step.watch))
+        (str(number), _after(start), share(step.percent), together(duration(step.watch)))
         for number, (start, step) in enumerate(schedule.timetable(), start=1)
     ]
     end = "held there" if schedule.ends_held else "done"
@@ -46,7 +46,7 @@ def plan(story: Chronicle) -> str:
 
 
 def _after(start: timedelta) -> str:
-    return f"after {duration(start)}" if start else "at once"
+    return f"after {together(duration(start))}" if start else "at once"
 
 
 def _what_happened(step: StepNow, result: Result) -> str:

@@ -93,7 +93,9 @@ def chart(seen: Seen) -> str:
     if end - begin < timedelta(seconds=2):
         return ""
     rows = [
-        _traffic(now, begin, end, f"version {now.version}" if len(exposed) == 1 else str(now.target))
+        _traffic(
+            now, begin, end, f"version {now.version}" if len(exposed) == 1 else str(now.target)
+        )
         for now in exposed[:MOST_TARGETS]
     ]
     rows += [_states(seen, arn, begin, end) for arn in _alarms_to_draw(seen)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from lambda_rollout.events import AliasLeft, Finished, Result
 from lambda_rollout.report.chronicle import Chronicle, TargetNow
-from lambda_rollout.report.wording import count, duration, listing, share, traffic
+from lambda_rollout.report.wording import duration, listing, share, traffic
 
 MARKS = {
     Result.PROMOTED: "✅",
@@ -90,8 +90,10 @@ def _promoted(story: Chronicle) -> Iterator[str]:
         return
     took = f"It took {duration(story.lasted)}"
     guards = len(story.alarms) - len(story.unguarding)
-    if guards:
-        yield f"{took}. {count(guards, 'alarm')} guarded it, and none fired."
+    if guards == 1:
+        yield f"{took}. 1 alarm guarded it and did not fire."
+    elif guards:
+        yield f"{took}. {guards} alarms guarded it, and none fired."
     else:
         yield f"{took}. No alarm guarded it."
 
