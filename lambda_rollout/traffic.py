@@ -173,6 +173,17 @@ class Traffic:
         _, record = lease.parse(self.known.description)
         return record is not None and record.nonce == self.nonce
 
+    @property
+    def record_age(self) -> float:
+        """Seconds since the record that the alias bears was made, on AWS's clock.
+
+        A forward write is tried for up to a minute with the record that it began with.
+        """
+        _, record = lease.parse(self.known.description)
+        if record is None or record.until is None:
+            return 0.0
+        return max(0.0, (self.aws_time() + lease.LEASE - record.until).total_seconds())
+
     def aws_time(self) -> datetime:
         """AWS's clock: its last ``Date`` plus what has passed here since; the runner's own if it never told."""
         if self.known.as_of is None:

@@ -218,8 +218,8 @@ class Watch:
         return tuple(watch.newest for watch in self._watches.values() if not watch.counts)
 
     def shifted(self, traffic: Traffic) -> None:
-        """Take note that a forward write with a fresh record was just confirmed."""
-        self._renewed_at[traffic.target] = self._clock.monotonic()
+        """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
+        self._renewed_at[traffic.target] = self._clock.monotonic() - traffic.record_age
 
     # One step ----------------------------------------------------------------------------------
 

@@ -68,6 +68,18 @@ def test_the_record_is_renewed_every_three_minutes_and_cleared(scene: Scene) -> 
     assert scene.alias.description == OWNERS_TEXT
 
 
+def test_a_record_that_took_long_to_be_written_is_renewed_that_much_earlier(scene: Scene) -> None:
+    scene.world.faults.add(Throttle(), operation="UpdateAlias", count=12)
+    scene.roll_out(order("10% 11m, 100% 0s"))
+    first, second, *_ = (w for w in scene.requests("UpdateAlias") if w.effect_at is not None)
+    record = parse(first.params["Description"])[1]
+    assert record is not None
+    assert record.until is not None
+    made = record.until - LEASE
+    assert first.at - made > timedelta(seconds=30), "or nothing is shown here"
+    assert second.at - made <= RENEW_AFTER + timedelta(seconds=10)
+
+
 def test_a_heartbeat_is_told_once_a_minute(scene: Scene) -> None:
     scene.roll_out(order("10% 5m, 100% 0s"))
     beats = scene.told(e.Heartbeat)
