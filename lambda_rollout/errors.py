@@ -12,8 +12,9 @@ class RolloutError(Exception):
     """Something ends the rollout; ``what`` happened and the ``remedy`` are for the person deploying."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
-        """Keep both sentences; ``str()`` joins them."""
-        super().__init__(f"{what} {remedy}".strip())
+        """Keep both sentences; ``str()`` joins them. AWS's own words often have no full stop."""
+        stop = "." if remedy and not what.endswith((".", "!", "?")) else ""
+        super().__init__(f"{what}{stop} {remedy}".strip())
         self.what = what
         self.remedy = remedy
 

@@ -45,7 +45,7 @@ def preflight(
         text = f"A rollout would be refused: {_reason(refused)}"
         parts.emit(Warned(at=parts.clock.now(), text=text))
         return
-    raise RolloutError(_reason(refused), refused[0].remedy)
+    raise RolloutError(f"preflight: {_reason(refused)}", refused[0].remedy)
 
 
 def _passage(order: Order, target: Target, traffic: Traffic | None) -> Passage:
@@ -73,5 +73,5 @@ def _writes(
 def _reason(refused: Sequence[Finding]) -> str:
     first = refused[0]
     about = f"alarm {first.alarm}" if first.alarm else str(first.target or "the rollout")
-    more = f" (and {len(refused) - 1} more findings)" if refused[1:] else ""
-    return f"preflight: {about}: {first.seen}{more}"
+    more = f" (and {len(refused) - 1} more)" if refused[1:] else ""
+    return f"{about}: {first.seen}{more}"

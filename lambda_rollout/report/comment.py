@@ -31,7 +31,7 @@ from lambda_rollout.report.markdown import alert, code, code_block, link, prose
 from lambda_rollout.report.summary import summary_of_input_problems
 from lambda_rollout.report.summary_tables import plan
 from lambda_rollout.report.timeline import Seen, chart
-from lambda_rollout.report.verdict import MARKS, happenings, headline, left_against, left_as
+from lambda_rollout.report.verdict import MARKS, advice, happenings, headline, left_against, left_as
 from lambda_rollout.report.wording import (
     clock_time,
     count,
@@ -202,7 +202,7 @@ def _ending(story: Chronicle, room: Room) -> Iterator[str]:
         yield f"**Why:** {prose(sentence(story.reason), 2 * room.reason)}"
     if told := " ".join(prose(text) for text in list(happenings(story))[: room.targets + 1]):
         yield told
-    words, aws, arguments = story.remedy.partition(_COMMAND)
+    words, aws, arguments = advice(story).partition(_COMMAND)
     if words:
         yield f"**What to do:** {prose(words, 600)}"
     if aws:

@@ -19,6 +19,7 @@ from lambda_rollout.report.fold import after
 from lambda_rollout.report.lines import told
 from lambda_rollout.report.verdict import (
     MARKS,
+    advice,
     happenings,
     headline,
     is_failure,
@@ -142,8 +143,8 @@ class Log:
             self._say(event, f"why: {event.reason}")
         for text in happenings(self._story):
             self._say(event, text)
-        if event.remedy:
-            self._say(event, f"what to do: {event.remedy}")
+        if remedy := advice(self._story):
+            self._say(event, f"what to do: {remedy}")
         if is_failure(event):
             message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words
             self._annotate("error", words, message, last=True)

@@ -15,7 +15,7 @@ from lambda_rollout.report.console import alias_url, version_url
 from lambda_rollout.report.evidence import findings_table, numbers_table
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table, together
 from lambda_rollout.report.summary_tables import alarms, plan, schedule
-from lambda_rollout.report.verdict import MARKS, happenings, headline, left_against, left_as
+from lambda_rollout.report.verdict import MARKS, advice, happenings, headline, left_against, left_as
 from lambda_rollout.report.wording import date_and_time, duration, sentence, traffic
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _what_happened(story: Chronicle) -> Iterator[str]:
 
 
 def _remedy(story: Chronicle) -> Iterator[str]:
-    words, aws, arguments = story.remedy.partition(_COMMAND)
+    words, aws, arguments = advice(story).partition(_COMMAND)
     if words:
         yield f"**What to do:** {prose(words, _REASON_LIMIT)}"
     if aws:

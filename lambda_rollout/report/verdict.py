@@ -129,6 +129,16 @@ def exposure_of(now: TargetNow, story: Chronicle) -> str:
     return ", then ".join(parts)
 
 
+def advice(story: Chronicle) -> str:
+    """Say what to do next: what the end says of itself, or what a rollback leaves to do; may be empty."""
+    by_itself = story.result is Result.ROLLED_BACK and not (
+        story.finished and story.finished.asked_for
+    )
+    if story.remedy or not by_itself:
+        return story.remedy
+    return "Nothing has to be mended. Roll out again once the reason is dealt with."
+
+
 def left_as(left: AliasLeft) -> str:
     """Say what an alias that we could not put right sends where: in capitals, names as they are."""
     if left.routing is None:

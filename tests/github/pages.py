@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from lambda_rollout import events as e
+from lambda_rollout.evidence import Comparison, Minute, Numbers
+from lambda_rollout.guarding.course import Began
+from lambda_rollout.guarding.judgement import judge_guards, what_broke
+from lambda_rollout.guards import parse_guards
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.comment import Context, comment, comment_of_input_problems, title
 from lambda_rollout.report.comment_record import Entry, Key, Record
 from lambda_rollout.report.timeline import Seen
 from tests.golden.render import PROBLEMS
-from tests.unit.stories import ERRORS_OK, RUN, START, STORIES, Telling
+from tests.unit.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
 
 FOLDER = Path(__file__).parent.parent / "golden" / "comment"
 KEY = Key("1f0c6a2be9d85374", "8d1e4b7730aa52c6")
@@ -70,7 +75,7 @@ def _is(kind: type[e.Event]) -> Callable[[e.Event], bool]:
 
 
 def rolled_back_by_guard() -> Sequence[e.Event]:
-    """A guard fails in step 1, over minutes that the story of both versions' numbers has."""
+    """A guard fails in step 1, and the reason is what the guard really says of these minutes."""
     tell = Telling("10% 5m, 100% 2m")
     tell.begins(ERRORS_OK)
     [found] = [
@@ -80,12 +85,22 @@ def rolled_back_by_guard() -> Sequence[e.Event]:
     warned = tuple(each for each in found.findings if each.level is not Level.ERROR)
     tell.say(e.PreflightFound, findings=warned)
     tell.shifts(1)
-    read = [each for each in STORIES["numbers-of-both-versions"]() if _is(e.NumbersRead)(each)]
-    tell.events += read
-    tell.now = read[-1].at + timedelta(seconds=2)
+    tell.pass_time(120)  # a minute's data are there three minutes later
+    comparison = None
+    for minute, (served, failed) in enumerate([(118, 7), (131, 9)], start=1):
+        start = START + timedelta(minutes=minute)
+        new = Numbers(CHECKOUT, "8", (Minute(start, served, failed, {"p50": 34.0, "p99": 412.0}),))
+        old = Numbers(CHECKOUT, "7", (Minute(start, 1102, 1, {"p50": 30.0, "p99": 80.0}),))
+        tell.pass_time(60)
+        more = Comparison(new, old, 0, start + timedelta(minutes=1))
+        tell.say(e.NumbersRead, number=1, comparisons=(more,))
+        comparison = comparison.joined(more) if comparison else more
+    assert comparison is not None
+    verdicts = judge_guards(
+        parse_guards("error-rate < 1%"), [comparison], [Began(START, Decimal(10))]
+    )
     tell.rolls_back("10")
-    why = "guard error-rate < 1% is broken on checkout:live: 4.76% of 21 invocations"
-    tell.ends(e.Result.ROLLED_BACK, why, "Look at the errors of version 8 in its log.")
+    tell.ends(e.Result.ROLLED_BACK, what_broke(verdicts))
     return tell.events
 
 

@@ -85,7 +85,7 @@ def test_a_plan_tells_everything_and_refuses_nothing(scene: Scene, preflight: Pr
     assert [codes(scene)[0], codes(scene)[-1]] == [Code.ROLES_DIFFER, Code.WRITES_NEEDED]
     assert "lambda:PublishVersion, lambda:UpdateAlias" in findings(scene)[-1].seen
     [warned] = [e.text for e in scene.events if isinstance(e, Warned)]
-    assert warned.startswith("A rollout would be refused: preflight: checkout:live: ")
+    assert warned.startswith("A rollout would be refused: checkout:live: ")
     assert not scene.requests(*WRITES)
 
 
