@@ -78,7 +78,7 @@ def trouble_of_status(status: int, message: str, headers: Mapping[str, str]) -> 
             return NotThere()
         case 410:
             return Trouble("comments are switched off there (410)", Lasts.FOR_GOOD)
-        case 413 | 422:
+        case 400 | 413 | 422:
             return Trouble(f"GitHub did not take the text ({status})", Lasts.THIS_TEXT)
         case _:
             return Trouble(f"GitHub answered {status}")

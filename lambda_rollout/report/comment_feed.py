@@ -13,10 +13,11 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.report.chronicle import Chronicle
 from lambda_rollout.report.comment import Context, comment, comment_of_input_problems, title
 from lambda_rollout.report.comment_record import Key, Record, key_of
-from lambda_rollout.report.live_comment import LiveComment, Page, Told
+from lambda_rollout.report.live_comment import LiveComment
 from lambda_rollout.report.markdown import link, prose
 from lambda_rollout.report.timeline import Seen
 from lambda_rollout.report.verdict import MARKS
+from lambda_rollout.report.voice import Page, Told
 from lambda_rollout.stop import Clock
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -65,12 +65,21 @@ class Record:
         """Tell of ``entry`` from now on: the same rollout goes on, or another one becomes history."""
         if entry.id == self.now.id:
             return replace(self, now=entry)
-        earlier = (self.now, *self.earlier)
-        return Record(
-            entry,
-            earlier[:MOST_EARLIER],
-            self.forgotten + len(earlier) - len(earlier[:MOST_EARLIER]),
-        )
+        # Two runs may take turns on one comment.
+        earlier = [each for each in (self.now, *self.earlier) if each.id != entry.id]
+        return self._telling(entry, earlier)
+
+    def joined_by(self, other: Record) -> Record:
+        """Tell of what another comment of the same key tells, too; the newest runs first."""
+        known = {each.id for each in (self.now, *self.earlier)}
+        more = [each for each in (other.now, *other.earlier) if each.id not in known]
+        # The time is written so that it sorts.
+        earlier = sorted([*self.earlier, *more], key=lambda each: each.at, reverse=True)
+        return self._telling(self.now, earlier)
+
+    def _telling(self, now: Entry, earlier: Sequence[Entry]) -> Record:
+        kept = tuple(earlier[:MOST_EARLIER])
+        return Record(now, kept, self.forgotten + len(earlier) - len(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +118,21 @@ def hidden_line(key: Key, record: Record) -> str:
     return f"<!-- lambda-rollout 1 {key.exact} {key.loose} {packed} -->"
 
 
-def choose_own(comments: Iterable[tuple[int, str]], key: Key) -> tuple[int, str] | None:
-    """Return id and body of the comment of this key, the oldest one; None if there is none.
+def all_own(comments: Iterable[tuple[int, str]], key: Key) -> list[tuple[int, str]]:
+    """Return id and body of the comments of this key, in the order given; more than one are doubles.
 
     Where one of the two does not know its account, it may be the other's, if only one comment can be.
     """
-    akin = []
+    own, akin = [], []
     for id_, body in comments:
         theirs = _key_in(body)
         if theirs is None:
             continue
         if theirs.exact == key.exact:
-            return id_, body
-        if theirs.loose == key.loose and (key.is_loose or theirs.is_loose):
+            own.append((id_, body))
+        elif theirs.loose == key.loose and (key.is_loose or theirs.is_loose):
             akin.append((id_, body))
-    return akin[0] if len(akin) == 1 else None
+    return own or (akin if len(akin) == 1 else [])
 
 
 def _key_in(body: str) -> Key | None:

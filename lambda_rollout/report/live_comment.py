@@ -7,58 +7,15 @@ next page is never sent. Lines for the log wait until the story's thread writes 
 from __future__ import annotations
 
 import secrets
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
-from lambda_rollout.events import Run
-from lambda_rollout.github.pull_request import Lead, PullRequests, find, why_none
+from lambda_rollout.aside import Aside, ThreadAside
+from lambda_rollout.github.pull_request import Lead, why_none
 from lambda_rollout.github.trouble import Lasts, Trouble, UntilReset
-from lambda_rollout.report.comment_record import (
-    Entry,
-    Key,
-    Record,
-    choose_own,
-    read_record,
-)
+from lambda_rollout.report.voice import Board, Page, Told, Voice
 from lambda_rollout.stop import Clock
-
-
-class Board(PullRequests, Protocol):
-    """GitHub, one try for each call. Every method raises `Trouble`."""
-
-    def login(self) -> str:
-        """Return whom our comments are by."""
-        ...
-
-    def of_author(self, number: int, login: str) -> Iterable[tuple[int, str]]:
-        """List id and body of that author's comments, oldest first."""
-        ...
-
-    def create(self, number: int, body: str) -> int:
-        """Post a comment and return its id."""
-        ...
-
-    def edit(self, comment: int, body: str) -> None:
-        """Replace a comment's text."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What the comment is to say."""
-
-    mark: str
-    headline: str
-    at: datetime
-    run: Run
-    over: bool
-    key: Callable[[], Key]
-    """Asked in the comment's own thread, because it may ask the runner."""
-    write: Callable[[Key, Record], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +31,12 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Where the rollout is told; what a later stage of the same job needs to go on with it."""
+class _Earliest:
+    """When the next page may be sent, by the monotonic clock."""
 
-    number: int
-    comment: int
-    key: Key
-    id: str
+    usual: float
+    last: float = 0.0
+    """For the last page, which need not wait for a pace."""
 
 
 class LiveComment:
@@ -94,8 +50,12 @@ class LiveComment:
         remember: Callable[[Told], None],
         pace: Pace | None = None,
         id_: str = "",
+        aside: Aside | None = None,
     ) -> None:
-        """``connect`` and ``remember`` are called in the comment's own thread: they may take their time."""
+        """``connect`` and ``remember`` are called in the comment's own thread: they may take their time.
+
+        ``aside`` is that thread; if none is given, one of the machine's.
+        """
         self.lead = lead
         self.told: Told | None = None
         """Set once GitHub has it."""
@@ -108,28 +68,25 @@ class LiveComment:
         self._pace = pace or Pace()
         self._page: Page | None = None
         self._ending = False
-        self._news = threading.Event()
         self._notes: deque[str] = deque()
         self._said: set[str] = set()
-        self._thread: threading.Thread | None = None
+        self._aside = aside or ThreadAside("comment")
+        self._begun = False
 
     def show(self, page: Page) -> None:
         """Say this from now on; returns at once."""
         self._page = page
-        self._news.set()
-        if self._thread is None:
-            # A daemon, so that a hanging GitHub cannot keep the process from ending.
-            self._thread = threading.Thread(target=self._run, name="comment", daemon=True)
-            self._thread.start()
+        self._aside.wake()
+        if not self._begun:
+            self._begun = True
+            self._aside.start(self._run)
 
     def finish(self, seconds: float) -> None:
         """Give the newest page at most ``seconds`` to reach GitHub."""
         self._ending = True
-        self._news.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
-            if self._thread.is_alive():
-                self._note("GitHub did not take the last state in time")
+        self._aside.wake()
+        if not self._aside.join(seconds):
+            self._note("GitHub did not take the last state in time")
 
     def notes(self) -> Iterator[str]:
         """Yield what is to be said in the log, each line once."""
@@ -149,11 +106,11 @@ class LiveComment:
             self._note(self.why_not)
 
     def _keep_current(self) -> None:
-        voice = _Voice(self._connect, self.lead, self._id)
+        voice = Voice(self._connect, self.lead, self._id)
         sent: Page | None = None
-        fails, not_before = 0, self._clock.monotonic()
+        fails, earliest = 0, _Earliest(self._clock.monotonic())
         while True:
-            page = self._next_page(sent, not_before)
+            page = self._next_page(sent, earliest)
             if page is None or page is sent:
                 return
             try:
@@ -166,36 +123,33 @@ class LiveComment:
                 if trouble.lasts is Lasts.THIS_TEXT:
                     sent = page
                 fails += 1
-                pause = max(self._asked_pause(trouble), self._own_pause(fails))
-                not_before = self._clock.monotonic() + pause
-                if self._ending:
-                    self._pause(pause)
+                earliest = self._after(self._own_pause(fails), self._pace.last_retry, trouble)
                 continue
             if told is None:
                 self.why_not = why_none(self.lead)
                 self._note(f"none, because {self.why_not}; `pr-number` can name one")
                 return
             sent, fails = page, 0
-            not_before = self._clock.monotonic() + self._pace.every
+            earliest = self._after(self._pace.every, 0.0, voice.met)
             if told != self.told:
                 # At once: the process may be killed before its next event.
                 self._remember(told)
                 self.told = told
 
-    def _next_page(self, sent: Page | None, not_before: float) -> Page | None:
-        """Wait for a page that was not sent yet, and for its time. The last one need not wait."""
-        while not self._ending:
-            left = not_before - self._clock.monotonic()
-            if self._page is not sent and left <= 0:
-                break
-            self._news.wait(None if self._page is sent else left)
-            self._news.clear()
-        return self._page
+    def _next_page(self, sent: Page | None, earliest: _Earliest) -> Page | None:
+        """Wait for a page that was not sent yet, and for its time."""
+        while True:
+            # In this order: no page comes after the end.
+            ending, page = self._ending, self._page
+            left = (earliest.last if ending else earliest.usual) - self._clock.monotonic()
+            if ending if page is sent else left <= 0:
+                return page
+            self._aside.rest(None if page is sent else left)
 
-    def _pause(self, seconds: float) -> None:
-        """Wait out a pause at the very end, when no news can come any more."""
-        self._news.clear()
-        self._news.wait(seconds)
+    def _after(self, usual: float, last: float, trouble: Trouble | None) -> _Earliest:
+        """Say when it may go on: what GitHub asks for counts to the very end, our own pace does not."""
+        now, asked = self._clock.monotonic(), self._asked_pause(trouble) if trouble else 0.0
+        return _Earliest(now + max(usual, asked), now + max(last, asked))
 
     def _asked_pause(self, trouble: Trouble) -> float:
         if isinstance(trouble, UntilReset):
@@ -203,62 +157,5 @@ class LiveComment:
         return trouble.pause
 
     def _own_pause(self, fails: int) -> float:
-        if self._ending:
-            return self._pace.last_retry
         doubled = self._pace.first_retry * float(1 << min(fails - 1, 20))
         return min(doubled, self._pace.longest_retry)
-
-
-class _Voice:
-    """What the thread knows of GitHub; nothing of it is known before it is needed."""
-
-    def __init__(self, connect: Callable[[], Board], lead: Lead, id_: str) -> None:
-        self._connect = connect
-        self._lead = lead
-        self._id = id_
-        self._board: Board | None = None
-        self._number: int | None = None
-        self._login = ""
-        self._key: Key | None = None
-        self._comment: int | None = None
-        self._record: Record | None = None
-
-    def say(self, page: Page) -> Told | None:
-        """Edit or post the comment; None if there is no pull request. Raises `Trouble`."""
-        board = self._board = self._board or self._connect()
-        if self._number is None:
-            self._number = find(self._lead, board)
-        if self._number is None:
-            return None
-        if self._comment is None:
-            # Also after a post whose answer was lost: it may be there.
-            self._look(board, self._number, page)
-        key = self._key or page.key()
-        record = self._record_of(page)
-        body = page.write(key, record)
-        if self._comment is None:
-            self._comment = board.create(self._number, body)
-        else:
-            self._edit(board, self._comment, body)
-        self._key, self._record = key, record
-        return Told(self._number, self._comment, key, self._id)
-
-    def _look(self, board: Board, number: int, page: Page) -> None:
-        self._key = self._key or page.key()
-        self._login = self._login or board.login()
-        own = choose_own(board.of_author(number, self._login), self._key)
-        if own is not None:
-            self._comment = own[0]
-            self._record = read_record(own[1])
-
-    def _record_of(self, page: Page) -> Record:
-        now = Entry.of(self._id, page.mark, page.headline, page.at, page.run, over=page.over)
-        return self._record.followed_by(now) if self._record else Record(now)
-
-    def _edit(self, board: Board, comment: int, body: str) -> None:
-        try:
-            board.edit(comment, body)
-        except Trouble as trouble:
-            if trouble.lasts is Lasts.THIS_COMMENT:
-                self._comment = None
-            raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+from lambda_rollout.aside import Aside
 from lambda_rollout.choices import Comment, OnCancel
 from lambda_rollout.github.environment import environment
 from lambda_rollout.github.pull_request import Lead, Named, lead
@@ -12,7 +13,8 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.inputs import Inputs, variable
 from lambda_rollout.parsing.text import split_items
 from lambda_rollout.report.comment_feed import STATE, CommentFeed, Whose, state_of, told_before
-from lambda_rollout.report.live_comment import Board, LiveComment, Told
+from lambda_rollout.report.live_comment import LiveComment
+from lambda_rollout.report.voice import Board, Told
 from lambda_rollout.stop import Clock, Stop
 
 PATIENCE = 10.0
@@ -27,11 +29,14 @@ def patience(stop: Stop) -> float:
     return PATIENCE_CANCELLED if stop.requested else PATIENCE
 
 
-def feed_for(inputs: Inputs, runner: Runner, clock: Clock) -> CommentFeed | None:
+def feed_for(
+    inputs: Inputs, runner: Runner, clock: Clock, aside: Aside | None = None
+) -> CommentFeed | None:
     """Build the feed of a rollout; None if none is wanted, or nothing can be sent."""
     if inputs.comment is Comment.OFF:
         return None
-    live = _live(lead(inputs.pr_number, runner.environ), inputs.github_token, runner, clock)
+    wanted = lead(inputs.pr_number, runner.environ)
+    live = _live(wanted, inputs.github_token, runner, clock, aside=aside)
     functions = tuple(target.name for target in inputs.targets)
     whose = Whose(functions, inputs.alias, functools.partial(environment, runner.environ))
     holds = inputs.on_cancel is OnCancel.HOLD
@@ -53,13 +58,15 @@ def feed_for_bad_inputs(runner: Runner, clock: Clock) -> CommentFeed | None:
     return CommentFeed(live, whose, runner, clock) if live else None
 
 
-def feed_of_post_stage(runner: Runner, clock: Clock) -> CommentFeed | None:
+def feed_of_post_stage(
+    runner: Runner, clock: Clock, aside: Aside | None = None
+) -> CommentFeed | None:
     """Build the feed that goes on with what main told; None if main had told nothing."""
     told = told_before(runner.state(STATE))
     if told is None:
         return None
     token = _raw(runner.environ, "github-token")
-    live = _live(Named(told.number), token, runner, clock, told.id)
+    live = _live(Named(told.number), token, runner, clock, told.id, aside)
     asked = functools.partial(environment, runner.environ)
     whose = Whose((), "", asked, key=told.key)
     return CommentFeed(live, whose, runner, clock) if live else None
@@ -70,7 +77,12 @@ def _raw(environ: Mapping[str, str], name: str) -> str:
 
 
 def _live(
-    wanted: Lead, token: str, runner: Runner, clock: Clock, id_: str = ""
+    wanted: Lead,
+    token: str,
+    runner: Runner,
+    clock: Clock,
+    id_: str = "",
+    aside: Aside | None = None,
 ) -> LiveComment | None:
     api_url = runner.environ.get("GITHUB_API_URL", "")
     repository = runner.run.repository
@@ -85,4 +97,4 @@ def _live(
     def remember(told: Told) -> None:
         runner.save_state(state_of(told))
 
-    return LiveComment(wanted, connect, clock, remember, id_=id_)
+    return LiveComment(wanted, connect, clock, remember, id_=id_, aside=aside)

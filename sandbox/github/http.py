@@ -137,7 +137,7 @@ class Door(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _send(self, reply: Reply) -> None:
-        body = json.dumps(reply.body).encode()
+        body = b"" if reply.status == 204 else json.dumps(reply.body).encode()
         self.send_response_only(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)

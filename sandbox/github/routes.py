@@ -180,6 +180,16 @@ def _edit_comment(call: Call) -> Reply:
     return Reply(200, _comment(call, comment))
 
 
+def _delete_comment(call: Call) -> Reply:
+    comment = call.github.comments.get(int(call.path["comment_id"]))
+    if comment is None:
+        raise Refusal(404, "Not Found")
+    if not call.token.may_comment:
+        raise Refusal(403, "Resource not accessible by integration")
+    del call.github.comments[comment.id]
+    return Reply(204, None)
+
+
 def _existing(call: Call) -> int:
     number = int(call.path["issue_number"])
     if number not in call.github.pulls:
@@ -269,6 +279,7 @@ _ROUTES: Mapping[str, Callable[[Call], Reply]] = {
     "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": _comments,
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": _create_comment,
     "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": _edit_comment,
+    "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": _delete_comment,
     "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}": _run,
 }
 

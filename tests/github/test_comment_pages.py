@@ -18,7 +18,7 @@ from lambda_rollout.report.comment_record import (
     Entry,
     Key,
     Record,
-    choose_own,
+    all_own,
     hidden_line,
     key_of,
     read_record,
@@ -179,8 +179,8 @@ def test_history_is_kept_newest_first_and_the_rest_counted() -> None:
 
 def test_a_marker_counts_only_at_the_very_beginning() -> None:
     line = hidden_line(KEY, EARLIER)
-    assert choose_own([(1, f"> {line}"), (2, f" {line}"), (3, f"text\n{line}")], KEY) is None
-    assert choose_own([(1, "x"), (2, line), (3, line)], KEY) == (2, line)
+    assert all_own([(1, f"> {line}"), (2, f" {line}"), (3, f"text\n{line}")], KEY) == []
+    assert all_own([(1, "x"), (2, line), (3, line)], KEY) == [(2, line), (3, line)]
 
 
 def test_dev_and_prod_have_a_comment_each() -> None:
@@ -203,10 +203,10 @@ def test_a_run_that_failed_before_it_knew_the_account_finds_its_comment() -> Non
     other = key_of(["checkout"], "live", "r", "210987654321", "")
     unknown = key_of(["checkout"], "live", "r", "", "")
     mine, theirs = hidden_line(known, EARLIER), hidden_line(other, EARLIER)
-    assert choose_own([(1, mine)], unknown) == (1, mine)
-    assert choose_own([(1, mine), (2, theirs)], unknown) is None
-    assert choose_own([(1, hidden_line(unknown, EARLIER))], known) is not None
-    assert choose_own([(2, theirs)], known) is None
+    assert all_own([(1, mine)], unknown) == [(1, mine)]
+    assert all_own([(1, mine), (2, theirs)], unknown) == []
+    assert all_own([(1, hidden_line(unknown, EARLIER))], known)
+    assert all_own([(2, theirs)], known) == []
     assert Key("a" * 16, "a" * 16).is_loose
 
 

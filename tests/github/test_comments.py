@@ -14,7 +14,8 @@ from lambda_rollout.github.comments import GitHubComments
 from lambda_rollout.github.pull_request import ByCommit, Lead, Named, Nowhere, find
 from lambda_rollout.github.trouble import Lasts, Trouble
 from lambda_rollout.report.comment_record import Entry, Key, Record, hidden_line, read_record
-from lambda_rollout.report.live_comment import LiveComment, Pace, Page, Told
+from lambda_rollout.report.live_comment import LiveComment, Pace
+from lambda_rollout.report.voice import Page, Told
 from lambda_rollout.stop import SystemClock
 from sandbox.github import BOT, Comment, Effect, Fault, GitHub, PullRequest, Server, Token
 from sandbox.github.faults import secondary_limit
@@ -123,10 +124,26 @@ def test_a_person_is_known_by_name_too(github: GitHub) -> None:
         assert board(url).login() == BOT
 
 
-def test_without_an_answer_the_job_is_taken_for_the_author(github: GitHub) -> None:
-    github.faults.add(Fault(part="/graphql"))
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_where_github_will_not_say_the_job_is_taken_for_the_author(
+    github: GitHub, status: int
+) -> None:
+    github.faults.add(Fault(part="/graphql", status=status))
     with serving(github) as url:
         assert board(url).login() == BOT
+
+
+def test_who_we_are_is_asked_again_before_anything_is_posted(github: GitHub) -> None:
+    github.tokens["ghs_sandbox"] = Token("alice", "User")
+    mine = hidden_line(KEY, Record(entry_of("other-run")))
+    own = github.add_comment(12, f"{mine}\n\nearlier", "alice")
+    github.faults.add(Fault(part="/graphql", status=502, times=2))
+    with serving(github) as url:
+        comment = live(url)
+        comment.show(page("now", over=True))
+        comment.finish(ENOUGH)
+    assert only(github) is own
+    assert own.body.endswith("now\n- earlier run")
 
 
 def test_a_lost_answer_makes_no_second_comment(github: GitHub) -> None:

@@ -19,7 +19,8 @@ from lambda_rollout import events as e
 from lambda_rollout.github.environment import environment, environment_in
 from lambda_rollout.report.comment_feed import CommentFeed, Whose, state_of, told_before
 from lambda_rollout.report.comment_record import Key
-from lambda_rollout.report.live_comment import LiveComment, Page, Told
+from lambda_rollout.report.live_comment import LiveComment
+from lambda_rollout.report.voice import Page, Told
 from sandbox.clock import ManualClock
 from tests.unit.job import Job
 from tests.unit.stories import STORIES

@@ -22,6 +22,7 @@ ROUTES = {
     "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": ("200",),
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": ("201",),
     "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": ("200",),
+    "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": ("204",),
     "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}": ("200",),
 }
 PROSE = frozenset({"description", "example", "examples", "title", "externalDocs", "deprecated"})
@@ -54,7 +55,8 @@ def _parts(described: Any, route: str, statuses: tuple[str, ...]) -> Iterator[tu
         yield "request", plain(body["content"]["application/json"]["schema"])
     for status in statuses:
         answer = _resolved(described, operation["responses"][status])
-        yield status, plain(answer["content"]["application/json"]["schema"])
+        content = answer.get("content", {"application/json": {"schema": {"type": "null"}}})
+        yield status, plain(content["application/json"]["schema"])
 
 
 def _query(parameters: list[Any]) -> dict[str, Any]:

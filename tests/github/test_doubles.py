@@ -1,0 +1,212 @@
+"""Two comments of ours where there should be one: the oldest stays and tells it all, nobody else's is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lambda_rollout.events import Run
+from lambda_rollout.github.pull_request import Candidate, Named
+from lambda_rollout.github.trouble import Lasts, Trouble
+from lambda_rollout.report.comment_record import Entry, Key, Record, hidden_line, read_record
+from lambda_rollout.report.voice import Page, Voice
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+KEY = Key("1" * 16, "2" * 16)
+US, MALLORY = "github-actions[bot]", "mallory"
+RUN = Run("https://github.com", "octo/shop", "77", "1")
+
+
+class Shelf:
+    """A pull request in memory: id -> author and text."""
+
+    def __init__(self) -> None:
+        self.comments: dict[int, tuple[str, str]] = {}
+        self.looks = 0
+        self.before_create: Callable[[], object] = lambda: None
+        self.refuses_to_delete: Trouble | None = None
+        self._last = 0
+
+    def add(self, body: str, author: str = US) -> int:
+        self._last += 1
+        self.comments[self._last] = (author, body)
+        return self._last
+
+    def of_commit(self, sha: str) -> Iterable[Candidate]:
+        raise AssertionError
+
+    def of_head(self, head: str) -> Iterable[Candidate]:
+        raise AssertionError
+
+    def login(self) -> str:
+        return US
+
+    def of_author(self, number: int, login: str) -> Iterable[tuple[int, str]]:
+        self.looks += 1
+        return [(id_, body) for id_, (author, body) in self.comments.items() if author == login]
+
+    def create(self, number: int, body: str) -> int:
+        self.before_create()
+        return self.add(body)
+
+    def edit(self, comment: int, body: str) -> None:
+        if comment not in self.comments:
+            raise Trouble("somebody deleted the comment", Lasts.THIS_COMMENT)
+        self.comments[comment] = (US, body)
+
+    def delete(self, comment: int) -> None:
+        if self.refuses_to_delete is not None:
+            raise self.refuses_to_delete
+        self.comments.pop(comment, None)
+
+
+def page(words: str, key: Key = KEY, *, minutes: int = 0) -> Page:
+    at = AT + timedelta(minutes=minutes)
+    return Page("⏳", words, at, RUN, False, lambda: key, hidden_line)
+
+
+def text(id_: str, words: str, key: Key = KEY, *, minutes: int = 0) -> str:
+    at = AT + timedelta(minutes=minutes)
+    return hidden_line(key, Record(Entry.of(id_, "⏳", words, at, RUN, over=True)))
+
+
+def voice(shelf: Shelf, id_: str = "ours") -> Voice:
+    return Voice(lambda: shelf, Named(12), id_)
+
+
+def told(shelf: Shelf, comment: int) -> list[str]:
+    record = read_record(shelf.comments[comment][1])
+    assert record is not None
+    return [each.headline for each in (record.now, *record.earlier)]
+
+
+def lost(shelf: Shelf) -> Callable[[], object]:
+    """GitHub does not answer a post, and carries it out later, if ever."""
+
+    def no_answer() -> None:
+        shelf.before_create = lambda: None
+        raise Trouble("GitHub did not answer in time")
+
+    return no_answer
+
+
+def test_a_post_that_lands_after_the_next_one_goes_again() -> None:
+    shelf = Shelf()
+    ours = voice(shelf)
+    shelf.before_create = lost(shelf)
+    with pytest.raises(Trouble):
+        ours.say(page("rolling out, 10%"))
+    ours.say(page("rolling out, 50%"))
+    shelf.add(text("ours", "rolling out, 10%"))
+    said = ours.say(page("promoted"))
+    assert said is not None
+    assert list(shelf.comments) == [said.comment] == [1]
+    assert told(shelf, 1) == ["promoted"]
+
+
+def test_a_post_that_landed_between_look_and_post_is_the_one_that_stays() -> None:
+    shelf = Shelf()
+    ours = voice(shelf)
+    shelf.before_create = lost(shelf)
+    with pytest.raises(Trouble):
+        ours.say(page("rolling out, 10%"))
+    shelf.before_create = lambda: shelf.add(text("ours", "rolling out, 10%"))
+    with pytest.raises(Trouble):
+        ours.say(page("rolling out, 50%"))
+    said = ours.say(page("rolling out, 50%"))
+    assert said is not None
+    assert list(shelf.comments) == [said.comment] == [1]
+    assert told(shelf, 1) == ["rolling out, 50%"]
+
+
+def test_of_two_runs_that_post_in_one_moment_the_first_comment_stays_and_tells_of_both() -> None:
+    shelf = Shelf()
+    theirs, ours = voice(shelf, "theirs"), voice(shelf)
+
+    def they_post_first() -> None:
+        shelf.before_create = lambda: None
+        theirs.say(page("theirs"))
+
+    shelf.before_create = they_post_first
+    with pytest.raises(Trouble, match="another run"):
+        ours.say(page("ours"))
+    assert len(shelf.comments) == 2
+    ours.say(page("ours", minutes=1))
+    assert list(shelf.comments) == [1]
+    assert told(shelf, 1) == ["ours", "theirs"]
+
+
+def test_a_run_whose_comment_was_folded_goes_on_with_the_one_that_stays() -> None:
+    shelf = Shelf()
+    shelf.add(text("first", "first"))
+    theirs = voice(shelf, "theirs")
+    theirs.say(page("theirs"))
+    shelf.comments.pop(1)
+    with pytest.raises(Trouble):
+        theirs.say(page("theirs, on"))
+    shelf.add(text("third", "third"))
+    theirs.say(page("theirs, on"))
+    assert told(shelf, 2)[:2] == ["theirs, on", "third"]
+
+
+def test_the_next_run_folds_what_was_left_and_loses_no_line() -> None:
+    shelf = Shelf()
+    shelf.add(text("one", "the first"))
+    shelf.add(text("two", "the second", minutes=2))
+    shelf.add(text("one", "the first, earlier"))
+    shelf.add(text("three", "the third", minutes=1))
+    voice(shelf).say(page("now", minutes=3))
+    assert list(shelf.comments) == [1]
+    assert sorted(told(shelf, 1)) == ["now", "the first", "the second", "the third"]
+
+
+def test_nothing_that_is_not_ours_by_marker_and_author_is_touched() -> None:
+    shelf = Shelf()
+    others = [
+        shelf.add(text("one", "copied"), MALLORY),
+        shelf.add(text("one", "another alias", Key("3" * 16, "4" * 16))),
+        shelf.add(f"> {text('one', 'quoted')}"),
+        shelf.add("Deployed."),
+    ]
+    own = shelf.add(text("one", "ours"))
+    others += [
+        shelf.add(text("one", "copied"), MALLORY),
+        shelf.add(text("one", "another account", Key("5" * 16, "2" * 16))),
+        shelf.add(f"<!-- lambda-rollout 1 {KEY.exact} {KEY.loose} unreadable -->"),
+        shelf.add(f"See above.\n{text('one', 'repeated')}"),
+    ]
+    before = {comment: shelf.comments[comment] for comment in others}
+    voice(shelf).say(page("now"))
+    assert told(shelf, own) == ["now", "ours"]
+    assert {comment: shelf.comments[comment] for comment in others} == before
+
+
+def test_what_cannot_be_deleted_is_tried_again_with_the_next_page() -> None:
+    shelf = Shelf()
+    shelf.add(text("one", "the first"))
+    shelf.add(text("two", "the second"))
+    shelf.refuses_to_delete = Trouble("GitHub asked to wait 60 s (429)", pause=60)
+    ours = voice(shelf)
+    assert ours.say(page("now")) is not None
+    assert ours.met is shelf.refuses_to_delete
+    shelf.refuses_to_delete = None
+    ours.say(page("later"))
+    assert list(shelf.comments) == [1]
+    assert sorted(told(shelf, 1)) == ["later", "the first", "the second"]
+
+
+def test_who_posted_and_sees_it_alone_looks_no_more() -> None:
+    shelf = Shelf()
+    ours = voice(shelf)
+    for number in range(5):
+        ours.say(page(str(number)))
+    assert shelf.looks == 2
+
+
+def test_two_runs_that_take_turns_on_one_comment_are_told_once_each() -> None:
+    shelf = Shelf()
+    for number in range(6):
+        voice(shelf, "ab"[number % 2]).say(page(f"page {number}", minutes=number))
+    assert told(shelf, 1) == ["page 5", "page 4"]

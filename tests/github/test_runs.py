@@ -1,0 +1,58 @@
+"""GitHub's word on another run; whatever it answers, nothing is raised into the story."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from lambda_rollout.events import Run
+from lambda_rollout.github.runs import GitHubRuns
+from lambda_rollout.lease import Record, RunWord, repository_hash
+from sandbox.github import Effect, Fault, GitHub, Server
+
+UNTIL = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
+RECORD = Record(
+    old="7",
+    new="8",
+    run="77",
+    attempt="1",
+    repository=repository_hash("octo/shop"),
+    nonce="3fa94c7d",
+    until=UNTIL,
+)
+
+
+def word(github: GitHub) -> RunWord:
+    with Server(github) as server:
+        run = Run("https://github.test", "octo/shop", "78", "1")
+        return GitHubRuns(run, server.url, "ghs_sandbox").word(RECORD)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("completed", RunWord.OVER), ("in_progress", RunWord.IN_PROGRESS)]
+)
+def test_it_is_taken_at_its_word(status: str, said: RunWord) -> None:
+    github = GitHub()
+    github.runs[77, 1] = status
+    assert word(github) is said
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=301, headers={"Location": "https://github.test/elsewhere"}),
+        Fault(status=301, headers={"Location": "http://moved.test/elsewhere"}),
+        Fault(status=403, message="Resource not accessible by integration"),
+        Fault(status=404),
+        Fault(status=500),
+        Fault(Effect.RESET),
+        Fault(Effect.LOSE),
+    ],
+    ids=["other scheme", "other host", "403", "404", "500", "reset", "lost"],
+)
+def test_without_one_time_alone_decides(fault: Fault) -> None:
+    github = GitHub()
+    github.runs[77, 1] = "completed"
+    github.faults.add(fault)
+    assert word(github) is RunWord.UNKNOWN
