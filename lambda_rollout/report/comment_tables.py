@@ -98,14 +98,14 @@ def _one(now: TargetNow, story: Chronicle) -> str:
         return table(whole, [("traffic now", _share_of(now, now.version))])
     planned = story.result is Result.PLANNED and story.finished is not None
     new = "*a new version*" if planned and now.version is None else _version(now, now.version)
-    # What somebody else, or another run, put there.
+    shares = [_share_of(now, each) for each in (now.previous, now.version)]
+    header = (alias, f"old: {_version(now, now.previous)}", f"new: {new}")
+    rows = [("traffic now", *shares)]
+    # What somebody else, or another run, put there: a column more would leave a phone no room.
     others = [each for each in _versions(now) if each not in {now.previous, now.version}]
-    other = [f"other: {_version(now, each)}" for each in others]
-    header = (alias, f"old: {_version(now, now.previous)}", f"new: {new}", *other)
-    shares = [_share_of(now, each) for each in (now.previous, now.version, *others)]
-    rows: list[tuple[str, ...]] = [("traffic now", *shares)]
+    rows += [(f"**{_share_of(now, each)}** on {_version(now, each)}", "", "") for each in others]
     if (compared := story.numbers.get(now.target)) is not None:
-        rows += [(*row, *("" for _ in others)) for row in _side_by_side(compared)]
+        rows += _side_by_side(compared)
     return table(header, rows)
 
 
@@ -154,7 +154,7 @@ def schedule(story: Chronicle, room: Room) -> str:
     ]
     hidden = len(story.steps) - len(steps)
     more = f"\n\nAnd {count(hidden, 'step')} more, in the summary." if hidden else ""
-    return table(("step", "planned watch", "what happened"), rows) + more
+    return table(("step", "planned", "what happened"), rows) + more
 
 
 def _around_the_running_one(story: Chronicle, most: int) -> tuple[StepNow, ...]:
@@ -173,7 +173,7 @@ def _outcome(step: StepNow, story: Chronicle) -> str:
         case Status.PASSED:
             lasted = ", not watched"
             if step.watch and step.lasted is not None:
-                lasted = f", watched for {together(duration(step.lasted))}"
+                lasted = f" after {together(duration(step.lasted))}"
             return f"✅ passed{lasted}{_extended(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"

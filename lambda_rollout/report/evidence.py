@@ -8,7 +8,7 @@ from statistics import median
 
 from lambda_rollout.evidence import MINUTE, Comparison, Numbers
 from lambda_rollout.preflight.finding import Finding, Level
-from lambda_rollout.report.markdown import code, code_block, prose, table
+from lambda_rollout.report.markdown import breakable, code, code_block, prose, table
 from lambda_rollout.report.wording import count, sentence
 
 LEVEL_MARKS: Mapping[Level, str] = {Level.ERROR: "❌", Level.WARNING: "⚠️", Level.NOTE: "💡"}
@@ -46,7 +46,7 @@ def findings_table(findings: Sequence[Finding]) -> str:
         (
             f"{LEVEL_MARKS[finding.level]} {code(finding.code.value)}"
             f"<br>{code(finding.alarm or str(finding.target or ''))}".removesuffix("<br>"),
-            prose(finding.seen, _SEEN_LIMIT) + _to_do(finding),
+            breakable(prose(finding.seen, _SEEN_LIMIT)) + _to_do(finding),
         )
         for finding in shown
     ]
@@ -62,7 +62,7 @@ def findings_table(findings: Sequence[Finding]) -> str:
 
 
 def _to_do(finding: Finding) -> str:
-    remedy = prose(finding.remedy, _SEEN_LIMIT)
+    remedy = breakable(prose(finding.remedy, _SEEN_LIMIT))
     return f"<br>**What to do:** {remedy}" if remedy else ""
 
 

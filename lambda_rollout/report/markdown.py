@@ -27,6 +27,7 @@ _BREAK = "\N{ZERO WIDTH SPACE}"  # never in cleaned text
 _ACTS_AFTER_RENDERING = re.compile(
     r"@|#(?=\d)|GH-(?=\d)|[a-z]:(?=/)|www(?=\.)|(?:mailto|xmpp):", re.IGNORECASE
 )
+_BREAKS = re.compile(r"(?P<code>`[^`]*`)|\\_(?=\w)|:(?=[A-Za-z])")
 _SAFE_URL = re.compile(r"https?://[\w.~:/?#@!$&'*+,;=%-]+", re.ASCII)
 
 
@@ -67,8 +68,8 @@ def together(markdown: str) -> str:
 
 
 def breakable(markdown: str) -> str:
-    """Let a phone break long names at their underscores: ``INSUFFICIENT_DATA``."""
-    return markdown.replace("\\_", "\\_&#8203;")
+    """Let a phone break long names of `prose`: ``INSUFFICIENT_DATA``, ``lambda:GetFunctionConcurrency``."""
+    return _BREAKS.sub(lambda found: found[0] if found["code"] else f"{found[0]}&#8203;", markdown)
 
 
 def link(markdown: str, url: str) -> str:

@@ -26,13 +26,11 @@ MOST_SPANS = 12
 
 _UNSAFE = re.compile(r"[^\w .%-]+")
 _NAME_LIMIT = 24
-_LAYOUT = {
-    "gantt": {"leftPadding": 130, "rightPadding": 24, "topPadding": 28, "gridLineStartPadding": 12}
-}
+_LAYOUT = {"gantt": {"leftPadding": 130, "rightPadding": 24}}
 _PHONE = 145
 """Pixels that the bars have together at 390 px, the left padding and GitHub's own taken off."""
-_LETTER = 7
-"""Pixels that a character of a label takes."""
+_LETTER = 6.3
+"""Pixels that a character of a label takes, at the 11 of Mermaid."""
 _TICKS = (
     ("second", timedelta(seconds=1), (5, 10, 15, 30)),
     ("minute", timedelta(minutes=1), (1, 2, 5, 10, 15, 30)),
