@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.choices import Engine, Mode
 from lambda_rollout.codedeploy import Place
+from lambda_rollout.ending import TELL_TROUBLE_AT
 from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import Finished, Result, Warned
 from lambda_rollout.github.runner import Runner
@@ -30,6 +31,7 @@ from lambda_rollout.order import Order, Parts, order_of_handover, seconds
 from lambda_rollout.package import Package, read_package
 from lambda_rollout.parsing.names import AlarmName, FromAlias, Numbered
 from lambda_rollout.parsing.text import Mistakes
+from lambda_rollout.patience import UNREACHABLE_LIMIT, patiently
 from lambda_rollout.report.comment_feed import CommentFeed
 from lambda_rollout.report.on_pull_request import (
     feed_for,
@@ -42,6 +44,8 @@ from lambda_rollout.stop import Clock, Stop, SystemClock
 from lambda_rollout.together import several_at_once
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
+
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.watch import Alarms
 
@@ -126,7 +130,10 @@ def _tell(inputs: Inputs, package: Package | None, desk: Desk) -> Finished:
     from lambda_rollout.undo import undo
 
     order = order_of(inputs, package, desk)
-    clients = build_clients(order, desk)
+    # Who rolls back waits out what others give up at once: for them nothing was changed yet.
+    unreachable = None if inputs.mode is Mode.ROLLBACK else UNREACHABLE_LIMIT
+    patient = patiently(desk.clock, desk.stop, unreachable=unreachable)
+    clients = build_clients(order, desk, patient)
     parts = build_parts(clients, order, inputs.alarms, inputs.github_token, desk)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, order, parts, clients)
@@ -157,7 +164,10 @@ def post_stage(desk: Desk) -> int:
     """Settle what main left; only STATE_* counts, never the inputs, which are evaluated anew."""
     saved = desk.runner.state(KEY)
     if not saved:
-        desk.runner.note("Post stage: main saved nothing, so it changed nothing. Nothing was done.")
+        desk.runner.note(
+            "Post stage: main saved nothing. It changed nothing, or its log says why it could not save. "
+            "Nothing was done."
+        )
         return 0
     try:
         handover = Handover.from_json(saved)
@@ -188,23 +198,33 @@ def post_stage(desk: Desk) -> int:
 def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
     from lambda_rollout.deployment_end import settle_deployment_main_left
-    from lambda_rollout.post import settle_what_main_left
+    from lambda_rollout.post import ASKING_LIMIT, WHOLE_LIMIT, not_yet, settle_what_main_left
 
-    clients = build_clients(order, desk)
+    def tell(state: RetryCallState) -> None:
+        if state.attempt_number == TELL_TROUBLE_AT and state.outcome is not None:
+            for warned in not_yet(handover, order, desk.clock.now(), state.outcome.exception()):
+                desk.journal.emit(warned)
+
+    began = desk.clock.monotonic()
+    # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
+    patient = patiently(desk.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
+    clients = build_clients(order, desk, patient)
     parts = build_parts(clients, order, (), "", desk)
     if handover.deployment is None:
-        return settle_what_main_left(handover, order, parts)
+        left = WHOLE_LIMIT - (desk.clock.monotonic() - began)
+        return settle_what_main_left(handover, order, parts, left)
     engine = CodeDeployEngine(clients, handover.deployment)
     return settle_deployment_main_left(handover, order, parts, engine)
 
 
-def build_clients(order: Order, desk: Desk) -> Clients:
-    """Build the AWS clients. Raises `RolloutError` if ``role-to-assume`` cannot be assumed."""
+def build_clients(order: Order, desk: Desk, patient: Retrying) -> Clients:
+    """Build the AWS clients. Raises `RolloutError` if ``role-to-assume`` cannot be assumed, however ``patient``."""
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
 
     name = f"lambda-rollout-{order.run.run_id or 'local'}"
-    aws = session(order.region, order.role_to_assume, name, desk.environ, desk.clock, desk.stop)
+    role = order.role_to_assume
+    aws = session(order.region, role, name, desk.environ, desk.clock, desk.stop, patient)
     clients = Clients(aws, order.region, desk.clock)
     _start_is_over(clients)
     return clients

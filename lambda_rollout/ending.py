@@ -60,8 +60,8 @@ class Ending:
     """Knows every alias the rollout is in charge of, and how to leave it."""
 
     def __init__(self, order: Order, parts: Parts, limit: float = SETTLE_LIMIT) -> None:
-        """Nothing is in charge yet. ``limit`` is how many seconds to try to settle."""
-        self._limit = limit
+        """Nothing is in charge yet. ``limit`` is how many seconds to try to settle; it may be changed later."""
+        self.limit = limit
         self._order = order
         self._parts = parts
         self._charges: list[InCharge] = []
@@ -267,7 +267,7 @@ class Ending:
 
     def _settle(self, wishes: list[Wish]) -> list[Settlement]:
         parts = self._parts
-        return settle(wishes, parts.clock, self._tell_trouble, self._limit, parts.together)
+        return settle(wishes, parts.clock, self._tell_trouble, self.limit, parts.together)
 
     def _all_settled(self, settlements: Sequence[Settlement]) -> bool:
         """Whether nothing is left to do; if so the post stage is told."""

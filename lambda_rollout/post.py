@@ -21,22 +21,35 @@ from lambda_rollout.patience import patiently
 from lambda_rollout.routing import Alias, Routing
 from lambda_rollout.traffic import Settled, Traffic, Unsettled, Wish, settle
 
+WHOLE_LIMIT = 270.0
+"""Seconds for all of it: the runner gives a post stage about 4:45 after a cancellation (source: actions/runner)."""
+
+ASKING_LIMIT = 240.0
+"""Seconds to ask for the role's credentials, without which there is nothing to do but to say so."""
+
 LIMIT = 200.0
-"""Seconds to try, for reading and again for writing: the runner gives a post stage about 4:45 after a
-cancellation (source: actions/runner)."""
+"""Seconds to try, for reading and again for writing, if there is as much left."""
+
+LEAST = 20.0
+"""Seconds to try it at least."""
 
 UNFINISHED = "main ended before it had settled the alias"
 
 
-def settle_what_main_left(handover: Handover, order: Order, parts: Parts) -> Finished:
-    """Do for every alias what main would have done next.
+def settle_what_main_left(
+    handover: Handover, order: Order, parts: Parts, left_for_it: float = WHOLE_LIMIT
+) -> Finished:
+    """Do for every alias what main would have done next; ``left_for_it`` is how many seconds the runner gives still.
 
     Raises `RolloutError` if AWS cannot be asked at all, for want of credentials.
     """
-    ending = Ending(order, parts, LIMIT)
+    end = parts.clock.monotonic() + left_for_it
+    ending = Ending(order, parts)
     left = False
     for charge in handover.charges:
+        ending.limit = _limit(end, parts)
         left |= not _take_over(charge, handover, order, parts, ending)
+    ending.limit = _limit(end, parts)
     if handover.phase is Phase.CLEARING:
         finished = ending.let_go()
     elif handover.phase is Phase.HOLDING or _asked_to_hold(handover, ending):
@@ -47,6 +60,10 @@ def settle_what_main_left(handover: Handover, order: Order, parts: Parts) -> Fin
         finished = ending.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
     parts.emit(finished)
     return finished
+
+
+def _limit(end: float, parts: Parts) -> float:
+    return max(LEAST, min(LIMIT, end - parts.clock.monotonic()))
 
 
 def _asked_to_hold(handover: Handover, ending: Ending) -> bool:
@@ -60,7 +77,7 @@ def _take_over(
     target = charge.target
     back = _whole(charge, handover)
     try:
-        alias = patiently(parts.clock, None, LIMIT, CallFailed)(_read_or_gone, charge, parts)
+        alias = patiently(parts.clock, None, ending.limit, CallFailed)(_read_or_gone, charge, parts)
     except CallFailed as error:
         command = order.command(target, back, charge.text)
         parts.emit(_left(charge, None, back, f"it could not be read: {error}", command, parts))
@@ -71,7 +88,7 @@ def _take_over(
     _, record = lease.parse(alias.description)
     agreeing = record is not None and lease.agrees(record, alias.routing)
     if agreeing and record is not None and record.held and record.nonce == charge.taken:
-        return _leave_held(charge, alias, record, order, parts)
+        return _leave_held(charge, alias, record, order, parts, ending.limit)
     if agreeing and record is not None and record.nonce not in {charge.nonce, charge.taken}:
         text = f"Another rollout has {target} now ({alias.routing}); it was left to that one."
         parts.emit(Warned(at=parts.clock.now(), text=text))
@@ -95,14 +112,16 @@ def _take_over(
     return True
 
 
-def _leave_held(charge: Charge, alias: Alias, record: Record, order: Order, parts: Parts) -> bool:
+def _leave_held(
+    charge: Charge, alias: Alias, record: Record, order: Order, parts: Parts, limit: float
+) -> bool:
     """Write what main was to promote once more as it is: main may still be about to."""
     target = charge.target
     traffic = Traffic(
         target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
     )
     wish = Wish(traffic, alias.routing, record)
-    [settlement] = settle([wish], parts.clock, seconds=LIMIT)
+    [settlement] = settle([wish], parts.clock, seconds=limit)
     if isinstance(settlement, Unsettled):
         command = order.command(target, Routing.whole(charge.old), charge.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
@@ -112,6 +131,15 @@ def _leave_held(charge: Charge, alias: Alias, record: Record, order: Order, part
         text = f"{target} is still held ({alias.routing}): it was not promoted."
         parts.emit(Warned(at=parts.clock.now(), text=text))
     return True
+
+
+def not_yet(
+    handover: Handover, order: Order, at: datetime, why: BaseException | None
+) -> Iterator[Warned]:
+    """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
+    for left in all_left(handover, order, at):
+        text = f"Not settled yet: {left.target}. Trying on: {why}. By hand: {left.command}"
+        yield Warned(at=at, text=text)
 
 
 def all_left(handover: Handover, order: Order, at: datetime) -> Iterator[AliasLeft]:

@@ -25,14 +25,24 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
+from tenacity import Retrying
 
 from lambda_rollout.aws.calls import EXPIRED, date_of, told_apart
 from lambda_rollout.aws.clients import CONFIG
-from lambda_rollout.errors import Busy, CallFailed, Refused, RolloutError, Unanswered
+from lambda_rollout.errors import Busy, CallFailed, Refused, RolloutError, Unanswered, Unreachable
 from lambda_rollout.patience import patiently
 from lambda_rollout.stop import Clock, Stop
 
 AUDIENCE = "sts.amazonaws.com"
+AUDIENCES = {"aws-cn": ("sts.amazonaws.com.cn", AUDIENCE)}
+"""For whom GitHub's token is meant, by the partition in the role's ARN; the likelier first, any other has `AUDIENCE`.
+
+aws-actions/configure-aws-credentials has its users in China set the first (its README, "OIDC audience"), and some say
+that the second works for them (cdklabs/cdk-pipelines-github#1091): it is the one with which their provider was set up.
+Tried in order, since nobody here has an account there to see it.
+"""
+
+WRONG_AUDIENCE = "InvalidIdentityToken"
 GET_ID_TOKEN = "GetIdToken"  # noqa: S105 - a name
 """Our name for GitHub's call in messages; it has none of its own."""
 
@@ -138,6 +148,7 @@ class WebIdentity:
     ) -> None:
         """Ask nobody yet; ``session_name`` is how CloudTrail will know the rollout."""
         self._role = role
+        self._audiences = audiences(role)
         self._session_name = session_name
         self._environ = environ
         # Made once: a renewal in the background must not take the processor from the watch.
@@ -147,7 +158,20 @@ class WebIdentity:
 
     def issue(self) -> Issued:
         """Trade once. Raises `RolloutError` if the job may not ask for a token, `CallFailed` otherwise."""
-        token = self._token()
+        refusals: list[Refused] = []
+        for audience in self._audiences:
+            token = self._token(audience)
+            try:
+                issued = self._trade(token)
+            except Refused as error:
+                refusals.append(error)
+            else:
+                self._audiences = (audience,)
+                return issued
+        # Refused for another reason than the audience tells more.
+        raise min(refusals, key=lambda error: error.code == WRONG_AUDIENCE)
+
+    def _trade(self, token: str) -> Issued:
         with told_apart("AssumeRoleWithWebIdentity"):
             answer = self._sts.assume_role_with_web_identity(
                 RoleArn=self._role,
@@ -163,7 +187,7 @@ class WebIdentity:
             _lasts(given["Expiration"], answer),
         )
 
-    def _token(self) -> str:
+    def _token(self, audience: str) -> str:
         url = self._environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
         bearer = self._environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
         if not (url and bearer):
@@ -173,7 +197,7 @@ class WebIdentity:
             )
         separator = "&" if "?" in url else "?"
         request = urllib.request.Request(  # noqa: S310 - the runner's own address
-            f"{url}{separator}{urllib.parse.urlencode({'audience': AUDIENCE})}",
+            f"{url}{separator}{urllib.parse.urlencode({'audience': audience})}",
             headers={"Authorization": f"bearer {bearer}", "Accept": "application/json"},
         )
         try:
@@ -183,6 +207,14 @@ class WebIdentity:
             with error:
                 kind = Refused if error.code in REFUSALS else Unanswered
                 raise kind(GET_ID_TOKEN, str(error.code), error.reason) from error
+        except urllib.error.URLError as error:
+            # While it was sent; what happens to the answer comes as it is.
+            raise Unreachable(
+                GET_ID_TOKEN,
+                type(error.reason).__name__,
+                str(error.reason),
+                "GitHub's OIDC provider could not be reached: check the runner's way there (DNS, proxy, firewall).",
+            ) from error
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise Unanswered(GET_ID_TOKEN, type(error).__name__, str(error)) from error
 
@@ -207,23 +239,35 @@ class _Provider(CredentialProvider):
         return self._credentials
 
 
+def audiences(role: str) -> tuple[str, ...]:
+    """Return for whom GitHub's token may be meant, to be tried in this order; ``role`` is an ARN."""
+    partition = role.split(":")[1] if ":" in role else ""
+    return AUDIENCES.get(partition, (AUDIENCE,))
+
+
 def session(
-    region: str, role: str, session_name: str, environ: Mapping[str, str], clock: Clock, stop: Stop
+    region: str,
+    role: str,
+    session_name: str,
+    environ: Mapping[str, str],
+    clock: Clock,
+    stop: Stop,
+    patient: Retrying | None = None,
 ) -> boto3.Session:
     """Return a session with the environment's credentials, or with ``role``'s if one is named.
 
-    Raises `RolloutError` if the role cannot be assumed: before anything is changed.
+    ``stop`` ends the renewals. ``patient`` asks for the first ones as often as it thinks fit; the default gives up
+    after a minute. Raises `RolloutError` if the role cannot be assumed: before anything is changed.
     """
     if not role:
         return boto3.Session(region_name=region)
     identity = WebIdentity(role, region, session_name, environ)
+    patient = patient or patiently(clock, stop)
     try:
-        credentials = patiently(clock, stop, repeat=(Busy, Unanswered))(
-            RenewedCredentials, identity.issue, clock, stop
-        )
+        credentials = patient(RenewedCredentials, identity.issue, clock, stop)
     except CallFailed as error:
         raise RolloutError(
-            f"role-to-assume: {role} could not be assumed: {error.what}", _remedy(error)
+            f"role-to-assume: {role} could not be assumed: {error.what}", _remedy(error, role)
         ) from error
     core = botocore.session.Session()
     core.get_component("credential_provider").providers.insert(0, _Provider(credentials))
@@ -231,12 +275,14 @@ def session(
     return boto3.Session(botocore_session=core, region_name=region)
 
 
-def _remedy(error: CallFailed) -> str:
+def _remedy(error: CallFailed, role: str) -> str:
+    if isinstance(error, Unreachable):
+        return error.remedy
     if isinstance(error, Busy | Unanswered):
-        return "There was no good answer in a minute: start again."
+        return "There was no good answer: start again."
     if error.operation == GET_ID_TOKEN:
         return "GitHub gave no OIDC token: check the job's `permissions: id-token: write`."
     return (
         "Check the role's trust policy: the provider token.actions.githubusercontent.com, the audience "
-        f"{AUDIENCE}, and the subject of this repository."
+        f"{' or '.join(audiences(role))}, and the subject of this repository."
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import random as random_module
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,9 +38,10 @@ class Sts:
     """Who may call, and for how long.
 
     sessions: access key id -> what it stands for; add any to let plain credentials expire.
-    trusts: role ARNs that may be assumed, None for all. strict: refuse access keys that
-    nobody issued. lifetime: seconds that new credentials live whatever was asked for, None
-    for what was asked for. request_token, token_lifetime (seconds): of the OIDC provider.
+    trusts: role ARNs that may be assumed, None for all. audience: the identity provider's only
+    one. strict: refuse access keys that nobody issued. lifetime: seconds that new credentials
+    live whatever was asked for, None for what was asked for. request_token, token_lifetime
+    (seconds): of the OIDC provider.
     """
 
     def __init__(self, clock: Clock, random: random_module.Random, account: str) -> None:
@@ -48,6 +50,7 @@ class Sts:
         self.account = account
         self.sessions: dict[str, Session] = {}
         self.trusts: set[str] | None = None
+        self.audience = AUDIENCE
         self.strict = False
         self.lifetime: float | None = None
         self.request_token = "sandbox-request-token"
@@ -140,7 +143,7 @@ class Sts:
         }
 
     def _check_names(self, role: str, session_name: str) -> None:
-        if not role.startswith(f"arn:aws:iam::{self.account}:role/"):
+        if not re.match(rf"arn:aws(-cn|-us-gov)?:iam::{self.account}:role/", role):
             raise AwsError("ValidationError", f"{role} is invalid")
         if not 2 <= len(session_name) <= 64:
             raise AwsError(
@@ -160,7 +163,7 @@ class Sts:
                 "The ID Token provided is not a valid JWT. (You may see this error if you sent "
                 "an Access Token)",
             ) from error
-        if audience != AUDIENCE:
+        if audience != self.audience:
             raise AwsError("InvalidIdentityToken", "Incorrect token audience")
         now = self.clock.now().timestamp()
         if now >= expires:

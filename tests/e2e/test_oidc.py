@@ -5,14 +5,22 @@ And the environment's own, that nobody renews.
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lambda_rollout.app import STAGE, Desk, post_stage
+from lambda_rollout.github.runner import Runner
+from lambda_rollout.github.stream import Lines
+from lambda_rollout.report.reporter import Journal
+from lambda_rollout.stop import Stop
 from sandbox.aws.faults import LoseConnection, ServerError
 from sandbox.aws.world import Request
-from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, WRITES, Live, live
+from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, POST, WRITES, Live, live
+from tests.seam import SkippingClock
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 LIFETIME = 4.0
@@ -127,6 +135,35 @@ def test_the_post_stage_that_gets_no_credentials_says_what_is_to_be_done(scene: 
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in post.log
     assert "CHECKOUT:LIVE" in post.log.upper()
     assert f"aws lambda update-alias --region eu-central-1 --function-name checkout --name live --function-version {OLD}" in post.log  # fmt: skip
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_post_stage_tries_for_credentials_as_long_as_the_runner_gives_it(
+    scene: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stopped: bool
+) -> None:
+    """Some three minutes without STS, on a clock on which they are over at once; no stop ends the trying."""
+    step = scene.start()
+    scene.until_shifted(step)
+    step.kill()
+    saved = {f"STATE_{name}": value for name, value in step.wait().state.items()}
+    for name, value in scene.as_caller(POST).items():
+        monkeypatch.setenv(name, value)
+    scene.world.faults.add(ServerError(), service="sts", count=35)
+    clock, stop, written = SkippingClock(), Stop(), io.StringIO()
+    if stopped:
+        stop.request("cancelled (SIGINT)")
+    environ = {**os.environ, **saved, STAGE: "post", "GITHUB_WORKSPACE": str(tmp_path)}
+    runner = Runner(environ, Lines(written))
+
+    status = post_stage(Desk(environ, runner, Journal(runner, clock), clock, stop))
+
+    log = written.getvalue()
+    assert scene.whole_on(OLD), log
+    assert status == 0, log
+    assert clock.seconds > 120
+    told = "Not settled yet: checkout:live. Trying on: AssumeRoleWithWebIdentity: "
+    assert log.count(told) == 1
+    assert log.index("aws lambda update-alias") < log.index("checkout:live is whole on version 1")
 
 
 def test_a_job_that_may_not_ask_for_a_token(scene: Live) -> None:

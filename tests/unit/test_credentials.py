@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 
-from lambda_rollout.aws.credentials import MARGIN, RETRY_EVERY, Issued, RenewedCredentials, session
+from lambda_rollout.aws.credentials import (
+    MARGIN,
+    RETRY_EVERY,
+    Issued,
+    RenewedCredentials,
+    WebIdentity,
+    session,
+)
 from lambda_rollout.errors import Cancelled, RolloutError, Unanswered
+from lambda_rollout.patience import UNREACHABLE_LIMIT, patiently
 from lambda_rollout.stop import Stop, SystemClock
 from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
 from sandbox.aws.http import Server
 from sandbox.clock import RealClock
+from tests.seam import SkippingClock
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 HOUR = 3600.0
@@ -160,8 +169,8 @@ def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, dict[str, str]
         )
 
 
-def assumed(environ: dict[str, str], stop: Stop | None = None) -> str:
-    made = session("eu-central-1", ROLE, "lambda-rollout-1", environ, SystemClock(), stop or Stop())
+def assumed(environ: dict[str, str], stop: Stop | None = None, role: str = ROLE) -> str:
+    made = session("eu-central-1", role, "lambda-rollout-1", environ, SystemClock(), stop or Stop())
     credentials = made.get_credentials()
     assert credentials is not None
     return str(credentials.get_frozen_credentials().access_key)
@@ -235,3 +244,84 @@ def test_a_cancelled_job_does_not_go_on_asking(sts: tuple[World, dict[str, str]]
     stop.request("cancelled (SIGINT)")
     with pytest.raises(Cancelled):
         assumed(environ, stop)
+
+
+# In China ------------------------------------------------------------------------------------------
+
+IN_CHINA = "arn:aws-cn:iam::123456789012:role/deploy"
+
+
+def audiences_asked_for(world: World) -> list[str]:
+    return [request.params["audience"] for request in world.log if request.service == "oidc"]
+
+
+@pytest.mark.parametrize("audience", ["sts.amazonaws.com.cn", "sts.amazonaws.com"])
+def test_a_role_in_china_is_assumed_whichever_audience_its_provider_has(
+    sts: tuple[World, dict[str, str]], audience: str
+) -> None:
+    world, environ = sts
+    world.sts.audience = audience
+    assert assumed(environ, role=IN_CHINA) in world.sts.sessions
+    asked = audiences_asked_for(world)
+    assert asked[0] == "sts.amazonaws.com.cn"
+    assert asked[-1] == audience
+    assert len(asked) <= 2
+
+
+def test_a_renewal_asks_for_the_audience_that_was_taken(sts: tuple[World, dict[str, str]]) -> None:
+    world, environ = sts
+    identity = WebIdentity(IN_CHINA, "cn-north-1", "lambda-rollout-1", environ)
+    identity.issue()
+    world.log.clear()
+    identity.issue()
+    assert audiences_asked_for(world) == ["sts.amazonaws.com"]
+
+
+def test_a_role_in_china_that_does_not_trust_the_job_is_no_matter_of_the_audience(
+    sts: tuple[World, dict[str, str]],
+) -> None:
+    world, environ = sts
+    world.sts.trusts = set()
+    with pytest.raises(RolloutError) as caught:
+        assumed(environ, role=IN_CHINA)
+    assert "AccessDenied" in caught.value.what
+    assert "sts.amazonaws.com.cn or sts.amazonaws.com" in caught.value.remedy
+
+
+# Nobody there --------------------------------------------------------------------------------------
+
+
+NOBODY = "http://127.0.0.1:9"
+
+
+def nobody_at_sts(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", NOBODY)
+
+
+def nobody_at_github(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    environ["ACTIONS_ID_TOKEN_REQUEST_URL"] = f"{NOBODY}/oidc"
+
+
+@pytest.mark.parametrize(
+    ("nobody", "call", "remedy"),
+    [
+        (nobody_at_sts, "AssumeRoleWithWebIdentity", "`aws-region`"),
+        (nobody_at_github, "GetIdToken", "GitHub's OIDC provider could not be reached"),
+    ],
+)
+def test_where_nobody_answers_it_is_soon_given_up_with_the_inputs_name_and_a_remedy(
+    sts: tuple[World, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    nobody: Callable[[pytest.MonkeyPatch, dict[str, str]], None],
+    call: str,
+    remedy: str,
+) -> None:
+    _, environ = sts
+    nobody(monkeypatch, environ)
+    clock, stop = SkippingClock(), Stop()
+    patient = patiently(clock, None, unreachable=UNREACHABLE_LIMIT)
+    with pytest.raises(RolloutError) as caught:
+        session("eu-central-1", ROLE, "lambda-rollout-1", environ, clock, stop, patient)
+    assert caught.value.what.startswith(f"role-to-assume: {ROLE} could not be assumed: {call}: ")
+    assert remedy in caught.value.remedy
+    assert clock.seconds < 20
