@@ -330,15 +330,15 @@ def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:
             "Make it whole first, for example on the version that has most of the traffic: "
             f"{order.command(target, Routing.whole(_majority(routing)))}",
         )
+    url = parts.runs.url(record)
     if sight.whose is Whose.HELD:
+        by = f" ({url})" if url else ""
         return NotOurs(
-            f"{target} is held by an earlier rollout: {routing}.",
+            f"{target} is held by an earlier rollout{by}: {routing}.",
             f"Finish it with `mode: promote` (version {record.new}) or undo it with `mode: rollback` "
             f"(version {record.old}).",
         )
-    where = parts.runs.url(record) or (
-        f"run {record.run}/{record.attempt}" if record.run else "a run"
-    )
+    where = url or (f"run {record.run}/{record.attempt}" if record.run else "a run")
     until = f"{record.until:%H:%M:%S} UTC" if record.until else "further notice"
     return NotOurs(
         f"{target} is being rolled out by another run right now: {where} ({routing}).",

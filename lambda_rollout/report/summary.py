@@ -15,7 +15,15 @@ from lambda_rollout.report.console import alias_url, version_url
 from lambda_rollout.report.evidence import findings_table, numbers_table
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table, together
 from lambda_rollout.report.summary_tables import alarms, plan, schedule
-from lambda_rollout.report.verdict import MARKS, advice, happenings, headline, left_against, left_as
+from lambda_rollout.report.verdict import (
+    MARKS,
+    advice,
+    happenings,
+    headline,
+    left_against,
+    left_as,
+    other_runs,
+)
 from lambda_rollout.report.wording import date_and_time, duration, sentence, traffic
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ _COMMAND = "aws lambda "
 
 _MOST_ROWS = 50
 _MOST_WARNINGS = 20
+_MOST_RUNS = 3
 _REASON_LIMIT = 600  # characters
 
 
@@ -111,6 +120,9 @@ def _what_happened(story: Chronicle) -> Iterator[str]:
         yield f"**Why:** {prose(sentence(story.reason), _REASON_LIMIT)}"
     if told := " ".join(prose(text) for text in happenings(story)):
         yield told
+    # A page that is named in a sentence is no link there: whatever may be foreign is none.
+    if pages := [link(prose(words), url) for url, words in other_runs(story).items()]:
+        yield f"**Look at:** {', '.join(pages[:_MOST_RUNS])}"
 
 
 def _remedy(story: Chronicle) -> Iterator[str]:

@@ -6,6 +6,7 @@ cleans it first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lambda_rollout.events import AliasLeft, Finished, Result
@@ -75,6 +76,21 @@ def happenings(story: Chronicle) -> Iterator[str]:
             yield "Nothing was changed."
         case Result.ROLLED_BACK | Result.FAILED:
             yield from _exposures(story)
+
+
+def other_runs(story: Chronicle) -> dict[str, str]:
+    """Return the pages of the runs of this repository that the story tells of, each with its words."""
+    run = story.started.run if story.started else None
+    if run is None or not (run.server_url and run.repository):
+        return {}
+    page = re.escape(f"{run.server_url}/{run.repository}/actions/runs/") + r"(\d+)/attempts/(\d+)"
+    stranded = (now.stranded.run_url for now in story.targets.values() if now.stranded)
+    told = " ".join((story.reason, *stranded))
+    return {
+        found[0]: f"run {found[1]}, attempt {found[2]}"
+        for found in re.finditer(page, told)
+        if found[0] != run.url
+    }
 
 
 def _mended(story: Chronicle) -> Iterator[str]:

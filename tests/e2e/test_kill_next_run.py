@@ -87,7 +87,7 @@ def test_a_run_in_progress_is_refused_with_its_link(
     finished = next_run(scene)
     refuses(scene, finished)
     assert LINK in finished.log
-    assert f"attempts/{ATTEMPT}" in finished.summary
+    assert f"**Look at:** [run {RUN}, attempt {ATTEMPT}]({LINK})" in finished.summary
 
 
 def test_being_in_progress_never_prolongs_a_lease(scene: Live, github: GitHub) -> None:
