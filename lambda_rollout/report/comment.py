@@ -27,7 +27,7 @@ from lambda_rollout.report.comment_tables import (
 )
 from lambda_rollout.report.evidence import counted
 from lambda_rollout.report.lines import bar
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose
+from lambda_rollout.report.markdown import alert, code, code_block, link, prose, together
 from lambda_rollout.report.summary import summary_of_input_problems
 from lambda_rollout.report.summary_tables import plan
 from lambda_rollout.report.timeline import Seen, chart
@@ -278,7 +278,7 @@ def _footer(story: Chronicle, run: Run) -> str:
         parts += [prose(story.started.region)]
     if run.run_id:
         words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")
-        parts.append(link(prose(words), run.url))
+        parts.append(link(together(prose(words)), run.url))
     if run.actor:
         parts.append(f"by {code(run.actor)}")
     if run.sha:

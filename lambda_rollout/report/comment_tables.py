@@ -63,7 +63,7 @@ def numbers(story: Chronicle, room: Room) -> str:
     rows = [
         (
             link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
-            f"{_version(now, now.previous)} → {_version(now, now.version)}",
+            f"{_version(now, now.previous)}&nbsp;→ {_version(now, now.version)}",
             _on_the_new(now, story),
         )
         for now in shown
@@ -80,7 +80,7 @@ def _on_the_new(now: TargetNow, story: Chronicle) -> str:
         parts.append(f"it {'has had' if now.weight else 'had'} {prose(exposure)}")
     if errors := _errors(story.numbers.get(now.target)):
         parts.append(f"errors: {errors}")
-    return "; ".join(parts)
+    return "<br>".join(parts)
 
 
 def _errors(compared: Comparison | None) -> str:

@@ -9,12 +9,15 @@ written as an entity so that a reader of the source sees it.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 from lambda_rollout.report.wording import clean, visible
 
 PROSE_LIMIT = 300
 _URL_LIMIT = 3000  # characters; the longest name of an alarm, percent-encoded, has 2,300
+_WIDE = 80  # characters of a block that are in sight on a desk
+_NEXT_LINE = " \\\n  "
 CODE_LIMIT = 256  # characters; the longest name of an alarm is 255
 
 _PLAIN_NAME = re.compile(r"[\w.:;,/$%+=@()'?-]+(?: [\w.:;,/$%+=@()'?-]+)*")
@@ -79,10 +82,27 @@ def link(markdown: str, url: str) -> str:
 
 
 def code_block(text: str) -> str:
-    """Return a command as a block to copy, character by character as it is."""
-    shown = visible(text)
+    """Return a command as a block to copy: as it is, a long one with a line for each option."""
+    shown = _folded(visible(text))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     return f"{fence}sh\n{shown}\n{fence}"
+
+
+def _folded(command: str) -> str:
+    """Continue a long command on further lines, so that all of it is in sight; the shell reads the same.
+
+    Only one that `shlex` writes as it is: there every space that is not quoted parts two words.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    if len(command) <= _WIDE or shlex.join(words) != command:
+        return command
+    return "".join(
+        word if not at else f"{_NEXT_LINE if word.startswith('--') else ' '}{word}"
+        for at, word in enumerate(map(shlex.quote, words))
+    )
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -75,7 +75,9 @@ def _span(step: StepNow) -> str:
 
 
 def _after_watch(step: StepNow) -> str:
-    return " before it was watched" if step.lasted is None else f" after {duration(step.lasted)}"
+    if step.lasted is None or step.ended is None:
+        return " before it was watched"
+    return f" at {clock_time(step.ended)}, after {together(duration(step.lasted))}"
 
 
 def alarms(story: Chronicle) -> str:

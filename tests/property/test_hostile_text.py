@@ -6,6 +6,8 @@ is looked for in the text that is left.
 
 import io
 import re
+import shlex
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +24,7 @@ from lambda_rollout.report.fold import chronicle
 from lambda_rollout.report.log import Log
 from lambda_rollout.report.markdown import code, code_block, link, prose, table
 from lambda_rollout.report.summary import LIMIT, fit, summary
-from lambda_rollout.report.wording import clean
+from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.routing import Routing
 from tests.unit.job import Job
 from tests.unit.stories import CHECKOUT, ERRORS_OK, START, Telling
@@ -160,6 +162,25 @@ def test_a_command_block_holds_the_command_and_ends(text: str) -> None:
     page = Page(code_block(text) + "\n\nafter")
     assert page.tags == ["pre", "code", "p"]
     assert page.text.endswith("after\n") or page.text.endswith("after")
+
+
+def block_of(words: list[str]) -> str:
+    return code_block(shlex.join(words)).partition("\n")[2].rpartition("\n")[0]
+
+
+@given(st.lists(hostile, max_size=3))
+@example(["--description", "a --b 'c' \\"])
+def test_a_command_on_many_lines_has_the_same_words(values: list[str]) -> None:
+    words = ["aws", "lambda", "--name", *(visible(each) for each in values), "--last", "x" * 80]
+    block = block_of(words)
+    assert "\n" in block
+    assert shlex.split(block.replace("\\\n", "")) == words
+
+
+def test_a_shell_reads_it_so() -> None:
+    words = ["printf", "%s|", "--description", "it's -- 'a' \\ $HOME `b`", "--last", "x" * 80]
+    told = subprocess.run(["sh", "-c", block_of(words)], capture_output=True, text=True, check=True)
+    assert told.stdout.split("|")[:-1] == words[2:]
 
 
 def story_of(text: str) -> Telling:
