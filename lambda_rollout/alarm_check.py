@@ -20,7 +20,7 @@ def first_look(order: Order, parts: Parts) -> None:
     """
     survey = _read(order, parts, wait=order.mode is not Mode.PLAN)
     parts.emit(AlarmsFound(at=parts.clock.now(), readings=survey.readings))
-    if not order.alarms:
+    if not order.alarms and not order.guards:
         _warn(parts, "No alarm guards this rollout: `alarms` is empty.")
     firing = firing_at_start(survey.readings)
     if firing and order.mode is Mode.PLAN:
