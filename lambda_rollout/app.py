@@ -14,9 +14,9 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lambda_rollout.asked import read_all
 from lambda_rollout.choices import Engine, Mode
 from lambda_rollout.codedeploy import Place
 from lambda_rollout.ending import TELL_TROUBLE_AT
@@ -26,11 +26,10 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.handover import KEY, Handover, Phase
-from lambda_rollout.inputs import InputErrors, InputProblem, Inputs, read_inputs
+from lambda_rollout.inputs import InputErrors, Inputs
 from lambda_rollout.order import Order, Parts, order_of_handover, seconds
-from lambda_rollout.package import Package, read_package
+from lambda_rollout.package import Package
 from lambda_rollout.parsing.names import AlarmName, FromAlias, Numbered
-from lambda_rollout.parsing.text import Mistakes
 from lambda_rollout.patience import UNREACHABLE_LIMIT, patiently
 from lambda_rollout.report.comment_feed import CommentFeed
 from lambda_rollout.report.on_pull_request import (
@@ -87,8 +86,7 @@ def main(environ: Mapping[str, str], stop: Stop) -> int:
 def main_stage(desk: Desk) -> int:
     """Read the inputs and do what they ask for."""
     try:
-        inputs = read_inputs(desk.environ)
-        package = _read_package(inputs, desk.environ)
+        inputs, package = read_all(desk.environ)
     except InputErrors as errors:
         desk.journal.input_problems(errors)
         if feed := feed_for_bad_inputs(desk.runner, desk.clock):
@@ -282,16 +280,6 @@ def _memory(desk: Desk) -> Callable[[Handover], None]:
             desk.journal.emit(Warned(at=desk.clock.now(), text=text))
 
     return remember
-
-
-def _read_package(inputs: Inputs, environ: Mapping[str, str]) -> Package | None:
-    if inputs.package is None:
-        return None
-    try:
-        return read_package(inputs.package, Path(environ.get("GITHUB_WORKSPACE") or "."))
-    except Mistakes as found:
-        problems = (InputProblem("package", m.given, m.remedy) for m in found.mistakes)
-        raise InputErrors(tuple(problems)) from found
 
 
 def order_of(inputs: Inputs, package: Package | None, desk: Desk) -> Order:

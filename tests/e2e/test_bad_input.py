@@ -107,6 +107,14 @@ def test_all_mistakes_are_told_together(scene: Live) -> None:
     assert len([a for a in finished.annotations if a.kind == "error"]) == 5
 
 
+def test_a_package_that_is_not_there_is_told_with_the_others(scene: Live) -> None:
+    many = {"steps": "0%", "package": "dist/missing.zip", "comment": "on"}
+    finished = scene.runner.run({**scene.inputs, **many}, scene.as_caller("AKIAMAIN"), post=False)
+    assert "'dist/missing.zip': There is no such file." in failed(scene, finished)
+    assert finished.outputs["reason"] == "3 mistakes in the inputs: package, steps and comment"
+    assert scene.requests() == []
+
+
 # What only AWS can tell -------------------------------------------------------------------------
 
 
