@@ -31,6 +31,7 @@ from lambda_rollout.order import Order, Parts, order_of_handover, seconds
 from lambda_rollout.package import Package
 from lambda_rollout.parsing.names import AlarmName, FromAlias, Numbered
 from lambda_rollout.patience import UNREACHABLE_LIMIT, patiently
+from lambda_rollout.plan import Plan, Step
 from lambda_rollout.report.comment_feed import CommentFeed
 from lambda_rollout.report.on_pull_request import (
     feed_for,
@@ -39,6 +40,7 @@ from lambda_rollout.report.on_pull_request import (
     patience,
 )
 from lambda_rollout.report.reporter import Journal
+from lambda_rollout.routing import HUNDRED
 from lambda_rollout.stop import Clock, Stop, SystemClock
 from lambda_rollout.together import several_at_once
 
@@ -284,6 +286,9 @@ def _memory(desk: Desk) -> Callable[[Handover], None]:
 
 def order_of(inputs: Inputs, package: Package | None, desk: Desk) -> Order:
     """Say what the inputs ask for in the story's words."""
+    watch = inputs.plan.promotion.watch if inputs.plan.promotion else inputs.interval
+    # The steps before, or a `hold` at their end, are those of the rollout that was held.
+    promotes = inputs.mode is Mode.PROMOTE
     return Order(
         mode=inputs.mode,
         targets=inputs.targets,
@@ -292,8 +297,8 @@ def order_of(inputs: Inputs, package: Package | None, desk: Desk) -> Order:
         version_alias=inputs.version.alias if isinstance(inputs.version, FromAlias) else None,
         package=package,
         description=inputs.description,
-        plan=inputs.plan,
-        promotion_watch=inputs.plan.promotion.watch if inputs.plan.promotion else inputs.interval,
+        plan=Plan((Step(HUNDRED, watch),)) if promotes else inputs.plan,
+        promotion_watch=watch,
         alarms=tuple(alarm.text for alarm in inputs.alarms),
         poll_interval=seconds(inputs.poll_interval),
         evidence_timeout=seconds(inputs.evidence_timeout),

@@ -34,9 +34,17 @@ class Rule:
         return self.remedy.format(self.nearest(inputs))
 
 
+def _rolls_out(inputs: Inputs) -> bool:
+    """Whether a rollout is to begin, or to be planned.
+
+    One workflow may serve all modes, and going back, or finishing, must not fail on what only a rollout needs.
+    """
+    return inputs.mode in {Mode.ROLLOUT, Mode.PLAN}
+
+
 def _deploys(inputs: Inputs) -> bool:
-    """Whether CodeDeploy is to shift; going back must not fail on what only a rollout needs."""
-    return inputs.engine is Engine.CODEDEPLOY and inputs.mode in {Mode.ROLLOUT, Mode.PLAN}
+    """Whether CodeDeploy is to shift."""
+    return inputs.engine is Engine.CODEDEPLOY and _rolls_out(inputs)
 
 
 RULES: tuple[Rule, ...] = (
@@ -54,8 +62,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "version",
-        ("package",),
-        lambda i: i.package is not None and i.version != Latest(),
+        ("package", "mode"),
+        lambda i: _rolls_out(i) and i.package is not None and i.version != Latest(),
         "A package always becomes a new version: leave version empty, or leave package empty.",
     ),
     Rule(
@@ -69,25 +77,12 @@ RULES: tuple[Rule, ...] = (
         "guards",
         ("steps", "mode"),
         lambda i: (
-            i.mode in {Mode.ROLLOUT, Mode.PLAN}
+            _rolls_out(i)
             and not i.plan.split_steps
             and any(guard.compares_with_baseline for guard in i.guards)
         ),
         "With 100% at once the old version serves nothing to compare with: add a step below 100%, "
         "or compare with a number.",
-    ),
-    Rule(
-        "package",
-        ("mode",),
-        lambda i: i.package is not None and i.mode in {Mode.PROMOTE, Mode.ROLLBACK},
-        "mode: promote and mode: rollback upload nothing: leave package empty.",
-    ),
-    Rule(
-        "steps",
-        ("mode",),
-        lambda i: i.plan.ends_held and i.mode is Mode.PROMOTE,
-        "mode: promote goes to 100%: write how long that is watched, such as 100% 10m, in place "
-        "of hold.",
     ),
     Rule(
         "function-name",

@@ -53,20 +53,6 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
             ),
         ),
         (
-            {"package": "code.zip", "mode": "rollback"},
-            (
-                "package: got 'code.zip'. mode: promote and mode: rollback upload nothing: leave "
-                "package empty."
-            ),
-        ),
-        (
-            {"steps": "10%, hold", "mode": "promote"},
-            (
-                "steps: got '10%, hold'. mode: promote goes to 100%: write how long that is watched, "
-                "such as 100% 10m, in place of hold."
-            ),
-        ),
-        (
             {**CODEDEPLOY, "function-name": "a, b"},
             "function-name: got 'a, b'. engine: codedeploy takes one function.",
         ),
