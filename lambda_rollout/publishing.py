@@ -28,7 +28,7 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
     """
-    named = order.version or _version_of_alias(target, order, parts)
+    named = order.version or version_of_alias(target, order, parts)
     if named is not None:
         check_exists(target, named, parts)
         parts.emit(
@@ -66,7 +66,7 @@ def _overtaken(target: Target) -> RolloutError:
     )
 
 
-def _version_of_alias(target: Target, order: Order, parts: Parts) -> str | None:
+def version_of_alias(target: Target, order: Order, parts: Parts) -> str | None:
     """Return the version that ``version: alias:NAME`` points at; None if that is not what was asked for."""
     if order.version_alias is None:
         return None

@@ -19,7 +19,7 @@ from lambda_rollout.events import AliasFound, AlreadyThere, Finished, Result
 from lambda_rollout.judge import NeverReady, readiness
 from lambda_rollout.lease import Record, Whose
 from lambda_rollout.order import Order, Parts
-from lambda_rollout.publishing import check_exists
+from lambda_rollout.publishing import check_exists, version_of_alias
 from lambda_rollout.routing import HUNDRED, Alias, Target
 from lambda_rollout.traffic import Traffic
 
@@ -137,15 +137,16 @@ def _grasp(
 def _grasp_whole(
     target: Target, alias: Alias, order: Order, parts: Parts
 ) -> tuple[Traffic, str] | str:
-    if order.version is None:
+    asked = order.version or version_of_alias(target, order, parts)
+    if asked is None:
         raise RolloutError(
             f"{target} is whole on version {alias.routing.version}, and no rollout is on record there.",
             "Set `version` to the one to go back to.",
         )
-    if order.version == alias.routing.version:
-        return order.version
-    ready = readiness(check_exists(target, order.version, parts))
+    if asked == alias.routing.version:
+        return asked
+    ready = readiness(check_exists(target, asked, parts))
     if isinstance(ready, NeverReady):
-        raise RolloutError(f"version {order.version} of {target.name} cannot serve: {ready.why}")
-    traffic = Traffic(target, alias, parts.aliases, parts.clock, order.nonce, order.version)
+        raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}")
+    traffic = Traffic(target, alias, parts.aliases, parts.clock, order.nonce, asked)
     return traffic, alias.routing.version

@@ -35,3 +35,24 @@ def test_a_whole_alias_goes_back_to_a_version_in_spite_of_a_package(scene: Live)
     finished = scene.run(NEXT, mode="rollback", version=OLD, **SAME)
     assert finished.outputs["result"] == "rolled-back", finished.log
     assert scene.whole_on(OLD)
+
+
+def test_a_whole_alias_goes_back_to_where_another_alias_points(scene: Live) -> None:
+    assert scene.run().outputs["result"] == "promoted"
+    stable = {"FunctionName": "checkout", "Name": "stable", "FunctionVersion": OLD}
+    scene.call("lambda", "CreateAlias", **stable)
+    finished = scene.run(NEXT, mode="rollback", version="alias:stable", **SAME)
+    assert finished.outputs["result"] == "rolled-back", finished.log
+    assert finished.outputs["previous-version"] == OLD
+    assert scene.whole_on(OLD)
+
+
+def test_a_rollout_goes_back_to_its_own_old_version_whatever_the_other_alias_says(
+    scene: Live,
+) -> None:
+    held(scene)
+    dev = {"FunctionName": "checkout", "Name": "dev", "FunctionVersion": NEW}
+    scene.call("lambda", "CreateAlias", **dev)
+    finished = scene.run(NEXT, mode="rollback", version="alias:dev")
+    assert finished.outputs["result"] == "rolled-back", finished.log
+    assert scene.whole_on(OLD)
