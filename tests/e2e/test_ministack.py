@@ -137,3 +137,18 @@ def test_rolls_back_there_on_an_alarm_in_the_middle_of_a_step(elsewhere: Elsewhe
     assert finished.outputs["result"] == "rolled-back", finished.log
     assert finished.outputs["failed-alarms"] == '["checkout-errors"]'
     assert elsewhere.alias == (OLD, {}, OWNERS_TEXT)
+
+
+def test_an_alarm_that_came_and_went_between_two_reads_counts_there_too(
+    elsewhere: Elsewhere,
+) -> None:
+    steps = {"steps": "10% 8s, 100% 0s", "poll-interval": "6s"}
+    step = elsewhere.runner.start({**INPUTS, **steps}, elsewhere.environ)
+    elsewhere.until(lambda: elsewhere.alias[1] == {NEW: 0.1}, step)
+    time.sleep(2)
+    elsewhere.set_alarm("ALARM")
+    elsewhere.set_alarm("OK")
+    finished = end(step)
+    assert finished.outputs["result"] == "rolled-back", finished.log
+    assert finished.outputs["failed-alarms"] == '["checkout-errors"]'
+    assert elsewhere.alias == (OLD, {}, OWNERS_TEXT)
