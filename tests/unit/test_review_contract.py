@@ -47,9 +47,7 @@ class NoTransitionTime:
 
 def flickers(scene: Scene, *states: str) -> None:
     for second, state in enumerate(states):
-        scene.after(
-            33.0 + 2 * second, lambda state=state: scene.set_alarm("checkout-errors", state)
-        )
+        scene.after(33.0 + 2 * second, partial(scene.set_alarm, "checkout-errors", state))
 
 
 @pytest.mark.parametrize(
