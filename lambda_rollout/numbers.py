@@ -124,6 +124,11 @@ class Numbers:
         )
         return news
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether there was a split before the first step, whose numbers can be read."""
+        return self._first > 0 and self._metrics is not None
+
     # What they say -----------------------------------------------------------------------------
 
     def verdict(self) -> tuple[str, str]:
@@ -143,6 +148,12 @@ class Numbers:
             return "", "no metrics of the new version yet"
         verdicts = judge_guards(self._demands.guards, self._comparisons, self.steps)
         return what_broke(verdicts), what_lacks(verdicts) or self._too_few()
+
+    def lacks_baseline(self) -> str:
+        """Return which guard beside the baseline cannot be judged by the steps so far, in one line; empty if none."""
+        guards = self._demands.guards
+        verdicts = judge_guards(guards, self._comparisons, self.steps)
+        return what_lacks(each for each in verdicts if each.guard.compares_with_baseline)
 
     def _too_few(self) -> str:
         wanted = self._demands.min_invocations

@@ -14,18 +14,26 @@ from lambda_rollout.alarm_check import first_look, last_look
 from lambda_rollout.arrival import arrive, say_if_cut
 from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.ending import Ending, InCharge
-from lambda_rollout.errors import AlreadyExists, Busy, Cancelled, RolloutError, Unanswered
+from lambda_rollout.errors import (
+    AlreadyExists,
+    Busy,
+    CallFailed,
+    Cancelled,
+    RolloutError,
+    Unanswered,
+)
 from lambda_rollout.events import (
     AliasCreated,
     AlreadyThere,
     Finished,
+    NumbersRead,
     Result,
     StepStarted,
     Warned,
     WeightShifted,
 )
 from lambda_rollout.evidence import Pair
-from lambda_rollout.guarding.course import Began
+from lambda_rollout.guarding.course import SPLIT_ONCE, Began
 from lambda_rollout.handover import Phase
 from lambda_rollout.lease import Record
 from lambda_rollout.numbers import Demands, Numbers
@@ -245,12 +253,14 @@ class Rollout:
     def _begin_watch(self) -> Watch:
         order = self._order
         news = {charge.traffic.target: charge.new for charge in self._moving()}
+        numbers = self._numbers()
+        self._judge_the_split_before(numbers)
         self._watch = Watch(
             self._parts,
             Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
             [charge.traffic for charge in self._moving()],
             last_look(order, self._parts),
-            self._numbers(),
+            numbers,
             lambda traffic: order.live_record(traffic, news[traffic.target]),
         )
         return self._watch
@@ -258,18 +268,46 @@ class Rollout:
     def _numbers(self) -> Numbers:
         moving = self._moving()
         first = moving[0].traffic
-        held = None
-        if self._order.mode is Mode.PROMOTE:
-            # Nobody wrote down since when it is held; the last hour is baseline enough.
-            share = first.found.routing.percent_of(moving[0].new)
-            held = Began(first.aws_time() - timedelta(hours=1), share)
+        before = None
+        if all(step.percent >= HUNDRED for step in self._steps()):
+            # Nobody wrote down since when it is split; the last hour is baseline enough.
+            shares = [charge.traffic.found.routing.percent_of(charge.new) for charge in moving]
+            share = min(shares) if min(shares) < HUNDRED else SPLIT_ONCE
+            before = Began(first.aws_time() - timedelta(hours=1), share)
         return Numbers(
             self._parts.metrics,
             [Pair(c.traffic.target, c.new, c.traffic.old) for c in moving],
             Demands(self._order.guards, self._order.min_invocations),
             first.aws_time,
-            held,
+            before,
         )
+
+    def _judge_the_split_before(self, numbers: Numbers) -> None:
+        """Judge what is to get all traffic at once by the split that it was left in: later there is no baseline.
+
+        Raises `GoBack` if a guard is broken, `RolloutError` if one that compares with the old version cannot be judged.
+        """
+        parts = self._parts
+        if not (self._order.guards and numbers.looks_back):
+            return
+        try:
+            news = patiently(parts.clock, parts.stop)(numbers.read)
+        except CallFailed as error:
+            raise RolloutError(
+                f"the metrics that the guards are about could not be read: {error.what}",
+                error.remedy or "Start again, or leave `guards` empty.",
+            ) from error
+        parts.emit(NumbersRead(at=parts.clock.now(), number=1, comparisons=news))
+        broken, _ = numbers.verdict()
+        if broken:
+            for charge in self._moving():
+                charge.doubtful = True
+            raise GoBack(broken)
+        if lacks := numbers.lacks_baseline():
+            raise RolloutError(
+                f"{lacks}; at 100% there is nothing to compare with, so the last hour's split must tell",
+                "Let it serve more at its present weight first, or use guards that compare with a number.",
+            )
 
     def _stages(self) -> Iterator[Stage]:
         """Yield the schedule as the watch sees it; a resumed one starts with the weight it was left at."""

@@ -11,6 +11,10 @@ from itertools import pairwise
 from lambda_rollout.evidence import MINUTE, Comparison, Minute
 from lambda_rollout.routing import HUNDRED
 
+SPLIT_ONCE = Decimal(0)
+"""As a share: the alias may have been split then, nobody knows at which weight. Minutes in which only one version
+ran tell nothing beside a baseline anyway."""
+
 Both = tuple[Minute, Minute]
 """The new version's minute and the old one's, of the same time."""
 

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from lambda_rollout.aws.metrics import CloudWatchMetrics
-from lambda_rollout.choices import Mode
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import Finished, NumbersRead, Result, StepExtended, StepPassed, Warned
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.rollout import Rollout
 from lambda_rollout.routing import Routing
+from lambda_rollout.stop import Stop
+from sandbox.aws.faults import AccessDenied, Die
 from sandbox.aws.traffic import Traffic
 from tests.scene import NEW, OLD, Scene, order
 
@@ -30,6 +32,14 @@ def handler(event, context):
         raise ValueError("no")
     return {version}
 """
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this, as nothing catches SIGKILL."""
+
+
+def kill() -> None:
+    raise Killed
 
 
 def scene(seed: int, new_rate: float, old_rate: float = 0.0) -> Scene:
@@ -138,6 +148,121 @@ def test_promoting_what_is_held_compares_with_the_hour_before() -> None:
 
     assert finished.result is Result.ROLLED_BACK
     assert "guard error-rate <= baseline + 1% is broken" in finished.reason
+    assert made.alias.routing == Routing.whole("2")
+    assert Routing.whole("3") not in made.routings(), "not by way of 100%"
+
+
+def test_what_is_held_and_as_good_as_the_old_version_is_promoted() -> None:
+    made = scene(10, new_rate=0.02, old_rate=0.02)
+    Traffic(made.world, "checkout:live", per_second=10)
+    assert roll_out(made, ordered("20% 5m, hold")).result is Result.HELD
+    made.clock.advance(2400)
+
+    guards = "error-rate <= baseline + 2%"
+    finished = roll_out(made, ordered("100% 10m", guards, mode=Mode.PROMOTE))
+
+    assert finished.result is Result.PROMOTED, finished.reason
+    assert made.alias.routing == Routing.whole("3")
+
+
+def promoted_with(made: Scene, guards: str) -> Finished:
+    """Promote what is held, after a while; nothing may be done to it."""
+    before = made.alias
+    made.world.log.clear()
+    finished = roll_out(made, ordered("100% 10m", guards, mode=Mode.PROMOTE))
+    assert finished.result is Result.FAILED
+    assert made.requests("UpdateAlias") == []
+    assert made.alias == before
+    return finished
+
+
+GUARDS = ["error-rate <= baseline + 1%", "p99-duration <= baseline * 1.2"]
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_what_was_held_without_traffic_is_not_promoted_past_a_guard_with_a_baseline(
+    guard: str,
+) -> None:
+    """At 100% there would be nothing to compare with, and after evidence-timeout it went back."""
+    made = scene(11, new_rate=0.0)
+    assert roll_out(made, ordered("20% 5m, hold")).result is Result.HELD
+
+    finished = promoted_with(made, guard)
+
+    assert f"guard {guard} cannot be judged yet on checkout:live" in finished.reason
+    assert "at 100% there is nothing to compare with" in finished.reason
+    assert "compare with a number" in finished.remedy
+
+
+def test_what_is_held_is_not_promoted_where_the_metrics_may_not_be_read() -> None:
+    made = scene(12, new_rate=0.0)
+    assert roll_out(made, ordered("20% 5m, hold")).result is Result.HELD
+    made.world.faults.add(AccessDenied(), operation="GetMetricData", count=None)
+
+    finished = promoted_with(made, GUARDS[0])
+
+    assert "could not be read: GetMetricData: AccessDenied" in finished.reason
+
+
+def test_a_guard_without_a_baseline_needs_none() -> None:
+    made = scene(13, new_rate=0.0)
+    assert roll_out(made, ordered("20% 5m, hold")).result is Result.HELD
+    Traffic(made.world, "checkout:live", per_second=10)
+
+    finished = roll_out(made, ordered("100% 10m", "error-rate < 5%", mode=Mode.PROMOTE))
+
+    assert finished.result is Result.PROMOTED, finished.reason
+
+
+def held_at_the_end(made: Scene) -> None:
+    """Held by a cancellation during the watch at 100%."""
+    made.after(20 * 60, lambda: made.stop.request("cancelled"))
+    finished = roll_out(made, ordered("50% 15m, 100% 30m", on_cancel=OnCancel.HOLD))
+    assert finished.result is Result.HELD
+    assert made.alias.routing == Routing.whole("3")
+    made.stop = Stop()
+
+
+def test_what_is_held_at_100_is_compared_with_the_split_before() -> None:
+    made = scene(14, new_rate=0.02, old_rate=0.02)
+    Traffic(made.world, "checkout:live", per_second=10)
+    held_at_the_end(made)
+
+    guards = "error-rate <= baseline + 2%"
+    finished = roll_out(made, ordered("100% 10m", guards, mode=Mode.PROMOTE))
+
+    assert finished.result is Result.PROMOTED, finished.reason
+
+
+def test_what_is_held_at_100_for_long_has_nothing_to_be_compared_with() -> None:
+    made = scene(15, new_rate=0.02, old_rate=0.02)
+    Traffic(made.world, "checkout:live", per_second=10)
+    held_at_the_end(made)
+    made.clock.advance(3600)
+
+    finished = promoted_with(made, "error-rate <= baseline + 2%")
+
+    assert "there was no minute in which both versions were invoked" in finished.reason
+
+
+def test_what_a_run_left_at_100_and_cannot_be_compared_any_more_goes_back_at_once() -> None:
+    made = scene(16, new_rate=0.02, old_rate=0.02)
+    Traffic(made.world, "checkout:live", per_second=10)
+    made.after(20 * 60, lambda: made.world.faults.add(Die(kill), operation="GetAlias"))
+    with pytest.raises(Killed):
+        roll_out(made, ordered("50% 15m, 100% 30m"))
+    assert made.alias.routing == Routing.whole("3")
+    made.clock.advance(3600)
+    made.world.log.clear()
+
+    guards = "error-rate <= baseline + 2%"
+    finished = roll_out(
+        made, ordered("50% 15m, 100% 30m", guards, on_stranded=OnStranded.RESUME, nonce="00000001")
+    )
+
+    assert finished.result is Result.ROLLED_BACK
+    assert "there was no minute in which both versions were invoked" in finished.reason
+    assert len(made.requests("UpdateAlias")) == 1
     assert made.alias.routing == Routing.whole("2")
 
 
