@@ -162,8 +162,13 @@ def _target(story: Chronicle, event: e.Event) -> Chronicle:
     if not isinstance(target, Target):
         return story
     now = _moved(story.targets.get(target, TargetNow(target)), event)
-    if isinstance(event, e.RolledBack):
-        now = _rolled_back(now, event, _step_began(story, event))
+    match event:
+        case e.AliasFound():
+            now = replace(now, version=_to_be_ended(event.routing, _mode(story)) or now.version)
+        case e.RolledBack():
+            in_this_run = now.version is not None and _mode(story) != "rollback"
+            began = _step_began(story, event) if in_this_run else None
+            now = _rolled_back(now, event, began)
     story = replace(story, targets={**story.targets, target: now})
     match event:
         case e.WeightShifted():
@@ -172,6 +177,20 @@ def _target(story: Chronicle, event: e.Event) -> Chronicle:
             return _watch_ends(story, event)
         case _:
             return story
+
+
+def _mode(story: Chronicle) -> str:
+    return story.started.mode if story.started else ""
+
+
+def _to_be_ended(found: Routing, mode: str) -> str | None:
+    """Return the new version of a rollout that an earlier run began, and this one is to finish or to undo.
+
+    It is known from the first look on, so that outputs tell its weight however this run ends.
+    """
+    if mode == "rollback":
+        return next(iter(found.weights), found.version)
+    return next(iter(found.weights), None) if mode == "promote" else None
 
 
 def _moved(now: TargetNow, event: e.Event) -> TargetNow:
@@ -226,11 +245,11 @@ def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
     )
 
 
-def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime) -> TargetNow:
+def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime | None) -> TargetNow:
+    """Take a way back into account; ``step_began`` is None if an earlier run had shifted it."""
     exposures = now.exposures
     known = exposures[-1].percent if exposures else Decimal()
-    in_this_run = now.version is not None
-    if in_this_run and event.percent > known:
+    if step_began is not None and event.percent > known:
         # A shift whose answer was lost: it may have worked from the step's first moment on.
         exposures = (*exposures, Exposure(step_began, event.percent))
     if exposures:
@@ -248,9 +267,11 @@ def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime) -> T
 
 def _left(now: TargetNow, event: e.AliasLeft) -> TargetNow:
     exposures = now.exposures
-    if exposures and event.routing is not None and now.version is not None:
-        exposures = (*exposures, Exposure(event.at, event.routing.percent_of(now.version)))
-    return replace(now, left=event, routing=event.routing, exposures=exposures)
+    # The post stage does not say which version it was about.
+    version = now.version or (next(iter(event.routing.weights), None) if event.routing else None)
+    if exposures and event.routing is not None and version is not None:
+        exposures = (*exposures, Exposure(event.at, event.routing.percent_of(version)))
+    return replace(now, version=version, left=event, routing=event.routing, exposures=exposures)
 
 
 def _step_began(story: Chronicle, event: e.Event) -> datetime:

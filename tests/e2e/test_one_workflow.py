@@ -56,3 +56,13 @@ def test_a_rollout_goes_back_to_its_own_old_version_whatever_the_other_alias_say
     finished = scene.run(NEXT, mode="rollback", version="alias:dev")
     assert finished.outputs["result"] == "rolled-back", finished.log
     assert scene.whole_on(OLD)
+
+
+def test_a_promotion_that_may_not_begin_tells_what_is_held(scene: Live) -> None:
+    held(scene)
+    scene.set_alarm("ALARM")
+    finished = scene.run(NEXT, mode="promote", **SAME)
+    assert finished.outputs["result"] == "failed"
+    told = [finished.outputs[name] for name in ("version", "previous-version", "weight")]
+    assert told == [NEW, OLD, "50"]
+    assert scene.changes(NEXT) == []

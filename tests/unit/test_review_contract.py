@@ -8,12 +8,19 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.choices import Mode
 from lambda_rollout.events import Result, Warned
 from lambda_rollout.guards import parse_guards
+from lambda_rollout.handover import Handover
+from lambda_rollout.order import order_of_handover
+from lambda_rollout.post import settle_what_main_left
+from lambda_rollout.report.fold import chronicle
+from lambda_rollout.report.outputs import outputs
+from lambda_rollout.undo import undo
 from sandbox.aws import World
-from sandbox.aws.faults import Fault, ServerError, Work
+from sandbox.aws.faults import AccessDenied, Fault, ServerError, Work
 from sandbox.aws.world import Request
-from tests.scene import Scene, order
+from tests.scene import NEW, OLD, Scene, order
 
 
 def warnings(scene: Scene) -> list[str]:
@@ -71,3 +78,62 @@ def test_without_the_time_of_its_change_an_alarms_history_is_asked_at_each_updat
     ordered = order("10% 60s, 100% 60s", poll_interval=20.0)
     assert scene.roll_out(ordered).result is result
     assert scene.requests("DescribeAlarmHistory")
+
+
+# The outputs tell what has traffic, however a run that was to end it ends ------------------------
+
+
+def told(scene: Scene) -> tuple[str, str, str, str]:
+    said = outputs(chronicle(scene.events))
+    return said["result"], said["version"], said["previous-version"], said["weight"]
+
+
+def held() -> Scene:
+    scene = Scene.ready()
+    assert scene.roll_out(order("20% 10s, hold")).result is Result.HELD
+    scene.events.clear()
+    return scene
+
+
+def test_a_rollback_that_aws_refuses_tells_what_still_has_traffic() -> None:
+    scene = held()
+    scene.world.faults.add(AccessDenied(), operation="UpdateAlias", count=None)
+    wanted = order(mode=Mode.ROLLBACK, alarms=())
+    undo(wanted, scene.parts(wanted))
+    assert told(scene) == ("failed", NEW, OLD, "20")
+
+
+def test_a_rollback_to_another_version_than_the_old_one_tells_what_has_traffic() -> None:
+    scene = held()
+    wanted = order(mode=Mode.ROLLBACK, alarms=(), version=NEW)
+    undo(wanted, scene.parts(wanted))
+    assert told(scene) == ("failed", NEW, OLD, "20")
+
+
+def test_a_rollback_gives_the_version_that_it_left_no_traffic_of_its_own_time() -> None:
+    scene = held()
+    wanted = order(mode=Mode.ROLLBACK, alarms=())
+    undo(wanted, scene.parts(wanted))
+    assert told(scene) == ("rolled-back", NEW, OLD, "0")
+    (function,) = chronicle(scene.events).targets.values()
+    assert function.exposures == ()
+
+
+def test_a_promotion_refused_for_an_alarm_tells_what_is_held() -> None:
+    scene = held()
+    scene.set_alarm("checkout-errors", "ALARM")
+    scene.roll_out(order("100% 10s", mode=Mode.PROMOTE))
+    assert told(scene) == ("failed", NEW, OLD, "20")
+
+
+def test_a_post_stage_that_aws_refuses_tells_what_still_has_traffic() -> None:
+    scene = Scene.ready()
+    seen: list[Handover] = []
+    scene.after(40.0, lambda: seen.append(scene.handovers[-1]))
+    scene.after(41.0, lambda: scene.stop.request("cancelled (SIGINT)"))
+    scene.world.faults.add(AccessDenied(), operation="UpdateAlias", count=None, nth=2)
+    scene.roll_out(order("20% 60s"))
+    scene.events.clear()
+    left = order_of_handover(seen[0], order().run)
+    settle_what_main_left(seen[0], left, scene.parts(left))
+    assert told(scene) == ("failed", NEW, "", "20")
