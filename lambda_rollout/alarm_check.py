@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lambda_rollout.alarm_poll import Survey
 from lambda_rollout.choices import Mode
 from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import AlarmsFound, Warned
 from lambda_rollout.judge import AlarmAtStart, AlarmReading, firing_at_start
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import heed, patiently
-from lambda_rollout.watch import Survey
 
 
 def first_look(order: Order, parts: Parts) -> None:

@@ -1,114 +1,207 @@
-"""The alarms while somebody else shifts: read every poll, and asked what they did between two reads."""
+"""The alarms of one rollout, read every poll, and asked what they did between two reads."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from lambda_rollout.codedeploy import LostSight
 from lambda_rollout.errors import CallFailed, CredentialsExpired
-from lambda_rollout.events import AlarmChanged, Unreadable
+from lambda_rollout.events import AlarmChanged, Event, Unreadable
 from lambda_rollout.judge import (
     AlarmReading,
     AlarmState,
     AlarmWatch,
-    Evidence,
-    Failed,
+    Transition,
     explain,
-    judge_step,
     observe,
 )
-from lambda_rollout.order import Parts
-from lambda_rollout.watch import HISTORY_MARGIN, GoBack, Rhythm, Survey
+from lambda_rollout.patience import heed
+from lambda_rollout.stop import Clock, Stop
+
+RETRY_EVERY = 5.0
+"""Seconds until a failed read is tried again, at most, however long the poll interval is."""
+
+HISTORY_MARGIN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One read of all alarms."""
+
+    readings: tuple[AlarmReading, ...]
+    missing: tuple[str, ...] = ()
+    """Alarms that were asked for and do not exist, as the user wrote them."""
+
+
+class Alarms(Protocol):
+    """CloudWatch's alarm calls, one try each. Errors are `CallFailed` and its kinds."""
+
+    def read(self) -> Survey:
+        """DescribeAlarms for all alarms of the rollout."""
+        ...
+
+    def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
+        """DescribeAlarmHistory: the alarm's state changes from ``since`` on."""
+        ...
+
+
+class Rhythm:
+    """When something was last read, and when it is to be read again. Moments are monotonic seconds."""
+
+    def __init__(self, every: float, now: float) -> None:
+        """Read every so many seconds, counted from now."""
+        self.every = every
+        self.tried_at = now
+        """When the newest read was sent."""
+        self.good_at = -math.inf
+        """When the newest successful read of this step was sent."""
+        self.failing_since: float | None = None
+
+    def begin_step(self) -> None:
+        """Forget that it was read: what was sent before the shift says nothing about the step after it."""
+        self.good_at = -math.inf
+
+    def good(self, sent: float) -> None:
+        """Take note of a read that succeeded."""
+        self.tried_at = self.good_at = sent
+        self.failing_since = None
+
+    def bad(self, sent: float) -> bool:
+        """Take note of a read that failed; return whether it is the first one in a row."""
+        self.tried_at = sent
+        first = self.failing_since is None
+        if first:
+            self.failing_since = sent
+        return first
+
+    def next_at(self, end: float) -> float:
+        """Return when to read next, if a step ends at ``end``: a read is due then, too."""
+        if self.failing_since is not None:
+            return self.tried_at + min(self.every, RETRY_EVERY)
+        if self.good_at < end:
+            return min(self.tried_at + self.every, end)
+        return self.tried_at + self.every
+
+
+class Tools(Protocol):
+    """What the poll works with; the story's own `Parts` have it all."""
+
+    @property
+    def alarms(self) -> Alarms: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def stop(self) -> Stop: ...
+    @property
+    def emit(self) -> Callable[[Event], None]: ...
 
 
 class AlarmPoll:
-    """The alarms while CodeDeploy shifts: read every poll, and what they did between two reads."""
+    """What is known of every alarm, from a first survey on.
 
-    def __init__(self, parts: Parts, every: float, survey: Survey) -> None:
-        """Begin with the ``survey`` made just before; ``every`` is in seconds."""
-        self._parts = parts
-        self._watches = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
-        self._missing: tuple[str, ...] = ()
-        self._rhythm = Rhythm(every, parts.clock.monotonic())
+    After each single read the caller has its word: the call that follows an alarm's firing is the rollback.
+    """
+
+    def __init__(self, tools: Tools, every: float, survey: Survey, began_at: datetime) -> None:
+        """Begin with the ``survey`` made just before; ``every`` is in seconds, ``began_at`` on AWS's clock."""
+        self._tools = tools
+        self._began_at = began_at
+        self._by_arn = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
         self._untold: list[AlarmChanged] = []
+        self.rhythm = Rhythm(every, tools.clock.monotonic())
+        self.missing: tuple[str, ...] = ()
+        """Alarms that the newest read did not find."""
+
+    @property
+    def watches(self) -> tuple[AlarmWatch, ...]:
+        """All alarms, as the judge takes them."""
+        return tuple(self._by_arn.values())
 
     @property
     def readings(self) -> tuple[AlarmReading, ...]:
         """The newest readings."""
-        return tuple(watch.newest for watch in self._watches.values())
+        return tuple(watch.newest for watch in self.watches)
 
     @property
     def survey(self) -> Survey:
         """The readings up to which every change is known: what another watch can begin with."""
-        return Survey(tuple(watch.explained for watch in self._watches.values()))
+        return Survey(tuple(watch.explained for watch in self.watches))
 
     @property
     def never_counted(self) -> tuple[AlarmReading, ...]:
-        """Alarms that were in ALARM from before the start and never OK."""
-        return tuple(watch.newest for watch in self._watches.values() if not watch.counts)
+        """Alarms that were in ALARM from before the start and never OK: they did not guard."""
+        return tuple(watch.newest for watch in self.watches if not watch.counts)
 
-    def next_at(self) -> float:
-        """Return when to read next, in monotonic seconds."""
-        return self._rhythm.next_at(math.inf) if self._watches else math.inf
-
-    def look(self) -> None:
-        """Read what is due. Raises `GoBack` if an alarm fired, is gone, or if none can be read."""
-        if self._watches and self._parts.clock.monotonic() >= self.next_at():
-            self.read()
-        for arn, watch in self._watches.items():
-            if watch.unexplained:
-                self._watches[arn] = self._explained(watch)
-        verdict = judge_step(
-            Evidence(
-                now=self._parts.clock.monotonic(),
-                planned_end=math.inf,
-                last_end=math.inf,
-                alarms_read_at=self._rhythm.good_at,
-                aliases_read_at=math.inf,
-                watches=tuple(self._watches.values()),
-                alarms_failing_since=self._rhythm.failing_since,
-                missing=self._missing,
-            )
-        )
-        if isinstance(verdict, Failed):
-            raise GoBack(verdict.reason, verdict.alarms)
-        self.tell()
-
-    def read(self) -> None:
-        """Read all alarms, one try."""
-        clock = self._parts.clock
-        sent = clock.monotonic()
-        try:
-            survey = self._parts.alarms.read()
-        except CallFailed as error:
-            if self._rhythm.bad(sent):
-                self._parts.emit(Unreadable(at=clock.now(), what="alarms", why=str(error)))
-            elif isinstance(error, CredentialsExpired):
-                raise LostSight(f"the AWS credentials have expired ({error.operation})") from error
-            return
-        self._rhythm.good(sent)
-        self._missing = survey.missing
-        for reading in survey.readings:
-            before = self._watches.get(reading.arn) or AlarmWatch.start(reading)
-            after = self._watches[reading.arn] = observe(before, reading)
-            if before.newest.state is not reading.state:
-                self._note(reading, before.newest.state, fired=after.fired is not None)
-
-    def tell(self) -> None:
-        """Emit what the alarms did. Nothing is told of a firing before the deployment was stopped."""
-        while self._untold:
-            self._parts.emit(self._untold.pop(0))
-
+    @property
     def in_alarm(self) -> tuple[AlarmReading, ...]:
-        """Return the alarms that fired, or else are in ALARM now."""
-        fired = tuple(watch.fired for watch in self._watches.values() if watch.fired is not None)
+        """The alarms that fired, or else are in ALARM now."""
+        fired = tuple(watch.fired for watch in self.watches if watch.fired is not None)
         return fired or tuple(r for r in self.readings if r.state is AlarmState.ALARM)
 
-    def _explained(self, watch: AlarmWatch) -> AlarmWatch:
-        since = watch.explained.transitioned_at or self._parts.clock.now()
+    @property
+    def has_gaps(self) -> bool:
+        """Whether it is unknown of one what it did between two reads."""
+        return any(watch.unexplained for watch in self.watches)
+
+    def read_what_is_due(self, end: float) -> bool:
+        """Read the states if it is time, for a step that ends at ``end`` (monotonic seconds), and fill the gaps.
+
+        Ends with the call that finds an alarm to have fired, and returns whether one did. Raises as `read`, and
+        `Cancelled` on stop between two calls.
+        """
+        if self._tools.clock.monotonic() >= self.rhythm.next_at(end):
+            self.read()
+            if self._has_fired:
+                return True
+        for arn, watch in self._by_arn.items():
+            if watch.unexplained:
+                heed(self._tools.stop)
+                self._by_arn[arn] = self._explained(watch)
+                if self._has_fired:
+                    return True
+        return False
+
+    def read(self) -> None:
+        """Read all states, one try. Raises `CredentialsExpired` on the second failure in a row: they are over."""
+        sent = self._tools.clock.monotonic()
         try:
-            history = self._parts.alarms.history(watch.newest, since - HISTORY_MARGIN)
+            survey = self._tools.alarms.read()
+        except CallFailed as error:
+            if self.rhythm.bad(sent):
+                at = self._tools.clock.now()
+                self._tools.emit(Unreadable(at=at, what="alarms", why=str(error)))
+            elif isinstance(error, CredentialsExpired):
+                raise
+            return
+        self.rhythm.good(sent)
+        self.missing = survey.missing
+        for reading in survey.readings:
+            before = self._by_arn.get(reading.arn) or AlarmWatch.start(reading)
+            after = self._by_arn[reading.arn] = observe(before, reading)
+            if before.newest.state is not reading.state:
+                self._note(reading, before.newest.state, fired=after.fired is not None)
+        if not self._has_fired:
+            self.tell()
+
+    def tell(self) -> None:
+        """Emit what the alarms did. Nothing is told of a firing before the rollback was sent."""
+        while self._untold:
+            self._tools.emit(self._untold.pop(0))
+
+    @property
+    def _has_fired(self) -> bool:
+        return any(watch.fired for watch in self.watches)
+
+    def _explained(self, watch: AlarmWatch) -> AlarmWatch:
+        # An alarm without a timestamp had never changed its state before the watch began.
+        since = watch.explained.transitioned_at or self._began_at
+        try:
+            history = self._tools.alarms.history(watch.newest, since - HISTORY_MARGIN)
         except CallFailed:
+            # Asked again with the next poll; what is not explained by the step's end counts as fired.
             return watch
         after = explain(watch, history)
         if after.fired is not None:
@@ -116,5 +209,5 @@ class AlarmPoll:
         return after
 
     def _note(self, reading: AlarmReading, before: AlarmState, *, fired: bool) -> None:
-        at = self._parts.clock.now()
+        at = self._tools.clock.now()
         self._untold.append(AlarmChanged(at=at, reading=reading, before=before, fired=fired))

@@ -47,8 +47,8 @@ from lambda_rollout.together import several_at_once
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
+    from lambda_rollout.alarm_poll import Alarms
     from lambda_rollout.aws.clients import Clients
-    from lambda_rollout.watch import Alarms
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})

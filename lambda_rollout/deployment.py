@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
-from lambda_rollout.alarm_poll import AlarmPoll
+from lambda_rollout.alarm_poll import AlarmPoll, Alarms, Survey
 from lambda_rollout.arrival import read_alias
 from lambda_rollout.choices import Mode
 from lambda_rollout.codedeploy import (
@@ -38,6 +38,7 @@ from lambda_rollout.errors import (
     Busy,
     CallFailed,
     Cancelled,
+    CredentialsExpired,
     RolloutError,
     Unanswered,
 )
@@ -56,7 +57,7 @@ from lambda_rollout.patience import patiently
 from lambda_rollout.retreat import Retreat, find_by_nonce, handover_of
 from lambda_rollout.routing import HUNDRED, Alias
 from lambda_rollout.traffic import Conflict, Traffic
-from lambda_rollout.watch import Alarms, GoBack, Rules, Stage, Survey, Watch
+from lambda_rollout.watch import GoBack, Rules, Stage, Watch
 
 AlarmsOf = Callable[[Sequence[str]], Alarms]
 """Makes a reader of the order's alarms and, besides, of these of the functions' own Region."""
@@ -79,7 +80,7 @@ class Deployment:
         self._group = Group(frozenset(), ())
         self._shift: Shift | None = None
         """What is moved; None while nothing was asked of CodeDeploy."""
-        self._alarms = AlarmPoll(parts, order.poll_interval, Survey(()))
+        self._alarms = self._poll(Survey(()), None)
         """The alarms while CodeDeploy shifts."""
         self._following: Following | None = None
         self._watch: Watch | None = None
@@ -118,7 +119,7 @@ class Deployment:
             if isinstance(ready, Result):
                 return self._ending.finished(ready)
             self._found, shift = ready.found, ready.shift
-            self._alarms = AlarmPoll(self._parts, self._order.poll_interval, ready.survey)
+            self._alarms = self._poll(ready.survey, ready.found)
             self._create(ready)
         else:
             if self._order.mode is Mode.PLAN:
@@ -204,12 +205,16 @@ class Deployment:
         self._place = replace(self._place, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
-        self._alarms = AlarmPoll(parts, order.poll_interval, survey)
+        self._alarms = self._poll(survey, alias)
         firing = firing_at_start(survey.readings)
         if firing and order.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
             # It may have fired while nobody was looking.
             names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
             raise GoBack(f"in ALARM while CodeDeploy shifts: {names}", firing)
+
+    def _poll(self, survey: Survey, seen: Alias | None) -> AlarmPoll:
+        now = (seen.as_of if seen else None) or self._parts.clock.now()
+        return AlarmPoll(self._parts, self._order.poll_interval, survey, now)
 
     def _plan_to_follow(self, deployment: str) -> Finished:
         text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
@@ -254,9 +259,9 @@ class Deployment:
         retreat.see_through(state.id)
         alarms: tuple[AlarmReading, ...] = ()
         if state.error_code == "ALARM_ACTIVE":
-            with suppress(LostSight):
+            with suppress(CredentialsExpired):
                 self._alarms.read()
-            alarms = self._alarms.in_alarm()
+            alarms = self._alarms.in_alarm
         self._tell_alarms()
         return self._came_back(RolloutError(state.why()), alarms, shift)
 
@@ -290,7 +295,7 @@ class Deployment:
     def _tell_alarms(self) -> None:
         self._alarms.tell()
         if self._watch is not None:
-            self._watch.tell()
+            self._watch.alarms.tell()
 
     # At 100% -----------------------------------------------------------------------------------
 
@@ -327,7 +332,7 @@ class Deployment:
         watch = seconds(order.promotion_watch)
         stage = Stage(following.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
         self._watch.step(stage)
-        for reading in self._watch.never_counted:
+        for reading in self._watch.alarms.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
             self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
         self._watch.say_what_was_not_seen()

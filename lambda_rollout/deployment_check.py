@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lambda_rollout import lease
 from lambda_rollout.alarm_check import first_look, last_look
+from lambda_rollout.alarm_poll import Survey
 from lambda_rollout.arrival import arrive
 from lambda_rollout.choices import Mode, Preflight
 from lambda_rollout.codedeploy import (
@@ -35,7 +36,6 @@ from lambda_rollout.preflight_check import preflight
 from lambda_rollout.publishing import await_ready, check_latest, choose
 from lambda_rollout.routing import Alias
 from lambda_rollout.traffic import Traffic
-from lambda_rollout.watch import Survey
 
 ALIAS_LIMIT = 30.0
 """Seconds that the alias may take to show what CodeDeploy says it has done."""

@@ -34,6 +34,9 @@ from lambda_rollout.guarding.course import Began
 from lambda_rollout.judge import (
     AlarmReading,
     AlarmState,
+    Evidence,
+    Failed,
+    judge_step,
 )
 from lambda_rollout.numbers import Demands, Numbers
 from lambda_rollout.order import Order, Parts
@@ -43,6 +46,7 @@ from lambda_rollout.routing import HUNDRED, Target
 from lambda_rollout.watch import (
     BEAT_EVERY,
     RETRY_NUMBERS_EVERY,
+    GoBack,
 )
 
 LOOK_EVERY = 10.0
@@ -104,7 +108,7 @@ class Following:
         look_at = clock.monotonic()
         while True:
             heed(stop)
-            alarms.look()
+            self._heed_alarms(alarms)
             if clock.monotonic() >= look_at:
                 state = self.look(alarms.readings)
                 if state is not None and state.ended:
@@ -112,7 +116,31 @@ class Following:
                 look_at = clock.monotonic() + LOOK_EVERY
                 self._read_numbers()
             self._beat(alarms.readings)
-            clock.wait(max(0.0, min(look_at, alarms.next_at()) - clock.monotonic()), stop)
+            due = alarms.rhythm.next_at(math.inf) if alarms.watches else math.inf
+            clock.wait(max(0.0, min(look_at, due) - clock.monotonic()), stop)
+
+    def _heed_alarms(self, alarms: AlarmPoll) -> None:
+        """Read what is due. Raises `GoBack` if an alarm fired, is gone, or if none can be read."""
+        if not alarms.watches:
+            return
+        try:
+            alarms.read_what_is_due(math.inf)
+        except CredentialsExpired as error:
+            raise LostSight(f"the AWS credentials have expired ({error.operation})") from error
+        verdict = judge_step(
+            Evidence(
+                now=self._parts.clock.monotonic(),
+                planned_end=math.inf,
+                last_end=math.inf,
+                alarms_read_at=alarms.rhythm.good_at,
+                aliases_read_at=math.inf,
+                watches=alarms.watches,
+                alarms_failing_since=alarms.rhythm.failing_since,
+                missing=alarms.missing,
+            )
+        )
+        if isinstance(verdict, Failed):
+            raise GoBack(verdict.reason, verdict.alarms)
 
     def look(self, readings: tuple[AlarmReading, ...] = ()) -> DeploymentState | None:
         """Look once at the deployment and at the alias; None if AWS gave no answer."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from lambda_rollout import lease
+from lambda_rollout.alarm_poll import Alarms
 from lambda_rollout.choices import Mode, OnCancel, OnStranded, Preflight
 from lambda_rollout.events import Event, Run, Started
 from lambda_rollout.guards import Guard
@@ -23,7 +24,6 @@ from lambda_rollout.routing import HUNDRED, Routing, Target
 from lambda_rollout.stop import Clock, Stop
 from lambda_rollout.together import Together, one_by_one
 from lambda_rollout.traffic import Aliases, Traffic
-from lambda_rollout.watch import Alarms
 
 
 class Versions(Protocol):

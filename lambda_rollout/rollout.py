@@ -376,10 +376,10 @@ class Rollout:
         )
 
     def _say_what_did_not_guard(self, watch: Watch) -> None:
-        for reading in watch.never_counted:
+        for reading in watch.alarms.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
             self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
 
     def _tell_alarms(self) -> None:
         if self._watch is not None:
-            self._watch.tell()
+            self._watch.alarms.tell()

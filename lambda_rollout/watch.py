@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from lambda_rollout.alarm_poll import RETRY_EVERY, AlarmPoll, Rhythm, Survey
+from lambda_rollout.alarm_poll import Tools as AlarmTools
 from lambda_rollout.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
 from lambda_rollout.events import (
-    AlarmChanged,
-    Event,
     Heartbeat,
     NumbersRead,
     StepExtended,
@@ -28,22 +28,17 @@ from lambda_rollout.guarding.course import Began
 from lambda_rollout.judge import (
     AlarmReading,
     AlarmState,
-    AlarmWatch,
     Evidence,
     Failed,
     InsufficientData,
     NotYet,
     Passed,
-    Transition,
-    explain,
     judge_step,
-    observe,
 )
 from lambda_rollout.lease import RENEW_AFTER, Record
 from lambda_rollout.numbers import Numbers
 from lambda_rollout.patience import heed
 from lambda_rollout.routing import HUNDRED
-from lambda_rollout.stop import Clock, Stop
 from lambda_rollout.together import HANDS, Together
 from lambda_rollout.traffic import Traffic
 
@@ -51,77 +46,14 @@ LOOK_EVERY = 50.0
 """Seconds between two reads of the alias, so that with its answer's time it is read once a minute. Tools that
 write without a RevisionId (Terraform) would otherwise take the canary away unseen."""
 
-RETRY_EVERY = 5.0
-"""Seconds until a failed read is tried again, at most, however long the poll interval is."""
-
 RETRY_NUMBERS_EVERY = 15.0
 """Seconds until metrics are asked for again after a read that failed."""
 
 BEAT_EVERY = 60.0
-HISTORY_MARGIN = timedelta(seconds=5)
 
 RENEW_LIMIT = 300.0
 """Seconds after the last confirmed record at which an unrenewable one ends the rollout: half the lease is
 left for rolling back while nobody else may touch the alias."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """One read of all alarms."""
-
-    readings: tuple[AlarmReading, ...]
-    missing: tuple[str, ...] = ()
-    """Alarms that were asked for and do not exist, as the user wrote them."""
-
-
-class Alarms(Protocol):
-    """CloudWatch's alarm calls, one try each. Errors are `CallFailed` and its kinds."""
-
-    def read(self) -> Survey:
-        """DescribeAlarms for all alarms of the rollout."""
-        ...
-
-    def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
-        """DescribeAlarmHistory: the alarm's state changes from ``since`` on."""
-        ...
-
-
-class Rhythm:
-    """When something was last read, and when it is to be read again. Moments are monotonic seconds."""
-
-    def __init__(self, every: float, now: float) -> None:
-        """Read every so many seconds, counted from now."""
-        self.every = every
-        self.tried_at = now
-        """When the newest read was sent."""
-        self.good_at = -math.inf
-        """When the newest successful read of this step was sent."""
-        self.failing_since: float | None = None
-
-    def begin_step(self) -> None:
-        """Forget that it was read: what was sent before the shift says nothing about the step after it."""
-        self.good_at = -math.inf
-
-    def good(self, sent: float) -> None:
-        """Take note of a read that succeeded."""
-        self.tried_at = self.good_at = sent
-        self.failing_since = None
-
-    def bad(self, sent: float) -> bool:
-        """Take note of a read that failed; return whether it is the first one in a row."""
-        self.tried_at = sent
-        first = self.failing_since is None
-        if first:
-            self.failing_since = sent
-        return first
-
-    def next_at(self, end: float) -> float:
-        """Return when to read next, if a step ends at ``end``: a read is due then, too."""
-        if self.failing_since is not None:
-            return self.tried_at + min(self.every, RETRY_EVERY)
-        if self.good_at < end:
-            return min(self.tried_at + self.every, end)
-        return self.tried_at + self.every
 
 
 class GoBack(RolloutError):
@@ -146,17 +78,8 @@ class Stage:
     """Whether forward writes are still to come: only the last step has none."""
 
 
-class Tools(Protocol):
+class Tools(AlarmTools, Protocol):
     """What the watch works with; the story's own `Parts` have it all."""
-
-    @property
-    def alarms(self) -> Alarms: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def stop(self) -> Stop: ...
-    @property
-    def emit(self) -> Callable[[Event], None]: ...
 
     @property
     def together(self) -> Together: ...
@@ -184,38 +107,20 @@ class Watch:
         record: Callable[[Traffic], Record],
     ) -> None:
         """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
-        self._alarms, self._clock, self._stop, self._emit = (
-            tools.alarms,
-            tools.clock,
-            tools.stop,
-            tools.emit,
-        )
+        self._clock, self._stop, self._emit = tools.clock, tools.stop, tools.emit
         self._together = tools.together
         self._rules = rules
         self._traffics = traffics
         self._numbers = numbers
         self._numbers_tried_at = -math.inf
         self._record = record
-        self._watches = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
-        self._missing: tuple[str, ...] = ()
         now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
-        self._began_at = traffics[0].aws_time() if traffics else self._clock.now()
-        self._poll = Rhythm(rules.poll_interval, now)
+        began_at = traffics[0].aws_time() if traffics else self._clock.now()
+        self.alarms = AlarmPoll(tools, rules.poll_interval, survey, began_at)
         self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
         self._renewed_at = {traffic.target: now for traffic in traffics}
         self._told_lacking = ""
         self._lacked_at = -math.inf
-        self._untold: list[AlarmChanged] = []
-
-    @property
-    def readings(self) -> tuple[AlarmReading, ...]:
-        """The newest readings."""
-        return tuple(watch.newest for watch in self._watches.values())
-
-    @property
-    def never_counted(self) -> tuple[AlarmReading, ...]:
-        """Alarms that were in ALARM from before the start and never OK: they did not guard."""
-        return tuple(watch.newest for watch in self._watches.values() if not watch.counts)
 
     def shifted(self, traffic: Traffic) -> None:
         """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
@@ -231,7 +136,7 @@ class Watch:
         began = self._beat_at = self._clock.monotonic()
         self._told_lacking = ""
         self._lacked_at = -math.inf
-        for rhythm in (self._poll, *self._looks.values()):
+        for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
         self._numbers.begin_step(Began(self._traffics[0].aws_time(), stage.percent))
         end = began + stage.seconds
@@ -252,21 +157,16 @@ class Watch:
                 at=self._clock.now(),
                 number=stage.number,
                 percent=stage.percent,
-                readings=self.readings,
+                readings=self.alarms.readings,
             )
         )
 
     def _read_what_is_due(self, stage: Stage, end: float, *, moving: bool) -> None:
-        if self._clock.monotonic() >= self._poll.next_at(max(end, self._lacked_at)):
-            self._read_alarms()
-            if any(watch.fired for watch in self._watches.values()):
+        try:
+            if self.alarms.read_what_is_due(max(end, self._lacked_at)):
                 return
-        for arn, watch in self._watches.items():
-            if watch.unexplained:
-                heed(self._stop)
-                self._watches[arn] = self._explain(watch)
-                if self._watches[arn].fired:
-                    return
+        except CredentialsExpired as error:
+            _give_up_if_expired(error)
         self._together(
             lambda traffic: self._look(traffic, stage), self._looks_due(end, moving=moving)
         )
@@ -286,14 +186,14 @@ class Watch:
         return sorted(due, key=lambda traffic: self._looks[traffic.target].tried_at)[:HANDS]
 
     def _next_moment(self, end: float) -> float:
-        looks = [self._poll, *self._looks.values()]
+        looks = [self.alarms.rhythm, *self._looks.values()]
         renewals = [at + RENEW_AFTER.total_seconds() for at in self._renewed_at.values()]
         now = self._clock.monotonic()
         moments = [rhythm.next_at(end) for rhythm in looks] + [
             max(min(renewals), now + RETRY_EVERY)
         ]
-        if self._told_lacking or any(watch.unexplained for watch in self._watches.values()):
-            moments.append(now + min(self._poll.every, RETRY_EVERY))
+        if self._told_lacking or self.alarms.has_gaps:
+            moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
         moments.append(
             max(now + self._numbers.next_due(), self._numbers_tried_at + RETRY_NUMBERS_EVERY)
         )
@@ -314,12 +214,12 @@ class Watch:
                 now=now,
                 planned_end=end,
                 last_end=end + self._rules.evidence_timeout,
-                alarms_read_at=self._poll.good_at,
+                alarms_read_at=self.alarms.rhythm.good_at,
                 aliases_read_at=min(look.good_at for look in self._looks.values()),
-                alarms_failing_since=self._poll.failing_since,
+                alarms_failing_since=self.alarms.rhythm.failing_since,
                 aliases_failing_since=min(failing, default=None),
-                watches=tuple(self._watches.values()),
-                missing=self._missing,
+                watches=self.alarms.watches,
+                missing=self.alarms.missing,
                 broken=broken,
                 lacks=lacks,
                 lacked_at=self._lacked_at,
@@ -340,55 +240,6 @@ class Watch:
                     StepExtended(at=self._clock.now(), number=stage.number, until=until, why=lacks)
                 )
         return isinstance(verdict, Passed)
-
-    # Alarms ------------------------------------------------------------------------------------
-
-    def _read_alarms(self) -> None:
-        sent = self._clock.monotonic()
-        try:
-            survey = self._alarms.read()
-        except CallFailed as error:
-            if self._poll.bad(sent):
-                self._emit(Unreadable(at=self._clock.now(), what="alarms", why=str(error)))
-            else:
-                _give_up_if_expired(error)
-            return
-        self._poll.good(sent)
-        self._missing = survey.missing
-        for reading in survey.readings:
-            before = self._watches.get(reading.arn) or AlarmWatch.start(reading)
-            after = self._watches[reading.arn] = observe(before, reading)
-            if before.newest.state is not reading.state:
-                self._untold.append(
-                    AlarmChanged(
-                        at=self._clock.now(),
-                        reading=reading,
-                        before=before.newest.state,
-                        fired=after.fired is not None,
-                    )
-                )
-        if not any(watch.fired for watch in self._watches.values()):
-            self.tell()
-
-    def tell(self) -> None:
-        """Emit what the alarms did. Nothing is told of a firing before the rollback was sent."""
-        while self._untold:
-            self._emit(self._untold.pop(0))
-
-    def _explain(self, watch: AlarmWatch) -> AlarmWatch:
-        # An alarm without a timestamp had never changed its state before the watch began.
-        since = watch.explained.transitioned_at or self._began_at
-        try:
-            after = explain(watch, self._alarms.history(watch.newest, since - HISTORY_MARGIN))
-        except CallFailed:
-            # Asked again with the next poll; what is not explained by the step's end counts as fired.
-            return watch
-        if after.fired is not None:
-            state = watch.explained.state
-            self._untold.append(
-                AlarmChanged(at=self._clock.now(), reading=after.fired, before=state, fired=True)
-            )
-        return after
 
     # Numbers -----------------------------------------------------------------------------------
 
@@ -486,7 +337,7 @@ class Watch:
             return
         self._beat_at = now
         left = timedelta(seconds=max(0.0, end - now))
-        states = [watch.newest.state for watch in self._watches.values()]
+        states = [reading.state for reading in self.alarms.readings]
         self._emit(
             Heartbeat(
                 at=self._clock.now(),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lambda_rollout.alarm_poll import Survey
 from lambda_rollout.aws.calls import told_apart
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.errors import Unanswered
@@ -19,7 +20,6 @@ from lambda_rollout.judge import AlarmReading, AlarmState, Transition
 from lambda_rollout.parsing.names import AlarmName
 from lambda_rollout.patience import heed
 from lambda_rollout.stop import Stop
-from lambda_rollout.watch import Survey
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType

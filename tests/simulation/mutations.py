@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from lambda_rollout import (
+    alarm_poll,
     arrival,
     ending,
     judge,
@@ -323,7 +324,9 @@ def _lease_judged_by_the_runners_clock() -> list[Patch]:
 
 
 def _stop_ignored() -> list[Patch]:
-    return [(module, "heed", lambda _stop: None) for module in (patience, rollout, watch)]
+    return [
+        (module, "heed", lambda _stop: None) for module in (patience, rollout, watch, alarm_poll)
+    ]
 
 
 # The watch ----------------------------------------------------------------------------------------
@@ -362,7 +365,7 @@ def _history_ignored() -> list[Patch]:
     def explain(each: AlarmWatch, _history: Iterable[Transition]) -> AlarmWatch:
         return replace(each, explained=each.newest)
 
-    return [(watch, "explain", explain)]
+    return [(alarm_poll, "explain", explain)]
 
 
 def _ok_only_by_history() -> list[Patch]:
@@ -371,7 +374,7 @@ def _ok_only_by_history() -> list[Patch]:
     def mutated(each: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
         return observe(replace(each, was_ok=False), reading)
 
-    return [(watch, "observe", mutated)]
+    return [(alarm_poll, "observe", mutated)]
 
 
 def _alarm_at_start_never_counts() -> list[Patch]:
@@ -382,7 +385,7 @@ def _alarm_at_start_never_counts() -> list[Patch]:
         seen = observe(each, reading)
         return seen if counted else replace(seen, counts=False, was_ok=False, fired=None)
 
-    return [(watch, "observe", mutated)]
+    return [(alarm_poll, "observe", mutated)]
 
 
 def _firing_ignored() -> list[Patch]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from lambda_rollout.alarm_poll import Alarms
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
@@ -38,7 +39,6 @@ from lambda_rollout.order import Order, order_of_handover
 from lambda_rollout.parsing.names import AlarmName, parse_alarms
 from lambda_rollout.routing import Routing
 from lambda_rollout.stop import Stop
-from lambda_rollout.watch import Alarms
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
