@@ -60,17 +60,15 @@ def numbers(story: Chronicle, room: Room) -> str:
     if len(targets) == 1:
         return _one(targets[0], story)
     shown = targets[: room.targets]
-    rows = [
-        (
-            link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
-            f"{_version(now, now.previous)}&nbsp;→ {_version(now, now.version)}",
-            _on_the_new(now, story),
-        )
-        for now in shown
-    ]
+    rows = [(_from_to(now), _on_the_new(now, story)) for now in shown]
     hidden = len(targets) - len(shown)
     more = f"\n\nAnd {count(hidden, 'function')} more, in the summary." if hidden else ""
-    return (table(("alias", "old → new", "on the new one"), rows) + more) if targets else ""
+    return (table(("alias, old → new version", "on the new one"), rows) + more) if targets else ""
+
+
+def _from_to(now: TargetNow) -> str:
+    name = link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias))
+    return f"{name}<br>{_version(now, now.previous)} → {_version(now, now.version)}"
 
 
 def _on_the_new(now: TargetNow, story: Chronicle) -> str:

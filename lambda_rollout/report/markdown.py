@@ -30,7 +30,7 @@ _BREAK = "\N{ZERO WIDTH SPACE}"  # never in cleaned text
 _ACTS_AFTER_RENDERING = re.compile(
     r"@|#(?=\d)|GH-(?=\d)|[a-z]:(?=/)|www(?=\.)|(?:mailto|xmpp):", re.IGNORECASE
 )
-_BREAKS = re.compile(r"(?P<code>`[^`]*`)|\\_(?=\w)|:(?=[A-Za-z])")
+_BREAKS = re.compile(r"(?P<code>`[^`]*`)|\\_(?=\w)|:(?=[A-Z])")
 _SAFE_URL = re.compile(r"https?://[\w.~:/?#@!$&'*+,;=%-]+", re.ASCII)
 
 

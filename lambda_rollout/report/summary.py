@@ -191,7 +191,7 @@ def _footer(story: Chronicle) -> str:
         words = f"run {run.run_id}" + (
             f", attempt {run.attempt}" if run.attempt not in {"", "1"} else ""
         )
-        parts.append(link(prose(words), run.url))
+        parts.append(link(together(prose(words)), run.url))
     if run.actor:
         parts.append(f"by {code(run.actor)}")
     if run.sha:

@@ -106,8 +106,9 @@ def _urgency(alarm: AlarmNow) -> int:
 def _state(alarm: AlarmNow, story: Chronicle) -> str:
     state = alarm.newest.state
     if alarm.fired is not None and state is not AlarmState.ALARM:
-        return f"🔴 was ALARM, {state} now"
-    said = f"{STATE_MARKS[state]} {state}"
+        return f"🔴&nbsp;was ALARM, {state} now"
+    # Where a line may break is said for the sake of phones.
+    said = f"{STATE_MARKS[state]}&nbsp;{state.replace('_', '_&#8203;')}"
     if not story.watched:
         return said
     if not alarm.guarded:
