@@ -297,6 +297,8 @@ class Ending:
             case Foreign(alias):
                 routing = alias.routing
                 why = f"somebody else changed its routing: it was {traffic.routing}"
+                if routing == traffic.routing:
+                    why = "this run stood still until its time was over, and others may have taken its place"
                 command = "" if routing.is_whole else command
             case Gone():
                 routing, why, command = None, "the alias or its function was deleted", ""

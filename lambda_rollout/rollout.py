@@ -126,6 +126,7 @@ class Rollout:
         for stage in self._stages():
             self._shift(stage, watch)
             watch.step(stage)
+        self._look_at_what_stays()
         self._say_what_did_not_guard(watch)
         watch.say_what_was_not_seen()
         if self._order.plan.ends_held:
@@ -243,6 +244,15 @@ class Rollout:
             if course.charge is not None and not course.moves:
                 now = self._parts.clock.now()
                 self._parts.emit(AlreadyThere(at=now, target=course.target, version=course.new))
+
+    def _look_at_what_stays(self) -> None:
+        """See that what was on its version already still is: somebody may have put it back, and the unit is in parts.
+
+        Raises `Conflict`, and `CallFailed` if it cannot be read for a minute.
+        """
+        read = patiently(self._parts.clock, self._parts.stop)
+        staying = [c.charge.traffic for c in self._courses if c.charge and not c.moves]
+        self._parts.together(lambda each: read(each.look, may_still_move=False), staying)
 
     def _nothing_to_shift(self) -> Finished:
         self._ending.remember(Phase.DONE)

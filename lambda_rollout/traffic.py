@@ -152,8 +152,12 @@ class Traffic:
         self._aliases = aliases
         self._clock = clock
         self._answered_at = clock.monotonic()
+        self.lost_record = False
+        """Whether its record was found to be gone when it was to be settled: it was over, or somebody struck it out."""
         self.nonce = nonce
         self._shared = shared
+        self._until: datetime | None = None
+        """When the newest record that we sent runs out, on AWS's clock."""
         self._past: set[str] = set()
         self._outdated: set[str] = set()
         """RevisionIds that AWS refused once, so whatever is sent with them later has no effect."""
@@ -210,6 +214,8 @@ class Traffic:
                 return False
             if self._was_moved_under(record, alias.routing):
                 return False
+        if record is None and self._is_overdue(alias):
+            return False
         ours = [sent.routing for sent in self._unanswered]
         if not self._was_finished(alias, record):
             ours.append(self.routing)
@@ -224,6 +230,15 @@ class Traffic:
         if lease.parse(self.known.description)[1] == record:
             sent.append(self.routing)
         return bool(sent) and not any(self._same(routing, each) for each in sent)
+
+    def _is_overdue(self, alias: Alias) -> bool:
+        """Whether others may have taken us for dead, and have made it whole: we stood still until our lease was over.
+
+        On a split, a missing record can only have been struck out: it stays ours.
+        """
+        if self._shared or self._until is None or not alias.routing.is_whole:
+            return False
+        return (alias.as_of or self.aws_time()) >= self._until
 
     def _was_finished(self, alias: Alias, record: Record | None) -> bool:
         """Whether the run that we took for dead, to resume it, has promoted it meanwhile: nothing of ours is out."""
@@ -316,6 +331,7 @@ class Traffic:
         self, routing: Routing, record: Record, stop: Stop | None, *, may_still_move: bool
     ) -> None:
         description = lease.compose(self.text, record)
+        self._until = record.until
         try:
             answer = self._send(routing, description)
         except (RevisionMismatch, Unanswered) as error:
@@ -379,6 +395,7 @@ class Traffic:
         if seen.revision_id != self.known.revision_id:
             if not echo:
                 self.text = lease.owners_text(seen.description)
+                self.lost_record = lease.parse(seen.description)[1] is None
             self._past.add(self.known.revision_id)
             self.known = seen
         return None

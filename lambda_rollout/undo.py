@@ -59,7 +59,8 @@ def _undo(order: Order, parts: Parts, ending: Ending) -> Finished:
                 # The post stage knows from it that what it finds is where this rollback began.
                 charges[-1].tried.append(str(HUNDRED))
     all_back = ending.put_back(list(reversed(charges)))
-    if any(record.passed for record in on_record):
+    cleared = any(charge.traffic.lost_record for charge in charges)
+    if on_record and (cleared or any(record.passed for record in on_record)):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
     if problems:
         return ending.finished(

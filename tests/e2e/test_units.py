@@ -112,6 +112,22 @@ def test_a_function_whose_code_is_unchanged_stays_whole_and_is_named() -> None:
     assert "f2" not in order_of_writes(scene.requests("UpdateAlias"))
 
 
+def test_all_go_back_if_somebody_moved_the_unchanged_one_meanwhile() -> None:
+    scene = Unit.of(3, unchanged=("f2",))
+    code = b"PK\x05\x06" + bytes(18)
+    scene.after(
+        8, lambda: scene.call("lambda", "UpdateFunctionCode", FunctionName="f2", ZipFile=code)
+    )
+    scene.after(14, lambda: scene.call("lambda", "PublishVersion", FunctionName="f2"))
+    move = {"FunctionName": "f2", "Name": "live", "FunctionVersion": NEW}
+    scene.after(20, lambda: scene.call("lambda", "UpdateAlias", **move))
+    end = scene.start()
+    assert end.result is Result.FAILED
+    assert "somebody else changed the routing of f2:live" in end.reason
+    assert scene.whole_on(OLD, "f2")
+    assert scene.states()["f2"] == (NEW, {})
+
+
 def test_nothing_new_in_any_of_them_is_unchanged() -> None:
     scene = Unit.of(3, unchanged=("f1", "f2", "f3"))
     end = scene.start()
@@ -368,6 +384,23 @@ def test_the_button_in_the_middle_of_the_release_says_what_it_cannot_put_back() 
     assert end.result is Result.FAILED
     assert "f1:live may be on its new version" in end.reason
     assert scene.whole_on(OLD, "f1")
+
+
+def test_the_button_says_so_too_if_it_finds_out_while_putting_back() -> None:
+    scene = Unit.of(2)
+    dies_at(scene, 5)
+
+    def clear(name: str) -> None:
+        alias = {"FunctionName": name, "Name": "live", "Description": "text"}
+        scene.call("lambda", "UpdateAlias", **alias)
+
+    clear("f1")
+    scene.world.faults.add(Meanwhile(lambda _: clear("f2")), operation="UpdateAlias")
+    asked = unit_order(2, mode=Mode.ROLLBACK)
+    end = undo(asked, scene.parts(asked))
+    assert scene.states() == {"f1": (NEW, {}), "f2": (OLD, {})}
+    assert end.result is Result.FAILED
+    assert "f1:live may be on its new version" in end.reason
 
 
 def test_somebody_elses_edit_of_one_description_stops_the_unit() -> None:

@@ -299,6 +299,9 @@ class Witness:
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
         if actor is not None:
             self._rules.written(self, actor, function, before, after)
+            if after.record is None and after.routing.is_whole and function not in actor.reached:
+                # It has mended what it found, whichever way, and begins there.
+                actor.bases[function] = after.routing.version
             self._stands(actor, function, after)
         changed = before.routing != after.routing
         # Where somebody else struck a record out, whoever goes on with the same weight makes it his own.
@@ -367,7 +370,9 @@ class Witness:
         actor.bases[function] = self.truths[function].base
         actor.records[function] = record
         if not fresh:
-            actor.bases[function] = record.old if record else answer["FunctionVersion"]
+            actor.bases[function] = answer["FunctionVersion"]
+            if record is not None and not record.passed:
+                actor.bases[function] = record.old
 
     def _learn_of_firing(self, actor: Actor) -> None:
         if not actor.reached:

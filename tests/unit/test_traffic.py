@@ -495,6 +495,27 @@ def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Han
     assert hands.seen == (whole, OWNERS_TEXT)
 
 
+@pytest.mark.parametrize(("seconds", "ours"), [(599, True), (601, False)])
+def test_a_whole_alias_without_our_record_is_ours_no_longer_than_our_lease(
+    hands: Hands, seconds: int, ours: bool
+) -> None:
+    """We stood still, were taken for dead, and the next run has promoted the same version."""
+    whole = Routing.whole(NEW)
+    hands.forward(whole)
+    hands.scene.clock.advance(seconds)
+    hands.edit(Description="mine")
+    assert isinstance(hands.settle(), Settled if ours else Foreign)
+    assert hands.seen == (BACK if ours else whole, "mine")
+
+
+def test_a_split_without_our_record_stays_ours_for_good(hands: Hands) -> None:
+    hands.forward()
+    hands.scene.clock.advance(3600)
+    hands.edit(Description="mine")
+    assert isinstance(hands.settle(), Settled)
+    assert hands.seen == (BACK, "mine")
+
+
 def test_one_write_for_each_comes_before_any_other_call(hands: Hands) -> None:
     hands.forward()
     create = {"FunctionVersion": OLD, "Description": "other"}
