@@ -217,6 +217,14 @@ def _settle(sight: Sight, record: Record, *, forward: bool, parts: Parts) -> Ali
         settled = parts.aliases.write(sight.target, routing, text, sight.alias.revision_id)
     except (Busy, Unanswered, RevisionMismatch):
         return None
+    except NotFound as error:
+        other = record.old if forward else record.new
+        raise NotOurs(
+            f"{sight.target} was left by a run that died ({sight.alias.routing}), and AWS does not find what it is to "
+            f"be put on, version {routing.version}: {error.message}",
+            f"If that version was deleted, make the alias whole on one that exists, such as {other}, and give it its "
+            "description back.",
+        ) from error
     now = parts.clock.now()
     if forward:
         parts.emit(Released(at=now, target=sight.target, version=record.new))

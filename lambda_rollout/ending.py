@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from lambda_rollout.choices import Mode, OnCancel
-from lambda_rollout.errors import CallFailed, RolloutError
+from lambda_rollout.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.events import AliasLeft, Finished, Held, Released, Result, RolledBack, Warned
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.judge import AlarmReading
@@ -22,6 +22,7 @@ from lambda_rollout.traffic import (
     Settlement,
     Traffic,
     Unsettled,
+    VersionGone,
     Wish,
     settle,
 )
@@ -144,7 +145,8 @@ class Ending:
         if charges:
             self.remember(Phase.GOING_BACK)
         settlements = self._settle(
-            [Wish(charge.traffic, Routing.whole(charge.traffic.old)) for charge in charges]
+            [Wish(charge.traffic, Routing.whole(charge.traffic.old)) for charge in charges],
+            self._missing,
         )
         tell()
         for charge, share, settlement in zip(charges, shares, settlements, strict=True):
@@ -265,14 +267,29 @@ class Ending:
 
     # Settling and telling ----------------------------------------------------------------------
 
-    def _settle(self, wishes: list[Wish]) -> list[Settlement]:
+    def _settle(
+        self, wishes: list[Wish], missing: Callable[[Wish], str] = lambda _: ""
+    ) -> list[Settlement]:
         parts = self._parts
-        return settle(wishes, parts.clock, self._tell_trouble, self.limit, parts.together)
+        return settle(wishes, parts.clock, self._tell_trouble, self.limit, parts.together, missing)
+
+    def _missing(self, wish: Wish) -> str:
+        """Return the old version if AWS says that it has it no more; empty if it has it, or does not say.
+
+        At 100% the alias does not name it any more, so AWS lets anybody delete it.
+        """
+        try:
+            self._parts.versions.read(wish.traffic.target, wish.routing.version)
+        except NotFound:
+            return wish.routing.version
+        except CallFailed:
+            pass
+        return ""
 
     def _all_settled(self, settlements: Sequence[Settlement]) -> bool:
         """Whether nothing is left to do; if so the post stage is told."""
         settled = all(isinstance(settlement, Settled) for settlement in settlements)
-        if not any(isinstance(settlement, Unsettled) for settlement in settlements):
+        if not any(isinstance(settlement, Unsettled | VersionGone) for settlement in settlements):
             self.remember(Phase.DONE)
         return settled
 
@@ -302,6 +319,13 @@ class Ending:
                 command = "" if routing.is_whole else command
             case Gone():
                 routing, why, command = None, "the alias or its function was deleted", ""
+            case VersionGone(version):
+                why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
+                command = ""
+                if charge.new:
+                    why += f". The command makes it whole on version {charge.new}, so that another rollout can begin"
+                    whole = Routing.whole(charge.new)
+                    command = self._order.command(traffic.target, whole, traffic.text)
             case Unsettled(error):
                 why = f"AWS did not confirm it: {error}"
             case Settled():

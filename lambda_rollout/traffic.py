@@ -101,13 +101,20 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionGone:
+    """AWS has the alias and has not the ``version`` that it was to be put on, so no trying helps."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unsettled:
     """Not confirmed yet; ``why`` is AWS's last word."""
 
     why: CallFailed
 
 
-Settlement = Settled | Foreign | Gone | Unsettled
+Settlement = Settled | Foreign | Gone | VersionGone | Unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +462,10 @@ def _shows(seen: Alias, routing: Routing, record: Record | None) -> bool:
     return seen.routing == routing and lease.parse(seen.description)[1] == record
 
 
+def _not_found(settlement: Settlement | None) -> bool:
+    return isinstance(settlement, Unsettled) and isinstance(settlement.why, NotFound)
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """How an alias is to be left: whole without a record, or held with one."""
@@ -470,19 +481,24 @@ def settle(
     tell: Callable[[Wish, CallFailed], None] = lambda _wish, _why: None,
     seconds: float = SETTLE_LIMIT,
     together: Together = one_by_one,
+    missing: Callable[[Wish], str] = lambda _wish: "",
 ) -> list[Settlement]:
     """Make every wish come true, or say for each why not; in the order of ``wishes``.
 
     One UpdateAlias for each comes before any other call. Those that are not confirmed are tried again, in
     rounds, for ``seconds``, or until nothing but expired credentials was the answer for a while. It listens
     to no stop: a second signal must not spoil what the first began. ``tell`` hears of each try that was not
-    confirmed, between two rounds.
+    confirmed, between two rounds. ``missing`` names a version of a wish that AWS proves to have no more, or
+    nothing; it is asked only where AWS found something missing twice, and the alias in between.
     """
     settlements: dict[int, Settlement] = {}
 
     def one_try(index: int) -> Settlement:
-        wish = wishes[index]
-        return wish.traffic.settle_once(wish.routing, wish.record)
+        wish, before = wishes[index], settlements.get(index)
+        settlement = wish.traffic.settle_once(wish.routing, wish.record)
+        if _not_found(before) and _not_found(settlement) and (version := missing(wish)):
+            return VersionGone(version)
+        return settlement
 
     def one_round() -> list[CallFailed]:
         is_open = [
