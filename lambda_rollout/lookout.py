@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from lambda_rollout.errors import AccessDenied, CallFailed, Cancelled, RolloutError
+from lambda_rollout.errors import (
+    AccessDenied,
+    Busy,
+    CallFailed,
+    Cancelled,
+    RolloutError,
+    Unanswered,
+)
 from lambda_rollout.evidence import complete_until
 from lambda_rollout.guards import Guard
 from lambda_rollout.patience import heed, patiently
@@ -29,8 +36,9 @@ from lambda_rollout.stop import Clock, Stop
 LIMIT = 30.0
 """Seconds for all calls together; what is not read by then goes unchecked."""
 
-READ_LIMIT = 5.0
-"""Seconds for one of them: a preflight is worth some patience, and not a rollout's delay."""
+READ_LIMIT = 3.0
+"""Seconds to try one of them again: a preflight is worth some patience, and not a rollout's delay. Where one was
+never answered, each of the rest is asked for once."""
 
 LATEST = "$LATEST"
 
@@ -168,6 +176,7 @@ class _Reading:
         self._clock = clock
         self._stop = stop
         self._end = clock.monotonic() + LIMIT
+        self._patience = READ_LIMIT
 
     def __call__(self, action: str, read: Callable[[], T]) -> T | Unread:
         heed(self._stop)
@@ -175,10 +184,12 @@ class _Reading:
         if left <= 0:
             return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)
         try:
-            return patiently(self._clock, self._stop, min(left, READ_LIMIT))(read)
+            return patiently(self._clock, self._stop, min(left, self._patience))(read)
         except Cancelled:
             raise
         except CallFailed as error:
+            if isinstance(error, Busy | Unanswered):
+                self._patience = 0.0
             return Unread(action, str(error), denied=isinstance(error, AccessDenied))
         except RolloutError as error:
             return Unread(action, error.what, denied=False)
