@@ -68,7 +68,7 @@ def numbers(story: Chronicle, room: Room) -> str:
 
 def _from_to(now: TargetNow) -> str:
     name = link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias))
-    return f"{name}<br>{_version(now, now.previous)} → {_version(now, now.version)}"
+    return f"{name}<br>{_version(now, now.previous)} → {_new(now)}"
 
 
 def _on_the_new(now: TargetNow, story: Chronicle) -> str:
@@ -95,7 +95,7 @@ def _one(now: TargetNow, story: Chronicle) -> str:
         whole = (alias, _version(now, now.version))
         return table(whole, [("traffic now", _share_of(now, now.version))])
     planned = story.result is Result.PLANNED and story.finished is not None
-    new = "*a new version*" if planned and now.version is None else _version(now, now.version)
+    new = "*a new version*" if planned and now.version is None else _new(now)
     shares = [_share_of(now, each) for each in (now.previous, now.version)]
     header = (alias, f"old: {_version(now, now.previous)}", f"new: {new}")
     rows = [("traffic now", *shares)]
@@ -127,6 +127,10 @@ def _share_of(now: TargetNow, version: str | None) -> str:
     if now.routing is None:
         return "*not known*"
     return share(now.routing.percent_of(version)) if version else ""
+
+
+def _new(now: TargetNow) -> str:
+    return "*none yet*" if now.version is None else _version(now, now.version)
 
 
 def _version(now: TargetNow, version: str | None) -> str:

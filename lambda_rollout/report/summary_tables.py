@@ -9,7 +9,7 @@ from lambda_rollout.judge import AlarmState
 from lambda_rollout.report.chronicle import AlarmNow, Chronicle, Status, StepNow
 from lambda_rollout.report.console import alarm_url
 from lambda_rollout.report.lines import STATE_MARKS
-from lambda_rollout.report.markdown import code, link, prose, table, together
+from lambda_rollout.report.markdown import breakable, code, link, prose, table, together
 from lambda_rollout.report.wording import clock_time, count, duration, share
 
 _MOST_ROWS = 50
@@ -21,14 +21,13 @@ def schedule(story: Chronicle) -> str:
         return ""
     rows = [
         (
-            str(step.number),
-            share(step.percent),
-            duration(step.watch),
+            f"{step.number}.&nbsp;{share(step.percent)}",
+            together(duration(step.watch)),
             _what_happened(step, story.result),
         )
         for step in story.steps
     ]
-    return table(("step", "on the new version", "planned watch", "what happened"), rows)
+    return table(("step", "planned watch", "what happened"), rows)
 
 
 def plan(story: Chronicle) -> str:
@@ -64,7 +63,7 @@ def _what_happened(step: StepNow, result: Result) -> str:
         case Status.SHIFTING | Status.WATCHING | Status.EXTENDED:
             said = "❌ broke off"
     if step.extended_until is not None:
-        said += f"; extended: {prose(step.lacked, 120)}"
+        said += f"; extended: {breakable(prose(step.lacked, 120))}"
     return said
 
 
@@ -108,7 +107,9 @@ def _state(alarm: AlarmNow, story: Chronicle) -> str:
     if alarm.fired is not None and state is not AlarmState.ALARM:
         return f"🔴&nbsp;was ALARM, {state} now"
     # Where a line may break is said for the sake of phones.
-    said = f"{STATE_MARKS[state]}&nbsp;{state.replace('_', '_&#8203;')}"
+    said = (
+        f"{STATE_MARKS[state]}{' ' if '_' in state else '&nbsp;'}{state.replace('_', '_&#8203;')}"
+    )
     if not story.watched:
         return said
     if not alarm.guarded:

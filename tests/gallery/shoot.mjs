@@ -1,4 +1,5 @@
-// Takes the pictures that shots.json lists; fails on a chart that mermaid does not take.
+// Takes the pictures that shots.json lists; fails on a chart that mermaid does not take, and on a table that
+// has to be scrolled.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import puppeteer from "puppeteer-core";
@@ -18,6 +19,12 @@ try {
     const ready = await page.evaluate(() => document.body.dataset.ready);
     if (ready !== "yes") {
       console.error(`${shot.page}: ${ready}`);
+      failed += 1;
+    }
+    const wide = await page.$$eval("table", (tables) =>
+      tables.filter((table) => table.scrollWidth > table.clientWidth).map((table) => table.innerText));
+    for (const text of wide) {
+      console.error(`${shot.picture}: a table is cut off: ${text.slice(0, 60)}`);
       failed += 1;
     }
     const comment = await page.$(".comment");
