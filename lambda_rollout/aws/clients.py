@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from lambda_rollout import __version__
 from lambda_rollout.aws.calls import is_throttling
+from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.pace import Pace
 from lambda_rollout.stop import Clock, SystemClock
 
@@ -33,6 +34,8 @@ CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     user_agent_extra=f"lambda-rollout/{__version__}",
 )
+
+with_one_deadline()
 
 
 class Clients:
