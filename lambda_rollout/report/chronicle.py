@@ -34,6 +34,10 @@ class Status(StrEnum):
     NOT_REACHED = "not reached"
 
 
+GOING_ON = frozenset({Status.SHIFTING, Status.WATCHING, Status.EXTENDED})
+"""A step that has begun and not ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepNow:
     """One step of the schedule and what has come of it."""
@@ -148,6 +152,16 @@ class Chronicle:
     """The versions' own metrics, all minutes so far."""
     finished: e.Finished | None = None
     latest: datetime | None = None
+
+    @property
+    def mode(self) -> str:
+        """The input of that name; empty before anything is known."""
+        return self.started.mode if self.started else ""
+
+    @property
+    def going_on(self) -> StepNow | None:
+        """The step that is going on, if one is."""
+        return next((step for step in self.steps if step.status in GOING_ON), None)
 
     @property
     def result(self) -> e.Result:

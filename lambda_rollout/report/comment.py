@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lambda_rollout.events import AliasLeft, Run
-from lambda_rollout.report.chronicle import Chronicle, Status, StepNow
+from lambda_rollout.report.chronicle import Chronicle, Status
+from lambda_rollout.report.comment_progress import if_cancelled, progress
 from lambda_rollout.report.comment_record import Key, Record, hidden_line
 from lambda_rollout.report.comment_tables import (
     FULL,
@@ -26,12 +26,19 @@ from lambda_rollout.report.comment_tables import (
     schedule,
 )
 from lambda_rollout.report.evidence import counted
-from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose, together
-from lambda_rollout.report.summary import summary_of_input_problems
+from lambda_rollout.report.summary import MOST_RUNS, summary_of_input_problems
 from lambda_rollout.report.summary_tables import plan
 from lambda_rollout.report.timeline import Seen, chart
-from lambda_rollout.report.verdict import MARKS, advice, happenings, headline, left_against, left_as
+from lambda_rollout.report.verdict import (
+    MARKS,
+    advice,
+    happenings,
+    headline,
+    left_against,
+    left_as,
+    other_runs,
+)
 from lambda_rollout.report.wording import (
     clock_time,
     count,
@@ -52,7 +59,6 @@ RUNNING = "⏳"
 
 _COMMAND = "aws lambda "
 _VERSION = re.compile(r"\bversion (?=\d)")
-_RUNNING = frozenset({Status.SHIFTING, Status.WATCHING, Status.EXTENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +107,9 @@ def title(story: Chronicle) -> tuple[str, str]:
         fired = [alarm.fired.name for alarm in story.alarms.values() if alarm.fired is not None]
         why = f", because {listing(fired)} fired" if fired else ""
         return RUNNING, f"{names}: rolling back{why}"
-    step = running_step(story)
+    step = story.going_on
     if step is None:
-        return RUNNING, f"{names}: {_DOING.get(_mode(story), 'getting ready to roll out')}"
+        return RUNNING, f"{names}: {_DOING.get(story.mode, 'getting ready to roll out')}"
     versions = {now.version for now in story.targets.values() if now.version}
     which = f"version {versions.pop()}" if len(versions) == 1 else "the new versions"
     verb = "shifting to" if step.status is Status.SHIFTING else "rolling out,"
@@ -113,23 +119,14 @@ def title(story: Chronicle) -> tuple[str, str]:
 _DOING = {"plan": "making the plan", "promote": "about to be promoted", "rollback": "rolling back"}
 
 
-def _mode(story: Chronicle) -> str:
-    return story.started.mode if story.started else ""
-
-
-def running_step(story: Chronicle) -> StepNow | None:
-    """Return the step that is going on, if one is."""
-    return next((step for step in story.steps if step.status in _RUNNING), None)
-
-
 def _sections(seen: Seen, context: Context, record: Record, room: Room) -> Iterator[str]:
     story = seen.story
     mark, words = title(story)
     yield f"### {mark} {_VERSION.sub('version&nbsp;', prose(words))}{_in(context)}"
     yield from (alert("CAUTION", _left(left, room)) for left in story.left[: room.targets])
     if story.finished is None and not is_going_back(story):
-        yield from _progress(story)
-        yield from _if_cancelled(story, context)
+        yield from progress(story)
+        yield from if_cancelled(story, context.run, holds=context.holds_on_cancel)
     elif story.finished is not None:
         yield from _ending(story, room)
     yield from _warnings(story, room)
@@ -146,62 +143,14 @@ def _in(context: Context) -> str:
     return f" in {code(context.environment)}" if context.environment else ""
 
 
-def _progress(story: Chronicle) -> Iterator[str]:
-    """Say how far it is: by the clock, because a comment is read later than it was written."""
-    if not story.steps or _mode(story) in ("plan", "rollback"):
-        return
-    yield _picture(story)
-    step = running_step(story)
-    if step is None or story.latest is None or step.watched_from is None:
-        return
-    ends = step.extended_until or step.watched_from + step.watch
-    left = max(timedelta(), ends - story.latest)
-    after = sum((each.watch for each in story.steps if each.number > step.number), timedelta())
-    said = f"**{share(step.percent)}** since {clock_time(step.watched_from)}"
-    if step.extended_until is not None:
-        why = prose(step.lacked, 200)
-        yield f"{said}. The step is extended, to {clock_time(ends)} at most, because of {why}."
-        return
-    end = "" if not after else f"; all steps by about {clock_time(ends + after)}"
-    yield f"{said}, **{duration(left)} left** until {clock_time(ends)}{end} (UTC)."
-
-
-_STEP_MARKS = {
-    Status.PASSED: "✅",
-    Status.SKIPPED: "✅",
-    Status.FAILED: "❌",
-    Status.WAITING: "⬜",
-    Status.NOT_REACHED: "⬜",
-}
-
-
-def _picture(story: Chronicle) -> str:
-    """Draw the schedule as a row. The bar is hidden from screen readers: the words say the same."""
-    shown = story.steps if len(story.steps) <= 12 else ()
-    steps = " → ".join(
-        f"**👀 {share(step.percent)}**"
-        if step.status in _RUNNING
-        else f"{_STEP_MARKS[step.status]} {share(step.percent)}"
-        for step in shown
-    )
-    total = sum((step.watch for step in story.steps), timedelta())
-    left = sum((_left_of(step, story.latest) for step in story.steps), timedelta())
-    drawn = f'<span aria-hidden="true">`{bar(total, left)}`</span>'
-    return f"{drawn}<br>{steps}" if steps else drawn
-
-
-def _left_of(step: StepNow, now: datetime | None) -> timedelta:
-    if step.status in _RUNNING and step.watched_from and now:
-        return max(timedelta(), step.watched_from + step.watch - now)
-    over = step.status in (Status.PASSED, Status.SKIPPED)
-    return timedelta() if over else step.watch
-
-
 def _ending(story: Chronicle, room: Room) -> Iterator[str]:
     if story.reason:
         yield f"**Why:** {prose(sentence(story.reason), 2 * room.reason)}"
     if told := " ".join(prose(text) for text in list(happenings(story))[: room.targets + 1]):
         yield told
+    # A page that is named in a sentence is no link there: whatever may be foreign is none.
+    if pages := [link(prose(words), url) for url, words in other_runs(story).items()]:
+        yield f"**Look at:** {', '.join(pages[:MOST_RUNS])}"
     words, aws, arguments = advice(story).partition(_COMMAND)
     if words:
         yield f"**What to do:** {prose(words, 600)}"
@@ -235,7 +184,7 @@ def _warnings(story: Chronicle, room: Room) -> Iterator[str]:
 def _details(seen: Seen, room: Room) -> Iterator[str]:
     story = seen.story
     found = findings(story, room)
-    if _mode(story) == "plan":
+    if story.mode == "plan":
         if found:
             yield f"#### Preflight\n\n{found}"
             found = ""
@@ -249,22 +198,6 @@ def _details(seen: Seen, room: Room) -> Iterator[str]:
     if found:
         told = f"Preflight: {counted(story.findings or ())}"
         yield f"<details><summary>{told}</summary>\n\n{found}\n\n</details>"
-
-
-def _if_cancelled(story: Chronicle, context: Context) -> Iterator[str]:
-    if _mode(story) not in ("rollout", "promote") or not story.shifted:
-        return
-    names = listing([code(str(now.target)) for now in story.targets.values()])
-    one = len(story.targets) == 1
-    if context.holds_on_cancel:
-        stays = "stays split as it is then" if one else "stay split as they are then"
-        yield f"If this run is cancelled, {names} {stays}, and nothing watches."
-        return
-    previous = {now.previous for now in story.targets.values() if now.previous}
-    back = f"version {previous.pop()}" if len(previous) == 1 else "the old versions"
-    goes = "goes" if one else "go"
-    run = link("Cancel the run", context.run.url)
-    yield f"{run} to stop this: {names} {goes} back to {prose(back)} at once."
 
 
 def _footer(story: Chronicle, run: Run) -> str:

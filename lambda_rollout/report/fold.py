@@ -11,6 +11,7 @@ from functools import reduce
 from lambda_rollout import events as e
 from lambda_rollout.judge import AlarmReading, AlarmState
 from lambda_rollout.report.chronicle import (
+    GOING_ON,
     AlarmNow,
     Chronicle,
     Exposure,
@@ -19,8 +20,6 @@ from lambda_rollout.report.chronicle import (
     TargetNow,
 )
 from lambda_rollout.routing import HUNDRED, Routing, Target
-
-_RUNNING = frozenset({Status.SHIFTING, Status.WATCHING, Status.EXTENDED})
 
 
 def chronicle(events: Iterable[e.Event]) -> Chronicle:
@@ -83,7 +82,7 @@ def _finished(story: Chronicle, event: e.Finished) -> Chronicle:
     def closed(step: StepNow) -> StepNow:
         if step.status is Status.WAITING:
             return replace(step, status=Status.NOT_REACHED)
-        if step.status in _RUNNING:
+        if step.status in GOING_ON:
             return replace(step, status=Status.FAILED, ended=step.ended or event.at)
         return step
 
@@ -97,7 +96,7 @@ def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed
         case e.StepExtended():
 
             def extended(step: StepNow) -> StepNow:
-                if step.status not in _RUNNING:
+                if step.status not in GOING_ON:
                     return step
                 late = replace(step, extended_until=event.until, lacked=event.why)
                 return replace(late, status=Status.EXTENDED)
@@ -106,7 +105,7 @@ def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed
         case e.StepPassed():
 
             def passed(step: StepNow) -> StepNow:
-                running = step.status in _RUNNING
+                running = step.status in GOING_ON
                 return replace(step, status=Status.PASSED, ended=event.at) if running else step
 
             return _each_step(_readings(story, event.readings), passed)
@@ -297,7 +296,7 @@ def _watch_ends(story: Chronicle, event: e.Event) -> Chronicle:
     """Let a running step end with the first alias that is put back, not with the verdict on it."""
 
     def ended(step: StepNow) -> StepNow:
-        running = step.status in _RUNNING and step.ended is None
+        running = step.status in GOING_ON and step.ended is None
         return replace(step, ended=event.at) if running else step
 
     return _each_step(story, ended)

@@ -37,7 +37,8 @@ _COMMAND = "aws lambda "
 
 _MOST_ROWS = 50
 _MOST_WARNINGS = 20
-_MOST_RUNS = 3
+MOST_RUNS = 3
+"""Links to other runs."""
 _REASON_LIMIT = 600  # characters
 
 
@@ -89,7 +90,8 @@ def _sections(story: Chronicle) -> Iterator[str]:
     yield from _remedy(story)
     if story.warnings:
         yield alert("WARNING", _warnings(story))
-    yield _targets(story)
+    if aliases := _targets(story):
+        yield aliases
     steps = plan(story) if story.result is Result.PLANNED else schedule(story)
     if steps:
         yield f"### Schedule\n\n{steps}"
@@ -122,7 +124,7 @@ def _what_happened(story: Chronicle) -> Iterator[str]:
         yield told
     # A page that is named in a sentence is no link there: whatever may be foreign is none.
     if pages := [link(prose(words), url) for url, words in other_runs(story).items()]:
-        yield f"**Look at:** {', '.join(pages[:_MOST_RUNS])}"
+        yield f"**Look at:** {', '.join(pages[:MOST_RUNS])}"
 
 
 def _remedy(story: Chronicle) -> Iterator[str]:
@@ -148,7 +150,10 @@ def _warnings(story: Chronicle) -> Iterator[str]:
 def _targets(story: Chronicle) -> str:
     planned = story.result is Result.PLANNED
     header = ("alias", "old → new", "traffic now")
-    shown = tuple(story.targets.values())[:_MOST_ROWS]
+    found = story.targets.values()
+    if all((now.routing, now.previous, now.version) == (None, None, None) for now in found):
+        return ""
+    shown = tuple(found)[:_MOST_ROWS]
     rows = [
         (
             link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
