@@ -208,7 +208,7 @@ class Traffic:
         not we who wrote that. AWS's own temporary weights for the old version, while provisioned
         concurrency moves, leave it ours.
         """
-        if alias.revision_id == self.known.revision_id:
+        if not self._is_news(alias):
             return True
         _, record = lease.parse(alias.description)
         if record is not None and lease.agrees(record, alias.routing):
@@ -227,6 +227,17 @@ class Traffic:
         if not self._was_finished(alias, record):
             ours.append(self.routing)
         return any(self._same(alias.routing, routing) for routing in ours)
+
+    def _is_news(self, alias: Alias) -> bool:
+        """Whether it is another state than the newest that we know of.
+
+        The routing is looked at, too: a server that is no AWS may leave the RevisionId as it is (stock moto does),
+        and nobody's canary is to be widened for that.
+        """
+        if alias.revision_id != self.known.revision_id:
+            return True
+        known = any(self._same(alias.routing, r) for r in (self.known.routing, self.routing))
+        return not known or alias.description != self.known.description
 
     def _was_moved_under(self, record: Record, routing: Routing) -> bool:
         """Whether a record of ours stands under another weight than we wrote it with, to the second.
@@ -288,8 +299,10 @@ class Traffic:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
         if seen.revision_id in self._past:
             return
-        if seen.revision_id != self.known.revision_id and not self._is_echo(seen):
+        if self._is_news(seen) and not self._is_echo(seen):
             if not self.is_ours(seen):
+                # Where no RevisionId would refuse it, a settling write must not come before another look.
+                self._look_first |= seen.revision_id == self.known.revision_id
                 self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
             if may_still_move:

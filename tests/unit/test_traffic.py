@@ -5,6 +5,7 @@ The alias lives in a world in process; faults and other people's edits are the w
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 
 from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from lambda_rollout.lease import LEASE, Record, compose, parse
-from lambda_rollout.routing import Routing
+from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.stop import Stop
 from lambda_rollout.traffic import (
+    Aliases,
     CannotShift,
     Conflict,
     Foreign,
@@ -110,6 +112,27 @@ def weights(percent: int) -> dict[str, Any]:
 
 
 WHOLE: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
+
+
+@dataclass(frozen=True, slots=True)
+class OneRevision:
+    """Aliases of a server that never changes a RevisionId and heeds none, as stock moto."""
+
+    aliases: Aliases
+
+    def read(self, target: Target) -> Alias:
+        return replace(self.aliases.read(target), revision_id="one")
+
+    def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
+        newest = self.aliases.read(target).revision_id
+        answer = self.aliases.write(target, routing, description, newest)
+        return replace(answer, revision_id=revision_id)
+
+    def create(self, target: Target, version: str, description: str) -> Alias:
+        return self.aliases.create(target, version, description)
+
+    def provisioning(self, target: Target) -> bool:
+        return self.aliases.provisioning(target)
 
 
 # Forward ----------------------------------------------------------------------------------------
@@ -269,6 +292,22 @@ def test_a_look_finds_other_peoples_doing(hands: Hands, change: dict[str, Any]) 
         hands.traffic.look(may_still_move=True)
     assert caught.value.expected == TEN
     assert caught.value.found.routing == hands.scene.alias.routing
+
+
+@pytest.mark.parametrize("change", [weights(30), {"FunctionVersion": NEW, **WHOLE}, WHOLE])
+def test_another_routing_is_somebody_elses_even_with_the_revision_that_we_know(
+    hands: Hands, change: dict[str, Any]
+) -> None:
+    aliases = OneRevision(WorldAliases(hands.scene.world))
+    hands.traffic = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE)
+    hands.forward()
+    hands.traffic.look(may_still_move=True)
+    hands.edit(**change)
+    theirs = hands.scene.alias
+    with pytest.raises(Conflict):
+        hands.traffic.look(may_still_move=True)
+    assert isinstance(hands.settle(), Foreign)
+    assert hands.scene.alias == theirs
 
 
 def test_an_edited_description_is_kept_once_nothing_moves_any_more(hands: Hands) -> None:
