@@ -305,10 +305,16 @@ class Traffic:
                 self._look_first |= seen.revision_id == self.known.revision_id
                 self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
+            self._take_text(seen.description)
             if may_still_move:
                 raise Conflict(self.target, seen.routing, seen)
-            self.text = lease.owners_text(seen.description)
         self._accept(seen)
+
+    def _take_text(self, description: str) -> None:
+        """Keep what somebody wrote; the text we know, cut to make room for a record, is still that, and stays whole."""
+        text, record = lease.parse(description)
+        if record is None or text != lease.parse(lease.compose(self.text, record))[0]:
+            self.text = lease.owners_text(description)
 
     # Forward -----------------------------------------------------------------------------------
 
@@ -414,7 +420,7 @@ class Traffic:
             return Foreign(seen)
         if seen.revision_id != self.known.revision_id:
             if not echo:
-                self.text = lease.owners_text(seen.description)
+                self._take_text(seen.description)
                 self.lost_record = lease.parse(seen.description)[1] is None
             self._past.add(self.known.revision_id)
             self.known = seen

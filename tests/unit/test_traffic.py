@@ -323,6 +323,21 @@ def test_an_edited_description_is_kept_once_nothing_moves_any_more(hands: Hands)
     )
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_description_that_our_record_cut_stays_whole_whoever_writes_the_rest(
+    hands: Hands, looks: bool
+) -> None:
+    long = "a long story " * 19
+    hands.edit(Description=long)
+    hands.traffic = hands.take()
+    hands.forward(Routing.whole(NEW))
+    hands.edit(FunctionVersion=NEW)
+    if looks:
+        hands.traffic.look(may_still_move=False)
+    assert isinstance(hands.settle(), Settled)
+    assert hands.seen == (BACK, long)
+
+
 def test_a_changed_routing_is_a_conflict_also_then(hands: Hands) -> None:
     hands.forward(Routing.whole(NEW))
     hands.edit(FunctionVersion=OLD)
