@@ -15,6 +15,7 @@ from lambda_rollout.lease import PASSED
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT
 from lambda_rollout.routing import Routing, Target
+from lambda_rollout.settling import Wish, settle
 from lambda_rollout.traffic import (
     Foreign,
     Gone,
@@ -23,8 +24,6 @@ from lambda_rollout.traffic import (
     Traffic,
     Unsettled,
     VersionGone,
-    Wish,
-    settle,
 )
 
 TELL_TROUBLE_AT = 2

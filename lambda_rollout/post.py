@@ -19,7 +19,8 @@ from lambda_rollout.lease import Record
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import patiently
 from lambda_rollout.routing import Alias, Routing
-from lambda_rollout.traffic import Settled, Traffic, Unsettled, Wish, settle
+from lambda_rollout.settling import Wish, settle
+from lambda_rollout.traffic import Settled, Traffic, Unsettled
 
 WHOLE_LIMIT = 270.0
 """Seconds for all of it: the runner gives a post stage about 4:45 after a cancellation (source: actions/runner)."""

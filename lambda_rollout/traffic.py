@@ -14,14 +14,12 @@ RevisionId, so the next confirmed write makes it useless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from tenacity import Retrying, retry_if_result
-
 from lambda_rollout import lease
+from lambda_rollout.claim import Claim, Sent
 from lambda_rollout.errors import (
     Busy,
     CallFailed,
@@ -31,10 +29,9 @@ from lambda_rollout.errors import (
     Unanswered,
 )
 from lambda_rollout.lease import Record
-from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, heed, in_vain, patiently
+from lambda_rollout.patience import heed, patiently
 from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.stop import Clock, Stop
-from lambda_rollout.together import Together, one_by_one
 
 NO_TEXT_LEFT = "-"
 """Written in place of an empty description if AWS should take "" for "leave it" (unconfirmed)."""
@@ -117,15 +114,6 @@ class Unsettled:
 Settlement = Settled | Foreign | Gone | VersionGone | Unsettled
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A write whose answer is not known: what it would make of the alias, and the RevisionId it carries."""
-
-    routing: Routing
-    description: str
-    revision_id: str
-
-
 class Traffic:
     """One alias in the hands of one rollout."""
 
@@ -168,7 +156,7 @@ class Traffic:
         self._past: set[str] = set()
         self._outdated: set[str] = set()
         """RevisionIds that AWS refused once, so whatever is sent with them later has no effect."""
-        self._unanswered: list[_Sent] = []
+        self._unanswered: list[Sent] = []
         self._look_first = False
 
     # What is known -----------------------------------------------------------------------------
@@ -202,83 +190,21 @@ class Traffic:
         return self.known.as_of + timedelta(seconds=self._clock.monotonic() - self._answered_at)
 
     def is_ours(self, alias: Alias) -> bool:
-        """Whether this routing is our doing: the one we wrote, or one whose answer was lost.
+        """Whether this routing is our doing: see `Claim`."""
+        return self._claim.covers(alias, alias.as_of or self.aws_time())
 
-        Another owner's record makes even the same routing his, and so does our own one as held, if it was
-        not we who wrote that. AWS's own temporary weights for the old version, while provisioned
-        concurrency moves, leave it ours.
-        """
-        if not self._is_news(alias):
-            return True
-        _, record = lease.parse(alias.description)
-        if record is not None and lease.agrees(record, alias.routing):
-            if record.nonce != self.nonce:
-                return False
-            if self._shared:
-                return True
-            if record.held and not self._is_echo(alias):
-                # The post stage has held it in our name: our runner has given us up.
-                return False
-            if self._was_moved_under(record, alias.routing):
-                return False
-        if record is None and self._is_overdue(alias):
-            return False
-        ours = [sent.routing for sent in self._unanswered]
-        if not self._was_finished(alias, record):
-            ours.append(self.routing)
-        return any(self._same(alias.routing, routing) for routing in ours)
-
-    def _is_news(self, alias: Alias) -> bool:
-        """Whether it is another state than the newest that we know of.
-
-        The routing is looked at, too: a server that is no AWS may leave the RevisionId as it is (stock moto does),
-        and nobody's canary is to be widened for that.
-        """
-        if alias.revision_id != self.known.revision_id:
-            return True
-        known = any(self._same(alias.routing, r) for r in (self.known.routing, self.routing))
-        return not known or alias.description != self.known.description
-
-    def _was_moved_under(self, record: Record, routing: Routing) -> bool:
-        """Whether a record of ours stands under another weight than we wrote it with, to the second.
-
-        We write the two together, so somebody has sent a routing alone, and AWS has kept the description.
-        """
-        sent = [s.routing for s in self._unanswered if lease.parse(s.description)[1] == record]
-        if lease.parse(self.known.description)[1] == record:
-            sent.append(self.routing)
-        return bool(sent) and not any(self._same(routing, each) for each in sent)
-
-    def _is_overdue(self, alias: Alias) -> bool:
-        """Whether others may have taken us for dead, and have made it whole: we stood still until our lease was over.
-
-        On a split, a missing record can only have been struck out: it stays ours.
-        """
-        if self._shared or self._until is None or not alias.routing.is_whole:
-            return False
-        return (alias.as_of or self.aws_time()) >= self._until
-
-    def _was_finished(self, alias: Alias, record: Record | None) -> bool:
-        """Whether the run that we took for dead, to resume it, has promoted it meanwhile: nothing of ours is out."""
-        resumes = not (self.confirmed or self._shared)
-        whole = alias.routing.is_whole and alias.routing.version != self.old
-        return resumes and whole and record is None
-
-    def _is_echo(self, seen: Alias) -> bool:
-        """Whether it is, to the letter, what one of our unanswered writes would make of the alias."""
-        return any(
-            seen.description == sent.description and self._same(seen.routing, sent.routing)
-            for sent in self._unanswered
+    @property
+    def _claim(self) -> Claim:
+        return Claim(
+            nonce=self.nonce,
+            old=self.old,
+            known=self.known,
+            routing=self.routing,
+            unanswered=self._unanswered,
+            until=self._until,
+            confirmed=self.confirmed,
+            shared=self._shared,
         )
-
-    def _same(self, seen: Routing, ours: Routing) -> bool:
-        if seen == ours:
-            return True
-        if not ours.is_whole or seen.version != ours.version:
-            return False
-        # On the way back AWS's own weight is for the version that is left; 1 is no weight of a stranger's split.
-        going_back = ours.version == self.old and list(seen.weights.values()) == [1.0]
-        return going_back or set(seen.weights) == {self.old}
 
     # Looking -----------------------------------------------------------------------------------
 
@@ -299,7 +225,7 @@ class Traffic:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
         if seen.revision_id in self._past:
             return
-        if self._is_news(seen) and not self._is_echo(seen):
+        if self._claim.is_news(seen) and not self._claim.is_echo(seen):
             if not self.is_ours(seen):
                 # Where no RevisionId would refuse it, a settling write must not come before another look.
                 self._look_first |= seen.revision_id == self.known.revision_id
@@ -365,7 +291,7 @@ class Traffic:
             heed(stop)
             seen = self._aliases.read(self.target)
             self._take_news(seen, may_still_move=may_still_move)
-            if seen.description == description and self._same(seen.routing, routing):
+            if seen.description == description and self._claim.is_same(seen.routing, routing):
                 return
             raise Unanswered(error.operation, error.code, error.message) from error
         self._accept(answer)
@@ -373,13 +299,17 @@ class Traffic:
 
     def _wrote(self, routing: Routing) -> None:
         """Take note of what is out by our doing; AWS's own weights on it are none of that."""
-        if not self._same(routing, self.routing):
+        if not self._claim.is_same(routing, self.routing):
             self.routing = routing
 
     @property
     def _as_it_stands(self) -> Routing:
         """What we wrote; or, while provisioned concurrency moves, that with AWS's own weights, to be kept."""
-        return self.known.routing if self._same(self.known.routing, self.routing) else self.routing
+        return (
+            self.known.routing
+            if self._claim.is_same(self.known.routing, self.routing)
+            else self.routing
+        )
 
     # Settling ----------------------------------------------------------------------------------
 
@@ -412,7 +342,7 @@ class Traffic:
             return Unsettled(
                 Unanswered("GetAlias", "StaleAnswer", "the answer is older than our last write")
             )
-        echo = self._is_echo(seen)
+        echo = self._claim.is_echo(seen)
         if echo and seen.revision_id != self.known.revision_id and _shows(seen, routing, record):
             return self._settled(seen, routing, record)
         if not self.is_ours(seen):
@@ -450,7 +380,7 @@ class Traffic:
             raise
         except Unanswered:
             if revision_id not in self._outdated:
-                self._unanswered.append(_Sent(routing, description, revision_id))
+                self._unanswered.append(Sent(routing, description, revision_id))
             raise
         self.confirmed = True
         return answer
@@ -467,7 +397,7 @@ class Traffic:
         if alias.revision_id != self.known.revision_id:
             self._past.add(self.known.revision_id)
             for sent in self._unanswered:
-                if alias.description == sent.description and self._same(
+                if alias.description == sent.description and self._claim.is_same(
                     alias.routing, sent.routing
                 ):
                     self._wrote(sent.routing)
@@ -479,63 +409,3 @@ class Traffic:
 
 def _shows(seen: Alias, routing: Routing, record: Record | None) -> bool:
     return seen.routing == routing and lease.parse(seen.description)[1] == record
-
-
-def _not_found(settlement: Settlement | None) -> bool:
-    return isinstance(settlement, Unsettled) and isinstance(settlement.why, NotFound)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How an alias is to be left: whole without a record, or held with one."""
-
-    traffic: Traffic
-    routing: Routing
-    record: Record | None = None
-
-
-def settle(
-    wishes: Sequence[Wish],
-    clock: Clock,
-    tell: Callable[[Wish, CallFailed], None] = lambda _wish, _why: None,
-    seconds: float = SETTLE_LIMIT,
-    together: Together = one_by_one,
-    missing: Callable[[Wish], str] = lambda _wish: "",
-) -> list[Settlement]:
-    """Make every wish come true, or say for each why not; in the order of ``wishes``.
-
-    One UpdateAlias for each comes before any other call. Those that are not confirmed are tried again, in
-    rounds, for ``seconds``, or until nothing but expired credentials was the answer for a while. It listens
-    to no stop: a second signal must not spoil what the first began. ``tell`` hears of each try that was not
-    confirmed, between two rounds. ``missing`` names a version of a wish that AWS proves to have no more, or
-    nothing; it is asked only where AWS found something missing twice, and the alias in between.
-    """
-    settlements: dict[int, Settlement] = {}
-
-    def one_try(index: int) -> Settlement:
-        wish, before = wishes[index], settlements.get(index)
-        settlement = wish.traffic.settle_once(wish.routing, wish.record)
-        if _not_found(before) and _not_found(settlement) and (version := missing(wish)):
-            return VersionGone(version)
-        return settlement
-
-    def one_round() -> list[CallFailed]:
-        is_open = [
-            i for i in range(len(wishes)) if isinstance(settlements.get(i), Unsettled | None)
-        ]
-        settlements.update(zip(is_open, together(one_try, is_open), strict=True))
-        failures = []
-        for index, settlement in settlements.items():
-            if isinstance(settlement, Unsettled):
-                failures.append(settlement.why)
-                tell(wishes[index], settlement.why)
-        return failures
-
-    Retrying(
-        sleep=lambda length: clock.wait(length, None),
-        stop=in_vain(clock, seconds),
-        wait=PAUSES,
-        retry=retry_if_result(bool),
-        retry_error_callback=lambda _: [],
-    )(one_round)
-    return [settlements[index] for index in range(len(wishes))]

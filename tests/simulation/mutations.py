@@ -22,7 +22,7 @@ from lambda_rollout import (
     patience,
     post,
     rollout,
-    traffic,
+    settling,
     watch,
 )
 from lambda_rollout.aws.aliases import LambdaAliases
@@ -35,7 +35,8 @@ from lambda_rollout.lease import Record, RunWord, Whose
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target
-from lambda_rollout.traffic import Aliases, Settled, Settlement, Traffic, Wish
+from lambda_rollout.settling import Wish
+from lambda_rollout.traffic import Aliases, Settled, Settlement, Traffic
 from lambda_rollout.watch import Stage, Watch
 from tests.simulation.scenario import Fate, Follower, Scenario, Weather, draw
 from tests.simulation.simulate import simulate
@@ -415,7 +416,7 @@ def _looks_before_it_rolls_back() -> list[Patch]:
 
 
 def _settling(change: Callable[[Wish], Wish]) -> Patch:
-    settle = traffic.settle
+    settle = settling.settle
 
     def mutated(wishes: Sequence[Wish], *rest: Any) -> list[Settlement]:
         return settle([change(wish) for wish in wishes], *rest)
@@ -439,7 +440,7 @@ def _released_without_a_word_to_aws() -> list[Patch]:
 
 
 def _never_tried_again() -> list[Patch]:
-    settle = traffic.settle
+    settle = settling.settle
 
     def mutated(wishes: Sequence[Wish], clock: Any, tell: Any, _seconds: float, *rest: Any) -> Any:
         return [

@@ -14,7 +14,7 @@ from lambda_rollout.events import (
     Result,
 )
 from lambda_rollout.lease import LEASE
-from lambda_rollout.routing import Routing
+from lambda_rollout.routing import HUNDRED, Routing
 from sandbox.aws.world import Request
 from tests.simulation.passed import not_passed, weight_after
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, Write, write_of
@@ -192,8 +192,7 @@ def never_over_another_runs_routing(
     truth = witness.truths[function]
     if before.routing == after.routing or truth.author in {actor.name, SOMEBODY, "owner"}:
         return
-    if before.record is None and before.routing in actor.unanswered.get(function, ()):
-        # It may be its own write, the record of which somebody struck out: it cannot know better.
+    if _looks_like_its_own(actor, function, before):
         witness.ambiguous = True
         return
     if actor.role != "post" and actor.looked_at.get(function, -1) < truth.changed:
@@ -220,9 +219,26 @@ def nobody_writes_after_a_follower(
     if before.record is None and truth.edited and actor.name != "post":
         # The mark that it is taken was struck out by somebody else.
         return
+    if _looks_like_its_own(actor, function, before):
+        return
     closed = truth.closed_to.get(actor.name, -1)
     if actor.looked_at.get(function, -1) < closed and before.routing != after.routing:
         witness.blame("useless afterwards", f"{actor.name} still wrote {after.routing}")
+
+
+def _looks_like_its_own(actor: Actor, function: str, before: Shown) -> bool:
+    """Whether it may be its own doing, the record of which somebody struck out: it cannot know better.
+
+    That is so for a write without an answer; and for its watch at 100%, if it stood still while the next run
+    promoted the same version.
+    """
+    if before.record is not None:
+        return False
+    if before.routing in actor.unanswered.get(function, ()):
+        return True
+    whole = Routing.whole(_new_version(actor, function) or "")
+    at_100 = actor.reached.get(function) == HUNDRED and before.routing == whole
+    return actor.frozen_ever and at_100
 
 
 def nobody_writes_after_saying_done(

@@ -370,9 +370,7 @@ class Witness:
         actor.bases[function] = self.truths[function].base
         actor.records[function] = record
         if not fresh:
-            actor.bases[function] = answer["FunctionVersion"]
-            if record is not None and not record.passed:
-                actor.bases[function] = record.old
+            actor.bases[function] = record.old if record else answer["FunctionVersion"]
 
     def _learn_of_firing(self, actor: Actor) -> None:
         if not actor.reached:

@@ -15,6 +15,7 @@ import pytest
 from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from lambda_rollout.lease import LEASE, Record, compose, parse
 from lambda_rollout.routing import Alias, Routing, Target
+from lambda_rollout.settling import Wish, settle
 from lambda_rollout.stop import Stop
 from lambda_rollout.traffic import (
     Aliases,
@@ -25,8 +26,6 @@ from lambda_rollout.traffic import (
     Settled,
     Traffic,
     Unsettled,
-    Wish,
-    settle,
 )
 from sandbox.aws.faults import (
     AccessDenied,

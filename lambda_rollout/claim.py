@@ -1,0 +1,126 @@
+"""Is this routing our doing? What one rollout may call its own on an alias, decided on values alone.
+
+The record in the description is written in the same UpdateAlias as the weight, so the two cannot disagree
+unless somebody else has sent one of them; and an alias that shows exactly what we sent was written by us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lambda_rollout import lease
+from lambda_rollout.lease import Record
+from lambda_rollout.routing import Alias, Routing
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A write whose answer is not known: what it would make of the alias, and the RevisionId it carries."""
+
+    routing: Routing
+    description: str
+    revision_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a rollout knows of its own writes to one alias."""
+
+    nonce: str
+    """The id that its records carry."""
+    old: str
+    """The version to go back to."""
+    known: Alias
+    """The newest good answer, to a write or to a look."""
+    routing: Routing
+    """What was last written and confirmed; the routing as it was found before that."""
+    unanswered: Sequence[Sent] = ()
+    until: datetime | None = None
+    """When the newest record that was sent runs out, on AWS's clock."""
+    confirmed: bool = False
+    """Whether any write was confirmed."""
+    shared: bool = False
+    """Whether another process may be writing for the same rollout right now."""
+
+    def covers(self, alias: Alias, now: datetime) -> bool:
+        """Return whether this routing is the one we wrote, or one whose answer was lost; ``now`` is AWS's time.
+
+        Another owner's record makes even the same routing his, and so does our own one as held, if it was
+        not we who wrote that. Without a record, which somebody may have struck out, the routing decides.
+        """
+        if not self.is_news(alias):
+            return True
+        record = lease.parse(alias.description)[1]
+        if record is not None and lease.agrees(record, alias.routing):
+            if record.nonce != self.nonce:
+                return False
+            if self.shared:
+                return True
+            if record.held and not self.is_echo(alias):
+                # The post stage has held it in our name: our runner has given us up.
+                return False
+            if self._was_moved_under(record, alias.routing):
+                return False
+        if record is None and self._is_overdue(alias.routing, now):
+            return False
+        ours = [sent.routing for sent in self.unanswered]
+        if record is not None or not self._was_finished(alias.routing):
+            ours.append(self.routing)
+        return any(self.is_same(alias.routing, routing) for routing in ours)
+
+    def is_news(self, alias: Alias) -> bool:
+        """Return whether it is another state than the newest that we know of.
+
+        The routing is looked at, too: a server that is no AWS may leave the RevisionId as it is (stock moto does),
+        and nobody's canary is to be widened for that.
+        """
+        if alias.revision_id != self.known.revision_id:
+            return True
+        known = any(self.is_same(alias.routing, r) for r in (self.known.routing, self.routing))
+        return not known or alias.description != self.known.description
+
+    def is_echo(self, alias: Alias) -> bool:
+        """Return whether it is, to the letter, what an unanswered write would make of the alias."""
+        return any(
+            alias.description == sent.description and self.is_same(alias.routing, sent.routing)
+            for sent in self.unanswered
+        )
+
+    def is_same(self, seen: Routing, ours: Routing) -> bool:
+        """Return whether ``seen`` is ``ours``, or ours with AWS's own weights.
+
+        Those are there while provisioned concurrency moves, and are for the version that is left.
+        """
+        if seen == ours:
+            return True
+        if not ours.is_whole or seen.version != ours.version:
+            return False
+        # On the way back that is the new version; 1 is no weight of a stranger's split.
+        going_back = ours.version == self.old and list(seen.weights.values()) == [1.0]
+        return going_back or set(seen.weights) == {self.old}
+
+    def _was_moved_under(self, record: Record, routing: Routing) -> bool:
+        """Whether a record of ours stands under another weight than we wrote it with, to the second.
+
+        Somebody has sent a routing alone, and AWS has kept the description.
+        """
+        sent = [s.routing for s in self.unanswered if lease.parse(s.description)[1] == record]
+        if lease.parse(self.known.description)[1] == record:
+            sent.append(self.routing)
+        return bool(sent) and not any(self.is_same(routing, each) for each in sent)
+
+    def _is_overdue(self, routing: Routing, now: datetime) -> bool:
+        """Whether others may have taken us for dead and made it whole: we stood still until our lease was over.
+
+        On a split, a missing record can only have been struck out: it stays ours.
+        """
+        if self.shared or self.until is None:
+            return False
+        return routing.is_whole and now >= self.until
+
+    def _was_finished(self, routing: Routing) -> bool:
+        """Whether the run that we took for dead, to resume it, has promoted it meanwhile: nothing of ours is out."""
+        resumes = not (self.confirmed or self.shared)
+        return resumes and routing.is_whole and routing.version != self.old

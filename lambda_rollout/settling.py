@@ -1,0 +1,76 @@
+"""Several aliases made whole, or held, at once: one write each first, and again until each is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tenacity import Retrying, retry_if_result
+
+from lambda_rollout.errors import CallFailed, NotFound
+from lambda_rollout.lease import Record
+from lambda_rollout.patience import PAUSES, SETTLE_LIMIT, in_vain
+from lambda_rollout.routing import Routing
+from lambda_rollout.stop import Clock
+from lambda_rollout.together import Together, one_by_one
+from lambda_rollout.traffic import Settlement, Traffic, Unsettled, VersionGone
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How an alias is to be left: whole without a record, or held with one."""
+
+    traffic: Traffic
+    routing: Routing
+    record: Record | None = None
+
+
+def settle(
+    wishes: Sequence[Wish],
+    clock: Clock,
+    tell: Callable[[Wish, CallFailed], None] = lambda _wish, _why: None,
+    seconds: float = SETTLE_LIMIT,
+    together: Together = one_by_one,
+    missing: Callable[[Wish], str] = lambda _wish: "",
+) -> list[Settlement]:
+    """Make every wish come true, or say for each why not; in the order of ``wishes``.
+
+    One UpdateAlias for each comes before any other call. Those that are not confirmed are tried again, in
+    rounds, for ``seconds``, or until nothing but expired credentials was the answer for a while. It listens
+    to no stop: a second signal must not spoil what the first began. ``tell`` hears of each try that was not
+    confirmed, between two rounds. ``missing`` names a version of a wish that AWS proves to have no more, or
+    nothing; it is asked only where AWS found something missing twice, and the alias in between.
+    """
+    settlements: dict[int, Settlement] = {}
+
+    def one_try(index: int) -> Settlement:
+        wish, before = wishes[index], settlements.get(index)
+        settlement = wish.traffic.settle_once(wish.routing, wish.record)
+        if _not_found(before) and _not_found(settlement) and (version := missing(wish)):
+            return VersionGone(version)
+        return settlement
+
+    def one_round() -> list[CallFailed]:
+        is_open = [
+            i for i in range(len(wishes)) if isinstance(settlements.get(i), Unsettled | None)
+        ]
+        settlements.update(zip(is_open, together(one_try, is_open), strict=True))
+        failures = []
+        for index, settlement in settlements.items():
+            if isinstance(settlement, Unsettled):
+                failures.append(settlement.why)
+                tell(wishes[index], settlement.why)
+        return failures
+
+    Retrying(
+        sleep=lambda length: clock.wait(length, None),
+        stop=in_vain(clock, seconds),
+        wait=PAUSES,
+        retry=retry_if_result(bool),
+        retry_error_callback=lambda _: [],
+    )(one_round)
+    return [settlements[index] for index in range(len(wishes))]
+
+
+def _not_found(settlement: Settlement | None) -> bool:
+    return isinstance(settlement, Unsettled) and isinstance(settlement.why, NotFound)

@@ -1,0 +1,107 @@
+"""What a rollout may call its own: never another's, always its own, and nothing for longer than its lease."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lambda_rollout.claim import Claim, Sent
+from lambda_rollout.lease import LEASE, Record, compose
+from lambda_rollout.routing import Alias, Routing
+
+NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+OURS, THEIRS = "3fa94c7d", "0badcafe"
+OLD, NEW = "7", "8"
+
+percents = st.integers(1, 100).map(Decimal)
+routings = percents.map(lambda percent: Routing.split(OLD, NEW, percent))
+whole = st.just(Routing.whole(NEW))
+splits = routings.filter(lambda routing: not routing.is_whole)
+seconds = st.integers(0, 599)
+texts = st.sampled_from(["", "What customers use", "[lambda-rollout 7>8 run local]", "x" * 256])
+
+
+def alias(routing: Routing, description: str, revision_id: str, as_of: datetime = NOW) -> Alias:
+    return Alias(
+        "arn:aws:lambda:eu-central-1:1:function:f:live", routing, description, revision_id, as_of
+    )
+
+
+def described(text: str, made: int, nonce: str = OURS) -> str:
+    until = NOW + timedelta(seconds=made) + LEASE
+    return compose(text, Record(old=OLD, new=NEW, nonce=nonce, until=until))
+
+
+@st.composite
+def claims(draw: st.DrawFn, reached: st.SearchStrategy[Routing] = routings) -> Claim:
+    """A rollout that has confirmed one weight, and may have sent another without an answer."""
+    routing, text, made = draw(reached), draw(texts), draw(seconds)
+    unanswered = [
+        Sent(each, described(text, made + number + 1), "1")
+        for number, each in enumerate(draw(st.lists(routings, max_size=3)))
+    ]
+    return Claim(
+        nonce=OURS,
+        old=OLD,
+        known=alias(routing, described(text, made), "1"),
+        routing=routing,
+        unanswered=unanswered,
+        until=NOW + timedelta(seconds=made + len(unanswered)) + LEASE,
+        confirmed=True,
+    )
+
+
+@given(claims(), st.data())
+def test_what_it_sent_is_its_own(claim: Claim, data: st.DataObject) -> None:
+    sent = [(claim.routing, claim.known.description)]
+    sent += [(each.routing, each.description) for each in claim.unanswered]
+    routing, description = data.draw(st.sampled_from(sent))
+    assert claim.covers(alias(routing, description, "2"), NOW)
+
+
+@given(claims(), routings, texts, seconds)
+def test_what_bears_anothers_record_is_his(
+    claim: Claim, routing: Routing, text: str, made: int
+) -> None:
+    assert not claim.covers(alias(routing, described(text, made, THEIRS), "2"), NOW)
+
+
+@given(claims(), routings)
+def test_a_weight_set_alone_under_its_record_is_somebody_elses(
+    claim: Claim, routing: Routing
+) -> None:
+    assume(routing != claim.routing)
+    assert not claim.covers(alias(routing, claim.known.description, "2"), NOW)
+
+
+@given(claims(), routings, st.sampled_from(["", "mine"]))
+def test_without_a_record_the_routing_decides(
+    claim: Claim, routing: Routing, description: str
+) -> None:
+    ours = {str(claim.routing), *(str(sent.routing) for sent in claim.unanswered)}
+    assert claim.covers(alias(routing, description, "2"), NOW) == (str(routing) in ours)
+
+
+@given(claims(whole), st.integers(0, 3600))
+def test_a_whole_alias_without_a_record_is_its_own_only_within_its_lease(
+    claim: Claim, late: int
+) -> None:
+    assert claim.until is not None
+    seen = alias(claim.routing, "", "2")
+    assert claim.covers(seen, claim.until - timedelta(seconds=1))
+    assert not claim.covers(seen, claim.until + timedelta(seconds=late))
+
+
+@given(claims(splits), st.integers(0, 3600))
+def test_a_split_without_a_record_stays_its_own(claim: Claim, late: int) -> None:
+    assert claim.until is not None
+    assert claim.covers(alias(claim.routing, "", "2"), claim.until + timedelta(seconds=late))
+
+
+@given(claims())
+def test_one_held_in_its_name_by_another_is_not_its_own(claim: Claim) -> None:
+    held = compose("", Record(old=OLD, new=NEW, nonce=OURS, until=None))
+    assert not claim.covers(alias(claim.routing, held, "2"), NOW)
