@@ -37,6 +37,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Something is wrong": {
         "rollback-not-confirmed": "The rollback could not be confirmed",
+        "left-in-parts": "One of two functions could not be put back",
         "conflict": "Somebody else changed the alias",
         "cancelled-before-the-first-shift": "Cancelled before anything was shifted",
         "denied": "A permission is missing",

@@ -375,6 +375,26 @@ with _story("several-functions", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) a
     why = f"alarm checkout-errors fired: {ERRORS}"
     tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
 
+with _story("left-in-parts", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(20)
+    fired = tell.fires()
+    tell.pass_time(300)
+    part = Decimal(25)
+    tell.say(e.RolledBack, target=BASKET, version="7", abandoned="8", percent=part)
+    tell.say(
+        e.AliasLeft,
+        target=CHECKOUT,
+        routing=Routing.split("7", "8", part),
+        expected=Routing.whole("7"),
+        why="AWS did not confirm it: UpdateAlias: ServiceException: Service is unavailable",
+        command=MEND,
+    )
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(e.Result.FAILED, why, failed_alarms=(fired,))
+
 with _story("no-alarms", Telling("10% 1m, 100% 0s")) as tell:
     tell.starts()
     tell.finds_aliases()
