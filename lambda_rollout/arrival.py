@@ -312,7 +312,8 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
         return
     if sight.dead is not None:
         if order.on_stranded is OnStranded.FAIL and order.mode is not Mode.PLAN:
-            back = order.command(target, Routing.whole(sight.dead.old))
+            text = lease.owners_text(alias.description)
+            back = order.command(target, Routing.whole(sight.dead.old), text)
             raise NotOurs(
                 f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
                 f"Set `on-stranded: rollback`, or mend it: {back}",

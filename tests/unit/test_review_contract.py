@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode
+from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.events import Result, Warned
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.handover import Handover
@@ -20,7 +20,7 @@ from lambda_rollout.undo import undo
 from sandbox.aws import World
 from sandbox.aws.faults import AccessDenied, Fault, ServerError, Work
 from sandbox.aws.world import Request
-from tests.scene import NEW, OLD, Scene, order
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 
 
 def warnings(scene: Scene) -> list[str]:
@@ -35,6 +35,17 @@ def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
     scene = Scene.ready(alarms=())
     scene.roll_out(order("100% 0s", alarms=(), guards=parse_guards("error-rate < 1%")))
     assert told not in warnings(scene)
+
+
+def test_the_command_for_a_dead_rollout_takes_its_record_off_too() -> None:
+    scene = Scene.ready()
+    scene.after(40.0, lambda: scene.world.faults.add(AccessDenied(), count=None))
+    scene.roll_out(order("20% 10m"))
+    scene.world.faults.clear()
+    scene.clock.advance(900)
+    scene.events.clear()
+    finished = scene.roll_out(order(on_stranded=OnStranded.FAIL))
+    assert finished.remedy.endswith(f"--description '{OWNERS_TEXT}'")
 
 
 # Fired and recovered between two reads, where only StateUpdatedTimestamp tells -------------------
