@@ -12,6 +12,12 @@ from lambda_rollout.judge import AlarmAtStart, AlarmReading, firing_at_start
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import heed, patiently
 
+_WOULD = {
+    AlarmAtStart.FAIL: "A rollout would be refused now",
+    AlarmAtStart.WAIT: "A rollout would not begin now, but wait",
+    AlarmAtStart.IGNORE_UNTIL_OK: "Would count only once it was OK",
+}
+
 
 def first_look(order: Order, parts: Parts) -> None:
     """Check the alarms when the aliases are known, before anything is published or shifted.
@@ -24,7 +30,7 @@ def first_look(order: Order, parts: Parts) -> None:
         _warn(parts, "No alarm guards this rollout: `alarms` is empty.")
     firing = firing_at_start(survey.readings)
     if firing and order.mode is Mode.PLAN:
-        _warn(parts, f"A rollout would be refused now, in ALARM: {_names(firing)}")
+        _warn(parts, f"{_WOULD[order.alarm_at_start]}, in ALARM: {_names(firing)}")
     elif firing:
         _refuse_unless_ignored(firing, order)
 
@@ -46,7 +52,7 @@ def _read(order: Order, parts: Parts, *, wait: bool) -> Survey:
         survey = patiently(parts.clock, parts.stop)(parts.alarms.read)
         if survey.missing:
             raise RolloutError(
-                f"no such alarm in {order.region}: {', '.join(survey.missing)}.",
+                f"no such alarm{_where(survey.missing, order)}: {', '.join(survey.missing)}.",
                 "Correct `alarms`; an alarm of another Region is given by its ARN.",
             )
         waiting = wait and order.alarm_at_start is AlarmAtStart.WAIT
@@ -73,3 +79,9 @@ def _names(firing: Sequence[AlarmReading]) -> str:
 
 def _warn(parts: Parts, text: str) -> None:
     parts.emit(Warned(at=parts.clock.now(), text=text))
+
+
+def _where(missing: Sequence[str], order: Order) -> str:
+    """Say the Region, unless each was given by its ARN: that one names its own."""
+    by_arn = all(text.startswith("arn:") for text in missing)
+    return "" if by_arn else f" in {order.region}"

@@ -157,8 +157,7 @@ CASES = {
     ),
     "alarm of another account": Case(
         inputs={"alarms": "arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors"},
-        reason="no such alarm in eu-central-1: "
-        "arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors.",
+        reason="no such alarm: arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors.",
         remedy="Correct `alarms`; an alarm of another Region is given by its ARN.",
     ),
     "alarm is on": Case(

@@ -12,6 +12,7 @@ from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.events import Result, Warned
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.handover import Handover
+from lambda_rollout.judge import AlarmAtStart
 from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import settle_what_main_left
 from lambda_rollout.report.fold import chronicle
@@ -35,6 +36,24 @@ def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
     scene = Scene.ready(alarms=())
     scene.roll_out(order("100% 0s", alarms=(), guards=parse_guards("error-rate < 1%")))
     assert told not in warnings(scene)
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (AlarmAtStart.FAIL, "A rollout would be refused now, in ALARM: checkout-errors"),
+        (AlarmAtStart.WAIT, "A rollout would not begin now, but wait, in ALARM: checkout-errors"),
+        (
+            AlarmAtStart.IGNORE_UNTIL_OK,
+            "Would count only once it was OK, in ALARM: checkout-errors",
+        ),
+    ],
+)
+def test_a_plan_says_what_an_alarm_would_do_that_is_on(policy: AlarmAtStart, told: str) -> None:
+    scene = Scene.ready()
+    scene.set_alarm("checkout-errors", "ALARM")
+    scene.roll_out(order(mode=Mode.PLAN, alarm_at_start=policy))
+    assert f"{told} (set by the test)" in warnings(scene)
 
 
 def test_the_command_for_a_dead_rollout_takes_its_record_off_too() -> None:
