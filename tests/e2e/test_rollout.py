@@ -206,7 +206,7 @@ def test_a_plan_only_reads(scene: Live, more: dict[str, str]) -> None:
         "| 2 | after 5 m 00 s | 50% | 10 m 00 s |",
         "| 3 | after 15 m 00 s | 100% | 7 m 00 s |",
     ):
-        assert row in finished.summary
+        assert row in finished.summary.replace("&nbsp;", " ")
 
 
 def test_a_plan_says_that_an_alarm_would_refuse_it(scene: Live) -> None:
