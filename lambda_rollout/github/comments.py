@@ -77,6 +77,7 @@ class GitHubComments:
         """Yield id and body of each comment that ``login`` wrote, oldest first, over all pages."""
         with _troubles():
             for comment in self._repository.get_issue(number).get_comments():
+                _sane(comment.id)
                 # GitHub gives no user for an account that was deleted since.
                 if getattr(comment.user, "login", None) == login:
                     yield comment.id, comment.body or ""
@@ -85,14 +86,16 @@ class GitHubComments:
         """Post a comment and return its id. After a `Trouble` it may be there all the same."""
         with _troubles():
             comment: IssueComment = self._repository.get_issue(number).create_comment(body)
-            return comment.id
+            return _sane(comment.id)
 
     def edit(self, comment: int, body: str) -> None:
         """Replace a comment's text. Not lazily fetched first: that would be a request more."""
         path = f"{self._repository.url}/issues/comments/{comment}"
         try:
             with _troubles():
-                self._github.requester.requestJsonAndCheck("PATCH", path, input={"body": body})
+                asked = {"body": body}
+                _, edited = self._github.requester.requestJsonAndCheck("PATCH", path, input=asked)
+                _sane(edited["id"])
         except NotThere as gone:
             raise Trouble("somebody deleted the comment", Lasts.THIS_COMMENT) from gone
 
@@ -101,6 +104,13 @@ class GitHubComments:
         path = f"{self._repository.url}/issues/comments/{comment}"
         with contextlib.suppress(NotThere), _troubles():
             self._github.requester.requestJsonAndCheck("DELETE", path)
+
+
+def _sane(id_: object) -> int:
+    """Return a comment's id. PyGithub takes whatever comes with a 200, a proxy's page for one, and gives None."""
+    if not isinstance(id_, int):
+        raise TypeError("a comment without an id")
+    return id_
 
 
 def _candidate(pull: PullRequest) -> Candidate:

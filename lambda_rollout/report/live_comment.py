@@ -67,6 +67,7 @@ class LiveComment:
         self._clock = clock
         self._pace = pace or Pace()
         self._page: Page | None = None
+        self._taken: Page | None = None
         self._ending = False
         self._notes: deque[str] = deque()
         self._said: set[str] = set()
@@ -85,7 +86,7 @@ class LiveComment:
         """Give the newest page at most ``seconds`` to reach GitHub."""
         self._ending = True
         self._aside.wake()
-        if not self._aside.join(seconds):
+        if not self._aside.join(seconds) and self._taken is not self._page:
             self._note("GitHub did not take the last state in time")
 
     def notes(self) -> Iterator[str]:
@@ -129,12 +130,24 @@ class LiveComment:
                 self.why_not = why_none(self.lead)
                 self._note(f"none, because {self.why_not}; `pr-number` can name one")
                 return
-            sent, fails = page, 0
-            earliest = self._after(self._pace.every, 0.0, voice.met)
+            self._taken, fails = page, 0
             if told != self.told:
                 # At once: the process may be killed before its next event.
                 self._remember(told)
                 self.told = told
+            again, met = self._tidied(voice)
+            sent = None if again else page
+            earliest = self._after(self._pace.every, self._pace.last_retry if again else 0.0, met)
+
+    def _tidied(self, voice: Voice) -> tuple[bool, Trouble | None]:
+        """Let there be one comment; whether the page is to be sent again, and what stood in the way."""
+        try:
+            again = voice.tidy()
+        except Trouble as trouble:
+            return False, trouble
+        if again:
+            self._note("another run commented in the same moment, and its comment goes on")
+        return again, None
 
     def _next_page(self, sent: Page | None, earliest: _Earliest) -> Page | None:
         """Wait for a page that was not sent yet, and for its time."""

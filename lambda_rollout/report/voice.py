@@ -87,12 +87,11 @@ class Voice:
         """Whether a post of ours was not answered: it may land at any time."""
         self._in_doubt = False
         """Whether there may be another comment of ours."""
-        self.met: Trouble | None = None
-        """What stood in the way of something else than the newest page."""
+        self._posted = False
+        """Whether the newest page was posted, and not looked after since."""
 
     def say(self, page: Page) -> Told | None:
         """Edit or post the comment; None if there is no pull request. Raises `Trouble`."""
-        self.met = None
         board = self._board = self._board or self._connect()
         if self._number is None:
             self._number = find(self._lead, board)
@@ -105,7 +104,7 @@ class Voice:
         record = self._record_of(page)
         body = page.write(key, record)
         if self._comment is None:
-            comment = self._post(board, self._number, key, record, body)
+            comment = self._post(board, self._number, record, body)
         else:
             comment = self._edit(board, self._comment, record, body)
         return Told(self._number, comment, key, self._id)
@@ -130,7 +129,7 @@ class Voice:
         now = Entry.of(self._id, page.mark, page.headline, page.at, page.run, over=page.over)
         return self._record.followed_by(now) if self._record else Record(now)
 
-    def _post(self, board: Board, number: int, key: Key, record: Record, body: str) -> int:
+    def _post(self, board: Board, number: int, record: Record, body: str) -> int:
         self._in_doubt = True
         try:
             posted = board.create(number, body)
@@ -138,14 +137,7 @@ class Voice:
             refused = trouble.pause or trouble.lasts is not Lasts.NOW
             self._on_its_way = self._on_its_way or not refused
             raise
-        self._comment, self._record = posted, record
-        try:
-            # Another run may have looked, and posted, in the same moment.
-            self._look(board, number, key)
-        except Trouble as trouble:
-            self.met = trouble
-        if self._comment != posted:
-            raise Trouble("another run commented in the same moment, and its comment goes on")
+        self._comment, self._record, self._posted = posted, record, True
         return posted
 
     def _edit(self, board: Board, comment: int, record: Record, body: str) -> int:
@@ -156,16 +148,28 @@ class Voice:
                 self._comment = None
             raise
         self._record = record
-        self._drop_doubles(board)
         return comment
 
+    def tidy(self) -> bool:
+        """See to it that there is one comment, after a page was said. Raises `Trouble`, to be tried again later.
+
+        Returns:
+            Whether the page is to be said again, because another comment of ours stays.
+        """
+        board, number, key = self._board, self._number, self._key
+        if board is None or number is None or key is None:
+            return False
+        if self._posted:
+            # Another run may have looked, and posted, in the same moment.
+            posted, self._posted = self._comment, False
+            self._look(board, number, key)
+            return self._comment != posted
+        self._drop_doubles(board)
+        return False
+
     def _drop_doubles(self, board: Board) -> None:
-        """Delete what the comment now tells as well; what cannot be deleted is tried again with the next page."""
+        """Delete what the comment now tells as well."""
         while self._doubles:
-            try:
-                board.delete(self._doubles[0])
-            except Trouble as trouble:
-                self.met = trouble
-                return
+            board.delete(self._doubles[0])
             self._doubles = self._doubles[1:]
         self._in_doubt = self._on_its_way

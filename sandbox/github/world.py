@@ -100,6 +100,8 @@ class GitHub:
         self.remaining = 1000
         self.resets_at: datetime | None = None
         self.faults = Faults()
+        self.checks = True
+        """Whether requests and answers are held against GitHub's description: most of the work."""
         self.log: list[Request] = []
         self._last_id = 1_000_000_000
 

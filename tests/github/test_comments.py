@@ -167,6 +167,17 @@ def test_an_error_after_the_deed_makes_no_second_comment(github: GitHub, status:
     assert len(github.saw("POST", "/comments")) == 1
 
 
+def test_an_answer_that_makes_no_sense_is_not_the_end_of_the_comment(github: GitHub) -> None:
+    """A proxy's page in place of GitHub's answer, for one."""
+    github.faults.add(Fault(verb="POST", part="/comments", times=1, status=200, message="Welcome"))
+    with serving(github) as url:
+        comment = live(url)
+        comment.show(page("first", over=True))
+        comment.finish(ENOUGH)
+    assert said(github) == "first"
+    assert comment.why_not == ""
+
+
 REFUSALS = [
     (401, "Bad credentials", {}, Lasts.FOR_GOOD),
     (403, "Resource not accessible by integration", {}, Lasts.FOR_GOOD),

@@ -39,7 +39,7 @@ from lambda_rollout.settling import Wish
 from lambda_rollout.traffic import Aliases, Settled, Settlement, Traffic
 from lambda_rollout.watch import Stage, Watch
 from tests.simulation.scenario import Fate, Follower, Scenario, Weather, draw
-from tests.simulation.simulate import simulate
+from tests.simulation.simulate import Outcome, simulate
 
 SEARCHED = 5_000
 """Seeds within which every mutation is caught: as many as a test run plays."""
@@ -56,6 +56,7 @@ class Mutation:
     seeds: tuple[int, ...] = ()
     drawn: Callable[[int], Scenario] = draw
     """How to draw from a seed: what only a rare race can show is looked for where races are common."""
+    play: Callable[..., Outcome] = simulate
 
     def caught_by(self, seeds: Iterable[int]) -> int | None:
         """The first of these seeds in which a promise is broken, None if in none."""
@@ -64,7 +65,7 @@ class Mutation:
             each.start()
         try:
             return next(
-                (seed for seed in seeds if simulate(seed, drawn=self.drawn).violations), None
+                (seed for seed in seeds if self.play(seed, drawn=self.drawn).violations), None
             )
         finally:
             for each in patches:
@@ -538,10 +539,9 @@ MUTATIONS = [
 ]
 
 
-def main() -> int:
-    """Find the first seeds that catch each mutation."""
-    wanted = sys.argv[1:]
-    for mutation in MUTATIONS:
+def search(mutations: Iterable[Mutation], wanted: Sequence[str]) -> None:
+    """Print the first seed that catches each, where those that are known no longer do."""
+    for mutation in mutations:
         known = mutation.caught_by(mutation.seeds)
         if known is not None:
             continue
@@ -549,8 +549,7 @@ def main() -> int:
             continue
         first = mutation.caught_by(range(SEARCHED))
         print(f"{mutation.name}: {first}", flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    search(MUTATIONS, sys.argv[1:])

@@ -6,7 +6,8 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Literal, TypeVar
 
 from lambda_rollout.aws.alarms import CloudWatchAlarms
@@ -14,7 +15,7 @@ from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.choices import Mode, OnStranded
-from lambda_rollout.events import Finished, Result, Run
+from lambda_rollout.events import Event, Finished, Result, Run
 from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.order import Order, Parts, order_of_handover
@@ -28,10 +29,15 @@ from lambda_rollout.together import Together, one_by_one
 from lambda_rollout.undo import undo
 from sandbox.aws.world import REGION
 from tests.seam import direct
+from tests.simulation.commented import judged
+from tests.simulation.github import SimGitHub
+from tests.simulation.github_drawn import Drawn
+from tests.simulation.github_drawn import draw as draw_github
+from tests.simulation.own_clock import OwnClock
 from tests.simulation.scenario import Fate, Scenario, draw
 from tests.simulation.stage import Stage
+from tests.simulation.telling import Telling
 from tests.simulation.told import settled
-from tests.simulation.turns import TurnClock
 from tests.simulation.witness import SOMEBODY, Actor, Role
 
 _T = TypeVar("_T")
@@ -54,31 +60,6 @@ class Outcome:
 
 
 @dataclass
-class OwnClock:
-    """`lambda_rollout.stop.Clock` of one process: the world's time, as its machine shows it."""
-
-    clock: TurnClock
-    skew: timedelta
-    stood_still: float = 0.0
-    """Seconds that the machine was suspended: its monotonic clock did not go on meanwhile."""
-
-    def now(self) -> datetime:
-        return self.clock.now() + self.skew
-
-    def monotonic(self) -> float:
-        return self.clock.monotonic() - self.stood_still
-
-    def wait(self, seconds: float, stop: Stop | None) -> None:
-        # No wait takes no time at all: whoever waits in a circle must get older by it.
-        if stop is None:
-            self.clock.advance(max(seconds, 0.0) + 1e-5)
-        elif stop.requested:
-            self.clock.advance(0.02)
-        else:
-            self.clock.advance(max(seconds, 0.0) + 1e-5, lambda: stop.requested)
-
-
-@dataclass
 class Words:
     """`lambda_rollout.order.Runs`: what GitHub says of the runs in this simulation."""
 
@@ -97,11 +78,16 @@ class Words:
 class Simulation:
     """A seed, played to its end."""
 
-    def __init__(self, scenario: Scenario, door: Door = "direct") -> None:
+    def __init__(
+        self, scenario: Scenario, door: Door = "direct", github: Drawn | None = None
+    ) -> None:
         self.scenario = scenario
         self.stage = Stage(scenario)
         self.turns = self.stage.turns
         self.witness = self.stage.witness
+        self.hub = SimGitHub(github or draw_github(scenario), scenario.seed, self.turns)
+        self.hub.tell = self.witness.tell
+        self.tellings: dict[str, Telling] = {}
         self._door = door
         self._lost = False
 
@@ -110,7 +96,9 @@ class Simulation:
         # tenacity's jitter comes from the one global source of chance.
         random.seed(self.scenario.seed)
         try:
-            self._play()
+            with self.hub.on_stage():
+                self._play()
+                self._let_everything_be_said()
         finally:
             self.turns.close()
         for actor in self.witness.actors.values():
@@ -152,14 +140,17 @@ class Simulation:
         self.witness.tell(f"{name} starts")
         stop = Stop()
         clock = OwnClock(self.turns.clock, fate.skew)
-        parts = self._parts(actor, stop, clock)
+        telling = self.tellings[name] = Telling(self.hub, self.witness, actor, stop, clock)
+        main = self.tellings["main"] if role == "post" else None
+        telling.open(main, lambda: main is None or self._lost or main.silent)
+        parts = self._parts(actor, stop, clock, telling.emit)
         tell: Callable[[], Finished] = Rollout(order, parts).run
         if order.mode is Mode.ROLLBACK:
             tell = lambda: undo(order, parts)  # noqa: E731
         if handover is not None:
             saved = Handover.from_json(handover.to_json())
             tell = lambda: settle_what_main_left(saved, order, parts)  # noqa: E731
-        actor.process = self.turns.start(name, tell)
+        actor.process = self.turns.start(name, partial(telling.play, tell))
         self._decide_fate(actor, stop, clock)
         return actor
 
@@ -232,7 +223,14 @@ class Simulation:
 
     def _let_everything_land(self) -> None:
         self.stage.weather.over = True
+        self.hub.over = self.hub.drawn.well_in_the_end
         self.turns.clock.advance(400.0)
+
+    def _let_everything_be_said(self) -> None:
+        """On GitHub, where nobody on AWS's side waits for it."""
+        silent = lambda: all(telling.silent for telling in self.tellings.values())  # noqa: E731
+        self.turns.clock.advance(LONGEST, silent)
+        judged(self.witness, self.hub, [telling.teller for telling in self.tellings.values()])
 
     def _sweep(self) -> None:
         """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
@@ -305,7 +303,9 @@ class Simulation:
         }
         return Order(**{**asked, **other})  # type: ignore[arg-type]
 
-    def _parts(self, actor: Actor, stop: Stop, clock: OwnClock) -> Parts:
+    def _parts(
+        self, actor: Actor, stop: Stop, clock: OwnClock, emit: Callable[[Event], None]
+    ) -> Parts:
         clients = self._clients(actor)
         return Parts(
             aliases=LambdaAliases(clients),
@@ -314,7 +314,7 @@ class Simulation:
             runs=Words(self),
             clock=clock,
             stop=stop,
-            emit=lambda event: self.witness.told(actor, event),
+            emit=emit,
             remember=lambda handover: self.witness.handed_over(actor, handover),
             together=self._together(actor),
         )
@@ -338,9 +338,14 @@ class Simulation:
         return direct(self.stage.world, caller=actor.name, latency=actor.fate.latency)
 
 
-def simulate(seed: int, door: Door = "direct", drawn: Callable[[int], Scenario] = draw) -> Outcome:
-    """Play a seed."""
-    return Simulation(drawn(seed), door).play()
+def simulate(
+    seed: int,
+    door: Door = "direct",
+    drawn: Callable[[int], Scenario] = draw,
+    github: Drawn | None = None,
+) -> Outcome:
+    """Play a seed; ``github``: with this GitHub in place of the one that the seed draws."""
+    return Simulation(drawn(seed), door, github).play()
 
 
 def command(seed: int, door: Door = "direct") -> str:

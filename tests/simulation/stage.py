@@ -207,7 +207,8 @@ class Stage:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.turns = Turns(Random(f"turns {scenario.seed}"))
+        chance_aside = Random(f"{scenario.seed} github turns")
+        self.turns = Turns(Random(f"turns {scenario.seed}"), chance_aside)
         self.world = StagedWorld(clock=self.turns.clock, seed=scenario.seed)
         self.witness = Witness(self.world, scenario.text, RULES)
         self.world.witness = self.witness

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.github_mutations import GITHUB_MUTATIONS
 from tests.simulation.mutations import MUTATIONS, SEARCHED, Mutation
-from tests.simulation.simulate import simulate
+
+ALL = [*MUTATIONS, *GITHUB_MUTATIONS]
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: str(mutation.name))
+@pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: str(mutation.name))
 def test_it_is_caught(mutation: Mutation) -> None:
     caught_by = mutation.caught_by(mutation.seeds)
     if caught_by is None:
@@ -16,8 +18,8 @@ def test_it_is_caught(mutation: Mutation) -> None:
         caught_by = mutation.caught_by(range(SEARCHED))
     assert caught_by is not None, f"{mutation.name}: not noticed in {SEARCHED} seeds"
     # What catches it is the mutation, and not the seed by itself.
-    assert not simulate(caught_by, drawn=mutation.drawn).violations
+    assert not mutation.play(caught_by, drawn=mutation.drawn).violations
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 15
+    assert len({mutation.name for mutation in ALL}) == len(ALL) >= 15

@@ -6,12 +6,15 @@ import re
 
 import pytest
 
+from tests.simulation.compared import compared
+from tests.simulation.github_drawn import FOR_GOOD, KINDS
 from tests.simulation.simulate import Door, command, simulate
 
 SEEDS = 5_000
 SEEDS_THROUGH_BOTOCORE = 500
 CHUNK = 100
 CHUNK_THROUGH_BOTOCORE = 25
+SEEDS_COMPARED = 500
 
 MUST_OCCUR = {
     *(f"foreign {kind}" for kind in ("description", "same", "whole-old", "whole-new", "weight")),
@@ -29,6 +32,10 @@ MUST_OCCUR = {
     *(f"next {result}" for result in ("promoted", "rolled-back", "failed", "unchanged")),
     *("next rollback rolled-back", "next promote promoted", "next promote held"),
     *("word OVER", "word IN_PROGRESS", "word UNKNOWN", "post with nothing to do"),
+    *(f"github {fault}" for fault in (*KINDS, *FOR_GOOD)),
+    *("github comment posted", "github comment edited", "github comment was deleted"),
+    *("github double folded", "github verdict shown", "github killed before its last word"),
+    *("github no pull request", "github given up for good", "post with a comment"),
 }
 """What the seeds are about: each of these really happens in them."""
 
@@ -49,6 +56,15 @@ def test_every_promise_is_kept(first: int) -> None:
 @pytest.mark.parametrize("first", range(0, SEEDS_THROUGH_BOTOCORE, CHUNK_THROUGH_BOTOCORE))
 def test_every_promise_is_kept_through_botocore(first: int) -> None:
     _play(range(first, first + CHUNK_THROUGH_BOTOCORE), "botocore")
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS_COMPARED, CHUNK_THROUGH_BOTOCORE))
+def test_aws_sees_the_same_whatever_becomes_of_github(first: int) -> None:
+    """Whether and when an alias is shifted or rolled back does not depend on GitHub at all."""
+    for seed in range(first, first + CHUNK_THROUGH_BOTOCORE):
+        outcome = compared(seed)
+        if outcome.violations:
+            pytest.fail("\n".join(outcome.violations), pytrace=False)
 
 
 def test_everything_that_can_go_wrong_does() -> None:

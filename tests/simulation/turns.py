@@ -2,7 +2,9 @@
 
 Each process is a real thread, but only one of them ever runs: the others wait for their baton. A process
 gives way only where it waits for time to pass, that is, in a wait of its own or on the way to AWS and
-back. Who runs next follows from the simulated times alone, so a run repeats to the letter.
+back. Who runs next follows from the simulated times alone, so a run repeats to the letter. What runs aside (a
+thread that talks to GitHub) takes its turns between the others' and draws from a chance of its own: whether there
+is any of it changes nothing for the others.
 """
 
 from __future__ import annotations
@@ -30,9 +32,15 @@ class Process:
     """One process of the simulation, and what has become of it."""
 
     def __init__(
-        self, name: str, body: Callable[[], object], parent: Process | None = None
+        self,
+        name: str,
+        body: Callable[[], object],
+        parent: Process | None = None,
+        *,
+        aside: bool = False,
     ) -> None:
         self.name = name
+        self.aside = aside
         self.threads: list[Process] = []
         """Further threads of this process, which live and die with it."""
         if parent is not None:
@@ -52,9 +60,10 @@ class Process:
 class Turns:
     """Who runs, and who runs next."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, chance_aside: Random) -> None:
         self.clock = TurnClock(self)
         self._random = random
+        self._chance_aside = chance_aside
         self._driver = Process("driver", lambda: None)
         self.current = self._driver
         self._processes = [self._driver]
@@ -62,10 +71,15 @@ class Turns:
     # What the driver does ----------------------------------------------------------------------
 
     def start(
-        self, name: str, body: Callable[[], object], parent: Process | None = None
+        self,
+        name: str,
+        body: Callable[[], object],
+        parent: Process | None = None,
+        *,
+        aside: bool = False,
     ) -> Process:
         """Let a process, or a thread of ``parent``, begin; it runs when whoever runs now gives way."""
-        process = Process(name, body, parent)
+        process = Process(name, body, parent, aside=aside)
         threading.Thread(target=self._run, args=(process,), daemon=True, name=name).start()
         self._processes.append(process)
         return process
@@ -156,6 +170,10 @@ class Turns:
             ready = self._ready()
         if not ready:
             raise RuntimeError("everybody waits, and nothing will ever happen")
+        aside = [process for process in ready if process.aside]
+        if aside and (len(aside) == len(ready) or self._chance_aside.random() < 0.5):
+            return self._chance_aside.choice(aside)
+        ready = [process for process in ready if not process.aside]
         return ready[0] if len(ready) == 1 else self._random.choice(ready)
 
     def _ready(self) -> list[Process]:

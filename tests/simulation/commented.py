@@ -1,0 +1,195 @@
+"""What GitHub may and may not do to a rollout, and what a rollout may do on a pull request.
+
+That nothing on AWS's side depends on GitHub is asked elsewhere (`simulate.compared`). Judged by what GitHub
+itself has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lambda_rollout.report.comment_record import read_record
+from lambda_rollout.report.verdict import MARKS
+from sandbox.github import BOT
+from tests.simulation.github import NUMBER, Sent, SimGitHub, key_in
+from tests.simulation.github_drawn import FOR_GOOD
+from tests.simulation.witness import Actor, Witness
+
+PACE = 10.0
+"""Seconds between two edits of one process, but for the last one."""
+
+PATIENCE, PATIENCE_CANCELLED = 10.0, 3.0
+"""Seconds that a process waits for GitHub once it has nothing else to do."""
+
+SLACK = 0.05
+
+
+@dataclass
+class Teller:
+    """One process, as GitHub sees it."""
+
+    actor: Actor
+    over_at: float | None = None
+    """When its story was over."""
+    ending_at: float | None = None
+    """When it had nothing left to do but to wait for GitHub."""
+    exited_at: float | None = None
+    in_time: bool = False
+    """Whether GitHub had everything before its patience was over."""
+    given_up: bool = False
+
+
+def exited(witness: Witness, hub: SimGitHub, teller: Teller) -> None:
+    """Judge a process that ends by itself."""
+    _ends_in_time(witness, teller)
+    if teller.actor.finished is None:
+        return
+    sent = _by(hub, teller)
+    if teller.given_up:
+        _gave_up_for_a_reason(witness, hub, teller, sent)
+    elif teller.in_time:
+        _shows_its_verdict(witness, teller, sent)
+    elif _was_well(teller, sent) and not _says_its_end(sent):
+        witness.blame("verdict is shown", f"{teller.actor.name}: GitHub was well, and never got it")
+
+
+def judged(witness: Witness, hub: SimGitHub, tellers: Iterable[Teller]) -> None:
+    """Judge everything once nothing comes any more."""
+    for teller in tellers:
+        sent = _by(hub, teller)
+        _looks_before_it_posts(witness, teller, sent)
+        _keeps_the_pace(witness, teller, sent)
+        _leaves_alone(witness, teller, sent)
+    _note(witness, hub.sent)
+    for comment, text in hub.of_others.items():
+        there = hub.world.comments.get(comment)
+        if there is None or there.body != text:
+            witness.blame("others' comments", f"comment {comment} is not what somebody wrote")
+    if hub.over:
+        _one_comment(witness, hub)
+
+
+def _by(hub: SimGitHub, teller: Teller) -> list[Sent]:
+    return [each for each in hub.sent if each.by == teller.actor.name]
+
+
+def _ends_in_time(witness: Witness, teller: Teller) -> None:
+    assert teller.ending_at is not None
+    assert teller.exited_at is not None
+    took = teller.exited_at - teller.ending_at
+    longest = PATIENCE_CANCELLED if teller.actor.cancelled_at is not None else PATIENCE
+    if took > longest + SLACK:
+        witness.blame("exit is bounded", f"{teller.actor.name} waited {took:.2f} s for GitHub")
+
+
+def _gave_up_for_a_reason(
+    witness: Witness, hub: SimGitHub, teller: Teller, sent: Sequence[Sent]
+) -> None:
+    if hub.drawn.pull == "none":
+        witness.seen["github no pull request"] += 1
+    elif any(each.fault in FOR_GOOD for each in sent):
+        witness.seen["github given up for good"] += 1
+    else:
+        witness.blame("no giving up", f"{teller.actor.name} gave up without being told to")
+
+
+def _shows_its_verdict(witness: Witness, teller: Teller, sent: Sequence[Sent]) -> None:
+    """The last page that GitHub took is the final one."""
+    pages = [each for each in sent if each.is_page]
+    if pages and pages[-1].fault == "422":
+        return
+    if not pages:
+        # A post stage whose main had told nothing tells nothing, either; every other tells at least its end.
+        witness.blame("verdict is shown", f"{teller.actor.name} told nothing")
+        return
+    name, finished = teller.actor.name, teller.actor.finished
+    record = read_record(pages[-1].body["body"])
+    assert finished is not None
+    if not pages[-1].is_taken or record is None:
+        witness.blame("verdict is shown", f"{name}: its last page was not taken")
+    elif not record.now.over or record.now.mark != MARKS[finished.result]:
+        witness.blame("verdict is shown", f"{name}: {finished.result}, and it shows {record.now}")
+    else:
+        witness.seen["github verdict shown"] += 1
+
+
+def _says_its_end(sent: Sequence[Sent]) -> bool:
+    """Whether GitHub has the end, though something went on after it."""
+    taken = [each for each in sent if each.is_page and each.is_taken]
+    record = read_record(taken[-1].body["body"]) if taken else None
+    return record is not None and record.now.over
+
+
+def _was_well(teller: Teller, sent: Sequence[Sent]) -> bool:
+    """Whether GitHub stood in the way of nothing from the verdict on."""
+    assert teller.ending_at is not None
+    if teller.actor.suspended_for:
+        # By its clock, what GitHub asked for may not be over.
+        return False
+    for each in sent:
+        if each.fault and (each.ended_at is None or each.ended_at + each.asked > teller.ending_at):
+            return False
+        if each.fault == "403 used up":
+            return False
+    return True
+
+
+def _looks_before_it_posts(witness: Witness, teller: Teller, sent: Sequence[Sent]) -> None:
+    """One comment: nobody posts but after a look, later than his post before, that showed none of ours."""
+    shown: Sequence[str] | None = None
+    for each in sent:
+        if each.is_list and each.is_taken:
+            shown = each.keys
+        elif each.is_page and each.verb == "POST":
+            key = key_in(each.body["body"])
+            if shown is None or key in shown:
+                why = "without looking" if shown is None else "beside the one it had seen"
+                witness.blame("looks before it posts", f"{teller.actor.name} posted {why}")
+            shown = None
+
+
+def _keeps_the_pace(witness: Witness, teller: Teller, sent: Sequence[Sent]) -> None:
+    pages = [each for each in sent if each.is_page]
+    for sooner, later in pairwise(pages):
+        last = teller.ending_at is not None and later.at >= teller.ending_at
+        if not last and later.at - sooner.at < PACE - SLACK:
+            after = later.at - sooner.at
+            witness.blame("pace", f"{teller.actor.name} edited {after:.2f} s after its last edit")
+
+
+def _leaves_alone(witness: Witness, teller: Teller, sent: Sequence[Sent]) -> None:
+    """GitHub is left alone for as long as it asked."""
+    until = 0.0
+    for each in sent:
+        if each.at < until - SLACK:
+            witness.blame("leaves GitHub alone", f"{teller.actor.name} {each.verb} before {until}")
+        if each.asked and each.ended_at is not None:
+            until = max(until, each.ended_at + each.asked)
+
+
+def _one_comment(witness: Witness, hub: SimGitHub) -> None:
+    """One comment for each (functions, alias, environment), once a run of these could look with GitHub well.
+
+    A run that fails before it knows the account is none of these: it cannot tell whose comments it sees.
+    """
+    key = next((key_in(each.body["body"]) for each in reversed(hub.sent) if each.is_page), "")
+    there = [each for each in hub.world.comments_on(NUMBER) if each.login == BOT]
+    count = sum(key_in(each.body) == key for each in there)
+    if count > 1:
+        witness.blame("one comment", f"there are {count}")
+
+
+def _note(witness: Witness, sent: Iterable[Sent]) -> None:
+    for each in sent:
+        if each.fault:
+            witness.seen[f"github {each.fault}"] += 1
+        if each.status == 201:
+            witness.seen["github comment posted"] += 1
+        elif each.is_page and each.status == 200:
+            witness.seen["github comment edited"] += 1
+        elif each.verb == "DELETE" and each.status == 204:
+            witness.seen["github double folded"] += 1
+        elif each.verb == "PATCH" and each.status == 404 and not each.fault:
+            witness.seen["github comment was deleted"] += 1
