@@ -19,7 +19,7 @@ from lambda_rollout.report.chronicle import (
     StepNow,
     TargetNow,
 )
-from lambda_rollout.routing import HUNDRED, Routing, Target
+from lambda_rollout.routing import HUNDRED, Routing, Target, routing_of
 
 
 def chronicle(events: Iterable[e.Event]) -> Chronicle:
@@ -225,7 +225,7 @@ def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
             whole = Routing.whole(event.version)
             return replace(now, mended=True, routing=whole, previous=event.version)
         case e.Held():
-            held = Routing.split(event.previous, event.version, event.percent)
+            held = routing_of(event.previous, event.version, event.percent)
             return replace(now, version=event.version, previous=event.previous, routing=held)
         case _:
             return now

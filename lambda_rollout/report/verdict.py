@@ -69,7 +69,7 @@ def happenings(story: Chronicle) -> Iterator[str]:
         case Result.PROMOTED:
             yield from _promoted(story)
         case Result.HELD:
-            yield "The alias stays split on purpose."
+            yield _held(story)
         case Result.UNCHANGED:
             yield "There was nothing new to roll out, so nothing was shifted."
         case Result.PLANNED:
@@ -91,6 +91,12 @@ def other_runs(story: Chronicle) -> dict[str, str]:
         for found in re.finditer(page, told)
         if found[0] != run.url
     }
+
+
+def _held(story: Chronicle) -> str:
+    if all(now.routing is None or now.routing.is_whole for now in story.targets.values()):
+        return "All of the traffic stays on the new version, though its watch was not over."
+    return "The alias stays split on purpose."
 
 
 def _mended(story: Chronicle) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode, OnStranded
+from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import Result, Warned
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.handover import Handover
@@ -17,6 +17,8 @@ from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import settle_what_main_left
 from lambda_rollout.report.fold import chronicle
 from lambda_rollout.report.outputs import outputs
+from lambda_rollout.report.verdict import happenings
+from lambda_rollout.routing import Routing
 from lambda_rollout.undo import undo
 from sandbox.aws import World
 from sandbox.aws.faults import AccessDenied, Fault, ServerError, Work
@@ -167,3 +169,14 @@ def test_a_post_stage_that_aws_refuses_tells_what_still_has_traffic() -> None:
     left = order_of_handover(seen[0], order().run)
     settle_what_main_left(seen[0], left, scene.parts(left))
     assert told(scene) == ("failed", NEW, "", "20")
+
+
+def test_held_at_100_percent_is_not_called_split() -> None:
+    scene = Scene.ready()
+    scene.after(40.0, lambda: scene.stop.request("cancelled (SIGINT)"))
+    scene.roll_out(order("100% 60s", on_cancel=OnCancel.HOLD))
+    assert told(scene) == ("held", NEW, OLD, "100")
+    (function,) = chronicle(scene.events).targets.values()
+    assert function.routing == Routing.whole(NEW)
+    said = list(happenings(chronicle(scene.events)))
+    assert said == ["All of the traffic stays on the new version, though its watch was not over."]
