@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 
 SECONDARY_PAUSE = 60.0
@@ -47,10 +48,11 @@ class NotThere(Trouble):
 class UntilReset(Trouble):
     """The rate limit is used up; ``reset`` is when it is renewed, in seconds since 1970."""
 
-    def __init__(self, what: str, reset: float) -> None:
-        """Say when it ends."""
+    def __init__(self, what: str, reset: float, said_at: float | None = None) -> None:
+        """``said_at``: when GitHub said so, by its own clock; None if it did not tell."""
         super().__init__(what, Lasts.NOW, SECONDARY_PAUSE)
         self.reset = reset
+        self.said_at = said_at
 
 
 def trouble_of_status(status: int, message: str, headers: Mapping[str, str]) -> Trouble:
@@ -90,7 +92,8 @@ def _limited(status: int, message: str, headers: Mapping[str, str]) -> Trouble |
         return Trouble(f"GitHub asked to wait {after:.0f} s ({status})", pause=after)
     reset = _number(headers.get("x-ratelimit-reset", ""))
     if headers.get("x-ratelimit-remaining") == "0" and reset is not None:
-        return UntilReset(f"the token's rate limit is used up ({status})", reset)
+        said_at = _moment(headers.get("date", ""))
+        return UntilReset(f"the token's rate limit is used up ({status})", reset, said_at)
     if status == 429 or "rate limit" in message.lower():
         return Trouble(f"GitHub asked to slow down ({status})", pause=SECONDARY_PAUSE)
     return None
@@ -102,3 +105,11 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if 0 <= number < 1e12 else None
+
+
+def _moment(text: str) -> float | None:
+    """Read a ``Date`` header: the runner's clock may be minutes off."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

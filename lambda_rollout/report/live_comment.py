@@ -166,7 +166,8 @@ class LiveComment:
 
     def _asked_pause(self, trouble: Trouble) -> float:
         if isinstance(trouble, UntilReset):
-            return 1.0 + max(0.0, trouble.reset - self._clock.now().timestamp())
+            now = trouble.said_at or self._clock.now().timestamp()
+            return 1.0 + max(0.0, trouble.reset - now)
         return trouble.pause
 
     def _own_pause(self, fails: int) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import format_datetime
 from random import Random
 from typing import Any
 
@@ -184,9 +185,11 @@ class SimGitHub:
                 said = "You have exceeded a secondary rate limit"
                 return _said(int(fault[:3]), said, {"Retry-After": str(asked)})
             case "403 used up":
-                reset = int(self.turns.clock.now().timestamp()) + self._random.choice([2, 40, 900])
+                now = self.turns.clock.now()
+                reset = int(now.timestamp()) + self._random.choice([2, 40, 900])
                 limits = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(reset)}
-                return _said(403, "API rate limit exceeded", limits)
+                date = {"Date": format_datetime(now, usegmt=True)}
+                return _said(403, "API rate limit exceeded", {**limits, **date})
             case _:
                 return _REFUSALS.get(fault)
 
@@ -240,6 +243,9 @@ class Connection:
             how = f"{sent.status or 'no answer'} {sent.fault}".rstrip()
             there.tell(f"github: {sent.by}: {sent.verb} {sent.path} -> {how}")
         sent.asked = float(reply.headers.get("Retry-After", 0))
+        if sent.fault == "403 used up":
+            now = there.turns.clock.now().timestamp()
+            sent.asked = max(0.0, float(reply.headers["X-RateLimit-Reset"]) - now)
         if sent.is_list and reply.status == 200 and isinstance(reply.body, list):
             by_us = (each["body"] for each in reply.body if each["user"]["login"] == BOT)
             sent.keys = tuple(map(key_in, by_us))

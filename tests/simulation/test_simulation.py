@@ -64,7 +64,8 @@ def test_aws_sees_the_same_whatever_becomes_of_github(first: int) -> None:
     for seed in range(first, first + CHUNK_THROUGH_BOTOCORE):
         outcome = compared(seed)
         if outcome.violations:
-            pytest.fail("\n".join(outcome.violations), pytrace=False)
+            again = f"{command(seed)} ARGS=--compared"
+            pytest.fail("\n".join([*outcome.violations, "", again]), pytrace=False)
 
 
 def test_everything_that_can_go_wrong_does() -> None:
