@@ -12,12 +12,12 @@ from datetime import timedelta
 
 from lambda_rollout.alarm_check import first_look, last_look
 from lambda_rollout.arrival import arrive, say_if_cut
+from lambda_rollout.baseline import judge_split_before, split_before
 from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import (
     AlreadyExists,
     Busy,
-    CallFailed,
     Cancelled,
     RolloutError,
     Unanswered,
@@ -26,14 +26,12 @@ from lambda_rollout.events import (
     AliasCreated,
     AlreadyThere,
     Finished,
-    NumbersRead,
     Result,
     StepStarted,
     Warned,
     WeightShifted,
 )
 from lambda_rollout.evidence import Pair
-from lambda_rollout.guarding.course import SPLIT_ONCE, Began
 from lambda_rollout.handover import Phase
 from lambda_rollout.lease import Record
 from lambda_rollout.numbers import Demands, Numbers
@@ -279,11 +277,10 @@ class Rollout:
         moving = self._moving()
         first = moving[0].traffic
         before = None
-        if all(step.percent >= HUNDRED for step in self._steps()):
-            # Nobody wrote down since when it is split; the last hour is baseline enough.
+        goes_on = any(course.resumed for course in self._courses)
+        if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
             shares = [charge.traffic.found.routing.percent_of(charge.new) for charge in moving]
-            share = min(shares) if min(shares) < HUNDRED else SPLIT_ONCE
-            before = Began(first.aws_time() - timedelta(hours=1), share)
+            before = split_before(shares, first.aws_time())
         return Numbers(
             self._parts.metrics,
             [Pair(c.traffic.target, c.new, c.traffic.old) for c in moving],
@@ -293,31 +290,16 @@ class Rollout:
         )
 
     def _judge_the_split_before(self, numbers: Numbers) -> None:
-        """Judge what is to get all traffic at once by the split that it was left in: later there is no baseline.
+        """Judge what goes to 100% at once by the split that it was left in: later there is no baseline.
 
         Raises `GoBack` if a guard is broken, `RolloutError` if one that compares with the old version cannot be judged.
         """
-        parts = self._parts
         if not (self._order.guards and numbers.looks_back):
             return
-        try:
-            news = patiently(parts.clock, parts.stop)(numbers.read)
-        except CallFailed as error:
-            raise RolloutError(
-                f"the metrics that the guards are about could not be read: {error.what}",
-                error.remedy or "Start again, or leave `guards` empty.",
-            ) from error
-        parts.emit(NumbersRead(at=parts.clock.now(), number=1, comparisons=news))
-        broken, _ = numbers.verdict()
-        if broken:
+        if broken := judge_split_before(numbers, self._parts):
             for charge in self._moving():
                 charge.doubtful = True
             raise GoBack(broken)
-        if lacks := numbers.lacks_baseline():
-            raise RolloutError(
-                f"{lacks}; at 100% there is nothing to compare with, so the last hour's split must tell",
-                "Let it serve more at its present weight first, or use guards that compare with a number.",
-            )
 
     def _stages(self) -> Iterator[Stage]:
         """Yield the schedule as the watch sees it; a resumed one starts with the weight it was left at."""

@@ -89,6 +89,17 @@ def test_an_absolute_guard_rolls_back_at_a_hundred_percent_too() -> None:
     assert made.alias.routing == Routing.whole(OLD)
 
 
+def test_a_rollout_to_100_at_once_looks_back_at_nothing() -> None:
+    made = scene(17, new_rate=0.0)
+    Traffic(made.world, "checkout:live", per_second=10)
+    finished = roll_out(made, ordered("100% 10m", "error-rate < 5%"))
+    assert finished.result is Result.PROMOTED, finished.reason
+    assert made.requests("GetMetricData", "UpdateAlias")[0].operation == "UpdateAlias"
+    assert (
+        made.requests("GetMetricData")[0].params["StartTime"] >= made.requests("UpdateAlias")[0].at
+    )
+
+
 def test_a_version_as_good_as_the_old_one_is_promoted() -> None:
     made = scene(3, new_rate=0.02, old_rate=0.02)
     Traffic(made.world, "checkout:live", per_second=20)
