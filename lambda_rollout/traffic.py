@@ -227,8 +227,9 @@ class Traffic:
             return
         if self._claim.is_news(seen) and not self._claim.is_echo(seen):
             if not self.is_ours(seen):
-                # Where no RevisionId would refuse it, a settling write must not come before another look.
-                self._look_first |= seen.revision_id == self.known.revision_id
+                # It is to be left as it is: a settling write would be refused, or, where nobody heeds the
+                # RevisionId, overwrite it. So another look comes first.
+                self._look_first = True
                 self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
             self._take_text(seen.description)

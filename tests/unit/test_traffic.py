@@ -114,18 +114,20 @@ WHOLE: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
 
 
 @dataclass(frozen=True, slots=True)
-class OneRevision:
-    """Aliases of a server that never changes a RevisionId and heeds none, as stock moto."""
+class Heedless:
+    """Aliases of a server that heeds no RevisionId, and, as stock moto, never changes one if told so."""
 
     aliases: Aliases
+    changes: bool
 
     def read(self, target: Target) -> Alias:
-        return replace(self.aliases.read(target), revision_id="one")
+        seen = self.aliases.read(target)
+        return seen if self.changes else replace(seen, revision_id="one")
 
     def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
         newest = self.aliases.read(target).revision_id
         answer = self.aliases.write(target, routing, description, newest)
-        return replace(answer, revision_id=revision_id)
+        return answer if self.changes else replace(answer, revision_id=revision_id)
 
     def create(self, target: Target, version: str, description: str) -> Alias:
         return self.aliases.create(target, version, description)
@@ -293,11 +295,12 @@ def test_a_look_finds_other_peoples_doing(hands: Hands, change: dict[str, Any]) 
     assert caught.value.found.routing == hands.scene.alias.routing
 
 
+@pytest.mark.parametrize("changes", [True, False])
 @pytest.mark.parametrize("change", [weights(30), {"FunctionVersion": NEW, **WHOLE}, WHOLE])
-def test_another_routing_is_somebody_elses_even_with_the_revision_that_we_know(
-    hands: Hands, change: dict[str, Any]
+def test_somebody_elses_routing_is_left_also_where_nobody_heeds_the_revision(
+    hands: Hands, change: dict[str, Any], changes: bool
 ) -> None:
-    aliases = OneRevision(WorldAliases(hands.scene.world))
+    aliases = Heedless(WorldAliases(hands.scene.world), changes)
     hands.traffic = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE)
     hands.forward()
     hands.traffic.look(may_still_move=True)
