@@ -98,5 +98,5 @@ class Handover:
             deployment = Place(**place) if place else None
             phase = Phase(fields.pop("phase"))
             return cls(phase=phase, charges=charges, deployment=deployment, **fields)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a saved rollout: {text[:80]!r}") from error
