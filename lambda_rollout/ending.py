@@ -301,7 +301,7 @@ class Ending:
         command = self._order.command(target, wish.routing, wish.traffic.text)
         text = (
             f"Not confirmed yet: {target} to {wish.routing}. It was last seen with "
-            f"{wish.traffic.known.routing}. Trying on: {why}. By hand: {command}"
+            f"{wish.traffic.known.routing}. Trying on: {why.brief}. By hand: {command}"
         )
         self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
 

@@ -7,6 +7,11 @@ end a rollout, and speak to the person deploying.
 
 from __future__ import annotations
 
+from textwrap import shorten
+
+_BRIEF = 300
+"""Characters: AWS names user, action, resource and policy at length."""
+
 
 class RolloutError(Exception):
     """Something ends the rollout; ``what`` happened and the ``remedy`` are for the person deploying."""
@@ -30,6 +35,11 @@ class CallFailed(RolloutError):
         self.operation = operation
         self.code = code
         self.message = message
+
+    @property
+    def brief(self) -> str:
+        """What happened, cut where it is long and without a full stop: for a line that has more to say."""
+        return shorten(self.what, _BRIEF, placeholder="…").rstrip(".")
 
 
 class Refused(CallFailed):

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
 from typing import Any
 
 import pytest
 
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import Result, Warned
+from lambda_rollout.github.stream import Lines
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.handover import Handover
 from lambda_rollout.judge import AlarmAtStart
 from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import settle_what_main_left
 from lambda_rollout.report.fold import chronicle
+from lambda_rollout.report.log import Log
 from lambda_rollout.report.outputs import outputs
 from lambda_rollout.report.verdict import happenings
 from lambda_rollout.routing import Routing
 from lambda_rollout.undo import undo
 from sandbox.aws import World
-from sandbox.aws.faults import AccessDenied, Fault, ServerError, Work
+from sandbox.aws.faults import AccessDenied, Answer, Fault, ServerError, Work
 from sandbox.aws.world import Request
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 
@@ -180,3 +184,22 @@ def test_held_at_100_percent_is_not_called_split() -> None:
     assert function.routing == Routing.whole(NEW)
     said = list(happenings(chronicle(scene.events)))
     assert said == ["All of the traffic stays on the new version, though its watch was not over."]
+
+
+def test_the_command_in_the_first_word_of_trouble_is_whole_however_much_aws_says() -> None:
+    scene = Scene.ready()
+    text = "it's what the owner wrote. " * 9
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description=text)
+    denied = Answer("AccessDeniedException", "not authorized to perform that. " * 30, 403)
+    scene.after(40.0, lambda: scene.world.faults.add(denied, operation="UpdateAlias", count=None))
+    scene.after(50.0, lambda: scene.set_alarm("checkout-errors", "ALARM"))
+    scene.roll_out(order("20% 60s"))
+    (trouble,) = [said for said in warnings(scene) if said.startswith("Not confirmed yet")]
+    shown = StringIO()
+    log = Log(Lines(shown))
+    for event in scene.events:
+        log.tell(event)
+    command = trouble.partition("By hand: ")[2]
+    assert command.endswith(shlex.quote(text))
+    assert command in shown.getvalue()
+    assert ".. By hand" not in trouble
