@@ -65,6 +65,7 @@ def judged(witness: Witness, hub: SimGitHub, tellers: Iterable[Teller]) -> None:
         _looks_before_it_posts(witness, teller, sent)
         _keeps_the_pace(witness, teller, sent)
         _leaves_alone(witness, teller, sent)
+        _note_what_hung(witness, teller, sent)
     _note(witness, hub.sent)
     for comment, text in hub.of_others.items():
         there = hub.world.comments.get(comment)
@@ -182,6 +183,15 @@ def _one_comment(witness: Witness, hub: SimGitHub) -> None:
     count = sum(key_in(each.body) == key for each in there)
     if count > 1:
         witness.blame("one comment", f"there are {count}")
+
+
+def _note_what_hung(witness: Witness, teller: Teller, sent: Iterable[Sent]) -> None:
+    """Whether GitHub kept its thread waiting just when the story was in a hurry."""
+    moments = {"SIGINT": teller.actor.cancelled_at, "rollback": teller.actor.settling_since}
+    for each in sent:
+        for what, at in moments.items():
+            if each.fault and at is not None and each.at < at < (each.ended_at or at):
+                witness.seen[f"github hung at {what}"] += 1
 
 
 def _note(witness: Witness, sent: Iterable[Sent]) -> None:

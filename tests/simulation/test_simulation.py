@@ -36,6 +36,7 @@ MUST_OCCUR = {
     *("github comment posted", "github comment edited", "github comment was deleted"),
     *("github double folded", "github verdict shown", "github killed before its last word"),
     *("github no pull request", "github given up for good", "post with a comment"),
+    *("github hung at SIGINT", "github hung at rollback"),
 }
 """What the seeds are about: each of these really happens in them."""
 
