@@ -144,6 +144,7 @@ class LiveComment:
         try:
             again = voice.tidy()
         except Trouble as trouble:
+            self._note(trouble.what)
             return False, trouble
         if again:
             self._note("another run commented in the same moment, and its comment goes on")

@@ -112,6 +112,7 @@ class Voice:
     def _look(self, board: Board, number: int, key: Key) -> None:
         self._login = self._login or board.login()
         own = all_own(board.of_author(number, self._login), key)
+        self._doubles = ()
         if not own:
             return
         self._comment, body = own[0]
