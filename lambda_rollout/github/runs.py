@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lambda_rollout.aside import ThreadAside
 from lambda_rollout.events import Run
 from lambda_rollout.lease import Record, RunWord, repository_hash
 
 TIMEOUT = 5
-"""Seconds for GitHub's answer; without one, time alone decides."""
+"""Seconds for GitHub to connect, and to begin its answer; without one, time alone decides."""
+
+PATIENCE = 8.0
+"""Seconds for all of it: a name that is not resolved, and an answer that drips, have no other end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +27,18 @@ class GitHubRuns:
     run: Run
     api_url: str
     token: str = field(repr=False)
+    patience: float = PATIENCE
 
     def word(self, record: Record) -> RunWord:
         """See `Runs.word`."""
         if not (self.token and self.api_url and self._is_of_this_repository(record)):
             return RunWord.UNKNOWN
         path = f"/repos/{self.run.repository}/actions/runs/{record.run}/attempts/{record.attempt}"
-        status = self._status(path)
+        heard: list[str | None] = []
+        asking = ThreadAside("run")
+        asking.start(lambda: heard.append(self._status(path)))
+        asking.join(self.patience)
+        status = heard[0] if heard else None
         if status is None:
             return RunWord.UNKNOWN
         return RunWord.OVER if status == "completed" else RunWord.IN_PROGRESS

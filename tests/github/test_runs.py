@@ -23,10 +23,10 @@ RECORD = Record(
 )
 
 
-def word(github: GitHub) -> RunWord:
+def word(github: GitHub, patience: float = 60.0) -> RunWord:
     with Server(github) as server:
         run = Run("https://github.test", "octo/shop", "78", "1")
-        return GitHubRuns(run, server.url, "ghs_sandbox").word(RECORD)
+        return GitHubRuns(run, server.url, "ghs_sandbox", patience).word(RECORD)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,10 @@ def test_without_one_time_alone_decides(fault: Fault) -> None:
     github.runs[77, 1] = "completed"
     github.faults.add(fault)
     assert word(github) is RunWord.UNKNOWN
+
+
+def test_it_is_not_waited_for_longer_than_patience_lasts() -> None:
+    github = GitHub()
+    github.runs[77, 1] = "completed"
+    github.faults.add(Fault(Effect.DELAY, seconds=600))
+    assert word(github, patience=0.1) is RunWord.UNKNOWN
