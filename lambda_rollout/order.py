@@ -107,14 +107,16 @@ class Order:
 
     def record(self, old: str, new: str, until: datetime | None) -> Record:
         """Make the record that says this rollout is at work (or holds, without ``until``)."""
-        in_github = bool(self.run.run_id and self.run.repository)
+        # Only what can be read again: a server that stands in for GitHub may count its runs otherwise.
+        in_github = _is_number(self.run.run_id) and bool(self.run.repository)
+        attempt = self.run.attempt if _is_number(self.run.attempt) else "1"
         return Record(
             old=old,
             new=new,
             nonce=self.nonce,
             until=until.replace(microsecond=0) if until else None,
             run=self.run.run_id if in_github else "",
-            attempt=(self.run.attempt or "1") if in_github else "",
+            attempt=attempt if in_github else "",
             repository=lease.repository_hash(self.run.repository) if in_github else "",
         )
 
@@ -152,6 +154,10 @@ class Parts:
     """The calls that read the versions' own numbers; None goes without them."""
     lookout: Lookout | None = None
     """The calls of the preflight; None goes without one."""
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def seconds(duration: timedelta) -> float:

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.events import Result, Warned
+from lambda_rollout.events import Result, Run, Warned
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.handover import Handover
 from lambda_rollout.judge import AlarmAtStart
+from lambda_rollout.lease import parse
 from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import settle_what_main_left
 from lambda_rollout.report.fold import chronicle
@@ -203,3 +204,19 @@ def test_the_command_in_the_first_word_of_trouble_is_whole_however_much_aws_says
     assert command.endswith(shlex.quote(text))
     assert command in shown.getvalue()
     assert ".. By hand" not in trouble
+
+
+@pytest.mark.parametrize(
+    ("run_id", "attempt", "written"),
+    [("77", "2", "run 77/2 of"), ("77", "", "run 77/1 of"), ("act-run", "1", "run local")],
+)
+def test_a_record_can_be_read_again_whatever_the_run_is_called(
+    run_id: str, attempt: str, written: str
+) -> None:
+    scene = Scene.ready()
+    run = Run(run_id=run_id, attempt=attempt, repository="octo/shop")
+    assert scene.roll_out(order("20% 10s, hold", run=run)).result is Result.HELD
+    text, record = parse(scene.alias.description)
+    assert text == OWNERS_TEXT
+    assert record is not None
+    assert written in str(record)
