@@ -185,19 +185,26 @@ class Rollout:
         if resumed is None and order.mode is Mode.PROMOTE and course.old is not None:
             # One of a unit whose code was unchanged: there is nothing of it to promote.
             return course.old
+        if resumed is not None and order.version is not None:
+            self._refuse_another(order.version, course, resumed)
         version = choose(course.target, course.old, order, self._parts)
-        if resumed is not None and resumed.new != version:
-            # The contract calls it an error, and not a rollback: what is there was not this run's to judge.
-            for each in self._courses:
-                if each.charge is not None:
-                    each.charge.doubtful = False
-            raise RolloutError(
-                f"{course.target} is in a rollout of version {resumed.new}, not of version {version}.",
-                "Leave `version` empty."
-                if order.mode is Mode.PROMOTE
-                else "So it cannot be resumed: set `on-stranded: rollback`.",
-            )
+        if resumed is not None:
+            self._refuse_another(version, course, resumed)
         return version
+
+    def _refuse_another(self, version: str, course: Course, resumed: Record) -> None:
+        if version == resumed.new:
+            return
+        # The contract calls it an error, and not a rollback: what is there was not this run's to judge.
+        for each in self._courses:
+            if each.charge is not None:
+                each.charge.doubtful = False
+        raise RolloutError(
+            f"{course.target} is in a rollout of version {resumed.new}, not of version {version}.",
+            "Leave `version` empty."
+            if self._order.mode is Mode.PROMOTE
+            else "So it cannot be resumed: set `on-stranded: rollback`.",
+        )
 
     def _wait_until_ready(self) -> None:
         waiting = [course for course in self._courses if course.new != course.old]

@@ -163,6 +163,12 @@ def test_a_promotion_refused_for_an_alarm_tells_what_is_held() -> None:
     assert told(scene) == ("failed", NEW, OLD, "20")
 
 
+def test_a_promotion_of_another_version_tells_what_is_held() -> None:
+    scene = held()
+    scene.roll_out(order("100% 10s", mode=Mode.PROMOTE, version=OLD))
+    assert told(scene) == ("failed", NEW, OLD, "20")
+
+
 def test_a_post_stage_that_aws_refuses_tells_what_still_has_traffic() -> None:
     scene = Scene.ready()
     seen: list[Handover] = []
