@@ -139,17 +139,22 @@ class Ending:
     def put_back(
         self, charges: Sequence[InCharge], tell: Callable[[], None] = lambda: None
     ) -> bool:
-        """Make each alias whole on its old version; return whether all of them are."""
-        shares = [charge.traffic.routing.percent_of(charge.new) for charge in charges]
+        """Make each alias whole on its old version; return whether all of them are.
+
+        Each is told as soon as it is, after ``tell`` has told what else there is: how long the new version was
+        exposed must not depend on another alias.
+        """
+        went_from = {
+            charge.traffic.target: (charge, charge.traffic.routing.percent_of(charge.new))
+            for charge in charges
+        }
         if charges:
             self.remember(Phase.GOING_BACK)
-        settlements = self._settle(
-            [Wish(charge.traffic, Routing.whole(charge.traffic.old)) for charge in charges],
-            self._missing,
-        )
-        tell()
-        for charge, share, settlement in zip(charges, shares, settlements, strict=True):
+
+        def done(wish: Wish, settlement: Settlement) -> None:
+            tell()
             if isinstance(settlement, Settled):
+                charge, share = went_from[wish.traffic.target]
                 self._parts.emit(
                     RolledBack(
                         at=self._parts.clock.now(),
@@ -159,6 +164,15 @@ class Ending:
                         percent=share,
                     )
                 )
+
+        settlements = self._settle(
+            [Wish(charge.traffic, Routing.whole(charge.traffic.old)) for charge in charges],
+            self._missing,
+            done,
+        )
+        tell()
+        for charge, settlement in zip(charges, settlements, strict=True):
+            if isinstance(settlement, Settled):
                 self._tell_what_aws_still_sends(charge)
             else:
                 self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
@@ -267,10 +281,15 @@ class Ending:
     # Settling and telling ----------------------------------------------------------------------
 
     def _settle(
-        self, wishes: list[Wish], missing: Callable[[Wish], str] = lambda _: ""
+        self,
+        wishes: list[Wish],
+        missing: Callable[[Wish], str] = lambda _: "",
+        done: Callable[[Wish, Settlement], None] = lambda _wish, _how: None,
     ) -> list[Settlement]:
         parts = self._parts
-        return settle(wishes, parts.clock, self._tell_trouble, self.limit, parts.together, missing)
+        return settle(
+            wishes, parts.clock, self._tell_trouble, self.limit, parts.together, missing, done
+        )
 
     def _missing(self, wish: Wish) -> str:
         """Return the old version if AWS says that it has it no more; empty if it has it, or does not say.

@@ -64,6 +64,7 @@ class Started(Event):
     region: str
     plan: Plan
     alarms: tuple[str, ...]
+    guards: tuple[str, ...] = ()
     run: Run
 
 

@@ -102,6 +102,7 @@ class Order:
             region=self.region,
             plan=self.plan,
             alarms=self.alarms,
+            guards=tuple(str(guard) for guard in self.guards),
             run=self.run,
         )
 

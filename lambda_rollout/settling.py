@@ -32,6 +32,7 @@ def settle(
     seconds: float = SETTLE_LIMIT,
     together: Together = one_by_one,
     missing: Callable[[Wish], str] = lambda _wish: "",
+    done: Callable[[Wish, Settlement], None] = lambda _wish, _how: None,
 ) -> list[Settlement]:
     """Make every wish come true, or say for each why not; in the order of ``wishes``.
 
@@ -39,7 +40,8 @@ def settle(
     rounds, for ``seconds``, or until nothing but expired credentials was the answer for a while. It listens
     to no stop: a second signal must not spoil what the first began. ``tell`` hears of each try that was not
     confirmed, between two rounds. ``missing`` names a version of a wish that AWS proves to have no more, or
-    nothing; it is asked only where AWS found something missing twice, and the alias in between.
+    nothing; it is asked only where AWS found something missing twice, and the alias in between. ``done`` hears
+    of each that needs no more tries, between two rounds: the others may hang for minutes.
     """
     settlements: dict[int, Settlement] = {}
 
@@ -56,6 +58,9 @@ def settle(
         ]
         settlements.update(zip(is_open, together(one_try, is_open), strict=True))
         failures = []
+        for index in is_open:
+            if not isinstance(settlements[index], Unsettled):
+                done(wishes[index], settlements[index])
         for index, settlement in settlements.items():
             if isinstance(settlement, Unsettled):
                 failures.append(settlement.why)

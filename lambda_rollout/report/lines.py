@@ -118,6 +118,8 @@ def _started(event: e.Started) -> Iterator[str]:
     steps = [f"{share(step.percent)} for {duration(step.watch)}" for step in event.plan.steps]
     held = ", then hold" if event.plan.ends_held else ""
     yield f"schedule: {', '.join(steps)}{held}; {duration(event.plan.total_watch)} in all"
+    if event.guards:
+        yield f"guards: {', '.join(event.guards)}"
 
 
 def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:

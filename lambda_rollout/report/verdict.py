@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from lambda_rollout.events import AliasLeft, Finished, Result
 from lambda_rollout.report.chronicle import Chronicle, TargetNow
-from lambda_rollout.report.wording import duration, listing, share, traffic
+from lambda_rollout.report.wording import count, duration, listing, share, traffic
 
 MARKS = {
     Result.PROMOTED: "✅",
@@ -111,11 +111,16 @@ def _promoted(story: Chronicle) -> Iterator[str]:
         yield "The alias did not exist, so there was nothing to shift."
         return
     took = f"It took {duration(story.lasted)}"
-    guards = len(story.alarms) - len(story.unguarding)
-    if guards == 1:
+    alarms = len(story.alarms) - len(story.unguarding)
+    guards = len(story.started.guards) if story.started else 0
+    if guards:
+        watched = [count(alarms, "alarm")] if alarms else []
+        watched.append(count(guards, "guard"))
+        yield f"{took}. {' and '.join(watched)} watched it, and found nothing."
+    elif alarms == 1:
         yield f"{took}. 1 alarm guarded it and did not fire."
-    elif guards:
-        yield f"{took}. {guards} alarms guarded it, and none fired."
+    elif alarms:
+        yield f"{took}. {alarms} alarms guarded it, and none fired."
     else:
         yield f"{took}. No alarm guarded it."
 

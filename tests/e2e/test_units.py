@@ -8,12 +8,14 @@ import pytest
 
 from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.events import (
+    AlarmChanged,
     AlreadyThere,
     Mended,
     Released,
     Result,
     RolledBack,
     StepPassed,
+    Warned,
     WeightShifted,
 )
 from lambda_rollout.lease import LEASE, parse
@@ -71,6 +73,20 @@ def test_the_calls_that_follow_the_alarm_are_the_rollback() -> None:
     operations = [r.operation for r in scene.world.log]
     last_read = len(operations) - 1 - operations[::-1].index("DescribeAlarms")
     assert operations[last_read + 1 :][:12] == ["UpdateAlias"] * 12
+
+
+def test_one_that_hangs_on_the_way_back_makes_no_other_one_exposed_for_longer() -> None:
+    scene = Unit.of(2)
+    scene.after(30, lambda: scene.set_alarm("f1-errors", "ALARM"))
+    # f1 and f2 were shifted by two writes; f2 is the first to go back, f1 is refused for a while.
+    scene.world.faults.add(ServerError(), operation="UpdateAlias", nth=4, count=4)
+    scene.start()
+    told = [e for e in scene.events if isinstance(e, AlarmChanged | RolledBack | Warned)]
+    assert [type(event) for event in told] == [AlarmChanged, RolledBack, Warned, RolledBack]
+    first, last = (event for event in told if isinstance(event, RolledBack))
+    assert (first.target.name, last.target.name) == ("f2", "f1")
+    assert (first.at - told[0].at).total_seconds() < 1
+    assert (last.at - first.at).total_seconds() > 3
 
 
 @pytest.mark.parametrize("step", [1, 2])

@@ -59,6 +59,7 @@ class Telling:
         self.targets = targets or (CHECKOUT,)
         self.plan: Plan = parse_steps(steps, timedelta(minutes=5))
         self.readings: tuple[AlarmReading, ...] = ()
+        self.guards: tuple[str, ...] = ()
 
     def say(self, event: Callable[..., e.Event], **fields: object) -> None:
         self.events.append(event(at=self.now, **fields))
@@ -76,6 +77,7 @@ class Telling:
             region=REGION,
             plan=self.plan,
             alarms=names,
+            guards=self.guards,
             run=RUN,
         )
         self.pass_time(0.4)
@@ -333,6 +335,7 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
     tell.ends(e.Result.PLANNED)
 
 with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
+    tell.guards = ("p99-duration < 800ms",)
     tell.begins(ERRORS_OK)
     tell.say(e.PreflightFound, findings=())
     tell.shifts(1)
