@@ -6,13 +6,14 @@ action left behind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lambda_rollout import lease
 from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.errors import Busy, NotFound, RevisionMismatch, RolloutError, Unanswered
 from lambda_rollout.events import AliasFound, AliasMissing, Mended, Released, StrandedFound, Warned
+from lambda_rollout.handover import Charge, Phase
 from lambda_rollout.lease import Record, RunWord, Whose
 from lambda_rollout.lookout import LATEST
 from lambda_rollout.order import Order, Parts
@@ -52,14 +53,15 @@ class Taken:
     resumed: Record | None = None
 
 
-def arrive(order: Order, parts: Parts) -> list[Taken]:
+def arrive(order: Order, parts: Parts, limit: float = SETTLE_LIMIT) -> list[Taken]:
     """Look at all aliases until it is clear what to do with each; in the order of the targets.
 
     A dead run's aliases are mended, or taken over with ``on-stranded: resume`` unless nothing but clearing is
     left to do. Raises `NotOurs` for one that is split by a stranger, held, or moved by a live run, before any
-    other is touched; and `RolloutError` for what AWS refuses.
+    other is touched; and `RolloutError` for what AWS refuses, or after ``limit`` seconds, or evidence-timeout if
+    that is longer.
     """
-    end = parts.clock.monotonic() + max(SETTLE_LIMIT, order.evidence_timeout)
+    end = parts.clock.monotonic() + max(limit, order.evidence_timeout)
     told: set[Target] = set()
     while True:
         sights = parts.together(lambda target: _look(target, order, parts), order.targets)
@@ -72,7 +74,7 @@ def arrive(order: Order, parts: Parts) -> list[Taken]:
         for sight in seen:
             if not _stays(sight, seen, order, parts):
                 _refuse_what_is_not_ours(sight, order, parts)
-        if _is_clear(seen, order) or _mended(seen, parts):
+        if _is_clear(seen, order) or _mended(seen, order, parts):
             break
         _wait(seen, parts, end)
     by_target = {sight.target: sight for sight in seen}
@@ -178,7 +180,7 @@ def _wait(seen: list[Sight], parts: Parts, end: float) -> None:
 # Mending -------------------------------------------------------------------------------------------
 
 
-def _mended(seen: list[Sight], parts: Parts) -> bool:
+def _mended(seen: list[Sight], order: Order, parts: Parts) -> bool:
     """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed.
 
     Each write carries the RevisionId of the very answer that was judged: should the dead run turn out to be
@@ -186,6 +188,7 @@ def _mended(seen: list[Sight], parts: Parts) -> bool:
     """
     if any(sight.whose is Whose.AWS for sight in seen):
         return False
+    parts.remember(order.handover(Phase.MENDING, tuple(_charges(seen, order))))
     forward = _was_all_but_done(seen)
     # What says for all that they go forward is the last to go: should another one not be confirmed, or should
     # we die, the rest would go back without it.
@@ -194,6 +197,20 @@ def _mended(seen: list[Sight], parts: Parts) -> bool:
     return _mended_each(others, seen, parts, forward=forward) and _mended_each(
         marks, seen, parts, forward=forward
     )
+
+
+def _charges(seen: list[Sight], order: Order) -> Iterator[Charge]:
+    for sight in seen:
+        if sight.dead is not None:
+            yield Charge(
+                function=sight.target.function,
+                alias=sight.target.alias,
+                old=sight.dead.old,
+                new="",
+                text=lease.owners_text(sight.alias.description),
+                nonce=order.nonce,
+                taken=sight.dead.nonce,
+            )
 
 
 def _mended_each(indices: Sequence[int], seen: list[Sight], parts: Parts, *, forward: bool) -> bool:

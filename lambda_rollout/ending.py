@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from lambda_rollout.choices import Mode, OnCancel
+from lambda_rollout.choices import Mode
 from lambda_rollout.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.events import AliasLeft, Finished, Held, Released, Result, RolledBack, Warned
-from lambda_rollout.handover import Charge, Handover, Phase
+from lambda_rollout.handover import Charge, Phase
 from lambda_rollout.judge import AlarmReading
 from lambda_rollout.lease import PASSED
 from lambda_rollout.order import Order, Parts
@@ -103,15 +103,7 @@ class Ending:
             )
             for charge in self._charges
         )
-        self._parts.remember(
-            Handover(
-                phase=phase,
-                region=order.region,
-                role_to_assume=order.role_to_assume,
-                hold_on_cancel=order.on_cancel is OnCancel.HOLD,
-                charges=charges,
-            )
-        )
+        self._parts.remember(order.handover(phase, charges))
 
     # The ways out ------------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ KEY = "handover"
 class Phase(StrEnum):
     """How far main was, that is: what is to be made of an alias that it left."""
 
+    MENDING = "mending"
+    """What a dead run left is being put back, before anything of ours: to be judged anew."""
     MOVING = "moving"
     """Between the look at the alias and the last verdict: back to the old version."""
     CLEARING = "clearing"

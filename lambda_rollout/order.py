@@ -13,7 +13,7 @@ from lambda_rollout.alarm_poll import Alarms
 from lambda_rollout.choices import Mode, OnCancel, OnStranded, Preflight
 from lambda_rollout.events import Event, Run, Started
 from lambda_rollout.guards import Guard
-from lambda_rollout.handover import Handover
+from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.lookout import Lookout
@@ -104,6 +104,16 @@ class Order:
             alarms=self.alarms,
             guards=tuple(str(guard) for guard in self.guards),
             run=self.run,
+        )
+
+    def handover(self, phase: Phase, charges: tuple[Charge, ...]) -> Handover:
+        """Make what the post stage needs to do the rest."""
+        return Handover(
+            phase=phase,
+            region=self.region,
+            role_to_assume=self.role_to_assume,
+            hold_on_cancel=self.on_cancel is OnCancel.HOLD,
+            charges=charges,
         )
 
     def record(self, old: str, new: str, until: datetime | None) -> Record:

@@ -8,9 +8,12 @@ about to send (contract, promise 5).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from lambda_rollout import lease
+from lambda_rollout.arrival import arrive
+from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.ending import Ending
 from lambda_rollout.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.events import AliasLeft, Finished, Result, Warned
@@ -20,6 +23,7 @@ from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import patiently
 from lambda_rollout.routing import Alias, Routing
 from lambda_rollout.settling import Wish, settle
+from lambda_rollout.stop import Stop
 from lambda_rollout.traffic import Settled, Traffic, Unsettled
 
 WHOLE_LIMIT = 270.0
@@ -35,6 +39,7 @@ LEAST = 20.0
 """Seconds to try it at least."""
 
 UNFINISHED = "main ended before it had settled the alias"
+MENDING = "main ended while it put back what a dead run had left"
 
 
 def settle_what_main_left(
@@ -44,6 +49,8 @@ def settle_what_main_left(
 
     Raises `RolloutError` if AWS cannot be asked at all, for want of credentials.
     """
+    if handover.phase is Phase.MENDING:
+        return _mend(order, parts, left_for_it)
     end = parts.clock.monotonic() + left_for_it
     ending = Ending(order, parts)
     left = False
@@ -59,6 +66,29 @@ def settle_what_main_left(
         finished = ending.go_back(RolloutError(UNFINISHED))
     if left:
         finished = ending.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
+    parts.emit(finished)
+    return finished
+
+
+def _mend(order: Order, parts: Parts, left_for_it: float) -> Finished:
+    """Put back what a dead run had left, as main was about to; and write what is whole once more.
+
+    It is judged anew, by its record's time alone: should the dead run be alive, it is left to it.
+    """
+    ending = Ending(order, parts, min(LIMIT, left_for_it))
+    anew = replace(order, mode=Mode.ROLLOUT, on_stranded=OnStranded.ROLLBACK)
+    try:
+        found = arrive(anew, replace(parts, stop=Stop()), min(LIMIT, left_for_it))
+    except RolloutError as cause:
+        finished = ending.finished(Result.FAILED, cause.what, cause.remedy)
+    else:
+        for taken in found:
+            if taken.alias is not None:
+                traffic = Traffic(
+                    taken.target, taken.alias, parts.aliases, parts.clock, order.nonce
+                )
+                ending.take_charge(traffic).doubtful = True
+        finished = ending.go_back(RolloutError(MENDING))
     parts.emit(finished)
     return finished
 

@@ -78,6 +78,45 @@ def test_what_somebody_put_back_after_the_last_verdict_is_not_moved_forward_agai
     assert "somebody else" in left.why
 
 
+def mending(*, after_effect: bool = False) -> Scene:
+    """A scene in which main died with the write that mends what an earlier run had left."""
+    scene = left_by_main(2)
+    scene.clock.advance(lease.LEASE.total_seconds() + 1)
+    scene.world.faults.clear()
+    scene.handovers.clear()
+    scene.world.faults.add(Die(die, after_effect), operation="UpdateAlias")
+    with pytest.raises(Killed):
+        scene.roll_out(order("50% 10s, 100% 10s", nonce="00000001"))
+    scene.events.clear()
+    scene.world.log.clear()
+    return scene
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_what_main_was_to_mend_is_mended(after_effect: bool) -> None:
+    scene = mending(after_effect=after_effect)
+    held_by_main = scene.alias.revision_id
+    assert [handover.phase for handover in scene.handovers] == [Phase.MENDING]
+    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.description == OWNERS_TEXT
+    # Main may be alive, and about to go on.
+    assert scene.alias.revision_id != held_by_main
+    assert scene.requests("UpdateAlias")
+
+
+def test_a_run_that_main_took_for_dead_and_is_alive_is_left_alone() -> None:
+    scene = mending()
+    _, record = lease.parse(scene.alias.description)
+    assert record is not None
+    until = scene.clock.now().replace(microsecond=0) + lease.LEASE
+    renewed = lease.compose(OWNERS_TEXT, replace(record, until=until))
+    somebody_writes(scene, Description=renewed)
+    theirs = scene.alias
+    assert post(scene).result is Result.FAILED
+    assert scene.alias == theirs
+
+
 def test_another_rollout_is_left_alone() -> None:
     scene = left_by_main(2)
     text, record = lease.parse(scene.alias.description)
