@@ -481,7 +481,7 @@ MUTATIONS = [
     Mutation("drop RevisionId", _no_revision_id, seeds=(0,)),
     Mutation("write no record", _no_record, seeds=(0,)),
     Mutation("on 412 assume success", _success_on_412, seeds=(10,)),
-    Mutation("on 412 write again with the newest RevisionId", _newest_revision_id, seeds=(0,)),
+    Mutation("on 412 write again with the newest RevisionId", _newest_revision_id, seeds=(80,)),
     Mutation("take any news for ours", _no_conflict, seeds=(0,)),
     Mutation("lose the unanswered writes", _unanswered_forgotten, seeds=(201,)),
     Mutation(
@@ -493,7 +493,7 @@ MUTATIONS = [
     Mutation(
         "believe reads older than our own write",
         _stale_read_believed,
-        seeds=(7,),
+        seeds=(30,),
         drawn=two_at_once,
     ),
     Mutation("treat any routing as ours when settling", _everything_is_ours, seeds=(59,)),
@@ -526,7 +526,7 @@ MUTATIONS = [
     Mutation("look at the alias before rolling back", _looks_before_it_rolls_back, seeds=(1,)),
     Mutation("restore the wrong version", _wrong_version_restored, seeds=(2,)),
     Mutation("say released without settling", _released_without_a_word_to_aws, seeds=(0,)),
-    Mutation("try to settle once", _never_tried_again, seeds=(10,)),
+    Mutation("try to settle once", _never_tried_again, seeds=(16,)),
     Mutation("restore the owner's text as it was cut", _cut_text_restored, seeds=(138,)),
     Mutation("post writes only to what looks split", _post_trusts_its_eyes, seeds=(473,)),
     Mutation("post goes forward", _post_goes_forward, seeds=(4,)),
