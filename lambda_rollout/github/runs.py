@@ -7,6 +7,7 @@ https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run-attempt
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from lambda_rollout.aside import ThreadAside
@@ -22,22 +23,38 @@ PATIENCE = 8.0
 
 @dataclass(frozen=True, slots=True)
 class GitHubRuns:
-    """`lambda_rollout.order.Runs` over PyGithub. Only runs of this repository can be asked about."""
+    """`lambda_rollout.order.Runs` over PyGithub. Only runs of this repository can be asked about.
+
+    Each attempt is asked about once, however many aliases it left, and a GitHub that did not answer in time
+    never again: the aliases of a unit are looked at again and again, and none may wait for GitHub anew.
+    """
 
     run: Run
     api_url: str
     token: str = field(repr=False)
     patience: float = PATIENCE
+    _words: dict[str, RunWord] = field(default_factory=dict, init=False, repr=False)
+    _silent: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
+    _asking: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def word(self, record: Record) -> RunWord:
         """See `Runs.word`."""
         if not (self.token and self.api_url and self._is_of_this_repository(record)):
             return RunWord.UNKNOWN
         path = f"/repos/{self.run.repository}/actions/runs/{record.run}/attempts/{record.attempt}"
+        with self._asking:
+            if path not in self._words:
+                self._words[path] = self._asked(path)
+            return self._words[path]
+
+    def _asked(self, path: str) -> RunWord:
+        if self._silent.is_set():
+            return RunWord.UNKNOWN
         heard: list[str | None] = []
         asking = ThreadAside("run")
         asking.start(lambda: heard.append(self._status(path)))
-        asking.join(self.patience)
+        if not asking.join(self.patience):
+            self._silent.set()
         status = heard[0] if heard else None
         if status is None:
             return RunWord.UNKNOWN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from lambda_rollout.events import Run
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.lease import Record, RunWord, repository_hash
+from lambda_rollout.together import several_at_once
 from sandbox.github import Effect, Fault, GitHub, Server
 
 UNTIL = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
@@ -63,3 +66,30 @@ def test_it_is_not_waited_for_longer_than_patience_lasts() -> None:
     github.runs[77, 1] = "completed"
     github.faults.add(Fault(Effect.DELAY, seconds=600))
     assert word(github, patience=0.1) is RunWord.UNKNOWN
+
+
+def test_a_hundred_functions_wait_for_it_but_once() -> None:
+    github = GitHub()
+    github.runs[77, 1] = "completed"
+    github.faults.add(Fault(Effect.DELAY, seconds=600))
+    run = Run("https://github.test", "octo/shop", "78", "1")
+    with Server(github) as server:
+        runs = GitHubRuns(run, server.url, "ghs_sandbox", 0.2)
+        began = time.monotonic()
+        words = several_at_once(
+            runs.word, [replace(RECORD, run=str(77 + n // 50)) for n in range(100)]
+        )
+        took = time.monotonic() - began
+    assert set(words) == {RunWord.UNKNOWN}
+    assert took < 1.0, "100 by 8 at once, 0.2 s each, are 2.6 s"
+
+
+def test_what_was_said_of_one_attempt_is_not_said_of_another() -> None:
+    github = GitHub()
+    github.runs[77, 1] = "completed"
+    github.runs[77, 2] = "in_progress"
+    run = Run("https://github.test", "octo/shop", "78", "1")
+    with Server(github) as server:
+        runs = GitHubRuns(run, server.url, "ghs_sandbox")
+        assert runs.word(RECORD) is RunWord.OVER
+        assert runs.word(replace(RECORD, attempt="2")) is RunWord.IN_PROGRESS
