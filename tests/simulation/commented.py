@@ -129,8 +129,8 @@ def _says_its_end(sent: Sequence[Sent]) -> bool:
 def _was_well(teller: Teller, sent: Sequence[Sent]) -> bool:
     """Whether GitHub stood in the way of nothing from the verdict on."""
     assert teller.ending_at is not None
-    if teller.actor.suspended_for:
-        # By its clock, what GitHub asked for may not be over.
+    if teller.actor.frozen_ever:
+        # By its clock, or since it heard of it, what GitHub asked for may not be over.
         return False
     for each in sent:
         if each.fault and (

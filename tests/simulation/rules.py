@@ -229,8 +229,8 @@ def nobody_writes_after_a_follower(
 def _looks_like_its_own(actor: Actor, function: str, before: Shown) -> bool:
     """Whether it may be its own doing, the record of which somebody struck out: it cannot know better.
 
-    That is so for a write without an answer; and for its watch at 100%, if it stood still while the next run
-    promoted the same version.
+    That is so for a write without an answer; and for its watch at 100%, if the next run promoted the same version
+    while it stood still, or lived on beside its post stage.
     """
     if before.record is not None:
         return False
@@ -238,7 +238,7 @@ def _looks_like_its_own(actor: Actor, function: str, before: Shown) -> bool:
         return True
     whole = Routing.whole(_new_version(actor, function) or "")
     at_100 = actor.reached.get(function) == HUNDRED and before.routing == whole
-    return actor.frozen_ever and at_100
+    return at_100 and (actor.frozen_ever or actor.lost)
 
 
 def nobody_writes_after_saying_done(

@@ -182,7 +182,7 @@ class Simulation:
 
     def _lose(self, main: Actor) -> None:
         """The runner loses main's container, which lives on, and starts the post stage."""
-        self._lost = True
+        self._lost = main.lost = True
         self.witness.tell("main is lost by its runner")
         self.witness.seen["lost"] += 1
         self._run_post(main)

@@ -104,6 +104,8 @@ class Actor:
     finished: Finished | None = None
     cancelled_at: float | None = None
     frozen_ever: bool = False
+    lost: bool = False
+    """Whether its runner took it for gone."""
     suspended_for: float = 0.0
     """Seconds that its machine was suspended."""
     versions: dict[str, str] = field(default_factory=dict)
