@@ -61,7 +61,8 @@ def trouble_of_status(status: int, message: str, headers: Mapping[str, str]) -> 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """
     named = {name.lower(): value for name, value in headers.items()}
-    if status in (403, 429):
+    # GraphQL says it with a 200, of which PyGithub makes a 400.
+    if status in (400, 403, 429):
         limited = _limited(status, message, named)
         if limited is not None:
             return limited

@@ -133,6 +133,18 @@ def test_where_github_will_not_say_the_job_is_taken_for_the_author(
         assert board(url).login() == BOT
 
 
+def test_a_graphql_that_asks_to_slow_down_does_not_make_the_job_the_author(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With a 200: https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+    limited = {"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."}
+    monkeypatch.setattr("sandbox.github.routes._viewer", lambda *_: {"errors": [limited]})
+    with serving(github) as url, pytest.raises(Trouble) as caught:
+        board(url).login()
+    assert caught.value.lasts is Lasts.NOW
+    assert caught.value.pause
+
+
 def test_who_we_are_is_asked_again_before_anything_is_posted(github: GitHub) -> None:
     github.tokens["ghs_sandbox"] = Token("alice", "User")
     mine = hidden_line(KEY, Record(entry_of("other-run")))
