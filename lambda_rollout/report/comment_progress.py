@@ -70,7 +70,8 @@ def if_cancelled(story: Chronicle, run: Run, *, holds: bool) -> Iterator[str]:
     names = listing([code(str(now.target)) for now in story.targets.values()])
     one = len(story.targets) == 1
     if holds:
-        stays = "stays split as it is then" if one else "stay split as they are then"
+        # At 100% nothing is split any more.
+        stays = "stays as it is then" if one else "stay as they are then"
         yield f"If this run is cancelled, {names} {stays}, and nothing watches."
         return
     previous = {now.previous for now in story.targets.values() if now.previous}

@@ -174,7 +174,7 @@ def _outcome(step: StepNow, story: Chronicle) -> str:
     match step.status:
         case Status.PASSED:
             lasted = ", not watched"
-            if step.watch and step.lasted is not None:
+            if (step.watch or step.extended_until) and step.lasted is not None:
                 lasted = f" after {together(duration(step.lasted))}"
             return f"✅ passed{lasted}{_extended(step)}"
         case Status.FAILED:

@@ -59,6 +59,30 @@ def test_every_moment_of_every_story_can_be_shown(name: str) -> None:
         assert page.tags.count("h3") == 1
 
 
+def test_a_cancellation_at_100_is_not_said_to_leave_a_split() -> None:
+    tell = Telling("10% 5m, 100% 5m")
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    page = page_of(tell.events, holds=True)
+    assert "If this run is cancelled, `checkout:live` stays as it is then" in page
+    assert "split" not in page
+
+
+def test_a_step_of_0_s_that_was_extended_was_watched() -> None:
+    tell = Telling("10% 0s, 100% 0s")
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    until = tell.now + timedelta(minutes=15)
+    tell.say(e.StepExtended, number=1, until=until, why="2 of 50 invocations")
+    tell.pass_time(240)
+    tell.passes(1)
+    passed = next(line for line in page_of(tell.events).splitlines() if "passed" in line)
+    assert "passed after" in passed
+    assert "not watched" not in passed
+
+
 def hostile_story(text: str) -> Telling:
     tell = Telling("10% 5m, 100% 5m", Target(text or "f", text or "a"))
     said = f"{text}."  # a reason that is empty needs no column
