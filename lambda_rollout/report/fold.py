@@ -163,9 +163,9 @@ def _target(story: Chronicle, event: e.Event) -> Chronicle:
     now = _moved(story.targets.get(target, TargetNow(target)), event)
     match event:
         case e.AliasFound():
-            now = replace(now, version=_to_be_ended(event.routing, _mode(story)) or now.version)
+            now = replace(now, version=_to_be_ended(event.routing, story.mode) or now.version)
         case e.RolledBack():
-            in_this_run = now.version is not None and _mode(story) != "rollback"
+            in_this_run = now.version is not None and story.mode != "rollback"
             began = _step_began(story, event) if in_this_run else None
             now = _rolled_back(now, event, began)
     story = replace(story, targets={**story.targets, target: now})
@@ -176,10 +176,6 @@ def _target(story: Chronicle, event: e.Event) -> Chronicle:
             return _watch_ends(story, event)
         case _:
             return story
-
-
-def _mode(story: Chronicle) -> str:
-    return story.started.mode if story.started else ""
 
 
 def _to_be_ended(found: Routing, mode: str) -> str | None:
