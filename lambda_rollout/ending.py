@@ -85,6 +85,11 @@ class Ending:
         moving = [charge for charge in self._charges if charge.new not in {"", charge.traffic.old}]
         return bool(moving) and all(charge.at_stake and charge.shifted for charge in moving)
 
+    @property
+    def has_shifted(self) -> bool:
+        """Whether any alias in charge is anywhere but whole on its old version."""
+        return any(charge.shifted for charge in self._charges)
+
     def remember(self, phase: Phase) -> None:
         """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""
         order = self._order
@@ -115,12 +120,15 @@ class Ending:
         *,
         failed: bool = False,
     ) -> Finished:
-        """Put every alias we touched whole on its old version, the last one shifted first.
+        """Put every alias whole on its old version, the last one shifted first; none if we touched none of them.
 
         Only then anything is told. ``failed`` makes it `Result.FAILED` however it ends: a conflict is no
         rollback.
         """
         charges = [charge for charge in reversed(self._charges) if charge.at_stake]
+        if charges:
+            # What was held, and is not promoted yet, goes with the others: a unit is not left in parts.
+            charges = [each for each in reversed(self._charges) if each.at_stake or each.shifted]
         all_back = self.put_back(charges, tell)
         for target in self.created:
             text = f"Alias {target} was created by this rollout and stays."

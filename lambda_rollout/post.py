@@ -8,7 +8,7 @@ about to send (contract, promise 5).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lambda_rollout import lease
@@ -42,6 +42,15 @@ UNFINISHED = "main ended before it had settled the alias"
 MENDING = "main ended while it put back what a dead run had left"
 
 
+@dataclass(frozen=True, slots=True)
+class StillHeld:
+    """One alias that main was to promote, and is held as main found it."""
+
+    charge: Charge
+    traffic: Traffic
+    record: Record
+
+
 def settle_what_main_left(
     handover: Handover, order: Order, parts: Parts, left_for_it: float = WHOLE_LIMIT
 ) -> Finished:
@@ -54,9 +63,19 @@ def settle_what_main_left(
     end = parts.clock.monotonic() + left_for_it
     ending = Ending(order, parts)
     left = False
+    held: list[StillHeld] = []
     for charge in handover.charges:
         ending.limit = _limit(end, parts)
-        left |= not _take_over(charge, handover, order, parts, ending)
+        left |= not _take_over(charge, handover, order, parts, ending, held)
+    moves = handover.phase is Phase.MOVING and ending.has_shifted
+    goes_along = moves or handover.phase is Phase.GOING_BACK
+    for each in held:
+        ending.limit = _limit(end, parts)
+        if goes_along:
+            # As main would have done: what it had not promoted yet is not left behind by the others.
+            _take(each.charge, each.traffic, ending)
+        else:
+            left |= not _leave_held(each, order, parts, ending.limit)
     ending.limit = _limit(end, parts)
     if handover.phase is Phase.CLEARING:
         finished = ending.let_go()
@@ -102,9 +121,17 @@ def _asked_to_hold(handover: Handover, ending: Ending) -> bool:
 
 
 def _take_over(
-    charge: Charge, handover: Handover, order: Order, parts: Parts, ending: Ending
+    charge: Charge,
+    handover: Handover,
+    order: Order,
+    parts: Parts,
+    ending: Ending,
+    held: list[StillHeld],
 ) -> bool:
-    """Take charge of an alias if it is still this rollout's; return False if it is left in a bad state."""
+    """Take charge of an alias if it is still this rollout's; return False if it is left in a bad state.
+
+    What main was to promote, and is held as main found it, is put among ``held``: the others decide on it.
+    """
     target = charge.target
     back = _whole(charge, handover)
     try:
@@ -119,7 +146,8 @@ def _take_over(
     _, record = lease.parse(alias.description)
     agreeing = record is not None and lease.agrees(record, alias.routing)
     if agreeing and record is not None and record.held and record.nonce == charge.taken:
-        return _leave_held(charge, alias, record, order, parts, ending.limit)
+        held.append(StillHeld(charge, _traffic(charge, alias, parts), record))
+        return True
     if agreeing and record is not None and record.nonce not in {charge.nonce, charge.taken}:
         text = f"Another rollout has {target} now ({alias.routing}); it was left to that one."
         parts.emit(Warned(at=parts.clock.now(), text=text))
@@ -132,34 +160,37 @@ def _take_over(
         command = "" if alias.routing.is_whole else order.command(target, back, charge.text)
         parts.emit(_left(charge, alias.routing, back, why, command, parts))
         return False
-    traffic = Traffic(
-        target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
-    )
+    traffic = _traffic(charge, alias, parts)
     if record is not None and traffic.text == lease.parse(lease.compose(charge.text, record))[0]:
         # The text was cut to make room for the record; it is to come back whole.
         traffic.text = charge.text
-    mine = ending.take_charge(traffic, charge.new)
-    mine.doubtful = True
+    _take(charge, traffic, ending)
     return True
 
 
-def _leave_held(
-    charge: Charge, alias: Alias, record: Record, order: Order, parts: Parts, limit: float
-) -> bool:
-    """Write what main was to promote once more as it is: main may still be about to."""
-    target = charge.target
-    traffic = Traffic(
-        target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
+def _traffic(charge: Charge, alias: Alias, parts: Parts) -> Traffic:
+    return Traffic(
+        charge.target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
     )
-    wish = Wish(traffic, alias.routing, record)
+
+
+def _take(charge: Charge, traffic: Traffic, ending: Ending) -> None:
+    ending.take_charge(traffic, charge.new).doubtful = True
+
+
+def _leave_held(held: StillHeld, order: Order, parts: Parts, limit: float) -> bool:
+    """Write what main was to promote once more as it is: main may still be about to."""
+    charge, target = held.charge, held.charge.target
+    found = held.traffic.found
+    wish = Wish(held.traffic, found.routing, held.record)
     [settlement] = settle([wish], parts.clock, seconds=limit)
     if isinstance(settlement, Unsettled):
         command = order.command(target, Routing.whole(charge.old), charge.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
-        parts.emit(_left(charge, None, alias.routing, why, command, parts))
+        parts.emit(_left(charge, None, found.routing, why, command, parts))
         return False
     if isinstance(settlement, Settled):
-        text = f"{target} is still held ({alias.routing}): it was not promoted."
+        text = f"{target} is still held ({found.routing}): it was not promoted."
         parts.emit(Warned(at=parts.clock.now(), text=text))
     return True
 

@@ -22,7 +22,7 @@ from lambda_rollout.lease import LEASE, parse
 from lambda_rollout.rollout import Rollout
 from lambda_rollout.together import HANDS
 from lambda_rollout.undo import undo
-from sandbox.aws.faults import Answer, Die, Meanwhile, ServerError
+from sandbox.aws.faults import AccessDenied, Answer, Die, Meanwhile, ServerError
 from sandbox.aws.world import World
 from tests.scene import NEW, OLD
 from tests.units import Unit, names, order_of_writes, unit_order
@@ -256,6 +256,31 @@ def test_what_is_held_goes_back_together_and_unchanged_ones_are_no_hindrance() -
     assert end.result is Result.ROLLED_BACK, end.reason
     assert end.asked_for
     assert scene.whole_on(OLD)
+
+
+@pytest.mark.parametrize("on_cancel", OnCancel)
+def test_cancelled_in_the_middle_of_a_promotion_none_is_left_split(on_cancel: OnCancel) -> None:
+    scene = held(3)
+    cancel = Meanwhile(lambda _: scene.stop.request("cancelled"))
+    scene.world.faults.add(cancel, operation="UpdateAlias", nth=2)
+    end = scene.start(mode=Mode.PROMOTE, nonce="00000001", on_cancel=on_cancel)
+    assert end.result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD), scene.states()
+
+
+def test_one_that_may_not_be_promoted_takes_the_others_back_with_it() -> None:
+    scene = held(3)
+    scene.world.faults.add(AccessDenied(), operation="UpdateAlias", nth=2)
+    end = scene.start(mode=Mode.PROMOTE, nonce="00000001")
+    assert end.result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD), scene.states()
+
+
+def test_one_that_may_not_be_promoted_leaves_all_held_if_it_is_the_first() -> None:
+    scene = held(3)
+    scene.world.faults.add(AccessDenied(), operation="UpdateAlias", nth=1)
+    assert scene.start(mode=Mode.PROMOTE, nonce="00000001").result is Result.FAILED
+    assert set(map(str, scene.states().values())) == {str((OLD, {NEW: 0.25}))}
 
 
 def test_one_that_is_gone_does_not_keep_the_others_from_going_back() -> None:

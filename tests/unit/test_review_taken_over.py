@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lambda_rollout import lease
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import Finished, Result, VersionPublished
-from lambda_rollout.handover import Handover
+from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import settle_what_main_left
 from lambda_rollout.routing import Routing
@@ -120,6 +122,28 @@ def test_the_post_stage_of_a_promotion_keeps_it_held_and_makes_mains_revision_us
     assert scene.alias.routing == before.routing == Routing(OLD, {NEW: 0.5})
     assert scene.alias.description == before.description
     assert scene.alias.revision_id != before.revision_id
+
+
+def test_the_post_stage_goes_on_with_a_promotions_way_back() -> None:
+    """Main had a reason to go back, such as a guard that was broken in the split, and died before it could."""
+    scene = held()
+    killed(scene, 1, mode=Mode.PROMOTE, nonce=LATER)
+    scene.handovers.append(replace(scene.handovers[-1], phase=Phase.GOING_BACK))
+
+    assert post(scene).result is Result.ROLLED_BACK
+
+    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.description == OWNERS_TEXT
+
+
+def test_what_is_held_again_after_a_promotions_last_verdict_is_not_moved_forward() -> None:
+    scene = held()
+    killed(scene, 1, mode=Mode.PROMOTE, nonce=LATER)
+    scene.handovers.append(replace(scene.handovers[-1], phase=Phase.CLEARING))
+
+    post(scene)
+
+    assert scene.alias.routing == Routing(OLD, {NEW: 0.5})
 
 
 def test_the_post_stage_of_a_resumption_puts_back_what_the_dead_run_left() -> None:

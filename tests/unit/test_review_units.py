@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from lambda_rollout import lease
+from lambda_rollout.choices import Mode
 from lambda_rollout.events import Result
 from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import settle_what_main_left
 from lambda_rollout.rollout import Rollout
 from sandbox.aws.faults import Die, ServerError
-from tests.scene import NEW, order
+from tests.scene import NEW, OLD, order
 from tests.units import Unit, unit_order
 
 
@@ -73,7 +74,6 @@ def test_a_next_run_that_names_them_in_another_order_and_dies_too_leaves_no_mixt
 
 def post(scene: Unit) -> Result:
     handover = Handover.from_json(scene.handovers[-1].to_json())
-    assert handover.phase is Phase.CLEARING
     ordered = order_of_handover(handover, order().run)
     return settle_what_main_left(handover, ordered, scene.parts(ordered)).result
 
@@ -83,6 +83,7 @@ def test_the_post_stage_puts_its_mark_where_it_can_be_read(died_at: int) -> None
     """The last function's code was unchanged: a record from a version to itself is no record."""
     scene = Unit.of(3, unchanged=("f3",))
     killed_at(scene, 5)
+    assert scene.handovers[-1].phase is Phase.CLEARING
     rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=died_at)
     with pytest.raises(Killed):
         post(scene)
@@ -94,3 +95,22 @@ def test_the_post_stage_puts_its_mark_where_it_can_be_read(died_at: int) -> None
 
     assert scene.whole_on(NEW, "f3"), scene.states()
     assert scene.alias_of("f3").description == "the one that customers of f3 see"
+
+
+@pytest.mark.parametrize("died_at", range(1, 4))
+def test_the_post_stage_leaves_no_part_of_a_promotion_behind(died_at: int) -> None:
+    """Some were at 100% already, the others still held; before the first write all of them are."""
+    scene = Unit.of(3)
+    assert scene.start("25% 60s, hold").result is Result.HELD
+    rule = scene.world.faults.add(Die(die), operation="UpdateAlias", nth=died_at)
+    with pytest.raises(Killed):
+        scene.start(mode=Mode.PROMOTE, nonce="00000001")
+    scene.world.faults.rules.remove(rule)
+
+    result = post(scene)
+
+    if died_at == 1:
+        assert all(state == (OLD, {NEW: 0.25}) for state in scene.states().values())
+    else:
+        assert result is Result.ROLLED_BACK
+        assert scene.whole_on(OLD), scene.states()
