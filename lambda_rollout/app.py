@@ -155,7 +155,7 @@ def _deploy(inputs: Inputs, order: Order, parts: Parts, clients: Clients) -> Fin
 
     def alarms_of(more: Sequence[str]) -> Alarms:
         names = (AlarmName(name, name) for name in more)
-        return CloudWatchAlarms(clients, [*inputs.alarms, *names])
+        return CloudWatchAlarms(clients, [*inputs.alarms, *names], parts.stop)
 
     return Deployment(order, parts, engine, alarms_of).run()
 

@@ -259,7 +259,8 @@ class Deployment:
         retreat.see_through(state.id)
         alarms: tuple[AlarmReading, ...] = ()
         if state.error_code == "ALARM_ACTIVE":
-            with suppress(CredentialsExpired):
+            # A stop that comes now changes nothing: CodeDeploy has ended it, and said why.
+            with suppress(CredentialsExpired, Cancelled):
                 self._alarms.read()
             alarms = self._alarms.in_alarm
         self._tell_alarms()

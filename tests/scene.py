@@ -158,7 +158,9 @@ class Scene:
         return Parts(
             aliases=LambdaAliases(clients),
             versions=LambdaVersions(clients),
-            alarms=CloudWatchAlarms(clients, parse_alarms("\n".join([*ordered.alarms, ""]))),
+            alarms=CloudWatchAlarms(
+                clients, parse_alarms("\n".join([*ordered.alarms, ""])), self.stop
+            ),
             runs=self.runs,
             clock=SimClock(self.world),
             stop=self.stop,

@@ -86,7 +86,8 @@ class Shop(Scene):
 
         def alarms_of(more: Sequence[str]) -> Alarms:
             ours = parse_alarms("\n".join([*ordered.alarms, ""]))
-            return CloudWatchAlarms(self.clients(), [*ours, *(AlarmName(n, n) for n in more)])
+            names = [*ours, *(AlarmName(n, n) for n in more)]
+            return CloudWatchAlarms(self.clients(), names, self.stop)
 
         return Deployment(ordered, parts, self.engine, alarms_of).run()
 
@@ -244,6 +245,20 @@ def test_an_alarm_takes_it_back_and_is_the_reason(shop: Shop, seconds: float) ->
     assert shop.deployments() == ["Stopped", "Succeeded"]
     assert shop.told(RolledBack)
     assert not shop.requests("UpdateAlias"), "CodeDeploy did it"
+
+
+def test_a_cancellation_after_codedeploy_took_it_back_is_not_the_reason(shop: Shop) -> None:
+    def cancel_once_it_stopped(_: object) -> None:
+        if "Stopped" in shop.deployments():
+            shop.stop.request("cancelled (SIGTERM)")
+
+    rule = Meanwhile(cancel_once_it_stopped)
+    shop.world.faults.add(rule, operation="GetDeployment", count=None)
+    shop.after(61, lambda: shop.set_alarm("checkout-errors", "ALARM"))
+    finished = shop.release(order(CANARY, poll_interval=300.0))
+    assert finished.result is Result.ROLLED_BACK
+    assert "Activated alarms: <checkout-errors>" in finished.reason
+    assert not shop.requests("StopDeployment"), "it had ended"
 
 
 def test_an_alarm_that_only_we_know_stops_it(shop: Shop) -> None:
