@@ -89,7 +89,9 @@ def main_stage(desk: Desk) -> int:
     """Read the inputs and do what they ask for."""
     try:
         inputs, package = read_all(desk.environ)
-    except InputErrors as errors:
+    except InputErrors as found:
+        # A token in the wrong input is a mistake like others, and its comment is read by many.
+        errors = InputErrors(desk.runner.masks.of_value(found.problems))
         desk.journal.input_problems(errors)
         if feed := feed_for_bad_inputs(desk.runner, desk.clock):
             feed.input_problems(errors)

@@ -119,6 +119,11 @@ def wrong_inputs(scene: Scene) -> str:
     return "failed"
 
 
+def secrets_in_wrong_inputs(scene: Scene) -> str:
+    scene.aws.inputs |= {"steps": SESSION_TOKEN, "alarm-at-start": GITHUB_TOKEN, "guards": SECRET_KEY}
+    return "failed"
+
+
 def refused_with_an_echo(scene: Scene) -> str:
     echo = Answer("InvalidSignatureException", ECHO, 403)
     scene.aws.world.faults.add(echo, operation="GetAlias", count=None)
@@ -158,6 +163,7 @@ ENDINGS = [
     held,
     planned,
     wrong_inputs,
+    secrets_in_wrong_inputs,
     refused_with_an_echo,
     rollback_refused_with_an_echo,
     alarms_refused_with_an_echo,
