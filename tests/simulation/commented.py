@@ -1,6 +1,6 @@
 """What GitHub may and may not do to a rollout, and what a rollout may do on a pull request.
 
-That nothing on AWS's side depends on GitHub is asked elsewhere (`simulate.compared`). Judged by what GitHub
+That nothing on AWS's side depends on GitHub is asked elsewhere (`compared.py`). Judged by what GitHub
 itself has seen.
 """
 
