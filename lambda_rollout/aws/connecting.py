@@ -83,12 +83,15 @@ def connect(
 
 def _begin(sock: socket.socket, address: Any, options: Options) -> socket.socket:
     """Set out to connect; raises OSError, and closes it, if that fails at once."""
-    for option in options:
-        sock.setsockopt(*option)
-    sock.setblocking(False)
-    if (code := sock.connect_ex(address)) not in {0, errno.EINPROGRESS}:
+    try:
+        for option in options:
+            sock.setsockopt(*option)
+        sock.setblocking(False)
+        if (code := sock.connect_ex(address)) not in {0, errno.EINPROGRESS}:
+            raise OSError(code, os.strerror(code))
+    except OSError:
         sock.close()
-        raise OSError(code, os.strerror(code))
+        raise
     return sock
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import selectors
 import socket
 from collections.abc import Iterator, Sequence
@@ -139,6 +140,13 @@ def test_when_all_refuse_it_says_so(resolve: Any) -> None:
     resolve([refusing(), refusing()])
     with pytest.raises(ConnectionRefusedError):
         connect(HOST, 443, NEVER)
+
+
+def test_one_that_does_not_take_an_option_is_closed(resolve: Any) -> None:
+    resolve([refusing()])
+    with pytest.raises(OSError, match="not available"):
+        connect(HOST, 443, NEVER, [(9999, 9999, 1)])
+    gc.collect()
 
 
 # Through botocore ----------------------------------------------------------------------------------
