@@ -120,7 +120,11 @@ def wrong_inputs(scene: Scene) -> str:
 
 
 def secrets_in_wrong_inputs(scene: Scene) -> str:
-    scene.aws.inputs |= {"steps": SESSION_TOKEN, "alarm-at-start": GITHUB_TOKEN, "guards": SECRET_KEY}
+    scene.aws.inputs |= {
+        "steps": SESSION_TOKEN,
+        "alarm-at-start": GITHUB_TOKEN,
+        "guards": SECRET_KEY,
+    }
     return "failed"
 
 
