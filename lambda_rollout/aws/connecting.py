@@ -87,11 +87,13 @@ def _begin(sock: socket.socket, address: Any, options: Options) -> socket.socket
         for option in options:
             sock.setsockopt(*option)
         sock.setblocking(False)
-        if (code := sock.connect_ex(address)) not in {0, errno.EINPROGRESS}:
-            raise OSError(code, os.strerror(code))
+        code = sock.connect_ex(address)
     except OSError:
         sock.close()
         raise
+    if code not in {0, errno.EINPROGRESS}:
+        sock.close()
+        raise OSError(code, os.strerror(code))
     return sock
 
 
