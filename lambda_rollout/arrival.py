@@ -76,7 +76,7 @@ def arrive(order: Order, parts: Parts, limit: float = SETTLE_LIMIT) -> list[Take
                 _refuse_what_is_not_ours(sight, order, parts)
         if _is_clear(seen, order) or _mended(seen, order, parts):
             break
-        _wait(seen, parts, end)
+        _wait(seen, order, parts, end)
     by_target = {sight.target: sight for sight in seen}
     return [_taken(target, by_target.get(target), order) for target in order.targets]
 
@@ -164,17 +164,32 @@ def _is_clear(seen: list[Sight], order: Order) -> bool:
     return leaves_it or not any(sight.dead for sight in seen)
 
 
-def _wait(seen: list[Sight], parts: Parts, end: float) -> None:
+def _wait(seen: list[Sight], order: Order, parts: Parts, end: float) -> None:
     if parts.clock.monotonic() >= end:
         moving = ", ".join(str(sight.target) for sight in seen if sight.whose is Whose.AWS)
-        what = (
-            f"AWS is still moving the provisioned concurrency of {moving}"
-            if moving
-            else ("an alias that a dead run left could not be mended")
+        if not moving:
+            raise _not_mended(seen, order)
+        raise RolloutError(
+            f"AWS is still moving the provisioned concurrency of {moving}.",
+            "Look at the alias in the console, and start again.",
         )
-        raise RolloutError(f"{what}.", "Look at the alias in the console, and start again.")
     parts.clock.wait(PAUSE, parts.stop)
     heed(parts.stop)
+
+
+def _not_mended(seen: list[Sight], order: Order) -> RolloutError:
+    forward = _was_all_but_done(seen)
+    dead = [(sight, sight.dead) for sight in seen if sight.dead is not None]
+    where = ", ".join(f"{sight.target} ({sight.alias.routing})" for sight, _ in dead)
+    commands = "; ".join(_by_hand(sight, record, order, forward=forward) for sight, record in dead)
+    return RolloutError(
+        f"what a run that died had left could not be mended: {where}.", f"Mend it: {commands}"
+    )
+
+
+def _by_hand(sight: Sight, record: Record, order: Order, *, forward: bool = False) -> str:
+    whole = Routing.whole(record.new if forward else record.old)
+    return order.command(sight.target, whole, lease.owners_text(sight.alias.description))
 
 
 # Mending -------------------------------------------------------------------------------------------
@@ -329,8 +344,7 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
         return
     if sight.dead is not None:
         if order.on_stranded is OnStranded.FAIL and order.mode is not Mode.PLAN:
-            text = lease.owners_text(alias.description)
-            back = order.command(target, Routing.whole(sight.dead.old), text)
+            back = _by_hand(sight, sight.dead, order)
             raise NotOurs(
                 f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
                 f"Set `on-stranded: rollback`, or mend it: {back}",

@@ -94,10 +94,11 @@ def _mend(order: Order, parts: Parts, left_for_it: float) -> Finished:
 
     It is judged anew, by its record's time alone: should the dead run be alive, it is left to it.
     """
-    ending = Ending(order, parts, min(LIMIT, left_for_it))
+    end = parts.clock.monotonic() + left_for_it
+    ending = Ending(order, parts)
     anew = replace(order, mode=Mode.ROLLOUT, on_stranded=OnStranded.ROLLBACK)
     try:
-        found = arrive(anew, replace(parts, stop=Stop()), min(LIMIT, left_for_it))
+        found = arrive(anew, replace(parts, stop=Stop()), _limit(end, parts))
     except RolloutError as cause:
         finished = ending.finished(Result.FAILED, cause.what, cause.remedy)
     else:
@@ -107,6 +108,7 @@ def _mend(order: Order, parts: Parts, left_for_it: float) -> Finished:
                     taken.target, taken.alias, parts.aliases, parts.clock, order.nonce
                 )
                 ending.take_charge(traffic).doubtful = True
+        ending.limit = _limit(end, parts)
         finished = ending.go_back(RolloutError(MENDING))
     parts.emit(finished)
     return finished

@@ -10,9 +10,9 @@ from lambda_rollout import lease
 from lambda_rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import all_left, settle_what_main_left
+from lambda_rollout.post import LIMIT, WHOLE_LIMIT, all_left, settle_what_main_left
 from lambda_rollout.routing import Routing
-from sandbox.aws.faults import Die
+from sandbox.aws.faults import Die, ServerError
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
 
 
@@ -103,6 +103,30 @@ def test_what_main_was_to_mend_is_mended(after_effect: bool) -> None:
     # Main may be alive, and about to go on.
     assert scene.alias.revision_id != held_by_main
     assert scene.requests("UpdateAlias")
+
+
+def test_what_cannot_be_mended_is_told_with_the_command_to_do_it_by_hand() -> None:
+    scene = mending()
+    scene.world.faults.add(ServerError(), operation="UpdateAlias", count=None)
+    finished = post(scene)
+    assert finished.result is Result.FAILED
+    assert f"checkout:live ({scene.alias.routing})" in finished.reason
+    assert f"--function-version {OLD} " in finished.remedy
+    assert f"--description '{OWNERS_TEXT}'" in finished.remedy
+
+
+def test_mending_and_writing_once_more_share_what_time_the_runner_gives() -> None:
+    scene = mending()
+    began = scene.clock.now()
+    scene.world.faults.add(ServerError(), operation="UpdateAlias", count=None)
+
+    def only_the_next_one_succeeds() -> None:
+        scene.world.faults.clear()
+        scene.world.faults.add(ServerError(), operation="UpdateAlias", nth=2, count=None)
+
+    scene.after(LIMIT - 10, only_the_next_one_succeeds)
+    assert post(scene).result is Result.FAILED
+    assert (scene.clock.now() - began).total_seconds() <= WHOLE_LIMIT + 10
 
 
 def test_a_run_that_main_took_for_dead_and_is_alive_is_left_alone() -> None:
