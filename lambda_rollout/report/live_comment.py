@@ -17,6 +17,9 @@ from lambda_rollout.github.trouble import Lasts, Trouble, UntilReset
 from lambda_rollout.report.voice import Board, Page, Told, Voice
 from lambda_rollout.stop import Clock
 
+_LONGEST_REST = 86_400.0
+"""Seconds at a time: a thread cannot wait for as long as a header can ask."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -158,7 +161,7 @@ class LiveComment:
             left = (earliest.last if ending else earliest.usual) - self._clock.monotonic()
             if ending if page is sent else left <= 0:
                 return page
-            self._aside.rest(None if page is sent else left)
+            self._aside.rest(None if page is sent else min(left, _LONGEST_REST))
 
     def _after(self, usual: float, last: float, trouble: Trouble | None) -> _Earliest:
         """Say when it may go on: what GitHub asks for counts to the very end, our own pace does not."""

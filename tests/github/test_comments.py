@@ -276,6 +276,18 @@ def test_github_is_left_alone_for_as_long_as_it_asks(github: GitHub) -> None:
     assert any("in time" in note for note in comment.notes())
 
 
+@pytest.mark.parametrize("header", ["Retry-After", "X-RateLimit-Reset"])
+def test_a_wait_of_thousands_of_years_is_no_failure(github: GitHub, header: str) -> None:
+    asked = {header: "99999999999", "X-RateLimit-Remaining": "0"}
+    github.faults.add(Fault(status=403, headers=asked))
+    with serving(github) as url:
+        comment = live(url)
+        comment.show(page("first", over=True))
+        comment.finish(0.5)
+    assert comment.why_not == ""
+    assert len(list(comment.notes())) == 2, "that GitHub asked, and that it did not take the page"
+
+
 def test_a_text_that_github_does_not_take_is_not_repeated(github: GitHub) -> None:
     github.faults.add(Fault(verb="PATCH", times=1, status=422, message="Validation Failed"))
     with serving(github) as url:
