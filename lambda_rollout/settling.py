@@ -56,6 +56,8 @@ def settle(
         is_open = [
             i for i in range(len(wishes)) if isinstance(settlements.get(i), Unsettled | None)
         ]
+        # A look that one of them needs must not come before the others' writes.
+        is_open.sort(key=lambda index: wishes[index].traffic.looks_first)
         settlements.update(zip(is_open, together(one_try, is_open), strict=True))
         failures = []
         for index in is_open:

@@ -157,7 +157,8 @@ class Traffic:
         self._outdated: set[str] = set()
         """RevisionIds that AWS refused once, so whatever is sent with them later has no effect."""
         self._unanswered: list[Sent] = []
-        self._look_first = False
+        self.looks_first = False
+        """Whether it is to be read again before a settling write."""
 
     # What is known -----------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class Traffic:
             if not self.is_ours(seen):
                 # It is to be left as it is: a settling write would be refused, or, where nobody heeds the
                 # RevisionId, overwrite it. So another look comes first.
-                self._look_first = True
+                self.looks_first = True
                 self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
             self._take_text(seen.description)
@@ -320,14 +321,14 @@ class Traffic:
         The first try sends nothing but the UpdateAlias, with the newest RevisionId known. A later one looks
         first if the one before was left in doubt.
         """
-        if self._look_first:
+        if self.looks_first:
             seen = self._settled_already(routing, record)
             if seen is not None:
                 return seen
         try:
             answer = self._send(routing, lease.compose(self.text, record))
         except CallFailed as error:
-            self._look_first = isinstance(error, RevisionMismatch | Unanswered | NotFound)
+            self.looks_first = isinstance(error, RevisionMismatch | Unanswered | NotFound)
             return Unsettled(error)
         return self._settled(answer, routing, record)
 
@@ -360,7 +361,7 @@ class Traffic:
     def _settled(self, answer: Alias, routing: Routing, record: Record | None) -> Settlement:
         self._accept(answer)
         self.routing = routing
-        self._look_first = False
+        self.looks_first = False
         if record is None and self.bears_record and not self.text:
             # AWS took "" for "leave it as it is". A record left on a whole alias would read as an unfinished
             # rollout, so it is worth a text that nobody asked for.

@@ -89,6 +89,23 @@ def test_one_that_hangs_on_the_way_back_makes_no_other_one_exposed_for_longer() 
     assert (last.at - first.at).total_seconds() > 3
 
 
+def test_a_second_look_at_what_somebody_took_comes_after_the_others_rollback() -> None:
+    scene = Unit.of(2)
+    took = {"FunctionName": "f2", "Name": "live", "FunctionVersion": NEW, "RoutingConfig": {}}
+    scene.after(30, lambda: scene.call("lambda", "UpdateAlias", **took))
+    end = scene.start()
+    assert end.result is Result.FAILED
+    assert scene.whole_on(OLD, "f2")
+    asked = [(r.operation, r.params.get("FunctionName")) for r in scene.requests()]
+    back = max(i for i, each in enumerate(asked) if each == ("UpdateAlias", "f1"))
+    # The look that found it, the rollback of the other one, and only then the look before leaving it.
+    assert asked[back - 1 : back + 2] == [
+        ("GetAlias", "f2"),
+        ("UpdateAlias", "f1"),
+        ("GetAlias", "f2"),
+    ]
+
+
 @pytest.mark.parametrize("step", [1, 2])
 def test_when_one_cannot_be_shifted_those_shifted_before_it_go_back(step: int) -> None:
     scene = Unit.of(5)
@@ -274,6 +291,19 @@ def test_one_that_may_not_be_promoted_takes_the_others_back_with_it() -> None:
     end = scene.start(mode=Mode.PROMOTE, nonce="00000001")
     assert end.result is Result.ROLLED_BACK
     assert scene.whole_on(OLD), scene.states()
+
+
+def test_one_whose_text_was_edited_before_it_was_promoted_goes_back_with_the_others() -> None:
+    scene = held(2)
+    text = f"edited {scene.alias_of('f2').description}"
+    edited = {"FunctionName": "f2", "Name": "live", "Description": text}
+    edit = Meanwhile(lambda _: scene.call("lambda", "UpdateAlias", **edited))
+    scene.world.faults.add(edit, operation="UpdateAlias", nth=2)
+    end = scene.start(mode=Mode.PROMOTE, nonce="00000001")
+    assert end.result is Result.FAILED
+    assert "somebody else edited f2:live" in end.reason
+    assert scene.states() == {"f1": (OLD, {}), "f2": (OLD, {})}
+    assert scene.alias_of("f2").description.startswith("edited ")
 
 
 def test_one_that_may_not_be_promoted_leaves_all_held_if_it_is_the_first() -> None:

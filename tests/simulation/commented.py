@@ -133,6 +133,9 @@ def _was_well(teller: Teller, sent: Sequence[Sent]) -> bool:
         # By its clock, or since it heard of it, what GitHub asked for may not be over.
         return False
     for each in sent:
+        if each.is_list and len(each.keys) > len(set(each.keys)):
+            # Another run has posted in the same moment: one of the two is to go first.
+            return False
         if each.fault and (
             each.ended_at is None or each.ended_at + each.asked > teller.ending_at - ROUNDING
         ):

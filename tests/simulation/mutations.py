@@ -407,7 +407,7 @@ def _looks_before_it_rolls_back() -> list[Patch]:
     settle_once = Traffic.settle_once
 
     def mutated(self: Traffic, routing: Routing, record: Record | None = None) -> Settlement:
-        self._look_first = True
+        self.looks_first = True
         return settle_once(self, routing, record)
 
     return [(Traffic, "settle_once", mutated)]

@@ -177,6 +177,8 @@ def never_over_a_foreign_routing(
     truth = witness.truths[function]
     if before.routing == after.routing or truth.author != SOMEBODY:
         return
+    if _looks_like_its_own(actor, function, before):
+        return
     if actor.role == "post" and before.routing == actor.adopted.get(function):
         # Somebody changed the routing and kept our record: by the record it is an unfinished rollout.
         return
@@ -286,6 +288,9 @@ def _heed_the_cancelled(witness: Witness, actor: Actor) -> None:
     if actor.cancelled_at is None or not actor.touched or actor.settling_since is not None:
         return
     if actor.frozen_ever or not actor.alive or actor.finished or actor.role == "post":
+        return
+    if all(witness.truths[function].author != actor.name for function in actor.touched):
+        # They are all somebody else's by now, and to be left alone.
         return
     if witness.now - actor.cancelled_at > CANCEL_LIMIT:
         witness.blame("quick on cancel", f"{actor.name} has not settled yet")
