@@ -14,14 +14,18 @@ from pathlib import Path
 
 
 def append(path: Path, data: bytes) -> None:
-    """Add ``data`` at the end, all of it or nothing. Raises OSError."""
+    """Add ``data`` at the end, all of it or nothing. Raises OSError.
+
+    A pipe, such as ``/dev/stdout`` is to somebody who tries it by hand, can take nothing back.
+    """
     with path.open("ab", buffering=0) as file:
-        before = file.seek(0, os.SEEK_END)
+        before = file.seek(0, os.SEEK_END) if file.seekable() else None
         try:
             _write(file, data)
         except OSError:
-            with contextlib.suppress(OSError):
-                file.truncate(before)
+            if before is not None:
+                with contextlib.suppress(OSError):
+                    file.truncate(before)
             raise
 
 

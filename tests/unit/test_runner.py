@@ -172,3 +172,13 @@ def test_masks_are_per_line_and_commands_can_be_stopped(job: Job) -> None:
     assert len(token) >= 32
     assert quoted == "::error::not obeyed"
     assert go == f"::{token}::"
+
+
+def test_a_pipe_takes_outputs_too(job: Job) -> None:
+    reads, writes = os.pipe()
+    job.environ["GITHUB_OUTPUT"] = f"/dev/fd/{writes}"
+    job.runner.write_outputs({"weight": "10"})
+    os.close(writes)
+    with os.fdopen(reads) as pipe:
+        assert "\n10\n" in pipe.read()
+    assert job.log == ""
