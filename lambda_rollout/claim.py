@@ -32,6 +32,8 @@ class Claim:
     """The id that its records carry."""
     old: str
     """The version to go back to."""
+    found: Alias
+    """What it was when we took it, under the record of a held or a dead run if we went on with one."""
     known: Alias
     """The newest good answer, to a write or to a look."""
     routing: Routing
@@ -47,15 +49,16 @@ class Claim:
     def covers(self, alias: Alias, now: datetime) -> bool:
         """Return whether this routing is the one we wrote, or one whose answer was lost; ``now`` is AWS's time.
 
-        Another owner's record makes even the same routing his, and so does our own one as held, if it was
-        not we who wrote that. Without a record, which somebody may have struck out, the routing decides.
+        Another owner's record makes even the same routing his, unless we took it over and it is as we found it; and
+        so does our own one as held, if it was not we who wrote that. Without a record, which somebody may have
+        struck out, the routing decides.
         """
         if not self.is_news(alias):
             return True
         record = lease.parse(alias.description)[1]
         if record is not None and lease.agrees(record, alias.routing):
             if record.nonce != self.nonce:
-                return False
+                return self._is_as_found(record, alias.routing)
             if self.shared:
                 return True
             if record.held and not self.is_echo(alias):
@@ -119,6 +122,11 @@ class Claim:
         if self.shared or self.until is None:
             return False
         return routing.is_whole and now >= self.until
+
+    def _is_as_found(self, record: Record, routing: Routing) -> bool:
+        """Whether we have not moved it yet, and nobody has: only its owner's text is another."""
+        found = (lease.parse(self.found.description)[1], self.found.routing)
+        return not self.confirmed and (record, routing) == found
 
     def _was_finished(self, routing: Routing) -> bool:
         """Whether the run that we took for dead, to resume it, has promoted it meanwhile: nothing of ours is out."""

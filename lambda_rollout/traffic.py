@@ -199,6 +199,7 @@ class Traffic:
         return Claim(
             nonce=self.nonce,
             old=self.old,
+            found=self.found,
             known=self.known,
             routing=self.routing,
             unanswered=self._unanswered,

@@ -46,6 +46,7 @@ def claims(draw: st.DrawFn, reached: st.SearchStrategy[Routing] = routings) -> C
     return Claim(
         nonce=OURS,
         old=OLD,
+        found=alias(Routing.whole(OLD), text, "0"),
         known=alias(routing, described(text, made), "1"),
         routing=routing,
         unanswered=unanswered,
