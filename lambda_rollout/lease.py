@@ -28,7 +28,8 @@ finds it may finish at once what the writer began."""
 
 DESCRIPTION_LIMIT = 256
 
-_UTF16 = "utf-16-le"
+_ONE_UNIT = 0xFFFF
+"""The last code point that UTF-16 writes as one unit."""
 
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
@@ -146,15 +147,16 @@ def _cut(text: str, units: int) -> str:
 
     Should it count characters instead, that is never too long either.
     """
-    if _units(text) <= units:
-        return text
-    raw = text.encode(_UTF16, "surrogatepass")
-    kept = raw[: 2 * units].decode(_UTF16, "surrogatepass")
-    return kept[:-1] if "\ud800" <= kept[-1:] <= "\udbff" else kept
+    used = 0
+    for index, character in enumerate(text):
+        used += _units(character)
+        if used > units:
+            return text[:index]
+    return text
 
 
 def _units(text: str) -> int:
-    return len(text.encode(_UTF16, "surrogatepass")) // 2
+    return sum(2 if ord(character) > _ONE_UNIT else 1 for character in text)
 
 
 class RunWord(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lambda_rollout.lease import (
@@ -55,6 +55,7 @@ texts = st.lists(pieces, max_size=4).map("".join)
 
 
 @given(texts, records())
+@example("\ud800\udc00" + 256 * "0", Record(old="1", new="2", nonce="00000000", until=None))
 def test_what_was_written_is_read_back(text: str, record: Record) -> None:
     composed = compose(text, record)
     kept, read = parse(composed)
