@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,13 @@ TROUBLES = [
 Trouble = Callable[[Scene], None]
 
 
+def troubles(*in_long: Trouble) -> list[Any]:
+    """All of them, some only with `make test-long`: the simulator has every kind, at any moment."""
+    return [
+        pytest.param(each, marks=pytest.mark.long if each in in_long else ()) for each in TROUBLES
+    ]
+
+
 def shifts(aws: Live) -> list[dict[str, float]]:
     """The weights that AWS took on, without renewed records in between."""
     changes = aws.changes()
@@ -97,7 +105,7 @@ def is_not_late(scene: Scene) -> bool:
     return last < scene.github.log[0].at + timedelta(seconds=HANG)
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("trouble", troubles(answers_500, answers_403, limits_the_rate))
 def test_a_good_version_is_promoted_all_the_same(trouble: Trouble, tmp_path: Path) -> None:
     with scene(tmp_path) as opened:
         trouble(opened)
@@ -109,7 +117,7 @@ def test_a_good_version_is_promoted_all_the_same(trouble: Trouble, tmp_path: Pat
         assert len(list(opened.github.comments_on(12))) <= 1
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("trouble", troubles(refuses_connections, hangs_after_the_first_comment))
 def test_a_bad_version_is_rolled_back_all_the_same(trouble: Trouble, tmp_path: Path) -> None:
     with scene(tmp_path) as opened:
         aws = opened.aws
