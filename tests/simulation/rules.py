@@ -97,7 +97,7 @@ def lease_outlives_no_wait(witness: Witness, actor: Actor) -> None:
     for function in actor.reached:
         shown = witness.show(function)
         ours = shown.ours if shown else None
-        if ours is None or ours.nonce != actor.order.nonce or ours.until is None:
+        if ours is None or ours.nonce != actor.order.nonce or ours.until is None or ours.passed:
             continue
         if ours.until <= _aws_now(witness):
             witness.blame("renewed in time", f"{actor.name} let {ours} run out")

@@ -306,11 +306,11 @@ class Witness:
                 actor.bases[function] = after.routing.version
             self._stands(actor, function, after)
         changed = before.routing != after.routing
-        # Where somebody else struck a record out, whoever goes on with the same weight makes it his own.
-        taken = actor is not None and before.record is None and after.record is not None
+        # Whoever puts his own record to the same weight makes it his own, also where somebody had struck one out.
+        taken = actor is not None and after.record is not None and _is_anothers(before, after)
         if changed or taken or truth.author == "owner":
             truth.author, truth.changed = caller, truth.writes
-        if taken:
+        if taken and before.record is None:
             truth.closed_to.pop(caller, None)
         if actor is None:
             truth.edited, truth.edited_at = True, self.now
@@ -438,6 +438,11 @@ class Witness:
             self._close_to_main(actor)
             self.tell(f"{actor.name}: {event.result}: {event.reason}")
         self._rules.told(self, actor, event)
+
+
+def _is_anothers(before: Shown, after: Shown) -> bool:
+    nonces = [each.record.nonce if each.record else "" for each in (before, after)]
+    return nonces[0] != nonces[1]
 
 
 def _routing(answer: Mapping[str, Any]) -> Routing:
