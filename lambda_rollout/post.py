@@ -104,8 +104,14 @@ def _mend(order: Order, parts: Parts, left_for_it: float) -> Finished:
     else:
         for taken in found:
             if taken.alias is not None:
+                # Main may have gone on meanwhile: its record speaks for ours.
                 traffic = Traffic(
-                    taken.target, taken.alias, parts.aliases, parts.clock, order.nonce
+                    taken.target,
+                    taken.alias,
+                    parts.aliases,
+                    parts.clock,
+                    order.nonce,
+                    shared=True,
                 )
                 ending.take_charge(traffic).doubtful = True
         ending.limit = _limit(end, parts)

@@ -12,7 +12,7 @@ from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import LIMIT, WHOLE_LIMIT, all_left, settle_what_main_left
 from lambda_rollout.routing import Routing
-from sandbox.aws.faults import Die, ServerError
+from sandbox.aws.faults import Die, Meanwhile, ServerError
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
 
 
@@ -127,6 +127,24 @@ def test_mending_and_writing_once_more_share_what_time_the_runner_gives() -> Non
     scene.after(LIMIT - 10, only_the_next_one_succeeds)
     assert post(scene).result is Result.FAILED
     assert (scene.clock.now() - began).total_seconds() <= WHOLE_LIMIT + 10
+
+
+def test_main_that_goes_on_meanwhile_is_put_back_too() -> None:
+    """Its runner has lost it: it has mended, and shifts between the post stage's look and its write."""
+    scene = mending(after_effect=True)
+    until = scene.clock.now().replace(microsecond=0) + lease.LEASE
+    record = lease.Record(old=OLD, new=NEW, nonce="00000001", until=until)
+    shifted = {
+        "Description": lease.compose(OWNERS_TEXT, record),
+        "RoutingConfig": {"AdditionalVersionWeights": {NEW: 0.5}},
+    }
+    scene.world.faults.clear()
+    scene.world.faults.add(
+        Meanwhile(lambda _: somebody_writes(scene, **shifted)), operation="UpdateAlias"
+    )
+    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.description == OWNERS_TEXT
 
 
 def test_a_run_that_main_took_for_dead_and_is_alive_is_left_alone() -> None:
