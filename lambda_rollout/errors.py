@@ -8,6 +8,7 @@ end a rollout, and speak to the person deploying.
 from __future__ import annotations
 
 from textwrap import shorten
+from typing import ClassVar
 
 _BRIEF = 300
 """Characters: AWS names user, action, resource and policy at length."""
@@ -26,6 +27,14 @@ class RolloutError(Exception):
 
 class CallFailed(RolloutError):
     """An AWS call did not succeed."""
+
+    may_have_effect: ClassVar[bool] = True
+    """Whether the call may have had its effect all the same, or may have it later.
+
+    A middle box may deliver a call twice (RFC 9110, section 9.2.2: PUT is idempotent, so it may be repeated), and
+    then the answer is that to the second delivery: also AWS's own 412, 409, 429 or ExpiredToken says nothing about
+    the first. Only what holds for every delivery alike, or never left this machine, had none.
+    """
 
     def __init__(self, operation: str, code: str, message: str, remedy: str = "") -> None:
         """``operation`` is AWS's name of the call, ``code`` and ``message`` are AWS's own words."""
@@ -53,6 +62,14 @@ class NotFound(Refused):
 class AccessDenied(Refused):
     """The credentials may not do this; AWS's message names the action and the resource."""
 
+    may_have_effect = False
+
+
+class InvalidRequest(Refused):
+    """AWS found the call itself to be wrong: it would say so to every delivery of it."""
+
+    may_have_effect = False
+
 
 class RevisionMismatch(Refused):
     """Somebody wrote since the RevisionId we hold (412), or a lost answer of ours had succeeded."""
@@ -70,12 +87,22 @@ class Busy(CallFailed):
     """AWS did nothing *now*: throttled, or an update is in progress. Ask again later."""
 
 
-class Unreachable(Busy):
+class NotSent(Busy):
+    """The call never left this machine: there was nothing to sign it with, or nobody to send it to."""
+
+    may_have_effect = False
+
+
+class Unreachable(NotSent):
     """There was no connection, so AWS has not even seen the call."""
 
 
 class Unanswered(CallFailed):
     """No answer, or a 5xx: the call may have had its effect, may have none, or may have it later."""
+
+
+class ForeignAnswer(Unanswered):
+    """Somebody who is not AWS answered: a proxy's page, half an answer, nothing that AWS's marks are on."""
 
 
 class Cancelled(RolloutError):
