@@ -8,10 +8,12 @@ parts with the real clients, some fifty times slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from http import HTTPStatus
+from http.client import responses
 from typing import Any, cast
 
 from botocore.exceptions import (
@@ -30,6 +32,7 @@ from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.stop import Stop, SystemClock
 from sandbox.aws import World
+from sandbox.aws.between import Cut, Foreign
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Closed, Refused, Silent, Unreachable
 from sandbox.aws.in_process import connect, session
@@ -100,14 +103,22 @@ class Direct:
     def _call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         clock = manual(self.world)
         clock.advance(self.latency / 2)
+        date = self._date()
         try:
             answer, delay = self.world.answer(
                 self.service, operation, params, self.region, self.caller
             )
         except AwsError as error:
-            answered = {"HTTPStatusCode": error.status}
+            answered = {"HTTPStatusCode": error.status, **_marks()}
             body = {"Error": {"Code": error.code, "Message": error.message}}
             raise ClientError({**body, "ResponseMetadata": answered}, operation) from error  # type: ignore[typeddict-item]
+        except Foreign as page:
+            answer = _parsed(page, operation)
+            clock.advance(self.latency / 2)
+            return answer
+        except Cut:
+            clock.advance(self.latency / 2)
+            return {"ResponseMetadata": {"HTTPStatusCode": 200, **_marks(date)}}
         except Refused as loss:
             raise EndpointConnectionError(endpoint_url=URL) from loss
         except Unreachable as loss:
@@ -118,15 +129,45 @@ class Direct:
             raise ConnectionClosedError(endpoint_url=URL) from loss
         except Closed as loss:
             raise ConnectionClosedError(endpoint_url=URL) from loss
-        date = format_datetime(clock.now(), usegmt=True)
         self._wait_in_vain(delay)
         clock.advance(self.latency / 2)
-        return {**answer, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+        return {**answer, "ResponseMetadata": {"HTTPStatusCode": 200, **_marks(date)}}
+
+    def _date(self) -> dict[str, str]:
+        date = self.world.date(self.caller)
+        return {"date": format_datetime(date, usegmt=True)} if date is not None else {}
 
     def _wait_in_vain(self, seconds: float) -> None:
         manual(self.world).advance(min(seconds, READ_TIMEOUT))
         if seconds >= READ_TIMEOUT:
             raise ReadTimeoutError(endpoint_url=URL)
+
+
+REQUEST_ID = "8b0f2bd4-5a1c-4f8e-9d3e-2a7c61f0e9b5"
+"""That of every answer of AWS's here: a mark that it is one."""
+
+
+def _marks(headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What botocore tells of an answer that is AWS's."""
+    return {
+        "RequestId": REQUEST_ID,
+        "HTTPHeaders": {"x-amzn-requestid": REQUEST_ID, **(headers or {})},
+    }
+
+
+def _parsed(page: Foreign, operation: str) -> dict[str, Any]:
+    """What botocore makes of somebody else's page: an empty answer, or an error with the status as its code."""
+    headers = {name.lower(): value for name, value in page.headers.items()}
+    answered: Any = {"HTTPStatusCode": page.status, "HTTPHeaders": headers}
+    if page.status < HTTPStatus.MOVED_PERMANENTLY:
+        return {"ResponseMetadata": answered}
+    message = page.body.decode()
+    if page.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (
+        not message or message.startswith("<html>")
+    ):
+        message = responses.get(page.status, "")
+    error: Any = {"Code": str(page.status), "Message": message}
+    raise ClientError({"Error": error, "ResponseMetadata": answered}, operation)
 
 
 @dataclass
