@@ -13,7 +13,7 @@ from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.events import (
     Result,
 )
-from lambda_rollout.lease import LEASE
+from lambda_rollout.lease import LEASE, Record
 from lambda_rollout.routing import HUNDRED, Routing
 from sandbox.aws.world import Request
 from tests.simulation.passed import not_passed, weight_after
@@ -30,6 +30,7 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
     firing_is_answered_by_writing(witness, actor, request)
     lease_outlives_no_wait(witness, actor)
+    publishes_what_it_has_seen(witness, actor, request)
     if request.operation != "UpdateAlias":
         return
     write = write_of(request, witness.now)
@@ -38,6 +39,7 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     lease_is_on_awss_clock(witness, actor, write)
     says_passed_only_if_passed(witness, actor, write)
     goes_forward_by_the_plan(witness, actor, write)
+    only_to_what_can_serve(witness, actor, write)
     cancellation_is_quick(witness, actor, write)
     _note_sent(witness, actor, write)
 
@@ -85,8 +87,11 @@ def lease_is_on_awss_clock(witness: Witness, actor: Actor, write: Write) -> None
     if record is None or record.until is None or record.passed or actor.frozen_ever:
         return
     left = record.until - _aws_now(witness)
+    # Without a Date to go by it is a quarter of an hour on the runner's clock, which may be 5 minutes off.
+    blur, lease_ = (300, timedelta(minutes=15)) if actor.misdated else (0, LEASE)
+    most = lease_ + timedelta(seconds=blur + 1.1)
     # A record is tried for a minute with the time it was made for.
-    if not timedelta(seconds=460) <= left <= LEASE + timedelta(seconds=1.1):
+    if not timedelta(seconds=460 - blur) <= left <= most:
         witness.blame("lease on AWS's clock", f"{actor.name} wrote {record}, {left} from now")
 
 
@@ -128,6 +133,23 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
         why = not_passed(actor)
         if why is not None:
             witness.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
+
+
+def publishes_what_it_has_seen(witness: Witness, actor: Actor, request: Request) -> None:
+    """2: AWS is told which code is meant, so that an answer that is none cannot let other code through."""
+    if request.operation == "PublishVersion" and not request.params.get("CodeSha256"):
+        witness.blame("publishes what it has seen", f"{actor.name} published without CodeSha256")
+
+
+def only_to_what_can_serve(witness: Witness, actor: Actor, write: Write) -> None:
+    """3: no traffic for a version that AWS does not call Active."""
+    record = write.record
+    function = witness.world.lambda_().functions.get(write.function)
+    if record is None or function is None or write.kind != "forward":
+        return
+    version = function.published.get(record.new)
+    if version is not None and version.state != "Active":
+        witness.blame("only what can serve", f"{actor.name} wrote {write.shown.routing}")
 
 
 def says_passed_only_if_passed(witness: Witness, actor: Actor, write: Write) -> None:
@@ -211,6 +233,15 @@ def never_a_living_runs_alias(witness: Witness, actor: Actor, before: Shown, aft
     over = witness.words.get(record.nonce, False)
     if not over and not record.expired(_aws_now(witness)):
         witness.blame("a living run's", f"{actor.name} wrote {after.routing} over {record}")
+    if not over and any(_is_at_work(witness, each, record) for each in witness.actors.values()):
+        witness.blame("beneath a living run", f"{actor.name} wrote {after.routing} over {record}")
+
+
+def _is_at_work(witness: Witness, actor: Actor, record: Record) -> bool:
+    """Whether the process that wrote a record is alive and well, and has written it in time: whatever clocks say."""
+    well = actor.alive and actor.finished is None and not (actor.frozen_ever or actor.lost)
+    renewed = witness.now - actor.recorded_at < LEASE.total_seconds() - 140
+    return well and renewed and record.nonce == actor.order.nonce
 
 
 def nobody_writes_after_a_follower(

@@ -12,6 +12,8 @@ from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.judge import AlarmAtStart, AlarmState, InsufficientData
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED
+from tests.simulation import between
+from tests.simulation.between import Between, draw_between
 
 TEXTS = (
     "",
@@ -55,6 +57,8 @@ FOREIGN = (
 """What somebody else does to the alias; none of it carries a RevisionId, as Terraform's writes do not."""
 
 Phase = Literal["before", "after"]
+
+SLOWER = 3 if between.DATES_DRAWN else 1
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,8 @@ class Scenario:
     """What the next run is asked for: another rollout, or an end of this one."""
     at_once: bool
     """Whether a process calls AWS for several functions at once, each in a thread of its own."""
+    between: Between
+    """What stands between our processes and AWS."""
 
     @property
     def horizon(self) -> float:
@@ -204,6 +210,7 @@ def draw(seed: int) -> Scenario:
             [Mode.ROLLOUT, Mode.ROLLBACK, Mode.PROMOTE],
             [20, 30, 50] if plan.ends_held else [75, 15, 10],
         )[0],
+        between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
     )
 
 
@@ -286,6 +293,6 @@ def _fate(r: Random, horizon: float, dies: float) -> Fate:
         chosen["suspended"] = r.random() < 0.3
     return Fate(
         latency=r.choice([0.02, 0.1, 0.1, 0.6]),
-        skew=timedelta(seconds=r.choice([0, 0, r.uniform(-900, 900)])),
+        skew=timedelta(seconds=r.choice([0, 0, r.uniform(-900, 900)])) / SLOWER,
         **chosen,
     )

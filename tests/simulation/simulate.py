@@ -136,6 +136,11 @@ class Simulation:
         self, name: str, role: Role, order: Order, fate: Fate, handover: Handover | None = None
     ) -> Actor:
         actor = Actor(name, role, order, fate, len(self.witness.actors), handover)
+        dates = self.scenario.between.dates
+        actor.misdated = name in dates
+        if actor.misdated:
+            kind = "missing" if dates[name] is None else "wrong"
+            self.witness.seen[f"a Date that is {kind}"] += 1
         self.witness.actors[name] = actor
         self.witness.tell(f"{name} starts")
         stop = Stop()
@@ -210,6 +215,8 @@ class Simulation:
             return
         if self.scenario.weather.chances or self.scenario.twin is not None:
             return
+        if not self.scenario.between.is_calm:
+            return
         for function in self.stage.functions:
             why = settled(self.witness, function, may_cut=False)
             if why is not None:
@@ -234,7 +241,8 @@ class Simulation:
 
     def _sweep(self) -> None:
         """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
-        self.turns.clock.advance(700.0)
+        # A record that was written by a runner's clock may speak for 20 minutes.
+        self.turns.clock.advance(900.0 if self.scenario.between.dates else 700.0)
         order = self._order(
             "00000004",
             "1004",

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.simulation import between
 from tests.simulation.compared import compared
 from tests.simulation.github_drawn import FOR_GOOD, KINDS
 from tests.simulation.simulate import Door, command, simulate
@@ -38,6 +39,14 @@ MUST_OCCUR = {
     *("github no pull request", "github given up for good", "post with a comment"),
     *("github hung at SIGINT", "github hung at rollback"),
 }
+if between.DRAWN:
+    MUST_OCCUR |= {f"fault {kind}" for kind in between.KINDS}
+    MUST_OCCUR |= {f"answer page {status}" for status in (200, *between.STATUSES)}
+    MUST_OCCUR |= {"answer cut", "answer dripping", "answer ResourceConflictException"}
+if between.SPLITS_DRAWN:
+    MUST_OCCUR.add("split by hand at 100%")
+if between.DATES_DRAWN:
+    MUST_OCCUR |= {"a Date that is missing", "a Date that is wrong"}
 """What the seeds are about: each of these really happens in them."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import (
     AlarmsFound,
@@ -17,12 +19,20 @@ from lambda_rollout.events import (
     VersionTaken,
     WeightShifted,
 )
+from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.routing import Routing, routing_of
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness
 
 
 def told(witness: Witness, actor: Actor, event: Event) -> None:
     """Judge an event: what is told is what is there."""
+    if isinstance(event, AliasLeft):
+        function = event.target.function
+        only_aws_says_gone(witness, actor, event.why, [function])
+        somebody_else_is_somebody_else(witness, actor, event.why, [function])
+    elif isinstance(event, Finished):
+        only_aws_says_gone(witness, actor, event.reason, list(witness.truths))
+        somebody_else_is_somebody_else(witness, actor, event.reason, list(witness.truths))
     match event:
         case WeightShifted():
             shown = witness.show(event.target.function)
@@ -49,14 +59,63 @@ def told(witness: Witness, actor: Actor, event: Event) -> None:
 def _is_there(
     witness: Witness, actor: Actor, rule: str, function: str, shown: Shown | None, asked: Routing
 ) -> None:
-    if witness.truths[function].gone:
+    truth = witness.truths[function]
+    since, actor.told_at[function] = actor.told_at.get(function, 0), truth.writes
+    if truth.gone or shown is None or shown.routing == asked:
         return
-    if (
-        shown is not None
-        and shown.routing != asked
-        and witness.truths[function].author == actor.name
-    ):
+    # It may have been there until just now, and somebody else have written since.
+    was_there = truth.author != actor.name and asked in truth.routings[max(0, since - 1) :]
+    if not was_there:
         witness.blame(rule, f"{actor.name} told {asked}, there is {shown.routing}")
+
+
+GONE = (
+    "was deleted",
+    "there is no function",
+    "there is no alias",
+    "has no alias",
+    "has no version",
+    "does not find",
+)
+"""How we say that AWS has something no more."""
+
+
+def only_aws_says_gone(witness: Witness, actor: Actor, text: str, functions: Sequence[str]) -> None:
+    """2: nothing that somebody else has said is told as AWS's word."""
+    gone = any(truth.gone for truth in map(witness.truths.__getitem__, functions))
+    if any(words in text for words in GONE) and not gone:
+        witness.blame("only AWS's word", f"{actor.name} told: {text}")
+    if ("no such alarm" in text or "alarm deleted" in text) and not witness.seen["alarm deleted"]:
+        witness.blame("only AWS's word", f"{actor.name} told: {text}")
+    for words in ("cannot serve", "the last update of", "execution role"):
+        if words in text:
+            witness.blame("only AWS's word", f"{actor.name} told: {text}")
+
+
+def somebody_else_is_somebody_else(
+    witness: Witness, actor: Actor, text: str, functions: Sequence[str]
+) -> None:
+    """2: what a delivery of our own write has done is nobody else's doing."""
+    if "omebody else" not in text or "updated the code" in text:
+        return
+    others = {actor.name, "main"} if actor.role == "post" else {actor.name}
+    if not any(witness.truths[function].writers - others for function in functions):
+        witness.blame("our own doing", f"{actor.name} told: {text}")
+
+
+def done_is_done(witness: Witness, actor: Actor, handover: Handover) -> None:
+    """5: the post stage is told that nothing is left only if nothing is: no write can land, and no alias is ours."""
+    if handover.phase is not Phase.DONE or actor.role == "post":
+        return
+    for write in witness.can_still_land(actor):
+        witness.blame("done is done", f"{actor.name} is done, and {write.shown} can still land")
+    for function, truth in witness.truths.items():
+        shown = witness.show(function)
+        if shown is None or truth.author != actor.name:
+            continue
+        ours = shown.ours is not None and not shown.ours.held
+        if ours or (shown.ours is None and not shown.routing.is_whole):
+            witness.blame("done is done", f"{actor.name} is done, and left {shown}")
 
 
 def unit_stays_together(witness: Witness, actor: Actor) -> None:

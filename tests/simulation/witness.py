@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Role = Literal["main", "twin", "post", "next", "sweeper"]
 FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
 SOMEBODY = "somebody"
+WITHOUT_EFFECT = frozenset({"refused", "unreachable", "AccessDenied", "AccessDeniedException"})
+"""How a request can have ended for its sender without any delivery of it having had an effect."""
 
 
 @lru_cache(maxsize=256)
@@ -106,6 +108,10 @@ class Actor:
     frozen_ever: bool = False
     lost: bool = False
     """Whether its runner took it for gone."""
+    misdated: bool = False
+    """Whether the Date of AWS's answers does not reach it as it is."""
+    recorded_at: float = -1e9
+    """When a record of its own last took effect."""
     suspended_for: float = 0.0
     """Seconds that its machine was suspended."""
     versions: dict[str, str] = field(default_factory=dict)
@@ -145,6 +151,8 @@ class Actor:
     knows_fired: bool = False
     must_settle: set[str] = field(default_factory=set)
     """Aliases to be written before any other call."""
+    told_at: dict[str, int] = field(default_factory=dict)
+    """How many writes an alias had seen when it last told where the alias is."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
 
@@ -188,6 +196,10 @@ class Truth:
     edited_at: float = -1.0
     """When he last did."""
     writes: int = 0
+    writers: set[str] = field(default_factory=set)
+    """Everybody who has written it."""
+    routings: list[Routing] = field(default_factory=list)
+    """What it has been, write by write."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,7 @@ class Rules:
     after_effect: Callable[[Witness], None]
     not_passed: Callable[[Actor], str | None]
     told: Callable[[Witness, Actor, Event], None]
+    handed_over: Callable[[Witness, Actor, Handover], None]
 
 
 class Witness:
@@ -219,6 +232,8 @@ class Witness:
         self.cleared: set[str] = set()
         """Nonces of rollouts that had passed every watch."""
         self.story: list[str] = []
+        self.pending: list[tuple[Write, str]] = []
+        """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
         """The newest read that was answered with the present state, and what had fired by then."""
 
@@ -298,13 +313,11 @@ class Witness:
         truth = self.truths[function]
         truth.writes += 1
         truth.writer = caller
+        truth.writers.add(caller)
+        truth.routings.append(after.routing)
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
         if actor is not None:
-            self._rules.written(self, actor, function, before, after)
-            if after.record is None and after.routing.is_whole and function not in actor.reached:
-                # It has mended what it found, whichever way, and begins there.
-                actor.bases[function] = after.routing.version
-            self._stands(actor, function, after)
+            self._written_by_us(actor, function, before, after)
         changed = before.routing != after.routing
         # Whoever puts his own record to the same weight makes it his own, also where somebody had struck one out.
         taken = actor is not None and after.record is not None and _is_anothers(before, after)
@@ -313,15 +326,27 @@ class Witness:
         if taken and before.record is None:
             truth.closed_to.pop(caller, None)
         if actor is None:
-            truth.edited, truth.edited_at = True, self.now
-            if before.description != after.description:
-                truth.text = lease.owners_text(after.description)
-            if after.routing.is_whole and after.ours is None:
-                truth.base = after.routing.version
+            self._written_by_somebody(truth, before, after)
         elif after.record is not None:
             # Our record may have been struck out meanwhile; it is back, and with it what it says.
             truth.base = after.record.old
         elif after.routing.is_whole:
+            truth.base = after.routing.version
+
+    def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
+        self._rules.written(self, actor, function, before, after)
+        if after.record is not None and after.record.nonce == actor.order.nonce:
+            actor.recorded_at = self.now
+        if after.record is None and after.routing.is_whole and function not in actor.reached:
+            # It has mended what it found, whichever way, and begins there.
+            actor.bases[function] = after.routing.version
+        self._stands(actor, function, after)
+
+    def _written_by_somebody(self, truth: Truth, before: Shown, after: Shown) -> None:
+        truth.edited, truth.edited_at = True, self.now
+        if before.description != after.description:
+            truth.text = lease.owners_text(after.description)
+        if after.routing.is_whole and after.ours is None:
             truth.base = after.routing.version
 
     def _stands(self, actor: Actor, function: str, after: Shown) -> None:
@@ -401,21 +426,40 @@ class Witness:
                 truth = self.truths[charge.function]
                 truth.closed_to["main"] = truth.writes + 1
 
+    def on_its_way(self, request: Request, seconds: float) -> None:
+        """Take note of an UpdateAlias, or of another delivery of one, that lands in so many seconds."""
+        if seconds and request.operation == "UpdateAlias":
+            self.pending.append((write_of(request, self.now + seconds), request.caller))
+
+    def can_still_land(self, actor: Actor) -> list[Write]:
+        """Return the writes of a process that would still change an alias, if nobody wrote before."""
+        return [
+            write
+            for write, caller in self.pending
+            if caller == actor.name
+            and write.at > self.now
+            and (shown := self.show(write.function)) is not None
+            and shown.revision_id == write.shown.revision_id
+        ]
+
     def sent(self, actor: Actor, write: Write, outcome: str) -> None:
-        """Take note of how a write of ours ended for its sender."""
-        refused = outcome not in {"ok", "closed", "silent"} and not outcome.startswith(
-            ("Service", "Internal")
-        )
+        """Take note of how a write of ours ended for its sender.
+
+        No answer but success, and what holds for every delivery alike, says anything of another delivery of it.
+        """
+        spent = write.shown.revision_id in actor.refused
         if outcome == "PreconditionFailedException":
             actor.refused.add(write.shown.revision_id)
-        if write.kind == "forward" and not refused:
+        if write.kind == "forward" and outcome not in WITHOUT_EFFECT:
             actor.touched.add(write.function)
-            if outcome != "ok" and write.shown.revision_id not in actor.refused:
+            # After a 412 what bears no record of ours is somebody else's.
+            if outcome not in {"ok", "PreconditionFailedException"} and not spent:
                 actor.unanswered.setdefault(write.function, []).append(write.shown.routing)
 
     def handed_over(self, actor: Actor, handover: Handover) -> None:
         """Take note of what was saved for the post stage."""
         actor.handovers.append(handover)
+        self._rules.handed_over(self, actor, handover)
         if handover.phase is Phase.CLEARING and actor.role != "post":
             why = self._rules.not_passed(actor)
             if why is None:
