@@ -351,6 +351,8 @@ class Ending:
                     command = self._order.command(traffic.target, whole, traffic.text)
             case Unsettled(error):
                 why = f"AWS did not confirm it: {error}"
+                if routing == wished and traffic.may_be_elsewhere:
+                    routing = None
             case Settled():
                 return
         self._parts.emit(

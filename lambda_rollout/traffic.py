@@ -209,6 +209,14 @@ class Traffic:
         return self.confirmed or any(write.answer.may_have_effect for write in self._pending)
 
     @property
+    def may_be_elsewhere(self) -> bool:
+        """Whether a pending write may have given the alias another routing than it was last seen with."""
+        return any(
+            write.answer.may_have_effect and write.routing != self.known.routing
+            for write in self._pending
+        )
+
+    @property
     def bears_record(self) -> bool:
         """Whether the alias, as last seen, carries our record."""
         _, record = lease.parse(self.known.description)

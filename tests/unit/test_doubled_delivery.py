@@ -14,6 +14,8 @@ from lambda_rollout.events import AliasLeft, Mended, Result, WeightShifted
 from lambda_rollout.handover import Phase
 from lambda_rollout.order import order_of_handover
 from lambda_rollout.post import settle_what_main_left
+from lambda_rollout.report.fold import chronicle
+from lambda_rollout.report.outputs import outputs
 from lambda_rollout.routing import HUNDRED, Routing
 from lambda_rollout.undo import undo
 from sandbox.aws import World
@@ -290,3 +292,17 @@ def test_a_throttled_write_that_no_look_can_decide_is_taken_back_as_well(scene: 
     scene.world.faults.add(AlwaysUnanswered(), operation="GetAlias", nth=2, count=40)
     finished = scene.roll_out()
     assert (finished.result, *now(scene)) == (Result.ROLLED_BACK, *WHOLE_AGAIN)
+
+
+def test_where_an_alias_is_is_not_told_while_a_write_of_a_weight_is_in_doubt(scene: Scene) -> None:
+    scene.world.faults.add(Doubled("ServiceException", 500), operation="UpdateAlias")
+    scene.world.faults.add(AlwaysUnanswered(), operation="UpdateAlias", nth=2, count=None)
+    scene.world.faults.add(AlwaysUnanswered(), operation="GetAlias", nth=2, count=None)
+    finished = scene.roll_out()
+    assert finished.result is Result.FAILED
+    (left,) = scene.told(AliasLeft)
+    assert isinstance(left, AliasLeft)
+    # As last seen it was whole on the old version; in truth a tenth of the traffic goes to the new one.
+    assert left.routing is None
+    assert scene.alias.routing == Routing.split(OLD, NEW, HUNDRED / 10)
+    assert outputs(chronicle(scene.events))["weight"] == ""
