@@ -112,6 +112,9 @@ def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
             parts.aliases.provisioning, target
         )
     whose = lease.whose(alias, now, word, provisioning=provisioning)
+    if whose is Whose.ALIVE and record is not None and record.nonce == order.nonce:
+        # Our own before we wrote any: the main that we are the post stage of went on and could not say so.
+        whose = Whose.DEAD
     return Sight(target, alias, record, whose)
 
 
