@@ -98,8 +98,10 @@ def somebody_else_is_somebody_else(
     """2: what a delivery of our own write has done is nobody else's doing."""
     if "omebody else" not in text or "updated the code" in text:
         return
-    others = {actor.name, "main"} if actor.role == "post" else {actor.name}
-    if not any(witness.truths[function].writers - others for function in functions):
+    ours = {actor.name}
+    if actor.role == "post" and not witness.actors["main"].lost:
+        ours.add("main")
+    if not any(witness.truths[function].writers - ours for function in functions):
         witness.blame("our own doing", f"{actor.name} told: {text}")
 
 
