@@ -41,6 +41,9 @@ from sandbox.clock import ManualClock
 
 URL = "https://sandbox.invalid"
 TICK = 1e-6
+REQUEST_ID = "5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162"
+MARKS: dict[str, Any] = {"RequestId": REQUEST_ID, "HTTPHeaders": {"x-amzn-requestid": REQUEST_ID}}
+"""What AWS's own answers bear."""
 
 
 def manual(world: World) -> ManualClock:
@@ -103,13 +106,13 @@ class Direct:
     def _call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         clock = manual(self.world)
         clock.advance(self.latency / 2)
-        date = self._date()
+        date = self.world.date(self.caller)
         try:
             answer, delay = self.world.answer(
                 self.service, operation, params, self.region, self.caller
             )
         except AwsError as error:
-            answered = {"HTTPStatusCode": error.status, **_marks()}
+            answered = {"HTTPStatusCode": error.status, **MARKS}
             body = {"Error": {"Code": error.code, "Message": error.message}}
             raise ClientError({**body, "ResponseMetadata": answered}, operation) from error  # type: ignore[typeddict-item]
         except Foreign as page:
@@ -118,7 +121,7 @@ class Direct:
             return answer
         except Cut:
             clock.advance(self.latency / 2)
-            return {"ResponseMetadata": {"HTTPStatusCode": 200, **_marks(date)}}
+            return {"ResponseMetadata": _answered(date)}
         except Refused as loss:
             raise EndpointConnectionError(endpoint_url=URL) from loss
         except Unreachable as loss:
@@ -131,11 +134,7 @@ class Direct:
             raise ConnectionClosedError(endpoint_url=URL) from loss
         self._wait_in_vain(delay)
         clock.advance(self.latency / 2)
-        return {**answer, "ResponseMetadata": {"HTTPStatusCode": 200, **_marks(date)}}
-
-    def _date(self) -> dict[str, str]:
-        date = self.world.date(self.caller)
-        return {"date": format_datetime(date, usegmt=True)} if date is not None else {}
+        return {**answer, "ResponseMetadata": _answered(date)}
 
     def _wait_in_vain(self, seconds: float) -> None:
         manual(self.world).advance(min(seconds, READ_TIMEOUT))
@@ -143,16 +142,10 @@ class Direct:
             raise ReadTimeoutError(endpoint_url=URL)
 
 
-REQUEST_ID = "8b0f2bd4-5a1c-4f8e-9d3e-2a7c61f0e9b5"
-"""That of every answer of AWS's here: a mark that it is one."""
-
-
-def _marks(headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What botocore tells of an answer that is AWS's."""
-    return {
-        "RequestId": REQUEST_ID,
-        "HTTPHeaders": {"x-amzn-requestid": REQUEST_ID, **(headers or {})},
-    }
+def _answered(date: datetime | None) -> dict[str, Any]:
+    """What botocore tells of an answer of AWS's, whose Date header says ``date``."""
+    dated = {} if date is None else {"date": format_datetime(date, usegmt=True)}
+    return {**MARKS, "HTTPStatusCode": 200, "HTTPHeaders": {**MARKS["HTTPHeaders"], **dated}}
 
 
 def _parsed(page: Foreign, operation: str) -> dict[str, Any]:
