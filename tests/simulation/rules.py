@@ -16,7 +16,8 @@ from lambda_rollout.events import (
 from lambda_rollout.lease import LEASE, Record
 from lambda_rollout.routing import HUNDRED, Routing
 from sandbox.aws.world import Request
-from tests.simulation.passed import not_passed, weight_after
+from tests.simulation.passed import never_blind, not_passed, weight_after
+from tests.simulation.saved import saved_before_written
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, Write, write_of
 
 CANCEL_LIMIT = 7.0
@@ -30,6 +31,7 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
     firing_is_answered_by_writing(witness, actor, request)
     lease_outlives_no_wait(witness, actor)
+    never_blind(witness, actor, request)
     publishes_what_it_has_seen(witness, actor, request)
     if request.operation != "UpdateAlias":
         return
@@ -40,6 +42,9 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     says_passed_only_if_passed(witness, actor, write)
     goes_forward_by_the_plan(witness, actor, write)
     only_to_what_can_serve(witness, actor, write)
+    never_with_what_is_known_to_be_old(witness, actor, write)
+    goes_back_in_order(witness, actor, write)
+    saved_before_written(witness, actor, write)
     cancellation_is_quick(witness, actor, write)
     _note_sent(witness, actor, write)
 
@@ -121,11 +126,11 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
     last, percent = actor.reached.get(write.function), write.percent
     if percent == last:
         return
-    if last is None and (
-        actor.order.on_stranded is OnStranded.RESUME or actor.order.mode is Mode.PROMOTE
-    ):
-        return
     following = weight_after(actor, last)
+    resumes = actor.order.on_stranded is OnStranded.RESUME and actor.order.mode is not Mode.PROMOTE
+    if last is None and resumes:
+        # "watch its weight again in full": the lowest that a function of the group was left at.
+        following = min(actor.left_for_it, default=following)
     if percent != following:
         witness.blame("the plan's weights", f"{actor.name} wrote {percent}% after {last}%")
     elif last is not None and percent > max(actor.reached.values()):
@@ -152,6 +157,29 @@ def only_to_what_can_serve(witness: Witness, actor: Actor, write: Write) -> None
         witness.blame("only what can serve", f"{actor.name} wrote {write.shown.routing}")
 
 
+def never_with_what_is_known_to_be_old(witness: Witness, actor: Actor, write: Write) -> None:
+    """2: after a conflict comes a look: where nobody heeds the RevisionId the write would overwrite somebody's."""
+    if witness.seen["fault stale"]:
+        # A read may have shown it once more.
+        return
+    if write.shown.revision_id in actor.revisions.get(write.function, [])[:-1]:
+        witness.blame("not with an old RevisionId", f"{actor.name} wrote {write.shown}")
+
+
+def goes_back_in_order(witness: Witness, actor: Actor, write: Write) -> None:
+    """1: of several functions the last one shifted goes back first."""
+    if write.kind != "whole" or actor.role == "post" or not (witness.is_calm and witness.in_order):
+        return
+    reached = list(actor.reached)
+    if write.function not in reached or write.function in actor.settled:
+        return
+    if write.shown.routing != Routing.whole(actor.bases.get(write.function, "")):
+        return
+    later = reached[reached.index(write.function) + 1 :]
+    if waiting := [each for each in later if each in actor.touched - actor.settled]:
+        witness.blame("the last one first", f"{actor.name}: {write.function} before {waiting}")
+
+
 def says_passed_only_if_passed(witness: Witness, actor: Actor, write: Write) -> None:
     """3: what is marked as passed is finished forward by whoever comes next."""
     if write.kind == "passed" and write.record and write.record.nonce not in witness.cleared:
@@ -171,10 +199,13 @@ def cancellation_is_quick(witness: Witness, actor: Actor, write: Write) -> None:
 
 def _note_sent(witness: Witness, actor: Actor, write: Write) -> None:
     if write.kind == "forward":
+        actor.forward_at = witness.now
         if actor.reached.get(write.function) != write.percent:
             actor.reached[write.function] = write.percent
             actor.since.pop(write.function, None)
-    elif (actor.reached or actor.role == "post") and actor.settling_since is None:
+        return
+    actor.settled.add(write.function)
+    if (actor.reached or actor.role == "post") and actor.settling_since is None:
         actor.settling_since = witness.now
 
 
@@ -188,8 +219,9 @@ def written(witness: Witness, actor: Actor, function: str, before: Shown, after:
     never_a_living_runs_alias(witness, actor, before, after)
     nobody_writes_after_a_follower(witness, actor, function, before, after)
     nobody_writes_after_saying_done(witness, actor, function, before, after)
-    split_with_its_record(witness, actor, function, after)
+    split_with_its_record(witness, actor, function, before, after)
     promoted_only_if_passed(witness, actor, function, before, after)
+    cleared_only_once_marked(witness, actor, function, before, after)
 
 
 def never_over_a_foreign_routing(
@@ -283,12 +315,16 @@ def nobody_writes_after_saying_done(
         witness.blame("done is done", f"{actor.name} wrote {after.routing} after {done.result}")
 
 
-def split_with_its_record(witness: Witness, actor: Actor, function: str, after: Shown) -> None:
+def split_with_its_record(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
     """record: weight and owner are written together and agree; a whole old version has none."""
     base = actor.bases.get(function, "")
     if not after.routing.is_whole and after.ours is None:
         witness.blame("split with its record", f"{actor.name} left {after.routing} without")
-    if after.routing == Routing.whole(base) and after.record is not None:
+    # AWS may keep a description in place of an empty one; then there is another write.
+    kept = witness.world.lambda_().keeps_descriptions and before.description == after.description
+    if after.routing == Routing.whole(base) and after.record is not None and not kept:
         witness.blame("split with its record", f"{actor.name} left {after.record} on a whole alias")
     if len(after.description.encode("utf-16-le")) > 512:
         witness.blame("256 characters", f"{len(after.description)}")
@@ -306,6 +342,23 @@ def promoted_only_if_passed(
     nonces = {*actor.nonces, actor.order.nonce, before.record.nonce if before.record else ""}
     if not witness.cleared & nonces:
         witness.blame("promoted only if passed", f"{actor.name} released {after.routing}")
+
+
+def cleared_only_once_marked(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
+    """record: before the first of several is cleared, one of them says that all have passed."""
+    record = before.ours
+    if record is None or after.record is not None or after.routing != Routing.whole(record.new):
+        return
+    others = [
+        shown.ours
+        for each in witness.truths
+        if each != function and (shown := witness.show(each)) is not None
+    ]
+    group = [record, *(each for each in others if each and each.nonce == record.nonce)]
+    if len(group) > 1 and not any(each.passed for each in group):
+        witness.blame("marked before cleared", f"{actor.name} cleared {function}, left {group[1:]}")
 
 
 def after_effect(witness: Witness) -> None:

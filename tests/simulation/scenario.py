@@ -150,11 +150,19 @@ class Scenario:
     """Whether a process calls AWS for several functions at once, each in a thread of its own."""
     between: Between
     """What stands between our processes and AWS."""
+    keeps_descriptions: bool
+    """Whether AWS takes an empty description for "leave it as it is"."""
 
     @property
     def horizon(self) -> float:
         """Seconds that main is planned to take, about."""
         return self.plan.total_watch.total_seconds() + 15.0
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
+        stirred = self.weather.chances or self.weather.outages or self.foreign or self.twin
+        return not stirred and self.between.is_calm
 
 
 def draw(seed: int) -> Scenario:
@@ -211,6 +219,7 @@ def draw(seed: int) -> Scenario:
             [20, 30, 50] if plan.ends_held else [75, 15, 10],
         )[0],
         between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
+        keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
     )
 
 

@@ -211,11 +211,7 @@ class Simulation:
 
     def _post_must_have_settled(self, post: Actor) -> None:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
-        if post.finished is None or self.scenario.weather.outages or self.scenario.foreign:
-            return
-        if self.scenario.weather.chances or self.scenario.twin is not None:
-            return
-        if not self.scenario.between.is_calm:
+        if post.finished is None or not self.scenario.is_calm:
             return
         for function in self.stage.functions:
             why = settled(self.witness, function, may_cut=False)

@@ -32,14 +32,14 @@ from sandbox.aws.faults import (
 )
 from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.world import REGION, Request
-from tests.simulation import passed, rules, told
+from tests.simulation import passed, rules, saved, told
 from tests.simulation.between import STATUSES, fault_of, meets
 from tests.simulation.scenario import Scenario
 from tests.simulation.turns import Killed, Turns
 from tests.simulation.witness import SOMEBODY, Actor, Rules, Shown, Truth, Witness, write_of
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
-RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told, told.done_is_done)
+RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told, saved.done_is_done)
 
 STALE_FOR = 4.0
 """Seconds after a write for which GetAlias may still show the state before."""
@@ -243,6 +243,8 @@ class Stage:
         self.world = StagedWorld(clock=self.turns.clock, seed=scenario.seed)
         self.witness = Witness(self.world, scenario.text, RULES)
         self.world.witness = self.witness
+        self.witness.is_calm = scenario.is_calm
+        self.witness.in_order = not scenario.at_once
         self.world.written_at = {}
         self.world.dates = dict(scenario.between.dates)
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
@@ -284,6 +286,7 @@ class Stage:
                 region.publish_version(named)
         self.world.run_due()
         region.activation_delay = self.scenario.activation
+        region.keeps_descriptions = self.scenario.keeps_descriptions
         cloudwatch = self.world.cloudwatch()
         cloudwatch.history_lag = timedelta(seconds=self.scenario.history_lag)
         for name, state in self.scenario.alarms.items():

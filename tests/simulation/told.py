@@ -19,7 +19,6 @@ from lambda_rollout.events import (
     VersionTaken,
     WeightShifted,
 )
-from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.routing import Routing, routing_of
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness
 
@@ -31,6 +30,8 @@ def told(witness: Witness, actor: Actor, event: Event) -> None:
         only_aws_says_gone(witness, actor, event.why, [function])
         somebody_else_is_somebody_else(witness, actor, event.why, [function])
     elif isinstance(event, Finished):
+        if event.reason.startswith("internal error"):
+            witness.blame("no internal error", event.reason)
         only_aws_says_gone(witness, actor, event.reason, list(witness.truths))
         somebody_else_is_somebody_else(witness, actor, event.reason, list(witness.truths))
     match event:
@@ -105,21 +106,6 @@ def somebody_else_is_somebody_else(
         witness.blame("our own doing", f"{actor.name} told: {text}")
 
 
-def done_is_done(witness: Witness, actor: Actor, handover: Handover) -> None:
-    """5: the post stage is told that nothing is left only if nothing is: no write can land, and no alias is ours."""
-    if handover.phase is not Phase.DONE or actor.role == "post":
-        return
-    for write in witness.can_still_land(actor):
-        witness.blame("done is done", f"{actor.name} is done, and {write.shown} can still land")
-    for function, truth in witness.truths.items():
-        shown = witness.show(function)
-        if shown is None or truth.author != actor.name:
-            continue
-        ours = shown.ours is not None and not shown.ours.held
-        if ours or (shown.ours is None and not shown.routing.is_whole):
-            witness.blame("done is done", f"{actor.name} is done, and left {shown}")
-
-
 def unit_stays_together(witness: Witness, actor: Actor) -> None:
     """record: of several functions all go forward or all go back, whoever has to finish it.
 
@@ -154,8 +140,7 @@ def _could_not_put_all_back(actor: Actor) -> bool:
 
 def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
-    if finished.reason.startswith("internal error"):
-        witness.blame("no internal error", finished.reason)
+    held_together(witness, actor, finished)
     left = {e.target.function for e in actor.events if isinstance(e, AliasLeft | Released | Held)}
     for function in actor.touched:
         truth, shown = witness.truths[function], witness.show(function)
@@ -180,6 +165,21 @@ def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
             witness.blame("result is true", f"{actor.name}: {finished.result} and {shown}")
     if finished.result is Result.PROMOTED and actor.touched and actor.fired_at_read:
         witness.blame("result is true", f"{actor.name} promoted over {actor.fired_at_read}")
+
+
+def held_together(witness: Witness, actor: Actor, finished: Finished) -> None:
+    """record: of several functions all are held or none: the rest would stay behind at the promotion."""
+    if finished.result is not Result.HELD or witness.ambiguous:
+        return
+    if any(t.edited or t.gone for t in witness.truths.values()):
+        return
+    held = {
+        function: shown.ours is not None and shown.ours.held
+        for function in actor.touched
+        if (shown := witness.show(function)) is not None
+    }
+    if len(set(held.values())) > 1:
+        witness.blame("held together", f"{actor.name} held {held}")
 
 
 # At the end -------------------------------------------------------------------------------------

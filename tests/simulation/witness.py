@@ -122,6 +122,14 @@ class Actor:
     """The RevisionIds that it knows of, by function; the newest is the last."""
     records: dict[str, Record | None] = field(default_factory=dict)
     """What it read on an alias before it went forward."""
+    found: dict[str, Shown] = field(default_factory=dict)
+    """What an alias was, by its newest answer, before it went forward."""
+    settled: set[str] = field(default_factory=set)
+    """Aliases that it has sent a settling write for."""
+    forward_at: float = -1.0
+    """When its newest forward write was sent."""
+    looks_sent: dict[str, float] = field(default_factory=dict)
+    """When it last asked for an alias, whatever the answer."""
     looked_at: dict[str, int] = field(default_factory=dict)
     """When (in writes of the world) it last looked at an alias before it went forward."""
     touched: set[str] = field(default_factory=set)
@@ -165,6 +173,15 @@ class Actor:
         known = self.revisions.setdefault(function, [])
         if not known or known[-1] != revision_id:
             known.append(revision_id)
+
+    @property
+    def left_for_it(self) -> list[Decimal]:
+        """The weights that it found under the records of the rollout that it goes on with."""
+        return [
+            shown.routing.percent_of(shown.ours.new)
+            for shown in self.found.values()
+            if shown.ours is not None and shown.ours.nonce != self.order.nonce
+        ]
 
     @property
     def nonces(self) -> set[str]:
@@ -232,6 +249,10 @@ class Witness:
         self.cleared: set[str] = set()
         """Nonces of rollouts that had passed every watch."""
         self.story: list[str] = []
+        self.is_calm = False
+        """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
+        self.in_order = False
+        """Whether a process calls AWS for one function after the other."""
         self.pending: list[tuple[Write, str]] = []
         """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
@@ -372,7 +393,10 @@ class Witness:
             case "PublishVersion":
                 actor.versions[request.params["FunctionName"]] = answer["Version"]
             case "UpdateAlias":
-                actor.learn_revision(request.params["FunctionName"], answer["RevisionId"])
+                function = request.params["FunctionName"]
+                actor.learn_revision(function, answer["RevisionId"])
+                if function not in actor.reached:
+                    actor.found[function] = _shown(answer)
                 self._confirmed(actor, request)
             case _:
                 pass
@@ -396,6 +420,7 @@ class Witness:
             return
         actor.bases[function] = self.truths[function].base
         actor.records[function] = record
+        actor.found[function] = _shown(answer)
         if not fresh:
             actor.bases[function] = record.old if record else answer["FunctionVersion"]
 
@@ -492,6 +517,10 @@ def _is_anothers(before: Shown, after: Shown) -> bool:
 def _routing(answer: Mapping[str, Any]) -> Routing:
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     return Routing(answer.get("FunctionVersion", ""), dict(weights))
+
+
+def _shown(answer: Mapping[str, Any]) -> Shown:
+    return Shown(_routing(answer), answer.get("Description", ""), answer["RevisionId"])
 
 
 def write_of(request: Request, at: float) -> Write:
