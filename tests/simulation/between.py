@@ -31,6 +31,9 @@ KINDS = (
 )
 """How a request is answered, and when it has its effect; of two deliveries, whose answer gets through."""
 
+GONE = "gone never"
+"""AWS says of an alias once that it is not there."""
+
 OWN = {
     "lambda": (
         ("ResourceConflictException", 409),
@@ -118,7 +121,7 @@ def _weather(r: Random, horizon: float) -> Between:
         for _ in range(r.choice([1, 1, 2]) if kind == "spells" else 0)
     )
     return Between(
-        chances={kind: r.uniform(0, worst) for kind in r.sample(KINDS, r.randint(1, 5))},
+        chances={kind: r.uniform(0, worst) for kind in r.sample((*KINDS, GONE), r.randint(1, 5))},
         target=r.choice(TARGETS[:8]),
         spells=spells,
         late=r.choice([1.0, 30.0, 300.0]),
@@ -147,6 +150,8 @@ def fault_of(kind: str, status: int, service: str, late: float, r: Random) -> tu
             return Page(200, body, effect=effect, lands_after=lands_after), lands_after
         case "drip":
             return Drip(effect=effect, lands_after=lands_after), lands_after
+        case "gone":
+            return Answer("ResourceNotFoundException", "Cannot find alias arn", 404), 0.0
         case _:
             code, its = r.choice(OWN[service][:-1] if when == "late" else OWN[service])
             return Answer(code, "drawn", its, effect, lands_after), lands_after

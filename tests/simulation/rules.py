@@ -41,6 +41,8 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     lease_is_on_awss_clock(witness, actor, write)
     says_passed_only_if_passed(witness, actor, write)
     goes_forward_by_the_plan(witness, actor, write)
+    goes_on_with_what_it_found(witness, actor, write)
+    never_holds_what_fired(witness, actor, write)
     only_to_what_can_serve(witness, actor, write)
     never_with_what_is_known_to_be_old(witness, actor, write)
     goes_back_in_order(witness, actor, write)
@@ -82,7 +84,8 @@ def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
         return
     if not lease.agrees(record, routing):
         witness.blame("record agrees", f"{actor.name} wrote {routing} with {record}")
-    if record.nonce not in actor.nonces and record.nonce != actor.order.nonce:
+    taken = {charge.taken for charge in actor.handover.charges} if actor.handover else set()
+    if record.nonce not in {*actor.nonces, actor.order.nonce, *(taken if record.held else ())}:
         witness.blame("record is its writer's", f"{actor.name} wrote {record}")
 
 
@@ -138,6 +141,22 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
         why = not_passed(actor)
         if why is not None:
             witness.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
+
+
+def goes_on_with_what_it_found(witness: Witness, actor: Actor, write: Write) -> None:
+    """Inputs: to resume or promote a rollout with another version than its own is an error."""
+    found = actor.found.get(write.function)
+    record = found.ours if found is not None else None
+    if record is None or write.record is None or record.nonce == write.record.nonce:
+        return
+    if record.new != write.record.new:
+        witness.blame("goes on with its version", f"{actor.name} wrote {write.shown} over {record}")
+
+
+def never_holds_what_fired(witness: Witness, actor: Actor, write: Write) -> None:
+    """1: a post stage holds nothing that main had found an alarm against."""
+    if write.kind == "held" and actor.role == "post" and witness.actors["main"].knows_fired:
+        witness.blame("never against an alarm", f"{actor.name} holds {write.shown.routing}")
 
 
 def publishes_what_it_has_seen(witness: Witness, actor: Actor, request: Request) -> None:
@@ -258,9 +277,14 @@ def never_over_another_runs_routing(
 def never_a_living_runs_alias(witness: Witness, actor: Actor, before: Shown, after: Shown) -> None:
     """record: a lease is over by AWS's clock or by GitHub's word, and by nothing else."""
     record = before.ours
-    if record is None or record.nonce in {*actor.nonces, actor.order.nonce} or record.held:
+    if record is None or record.nonce in {*actor.nonces, actor.order.nonce}:
         return
     if actor.order.mode is Mode.ROLLBACK:
+        return
+    if record.held:
+        asked = actor.order.mode is Mode.PROMOTE or actor.role == "post"
+        if not asked:
+            witness.blame("held is held", f"{actor.name} wrote {after.routing} over {record}")
         return
     over = witness.words.get(record.nonce, False)
     if not over and not record.expired(_aws_now(witness)):
@@ -351,14 +375,10 @@ def cleared_only_once_marked(
     record = before.ours
     if record is None or after.record is not None or after.routing != Routing.whole(record.new):
         return
-    others = [
-        shown.ours
-        for each in witness.truths
-        if each != function and (shown := witness.show(each)) is not None
-    ]
-    group = [record, *(each for each in others if each and each.nonce == record.nonce)]
-    if len(group) > 1 and not any(each.passed for each in group):
-        witness.blame("marked before cleared", f"{actor.name} cleared {function}, left {group[1:]}")
+    group = witness.groups.get(record.nonce, set())
+    shown = [record, *(each.ours for each in map(witness.show, group) if each is not None)]
+    if len(group) > 1 and not any(r and r.passed and r.nonce == record.nonce for r in shown):
+        witness.blame("marked before cleared", f"{actor.name} cleared {function} of {group}")
 
 
 def after_effect(witness: Witness) -> None:

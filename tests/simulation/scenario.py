@@ -58,6 +58,9 @@ FOREIGN = (
 
 Phase = Literal["before", "after"]
 
+HELD_BEFORE = 0.04
+"""In how many seeds main is to promote what was held before."""
+
 SLOWER = 3 if between.DATES_DRAWN else 1
 
 
@@ -150,6 +153,8 @@ class Scenario:
     """Whether a process calls AWS for several functions at once, each in a thread of its own."""
     between: Between
     """What stands between our processes and AWS."""
+    held_before: Decimal | None
+    """The weight at which an earlier rollout held every alias; main is to promote it."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it as it is"."""
 
@@ -219,8 +224,13 @@ def draw(seed: int) -> Scenario:
             [20, 30, 50] if plan.ends_held else [75, 15, 10],
         )[0],
         between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
+        held_before=_held_before(Random(f"held {seed}")),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
     )
+
+
+def _held_before(r: Random) -> Decimal | None:
+    return r.choice([Decimal(10), Decimal(50)]) if r.random() < HELD_BEFORE else None
 
 
 def _plan(r: Random) -> Plan:

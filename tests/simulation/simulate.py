@@ -109,7 +109,10 @@ class Simulation:
 
     def _play(self) -> None:
         scenario, turns = self.scenario, self.turns
-        main = self._start("main", "main", self._order("00000001", "1001"), scenario.main)
+        mode = Mode.ROLLOUT if scenario.held_before is None else Mode.PROMOTE
+        main = self._start(
+            "main", "main", self._order("00000001", "1001", mode=mode), scenario.main
+        )
         if scenario.twin is not None:
             self._start("twin", "twin", self._order("00000002", "1002"), scenario.twin)
         if scenario.lost_at is not None:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from lambda_rollout.aws.clients import READ_TIMEOUT
+from lambda_rollout.lease import Record, compose
 from lambda_rollout.routing import Routing
 from sandbox.aws import World
 from sandbox.aws.errors import AwsError
@@ -33,10 +34,19 @@ from sandbox.aws.faults import (
 from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.world import REGION, Request
 from tests.simulation import passed, rules, saved, told
-from tests.simulation.between import STATUSES, fault_of, meets
+from tests.simulation.between import GONE, STATUSES, fault_of, meets
 from tests.simulation.scenario import Scenario
 from tests.simulation.turns import Killed, Turns
-from tests.simulation.witness import SOMEBODY, Actor, Rules, Shown, Truth, Witness, write_of
+from tests.simulation.witness import (
+    EARLIER,
+    SOMEBODY,
+    Actor,
+    Rules,
+    Shown,
+    Truth,
+    Witness,
+    write_of,
+)
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
 RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told, saved.done_is_done)
@@ -89,6 +99,8 @@ class StagedWorld(World):
         if outcome != "ok":
             self.witness.seen[f"answer {outcome}"] += 1
             self.witness.tell(f"{actor.name}: {request.operation} -> {outcome}")
+        if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
+            self.witness.said_missing(actor, request.params["FunctionName"])
         if request.operation == "UpdateAlias":
             self.witness.sent(actor, write_of(request, self.witness.now), outcome)
 
@@ -152,7 +164,7 @@ class Weather:
                 return spell.kind, spell.status
         if meets(between.target, request.service, request.operation):
             for kind, chance in between.chances.items():
-                if r.random() < chance:
+                if r.random() < chance and (kind != GONE or request.operation == "GetAlias"):
                     return kind, r.choice(STATUSES)
         return None, 0
 
@@ -282,9 +294,11 @@ class Stage:
             region.create_alias({**named, **alias})
             self.build(function, 2)
             self.world.run_due()
-            if self.scenario.by_version:
+            if self.scenario.by_version or self.scenario.held_before is not None:
                 region.publish_version(named)
         self.world.run_due()
+        for function in self.functions:
+            self._hold_before(function)
         region.activation_delay = self.scenario.activation
         region.keeps_descriptions = self.scenario.keeps_descriptions
         cloudwatch = self.world.cloudwatch()
@@ -294,6 +308,21 @@ class Stage:
             cloudwatch._put("LogAlarm", {"AlarmName": name}, None)
             if state != "INSUFFICIENT_DATA":
                 self._set_alarm(name, state)
+
+    def _hold_before(self, function: str) -> None:
+        percent = self.scenario.held_before
+        if percent is None:
+            return
+        routing = Routing.split("1", "2", percent)
+        record = Record("1", "2", EARLIER, None, "999", "1", "3041f3")
+        self.world.lambda_().update_alias(
+            {
+                "FunctionName": function,
+                "Name": "live",
+                "RoutingConfig": {"AdditionalVersionWeights": dict(routing.weights)},
+                "Description": compose(self.scenario.text, record),
+            }
+        )
 
     def build(self, function: str, number: int) -> None:
         """New code in ``$LATEST``."""

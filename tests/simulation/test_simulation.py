@@ -40,7 +40,7 @@ MUST_OCCUR = {
     *("github hung at SIGINT", "github hung at rollback"),
 }
 if between.DRAWN:
-    MUST_OCCUR |= {f"fault {kind}" for kind in between.KINDS}
+    MUST_OCCUR |= {f"fault {kind}" for kind in (*between.KINDS, between.GONE)}
     MUST_OCCUR |= {f"answer page {status}" for status in (200, *between.STATUSES)}
     MUST_OCCUR |= {"answer cut", "answer dripping", "answer ResourceConflictException"}
 if between.SPLITS_DRAWN:

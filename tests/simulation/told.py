@@ -20,7 +20,7 @@ from lambda_rollout.events import (
     WeightShifted,
 )
 from lambda_rollout.routing import Routing, routing_of
-from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness
+from tests.simulation.witness import EARLIER, SOMEBODY, Actor, Shown, Witness
 
 
 def told(witness: Witness, actor: Actor, event: Event) -> None:
@@ -83,7 +83,7 @@ GONE = (
 
 def only_aws_says_gone(witness: Witness, actor: Actor, text: str, functions: Sequence[str]) -> None:
     """2: nothing that somebody else has said is told as AWS's word."""
-    gone = any(truth.gone for truth in map(witness.truths.__getitem__, functions))
+    gone = any(witness.truths[f].gone or f in actor.missing_twice for f in functions)
     if any(words in text for words in GONE) and not gone:
         witness.blame("only AWS's word", f"{actor.name} told: {text}")
     if ("no such alarm" in text or "alarm deleted" in text) and not witness.seen["alarm deleted"]:
@@ -141,6 +141,7 @@ def _could_not_put_all_back(actor: Actor) -> bool:
 def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
     held_together(witness, actor, finished)
+    nothing_stays_behind(witness, actor, finished)
     left = {e.target.function for e in actor.events if isinstance(e, AliasLeft | Released | Held)}
     for function in actor.touched:
         truth, shown = witness.truths[function], witness.show(function)
@@ -173,13 +174,34 @@ def held_together(witness: Witness, actor: Actor, finished: Finished) -> None:
         return
     if any(t.edited or t.gone for t in witness.truths.values()):
         return
+    charges = actor.handovers[-1].charges if actor.handovers else ()
     held = {
-        function: shown.ours is not None and shown.ours.held
-        for function in actor.touched
-        if (shown := witness.show(function)) is not None
+        charge.function: shown.ours is not None and shown.ours.held
+        for charge in charges
+        if charge.new not in {"", charge.old}
+        and (shown := witness.show(charge.function)) is not None
     }
     if len(set(held.values())) > 1:
         witness.blame("held together", f"{actor.name} held {held}")
+
+
+def nothing_stays_behind(witness: Witness, actor: Actor, finished: Finished) -> None:
+    """record: what it took over, held or dead, goes back with what it moved, however far it came."""
+    if actor.role == "post" or not actor.handovers or "be resumed" in finished.reason:
+        return
+    left = {e.target.function for e in actor.events if isinstance(e, AliasLeft)}
+    goes_back = finished.result is Result.ROLLED_BACK
+    for charge in actor.handovers[-1].charges:
+        shown, truth = witness.show(charge.function), witness.truths[charge.function]
+        ours = shown.ours if shown is not None else None
+        if not charge.taken or ours is None or ours.nonce != charge.taken or truth.edited:
+            continue
+        if charge.function not in left and (goes_back if ours.held else _resumes(actor)):
+            witness.blame("nothing stays behind", f"{actor.name}: {finished.result}, left {shown}")
+
+
+def _resumes(actor: Actor) -> bool:
+    return actor.order.on_stranded is OnStranded.RESUME and actor.order.mode is Mode.ROLLOUT
 
 
 # At the end -------------------------------------------------------------------------------------
@@ -195,6 +217,7 @@ def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | N
             a.order.on_cancel is OnCancel.HOLD or a.order.plan.ends_held
             for a in witness.actors.values()
         )
+        held = held or shown.ours.nonce == EARLIER
         return None if held else "held by nobody's wish"
     if not shown.routing.is_whole:
         foreign = truth.author == SOMEBODY or (shown.record is None and truth.edited)

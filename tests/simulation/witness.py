@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 Role = Literal["main", "twin", "post", "next", "sweeper"]
 FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
 SOMEBODY = "somebody"
+EARLIER = "0000000e"
+"""The id in the record of a rollout that was held before the seed began."""
+MISSING_TWICE = 2.0
+"""Seconds between two words of AWS that an alias is not there, before it is believed."""
 WITHOUT_EFFECT = frozenset({"refused", "unreachable", "AccessDenied", "AccessDeniedException"})
 """How a request can have ended for its sender without any delivery of it having had an effect."""
 
@@ -128,6 +132,10 @@ class Actor:
     """Aliases that it has sent a settling write for."""
     forward_at: float = -1.0
     """When its newest forward write was sent."""
+    missing_since: dict[str, float] = field(default_factory=dict)
+    """When AWS first said that there is no such alias, with no other answer since."""
+    missing_twice: set[str] = field(default_factory=set)
+    """Aliases of which AWS has said so twice, with time between."""
     looks_sent: dict[str, float] = field(default_factory=dict)
     """When it last asked for an alias, whatever the answer."""
     looked_at: dict[str, int] = field(default_factory=dict)
@@ -253,6 +261,8 @@ class Witness:
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
         self.in_order = False
         """Whether a process calls AWS for one function after the other."""
+        self.groups: dict[str, set[str]] = {}
+        """Nonce -> the functions that have borne a record with it."""
         self.pending: list[tuple[Write, str]] = []
         """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
@@ -337,6 +347,8 @@ class Witness:
         truth.writers.add(caller)
         truth.routings.append(after.routing)
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
+        if after.ours is not None:
+            self.groups.setdefault(after.ours.nonce, set()).add(function)
         if actor is not None:
             self._written_by_us(actor, function, before, after)
         changed = before.routing != after.routing
@@ -404,6 +416,7 @@ class Witness:
     def _alias_read(
         self, actor: Actor, function: str, answer: Mapping[str, Any], fresh: bool
     ) -> None:
+        actor.missing_since.pop(function, None)
         # Old news that are no older than what the actor knows cannot be told from new ones.
         if fresh or answer["RevisionId"] not in actor.revisions.get(function, [])[:-1]:
             actor.aliases_read_at[function] = self.now
@@ -492,6 +505,11 @@ class Witness:
                 self.cleared |= actor.nonces
             else:
                 self.blame("passed before clearing", f"{actor.name}: {why}")
+
+    def said_missing(self, actor: Actor, function: str) -> None:
+        """Take note that AWS has told an actor that there is no such alias."""
+        if self.now - actor.missing_since.setdefault(function, self.now) >= MISSING_TWICE:
+            actor.missing_twice.add(function)
 
     def told(self, actor: Actor, event: Event) -> None:
         """Take note of an event."""
