@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,8 +17,12 @@ from lambda_rollout.aws.clients import Clients
 from sandbox.aws.world import REGION
 from tests.seam import SkippingClock
 
-TOKEN_PATH = "/token"  # noqa: S105 - a path
+TOKEN_PATH = "/token"
 """Here it is GitHub's OIDC provider, and always a good one."""
+
+
+WAY = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA", "HTTP_PROXY", "HTTPS_PROXY"}
+"""Variables that say where a client asks."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ def stranger() -> Iterator[Stranger]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -83,6 +90,16 @@ def stranger() -> Iterator[Stranger]:
 
 
 def clients() -> Clients:
-    """Clients as a rollout has them; where they ask is the environment's, AWS_ENDPOINT_URL."""
-    session = boto3.Session("AKIASANDBOX", "sandbox", region_name=REGION)
+    """Clients as a rollout has them; where they ask is the environment's. The same ones while that is the same."""
+    return _clients(tuple(sorted((k, v) for k, v in os.environ.items() if k in WAY)))
+
+
+@cache
+def _clients(_: tuple[tuple[str, str], ...]) -> Clients:
+    # To make one takes longer than a hundred calls.
+    return of_session(boto3.Session("AKIASANDBOX", "sandbox", region_name=REGION))
+
+
+def of_session(session: boto3.Session) -> Clients:
+    """Clients whose waits for a turn take no time."""
     return Clients(session, REGION, SkippingClock())
