@@ -125,7 +125,7 @@ def read_alias(
 
     ``unreachable``: seconds without any connection after which it is given up; None: as after any failure.
     """
-    reader = AliasReader(target, parts.aliases, parts.clock)
+    reader = AliasReader(target, parts.aliases, parts.clock, written=False)
     try:
         patient = patiently(parts.clock, parts.stop, unreachable=unreachable)
         return patient(reader.read)

@@ -29,6 +29,7 @@ from lambda_rollout.errors import (
     RevisionMismatch,
     RolloutError,
     Unanswered,
+    UnmarkedNotFound,
 )
 from lambda_rollout.lease import Record
 from lambda_rollout.patience import heed, patiently
@@ -123,24 +124,29 @@ Settlement = Settled | Foreign | Gone | VersionGone | Unsettled
 class AliasReader:
     """Reads one alias, and believes that it is gone only when that is said twice in a row."""
 
-    def __init__(self, target: Target, aliases: Aliases, clock: Clock) -> None:
-        """Nothing is read yet."""
+    def __init__(
+        self, target: Target, aliases: Aliases, clock: Clock, *, written: bool = True
+    ) -> None:
+        """Nothing is read yet. ``written`` says that the alias may have been written by this rollout.
+
+        Before that the word of an endpoint of somebody's own counts, too, though it bears no marks of AWS's.
+        """
         self._target = target
         self._aliases = aliases
         self._clock = clock
+        self._believed = (NotFound,) if written else (NotFound, UnmarkedNotFound)
         self._missing_since: float | None = None
 
     def read(self) -> Alias:
         """GetAlias, one try. Raises `NotFound` if it said so `MISSING_TWICE` seconds before, too."""
         try:
             alias = self._aliases.read(self._target)
-        except NotFound as error:
+        except self._believed as error:
             now = self._clock.monotonic()
             if self._missing_since is None:
                 self._missing_since = now
-            if now - self._missing_since < MISSING_TWICE:
-                raise Unanswered(error.operation, error.code, error.message) from error
-            raise
+            kind = Unanswered if now - self._missing_since < MISSING_TWICE else NotFound
+            raise kind(error.operation, error.code, error.message) from error
         self._missing_since = None
         return alias
 
