@@ -14,7 +14,7 @@ from random import Random
 from sandbox.aws.between import Drip, Half, Page, Twice
 from sandbox.aws.faults import Answer, Effect, Fault
 
-DRAWN = False
+DRAWN = True
 """Whether seeds meet two deliveries and foreign answers."""
 SPLITS_DRAWN = False
 """Whether somebody splits an alias by hand at 100%."""

@@ -155,7 +155,9 @@ def goes_on_with_what_it_found(witness: Witness, actor: Actor, write: Write) -> 
 
 def never_holds_what_fired(witness: Witness, actor: Actor, write: Write) -> None:
     """1: a post stage holds nothing that main had found an alarm against."""
-    if write.kind == "held" and actor.role == "post" and witness.actors["main"].knows_fired:
+    main = witness.actors["main"]
+    # A main that lives on beside its post stage may learn of it after the two have parted.
+    if write.kind == "held" and actor.role == "post" and main.knows_fired and not main.lost:
         witness.blame("never against an alarm", f"{actor.name} holds {write.shown.routing}")
 
 
@@ -187,7 +189,9 @@ def never_with_what_is_known_to_be_old(witness: Witness, actor: Actor, write: Wr
 
 def goes_back_in_order(witness: Witness, actor: Actor, write: Write) -> None:
     """1: of several functions the last one shifted goes back first."""
-    if write.kind != "whole" or actor.role == "post" or not (witness.is_calm and witness.in_order):
+    if write.kind != "whole" or actor.role == "post" or actor.lost:
+        return
+    if not (witness.is_calm and witness.in_order):
         return
     reached = list(actor.reached)
     if write.function not in reached or write.function in actor.settled:
@@ -279,7 +283,7 @@ def never_a_living_runs_alias(witness: Witness, actor: Actor, before: Shown, aft
     record = before.ours
     if record is None or record.nonce in {*actor.nonces, actor.order.nonce}:
         return
-    if actor.order.mode is Mode.ROLLBACK:
+    if actor.order.mode is Mode.ROLLBACK and actor.role != "post":
         return
     if record.held:
         asked = actor.order.mode is Mode.PROMOTE or actor.role == "post"
