@@ -18,6 +18,7 @@ from lambda_rollout.lease import Record, RunWord, Whose
 from lambda_rollout.lookout import LATEST
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, UNREACHABLE_LIMIT, heed, patiently
+from lambda_rollout.provisioned import could_not_start
 from lambda_rollout.routing import Alias, Routing, Target
 
 PAUSE = 5.0
@@ -100,15 +101,10 @@ def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
     # AWS's Date header is the only clock: the runner's may be minutes off.
     now = alias.as_of or parts.clock.now()
     word = RunWord.UNKNOWN
-    if record is not None and lease.agrees(record, alias.routing):
-        if not (record.held or record.expired(now)):
-            word = parts.runs.word(record)
-        provisioning = False
-    else:
-        provisioning = not alias.routing.is_whole and patiently(parts.clock, parts.stop)(
-            parts.aliases.provisioning, target
-        )
-    whose = lease.whose(alias, now, word, provisioning=provisioning)
+    agrees = record is not None and lease.agrees(record, alias.routing)
+    if record is not None and agrees and not (record.held or record.expired(now)):
+        word = parts.runs.word(record)
+    whose = lease.whose(alias, now, word)
     return Sight(target, alias, record, whose)
 
 
@@ -145,12 +141,12 @@ def _tell(target: Target, sight: Sight | None, parts: Parts) -> None:
         parts.emit(AliasMissing(at=now, target=target))
         return
     alias = sight.alias
-    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.routing))
+    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
     if sight.dead is not None:
         url = parts.runs.url(sight.dead)
         parts.emit(
             StrandedFound(
-                at=now, target=target, routing=alias.routing, record=str(sight.dead), run_url=url
+                at=now, target=target, routing=alias.shown, record=str(sight.dead), run_url=url
             )
         )
 
@@ -337,7 +333,7 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
     if order.mode is Mode.PROMOTE:
         if sight.whose is not Whose.HELD:
             raise NotOurs(
-                f"{target} is not held ({alias.routing}): there is nothing to promote.",
+                f"{target} is not held ({alias.shown}): there is nothing to promote.",
                 "Only a rollout that ended with `result=held` can be promoted. Of several functions, leave out "
                 "what is not held.",
             )
@@ -363,7 +359,14 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
 
 def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:
     """Make the error for an alias that is in somebody's hands, with what to do about it."""
-    target, routing, record = sight.target, sight.alias.routing, sight.record
+    target, routing, record = sight.target, sight.alias.shown, sight.record
+    moving = sight.alias.moving
+    if moving is not None and moving.failed and sight.whose is Whose.STRANGERS:
+        return NotOurs(
+            f"{target}: {could_not_start(sight.alias)}, so AWS keeps the traffic where it was: {routing}. It was left "
+            "untouched.",
+            f"Put it back, for example: {order.command(target, Routing.whole(_majority(routing)))}",
+        )
     if sight.whose is Whose.STRANGERS or record is None:
         return NotOurs(
             f"{target} is split: {routing}. Somebody else did that, so it was left untouched.",

@@ -55,6 +55,8 @@ class Claim:
         """
         if not self.is_news(alias):
             return True
+        if self._is_held_elsewhere(alias):
+            return False
         record = lease.parse(alias.description)[1]
         if record is not None and lease.agrees(record, alias.routing):
             if record.nonce != self.nonce:
@@ -92,17 +94,14 @@ class Claim:
         )
 
     def is_same(self, seen: Routing, ours: Routing) -> bool:
-        """Return whether ``seen`` is ``ours``, or ours with AWS's own weights.
+        """Return whether ``seen`` is ``ours``. AWS's own weights are no part of either (`Alias.moving`)."""
+        return seen == ours
 
-        Those are there while provisioned concurrency moves, and are for the version that is left.
-        """
-        if seen == ours:
-            return True
-        if not ours.is_whole or seen.version != ours.version:
+    def _is_held_elsewhere(self, alias: Alias) -> bool:
+        """Whether all traffic is kept on a version that we did not come from: AWS does not do that for our write."""
+        if alias.moving is None or alias.routing.version == self.old:
             return False
-        # On the way back that is the new version; 1 is no weight of a stranger's split.
-        going_back = ours.version == self.old and list(seen.weights.values()) == [1.0]
-        return going_back or set(seen.weights) == {self.old}
+        return set(alias.moving.weights) != {self.old}
 
     def _was_moved_under(self, record: Record, routing: Routing) -> bool:
         """Whether a record of ours stands under another weight than we wrote it with, to the second.

@@ -198,7 +198,7 @@ class Deployment:
         if alias is None:
             raise RolloutError(f"there is no alias {self._target}.")
         now = parts.clock.now()
-        parts.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.routing))
+        parts.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.shown))
         check_same(order, parts, self._engine, deployment, shift)
         survey = patiently(parts.clock, parts.stop)(parts.alarms.read)
         parts.emit(AlarmsFound(at=parts.clock.now(), readings=survey.readings))

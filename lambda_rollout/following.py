@@ -160,7 +160,7 @@ class Following:
         self._failing = False
         self._aws_said, self._aws_said_at = alias.as_of, self._parts.clock.monotonic()
         # CodeDeploy adds its shifts up as floats: 30% may stand there as 0.30000000000000004.
-        self.see(round(alias.routing.percent_of(self._shift.new), 2), readings)
+        self.see(round(alias.shown.percent_of(self._shift.new), 2), readings)
         return state
 
     def _read_numbers(self) -> None:

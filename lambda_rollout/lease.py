@@ -188,26 +188,28 @@ class Whose(Enum):
 def agrees(record: Record, routing: Routing) -> bool:
     """Whether a record can have been written together with this routing.
 
-    Either the split of its two versions, or whole on the new one; or the new one with the temporary weight
-    for the old that AWS adds while provisioned concurrency moves.
+    Either the split of its two versions, or whole on the new one. (The weight for the old one that AWS adds while
+    provisioned concurrency moves is no part of a routing: `Alias.moving`.)
     """
     if routing.version == record.old:
         return set(routing.weights) == {record.new}
-    return routing.version == record.new and set(routing.weights) <= {record.old}
+    return routing == Routing.whole(record.new)
 
 
-def whose(alias: Alias, now: datetime, word: RunWord, *, provisioning: bool) -> Whose:
+def whose(alias: Alias, now: datetime, word: RunWord) -> Whose:
     """Decide whose doing the state of an alias is.
 
     ``now`` is AWS's clock, never the runner's. ``word`` can end a lease early but never prolong it: other
-    jobs keep a run in progress long after the one that wrote the record is dead. ``provisioning`` says
-    that AWS is moving the alias's provisioned concurrency right now.
+    jobs keep a run in progress long after the one that wrote the record is dead.
     """
     _, record = parse(alias.description)
     if record is None or not agrees(record, alias.routing):
-        if alias.routing.is_whole:
-            return Whose.NOBODYS
-        return Whose.AWS if provisioning else Whose.STRANGERS
+        if alias.moving is not None:
+            # One that failed stays as it is until somebody does something about it.
+            return Whose.STRANGERS if alias.moving.failed else Whose.AWS
+        return Whose.NOBODYS if alias.routing.is_whole else Whose.STRANGERS
+    if alias.moving is not None and set(alias.moving.weights) != {record.old}:
+        return Whose.STRANGERS
     if record.held:
         return Whose.HELD
     if word is RunWord.OVER or record.expired(now):

@@ -157,7 +157,7 @@ def _take_over(
         held.append(StillHeld(charge, _traffic(charge, alias, parts), record))
         return True
     if agreeing and record is not None and record.nonce not in {charge.nonce, charge.taken}:
-        text = f"Another rollout has {target} now ({alias.routing}); it was left to that one."
+        text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
         parts.emit(Warned(at=parts.clock.now(), text=text))
         return True
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put

@@ -43,19 +43,15 @@ class Aliases(Protocol):
     """Lambda's alias calls, one try each. Errors are `CallFailed` and its kinds."""
 
     def read(self, target: Target) -> Alias:
-        """GetAlias."""
+        """GetAlias; weights that AWS calls its own come apart from the routing (`Alias.moving`)."""
         ...
 
     def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
-        """UpdateAlias, always with version, weights, description and RevisionId."""
+        """UpdateAlias, with version, weights, description and RevisionId; a weight of exactly 1 stays as AWS has it."""
         ...
 
     def create(self, target: Target, version: str, description: str) -> Alias:
         """CreateAlias, whole on ``version``."""
-        ...
-
-    def provisioning(self, target: Target) -> bool:
-        """Whether AWS is moving the alias's provisioned concurrency right now."""
         ...
 
 
@@ -276,8 +272,7 @@ class Traffic:
         Raises `Conflict` as `look` does, `Cancelled` on stop, and what AWS refused as it came.
         """
         try:
-            routing = self._as_it_stands
-            self._forward_once(routing, record, stop, may_still_move=may_still_move)
+            self._forward_once(self.routing, record, stop, may_still_move=may_still_move)
         except (Busy, Unanswered):
             return False
         return True
@@ -305,14 +300,13 @@ class Traffic:
         if not self._claim.is_same(routing, self.routing):
             self.routing = routing
 
-    @property
-    def _as_it_stands(self) -> Routing:
-        """What we wrote; or, while provisioned concurrency moves, that with AWS's own weights, to be kept."""
-        return (
-            self.known.routing
-            if self._claim.is_same(self.known.routing, self.routing)
-            else self.routing
-        )
+    def _with_aws_weights(self, routing: Routing) -> Routing:
+        """Return what to send for ``routing``: while provisioned concurrency moves to it, AWS's own weights are kept.
+
+        Not on the way back: there nothing is more wanted than that they go.
+        """
+        moves_there = self.known.moving and routing == self.known.routing
+        return self.known.shown if moves_there and routing.version != self.old else routing
 
     # Settling ----------------------------------------------------------------------------------
 
@@ -377,7 +371,8 @@ class Traffic:
     def _send(self, routing: Routing, description: str) -> Alias:
         revision_id = self.known.revision_id
         try:
-            answer = self._aliases.write(self.target, routing, description, revision_id)
+            sent = self._with_aws_weights(routing)
+            answer = self._aliases.write(self.target, sent, description, revision_id)
         except RevisionMismatch:
             self._outdated.add(revision_id)
             raise

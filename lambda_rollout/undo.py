@@ -93,9 +93,7 @@ def _look(target: Target, order: Order, parts: Parts) -> tuple[Target, Alias, Re
     alias = read_alias(target, order, parts)
     if alias is None:
         raise RolloutError(f"there is no alias {target}.")
-    parts.emit(
-        AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.routing)
-    )
+    parts.emit(AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
         return target, alias, None

@@ -38,6 +38,7 @@ from lambda_rollout.judge import (
 from lambda_rollout.lease import RENEW_AFTER, Record
 from lambda_rollout.numbers import Numbers
 from lambda_rollout.patience import heed
+from lambda_rollout.provisioned import could_not_start
 from lambda_rollout.routing import HUNDRED
 from lambda_rollout.together import HANDS, Together
 from lambda_rollout.traffic import Traffic
@@ -316,14 +317,17 @@ class Watch:
     def _aws_still_moves(self, stage: Stage, began: float) -> bool:
         """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.
 
-        AWS writes ``{old: 1}`` while provisioned concurrency moves to the new version (facts on provisioned
-        concurrency, from its guide). The answer to our own write may not show them yet, so it takes a look made
-        after it. If the new version cannot start they stay, so the wait has an end.
+        The answer to our own write may not show them yet, so it takes a look made after it. If the new version
+        cannot start they stay: AWS says so, or the wait has an end. Raises `GoBack` for either.
         """
         if stage.percent < HUNDRED:
             return False
         looked = all(self._looks[t.target].good_at > -math.inf for t in self._traffics)
-        if looked and all(t.known.routing.is_whole for t in self._traffics):
+        moving = [t for t in self._traffics if t.known.moving]
+        for traffic in moving:
+            if traffic.known.moving and traffic.known.moving.failed:
+                raise GoBack(f"{traffic.target}: {could_not_start(traffic.known)}")
+        if looked and not moving:
             return False
         if self._clock.monotonic() - began >= self._rules.evidence_timeout:
             raise GoBack("provisioned concurrency did not get ready on the new version in time")

@@ -156,7 +156,7 @@ class Scene:
     def parts(self, ordered: Order, clients: Clients | None = None) -> Parts:
         clients = clients or self.clients()
         return Parts(
-            aliases=LambdaAliases(clients),
+            aliases=LambdaAliases(clients, self.stop),
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(
                 clients, parse_alarms("\n".join([*ordered.alarms, ""])), self.stop

@@ -10,22 +10,49 @@ from typing import Any
 
 from lambda_rollout.aws.calls import date_of, told_apart
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.errors import AccessDenied, NotFound
+from lambda_rollout.errors import AccessDenied, NotFound, Unanswered
+from lambda_rollout.provisioned import Provisioning, as_written, may_be_from_aws, moved_by_aws
 from lambda_rollout.routing import Alias, Routing, Target
-
-WHOLE = 1.0
-"""The weight of an additional version that gets all of the traffic."""
+from lambda_rollout.stop import Stop
 
 
 class LambdaAliases:
     """`lambda_rollout.traffic.Aliases` over boto3."""
 
-    def __init__(self, clients: Clients) -> None:
-        """Make no call yet."""
+    def __init__(self, clients: Clients, stop: Stop | None = None) -> None:
+        """Make no call yet. ``stop`` ends a read between two of its calls; one that begins after it goes on."""
         self._clients = clients
+        self._stop = stop
 
     def read(self, target: Target) -> Alias:
-        """See `Aliases.read`."""
+        """See `Aliases.read`. One call, unless the answer shows a weight that may be AWS's own.
+
+        Then AWS's word on the provisioned concurrency decides, in a second call. If that is ready, AWS may have
+        been done between the two: a third call shows whether its weight is gone.
+        """
+        stopped = self._is_stopped
+        seen = self._get(target)
+        if not may_be_from_aws(seen.routing):
+            return seen
+        self._end_if_stopped(stopped)
+        said = self._provisioning(target)
+        if said is None:
+            return seen
+        if said.moves:
+            return moved_by_aws(seen, said)
+        self._end_if_stopped(stopped)
+        return self._get(target)
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._stop is not None and self._stop.requested
+
+    def _end_if_stopped(self, before: bool) -> None:
+        """Leave a read undecided if a stop came in between: three calls that hang would use up its seconds."""
+        if self._is_stopped and not before:
+            raise Unanswered("GetProvisionedConcurrencyConfig", "Stopped", "not asked any more")
+
+    def _get(self, target: Target) -> Alias:
         with told_apart("GetAlias"):
             return _alias(
                 self._clients.lambda_.get_alias(FunctionName=target.function, Name=target.alias)
@@ -40,9 +67,9 @@ class LambdaAliases:
         weights: dict[str, Any] = {
             "RoutingConfig": {"AdditionalVersionWeights": dict(routing.weights)}
         }
-        kept = WHOLE in routing.weights.values()
+        kept = may_be_from_aws(routing)
         with told_apart("UpdateAlias"):
-            return _alias(
+            answer = _alias(
                 self._clients.lambda_.update_alias(
                     FunctionName=target.function,
                     Name=target.alias,
@@ -52,6 +79,7 @@ class LambdaAliases:
                     **({} if kept else weights),
                 )
             )
+        return as_written(answer, routing)
 
     def create(self, target: Target, version: str, description: str) -> Alias:
         """See `Aliases.create`."""
@@ -65,10 +93,9 @@ class LambdaAliases:
                 )
             )
 
-    def provisioning(self, target: Target) -> bool:
-        """See `Aliases.provisioning`.
+    def _provisioning(self, target: Target) -> Provisioning | None:
+        """Return what AWS says; None if there is nothing to say, or it may not be asked: the weight is somebody's then.
 
-        Not allowed to ask counts as no: the alias is then a stranger's, and left untouched.
         https://docs.aws.amazon.com/lambda/latest/api/API_GetProvisionedConcurrencyConfig.html
         """
         try:
@@ -77,8 +104,8 @@ class LambdaAliases:
                     FunctionName=target.function, Qualifier=target.alias
                 )
         except (AccessDenied, NotFound):
-            return False
-        return answer.get("Status") == "IN_PROGRESS"
+            return None
+        return Provisioning(str(answer.get("Status", "")), str(answer.get("StatusReason", "")))
 
 
 def _alias(answer: Mapping[str, Any]) -> Alias:

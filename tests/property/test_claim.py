@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambda_rollout.claim import Claim, Sent
 from lambda_rollout.lease import LEASE, Record, compose
-from lambda_rollout.routing import Alias, Routing
+from lambda_rollout.routing import Alias, Moving, Routing
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 OURS, THEIRS = "3fa94c7d", "0badcafe"
@@ -84,6 +85,13 @@ def test_without_a_record_the_routing_decides(
 ) -> None:
     ours = {str(claim.routing), *(str(sent.routing) for sent in claim.unanswered)}
     assert claim.covers(alias(routing, description, "2"), NOW) == (str(routing) in ours)
+
+
+@given(claims(whole), st.sampled_from([OLD, "6"]))
+def test_aws_keeps_the_traffic_on_the_old_version_and_on_no_other(claim: Claim, kept: str) -> None:
+    moving = Moving({kept: 1.0})
+    seen = replace(alias(claim.routing, claim.known.description, "2"), moving=moving)
+    assert claim.covers(seen, NOW) == (kept == OLD)
 
 
 @given(claims(whole), st.integers(0, 3600))

@@ -242,8 +242,8 @@ def _held_by_post_is_ours() -> list[Patch]:
 def _strangers_split_is_free() -> list[Patch]:
     whose = lease.whose
 
-    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
-        answer = whose(alias, now, word, provisioning=provisioning)
+    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
+        answer = whose(alias, now, word)
         return Whose.NOBODYS if answer is Whose.STRANGERS else answer
 
     return [(lease, "whose", mutated)]
@@ -252,8 +252,8 @@ def _strangers_split_is_free() -> list[Patch]:
 def _everybody_is_dead() -> list[Patch]:
     whose = lease.whose
 
-    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
-        answer = whose(alias, now, word, provisioning=provisioning)
+    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
+        answer = whose(alias, now, word)
         return Whose.DEAD if answer is Whose.ALIVE else answer
 
     return [(lease, "whose", mutated)]
@@ -267,10 +267,10 @@ def _in_progress_is_alive() -> list[Patch]:
 def _whole_is_free() -> list[Patch]:
     whose = lease.whose
 
-    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
+    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
         if alias.routing.is_whole:
             return Whose.NOBODYS
-        return whose(alias, now, word, provisioning=provisioning)
+        return whose(alias, now, word)
 
     return [(lease, "whose", mutated)]
 

@@ -24,7 +24,7 @@ from lambda_rollout.errors import (
     Unanswered,
     Unreachable,
 )
-from lambda_rollout.routing import Routing, Target
+from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.traffic import Aliases
 from sandbox.aws import faults
 from sandbox.aws.faults import Answer, Fault, Hang, ServerError, Throttle
@@ -164,10 +164,41 @@ def test_writing_no_weights_clears_them(scene: Scene, aliases: Aliases) -> None:
     assert scene.alias.description == ""
 
 
-def test_nothing_is_provisioned_where_nothing_is_configured(scene: Scene, aliases: Aliases) -> None:
-    assert not aliases.provisioning(TARGET)
-    scene.world.faults.add(faults.AccessDenied(), operation="GetProvisionedConcurrencyConfig")
-    assert not aliases.provisioning(TARGET)
+@pytest.mark.parametrize("fault", [None, faults.AccessDenied()], ids=repr)
+def test_a_weight_of_1_is_somebodys_where_aws_says_nothing_of_its_own(
+    scene: Scene, aliases: Aliases, fault: faults.Fault | None
+) -> None:
+    if fault:
+        scene.world.faults.add(fault, operation="GetProvisionedConcurrencyConfig")
+    seen = with_a_weight(scene, aliases, 1.0)
+    assert (seen.routing, seen.moving) == (Routing(OLD, {NEW: 1.0}), None)
+    assert last_operations(scene) == ["GetAlias", "GetProvisionedConcurrencyConfig"]
+
+
+def test_a_part_of_the_traffic_is_never_aws_s_weight(scene: Scene, aliases: Aliases) -> None:
+    seen = with_a_weight(scene, aliases, 0.5)
+    assert seen.routing == Routing(OLD, {NEW: 0.5})
+    assert last_operations(scene) == ["GetAlias"]
+
+
+def test_what_could_not_be_asked_is_no_answer(scene: Scene, aliases: Aliases) -> None:
+    scene.world.faults.add(faults.ServerError(), operation="GetProvisionedConcurrencyConfig")
+    with pytest.raises(Unanswered):
+        with_a_weight(scene, aliases, 1.0)
+
+
+def with_a_weight(scene: Scene, aliases: Aliases, weight: float) -> Alias:
+    """Read the alias after somebody wrote a weight for the new version."""
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.clock.advance(5)
+    # Past the sandbox's checks: whether AWS takes a whole 1 as input is unconfirmed.
+    scene.world.lambda_().functions["checkout"].aliases["live"].weights = {NEW: weight}
+    scene.world.log.clear()
+    return aliases.read(TARGET)
+
+
+def last_operations(scene: Scene) -> list[str]:
+    return [request.operation for request in scene.requests()]
 
 
 def test_the_date_header_is_aws_clock(scene: Scene) -> None:

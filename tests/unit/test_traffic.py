@@ -132,9 +132,6 @@ class Heedless:
     def create(self, target: Target, version: str, description: str) -> Alias:
         return self.aliases.create(target, version, description)
 
-    def provisioning(self, target: Target) -> bool:
-        return self.aliases.provisioning(target)
-
 
 # Forward ----------------------------------------------------------------------------------------
 
