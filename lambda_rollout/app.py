@@ -257,6 +257,7 @@ def build_parts(
         alarms=CloudWatchAlarms(clients, alarms, desk.stop),
         runs=GitHubRuns(order.run, desk.environ.get("GITHUB_API_URL", ""), token),
         clock=desk.clock,
+        aws_clock=clients.aws_clock,
         stop=desk.stop,
         emit=desk.journal.emit,
         remember=_memory(desk),

@@ -95,17 +95,36 @@ def _taken(target: Target, sight: Sight | None, order: Order) -> Taken:
 
 def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
     alias = read_alias(target, order, parts, UNREACHABLE_LIMIT)
+    if alias is not None and _has_a_lease(alias) and not parts.aws_clock.believed:
+        # It takes two answers to know AWS's time, and this may have been the first.
+        alias = read_alias(target, order, parts, UNREACHABLE_LIMIT)
     if alias is None:
         return None
     _, record = lease.parse(alias.description)
-    # AWS's Date header is the only clock: the runner's may be minutes off.
-    now = alias.as_of or parts.clock.now()
+    # The runner's clock may be minutes off: nobody else's lease is over by it.
+    now = parts.aws_clock.now() if parts.aws_clock.believed else None
     word = RunWord.UNKNOWN
-    agrees = record is not None and lease.agrees(record, alias.routing)
-    if record is not None and agrees and not (record.held or record.expired(now)):
+    if record is not None and _has_a_lease(alias) and not record.expired(now):
         word = parts.runs.word(record)
+        say_if_time_is_in_doubt(parts)
     whose = lease.whose(alias, now, word)
     return Sight(target, alias, record, whose)
+
+
+def _has_a_lease(alias: Alias) -> bool:
+    """Whether a record stands there that is over by its time."""
+    _, record = lease.parse(alias.description)
+    return record is not None and lease.agrees(record, alias.routing) and not record.held
+
+
+def say_if_time_is_in_doubt(parts: Parts) -> None:
+    """Say once, before it first matters, that AWS's clock is not believed, and what follows from that."""
+    if why := parts.aws_clock.untold_doubt():
+        text = (
+            f"AWS's time is in doubt: {why}. So this run's record counts by the runner's clock, and an alias with the "
+            "record of another run is left alone. Check the runner's clock, and what stands between it and AWS."
+        )
+        parts.emit(Warned(at=parts.clock.now(), text=text))
 
 
 def read_alias(
@@ -380,6 +399,12 @@ def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:
             f"{target} is held by an earlier rollout{by}: {routing}.",
             f"Finish it with `mode: promote` (version {record.new}) or undo it with `mode: rollback` "
             f"(version {record.old}).",
+        )
+    if not parts.aws_clock.believed:
+        return NotOurs(
+            f"{target} bears the record of another run{f' ({url})' if url else ''}: {routing}. Whether that one is still "
+            "alive cannot be told, as AWS's time is in doubt, so it was left untouched.",
+            f"If nobody is at work there any more, undo it with `mode: rollback` (version {record.old}).",
         )
     where = url or (f"run {record.run}/{record.attempt}" if record.run else "a run")
     until = f"{record.until:%H:%M:%S} UTC" if record.until else "further notice"

@@ -184,7 +184,7 @@ def prepare(order: Order, parts: Parts, engine: Engine, group: Group) -> Ready |
     if found is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     first_look(order, parts)
-    traffic = Traffic(target, found, parts.aliases, parts.clock, order.nonce)
+    traffic = Traffic(target, found, parts.aliases, parts.clock, parts.aws_clock, order.nonce)
     preflight(order, parts, [(target, traffic)])
     old = found.routing.version
     if order.mode is Mode.PLAN:

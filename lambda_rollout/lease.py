@@ -19,6 +19,9 @@ from lambda_rollout.routing import Alias, Routing
 LEASE = timedelta(minutes=10)
 """How long a record speaks for its writer without being renewed, on AWS's clock."""
 
+LEASE_IN_DOUBT = timedelta(minutes=15)
+"""The same, on the runner's clock, where AWS's is not believed: that one may be 5 minutes slow."""
+
 RENEW_AFTER = timedelta(minutes=3)
 """How often a live rollout renews it."""
 
@@ -64,8 +67,13 @@ class Record:
         """Whether it was left split on purpose."""
         return self.until is None
 
-    def expired(self, now: datetime) -> bool:
-        """Whether its time is over, at ``now`` on AWS's clock; never for a held one."""
+    def expired(self, now: datetime | None) -> bool:
+        """Whether its time is over, at ``now`` on AWS's clock; never for a held one.
+
+        None if that is not known: then it is over only where every step had passed, whatever the time.
+        """
+        if now is None:
+            return self.passed
         return self.until is not None and now >= self.until
 
     def __str__(self) -> str:
@@ -196,11 +204,12 @@ def agrees(record: Record, routing: Routing) -> bool:
     return routing == Routing.whole(record.new)
 
 
-def whose(alias: Alias, now: datetime, word: RunWord) -> Whose:
+def whose(alias: Alias, now: datetime | None, word: RunWord) -> Whose:
     """Decide whose doing the state of an alias is.
 
-    ``now`` is AWS's clock, never the runner's. ``word`` can end a lease early but never prolong it: other
-    jobs keep a run in progress long after the one that wrote the record is dead.
+    ``now`` is AWS's clock, never the runner's, and None if it is not believed: then only ``word`` ends a lease. It
+    can end one early but never prolong it: other jobs keep a run in progress long after the one that wrote the
+    record is dead.
     """
     _, record = parse(alias.description)
     if record is None or not agrees(record, alias.routing):

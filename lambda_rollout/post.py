@@ -110,6 +110,7 @@ def _mend(order: Order, parts: Parts, left_for_it: float) -> Finished:
                     taken.alias,
                     parts.aliases,
                     parts.clock,
+                    parts.aws_clock,
                     order.nonce,
                     shared=True,
                 )
@@ -178,7 +179,14 @@ def _take_over(
 
 def _traffic(charge: Charge, alias: Alias, parts: Parts) -> Traffic:
     return Traffic(
-        charge.target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
+        charge.target,
+        alias,
+        parts.aliases,
+        parts.clock,
+        parts.aws_clock,
+        charge.nonce,
+        charge.old,
+        shared=True,
     )
 
 

@@ -128,6 +128,7 @@ class Retreat:
             alias,
             self._parts.aliases,
             self._parts.clock,
+            self._parts.aws_clock,
             self._order.nonce,
             shift.old,
             shared=True,

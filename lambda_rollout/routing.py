@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -97,8 +96,6 @@ class Alias:
     description: str
     revision_id: str
     """Changes with every successful write; a write that carries an older one is refused (412)."""
-    as_of: datetime | None = None
-    """AWS's own clock when it answered (the ``Date`` header), None if the answer had none."""
     moving: Moving | None = None
     """Set while AWS keeps the traffic where it was; None if the routing is all there is."""
 

@@ -15,10 +15,11 @@ RevisionId, so the next confirmed write makes it useless.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from lambda_rollout import lease
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.claim import Claim, Sent
 from lambda_rollout.errors import (
     Busy,
@@ -119,6 +120,7 @@ class Traffic:
         found: Alias,
         aliases: Aliases,
         clock: Clock,
+        aws_clock: AwsClock,
         nonce: str,
         old: str | None = None,
         *,
@@ -142,11 +144,14 @@ class Traffic:
         """Whether any write of ours was confirmed."""
         self._aliases = aliases
         self._clock = clock
+        self.aws_clock = aws_clock
         self._answered_at = clock.monotonic()
         self.lost_record = False
         """Whether its record was found to be gone when it was to be settled: it was over, or somebody struck it out."""
         self.nonce = nonce
         self._shared = shared
+        self._forward_since = aws_clock.now()
+        """When the newest forward write was first tried, with a record that was made then."""
         self._until: datetime | None = None
         """When the newest record that we sent runs out, on AWS's clock."""
         self._past: set[str] = set()
@@ -171,24 +176,15 @@ class Traffic:
 
     @property
     def record_age(self) -> float:
-        """Seconds since the record that the alias bears was made, on AWS's clock.
+        """Seconds since the record that the newest forward write carried was made, on AWS's clock.
 
-        A forward write is tried for up to a minute with the record that it began with.
+        It is tried for up to a minute with the record that it began with.
         """
-        _, record = lease.parse(self.known.description)
-        if record is None or record.until is None:
-            return 0.0
-        return max(0.0, (self.aws_time() + lease.LEASE - record.until).total_seconds())
-
-    def aws_time(self) -> datetime:
-        """AWS's clock: its last ``Date`` plus what has passed here since; the runner's own if it never told."""
-        if self.known.as_of is None:
-            return self._clock.now()
-        return self.known.as_of + timedelta(seconds=self._clock.monotonic() - self._answered_at)
+        return max(0.0, (self.aws_clock.now() - self._forward_since).total_seconds())
 
     def is_ours(self, alias: Alias) -> bool:
         """Whether this routing is our doing: see `Claim`."""
-        return self._claim.covers(alias, alias.as_of or self.aws_time())
+        return self._claim.covers(alias, self.aws_clock.now())
 
     @property
     def _claim(self) -> Claim:
@@ -249,6 +245,7 @@ class Traffic:
         Returns when it is confirmed. Raises `Conflict` if somebody else wrote, `CannotShift` if AWS gave no
         clear answer for a minute, `Cancelled` on stop, and what AWS refused as it came.
         """
+        self._forward_since = self.aws_clock.now()
         try:
             patiently(self._clock, stop)(self._forward_from_news, routing, record, stop)
         except (Busy, Unanswered) as error:

@@ -123,7 +123,14 @@ def _grasp(
                 "Leave `version` empty.",
             )
         traffic = Traffic(
-            target, alias, parts.aliases, parts.clock, record.nonce, record.old, shared=True
+            target,
+            alias,
+            parts.aliases,
+            parts.clock,
+            parts.aws_clock,
+            record.nonce,
+            record.old,
+            shared=True,
         )
         return traffic, record.new
     if not alias.routing.is_whole:
@@ -147,5 +154,7 @@ def _grasp_whole(
     ready = readiness(check_exists(target, asked, parts))
     if isinstance(ready, NeverReady):
         raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}")
-    traffic = Traffic(target, alias, parts.aliases, parts.clock, order.nonce, asked)
+    traffic = Traffic(
+        target, alias, parts.aliases, parts.clock, parts.aws_clock, order.nonce, asked
+    )
     return traffic, alias.routing.version

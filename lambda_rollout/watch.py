@@ -15,6 +15,7 @@ from typing import Protocol
 
 from lambda_rollout.alarm_poll import RETRY_EVERY, AlarmPoll, Rhythm, Survey
 from lambda_rollout.alarm_poll import Tools as AlarmTools
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
 from lambda_rollout.events import (
     Heartbeat,
@@ -84,6 +85,8 @@ class Tools(AlarmTools, Protocol):
 
     @property
     def together(self) -> Together: ...
+    @property
+    def aws_clock(self) -> AwsClock: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,8 @@ class Watch:
         self._numbers_tried_at = -math.inf
         self._record = record
         now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
-        began_at = traffics[0].aws_time() if traffics else self._clock.now()
-        self.alarms = AlarmPoll(tools, rules.poll_interval, survey, began_at)
+        self._aws_clock = tools.aws_clock
+        self.alarms = AlarmPoll(tools, rules.poll_interval, survey, self._aws_clock.now())
         self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
         self._renewed_at = {traffic.target: now for traffic in traffics}
         self._told_lacking = ""
@@ -139,7 +142,7 @@ class Watch:
         self._lacked_at = -math.inf
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
-        self._numbers.begin_step(Began(self._traffics[0].aws_time(), stage.percent))
+        self._numbers.begin_step(Began(self._aws_clock.now(), stage.percent))
         end = began + stage.seconds
         moving = stage.percent >= HUNDRED
         while True:

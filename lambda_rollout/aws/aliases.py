@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambda_rollout.aws.calls import date_of, told_apart
+from lambda_rollout.aws.calls import told_apart
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.errors import AccessDenied, NotFound, Unanswered
 from lambda_rollout.provisioned import Provisioning, as_written, may_be_from_aws, moved_by_aws
@@ -120,5 +120,4 @@ def _alias(answer: Mapping[str, Any]) -> Alias:
         routing=Routing(answer["FunctionVersion"], dict(weights)),
         description=answer.get("Description", ""),
         revision_id=answer["RevisionId"],
-        as_of=date_of(answer),
     )

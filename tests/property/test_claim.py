@@ -25,10 +25,8 @@ seconds = st.integers(0, 599)
 texts = st.sampled_from(["", "What customers use", "[lambda-rollout 7>8 run local]", "x" * 256])
 
 
-def alias(routing: Routing, description: str, revision_id: str, as_of: datetime = NOW) -> Alias:
-    return Alias(
-        "arn:aws:lambda:eu-central-1:1:function:f:live", routing, description, revision_id, as_of
-    )
+def alias(routing: Routing, description: str, revision_id: str) -> Alias:
+    return Alias("arn:aws:lambda:eu-central-1:1:function:f:live", routing, description, revision_id)
 
 
 def described(text: str, made: int, nonce: str = OURS) -> str:

@@ -306,13 +306,14 @@ class Simulation:
     def _parts(
         self, actor: Actor, stop: Stop, clock: OwnClock, emit: Callable[[Event], None]
     ) -> Parts:
-        clients = self._clients(actor)
+        clients = self._clients(actor, clock)
         return Parts(
             aliases=LambdaAliases(clients),
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(clients, parse_alarms("\n".join([*actor.order.alarms, ""]))),
             runs=Words(self),
             clock=clock,
+            aws_clock=clients.aws_clock,
             stop=stop,
             emit=emit,
             remember=lambda handover: self.witness.handed_over(actor, handover),
@@ -330,12 +331,13 @@ class Simulation:
 
         return at_once
 
-    def _clients(self, actor: Actor) -> Clients:
+    def _clients(self, actor: Actor, clock: OwnClock) -> Clients:
         if self._door == "botocore":
             from tests.simulation.wire import clients
 
-            return clients(self.stage.world, actor.name, actor.fate.latency)
-        return direct(self.stage.world, caller=actor.name, latency=actor.fate.latency)
+            return clients(self.stage.world, actor.name, actor.fate.latency, clock)
+        latency = actor.fate.latency
+        return direct(self.stage.world, caller=actor.name, latency=latency, clock=clock)
 
 
 def simulate(

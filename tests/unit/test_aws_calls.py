@@ -150,7 +150,6 @@ def test_an_alias_is_read_as_it_is(scene: Scene, aliases: Aliases) -> None:
     assert seen.description == OWNERS_TEXT
     assert seen.revision_id == scene.alias.revision_id
     assert seen.arn.endswith(":function:checkout:live")
-    assert seen.as_of == scene.clock.now()
 
 
 def test_writing_no_weights_clears_them(scene: Scene, aliases: Aliases) -> None:
