@@ -25,6 +25,10 @@ LEASE_IN_DOUBT = timedelta(minutes=15)
 RENEW_AFTER = timedelta(minutes=3)
 """How often a live rollout renews it."""
 
+RENEW_IN_DOUBT = timedelta(minutes=1)
+"""The same, where AWS's clock is not believed: should this machine's be slower than we can know, others see the
+record as over too soon."""
+
 PASSED = datetime(1970, 1, 1, tzinfo=UTC)
 """As ``until``: every step has passed, only the records are still to be cleared. No lease ends then, and whoever
 finds it may finish at once what the writer began."""

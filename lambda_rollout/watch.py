@@ -36,7 +36,7 @@ from lambda_rollout.judge import (
     Passed,
     judge_step,
 )
-from lambda_rollout.lease import RENEW_AFTER, Record
+from lambda_rollout.lease import RENEW_AFTER, RENEW_IN_DOUBT, Record
 from lambda_rollout.numbers import Numbers
 from lambda_rollout.patience import heed
 from lambda_rollout.provisioned import could_not_start
@@ -191,7 +191,7 @@ class Watch:
 
     def _next_moment(self, end: float) -> float:
         looks = [self.alarms.rhythm, *self._looks.values()]
-        renewals = [at + RENEW_AFTER.total_seconds() for at in self._renewed_at.values()]
+        renewals = [at + self._renew_after for at in self._renewed_at.values()]
         now = self._clock.monotonic()
         moments = [rhythm.next_at(end) for rhythm in looks] + [
             max(min(renewals), now + RETRY_EVERY)
@@ -306,7 +306,13 @@ class Watch:
 
     def _renewal_is_due(self, traffic: Traffic, now: float) -> bool:
         age = now - self._renewed_at[traffic.target]
-        return age >= RENEW_AFTER.total_seconds() or not traffic.bears_record
+        return age >= self._renew_after or not traffic.bears_record
+
+    @property
+    def _renew_after(self) -> float:
+        """Seconds until a record is renewed."""
+        after = RENEW_AFTER if self._aws_clock.believed else RENEW_IN_DOUBT
+        return after.total_seconds()
 
     def _renew_one(self, traffic: Traffic, stage: Stage, now: float) -> None:
         heed(self._stop)
