@@ -136,7 +136,7 @@ def test_a_living_run_is_never_taken_for_dead(date: Dated, skew: timedelta) -> N
 def test_a_slow_runner_in_doubt_is_never_taken_for_dead(date: Dated) -> None:
     """It would not know, but whoever judges it does: AWS's clock is believed there."""
     scene, others = beside_each_other()
-    scene.date, scene.skew = date, SLOW
+    scene.date, scene.skew = date, timedelta(minutes=-13)
     [end] = ends_of_both(scene, others)
     assert "is being rolled out by another run right now" in end.reason
 
@@ -149,7 +149,7 @@ def beside_each_other() -> tuple[Scene, Scene]:
 def ends_of_both(scene: Scene, others: Scene) -> list[Finished]:
     """Let the first roll out and end well, and ``others`` start beneath it; return how those end."""
     ends: list[Finished] = []
-    scene.after(12 * 60, lambda: ends.append(next_run(others)))
+    scene.after(14.5 * 60, lambda: ends.append(next_run(others)))
     assert scene.roll_out(order("50% 20m, 100% 60s")).result is Result.PROMOTED
     assert [end.result for end in ends] == [Result.FAILED]
     written = [request.params["Description"] for request in scene.requests("UpdateAlias")]
