@@ -234,7 +234,8 @@ class Simulation:
 
     def _sweep(self) -> None:
         """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
-        self.turns.clock.advance(700.0)
+        # Also a lease of 15 minutes on a clock that is 15 minutes fast is over then.
+        self.turns.clock.advance(1_900.0)
         order = self._order(
             "00000004",
             "1004",
