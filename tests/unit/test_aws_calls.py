@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.calls import date_of
@@ -204,6 +206,31 @@ def test_the_date_header_is_aws_clock(scene: Scene) -> None:
     now = scene.clock.now() + timedelta(hours=3)
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(now, usegmt=True)}}}
     assert date_of(answer) == now
+
+
+def test_every_service_s_answers_tell_the_time(scene: Scene) -> None:
+    clients = through_botocore(scene.world)
+    LambdaAliases(clients).read(TARGET)
+    heard = [clients.aws_clock.believed]
+    clients.cloudwatch(REGION).describe_alarms()
+    heard.append(clients.aws_clock.believed)
+    assert heard == [False, True]
+    assert clients.aws_clock.now() == scene.clock.now()
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["a page", "AWS"])
+def test_a_page_from_in_between_does_not_tell_the_time(scene: Scene, marked: bool) -> None:
+    clients = through_botocore(scene.world)
+    headers: Any = {"Date": format_datetime(scene.clock.now(), usegmt=True)}
+    if marked:
+        headers["x-amzn-RequestId"] = "5f3c"
+    answer: Any = AWSResponse("https://sandbox.invalid", 404, headers, None)
+    answer._content = b"{}"
+    clients.lambda_.meta.events.register_first("before-send", lambda **_: answer)
+    for _ in range(2):
+        with pytest.raises(CallFailed):
+            LambdaAliases(clients).read(TARGET)
+    assert clients.aws_clock.believed is marked
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}, {"date": "Mon, 99"}])
