@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
 
-CONNECT_TIMEOUT = 2
-READ_TIMEOUT = 4
-"""Seconds. GitHub kills a cancelled step 10 s after SIGINT: a call that hangs must end early enough for the
-rollback to be sent."""
+CONNECT_TIMEOUT = 1.5
+READ_TIMEOUT = 3.5
+"""Seconds, and added up all that a call has (`lambda_rollout.aws.connecting`). GitHub kills a cancelled step 10 s after
+SIGINT: a call that hangs must end early enough for the rollback to be sent. A lost SYN is sent again after one second
+(RFC 6298), so that a connection has a second chance."""
 
-UPLOAD_TIMEOUT = 60
+UPLOAD_CONNECT_TIMEOUT = 60
+UPLOAD_READ_TIMEOUT = 240
+"""Seconds. urllib3 sends under the connect timeout; 50 MB at 2 Mbit/s need some 270 s."""
 
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
@@ -74,7 +77,9 @@ class Clients:
 
     @cached_property
     def _uploads(self) -> LambdaClient:
-        config = CONFIG.merge(Config(connect_timeout=UPLOAD_TIMEOUT, read_timeout=UPLOAD_TIMEOUT))
+        config = CONFIG.merge(
+            Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
+        )
         return self._turns.of(self._session.client("lambda", self.region, config=config))
 
     @property
