@@ -202,8 +202,8 @@ class Chain:
         lasts = None
         if isinstance(found, RefreshableCredentials):
             needed = found.refresh_needed
-            # Asked whether new ones are needed while these are good: that is decided elsewhere.
-            found.refresh_needed = lambda _=None: needed(0)  # type: ignore[method-assign,assignment]
+            # These are good until their end: when to ask for others is decided elsewhere.
+            found.refresh_needed = lambda refresh_in=None: needed(0)  # type: ignore[method-assign]  # noqa: ARG005
             found.get_frozen_credentials()
             # It does not tell when they end, but whether they do within so many seconds.
             within = bisect.bisect_left(range(self.LONGEST), True, key=needed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -21,6 +20,7 @@ from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
 from sandbox.aws.http import Server
 from sandbox.clock import RealClock
+from tests.profile import Profile
 from tests.seam import SkippingClock
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
@@ -208,46 +208,16 @@ def test_where_nobody_answers_it_is_soon_given_up_with_the_inputs_name_and_a_rem
 REGION = "eu-central-1"
 TRADE = "AssumeRoleWithWebIdentity"
 
-PROCESS = """
-import datetime, json, sys, time
-with open(sys.argv[1], "a+") as runs:
-    runs.write(".")
-    runs.flush()
-    runs.seek(0)
-    run = len(runs.read())
-{does}
-end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds={lasts})
-print(json.dumps(dict(Version=1, AccessKeyId=f"AKIA{{run}}", SecretAccessKey="s", SessionToken="t",
-    Expiration=end.isoformat())))
-"""
-
-
-class Profile:
-    """A profile with a ``credential_process``, and no other source anywhere."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.script, self.log = folder / "process.py", folder / "runs"
-        config = folder / "config"
-        command = f"{sys.executable} {self.script} {self.log}"
-        config.write_text(f"[default]\ncredential_process = {command}\n")
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        self.does("pass")
-
-    def does(self, what: str, lasts: float = 600) -> None:
-        self.script.write_text(PROCESS.format(does=what, lasts=lasts))
-
-    @property
-    def runs(self) -> int:
-        return len(self.log.read_text()) if self.log.exists() else 0
-
 
 @pytest.fixture
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
-    return Profile(tmp_path, monkeypatch)
+    """A profile with a ``credential_process``, and no other source anywhere."""
+    made = Profile(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in made.environ.items():
+        monkeypatch.setenv(name, value)
+    return made
 
 
 def own(stop: Stop | None = None) -> boto3.Session:
