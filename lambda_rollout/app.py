@@ -210,7 +210,7 @@ def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
     began = desk.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
     patient = patiently(desk.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
-    clients = build_clients(order, desk, patient)
+    clients = build_clients(order, desk, patient, obeys=False)
     parts = build_parts(clients, order, (), "", desk)
     if handover.deployment is None:
         left = WHOLE_LIMIT - (desk.clock.monotonic() - began)
@@ -219,14 +219,19 @@ def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
     return settle_deployment_main_left(handover, order, parts, engine)
 
 
-def build_clients(order: Order, desk: Desk, patient: Retrying) -> Clients:
-    """Build the AWS clients. Raises `RolloutError` if ``role-to-assume`` cannot be assumed, however ``patient``."""
+def build_clients(order: Order, desk: Desk, patient: Retrying, *, obeys: bool = True) -> Clients:
+    """Build the AWS clients; whether their first credentials are waited for until the stop only is ``obeys``.
+
+    Raises `RolloutError` if there are none, or ``role-to-assume`` cannot be assumed, however ``patient``.
+    """
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
 
     name = f"lambda-rollout-{order.run.run_id or 'local'}"
     role = order.role_to_assume
-    aws = session(order.region, role, name, desk.environ, desk.clock, desk.stop, patient)
+    aws = session(
+        order.region, role, name, desk.environ, desk.clock, desk.stop, patient, obeys=obeys
+    )
     clients = Clients(aws, order.region, desk.clock)
     _start_is_over(clients)
     return clients

@@ -50,7 +50,7 @@ def manual(world: World) -> ManualClock:
 
 
 class SkippingClock(SystemClock):
-    """A wait for nobody takes no time; one that a stop would end goes on until it does."""
+    """A wait for nobody takes no time of the machine's; one that a stop would end goes on until it does."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -61,7 +61,8 @@ class SkippingClock(SystemClock):
     def wait(self, seconds: float, stop: Stop | None) -> None:
         if stop is not None:
             super().wait(3600, stop)
-        self.seconds += seconds
+        if stop is None or not stop.requested:
+            self.seconds += seconds
 
 
 @dataclass

@@ -12,7 +12,7 @@ from botocore.config import Config
 from lambda_rollout import __version__
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
-from lambda_rollout.aws.marks import keep_source
+from lambda_rollout.aws.marks import has_request_id, keep_source
 from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.pace import Pace
 from lambda_rollout.stop import Clock, SystemClock
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
 
-CONNECT_TIMEOUT = 2
-READ_TIMEOUT = 4
-"""Seconds. GitHub kills a cancelled step 10 s after SIGINT: a call that hangs must end early enough for the
-rollback to be sent."""
+CONNECT_TIMEOUT = 1.5
+READ_TIMEOUT = 3.5
+"""Seconds, and added up all that a call has (`lambda_rollout.aws.connecting`). GitHub kills a cancelled step 10 s after
+SIGINT: a call that hangs must end early enough for the rollback to be sent. A lost SYN is sent again after one second
+(RFC 6298), so that a connection has a second chance."""
 
-UPLOAD_TIMEOUT = 60
-
-REQUEST_ID = "x-amzn-requestid"
-"""The header, as botocore has it, that an answer of AWS's bears."""
+UPLOAD_CONNECT_TIMEOUT = 60
+UPLOAD_READ_TIMEOUT = 240
+"""Seconds. urllib3 sends under the connect timeout; 50 MB at 2 Mbit/s need some 270 s."""
 
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
@@ -83,7 +83,9 @@ class Clients:
 
     @cached_property
     def _uploads(self) -> LambdaClient:
-        config = CONFIG.merge(Config(connect_timeout=UPLOAD_TIMEOUT, read_timeout=UPLOAD_TIMEOUT))
+        config = CONFIG.merge(
+            Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
+        )
         return self._turns.of(self._client("lambda", self.region, config))
 
     @property
@@ -111,7 +113,7 @@ class Clients:
 
     def _hear(self, parsed: dict[str, Any], **_: object) -> None:
         """Take note of the time in an answer that bears AWS's request id: a page from in between has another clock."""
-        if REQUEST_ID in parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}):
+        if has_request_id(parsed):
             self.aws_clock.hear(date_of(parsed))
 
 
