@@ -46,7 +46,7 @@ def held(text: str = OWNERS_TEXT) -> Scene:
 
 
 def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "output"
     # No name of a function: nothing that is saved by us, so nothing that anybody has thought of.
@@ -62,7 +62,7 @@ def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_n
     assert main(environ, Stop()) == 1
 
     assert "failed" in output.read_text()
-    lines = capsys.readouterr().out.splitlines()
+    lines = capfd.readouterr().out.splitlines()
     [begin] = [i for i, line in enumerate(lines) if line.startswith("::stop-commands::")]
     token = lines[begin].removeprefix("::stop-commands::")
     end = lines.index(f"::{token}::")
