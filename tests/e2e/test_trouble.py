@@ -201,7 +201,7 @@ def test_a_log_that_nobody_reads_changes_nothing(scene: Live) -> None:
 NOT_SAVED = "State could not be saved"
 
 
-@pytest.mark.parametrize("path", ["/dev/full", "/"])
+@pytest.mark.parametrize("path", ["/dev/full", "/", "/missing/file"])
 def test_files_that_cannot_be_written_change_nothing_and_cost_a_warning_each(
     scene: Live, path: str
 ) -> None:
