@@ -126,6 +126,18 @@ def test_the_exit_status_is_that_of_the_rollout_without_a_log(
         assert ended(scene, how, scene.start(steps=STEPS[how])).status == status
 
 
+def test_nothing_that_is_opened_later_takes_the_place_of_a_log_that_is_closed(
+    tmp_path: Path,
+) -> None:
+    """Lines of the log would be written to it: to the pipe that says that the job is cancelled, or to AWS."""
+    with writing("close(0, 1, 2)", tmp_path) as scene:
+        step = scene.start(steps=STEPS["rolled-back"])
+        scene.until_shifted(step)
+        opened = Path(f"/proc/{step.pid}/fd")
+        assert {str((opened / name).readlink()) for name in "012"} == {os.devnull}
+        assert cancelled(step).outputs["result"] == "rolled-back"
+
+
 @ENDS
 def test_the_exit_status_is_that_of_the_rollout_when_nobody_reads(
     piped: Live, reader: Reader, how: str, status: int
