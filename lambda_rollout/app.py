@@ -107,7 +107,7 @@ def main_stage(desk: Desk) -> int:
         inputs, package = read_all(desk.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
-        errors = InputErrors(desk.runner.masks.of_value(found.problems))
+        errors = InputErrors(desk.runner.masks.of_value(found.told), found.count)
         desk.journal.input_problems(errors)
         if feed := feed_for_bad_inputs(desk.runner, desk.clock):
             feed.input_problems(errors)
