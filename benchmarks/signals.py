@@ -6,7 +6,9 @@ force ten seconds after its first signal (actions/runner, ``ProcessInvoker``).
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +27,23 @@ from sandbox.runner import Runner, Step
 
 TURNS = 3
 LIMIT = 60.0
+UNREAD = """
+import os, sys
+reads, writes = os.pipe()
+os.set_blocking(writes, False)
+try:
+    while True:
+        os.write(writes, b"x" * 1024)
+except BlockingIOError:
+    os.set_blocking(writes, True)
+for descriptor in (1, 2):
+    os.dup2(writes, descriptor)
+# Somebody must hold the other end, or it is no reader that stalls but one who left.
+os.set_inheritable(reads, True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Begins the process that its arguments name with a full pipe for its output."""
+
 TABLE = "Seconds from the signal (SIGKILL would come after 10)"
 
 
@@ -38,6 +57,10 @@ class Case:
     """Operations that hang once traffic was shifted; the signal comes when the first one does."""
     shift_hangs: bool = False
     """The first UpdateAlias gets no answer; the signal comes then."""
+    log_stalls: bool = False
+    """Nobody reads the log."""
+    state_hangs: bool = False
+    """GITHUB_STATE is on a disk that hangs."""
 
 
 CASES = (
@@ -47,6 +70,8 @@ CASES = (
     Case("SIGINT while GetAlias hangs", hang=("GetAlias",)),
     Case("SIGINT while all reads hang", hang=("DescribeAlarms", "GetAlias")),
     Case("SIGINT while UpdateAlias hangs", shift_hangs=True),
+    Case("SIGINT while nobody reads the log", log_stalls=True),
+    Case("SIGINT while GITHUB_STATE hangs", state_hangs=True),
     Case("SIGINT while UpdateAlias and all reads hang", hang=("GetAlias",), shift_hangs=True),
 )
 
@@ -73,14 +98,18 @@ def _turn(case: Case) -> tuple[float, float]:
         shop.upload(GOOD)
         if case.shift_hangs:
             world.faults.add(Hang(LIMIT), operation="UpdateAlias")
-        step = Runner(Path(folder)).start(
+        through = (sys.executable, "-c", UNREAD) if case.log_stalls else ()
+        hanging = Path(folder) / "hanging"
+        os.mkfifo(hanging)
+        state = {"GITHUB_STATE": str(hanging)} if case.state_hangs else {}
+        step = Runner(Path(folder), through=through).start(
             {
                 "function-name": FUNCTION,
                 "alarms": ALARM,
                 "steps": "50% 3s, 100% 10m",
                 "poll-interval": "1s",
             },
-            {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION, **CREDENTIALS},
+            {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION, **CREDENTIALS, **state},
         )
         try:
             return _cancelled(case, world, step)

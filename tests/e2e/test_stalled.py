@@ -228,6 +228,23 @@ def test_a_signal_is_obeyed_while_all_the_files_hang(scene: Live, tmp_path: Path
     assert "rolled back to version 1" in finished.shown
 
 
+def test_a_signal_is_obeyed_when_state_begins_to_hang_in_the_watch(
+    scene: Live, tmp_path: Path
+) -> None:
+    """What is saved before going back is waited for, but not for long."""
+    state = tmp_path / "state"
+    scene.environ["GITHUB_STATE"] = str(state)
+    step = scene.start()
+    scene.until_shifted(step)
+    assert "moving" in state.read_text()
+    state.unlink()
+    os.mkfifo(state)
+    finished = cancelled(step)
+    assert finished.outputs["result"] == "rolled-back"
+    assert scene.whole_on(OLD)
+    assert finished.log.count(NOT_SAVED) == 1
+
+
 def test_outputs_are_written_whole_as_soon_as_their_file_allows_it(
     scene: Live, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,26 @@ def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_n
     token = lines[begin].removeprefix("::stop-commands::")
     end = lines.index(f"::{token}::")
     assert any("Traceback" in line for line in lines[begin:end])
+
+
+class Chatty(dict[str, str]):
+    """Prints whenever it is asked for something, as a library may."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        print("::error::from a library", file=sys.stderr)
+        print("##[error]from another")
+        return super().get(key, default)
+
+
+def test_what_a_library_prints_is_obeyed_by_nobody_and_goes_where_it_can_block_nobody(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(Chatty({"LAMBDA_ROLLOUT_STAGE": "post"}), Stop()) == 0
+    shown = capfd.readouterr()
+    assert shown.err == ""
+    lines = set(shown.out.splitlines())
+    assert {": :error::from a library", "# #[error]from another"} < lines
+    assert not any(line.startswith("::") for line in lines)
 
 
 def cut_texts(scene: Scene) -> list[str]:
