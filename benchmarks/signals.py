@@ -6,7 +6,9 @@ force ten seconds after its first signal (actions/runner, ``ProcessInvoker``).
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +32,23 @@ LIMIT = 60.0
 LIFETIME = 16.0
 """Seconds that credentials last whose source hangs when it is asked again, after half of them."""
 TRADE = "AssumeRoleWithWebIdentity"
+UNREAD = """
+import os, sys
+reads, writes = os.pipe()
+os.set_blocking(writes, False)
+try:
+    while True:
+        os.write(writes, b"x" * 1024)
+except BlockingIOError:
+    os.set_blocking(writes, True)
+for descriptor in (1, 2):
+    os.dup2(writes, descriptor)
+# Somebody must hold the other end, or it is no reader that stalls but one who left.
+os.set_inheritable(reads, True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Begins the process that its arguments name with a full pipe for its output."""
+
 TABLE = "Seconds from the signal (SIGKILL would come after 10)"
 
 
@@ -49,6 +68,10 @@ class Case:
     """The profile's ``credential_process`` hangs at its first renewal; the signal comes then."""
     sts_hangs: bool = False
     """The same for the STS to which a web identity token file is taken."""
+    log_stalls: bool = False
+    """Nobody reads the log."""
+    state_hangs: bool = False
+    """GITHUB_STATE is on a disk that hangs."""
 
 
 CASES = (
@@ -58,6 +81,8 @@ CASES = (
     Case("SIGINT while GetAlias hangs", hang=("GetAlias",)),
     Case("SIGINT while all reads hang", hang=("DescribeAlarms", "GetAlias")),
     Case("SIGINT while UpdateAlias hangs", shift_hangs=True),
+    Case("SIGINT while nobody reads the log", log_stalls=True),
+    Case("SIGINT while GITHUB_STATE hangs", state_hangs=True),
     Case("SIGINT while UpdateAlias and all reads hang", hang=("GetAlias",), shift_hangs=True),
     Case("SIGINT while DescribeAlarms drips", drips="DescribeAlarms"),
     Case("SIGINT while GetAlias drips", drips="GetAlias"),
@@ -89,7 +114,11 @@ def _turn(case: Case) -> tuple[float, float]:
         profile = Profile(Path(folder))
         if case.shift_hangs:
             world.faults.add(Hang(LIMIT), operation="UpdateAlias")
-        step = Runner(Path(folder)).start(
+        through = (sys.executable, "-c", UNREAD) if case.log_stalls else ()
+        hanging = Path(folder) / "hanging"
+        os.mkfifo(hanging)
+        state = {"GITHUB_STATE": str(hanging)} if case.state_hangs else {}
+        step = Runner(Path(folder), through=through).start(
             {
                 "function-name": FUNCTION,
                 "alarms": ALARM,
@@ -102,6 +131,7 @@ def _turn(case: Case) -> tuple[float, float]:
                 "AWS_ENDPOINT_URL": way.url if case.drips else server.url,
                 "AWS_REGION": REGION,
                 **CREDENTIALS,
+                **state,
                 **_source(case, world, profile),
             },
         )
