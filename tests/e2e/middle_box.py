@@ -37,6 +37,9 @@ ROUTES = (
         "GET",
         r"/2019-09-30/functions/([^/]+)/provisioned-concurrency",
     ),
+    ("GetFunctionConcurrency", "GET", r"/2019-09-30/functions/([^/]+)/concurrency"),
+    ("GetPolicy", "GET", r"/2015-03-31/functions/([^/]+)/policy"),
+    ("ListEventSourceMappings", "GET", r"/2015-03-31/event-source-mappings(/?)"),
 )
 """Lambda's operations by method and path; the other services name theirs in the header X-Amz-Target."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.e2e.middle_box import Answer, Exchange, Mischief, page
@@ -42,6 +42,18 @@ class TwiceUnanswered:
         exchange.deliver()
         exchange.keep(for_next_write=self.before_next_write)
         exchange.close()
+
+
+@dataclass(frozen=True)
+class Again:
+    """Delivered but not answered, and delivered again so many seconds later, whether or not the client waits."""
+
+    seconds: float
+
+    def meddle(self, exchange: Exchange) -> None:
+        exchange.deliver()
+        exchange.box.stopping.wait(self.seconds)
+        exchange.answer(exchange.deliver())
 
 
 @dataclass(frozen=True)
@@ -122,12 +134,18 @@ class AwsError:
         exchange.answer(Answer(self.status, headers, body))
 
 
-def _named(effect: bool) -> str:
-    return "after the effect" if effect else "before the effect"
+def _both(what: str, make: Callable[[bool], Mischief]) -> dict[str, Mischief]:
+    """The same before the effect and after it; ``make`` is given whether there is one."""
+    return {f"{what} before the effect": make(False), f"{what} after the effect": make(True)}
 
 
-def _both(what: str, make: type[Page | Cut | Dripping], *args: object) -> dict[str, Mischief]:
-    return {f"{what} {_named(e)}": make(*args, effect=e) for e in (False, True)}  # type: ignore[arg-type]
+def _pages(status: int) -> dict[str, Mischief]:
+    return _both(str(status), lambda effect: Page(status, effect))
+
+
+def _in_json(status: int, message: str) -> dict[str, Mischief]:
+    body = json.dumps({"message": message}).encode()
+    return _both(f"{status} in JSON", lambda effect: Page(status, effect, body))
 
 
 FROM_AWS: Mapping[str, Mischief] = {
@@ -146,18 +164,22 @@ FROM_THE_BOX: dict[str, Mischief] = {
     "twice unanswered, again at the end": TwiceUnanswered(before_next_write=False),
     "404 at once, delivered before the next write": OnlyLate(before_next_write=True),
     "404 at once, delivered at the end": OnlyLate(before_next_write=False),
-    **{
-        name: mischief
-        for status in PAGES
-        for name, mischief in _both(str(status), Page, status).items()
-    },
-    **_both("200 with a page", Page, 200),
-    **{f"empty {_named(e)}": Page(200, e, b"") for e in (False, True)},
-    **{f"403 in JSON {_named(e)}": Page(403, e, b'{"message": "Forbidden"}') for e in (False, True)},
-    **{f"404 in JSON {_named(e)}": Page(404, e, b'{"message": "Not Found"}') for e in (False, True)},
+    **{name: each for status in PAGES for name, each in _pages(status).items()},
+    **_both("200 with a page", lambda effect: Page(200, effect)),
+    **_both("empty", lambda effect: Page(200, effect, b"")),
+    **_in_json(403, "Forbidden"),
+    **_in_json(404, "Not Found"),
     **_both("cut", Cut),
     "half an answer": Half(),
     **_both("dripping", Dripping),
 }
 
 MISCHIEFS: Mapping[str, Mischief] = {**FROM_THE_BOX, **FROM_AWS}
+"""All that is done to a write."""
+
+TO_A_READ: Mapping[str, Mischief] = {
+    name.removesuffix(" before the effect"): mischief
+    for name, mischief in FROM_THE_BOX.items()
+    if name.endswith(" before the effect") or isinstance(mischief, Half)
+}
+"""What is done to a read: it has no effect, so there is no after."""

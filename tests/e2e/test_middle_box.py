@@ -1,39 +1,68 @@
-"""Every write of every story against everything that a middle box may do to it.
+"""Every call of every story against everything that a middle box may do to it.
 
-Rows are `tests.e2e.box_stories.WRITES`, columns `tests.e2e.mischief.MISCHIEFS`. One write is met once and AWS is
-well, so each story must end exactly as it does without a box: an answer that is not AWS's, or that is AWS's
-answer to a second delivery, changes nothing but the time that it takes.
+Rows are `tests.e2e.box_stories.WRITES` and `READS`, columns `tests.e2e.mischief.MISCHIEFS` and `TO_A_READ`. One
+call is met once and AWS is well, so each story must end exactly as it does without a box: an answer that is not
+AWS's, or that is AWS's answer to a second delivery, changes nothing but the time that it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import box_stories as stories
-from tests.e2e.box_stories import WRITES, Story, Write
-from tests.e2e.mischief import MISCHIEFS
+from tests.e2e.box_stories import READS, WRITES, Call, Story
+from tests.e2e.middle_box import Mischief
+from tests.e2e.mischief import MISCHIEFS, TO_A_READ
 
-ALL = [(write, mischief) for write in WRITES for mischief in MISCHIEFS]
+CALLS = {**WRITES, **READS}
 
-
-def share() -> Iterator[tuple[str, str]]:
-    """Of each write two mischiefs, so that each mischief is met: the share of the matrix that is always run."""
-    turns = cycle(MISCHIEFS)
-    for write in WRITES:
-        yield from ((write, mischief) for mischief in islice(turns, 2))
+Case = tuple[str, str]
 
 
-def meddled_with(write: Write, mischief: str, folder: Path) -> None:
-    """Tell the write's story with this mischief, and see that it ends as without."""
-    with stories.stage(write.story, folder) as (scene, box):
-        meddling = box.meddle(
-            MISCHIEFS[mischief], write.operation, write.nth, 1, write.story.caller, write.function
-        )
-        ended = stories.tell(write.story, scene, box)
+def share(calls: Iterable[str], mischiefs: Mapping[str, Mischief], each: int) -> Iterator[Case]:
+    """A few mischiefs for each call, in turn, so that all of them are met by some call."""
+    turns = cycle(mischiefs)
+    for call in calls:
+        yield from ((call, mischief) for mischief in islice(turns, each))
+
+
+SHARE = [*share(WRITES, MISCHIEFS, 2), *share(READS, TO_A_READ, 1)]
+ALL = [
+    *((write, mischief) for write in WRITES for mischief in MISCHIEFS),
+    *((read, mischief) for read in READS for mischief in TO_A_READ),
+]
+
+
+@pytest.mark.parametrize(("call", "mischief"), SHARE)
+def test_some_calls_and_mischiefs(call: str, mischief: str, tmp_path: Path) -> None:
+    meddled_with(CALLS[call], MISCHIEFS.get(mischief) or TO_A_READ[mischief], tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("call", "mischief"), ALL)
+def test_every_call_and_every_mischief(call: str, mischief: str, tmp_path: Path) -> None:
+    meddled_with(CALLS[call], MISCHIEFS.get(mischief) or TO_A_READ[mischief], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "story", dict.fromkeys(call.story for call in CALLS.values()), ids=lambda story: story.name
+)
+def test_a_box_that_behaves_changes_nothing(story: Story, tmp_path: Path) -> None:
+    """What `check` asks for is what comes of each story where nobody meddles."""
+    with stories.stage(story, tmp_path) as (scene, box):
+        check(stories.tell(story, scene, box))
+
+
+def meddled_with(call: Call, mischief: Mischief, folder: Path) -> None:
+    """Tell the call's story with this mischief, and see that it ends as without."""
+    story = call.story
+    with stories.stage(story, folder) as (scene, box):
+        meddling = box.meddle(mischief, call.operation, call.nth, 1, story.caller, call.function)
+        ended = stories.tell(story, scene, box)
         assert meddling.met == 1, ended.finished.log
         check(ended)
 
@@ -43,23 +72,3 @@ def check(ended: stories.Ended) -> None:
     stories.is_told_as_it_is(ended)
     stories.nothing_is_put_into_awss_mouth(ended.finished)
     stories.the_post_stage_has_nothing_to_do(ended)
-
-
-@pytest.mark.parametrize(("write", "mischief"), list(share()))
-def test_some_writes_and_mischiefs(write: str, mischief: str, tmp_path: Path) -> None:
-    meddled_with(WRITES[write], mischief, tmp_path)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("write", "mischief"), ALL)
-def test_every_write_and_every_mischief(write: str, mischief: str, tmp_path: Path) -> None:
-    meddled_with(WRITES[write], mischief, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "story", dict.fromkeys(write.story for write in WRITES.values()), ids=lambda story: story.name
-)
-def test_a_box_that_behaves_changes_nothing(story: Story, tmp_path: Path) -> None:
-    """What `check` asks for is what comes of each story where nobody meddles."""
-    with stories.stage(story, tmp_path) as (scene, box):
-        check(stories.tell(story, scene, box))
