@@ -19,6 +19,7 @@ from lambda_rollout.lookout import LATEST
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, UNREACHABLE_LIMIT, heed, patiently
 from lambda_rollout.routing import Alias, Routing, Target
+from lambda_rollout.traffic import AliasReader
 
 PAUSE = 5.0
 """Seconds between two looks at an alias that AWS, or a lost call of ours, may still be moving."""
@@ -63,6 +64,7 @@ def arrive(order: Order, parts: Parts, limit: float = SETTLE_LIMIT) -> list[Take
     """
     end = parts.clock.monotonic() + max(limit, order.evidence_timeout)
     told: set[Target] = set()
+    mending = Mending(parts)
     while True:
         sights = parts.together(lambda target: _look(target, order, parts), order.targets)
         for target, sight in zip(order.targets, sights, strict=True):
@@ -70,11 +72,12 @@ def arrive(order: Order, parts: Parts, limit: float = SETTLE_LIMIT) -> list[Take
                 told.add(target)
                 _tell(target, sight, parts)
         seen = [sight for sight in sights if sight is not None]
+        mending.tell_what_is_there(seen)
         _refuse_to_create_for_a_promotion(sights, order)
         for sight in seen:
             if not _stays(sight, seen, order, parts):
                 _refuse_what_is_not_ours(sight, order, parts)
-        if _is_clear(seen, order) or _mended(seen, order, parts):
+        if _is_clear(seen, order) or mending.mended(seen, order):
             break
         _wait(seen, order, parts, end)
     by_target = {sight.target: sight for sight in seen}
@@ -109,6 +112,9 @@ def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
             parts.aliases.provisioning, target
         )
     whose = lease.whose(alias, now, word, provisioning=provisioning)
+    if whose is Whose.ALIVE and record is not None and record.nonce == order.nonce:
+        # Our own before we wrote any: the main that we are the post stage of went on and could not say so.
+        whose = Whose.DEAD
     return Sight(target, alias, record, whose)
 
 
@@ -119,9 +125,10 @@ def read_alias(
 
     ``unreachable``: seconds without any connection after which it is given up; None: as after any failure.
     """
+    reader = AliasReader(target, parts.aliases, parts.clock)
     try:
         patient = patiently(parts.clock, parts.stop, unreachable=unreachable)
-        return patient(parts.aliases.read, target)
+        return patient(reader.read)
     except NotFound:
         pass
     try:
@@ -195,23 +202,93 @@ def _by_hand(sight: Sight, record: Record, order: Order, *, forward: bool = Fals
 # Mending -------------------------------------------------------------------------------------------
 
 
-def _mended(seen: list[Sight], order: Order, parts: Parts) -> bool:
-    """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed.
+class Mending:
+    """What dead runs left, settled in rounds of one try each, until a look or an answer confirms it.
 
     Each write carries the RevisionId of the very answer that was judged: should the dead run turn out to be
-    alive and renew its record in this moment, the write is refused and the alias judged again.
+    alive and renew its record in this moment, the write is refused and the alias judged again. A write that was not
+    confirmed is decided by the next look: its effect is told then.
     """
-    if any(sight.whose is Whose.AWS for sight in seen):
-        return False
-    parts.remember(order.handover(Phase.MENDING, tuple(_charges(seen, order))))
-    forward = _was_all_but_done(seen)
-    # What says for all that they go forward is the last to go: should another one not be confirmed, or should
-    # we die, the rest would go back without it.
-    marks = [index for index, sight in enumerate(seen) if sight.dead and sight.dead.passed]
-    others = [index for index, sight in enumerate(seen) if sight.dead and index not in marks]
-    return _mended_each(others, seen, parts, forward=forward) and _mended_each(
-        marks, seen, parts, forward=forward
-    )
+
+    def __init__(self, parts: Parts) -> None:
+        """Nothing is written yet."""
+        self._parts = parts
+        self._written: dict[Target, tuple[Sight, Alias, bool]] = {}
+        """By target: what was judged, what the write was to make of it, and whether that was to go forward."""
+        self._not_found: set[Target] = set()
+
+    def mended(self, seen: list[Sight], order: Order) -> bool:
+        """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed."""
+        if any(sight.whose is Whose.AWS for sight in seen):
+            return False
+        self._parts.remember(order.handover(Phase.MENDING, tuple(_charges(seen, order))))
+        forward = _was_all_but_done(seen)
+        # What says for all that they go forward is the last to go: should another one not be confirmed, or should
+        # we die, the rest would go back without it.
+        marks = [index for index, sight in enumerate(seen) if sight.dead and sight.dead.passed]
+        others = [index for index, sight in enumerate(seen) if sight.dead and index not in marks]
+        return self._each(others, seen, forward=forward) and self._each(
+            marks, seen, forward=forward
+        )
+
+    def tell_what_is_there(self, seen: Sequence[Sight]) -> None:
+        """Tell of what a write without a good answer has done after all."""
+        for sight in seen:
+            if sight.target not in self._written:
+                continue
+            judged, wished, forward = self._written.pop(sight.target)
+            there = (sight.alias.routing, sight.alias.description)
+            if judged.dead is not None and there == (wished.routing, wished.description):
+                self._tell(judged, judged.dead, forward=forward)
+
+    def _each(self, indices: Sequence[int], seen: list[Sight], *, forward: bool) -> bool:
+        done = True
+        for index in indices:
+            sight = seen[index]
+            if sight.dead is None:
+                continue
+            heed(self._parts.stop)
+            alias = self._settle(sight, sight.dead, forward=forward)
+            done &= alias is not None
+            if alias is not None:
+                seen[index] = replace(sight, alias=alias, whose=Whose.NOBODYS)
+        return done
+
+    def _settle(self, sight: Sight, record: Record, *, forward: bool) -> Alias | None:
+        routing = Routing.whole(record.new if forward else record.old)
+        text = lease.owners_text(sight.alias.description)
+        wished = replace(sight.alias, routing=routing, description=text)
+        self._written[sight.target] = (sight, wished, forward)
+        try:
+            settled = self._parts.aliases.write(
+                sight.target, routing, text, sight.alias.revision_id
+            )
+        except (Busy, Unanswered, RevisionMismatch):
+            return None
+        except NotFound as error:
+            if sight.target not in self._not_found:
+                self._not_found.add(sight.target)
+                return None
+            other = record.old if forward else record.new
+            raise NotOurs(
+                f"{sight.target} was left by a run that died ({sight.alias.routing}), and AWS does not find what it "
+                f"is to be put on, version {routing.version}: {error.message}",
+                f"If that version was deleted, make the alias whole on one that exists, such as {other}, and give it "
+                "its description back.",
+            ) from error
+        del self._written[sight.target]
+        self._tell(sight, record, forward=forward)
+        return settled
+
+    def _tell(self, sight: Sight, record: Record, *, forward: bool) -> None:
+        target, now = sight.target, self._parts.clock.now()
+        if forward:
+            self._parts.emit(Released(at=now, target=target, version=record.new))
+        else:
+            self._parts.emit(
+                Mended(at=now, target=target, version=record.old, abandoned=record.new)
+            )
+        say_if_cut(target, sight.alias, self._parts)
 
 
 def _charges(seen: list[Sight], order: Order) -> Iterator[Charge]:
@@ -226,44 +303,6 @@ def _charges(seen: list[Sight], order: Order) -> Iterator[Charge]:
                 nonce=order.nonce,
                 taken=sight.dead.nonce,
             )
-
-
-def _mended_each(indices: Sequence[int], seen: list[Sight], parts: Parts, *, forward: bool) -> bool:
-    done = True
-    for index in indices:
-        sight = seen[index]
-        if sight.dead is None:
-            continue
-        heed(parts.stop)
-        alias = _settle(sight, sight.dead, forward=forward, parts=parts)
-        done &= alias is not None
-        if alias is not None:
-            seen[index] = replace(sight, alias=alias, whose=Whose.NOBODYS)
-    return done
-
-
-def _settle(sight: Sight, record: Record, *, forward: bool, parts: Parts) -> Alias | None:
-    routing = Routing.whole(record.new if forward else record.old)
-    text = lease.owners_text(sight.alias.description)
-    try:
-        settled = parts.aliases.write(sight.target, routing, text, sight.alias.revision_id)
-    except (Busy, Unanswered, RevisionMismatch):
-        return None
-    except NotFound as error:
-        other = record.old if forward else record.new
-        raise NotOurs(
-            f"{sight.target} was left by a run that died ({sight.alias.routing}), and AWS does not find what it is to "
-            f"be put on, version {routing.version}: {error.message}",
-            f"If that version was deleted, make the alias whole on one that exists, such as {other}, and give it its "
-            "description back.",
-        ) from error
-    now = parts.clock.now()
-    if forward:
-        parts.emit(Released(at=now, target=sight.target, version=record.new))
-    else:
-        parts.emit(Mended(at=now, target=sight.target, version=record.old, abandoned=record.new))
-    say_if_cut(sight.target, sight.alias, parts)
-    return settled
 
 
 def say_if_cut(target: Target, alias: Alias, parts: Parts) -> None:

@@ -11,17 +11,30 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lambda_rollout import lease
+from lambda_rollout.errors import CallFailed, RevisionMismatch
 from lambda_rollout.lease import Record
 from lambda_rollout.routing import Alias, Routing
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A write whose answer is not known: what it would make of the alias, and the RevisionId it carries."""
+class PendingWrite:
+    """A write that was not confirmed: what it would make of the alias, and the RevisionId it carries.
+
+    It is over when a read shows its effect, or another RevisionId than its own: that one is spent, so nothing of it
+    can land any more. No answer but success ends it, because a middle box may have delivered it twice, and the
+    answer may be the second delivery's.
+    """
 
     routing: Routing
     description: str
     revision_id: str
+    answer: CallFailed
+    """What was said to it."""
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a routing like it, without any record, may be its doing: not after a 412."""
+        return self.answer.may_have_effect and not isinstance(self.answer, RevisionMismatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,7 @@ class Claim:
     """The newest good answer, to a write or to a look."""
     routing: Routing
     """What was last written and confirmed; the routing as it was found before that."""
-    unanswered: Sequence[Sent] = ()
+    pending: Sequence[PendingWrite] = ()
     until: datetime | None = None
     """When the newest record that was sent runs out, on AWS's clock."""
     confirmed: bool = False
@@ -47,16 +60,17 @@ class Claim:
     """Whether another process may be writing for the same rollout right now."""
 
     def covers(self, alias: Alias, now: datetime) -> bool:
-        """Return whether this routing is the one we wrote, or one whose answer was lost; ``now`` is AWS's time.
+        """Return whether this routing is the one we wrote, or one that is pending; ``now`` is AWS's time.
 
         Another owner's record makes even the same routing his, unless we took it over and it is as we found it; and
         so does our own one as held, if it was not we who wrote that. Without a record, which somebody may have
-        struck out, the routing decides.
+        struck out, the routing decides; but after a 412 it was somebody else who wrote it.
         """
         if not self.is_news(alias):
             return True
         record = lease.parse(alias.description)[1]
-        if record is not None and lease.agrees(record, alias.routing):
+        agrees = record is not None and lease.agrees(record, alias.routing)
+        if record is not None and agrees:
             if record.nonce != self.nonce:
                 return self._is_as_found(record, alias.routing)
             if self.shared:
@@ -68,7 +82,7 @@ class Claim:
                 return False
         if record is None and self._is_overdue(alias.routing, now):
             return False
-        ours = [sent.routing for sent in self.unanswered]
+        ours = [sent.routing for sent in self.pending if agrees or sent.is_in_doubt]
         if record is not None or not self._was_finished(alias.routing):
             ours.append(self.routing)
         return any(self.is_same(alias.routing, routing) for routing in ours)
@@ -85,10 +99,10 @@ class Claim:
         return not known or alias.description != self.known.description
 
     def is_echo(self, alias: Alias) -> bool:
-        """Return whether it is, to the letter, what an unanswered write would make of the alias."""
+        """Return whether it is, to the letter, what a pending write would make of the alias."""
         return any(
             alias.description == sent.description and self.is_same(alias.routing, sent.routing)
-            for sent in self.unanswered
+            for sent in self.pending
         )
 
     def is_same(self, seen: Routing, ours: Routing) -> bool:
@@ -109,7 +123,7 @@ class Claim:
 
         Somebody has sent a routing alone, and AWS has kept the description.
         """
-        sent = [s.routing for s in self.unanswered if lease.parse(s.description)[1] == record]
+        sent = [s.routing for s in self.pending if lease.parse(s.description)[1] == record]
         if lease.parse(self.known.description)[1] == record:
             sent.append(self.routing)
         return bool(sent) and not any(self.is_same(routing, each) for each in sent)

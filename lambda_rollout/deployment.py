@@ -35,12 +35,10 @@ from lambda_rollout.deployment_check import (
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import (
     AlreadyExists,
-    Busy,
     CallFailed,
     Cancelled,
     CredentialsExpired,
     RolloutError,
-    Unanswered,
 )
 from lambda_rollout.events import (
     AlarmsFound,
@@ -163,11 +161,10 @@ class Deployment:
                 f"deployment group {self._place.group} is busy: {error.message}",
                 "Wait for that deployment.",
             ) from error
-        except (Busy, Unanswered, Cancelled):
-            raise
-        except RolloutError:
-            # Refused: there is nothing to stop.
-            self._nothing_is_ours()
+        except RolloutError as error:
+            if not isinstance(error, Cancelled) and not _may_have_effect(error):
+                # Refused, however often it was delivered: there is nothing to stop.
+                self._nothing_is_ours()
             raise
         self._place = replace(self._place, deployment=deployment)
         self._remember(Phase.DEPLOYING)
@@ -180,9 +177,9 @@ class Deployment:
             return self._engine.create(
                 self._target, shift.old, shift.new, ready.configuration, text
             )
-        except (Unanswered, AlreadyExists):
-            # A lost answer may have been a success, then or meanwhile; what runs says whose it is.
-            if found := find_by_nonce(self._engine, nonce):
+        except CallFailed as error:
+            # It may have been a success, then or meanwhile; what runs says whose it is.
+            if error.may_have_effect and (found := find_by_nonce(self._engine, nonce)):
                 return found
             raise
 
@@ -345,3 +342,7 @@ class Deployment:
         if self._shift is not None:
             handover = handover_of(self._order, self._place, self._shift, phase, self._found)
             self._parts.remember(handover)
+
+
+def _may_have_effect(error: RolloutError) -> bool:
+    return isinstance(error, CallFailed) and error.may_have_effect

@@ -305,9 +305,14 @@ class Ending:
         return ""
 
     def _all_settled(self, settlements: Sequence[Settlement]) -> bool:
-        """Whether nothing is left to do; if so the post stage is told."""
+        """Whether nothing is left to do; if so the post stage is told.
+
+        Without a charge there is nothing to say: what is saved then speaks of what a dead run left, if of anything.
+        """
         settled = all(isinstance(settlement, Settled) for settlement in settlements)
-        if not any(isinstance(settlement, Unsettled | VersionGone) for settlement in settlements):
+        if self._charges and not any(
+            isinstance(settlement, Unsettled | VersionGone) for settlement in settlements
+        ):
             self.remember(Phase.DONE)
         return settled
 
@@ -346,6 +351,8 @@ class Ending:
                     command = self._order.command(traffic.target, whole, traffic.text)
             case Unsettled(error):
                 why = f"AWS did not confirm it: {error}"
+                if routing == wished and traffic.may_be_elsewhere:
+                    routing = None
             case Settled():
                 return
         self._parts.emit(

@@ -7,7 +7,9 @@ https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html.
 from __future__ import annotations
 
 import zipfile
+from base64 import b64encode
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from lambda_rollout.parsing.text import Mistake, Mistakes
@@ -22,6 +24,14 @@ class Zip:
 
     path: str
     content: bytes = field(repr=False)
+
+    @property
+    def code_sha256(self) -> str:
+        """The SHA-256 of the bytes as Lambda tells it, in base64.
+
+        https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html (CodeSha256).
+        """
+        return b64encode(sha256(self.content).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from lambda_rollout import lease
 from lambda_rollout.arrival import arrive
 from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.ending import Ending
-from lambda_rollout.errors import CallFailed, NotFound, RolloutError
+from lambda_rollout.errors import CallFailed, RolloutError
 from lambda_rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.lease import Record
@@ -24,7 +24,7 @@ from lambda_rollout.patience import patiently
 from lambda_rollout.routing import Alias, Routing
 from lambda_rollout.settling import Wish, settle
 from lambda_rollout.stop import Stop
-from lambda_rollout.traffic import Settled, Traffic, Unsettled
+from lambda_rollout.traffic import AliasReader, Settled, Traffic, Unsettled
 
 WHOLE_LIMIT = 270.0
 """Seconds for all of it: the runner gives a post stage about 4:45 after a cancellation (source: actions/runner)."""
@@ -143,7 +143,8 @@ def _take_over(
     target = charge.target
     back = _whole(charge, handover)
     try:
-        alias = patiently(parts.clock, None, ending.limit, CallFailed)(_read_or_gone, charge, parts)
+        reader = AliasReader(target, parts.aliases, parts.clock)
+        alias = patiently(parts.clock, None, ending.limit, CallFailed)(reader.read_or_gone)
     except CallFailed as error:
         command = order.command(target, back, charge.text)
         parts.emit(_left(charge, None, back, f"it could not be read: {error}", command, parts))
@@ -229,13 +230,6 @@ def all_left(handover: Handover, order: Order, at: datetime) -> Iterator[AliasLe
 
 def _whole(charge: Charge, handover: Handover) -> Routing:
     return Routing.whole(charge.new if handover.phase is Phase.CLEARING else charge.old)
-
-
-def _read_or_gone(charge: Charge, parts: Parts) -> Alias | None:
-    try:
-        return parts.aliases.read(charge.target)
-    except NotFound:
-        return None
 
 
 def _left(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lambda_rollout import lease
-from lambda_rollout.errors import Busy, NotFound, Refused, RolloutError, Unanswered
+from lambda_rollout.errors import (
+    Busy,
+    CallFailed,
+    NotFound,
+    Refused,
+    RevisionMismatch,
+    RolloutError,
+    Unanswered,
+)
 from lambda_rollout.events import VersionPublished, VersionReady, VersionTaken, VersionWaited
 from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness
 from lambda_rollout.order import Order, Parts
+from lambda_rollout.package import Package, Zip
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.routing import Target
 
@@ -39,16 +50,16 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
     code_sha256 = latest.code_sha256
     if order.package is not None:
         code_sha256 = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
-            parts.versions.upload, target, order.package, latest.architectures
+            _upload_once, target, order.package, latest.architectures, parts
         )
         if _settled_latest(target, parts).code_sha256 != code_sha256:
             raise _overtaken(target)
     # The code's hash and not $LATEST's RevisionId: that one changes when an update completes, without anybody
-    # having changed anything. With it AWS refuses to publish what somebody else put there meanwhile.
+    # having changed anything. With it AWS refuses to publish what somebody else put there meanwhile. Published once
+    # more, what is unchanged is the same version: so whatever may have had its effect is asked for again.
+    patient = patiently(parts.clock, parts.stop, UPDATE_LIMIT, (Busy, Unanswered, RevisionMismatch))
     try:
-        version = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
-            parts.versions.publish, target, order.description, code_sha256
-        )
+        version = patient(parts.versions.publish, target, order.description, code_sha256)
     except Refused as error:
         if check_latest(target, parts).code_sha256 != code_sha256:
             raise _overtaken(target) from error
@@ -57,6 +68,23 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
         VersionPublished(at=parts.clock.now(), target=target, version=version, previous=previous)
     )
     return version
+
+
+def _upload_once(
+    target: Target, package: Package, architectures: Sequence[str], parts: Parts
+) -> str:
+    """Upload; what was not confirmed is there all the same if ``$LATEST`` has the very bytes.
+
+    Of another kind of package that cannot be seen: it is uploaded again, which changes nothing more.
+    """
+    try:
+        return parts.versions.upload(target, package, architectures)
+    except CallFailed as error:
+        if not (error.may_have_effect and isinstance(package, Zip)):
+            raise
+        if check_latest(target, parts).code_sha256 != package.code_sha256:
+            raise
+        return package.code_sha256
 
 
 def _overtaken(target: Target) -> RolloutError:

@@ -13,14 +13,14 @@ from decimal import Decimal
 from lambda_rollout import lease
 from lambda_rollout.codedeploy import ENDED, RUNNING, DeploymentState, Engine, Place, Shift
 from lambda_rollout.ending import Ending
-from lambda_rollout.errors import Busy, CallFailed, CredentialsExpired, NotFound, Unanswered
+from lambda_rollout.errors import Busy, CallFailed, CredentialsExpired, Unanswered
 from lambda_rollout.events import AliasLeft, DeploymentChanged, RolledBack, Warned
 from lambda_rollout.following import END_EVERY, await_end
 from lambda_rollout.handover import Charge, Handover, Phase
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, patiently
 from lambda_rollout.routing import Alias, Routing
-from lambda_rollout.traffic import Traffic
+from lambda_rollout.traffic import AliasReader, Traffic
 
 ROLLBACK_SEEN = 15.0
 """Seconds that CodeDeploy may take to name the deployment that rolls back, after one has ended."""
@@ -63,7 +63,15 @@ class Retreat:
         patient = patiently(
             self._parts.clock, None, self._limit, (Busy, Unanswered, CredentialsExpired)
         )
-        patient(self._engine.stop, deployment)
+        patient(self._stop_once, deployment)
+
+    def _stop_once(self, deployment: str) -> None:
+        try:
+            self._engine.stop(deployment)
+        except CallFailed as error:
+            # What was said may have been said to the call's second delivery: the deployment tells.
+            if not error.may_have_effect or not self._engine.read(deployment).ended:
+                raise
 
     def find(self, nonce: str) -> str:
         """Return the deployment whose description has this rollout's id; empty if there is none."""
@@ -102,7 +110,8 @@ class Retreat:
         """
         whole = Routing.whole(shift.old)
         try:
-            alias = patiently(self._parts.clock, None, self._limit, CallFailed)(self._read_or_gone)
+            reader = AliasReader(self._target, self._parts.aliases, self._parts.clock)
+            alias = patiently(self._parts.clock, None, self._limit, CallFailed)(reader.read_or_gone)
         except CallFailed as error:
             self._leave(None, whole, f"it could not be read: {error}")
             return Outcome(back=False)
@@ -169,12 +178,6 @@ class Retreat:
                 )
             )
         return Outcome(back=True, was_shifted=was_shifted)
-
-    def _read_or_gone(self) -> Alias | None:
-        try:
-            return self._parts.aliases.read(self._target)
-        except NotFound:
-            return None
 
     def _leave(
         self, routing: Routing | None, expected: Routing, why: str, *, mend: bool = True

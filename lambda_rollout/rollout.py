@@ -6,6 +6,7 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,13 +16,7 @@ from lambda_rollout.arrival import arrive, say_if_cut
 from lambda_rollout.baseline import judge_split_before, split_before
 from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.ending import Ending, InCharge
-from lambda_rollout.errors import (
-    AlreadyExists,
-    Busy,
-    Cancelled,
-    RolloutError,
-    Unanswered,
-)
+from lambda_rollout.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.events import (
     AliasCreated,
     AlreadyThere,
@@ -229,17 +224,21 @@ class Rollout:
             )
 
     def _create(self, course: Course) -> Alias:
-        aliases, clock, stop = self._parts.aliases, self._parts.clock, self._parts.stop
-        try:
-            return patiently(clock, stop, repeat=Busy)(
-                aliases.create, course.target, course.new, ""
-            )
-        except (AlreadyExists, Unanswered):
-            # Either the lost answer was a success, or somebody was faster: the alias itself tells.
-            alias = patiently(clock, stop)(aliases.read, course.target)
+        alias = patiently(self._parts.clock, self._parts.stop)(self._create_once, course)
         if alias.routing != Routing.whole(course.new):
             raise Conflict(course.target, Routing.whole(course.new), alias)
         return alias
+
+    def _create_once(self, course: Course) -> Alias:
+        try:
+            return self._parts.aliases.create(course.target, course.new, "")
+        except CallFailed as error:
+            if not error.may_have_effect:
+                raise
+            # Either it was done all the same, or somebody was faster: the alias itself tells.
+            with contextlib.suppress(NotFound):
+                return self._parts.aliases.read(course.target)
+            raise
 
     def _moving(self) -> list[InCharge]:
         return [course.charge for course in self._courses if course.charge and course.moves]

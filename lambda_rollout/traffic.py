@@ -6,10 +6,11 @@ that our own writes answered. Whoever wrote in between makes them fail, and the 
 *Settling* writes (rolling back, mending, clearing the record) look at the routing only: while it is still
 ours they go through with the newest RevisionId and keep what somebody did to the description.
 
-A lost answer is decided by reading. The record in the description has a nonce and a time, so an alias
-that shows exactly what we sent was written by us. AWS may also carry out a call after we gave up on
-it (facts: a call that timed out at the client may still take effect); such a call holds an older
-RevisionId, so the next confirmed write makes it useless.
+No answer but success settles a write; what else AWS says may be said to the second delivery of it, because
+whatever stands between us and AWS may repeat a PUT (RFC 9110, section 9.2.2; nginx does by default). So it is
+decided by reading. The record in the description has a nonce and a time: an alias that shows exactly what we sent
+was written by us. One that shows another RevisionId than the write carried is beyond its reach, and until then it
+may still land: the next confirmed write makes it useless.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from lambda_rollout import lease
-from lambda_rollout.claim import Claim, Sent
+from lambda_rollout.claim import Claim, PendingWrite
 from lambda_rollout.errors import (
     Busy,
     CallFailed,
     NotFound,
+    NotSent,
     RevisionMismatch,
     RolloutError,
     Unanswered,
@@ -37,6 +39,10 @@ NO_TEXT_LEFT = "-"
 """Written in place of an empty description if AWS should take "" for "leave it" (unconfirmed)."""
 OLD_NEWS = 60.0
 """Seconds after which an alias is looked at again before its weight is raised."""
+
+MISSING_TWICE = 2.0
+"""Seconds between two answers that there is no such alias, before it is believed: while we may have split it, one
+word is not enough to give it up."""
 
 
 class Aliases(Protocol):
@@ -114,6 +120,38 @@ class Unsettled:
 Settlement = Settled | Foreign | Gone | VersionGone | Unsettled
 
 
+class AliasReader:
+    """Reads one alias, and believes that it is gone only when that is said twice in a row."""
+
+    def __init__(self, target: Target, aliases: Aliases, clock: Clock) -> None:
+        """Nothing is read yet."""
+        self._target = target
+        self._aliases = aliases
+        self._clock = clock
+        self._missing_since: float | None = None
+
+    def read(self) -> Alias:
+        """GetAlias, one try. Raises `NotFound` if it said so `MISSING_TWICE` seconds before, too."""
+        try:
+            alias = self._aliases.read(self._target)
+        except NotFound as error:
+            now = self._clock.monotonic()
+            if self._missing_since is None:
+                self._missing_since = now
+            if now - self._missing_since < MISSING_TWICE:
+                raise Unanswered(error.operation, error.code, error.message) from error
+            raise
+        self._missing_since = None
+        return alias
+
+    def read_or_gone(self) -> Alias | None:
+        """GetAlias, one try; None if it is gone."""
+        try:
+            return self.read()
+        except NotFound:
+            return None
+
+
 class Traffic:
     """One alias in the hands of one rollout."""
 
@@ -145,6 +183,7 @@ class Traffic:
         self.confirmed = False
         """Whether any write of ours was confirmed."""
         self._aliases = aliases
+        self._reader = AliasReader(target, aliases, clock)
         self._clock = clock
         self._answered_at = clock.monotonic()
         self.lost_record = False
@@ -154,9 +193,11 @@ class Traffic:
         self._until: datetime | None = None
         """When the newest record that we sent runs out, on AWS's clock."""
         self._past: set[str] = set()
-        self._outdated: set[str] = set()
-        """RevisionIds that AWS refused once, so whatever is sent with them later has no effect."""
-        self._unanswered: list[Sent] = []
+        """RevisionIds before the newest: a read that shows one is stale."""
+        self._spent: set[str] = set()
+        """RevisionIds that AWS refused once (412): what is sent with them later has no effect, and a read that shows
+        one is stale."""
+        self._pending: list[PendingWrite] = []
         self.looks_first = False
         """Whether it is to be read again before a settling write."""
 
@@ -165,7 +206,15 @@ class Traffic:
     @property
     def touched(self) -> bool:
         """Whether the alias is, or may be, or may yet become other than it was found, by our doing."""
-        return self.confirmed or bool(self._unanswered)
+        return self.confirmed or any(write.answer.may_have_effect for write in self._pending)
+
+    @property
+    def may_be_elsewhere(self) -> bool:
+        """Whether a pending write may have given the alias another routing than it was last seen with."""
+        return any(
+            write.answer.may_have_effect and write.routing != self.known.routing
+            for write in self._pending
+        )
 
     @property
     def bears_record(self) -> bool:
@@ -202,7 +251,7 @@ class Traffic:
             found=self.found,
             known=self.known,
             routing=self.routing,
-            unanswered=self._unanswered,
+            pending=self._pending,
             until=self._until,
             confirmed=self.confirmed,
             shared=self._shared,
@@ -217,16 +266,18 @@ class Traffic:
         `Conflict`, and so is a change of the routing at any time. Without it an edit of the description
         is taken over and kept. Raises `CallFailed` if the read failed.
         """
-        seen = self._aliases.read(self.target)
-        if seen.revision_id in self._past:
+        self._take_news(self._read(), may_still_move=may_still_move)
+
+    def _read(self) -> Alias:
+        """Read the alias, one try. Raises `Unanswered` if the answer is older than what we know."""
+        seen = self._reader.read()
+        if seen.revision_id in self._past or seen.revision_id in self._spent:
             # GetAlias right after UpdateAlias may show the state before (unconfirmed).
             raise Unanswered("GetAlias", "StaleAnswer", "the answer is older than our last write")
-        self._take_news(seen, may_still_move=may_still_move)
+        return seen
 
     def _take_news(self, seen: Alias, *, may_still_move: bool) -> None:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
-        if seen.revision_id in self._past:
-            return
         if self._claim.is_news(seen) and not self._claim.is_echo(seen):
             if not self.is_ours(seen):
                 # It is to be left as it is: a settling write would be refused, or, where nobody heeds the
@@ -287,18 +338,43 @@ class Traffic:
     ) -> None:
         description = lease.compose(self.text, record)
         self._until = record.until
+        if self.known.revision_id in self._spent:
+            # Sent again with it, it would be refused again: what AWS has by now says how the last try ended.
+            self.look(may_still_move=may_still_move)
+            if self._shows(description, routing):
+                return
         try:
             answer = self._send(routing, description)
-        except (RevisionMismatch, Unanswered) as error:
+        except Busy:
+            # Sending it again tells as much as a look: if this one took effect, AWS refuses the next one.
+            raise
+        except CallFailed as error:
             # A call that hung has used up half of the time between SIGINT and SIGKILL.
             heed(stop)
-            seen = self._aliases.read(self.target)
-            self._take_news(seen, may_still_move=may_still_move)
-            if seen.description == description and self._claim.is_same(seen.routing, routing):
+            self._look_after(error, may_still_move=may_still_move)
+            if self._shows(description, routing):
                 return
-            raise Unanswered(error.operation, error.code, error.message) from error
+            if isinstance(error, RevisionMismatch):
+                raise Unanswered(error.operation, error.code, error.message) from error
+            raise
         self._accept(answer)
         self._wrote(routing)
+
+    def _look_after(self, error: CallFailed, *, may_still_move: bool) -> None:
+        """Look what a write that was not confirmed has done. Raises as `look` does.
+
+        AWS's no to every delivery alike stands if this one look does not tell otherwise.
+        """
+        try:
+            self.look(may_still_move=may_still_move)
+        except CallFailed:
+            if error.may_have_effect:
+                raise
+
+    def _shows(self, description: str, routing: Routing) -> bool:
+        """Whether the alias, as last seen, is what we sent."""
+        known = self.known
+        return known.description == description and self._claim.is_same(known.routing, routing)
 
     def _wrote(self, routing: Routing) -> None:
         """Take note of what is out by our doing; AWS's own weights on it are none of that."""
@@ -336,15 +412,11 @@ class Traffic:
     def _settled_already(self, routing: Routing, record: Record | None) -> Settlement | None:
         """Look, and decide whether anything is left to write (None: yes, with what was just learned)."""
         try:
-            seen = self._aliases.read(self.target)
+            seen = self._read()
         except NotFound:
             return Gone()
         except CallFailed as error:
             return Unsettled(error)
-        if seen.revision_id in self._past:
-            return Unsettled(
-                Unanswered("GetAlias", "StaleAnswer", "the answer is older than our last write")
-            )
         echo = self._claim.is_echo(seen)
         if echo and seen.revision_id != self.known.revision_id and _shows(seen, routing, record):
             return self._settled(seen, routing, record)
@@ -355,8 +427,7 @@ class Traffic:
             if not echo:
                 self._take_text(seen.description)
                 self.lost_record = lease.parse(seen.description)[1] is None
-            self._past.add(self.known.revision_id)
-            self.known = seen
+            self._accept(seen)
         return None
 
     def _settled(self, answer: Alias, routing: Routing, record: Record | None) -> Settlement:
@@ -376,21 +447,21 @@ class Traffic:
 
     def _send(self, routing: Routing, description: str) -> Alias:
         revision_id = self.known.revision_id
+        is_spent = revision_id in self._spent
         try:
             answer = self._aliases.write(self.target, routing, description, revision_id)
-        except RevisionMismatch:
-            self._outdated.add(revision_id)
-            raise
-        except Unanswered:
-            if revision_id not in self._outdated:
-                self._unanswered.append(Sent(routing, description, revision_id))
+        except CallFailed as error:
+            if isinstance(error, RevisionMismatch):
+                self._spent.add(revision_id)
+            if not is_spent and not isinstance(error, NotSent):
+                self._pending.append(PendingWrite(routing, description, revision_id, error))
             raise
         self.confirmed = True
         return answer
 
     def _forget_what_is_overtaken(self, theirs: Alias) -> None:
-        """Give up on unanswered writes: somebody wrote later, over their effect or before they could have any."""
-        self._unanswered = [s for s in self._unanswered if s.revision_id == theirs.revision_id]
+        """Give up on pending writes: somebody wrote later, over their effect or before they could have any."""
+        self._pending = [w for w in self._pending if w.revision_id == theirs.revision_id]
 
     def _accept(self, alias: Alias) -> None:
         """Take an answer as the newest state.
@@ -399,13 +470,13 @@ class Traffic:
         """
         if alias.revision_id != self.known.revision_id:
             self._past.add(self.known.revision_id)
-            for sent in self._unanswered:
-                if alias.description == sent.description and self._claim.is_same(
-                    alias.routing, sent.routing
+            for write in self._pending:
+                if alias.description == write.description and self._claim.is_same(
+                    alias.routing, write.routing
                 ):
-                    self._wrote(sent.routing)
+                    self._wrote(write.routing)
                     self.confirmed = True
-            self._unanswered = [s for s in self._unanswered if s.revision_id == alias.revision_id]
+            self._pending = [w for w in self._pending if w.revision_id == alias.revision_id]
         self.known = alias
         self._answered_at = self._clock.monotonic()
 

@@ -8,13 +8,17 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lambda_rollout.claim import Claim, Sent
+from lambda_rollout.claim import Claim, PendingWrite
+from lambda_rollout.errors import AccessDenied, Busy, RevisionMismatch, Unanswered
 from lambda_rollout.lease import LEASE, Record, compose
 from lambda_rollout.routing import Alias, Routing
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 OURS, THEIRS = "3fa94c7d", "0badcafe"
 OLD, NEW = "7", "8"
+ANSWERS = [
+    kind("UpdateAlias", "Said", "") for kind in (Unanswered, Busy, RevisionMismatch, AccessDenied)
+]
 
 percents = st.integers(1, 100).map(Decimal)
 routings = percents.map(lambda percent: Routing.split(OLD, NEW, percent))
@@ -37,11 +41,12 @@ def described(text: str, made: int, nonce: str = OURS) -> str:
 
 @st.composite
 def claims(draw: st.DrawFn, reached: st.SearchStrategy[Routing] = routings) -> Claim:
-    """A rollout that has confirmed one weight, and may have sent another without an answer."""
+    """A rollout that has confirmed one weight, and may have sent others that were not confirmed."""
     routing, text, made = draw(reached), draw(texts), draw(seconds)
-    unanswered = [
-        Sent(each, described(text, made + number + 1), "1")
-        for number, each in enumerate(draw(st.lists(routings, max_size=3)))
+    tries = draw(st.lists(st.tuples(routings, st.sampled_from(ANSWERS)), max_size=3))
+    pending = [
+        PendingWrite(each, described(text, made + number + 1), "1", answer)
+        for number, (each, answer) in enumerate(tries)
     ]
     return Claim(
         nonce=OURS,
@@ -49,8 +54,8 @@ def claims(draw: st.DrawFn, reached: st.SearchStrategy[Routing] = routings) -> C
         found=alias(Routing.whole(OLD), text, "0"),
         known=alias(routing, described(text, made), "1"),
         routing=routing,
-        unanswered=unanswered,
-        until=NOW + timedelta(seconds=made + len(unanswered)) + LEASE,
+        pending=pending,
+        until=NOW + timedelta(seconds=made + len(pending)) + LEASE,
         confirmed=True,
     )
 
@@ -58,7 +63,7 @@ def claims(draw: st.DrawFn, reached: st.SearchStrategy[Routing] = routings) -> C
 @given(claims(), st.data())
 def test_what_it_sent_is_its_own(claim: Claim, data: st.DataObject) -> None:
     sent = [(claim.routing, claim.known.description)]
-    sent += [(each.routing, each.description) for each in claim.unanswered]
+    sent += [(each.routing, each.description) for each in claim.pending]
     routing, description = data.draw(st.sampled_from(sent))
     assert claim.covers(alias(routing, description, "2"), NOW)
 
@@ -79,10 +84,12 @@ def test_a_weight_set_alone_under_its_record_is_somebody_elses(
 
 
 @given(claims(), routings, st.sampled_from(["", "mine"]))
-def test_without_a_record_the_routing_decides(
+def test_without_a_record_the_routing_decides_but_for_what_aws_refused(
     claim: Claim, routing: Routing, description: str
 ) -> None:
-    ours = {str(claim.routing), *(str(sent.routing) for sent in claim.unanswered)}
+    refusals = (RevisionMismatch, AccessDenied)
+    in_doubt = [each for each in claim.pending if not isinstance(each.answer, refusals)]
+    ours = {str(claim.routing), *(str(each.routing) for each in in_doubt)}
     assert claim.covers(alias(routing, description, "2"), NOW) == (str(routing) in ours)
 
 

@@ -182,14 +182,14 @@ def _no_conflict() -> list[Patch]:
     return [(Traffic, "_take_news", take_news)]
 
 
-def _unanswered_forgotten() -> list[Patch]:
+def _pending_forgotten() -> list[Patch]:
     send = Traffic._send
 
     def mutated(self: Traffic, routing: Routing, description: str) -> Alias:
         try:
             return send(self, routing, description)
         except Unanswered:
-            self._unanswered.clear()
+            self._pending.clear()
             raise
 
     return [(Traffic, "_send", mutated)]
@@ -205,7 +205,7 @@ def _refused_counted() -> list[Patch]:
 
     def mutated(self: Traffic, *given: Any, **named: Any) -> None:
         begin(self, *given, **named)
-        self._outdated = _Never()
+        self._spent = _Never()
 
     return [(Traffic, "__init__", mutated)]
 
@@ -276,18 +276,16 @@ def _whole_is_free() -> list[Patch]:
 
 
 def _mended_unjudged() -> list[Patch]:
-    settle = arrival._settle
+    settle = arrival.Mending._settle
 
-    def mutated(sight: Any, record: Record, *, forward: bool, parts: Any) -> Alias | None:
-        parts.clock.wait(2.0, None)
-        return settle(
-            replace(sight, alias=parts.aliases.read(sight.target)),
-            record,
-            forward=forward,
-            parts=parts,
-        )
+    def mutated(
+        self: arrival.Mending, sight: Any, record: Record, *, forward: bool
+    ) -> Alias | None:
+        self._parts.clock.wait(2.0, None)
+        seen = self._parts.aliases.read(sight.target)
+        return settle(self, replace(sight, alias=seen), record, forward=forward)
 
-    return [(arrival, "_settle", mutated)]
+    return [(arrival.Mending, "_settle", mutated)]
 
 
 # Time ---------------------------------------------------------------------------------------------
@@ -483,7 +481,7 @@ MUTATIONS = [
     Mutation("on 412 assume success", _success_on_412, seeds=(10,)),
     Mutation("on 412 write again with the newest RevisionId", _newest_revision_id, seeds=(80,)),
     Mutation("take any news for ours", _no_conflict, seeds=(0,)),
-    Mutation("lose the unanswered writes", _unanswered_forgotten, seeds=(201,)),
+    Mutation("forget the pending writes", _pending_forgotten, seeds=(201,)),
     Mutation(
         "count writes that were refused before they were sent",
         _refused_counted,

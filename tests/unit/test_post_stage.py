@@ -159,6 +159,19 @@ def test_a_run_that_main_took_for_dead_and_is_alive_is_left_alone() -> None:
     assert scene.alias == theirs
 
 
+def test_a_main_that_went_on_without_saying_so_is_settled() -> None:
+    """Its state could not be saved any more: what it left is found by its record."""
+    scene = mending()
+    _, record = lease.parse(scene.alias.description)
+    assert record is not None
+    until = scene.clock.now().replace(microsecond=0) + lease.LEASE
+    nonce = scene.handovers[-1].charges[0].nonce
+    its = lease.compose(OWNERS_TEXT, replace(record, nonce=nonce, until=until))
+    somebody_writes(scene, Description=its)
+    assert post(scene).result is Result.ROLLED_BACK
+    assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), OWNERS_TEXT)
+
+
 def test_another_rollout_is_left_alone() -> None:
     scene = left_by_main(2)
     text, record = lease.parse(scene.alias.description)
