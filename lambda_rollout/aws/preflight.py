@@ -10,13 +10,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
-from lambda_rollout.errors import NotFound, Unanswered
+from lambda_rollout.errors import NotFound, Unanswered, UnmarkedNotFound
 from lambda_rollout.parsing.names import AlarmName
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
@@ -43,18 +44,12 @@ class AwsLookout:
 
     def configuration(self, target: Target, version: str) -> Configuration:
         """See `Lookout.configuration`."""
-        with told_apart("GetFunctionConfiguration"):
-            answer = self._clients.lambda_.get_function_configuration(
+        return ask(
+            "GetFunctionConfiguration",
+            lambda: self._clients.lambda_.get_function_configuration(
                 FunctionName=target.function, Qualifier=version
-            )
-        return Configuration(
-            version=answer.get("Version", version),
-            state=answer.get("State", ""),
-            state_reason=answer.get("StateReason", ""),
-            role=answer.get("Role", ""),
-            dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
-            runtime=answer.get("Runtime", ""),
-            timeout=timedelta(seconds=answer.get("Timeout", 0)),
+            ),
+            _configuration,
         )
 
     def event_sources(self, target: Target) -> tuple[EventSource, ...]:
@@ -66,22 +61,25 @@ class AwsLookout:
         for name in (target.function, f"{target.function}:{target.alias}"):
             try:
                 found.update((one.uuid, one) for one in self._mappings(name))
-            except NotFound:
+            except (NotFound, UnmarkedNotFound):
                 continue  # an alias still to be created
         return tuple(found.values())
 
     def _mappings(self, name: str) -> Iterator[EventSource]:
         marker: dict[str, Any] = {}
         while True:
-            with told_apart("ListEventSourceMappings"):
-                answer = self._clients.lambda_.list_event_source_mappings(
-                    FunctionName=name, **marker
-                )
-            for mapping in answer.get("EventSourceMappings", ()):
+            answer: Mapping[str, Any] = ask(
+                "ListEventSourceMappings",
+                partial(
+                    self._clients.lambda_.list_event_source_mappings, FunctionName=name, **marker
+                ),
+                dict,
+            )
+            for mapping in answer["EventSourceMappings"]:
                 yield EventSource(
-                    uuid=mapping.get("UUID", ""),
+                    uuid=mapping["UUID"],
                     source=mapping.get("EventSourceArn", ""),
-                    qualifier=_qualifier(mapping.get("FunctionArn", "")),
+                    qualifier=_qualifier(mapping["FunctionArn"]),
                     state=mapping.get("State", ""),
                 )
             if not answer.get("NextMarker"):
@@ -98,35 +96,38 @@ class AwsLookout:
 
     def _policy(self, target: Target, **qualifier: str) -> tuple[Permission, ...]:
         try:
-            with told_apart("GetPolicy"):
-                answer = self._clients.lambda_.get_policy(FunctionName=target.function, **qualifier)
-        except NotFound:
+            policy = ask(
+                "GetPolicy",
+                lambda: self._clients.lambda_.get_policy(FunctionName=target.function, **qualifier),
+                lambda answer: answer["Policy"],
+            )
+        except (NotFound, UnmarkedNotFound):
             return ()
         try:
-            return tuple(_permissions(json.loads(answer["Policy"])))
+            return tuple(_permissions(json.loads(policy)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Unanswered("GetPolicy", "UnreadablePolicy", str(error)) from error
 
     def reserved(self, target: Target) -> int | None:
         """See `Lookout.reserved`."""
-        with told_apart("GetFunctionConcurrency"):
-            answer = self._clients.lambda_.get_function_concurrency(FunctionName=target.function)
-        return answer.get("ReservedConcurrentExecutions")
+        return ask(
+            "GetFunctionConcurrency",
+            lambda: self._clients.lambda_.get_function_concurrency(FunctionName=target.function),
+            lambda answer: answer.get("ReservedConcurrentExecutions"),
+        )
 
     def provisioned(self, target: Target) -> Provisioned | None:
         """See `Lookout.provisioned`."""
         try:
-            with told_apart("GetProvisionedConcurrencyConfig"):
-                answer = self._clients.lambda_.get_provisioned_concurrency_config(
+            return ask(
+                "GetProvisionedConcurrencyConfig",
+                lambda: self._clients.lambda_.get_provisioned_concurrency_config(
                     FunctionName=target.function, Qualifier=target.alias
-                )
-        except NotFound:
+                ),
+                _provisioned,
+            )
+        except (NotFound, UnmarkedNotFound):
             return None
-        return Provisioned(
-            requested=answer.get("RequestedProvisionedConcurrentExecutions", 0),
-            status=answer.get("Status", ""),
-            reason=answer.get("StatusReason", ""),
-        )
 
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
         """See `Lookout.invoked`."""
@@ -139,6 +140,26 @@ class AwsLookout:
     def try_history(self) -> None:
         """See `Lookout.try_history`."""
         self._definitions.try_history()
+
+
+def _configuration(answer: Mapping[str, Any]) -> Configuration:
+    return Configuration(
+        version=answer["Version"],
+        state=answer["State"],
+        state_reason=answer.get("StateReason", ""),
+        role=answer["Role"],
+        dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
+        runtime=answer.get("Runtime", ""),
+        timeout=timedelta(seconds=answer.get("Timeout", 0)),
+    )
+
+
+def _provisioned(answer: Mapping[str, Any]) -> Provisioned:
+    return Provisioned(
+        requested=answer["RequestedProvisionedConcurrentExecutions"],
+        status=answer["Status"],
+        reason=answer.get("StatusReason", ""),
+    )
 
 
 def _qualifier(function_arn: str) -> str:
