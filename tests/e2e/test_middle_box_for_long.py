@@ -99,14 +99,16 @@ def test_some_seconds_of_404_at_sigint(scene: Live, box: MiddleBox, *, effect: b
     check(stories.Ended(stories.CANCELLED, scene, box, step.wait(PATIENCE)))
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [pytest.param(403, marks=pytest.mark.long), 404])
 def test_some_seconds_of_it_in_the_post_stage(scene: Live, box: MiddleBox, status: int) -> None:
     for operation in ("GetAlias", "UpdateAlias"):
         box.meddle(Page(status, effect=False), operation, count=3, caller=POST)
     check(stories.tell(POST_STAGE, scene, box))
 
 
-@pytest.mark.parametrize("operation", ["GetAlias", "DescribeAlarms"])
+@pytest.mark.parametrize(
+    "operation", [pytest.param("GetAlias", marks=pytest.mark.long), "DescribeAlarms"]
+)
 def test_some_seconds_of_it_in_a_step_that_nothing_is_wrong_with(
     scene: Live, box: MiddleBox, operation: str
 ) -> None:
@@ -120,7 +122,15 @@ def test_some_seconds_of_it_in_a_step_that_nothing_is_wrong_with(
 # What it must never bring about -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("body", [None, b"", b"{}", b"null", b'{"State": '], ids=str)
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        b"{}",
+        *(pytest.param(body, marks=pytest.mark.long) for body in (b"", b"null", b'{"State": ')),
+    ],
+    ids=str,
+)
 def test_a_version_that_aws_never_called_active_gets_no_traffic(
     scene: Live, box: MiddleBox, body: bytes | None
 ) -> None:
@@ -136,6 +146,7 @@ def test_a_version_that_aws_never_called_active_gets_no_traffic(
     assert scene.whole_on(OLD)
 
 
+@pytest.mark.long
 def test_a_box_that_answers_everything_until_the_machine_dies(scene: Live, box: MiddleBox) -> None:
     """Nothing can be learned any more, and the runner's ten seconds are over: the post stage makes it whole."""
     step = stories.shifted(scene)
