@@ -252,11 +252,12 @@ def build_parts(
     from lambda_rollout.aws.versions import LambdaVersions
 
     return Parts(
-        aliases=LambdaAliases(clients),
+        aliases=LambdaAliases(clients, desk.stop),
         versions=LambdaVersions(clients),
         alarms=CloudWatchAlarms(clients, alarms, desk.stop),
         runs=GitHubRuns(order.run, desk.environ.get("GITHUB_API_URL", ""), token),
         clock=desk.clock,
+        aws_clock=clients.aws_clock,
         stop=desk.stop,
         emit=desk.journal.emit,
         remember=_memory(desk),
