@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from http import HTTPStatus
 from http.client import responses
 from typing import Any, cast
@@ -28,9 +27,10 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
 from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.stop import Stop, SystemClock
+from lambda_rollout.stop import Clock, Stop, SystemClock
 from sandbox.aws import World
 from sandbox.aws.between import Cut, Foreign
 from sandbox.aws.errors import AwsError
@@ -44,6 +44,7 @@ TICK = 1e-6
 REQUEST_ID = "5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162"
 MARKS: dict[str, Any] = {"RequestId": REQUEST_ID, "HTTPHeaders": {"x-amzn-requestid": REQUEST_ID}}
 """What AWS's own answers bear."""
+ANSWERED = {**MARKS, "HTTPStatusCode": 200}
 
 
 def manual(world: World) -> ManualClock:
@@ -53,7 +54,7 @@ def manual(world: World) -> ManualClock:
 
 
 class SkippingClock(SystemClock):
-    """A wait for nobody takes no time; one that a stop would end goes on until it does."""
+    """A wait for nobody takes no time of the machine's; one that a stop would end goes on until it does."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -64,7 +65,8 @@ class SkippingClock(SystemClock):
     def wait(self, seconds: float, stop: Stop | None) -> None:
         if stop is not None:
             super().wait(3600, stop)
-        self.seconds += seconds
+        if stop is None or not stop.requested:
+            self.seconds += seconds
 
 
 @dataclass
@@ -89,6 +91,15 @@ class SimClock:
             manual(self.world).advance(length, lambda: stop.requested)
 
 
+Dated = Callable[[datetime], datetime | None]
+"""What an answer's `Date` says at a moment; None: there is none."""
+
+
+def said_as_it_is(now: datetime) -> datetime | None:
+    """The right time."""
+    return now
+
+
 @dataclass
 class Direct:
     """One service's client, as far as the adapters use it: any operation by boto3's name for it."""
@@ -98,6 +109,7 @@ class Direct:
     region: str
     caller: str
     latency: float
+    hear: Callable[[datetime | None], None]
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         operation = "".join(map(str.capitalize, name.split("_")))
@@ -112,6 +124,7 @@ class Direct:
                 self.service, operation, params, self.region, self.caller
             )
         except AwsError as error:
+            self.hear(date)
             answered = {"HTTPStatusCode": error.status, **MARKS}
             body = {"Error": {"Code": error.code, "Message": error.message}}
             raise ClientError({**body, "ResponseMetadata": answered}, operation) from error  # type: ignore[typeddict-item]
@@ -121,7 +134,8 @@ class Direct:
             return answer
         except Cut:
             clock.advance(self.latency / 2)
-            return {"ResponseMetadata": _answered(date)}
+            self.hear(date)
+            return {"ResponseMetadata": ANSWERED}
         except Refused as loss:
             raise EndpointConnectionError(endpoint_url=URL) from loss
         except Unreachable as loss:
@@ -134,18 +148,13 @@ class Direct:
             raise ConnectionClosedError(endpoint_url=URL) from loss
         self._wait_in_vain(delay)
         clock.advance(self.latency / 2)
-        return {**answer, "ResponseMetadata": _answered(date)}
+        self.hear(date)
+        return {**answer, "ResponseMetadata": ANSWERED}
 
     def _wait_in_vain(self, seconds: float) -> None:
         manual(self.world).advance(min(seconds, READ_TIMEOUT))
         if seconds >= READ_TIMEOUT:
             raise ReadTimeoutError(endpoint_url=URL)
-
-
-def _answered(date: datetime | None) -> dict[str, Any]:
-    """What botocore tells of an answer of AWS's, whose Date header says ``date``."""
-    dated = {} if date is None else {"date": format_datetime(date, usegmt=True)}
-    return {**MARKS, "HTTPStatusCode": 200, "HTTPHeaders": {**MARKS["HTTPHeaders"], **dated}}
 
 
 def _parsed(page: Foreign, operation: str) -> dict[str, Any]:
@@ -175,10 +184,22 @@ class DirectClients:
     region: str = REGION
     caller: str = "AKIASANDBOX"
     latency: float = 0.0
+    clock: Clock | None = None
+    date: Dated = said_as_it_is
+
+    def __post_init__(self) -> None:
+        self.aws_clock = AwsClock(self.clock or SimClock(self.world))
+
+    def _hear(self, date: datetime | None) -> None:
+        said = self.date(date) if date is not None else None
+        self.aws_clock.hear(said.replace(microsecond=0) if said else None)
+
+    def _client(self, service: str, region: str) -> Direct:
+        return Direct(self.world, service, region, self.caller, self.latency, self._hear)
 
     @property
     def lambda_(self) -> Direct:
-        return Direct(self.world, "lambda", self.region, self.caller, self.latency)
+        return self._client("lambda", self.region)
 
     @property
     def uploads(self) -> Direct:
@@ -186,17 +207,15 @@ class DirectClients:
 
     @property
     def codedeploy(self) -> Direct:
-        return Direct(self.world, "codedeploy", self.region, self.caller, self.latency)
+        return self._client("codedeploy", self.region)
 
     def cloudwatch(self, region: str) -> Direct:
-        return Direct(self.world, "cloudwatch", region, self.caller, self.latency)
+        return self._client("cloudwatch", region)
 
 
-def direct(
-    world: World, region: str = REGION, caller: str = "AKIASANDBOX", latency: float = 0.0
-) -> Clients:
-    """Clients that call the world straight."""
-    return cast("Clients", DirectClients(world, region, caller, latency))
+def direct(world: World, region: str = REGION, **how: Any) -> Clients:
+    """Clients that call the world straight; ``how`` are the other fields of `DirectClients`."""
+    return cast("Clients", DirectClients(world, region, **how))
 
 
 def through_botocore(world: World, region: str = REGION) -> Clients:

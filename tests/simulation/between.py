@@ -14,13 +14,6 @@ from random import Random
 from sandbox.aws.between import Drip, Half, Page, Twice
 from sandbox.aws.faults import Answer, Effect, Fault
 
-DRAWN = True
-"""Whether seeds meet two deliveries and foreign answers."""
-SPLITS_DRAWN = False
-"""Whether somebody splits an alias by hand at 100%."""
-DATES_DRAWN = False
-"""Whether a Date is missing or wrong; runners' clocks are then no more than 5 minutes off: signatures allow no more."""
-
 STATUSES = (302, 307, 400, 401, 403, 404, 407, 409, 412, 429, 451, 500, 502, 503)
 
 EFFECTS: tuple[Effect, ...] = ("never", "before", "late")
@@ -92,16 +85,16 @@ def draw_between(seed: int, horizon: float, last_watch: float) -> Between:
     split = max(0.0, horizon - 15.0 - last_watch) + r.uniform(0, last_watch + 15.0)
     splits, edits = r.random() < 0.08, r.random() < 0.3
     dates = {
-        name: r.choice([None, -3600.0, 3600.0, 400.0])
+        name: r.choice([None, None, -3600.0, 3600.0])
         for name in ("main", "twin", "post", "next")
         if r.random() < 0.6
     }
     misdated = r.random() < 0.1
     return replace(
-        weather if DRAWN else Between(),
-        split_at=split if splits and SPLITS_DRAWN else None,
+        weather,
+        split_at=split if splits else None,
         split_edits=edits,
-        dates=dates if misdated and DATES_DRAWN else {},
+        dates=dates if misdated else {},
     )
 
 

@@ -406,7 +406,7 @@ def _held_as_alive() -> list[Patch]:
 
     def mutated(self: Ending, charge: InCharge) -> Wish:
         wish = held(self, charge)
-        until = charge.traffic.aws_time().replace(microsecond=0) + lease.LEASE
+        until = self._parts.aws_clock.lease_end().replace(microsecond=0)
         return replace(wish, record=wish.record and replace(wish.record, until=until))
 
     return [(Ending, "_held", mutated)]

@@ -38,15 +38,11 @@ MUST_OCCUR = {
     *("github double folded", "github verdict shown", "github killed before its last word"),
     *("github no pull request", "github given up for good", "post with a comment"),
     *("github hung at SIGINT", "github hung at rollback"),
+    *(f"fault {kind}" for kind in (*between.KINDS, between.GONE)),
+    *(f"answer page {status}" for status in (200, *between.STATUSES)),
+    *("answer cut", "answer dripping", "answer ResourceConflictException"),
+    *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
-if between.DRAWN:
-    MUST_OCCUR |= {f"fault {kind}" for kind in (*between.KINDS, between.GONE)}
-    MUST_OCCUR |= {f"answer page {status}" for status in (200, *between.STATUSES)}
-    MUST_OCCUR |= {"answer cut", "answer dripping", "answer ResourceConflictException"}
-if between.SPLITS_DRAWN:
-    MUST_OCCUR.add("split by hand at 100%")
-if between.DATES_DRAWN:
-    MUST_OCCUR |= {"a Date that is missing", "a Date that is wrong"}
 """What the seeds are about: each of these really happens in them."""
 
 

@@ -187,7 +187,11 @@ def held_together(witness: Witness, actor: Actor, finished: Finished) -> None:
 
 def nothing_stays_behind(witness: Witness, actor: Actor, finished: Finished) -> None:
     """record: what it took over, held or dead, goes back with what it moved, however far it came."""
-    if actor.role == "post" or not actor.handovers or " is in a rollout of version " in finished.reason:
+    if (
+        actor.role == "post"
+        or not actor.handovers
+        or " is in a rollout of version " in finished.reason
+    ):
         return
     left = {e.target.function for e in actor.events if isinstance(e, AliasLeft)}
     goes_back = finished.result is Result.ROLLED_BACK
