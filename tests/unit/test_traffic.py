@@ -465,6 +465,21 @@ def test_after_five_minutes_it_says_that_it_is_not_confirmed(hands: Hands) -> No
     assert 300 <= hands.clock.monotonic() - began < 315
 
 
+def test_after_an_edit_that_ends_the_rollout_the_rollback_carries_the_newest_revision(
+    hands: Hands,
+) -> None:
+    hands.forward(TEN)
+    hands.edit(Description="mine")
+    with pytest.raises(Conflict):
+        hands.traffic.look(may_still_move=True)
+    hands.scene.world.log.clear()
+    assert isinstance(hands.traffic.settle_once(BACK), Settled)
+    assert [(each.operation, each.outcome) for each in hands.scene.world.log] == [
+        ("UpdateAlias", "ok")
+    ]
+    assert (hands.scene.alias.routing, hands.scene.alias.description) == (BACK, "mine")
+
+
 def test_an_edited_description_does_not_keep_it_from_going_back(hands: Hands) -> None:
     hands.forward()
     hands.edit(Description="mine")
