@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import READ_TIMEOUT
 from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from lambda_rollout.lease import LEASE, Record, compose, parse
 from lambda_rollout.routing import Alias, Routing, Target
@@ -190,7 +191,7 @@ def test_an_effect_that_lands_late_is_refused_after_the_next_write(hands: Hands)
 
 def test_a_late_effect_between_two_tries_is_an_echo(hands: Hands) -> None:
     # It lands before the second try, which is then refused (412) for our own sake.
-    hands.add(Hang(effect="late", lands_after=4.1))
+    hands.add(Hang(effect="late", lands_after=READ_TIMEOUT + 0.1))
     hands.forward()
     assert hands.seen == (TEN, OWNERS_TEXT)
     assert hands.writes == ["silent", "PreconditionFailedException"]
