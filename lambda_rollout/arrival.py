@@ -248,15 +248,21 @@ class Mending:
             marks, seen, forward=forward
         )
 
-    def tell_what_is_there(self, seen: Sequence[Sight]) -> None:
-        """Tell of what a write without a good answer has done after all."""
-        for sight in seen:
+    def tell_what_is_there(self, seen: list[Sight]) -> None:
+        """Tell of what a write without a good answer has done after all; it may have left the record where it was."""
+        for index, sight in enumerate(seen):
             if sight.target not in self._written:
                 continue
             judged, wished, forward = self._written.pop(sight.target)
-            there = (sight.alias.routing, sight.alias.description)
-            if judged.dead is not None and there == (wished.routing, wished.description):
+            there, before = sight.alias, judged.alias
+            if judged.dead is None or there.routing != wished.routing:
+                continue
+            if there.description == wished.description:
                 self._tell(judged, judged.dead, forward=forward)
+            elif not wished.description and there.description == before.description:
+                # AWS took an empty description for "leave it as it is"; whole, it does not look dead any more.
+                self._keeps.add(sight.target)
+                seen[index] = replace(sight, whose=Whose.DEAD)
 
     def _each(self, indices: Sequence[int], seen: list[Sight], *, forward: bool) -> bool:
         done = True
