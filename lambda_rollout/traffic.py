@@ -284,6 +284,9 @@ class Traffic:
                 self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
             self._take_text(seen.description)
+            if any(write.routing == seen.routing for write in self._pending):
+                # A weight of ours, the record of which somebody has struck out: it did have its effect.
+                self.routing, self.confirmed = seen.routing, True
             self._accept(seen)
             if may_still_move:
                 raise Conflict(self.target, seen.routing, seen)

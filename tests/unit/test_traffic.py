@@ -573,6 +573,15 @@ def test_our_unanswered_weight_is_ours_though_its_description_was_edited(hands: 
     assert hands.seen == (BACK, "mine")
 
 
+def test_a_first_weight_whose_record_was_struck_out_is_to_be_taken_back(hands: Hands) -> None:
+    hands.add(DropAnswer())
+    hands.add(Meanwhile(lambda _: hands.edit(Description="mine")), operation="GetAlias")
+    with pytest.raises(Conflict):
+        hands.forward()
+    assert hands.traffic.touched
+    assert hands.traffic.routing == TEN
+
+
 def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Hands) -> None:
     """It was resumed during its watch at 100%, and finished before the first write of whoever resumed it."""
     whole = Routing.whole(NEW)
