@@ -18,7 +18,6 @@ from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, PATIENCE, POST, Live, 
 from tests.scene import package
 from tests.units import LiveUnit, live_unit, names, text_of
 
-LEASE = lease.LEASE.total_seconds() + 1.0
 HALF = {NEW: 0.5}
 CHECKOUT = ("checkout",)
 GROUP = tuple(names(2))
@@ -157,7 +156,7 @@ def post_that_holds(scene: Live) -> Finished:
 
 def next_run(scene: Live) -> Finished:
     killed_at_half(scene)
-    scene.clock.jump(LEASE)
+    scene.let_leases_pass()
     scene.runner = Runner(scene.runner.folder / "next", run_id="1234567891")
     return scene.run(NEXT)
 
