@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from botocore.config import Config
 from lambda_rollout import __version__
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
-from lambda_rollout.aws.marks import keep_source
+from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.pace import Pace
 from lambda_rollout.stop import Clock, SystemClock
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
 
-CONNECT_TIMEOUT = 2
-READ_TIMEOUT = 4
-"""Seconds. GitHub kills a cancelled step 10 s after SIGINT: a call that hangs must end early enough for the
-rollback to be sent."""
+CONNECT_TIMEOUT = 1.5
+READ_TIMEOUT = 3.5
+"""Seconds, and added up all that a call has (`lambda_rollout.aws.connecting`). GitHub kills a cancelled step 10 s after
+SIGINT: a call that hangs must end early enough for the rollback to be sent. A lost SYN is sent again after one second
+(RFC 6298), so that a connection has a second chance."""
 
-UPLOAD_TIMEOUT = 60
-
-REQUEST_ID = "x-amzn-requestid"
-"""The header, as botocore has it, that an answer of AWS's bears."""
+UPLOAD_CONNECT_TIMEOUT = 60
+UPLOAD_READ_TIMEOUT = 240
+"""Seconds. urllib3 sends under the connect timeout; 50 MB at 2 Mbit/s need some 270 s."""
 
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
@@ -50,9 +51,20 @@ class Clients:
     threads.
     """
 
-    def __init__(self, session: boto3.Session, region: str, clock: Clock | None = None) -> None:
-        """``region`` is the functions' Region; alarms may live in others. ``clock`` is the machine's by default."""
+    def __init__(
+        self,
+        session: boto3.Session,
+        region: str,
+        clock: Clock | None = None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``region`` is the functions' Region; alarms may live in others. ``clock`` is the machine's by default.
+
+        ``warn`` is told once of an endpoint of somebody's own whose answers do not bear AWS's request id.
+        """
         self.region = region
+        self._warn = warn
+        self._warned = False
         self._session = session
         events: Any = session.events
         events.register("after-call", keep_source)
@@ -83,7 +95,9 @@ class Clients:
 
     @cached_property
     def _uploads(self) -> LambdaClient:
-        config = CONFIG.merge(Config(connect_timeout=UPLOAD_TIMEOUT, read_timeout=UPLOAD_TIMEOUT))
+        config = CONFIG.merge(
+            Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
+        )
         return self._turns.of(self._client("lambda", self.region, config))
 
     @property
@@ -111,8 +125,14 @@ class Clients:
 
     def _hear(self, parsed: dict[str, Any], **_: object) -> None:
         """Take note of the time in an answer that bears AWS's request id: a page from in between has another clock."""
-        if REQUEST_ID in parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}):
+        if has_request_id(parsed):
             self.aws_clock.hear(date_of(parsed))
+        elif (host := own_endpoint(parsed)) and not self._warned:
+            self._warned = True
+            self._warn(
+                f"{host} answers without AWS's request id, so its errors are not taken for AWS's: that something does "
+                "not exist is believed only before anything is changed."
+            )
 
 
 class _Turns:
