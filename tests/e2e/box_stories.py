@@ -169,7 +169,8 @@ def upload(scene: Live) -> Finished:
     workspace = scene.runner.folder / "workspace"
     workspace.mkdir(exist_ok=True)
     (workspace / "new.zip").write_bytes(package("def handler(event, context): return 'uploaded'"))
-    return scene.run(MAIN, package="new.zip")
+    # Sending megabytes has two minutes in all, and then they are sent again.
+    return scene.start(MAIN, package="new.zip").wait(5 * PATIENCE)
 
 
 FORWARD: tuple[Mapping[str, float], ...] = (HALF, {})
