@@ -382,10 +382,14 @@ def cleared_only_once_marked(
     record = before.ours
     if record is None or after.record is not None or after.routing != Routing.whole(record.new):
         return
-    group = witness.groups.get(record.nonce, set())
-    shown = [record, *(each.ours for each in map(witness.show, group) if each is not None)]
-    if len(group) > 1 and not any(r and r.passed and r.nonce == record.nonce for r in shown):
-        witness.blame("marked before cleared", f"{actor.name} cleared {function} of {group}")
+    others = [
+        each.ours
+        for other in witness.truths
+        if other != function and (each := witness.show(other)) is not None and each.ours is not None
+    ]
+    left = [each for each in others if each.nonce == record.nonce]
+    if left and not any(each.passed for each in (record, *left)):
+        witness.blame("marked before cleared", f"{actor.name} cleared {function}, not yet {left}")
 
 
 def after_effect(witness: Witness) -> None:

@@ -315,6 +315,7 @@ class Stage:
             return
         routing = Routing.split("1", "2", percent)
         record = Record("1", "2", EARLIER, None, "999", "1", "3041f3")
+        self.witness.truths[function].author = EARLIER
         self.world.lambda_().update_alias(
             {
                 "FunctionName": function,

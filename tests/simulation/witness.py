@@ -261,8 +261,6 @@ class Witness:
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
         self.in_order = False
         """Whether a process calls AWS for one function after the other."""
-        self.groups: dict[str, set[str]] = {}
-        """Nonce -> the functions that have borne a record with it."""
         self.pending: list[tuple[Write, str]] = []
         """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
@@ -347,8 +345,6 @@ class Witness:
         truth.writers.add(caller)
         truth.routings.append(after.routing)
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
-        if after.ours is not None:
-            self.groups.setdefault(after.ours.nonce, set()).add(function)
         if actor is not None:
             self._written_by_us(actor, function, before, after)
         changed = before.routing != after.routing
