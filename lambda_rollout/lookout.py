@@ -25,8 +25,8 @@ from lambda_rollout.preflight.facts import (
     EventSource,
     Facts,
     Invoked,
-    Permission,
     Provisioned,
+    Statement,
     TargetFacts,
     Unread,
 )
@@ -56,11 +56,11 @@ class Lookout(Protocol):
         """ListEventSourceMappings, of the function and of the alias."""
         ...
 
-    def function_policy(self, target: Target) -> tuple[Permission, ...]:
+    def function_policy(self, target: Target) -> tuple[Statement, ...]:
         """GetPolicy of the unqualified function; empty if there is none."""
         ...
 
-    def alias_policy(self, target: Target) -> tuple[Permission, ...]:
+    def alias_policy(self, target: Target) -> tuple[Statement, ...]:
         """GetPolicy of the alias; empty if there is none."""
         ...
 

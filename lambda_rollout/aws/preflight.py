@@ -6,16 +6,15 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/, under the nam
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.calls import told_apart
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
+from lambda_rollout.aws.policies import statements
 from lambda_rollout.errors import NotFound, Unanswered
 from lambda_rollout.parsing.names import AlarmName
 from lambda_rollout.preflight.facts import (
@@ -23,13 +22,10 @@ from lambda_rollout.preflight.facts import (
     Configuration,
     EventSource,
     Invoked,
-    Permission,
     Provisioned,
+    Statement,
 )
 from lambda_rollout.routing import Target
-
-INVOKE = "lambda:InvokeFunction"
-SOURCE_ARN, SOURCE_ACCOUNT = "aws:sourcearn", "aws:sourceaccount"
 
 
 class AwsLookout:
@@ -88,22 +84,22 @@ class AwsLookout:
                 return
             marker = {"Marker": answer["NextMarker"]}
 
-    def function_policy(self, target: Target) -> tuple[Permission, ...]:
+    def function_policy(self, target: Target) -> tuple[Statement, ...]:
         """See `Lookout.function_policy`."""
         return self._policy(target)
 
-    def alias_policy(self, target: Target) -> tuple[Permission, ...]:
+    def alias_policy(self, target: Target) -> tuple[Statement, ...]:
         """See `Lookout.alias_policy`."""
         return self._policy(target, Qualifier=target.alias)
 
-    def _policy(self, target: Target, **qualifier: str) -> tuple[Permission, ...]:
+    def _policy(self, target: Target, **qualifier: str) -> tuple[Statement, ...]:
         try:
             with told_apart("GetPolicy"):
                 answer = self._clients.lambda_.get_policy(FunctionName=target.function, **qualifier)
         except NotFound:
             return ()
         try:
-            return tuple(_permissions(json.loads(answer["Policy"])))
+            return statements(answer["Policy"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Unanswered("GetPolicy", "UnreadablePolicy", str(error)) from error
 
@@ -144,48 +140,3 @@ class AwsLookout:
 def _qualifier(function_arn: str) -> str:
     parts = function_arn.split(":")
     return parts[7] if len(parts) > 7 else ""
-
-
-def _permissions(policy: Mapping[str, Any]) -> Iterator[Permission]:
-    """Take out what is allowed to invoke; an element of a statement may be one value or a list of them.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
-    """
-    for statement in _list(policy["Statement"]):
-        allows = statement.get("Effect") == "Allow"
-        if not allows or not any(
-            fnmatchcase(INVOKE.lower(), str(action).lower())
-            for action in _list(statement.get("Action", ()))
-        ):
-            continue
-        for principal in _principals(statement.get("Principal", {})):
-            for source in _condition(statement, SOURCE_ARN) or [""]:
-                yield Permission(
-                    sid=str(statement.get("Sid", "")),
-                    principal=principal,
-                    source=source,
-                    account=next(iter(_condition(statement, SOURCE_ACCOUNT)), ""),
-                )
-
-
-def _principals(principal: str | Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(principal, str):
-        yield principal
-        return
-    for names in principal.values():
-        yield from (str(name) for name in _list(names))
-
-
-def _condition(statement: Mapping[str, Any], wanted: str) -> list[str]:
-    """Return the values that a condition key is compared with; keys are the same in any case."""
-    return [
-        str(value)
-        for compared in (statement.get("Condition") or {}).values()
-        for key, values in compared.items()
-        if key.lower() == wanted
-        for value in _list(values)
-    ]
-
-
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]

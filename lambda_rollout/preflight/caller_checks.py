@@ -7,10 +7,24 @@ https://docs.aws.amazon.com/lambda/latest/dg/using-aliases.html
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from lambda_rollout.preflight.facts import EventSource, Facts, Invoked, Permission, TargetFacts
+from lambda_rollout.preflight.facts import EventSource, Facts, Invoked, Statement, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.statements import (
+    INVOKE,
+    INVOKE_URL,
+    Answer,
+    add_permission,
+    concerns,
+    conditions,
+    covers,
+    is_of_a_url,
+    may_refuse,
+    principals,
+    title,
+    unclear,
+)
 
 _IDLE = frozenset({"Disabled", "Disabling", "Deleting"})
 
@@ -58,33 +72,62 @@ def callers_allowed_on_the_alias(facts: Facts) -> Iterator[Finding]:
     for each in facts.targets:
         if not (isinstance(each.function_policy, tuple) and isinstance(each.alias_policy, tuple)):
             continue
-        for permission in each.function_policy:
-            if not any(_covers(other, permission) for other in each.alias_policy):
-                yield _not_allowed(each, permission)
+        for statement in each.function_policy:
+            if statement.effect == "Allow" and _lets_invoke(statement):
+                yield from _judged(each, statement, each.function_policy, each.alias_policy)
 
 
-def _covers(wider: Permission, permission: Permission) -> bool:
-    """Whether whoever has ``permission`` on the function has it on the alias by ``wider``."""
-    return (
-        wider.principal in {permission.principal, "*"}
-        and wider.source in {permission.source, ""}
-        and wider.account in {permission.account, ""}
+def _lets_invoke(statement: Statement) -> bool:
+    return any(concerns(statement, action) for action in (INVOKE, INVOKE_URL))
+
+
+def _judged(
+    each: TargetFacts,
+    statement: Statement,
+    on_function: Sequence[Statement],
+    on_alias: Sequence[Statement],
+) -> Iterator[Finding]:
+    allowing = [other for other in on_alias if other.effect == "Allow"]
+    answers = [(covers(other, statement), other) for other in allowing]
+    best = max((answer for answer, _ in answers), default=Answer.NO)
+    denying = [s for s in (*on_function, *on_alias) if s.effect != "Allow"]
+    if why := unclear(statement, each.target.name):
+        yield _not_judged(each, statement, why)
+    elif any(may_refuse(other, statement) for other in denying):
+        yield _not_judged(each, statement, "a Deny may be about the same callers")
+    elif best is Answer.MAYBE:
+        other = next(other for answer, other in answers if answer is best)
+        yield _not_judged(
+            each, statement, f"whether {title(other)} of the alias lets in the same callers is open"
+        )
+    elif best is Answer.NO:
+        yield _not_allowed(each, statement)
+
+
+def _not_judged(each: TargetFacts, statement: Statement, why: str) -> Finding:
+    return Finding(
+        Level.NOTE,
+        Code.CALLER_NOT_JUDGED,
+        f"Whether {principals(statement)}, who may invoke the unqualified function ({title(statement)})"
+        f"{conditions(statement)}, may invoke the alias cannot be judged: {why}.",
+        "Look at both resource policies: who names the unqualified function runs $LATEST, which this rollout does "
+        "not touch.",
+        each.target,
     )
 
 
-def _not_allowed(each: TargetFacts, permission: Permission) -> Finding:
-    source = f" for {permission.source}" if permission.source else ""
-    command = ["aws", "lambda", "add-permission", "--function-name", each.target.name]
-    command += ["--qualifier", each.target.alias, "--statement-id", permission.sid]
-    command += ["--action", "lambda:InvokeFunction", "--principal", permission.principal]
-    command += ["--source-arn", permission.source] if permission.source else []
-    command += ["--source-account", permission.account] if permission.account else []
+def _not_allowed(each: TargetFacts, statement: Statement) -> Finding:
+    command = add_permission(statement, each.target.name, each.target.alias)
+    remedy = "Let the trigger name the alias's ARN, and allow it there"
+    if is_of_a_url(statement):
+        remedy = "Give the alias a function URL of its own, and allow the same on it"
     return Finding(
         Level.WARNING,
         Code.CALLER_NOT_ALLOWED_ON_ALIAS,
-        f"{permission.principal}{source} may invoke the unqualified function (statement {permission.sid}) but "
-        "not the alias: it runs $LATEST, which this rollout does not touch.",
-        "Let the trigger name the alias's ARN, and allow it there.",
+        f"{principals(statement)} may invoke the unqualified function ({title(statement)})"
+        f"{conditions(statement)}, but not the alias: what is called so runs $LATEST, which this rollout does not "
+        "touch.",
+        f"{remedy}, with each of its conditions.",
         each.target,
         command=shlex.join(command),
     )

@@ -60,18 +60,31 @@ class EventSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Permission:
-    """One ``Allow`` to invoke, out of a resource policy, with what tells one caller from another.
+class Condition:
+    """One line of a statement's ``Condition``, as it is written there."""
 
-    https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a resource policy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
     """
 
     sid: str
-    principal: str
-    source: str
-    """The ``AWS:SourceArn`` that it is for, or empty."""
-    account: str
-    """The ``AWS:SourceAccount`` that it is for, or empty."""
+    """Empty for a statement without one."""
+    effect: str
+    principals: tuple[tuple[str, str], ...]
+    """Kind and name, such as ``("Service", "s3.amazonaws.com")``; ``("*", "*")`` for everybody."""
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: tuple[Condition, ...] = ()
+    negated: tuple[str, ...] = ()
+    """The elements that say who or what is left out: NotPrincipal, NotAction, NotResource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +122,10 @@ class TargetFacts:
     new: Configuration | Unread
     """Of ``$LATEST`` where that is still to be published."""
     event_sources: tuple[EventSource, ...] | Unread
-    function_policy: tuple[Permission, ...] | Unread
-    """Who may invoke the unqualified function."""
-    alias_policy: tuple[Permission, ...] | Unread
-    """Who may invoke the alias."""
+    function_policy: tuple[Statement, ...] | Unread
+    """The resource policy of the unqualified function."""
+    alias_policy: tuple[Statement, ...] | Unread
+    """The resource policy of the alias."""
     reserved: int | Unread | None
     """Reserved concurrency of the function, None for none."""
     provisioned: Provisioned | Unread | None

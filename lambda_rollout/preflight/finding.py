@@ -31,6 +31,7 @@ class Code(StrEnum):
     ALARM_MIXES_VERSIONS = "alarm-mixes-versions"
     EVENT_SOURCE_BYPASSES_ALIAS = "event-source-bypasses-alias"
     CALLER_NOT_ALLOWED_ON_ALIAS = "caller-not-allowed-on-alias"
+    CALLER_NOT_JUDGED = "caller-not-judged"
     NO_TRAFFIC = "no-traffic"
     ROLES_DIFFER = "roles-differ"
     DEAD_LETTERS_DIFFER = "dead-letters-differ"

@@ -17,12 +17,13 @@ from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.plan import parse_steps
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
+    Condition,
     Configuration,
     EventSource,
     Facts,
     Invoked,
-    Permission,
     Provisioned,
+    Statement,
     Unread,
 )
 from lambda_rollout.preflight.finding import Code, Level
@@ -177,8 +178,22 @@ def test_policies_of_function_and_alias_are_read_apart(place: Place) -> None:
     allow(place, "read", Action="lambda:GetFunction", Principal="210987654321")
     allow(place, "them", Principal="210987654321", Qualifier="live")
     facts = place.look().targets[0]
-    assert facts.function_policy == (Permission("s3", "s3.amazonaws.com", bucket, "123456789012"),)
-    assert facts.alias_policy == (Permission("them", "arn:aws:iam::210987654321:root", "", ""),)
+    assert isinstance(facts.function_policy, tuple)
+    assert facts.function_policy[0] == Statement(
+        "s3",
+        "Allow",
+        (("Service", "s3.amazonaws.com"),),
+        ("lambda:InvokeFunction",),
+        (ARN,),
+        (
+            Condition("ArnLike", "AWS:SourceArn", (bucket,)),
+            Condition("StringEquals", "AWS:SourceAccount", ("123456789012",)),
+        ),
+    )
+    assert isinstance(facts.alias_policy, tuple)
+    [them] = facts.alias_policy
+    assert them.principals == (("AWS", "arn:aws:iam::210987654321:root"),)
+    assert them.resources == (f"{ARN}:live",)
 
 
 def test_a_policy_written_by_hand_may_have_lists_everywhere(place: Place) -> None:
@@ -188,21 +203,30 @@ def test_a_policy_written_by_hand_may_have_lists_everywhere(place: Place) -> Non
                 "Effect": "Allow",
                 "Principal": {"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]},
                 "Action": ["lambda:Get*", "lambda:Invoke*"],
-                "Condition": {"ForAnyValue:ArnLike": {"aws:SourceArn": ["arn:a", "arn:b"]}},
+                "Resource": ARN,
+                "Condition": {
+                    "ForAnyValue:ArnLike": {"aws:SourceArn": ["arn:a", "arn:b"]},
+                    "Bool": {"aws:SecureTransport": True},
+                },
             },
-            {"Effect": "Deny", "Principal": "*", "Action": "*"},
-            {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunctionUrl"},
+            {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "Action": "*", "Resource": "*"},
         ]
     }
-    _answer_policy(place, json.dumps(policy))
-    found = place.look().targets[0].function_policy
-    assert isinstance(found, tuple)
-    assert [(each.principal, each.source) for each in found] == [
-        ("s3.amazonaws.com", "arn:a"),
-        ("s3.amazonaws.com", "arn:b"),
-        ("sns.amazonaws.com", "arn:a"),
-        ("sns.amazonaws.com", "arn:b"),
-    ]
+    place.lambda_.put_resource_policy(ResourceArn=ARN, Policy=json.dumps(policy))
+    assert place.look().targets[0].function_policy == (
+        Statement(
+            "",
+            "Allow",
+            (("Service", "s3.amazonaws.com"), ("Service", "sns.amazonaws.com")),
+            ("lambda:Get*", "lambda:Invoke*"),
+            (ARN,),
+            (
+                Condition("ForAnyValue:ArnLike", "aws:SourceArn", ("arn:a", "arn:b")),
+                Condition("Bool", "aws:SecureTransport", ("true",)),
+            ),
+        ),
+        Statement("", "Deny", (), ("*",), ("*",), negated=("NotPrincipal",)),
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"Statement": ["x"]}', '{"Statement": 7}', "{"])

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from lambda_rollout.preflight.facts import EventSource, Invoked, Permission, Provisioned, Unread
+from lambda_rollout.preflight.facts import EventSource, Invoked, Provisioned, Unread
 from lambda_rollout.preflight.finding import Code, Finding, Level, blocking
 from tests.unit.preflight_facts import (
     BUSY,
@@ -23,7 +23,6 @@ from tests.unit.preflight_facts import (
 )
 
 QUEUE = "arn:aws:sqs:eu-central-1:123456789012:orders"
-S3 = Permission("s3", "s3.amazonaws.com", "arn:aws:s3:::orders", "123456789012")
 
 
 def test_a_rollout_wired_as_it_should_be_has_no_finding() -> None:
@@ -159,51 +158,6 @@ def test_an_event_source_must_name_the_alias(qualifier: str, state: str, told: s
 def test_a_source_that_invokes_both_is_told_with_the_other() -> None:
     both = (EventSource("u-1", QUEUE, "", "Enabled"), EventSource("u-2", QUEUE, "live", "Enabled"))
     assert "Another mapping" in only(facts(target(event_sources=both))).seen
-
-
-def test_a_caller_allowed_on_the_function_only() -> None:
-    finding = only(facts(target(function_policy=(S3,))))
-    assert (finding.level, finding.code) == (Level.WARNING, Code.CALLER_NOT_ALLOWED_ON_ALIAS)
-    assert "s3.amazonaws.com for arn:aws:s3:::orders" in finding.seen
-    words = shlex.split(finding.command)
-    options = dict(zip(words[3::2], words[4::2], strict=True))
-    assert options == {
-        "--function-name": "checkout",
-        "--qualifier": "live",
-        "--statement-id": "s3",
-        "--action": "lambda:InvokeFunction",
-        "--principal": "s3.amazonaws.com",
-        "--source-arn": "arn:aws:s3:::orders",
-        "--source-account": "123456789012",
-    }
-
-
-@pytest.mark.parametrize(
-    ("on_alias", "covered"),
-    [
-        (replace(S3, sid="another"), True),
-        (replace(S3, source=""), True),
-        (replace(S3, account=""), True),
-        (Permission("all", "*", "", ""), True),
-        (replace(S3, source="arn:aws:s3:::others"), False),
-        (replace(S3, account="210987654321"), False),
-        (replace(S3, principal="sns.amazonaws.com"), False),
-    ],
-)
-def test_a_caller_allowed_on_both(on_alias: Permission, covered: bool) -> None:
-    given = facts(target(function_policy=(S3,), alias_policy=(on_alias,)))
-    assert found(given) == ([] if covered else [Code.CALLER_NOT_ALLOWED_ON_ALIAS])
-
-
-def test_what_a_policy_says_is_quoted_for_the_shell() -> None:
-    hostile = replace(S3, sid="x; rm -rf /", source="$(reboot)")
-    words = shlex.split(only(facts(target(function_policy=(hostile,)))).command)
-    assert "x; rm -rf /" in words
-    assert "$(reboot)" in words
-
-
-def test_a_caller_of_the_alias_alone_is_as_it_should_be() -> None:
-    assert found(facts(target(alias_policy=(S3,)))) == []
 
 
 # Permissions -----------------------------------------------------------------------------------
