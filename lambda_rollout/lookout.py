@@ -24,6 +24,7 @@ from lambda_rollout.preflight.facts import (
     Configuration,
     EventSource,
     Facts,
+    FunctionUrl,
     Invoked,
     Provisioned,
     Statement,
@@ -62,6 +63,10 @@ class Lookout(Protocol):
 
     def alias_policy(self, target: Target) -> tuple[Statement, ...]:
         """GetPolicy of the alias; empty if there is none."""
+        ...
+
+    def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
+        """ListFunctionUrlConfigs, of the bare function and of all its aliases."""
         ...
 
     def reserved(self, target: Target) -> int | None:
@@ -161,6 +166,7 @@ def _target(
         ),
         function_policy=reading(policy, lambda: lookout.function_policy(target)),
         alias_policy=reading(policy, lambda: lookout.alias_policy(target)),
+        urls=reading("lambda:ListFunctionUrlConfigs", lambda: lookout.urls(target)),
         reserved=reading("lambda:GetFunctionConcurrency", lambda: lookout.reserved(target)),
         provisioned=reading(
             "lambda:GetProvisionedConcurrencyConfig", lambda: lookout.provisioned(target)

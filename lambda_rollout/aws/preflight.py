@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/, under the nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from lambda_rollout.preflight.facts import (
     AlarmFacts,
     Configuration,
     EventSource,
+    FunctionUrl,
     Invoked,
     Provisioned,
     Statement,
@@ -103,6 +104,20 @@ class AwsLookout:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Unanswered("GetPolicy", "UnreadablePolicy", str(error)) from error
 
+    def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
+        """See `Lookout.urls`."""
+        found: list[FunctionUrl] = []
+        marker: dict[str, Any] = {}
+        while True:
+            with told_apart("ListFunctionUrlConfigs"):
+                answer = self._clients.lambda_.list_function_url_configs(
+                    FunctionName=target.function, **marker
+                )
+            found += map(_url, answer.get("FunctionUrlConfigs", ()))
+            if not answer.get("NextMarker"):
+                return tuple(found)
+            marker = {"Marker": answer["NextMarker"]}
+
     def reserved(self, target: Target) -> int | None:
         """See `Lookout.reserved`."""
         with told_apart("GetFunctionConcurrency"):
@@ -135,6 +150,17 @@ class AwsLookout:
     def try_history(self) -> None:
         """See `Lookout.try_history`."""
         self._definitions.try_history()
+
+
+def _url(config: Mapping[str, Any]) -> FunctionUrl:
+    qualifier = _qualifier(config.get("FunctionArn", ""))
+    return FunctionUrl(
+        # AWS's words for the bare function are the bare ARN, or $LATEST.
+        qualifier="" if qualifier.startswith("$") else qualifier,
+        auth_type=config.get("AuthType", ""),
+        invoke_mode=config.get("InvokeMode", ""),
+        has_cors=bool(config.get("Cors")),
+    )
 
 
 def _qualifier(function_arn: str) -> str:

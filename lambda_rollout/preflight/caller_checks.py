@@ -9,7 +9,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from lambda_rollout.preflight.facts import EventSource, Facts, Invoked, Statement, TargetFacts
+from lambda_rollout.preflight.facts import (
+    EventSource,
+    Facts,
+    FunctionUrl,
+    Invoked,
+    Statement,
+    TargetFacts,
+)
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.statements import (
     INVOKE,
@@ -63,6 +70,58 @@ def _bypass(each: TargetFacts, source: EventSource) -> Finding:
     )
 
 
+def function_urls_name_the_alias(facts: Facts) -> Iterator[Finding]:
+    """A URL on the bare function runs ``$LATEST``, whatever the alias's weights are.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html: there is one for each qualifier.
+    """
+    for each in facts.targets:
+        bare = _bare_url(each)
+        if bare is None:
+            continue
+        yield Finding(
+            Level.WARNING,
+            Code.FUNCTION_URL_BYPASSES_ALIAS,
+            f"The bare function has a function URL ({bare.auth_type}): what is called through it runs $LATEST, and "
+            "this rollout does not touch it.",
+            _way_to_a_url_of_its_own(each, bare),
+            each.target,
+            command=shlex.join(_url_command(each, bare)),
+        )
+
+
+def _bare_url(each: TargetFacts) -> FunctionUrl | None:
+    urls = each.urls if isinstance(each.urls, tuple) else ()
+    return next((url for url in urls if not url.qualifier), None)
+
+
+def _alias_has_a_url(each: TargetFacts) -> bool:
+    return isinstance(each.urls, tuple) and any(
+        url.qualifier == each.target.alias for url in each.urls
+    )
+
+
+def _way_to_a_url_of_its_own(each: TargetFacts, bare: FunctionUrl) -> str:
+    if _alias_has_a_url(each):
+        return "The alias has a URL, too: let everybody call that one, and delete the function's."
+    cors = ", with the same CORS settings" if bare.has_cors else ""
+    return (
+        f"Give the alias a URL of its own{cors}, allow the same callers on it, let everybody call that one, and delete "
+        "the function's."
+    )
+
+
+def _url_command(each: TargetFacts, bare: FunctionUrl) -> list[str]:
+    """Return the command that makes the same URL for the alias; empty if it would be another."""
+    if bare.has_cors or _alias_has_a_url(each):
+        return []
+    mode = ["--invoke-mode", bare.invoke_mode] if bare.invoke_mode not in {"", "BUFFERED"} else []
+    return [
+        *("aws", "lambda", "create-function-url-config", "--function-name", each.target.name),
+        *("--qualifier", each.target.alias, "--auth-type", bare.auth_type, *mode),
+    ]
+
+
 def callers_allowed_on_the_alias(facts: Facts) -> Iterator[Finding]:
     """A caller that is allowed on the unqualified function and not on the alias cannot be using the alias.
 
@@ -73,7 +132,11 @@ def callers_allowed_on_the_alias(facts: Facts) -> Iterator[Finding]:
         if not (isinstance(each.function_policy, tuple) and isinstance(each.alias_policy, tuple)):
             continue
         for statement in each.function_policy:
-            if statement.effect == "Allow" and _lets_invoke(statement):
+            if statement.effect != "Allow" or not _lets_invoke(statement):
+                continue
+            # What is left of a URL that is no more lets nobody in.
+            gone = isinstance(each.urls, tuple) and _bare_url(each) is None
+            if not (gone and is_of_a_url(statement)):
                 yield from _judged(each, statement, each.function_policy, each.alias_policy)
 
 

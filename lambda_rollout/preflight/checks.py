@@ -8,6 +8,7 @@ from lambda_rollout.preflight.alarm_checks import alarms_see_the_new_version
 from lambda_rollout.preflight.caller_checks import (
     callers_allowed_on_the_alias,
     event_sources_name_the_alias,
+    function_urls_name_the_alias,
     somebody_invokes,
 )
 from lambda_rollout.preflight.facts import Facts
@@ -36,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     both_versions_serve,
     somebody_invokes,
     event_sources_name_the_alias,
+    function_urls_name_the_alias,
     callers_allowed_on_the_alias,
     alarms_see_the_new_version,
     steps_outlast_the_alarms,

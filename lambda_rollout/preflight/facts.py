@@ -88,6 +88,21 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """A function URL: there may be one on the bare function, and one on each alias.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionUrlConfig.html
+    """
+
+    qualifier: str
+    """The alias that it invokes, empty for the bare function."""
+    auth_type: str
+    """AWS_IAM, or NONE."""
+    invoke_mode: str = ""
+    has_cors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Provisioned:
     """Provisioned concurrency of an alias or a version.
 
@@ -126,6 +141,7 @@ class TargetFacts:
     """The resource policy of the unqualified function."""
     alias_policy: tuple[Statement, ...] | Unread
     """The resource policy of the alias."""
+    urls: tuple[FunctionUrl, ...] | Unread
     reserved: int | Unread | None
     """Reserved concurrency of the function, None for none."""
     provisioned: Provisioned | Unread | None

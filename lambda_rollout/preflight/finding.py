@@ -30,6 +30,7 @@ class Code(StrEnum):
     ALARM_ELSEWHERE = "alarm-elsewhere"
     ALARM_MIXES_VERSIONS = "alarm-mixes-versions"
     EVENT_SOURCE_BYPASSES_ALIAS = "event-source-bypasses-alias"
+    FUNCTION_URL_BYPASSES_ALIAS = "function-url-bypasses-alias"
     CALLER_NOT_ALLOWED_ON_ALIAS = "caller-not-allowed-on-alias"
     CALLER_NOT_JUDGED = "caller-not-judged"
     NO_TRAFFIC = "no-traffic"

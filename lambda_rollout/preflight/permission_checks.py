@@ -34,6 +34,7 @@ def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
         yield each.event_sources, "whether event sources name the alias", each.target
         yield each.function_policy, "whether callers are allowed on the alias", each.target
         yield each.alias_policy, "whether callers are allowed on the alias", each.target
+        yield each.urls, "whether the function URL names the alias", each.target
         yield each.reserved, "reserved concurrency", each.target
         yield each.provisioned, "provisioned concurrency", each.target
         if not facts.needs_numbers:

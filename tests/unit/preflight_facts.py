@@ -82,6 +82,7 @@ def target(**more: Any) -> TargetFacts:
         event_sources=(),
         function_policy=(),
         alias_policy=(),
+        urls=(),
         reserved=None,
         provisioned=None,
         invoked=BUSY,

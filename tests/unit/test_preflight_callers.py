@@ -11,8 +11,9 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from lambda_rollout.preflight.facts import Condition, Statement
-from lambda_rollout.preflight.finding import Code, Level
+from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.facts import Condition, FunctionUrl, Statement, Unread
+from lambda_rollout.preflight.finding import Code, Finding, Level
 from tests.unit.preflight_facts import ARN, facts, found, only, target
 
 BUCKET = "arn:aws:s3:::orders"
@@ -22,6 +23,7 @@ OF_ORG = Condition("StringEquals", "aws:PrincipalOrgID", ("o-abcdefghij",))
 NO_AUTH = Condition("StringEquals", "lambda:FunctionUrlAuthType", ("NONE",))
 VIA_URL = Condition("Bool", "lambda:InvokedViaFunctionUrl", ("true",))
 EVERYBODY = ("*", "*")
+URL = Code.FUNCTION_URL_BYPASSES_ALIAS
 S3 = Statement(
     sid="s3",
     effect="Allow",
@@ -45,8 +47,16 @@ def source(arn: str, operator: str = "ArnLike") -> tuple[Condition, ...]:
     return (Condition(operator, "AWS:SourceArn", (arn,)),)
 
 
+def told_of(statement: Statement) -> Finding:
+    """The finding on a statement of a function that has a URL."""
+    given = facts(target(function_policy=(statement,), urls=(FunctionUrl("", "NONE"),)))
+    url, finding = sorted(examine(given), key=lambda each: each.code is not URL)
+    assert url.code is URL
+    return finding
+
+
 def command(statement: Statement) -> list[str]:
-    finding = only(facts(target(function_policy=(statement,))))
+    finding = told_of(statement)
     assert (finding.level, finding.code) == (Level.WARNING, Code.CALLER_NOT_ALLOWED_ON_ALIAS)
     return shlex.split(finding.command)
 
@@ -117,7 +127,7 @@ def test_no_command_lets_everybody_in_on_other_terms(
     everybody: tuple[str, str], conditions: tuple[Condition, ...]
 ) -> None:
     public = replace(S3, principals=(everybody,), conditions=conditions)
-    finding = only(facts(target(function_policy=(public,))))
+    finding = told_of(public)
     assert (finding.code, finding.command) == (Code.CALLER_NOT_ALLOWED_ON_ALIAS, "")
     told = [each.key in finding.seen and each.values[0] in finding.seen for each in conditions]
     assert all(told)
@@ -286,3 +296,19 @@ def test_a_caller_of_the_alias_alone_is_as_it_should_be() -> None:
 
 def test_a_right_to_look_is_no_right_to_invoke() -> None:
     assert found(facts(target(function_policy=(replace(S3, actions=("lambda:Get*",)),)))) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "condition"),
+    [("lambda:InvokeFunctionUrl", NO_AUTH), ("lambda:InvokeFunction", VIA_URL)],
+)
+def test_what_is_left_of_a_url_that_is_no_more_lets_nobody_in(
+    action: str, condition: Condition
+) -> None:
+    left = replace(S3, principals=(EVERYBODY,), actions=(action,), conditions=(condition,))
+    assert found(facts(target(function_policy=(left,), urls=()))) == []
+    unread = Unread("lambda:ListFunctionUrlConfigs", "AccessDenied: not you")
+    assert found(facts(target(function_policy=(left,), urls=unread))) == [
+        Code.CALLER_NOT_ALLOWED_ON_ALIAS,
+        Code.NOT_CHECKED,
+    ]

@@ -21,6 +21,7 @@ from lambda_rollout.preflight.facts import (
     Configuration,
     EventSource,
     Facts,
+    FunctionUrl,
     Invoked,
     Provisioned,
     Statement,
@@ -121,7 +122,7 @@ def test_nothing_but_reading_calls_are_made(place: Place) -> None:
     operations = [request.operation for request in place.world.log]
     assert operations
     assert all(name.startswith(("Get", "List", "Describe")) for name in operations)
-    assert len(operations) == 11
+    assert len(operations) == 12
 
 
 def test_both_versions_are_read(place: Place) -> None:
@@ -242,6 +243,25 @@ def _answer_policy(place: Place, text: str) -> None:
     model.get_policy = lambda params: {"Policy": text, "RevisionId": "1"}
 
 
+def test_function_urls_of_function_and_aliases_are_read_through_all_pages(place: Place) -> None:
+    make = place.lambda_.create_function_url_config
+    make(FunctionName="checkout", AuthType="NONE", InvokeMode="RESPONSE_STREAM")
+    make(FunctionName="checkout", Qualifier="live", AuthType="AWS_IAM", Cors={"MaxAge": 60})
+    place.function("checkout-2")
+    make(FunctionName="checkout-2", AuthType="NONE")
+    for number in range(60):
+        name = f"alias{number}"
+        place.lambda_.create_alias(FunctionName="checkout", Name=name, FunctionVersion="1")
+        make(FunctionName="checkout", Qualifier=name, AuthType="NONE")
+    urls = place.look().targets[0].urls
+    assert isinstance(urls, tuple)
+    assert len(urls) == 62
+    assert urls[:2] == (
+        FunctionUrl("", "NONE", "RESPONSE_STREAM"),
+        FunctionUrl("live", "AWS_IAM", "BUFFERED", has_cors=True),
+    )
+
+
 def test_concurrency_is_read(place: Place) -> None:
     facts = place.look().targets[0]
     assert (facts.reserved, facts.provisioned) == (None, None)
@@ -360,7 +380,7 @@ def unread(facts: Facts) -> Iterator[Unread]:
     for fact in (
         *(facts.alarms, facts.history, target.old, target.new, target.event_sources),
         *(target.function_policy, target.alias_policy, target.reserved, target.provisioned),
-        target.invoked,
+        *(target.invoked, target.urls),
     ):
         if isinstance(fact, Unread):
             yield fact
@@ -375,6 +395,7 @@ def unread(facts: Facts) -> Iterator[Unread]:
         ("GetFunctionConfiguration", "lambda:GetFunctionConfiguration", 2),
         ("ListEventSourceMappings", "lambda:ListEventSourceMappings", 1),
         ("GetPolicy", "lambda:GetPolicy", 2),
+        ("ListFunctionUrlConfigs", "lambda:ListFunctionUrlConfigs", 1),
         ("GetFunctionConcurrency", "lambda:GetFunctionConcurrency", 1),
         ("GetProvisionedConcurrencyConfig", "lambda:GetProvisionedConcurrencyConfig", 1),
     ],
@@ -409,7 +430,7 @@ def test_a_service_that_is_down_holds_up_nobody_for_long(place: Place) -> None:
     before = place.world.clock.monotonic()
     found = list(unread(place.look("checkout-errors")))
     assert place.world.clock.monotonic() - before < 2 * READ_LIMIT
-    assert len(found) == 10
+    assert len(found) == 11
     assert not any(each.denied for each in found)
 
 

@@ -118,6 +118,7 @@ def test_a_missing_alias_is_looked_at_as_far_as_it_can_be(scene: Scene) -> None:
 def test_without_any_optional_permission_a_rollout_goes_on(scene: Scene) -> None:
     optional = (
         *("ListEventSourceMappings", "GetPolicy", "GetFunctionConcurrency"),
+        "ListFunctionUrlConfigs",
         *("GetProvisionedConcurrencyConfig", "GetMetricData"),
     )
     for operation in optional:

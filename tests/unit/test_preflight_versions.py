@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from lambda_rollout.preflight.facts import EventSource, Invoked, Provisioned, Unread
+from lambda_rollout.preflight.facts import EventSource, FunctionUrl, Invoked, Provisioned, Unread
 from lambda_rollout.preflight.finding import Code, Finding, Level, blocking
 from tests.unit.preflight_facts import (
     BUSY,
@@ -160,12 +160,51 @@ def test_a_source_that_invokes_both_is_told_with_the_other() -> None:
     assert "Another mapping" in only(facts(target(event_sources=both))).seen
 
 
+BARE = FunctionUrl("", "NONE")
+
+
+@pytest.mark.parametrize(
+    ("urls", "told"),
+    [
+        ((BARE,), ["--auth-type", "NONE"]),
+        (
+            (replace(BARE, auth_type="AWS_IAM", invoke_mode="RESPONSE_STREAM"),),
+            ["--auth-type", "AWS_IAM", "--invoke-mode", "RESPONSE_STREAM"],
+        ),
+        ((replace(BARE, has_cors=True),), []),
+        ((replace(BARE, qualifier="live"), BARE), []),
+    ],
+)
+def test_a_url_on_the_bare_function_bypasses_the_alias(
+    urls: tuple[FunctionUrl, ...], told: list[str]
+) -> None:
+    finding = only(facts(target(urls=urls)))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.FUNCTION_URL_BYPASSES_ALIAS)
+    assert "$LATEST" in finding.seen
+    made = ["aws", "lambda", "create-function-url-config", "--function-name", "checkout"]
+    assert shlex.split(finding.command) == ([*made, "--qualifier", "live", *told] if told else [])
+
+
+@pytest.mark.parametrize("qualifier", ["live", "beta"])
+def test_a_url_on_an_alias_is_as_it_should_be(qualifier: str) -> None:
+    assert found(facts(target(urls=(replace(BARE, qualifier=qualifier),)))) == []
+
+
 # Permissions -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "fact",
-    ["old", "new", "event_sources", "function_policy", "alias_policy", "reserved", "provisioned"],
+    [
+        "old",
+        "new",
+        "event_sources",
+        "function_policy",
+        "alias_policy",
+        "urls",
+        "reserved",
+        "provisioned",
+    ],
 )
 def test_a_check_without_its_permission_is_skipped_and_says_so(fact: str) -> None:
     finding = only(facts(target(**{fact: DENIED})))
