@@ -104,6 +104,21 @@ class Unanswered(CallFailed):
 class ForeignAnswer(Unanswered):
     """Somebody who is not AWS answered: a proxy's page, half an answer, nothing that AWS's marks are on."""
 
+    def __init__(
+        self, operation: str, code: str, message: str, remedy: str = "", endpoint: str = ""
+    ) -> None:
+        """``endpoint``: the host of an endpoint of somebody's own that answered, empty where it is one of AWS's."""
+        super().__init__(operation, code, message, remedy)
+        self.endpoint = endpoint
+
+
+class UnmarkedNotFound(ForeignAnswer):
+    """An endpoint of somebody's own said with AWS's code, but without a request id, that something does not exist.
+
+    No `NotFound`, so that whoever does not know of it takes it for no answer at all. Before the first write two equal
+    ones may be believed; later none.
+    """
+
 
 class Cancelled(RolloutError):
     """The job was cancelled, timed out or was told to stop."""

@@ -38,6 +38,9 @@ from sandbox.clock import ManualClock
 
 URL = "https://sandbox.invalid"
 TICK = 1e-6
+REQUEST_ID = "5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162"
+MARKS: dict[str, Any] = {"RequestId": REQUEST_ID, "HTTPHeaders": {"x-amzn-requestid": REQUEST_ID}}
+"""What AWS's own answers bear."""
 
 
 def manual(world: World) -> ManualClock:
@@ -105,7 +108,7 @@ class Direct:
                 self.service, operation, params, self.region, self.caller
             )
         except AwsError as error:
-            answered = {"HTTPStatusCode": error.status}
+            answered = {"HTTPStatusCode": error.status, **MARKS}
             body = {"Error": {"Code": error.code, "Message": error.message}}
             raise ClientError({**body, "ResponseMetadata": answered}, operation) from error  # type: ignore[typeddict-item]
         except Refused as loss:
@@ -121,7 +124,8 @@ class Direct:
         date = format_datetime(clock.now(), usegmt=True)
         self._wait_in_vain(delay)
         clock.advance(self.latency / 2)
-        return {**answer, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+        headers = {**MARKS["HTTPHeaders"], "date": date}
+        return {**answer, "ResponseMetadata": {**MARKS, "HTTPHeaders": headers}}
 
     def _wait_in_vain(self, seconds: float) -> None:
         manual(self.world).advance(min(seconds, READ_TIMEOUT))

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from lambda_rollout.aws.alarms import PAGE, TYPES
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.parsing.names import AlarmName
 from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
@@ -53,13 +54,18 @@ class AlarmDefinitions:
     def try_history(self) -> None:
         """Ask each Region for one item of the history of its first alarm."""
         for region, names in self._by_region().items():
-            with told_apart("DescribeAlarmHistory"):
-                self._clients.cloudwatch(region).describe_alarm_history(
+            client = self._clients.cloudwatch(region)
+            ask(
+                "DescribeAlarmHistory",
+                partial(
+                    client.describe_alarm_history,
                     AlarmName=names[0],
                     AlarmTypes=TYPES,
                     HistoryItemType="StateUpdate",
                     MaxRecords=1,
-                )
+                ),
+                dict,
+            )
 
     def _by_region(self) -> Mapping[str, list[str]]:
         by_region: dict[str, list[str]] = {}
@@ -84,13 +90,19 @@ class AlarmDefinitions:
     ) -> Iterator[tuple[str, tuple[str, Raw]]]:
         token: dict[str, Any] = {}
         while True:
-            with told_apart("DescribeAlarms"):
-                answer = self._clients.cloudwatch(region).describe_alarms(
-                    AlarmNames=names, AlarmTypes=TYPES, MaxRecords=PAGE, **token
-                )
-            lists: Mapping[str, Any] = answer
+            answer: Raw = ask(
+                "DescribeAlarms",
+                partial(
+                    self._clients.cloudwatch(region).describe_alarms,
+                    AlarmNames=names,
+                    AlarmTypes=TYPES,
+                    MaxRecords=PAGE,
+                    **token,
+                ),
+                dict,
+            )
             for key, kind in KINDS.items():
-                for alarm in lists.get(key) or ():
+                for alarm in answer.get(key) or ():
                     yield alarm["AlarmName"], (kind, alarm)
             if not answer.get("NextToken"):
                 return

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lambda_rollout.alarm_poll import Survey
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.errors import Unanswered
 from lambda_rollout.judge import AlarmReading, AlarmState, Transition
@@ -71,12 +72,18 @@ class CloudWatchAlarms:
         token: dict[str, Any] = {}
         while True:
             heed(self._stop)
-            with told_apart("DescribeAlarms"):
-                answer = self._clients.cloudwatch(region).describe_alarms(
-                    AlarmNames=names, AlarmTypes=TYPES, MaxRecords=PAGE, **token
-                )
-                readings = _readings(region, answer)
-                self._only_updated |= {(region, name) for name in _only_updated(answer)}
+            answer, readings = ask(
+                "DescribeAlarms",
+                partial(
+                    self._clients.cloudwatch(region).describe_alarms,
+                    AlarmNames=names,
+                    AlarmTypes=TYPES,
+                    MaxRecords=PAGE,
+                    **token,
+                ),
+                lambda answer: (answer, _readings(region, answer)),
+            )
+            self._only_updated |= {(region, name) for name in _only_updated(answer)}
             yield from readings
             if not answer.get("NextToken"):
                 return
@@ -92,8 +99,10 @@ class CloudWatchAlarms:
         token: dict[str, Any] = {}
         while True:
             heed(self._stop)
-            with told_apart("DescribeAlarmHistory"):
-                answer = self._clients.cloudwatch(reading.region).describe_alarm_history(
+            answer: Mapping[str, Any] = ask(
+                "DescribeAlarmHistory",
+                partial(
+                    self._clients.cloudwatch(reading.region).describe_alarm_history,
                     AlarmName=reading.name,
                     AlarmTypes=TYPES,
                     HistoryItemType="StateUpdate",
@@ -101,8 +110,10 @@ class CloudWatchAlarms:
                     ScanBy="TimestampAscending",
                     MaxRecords=PAGE,
                     **token,
-                )
-            transitions += (_transition(item) for item in answer.get("AlarmHistoryItems", ()))
+                ),
+                dict,
+            )
+            transitions += (_transition(item) for item in answer["AlarmHistoryItems"])
             if not answer.get("NextToken"):
                 if (reading.region, reading.name) in self._only_updated:
                     transitions += _as_found(reading)
@@ -133,7 +144,7 @@ def _as_found(reading: AlarmReading) -> Iterator[Transition]:
 
 def _reading(region: str, alarm: Mapping[str, Any]) -> AlarmReading:
     return AlarmReading(
-        arn=alarm.get("AlarmArn", ""),
+        arn=alarm["AlarmArn"],
         name=alarm["AlarmName"],
         region=region,
         state=AlarmState(alarm["StateValue"]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambda_rollout.aws.calls import date_of, told_apart
+from lambda_rollout.aws.calls import ask, date_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.errors import AccessDenied, NotFound
 from lambda_rollout.routing import Alias, Routing, Target
@@ -26,10 +26,13 @@ class LambdaAliases:
 
     def read(self, target: Target) -> Alias:
         """See `Aliases.read`."""
-        with told_apart("GetAlias"):
-            return _alias(
-                self._clients.lambda_.get_alias(FunctionName=target.function, Name=target.alias)
-            )
+        return ask(
+            "GetAlias",
+            lambda: self._clients.lambda_.get_alias(
+                FunctionName=target.function, Name=target.alias
+            ),
+            _alias,
+        )
 
     def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
         """See `Aliases.write`. An omitted RoutingConfig would be kept, so an empty one clears the weights.
@@ -41,29 +44,31 @@ class LambdaAliases:
             "RoutingConfig": {"AdditionalVersionWeights": dict(routing.weights)}
         }
         kept = WHOLE in routing.weights.values()
-        with told_apart("UpdateAlias"):
-            return _alias(
-                self._clients.lambda_.update_alias(
-                    FunctionName=target.function,
-                    Name=target.alias,
-                    FunctionVersion=routing.version,
-                    Description=description,
-                    RevisionId=revision_id,
-                    **({} if kept else weights),
-                )
-            )
+        return ask(
+            "UpdateAlias",
+            lambda: self._clients.lambda_.update_alias(
+                FunctionName=target.function,
+                Name=target.alias,
+                FunctionVersion=routing.version,
+                Description=description,
+                RevisionId=revision_id,
+                **({} if kept else weights),
+            ),
+            _alias,
+        )
 
     def create(self, target: Target, version: str, description: str) -> Alias:
         """See `Aliases.create`."""
-        with told_apart("CreateAlias"):
-            return _alias(
-                self._clients.lambda_.create_alias(
-                    FunctionName=target.function,
-                    Name=target.alias,
-                    FunctionVersion=version,
-                    Description=description,
-                )
-            )
+        return ask(
+            "CreateAlias",
+            lambda: self._clients.lambda_.create_alias(
+                FunctionName=target.function,
+                Name=target.alias,
+                FunctionVersion=version,
+                Description=description,
+            ),
+            _alias,
+        )
 
     def provisioning(self, target: Target) -> bool:
         """See `Aliases.provisioning`.
@@ -72,24 +77,23 @@ class LambdaAliases:
         https://docs.aws.amazon.com/lambda/latest/api/API_GetProvisionedConcurrencyConfig.html
         """
         try:
-            with told_apart("GetProvisionedConcurrencyConfig"):
-                answer = self._clients.lambda_.get_provisioned_concurrency_config(
+            status = ask(
+                "GetProvisionedConcurrencyConfig",
+                lambda: self._clients.lambda_.get_provisioned_concurrency_config(
                     FunctionName=target.function, Qualifier=target.alias
-                )
+                ),
+                lambda answer: str(answer["Status"]),
+            )
         except (AccessDenied, NotFound):
             return False
-        return answer.get("Status") == "IN_PROGRESS"
+        return status == "IN_PROGRESS"
 
 
 def _alias(answer: Mapping[str, Any]) -> Alias:
-    """Read an answer. Raises KeyError if it says neither where the traffic goes nor which state that is.
-
-    To take such an answer for a confirmation would be to report what was not seen, and to take it for a look
-    would be to find somebody else's routing.
-    """
+    """Read an answer that says where the traffic goes and which state that is (`lambda_rollout.aws.members`)."""
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     return Alias(
-        arn=answer.get("AliasArn", ""),
+        arn=answer["AliasArn"],
         routing=Routing(answer["FunctionVersion"], dict(weights)),
         description=answer.get("Description", ""),
         revision_id=answer["RevisionId"],

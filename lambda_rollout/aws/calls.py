@@ -1,4 +1,4 @@
-"""How one AWS call ended, in the kinds of `lambda_rollout.errors`.
+"""How one AWS call ended, in the kinds of `lambda_rollout.errors`, and whether it was AWS who ended it.
 
 Error codes: https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html, and those of botocore's
 ``botocore/retries/standard.py`` for what is throttling.
@@ -6,26 +6,31 @@ Error codes: https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore import exceptions as boto
 
+from lambda_rollout.aws import marks, members
 from lambda_rollout.errors import (
     AccessDenied,
     AlreadyExists,
     Busy,
     CallFailed,
     CredentialsExpired,
+    ForeignAnswer,
+    InvalidRequest,
     NotFound,
+    NotSent,
     Refused,
     RevisionMismatch,
     RolloutError,
     Unanswered,
+    UnmarkedNotFound,
     Unreachable,
 )
 from lambda_rollout.masking import without_signed_headers
@@ -53,24 +58,95 @@ DENIED = frozenset(
         "AccessDeniedException",
         "AuthFailure",
         "InvalidClientTokenId",
-        "InvalidSignatureException",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
-        "SignatureDoesNotMatch",
         "UnauthorizedOperation",
         "UnrecognizedClientException",
+    }
+)
+SIGNED_WRONG = frozenset(
+    {
+        "InvalidSignatureException",
+        "RequestInTheFuture",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+    }
+)
+"""Of one delivery alone: a signature ends after five minutes, and a middle box may have changed what was signed."""
+
+INVALID = frozenset(
+    {
+        "InvalidAction",
+        "InvalidFormat",
+        "InvalidParameterCombination",
+        "InvalidParameterCombinationException",
+        "InvalidParameterException",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "InvalidQueryParameter",
+        "InvalidRequestContentException",
+        "MalformedQueryString",
+        "MissingAction",
+        "MissingParameter",
+        "MissingRequiredParameterException",
+        "RequestEntityTooLargeException",
+        "RequestTooLargeException",
+        "SerializationException",
+        "UnsupportedMediaTypeException",
+        "ValidationError",
+        "ValidationException",
     }
 )
 TIMED_OUT = frozenset({"IDPCommunicationError", "RequestTimeout", "RequestTimeoutException"})
 MISSING = frozenset({"ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException"})
 
+NOT_AWS = (
+    "Look at what stands between this runner and AWS: a proxy (HTTPS_PROXY), a load balancer, a filter, or "
+    "AWS_ENDPOINT_URL if it is set."
+)
+
+Answer = TypeVar("Answer", bound=Mapping[str, Any])
+Read = TypeVar("Read")
+
+
+def ask(operation: str, call: Callable[[], Answer], read: Callable[[Answer], Read]) -> Read:
+    """Make one call of boto3, and return what ``read`` finds in its answer. Every call of this package goes through it.
+
+    ``operation`` is AWS's name of it and has a row in `lambda_rollout.aws.members`: an answer without those members is
+    a `ForeignAnswer`, and so is one that ``read`` stumbles over. Raises `CallFailed` of the kind that tells what to do
+    next, or `RolloutError` for what no call can be made with: no credentials.
+    """
+    with _told_apart(operation):
+        answer = call()
+        _check(operation, answer)
+        return read(answer)
+
+
+def _check(operation: str, answer: Mapping[str, Any]) -> None:
+    """Raise `ForeignAnswer` if an answer is none that AWS gives to ``operation``."""
+    lacking = members.missing(operation, answer)
+    if operation in members.MARKED and not marks.is_marked_object(answer):
+        lacking = (*lacking, "AWS's request id on a whole JSON")
+    if lacking:
+        raise _foreign(operation, answer, f"without {', '.join(lacking)}")
+
+
+def _foreign(operation: str, answer: Mapping[str, Any], lacks: str) -> ForeignAnswer:
+    said = without_signed_headers(marks.excerpt(answer))
+    return ForeignAnswer(
+        operation,
+        f"HTTP {marks.status(answer)}",
+        f"this is not AWS's answer ({lacks})" + (f', it says: "{said}"' if said else ""),
+        NOT_AWS,
+        marks.own_endpoint(answer),
+    )
+
 
 @contextmanager
-def told_apart(operation: str) -> Iterator[None]:
+def _told_apart(operation: str) -> Iterator[None]:
     """Turn what botocore raises into a `CallFailed` of the right kind.
 
     Whatever else goes wrong inside, reading the answer included, is `Unanswered`: the call may have had its effect.
-    Raises `RolloutError` for what no call can be made with: no credentials.
     """
     try:
         yield
@@ -92,61 +168,126 @@ def told_apart(operation: str) -> Iterator[None]:
             str(error),
             "Check `aws-region`, AWS_ENDPOINT_URL if it is set, and the runner's way to AWS: DNS, proxy, firewall.",
         ) from error
-    except boto.CredentialRetrievalError as error:
-        # Nothing to sign with, so AWS cannot have seen the call.
-        raise Busy(operation, type(error).__name__, str(error)) from error
+    except UNSENT as error:
+        raise NotSent(operation, type(error).__name__, str(error)) from error
     except boto.ParamValidationError as error:
-        raise Refused(operation, "ParamValidationError", str(error)) from error
-    except boto.BotoCoreError as error:
-        # Read timeouts, dropped connections, answers that cannot be read: the call may have had its effect.
+        raise InvalidRequest(operation, "ParamValidationError", str(error)) from error
+    except (boto.BotoCoreError, OSError) as error:
+        # Read timeouts, dropped connections: the call may have had its effect.
         raise Unanswered(operation, type(error).__name__, str(error)) from error
     except RolloutError:
         raise
     except Exception as error:
         # botocore's parsers let pass what they stumble over: a proxy's page, half an answer, other bytes than
         # text. One such answer to a rollback must not end the trying.
-        raise Unanswered(operation, type(error).__name__, f"unreadable: {error}") from error
+        unreadable = f"this is not AWS's answer, it is unreadable: {marks.cleaned(str(error))}"
+        raise ForeignAnswer(operation, type(error).__name__, unreadable, NOT_AWS) from error
+
+
+UNSENT = (
+    # Nothing to sign with. The sources of credentials that botocore asks inside the call: a command, a file, IMDS,
+    # a container's agent, IAM Identity Center.
+    boto.CredentialRetrievalError,
+    boto.MetadataRetrievalError,
+    boto.SSOError,
+    boto.LoginError,
+    boto.TokenRetrievalError,
+    boto.NoAuthTokenError,
+    boto.UnknownCredentialError,
+    boto.RefreshWithMFAUnsupportedError,
+    boto.InfiniteLoopConfigError,
+    boto.ProfileNotFound,
+    boto.InvalidConfigError,
+    boto.ConfigNotFound,
+    boto.ConfigParseError,
+    # Nobody to send it to.
+    boto.BaseEndpointResolverError,
+    boto.EndpointProviderError,
+    boto.InvalidProxiesConfigError,
+)
 
 
 def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    said = str(error.response.get("Error", {}).get("Message", "")) or str(error)
-    message = without_signed_headers(said)
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in EXPIRED:
+    answer: Mapping[str, Any] = error.response
+    code = marks.error_code(answer)
+    if error.operation_name != operation:
+        # botocore asks for credentials inside the call, and that was refused or answered by a stranger.
+        why = f"{error.operation_name}: {code or f'HTTP {marks.status(answer)}'}: {_message(error)}"
+        return NotSent(operation, "NoNewCredentials", why)
+    if marks.is_marked_error(answer):
+        return _of_aws(operation, code, _message(error), marks.status(answer))
+    endpoint = marks.own_endpoint(answer)
+    if endpoint and code in MISSING:
+        why = f'"{_message(error)}", says {endpoint} without AWS\'s request id'
+        return UnmarkedNotFound(operation, code, why, NOT_AWS, endpoint)
+    lacks = "an error code" if marks.has_request_id(answer) else "a request id"
+    return _foreign(operation, answer, f"without {lacks} of AWS's")
+
+
+def _message(error: boto.ClientError) -> str:
+    said = str(error.response.get("Error", {}).get("Message") or "") or str(error)
+    return without_signed_headers(said)
+
+
+def _of_aws(operation: str, code: str, message: str, status: int) -> CallFailed:
+    """Tell an answer of AWS's own apart; the code is the better word, and statuses are for those not known here."""
+    remedy = ""
+    kind = _kind(operation, code, status)
+    if kind is CredentialsExpired:
         remedy = "Renew the credentials; with `role-to-assume` the action renews them itself."
-        return CredentialsExpired(operation, code, message, remedy)
-    if code in DENIED or (status in {401, 403} and code not in THROTTLED):
+    elif kind is AccessDenied:
         remedy = (
             f"Allow {_action(operation)} to the role of this job; the README has the whole policy."
         )
-        return AccessDenied(operation, code, message, remedy)
-    kind = _kind(operation, code, status)
-    return kind(operation, code, message)
+    elif code in SIGNED_WRONG:
+        remedy = "Check the runner's clock and the secret access key."
+    elif code == "InvalidIdentityToken" and "verification key" in message:
+        # It passes (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html).
+        kind = Busy
+    return kind(operation, code, message, remedy)
 
 
 def _kind(operation: str, code: str, status: int) -> type[CallFailed]:
-    if code == "PreconditionFailedException" or status == HTTPStatus.PRECONDITION_FAILED:
-        return RevisionMismatch
-    if _throttling(code, status):
-        return Busy
-    if code in TIMED_OUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    for kind, codes in _BY_CODE.items():
+        if code in codes:
+            return kind
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unanswered
     if code == "ResourceConflictException" or status == HTTPStatus.CONFLICT:
         return AlreadyExists if operation.startswith("Create") else Busy
-    if code in MISSING or status == HTTPStatus.NOT_FOUND:
-        return NotFound
-    return Refused
+    return _BY_STATUS.get(status, Refused)
+
+
+_BY_CODE: Mapping[type[CallFailed], frozenset[str]] = {
+    CredentialsExpired: EXPIRED,
+    RevisionMismatch: frozenset({"PreconditionFailedException"}),
+    Busy: THROTTLED,
+    AccessDenied: DENIED,
+    Refused: SIGNED_WRONG,
+    Unanswered: TIMED_OUT,
+    NotFound: MISSING,
+    InvalidRequest: INVALID,
+}
+_BY_STATUS: Mapping[int, type[CallFailed]] = {
+    HTTPStatus.UNAUTHORIZED: AccessDenied,
+    HTTPStatus.FORBIDDEN: AccessDenied,
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.PRECONDITION_FAILED: RevisionMismatch,
+    HTTPStatus.TOO_MANY_REQUESTS: Busy,
+}
+
+
+def says_expired(answer: Mapping[str, Any]) -> bool:
+    """Whether it is AWS's own word that the credentials have ended."""
+    return marks.is_marked_error(answer) and marks.error_code(answer) in EXPIRED
 
 
 def is_throttling(answer: Mapping[str, Any]) -> bool:
     """Whether an answer says that there were too many calls."""
-    code = str(answer.get("Error", {}).get("Code", ""))
-    return _throttling(code, int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)))
-
-
-def _throttling(code: str, status: int) -> bool:
-    return code in THROTTLED or status == HTTPStatus.TOO_MANY_REQUESTS
+    return (
+        marks.error_code(answer) in THROTTLED
+        or marks.status(answer) == HTTPStatus.TOO_MANY_REQUESTS
+    )
 
 
 def _action(operation: str) -> str:

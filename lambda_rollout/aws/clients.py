@@ -12,6 +12,7 @@ from botocore.config import Config
 from lambda_rollout import __version__
 from lambda_rollout.aws.calls import is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
+from lambda_rollout.aws.marks import keep_source
 from lambda_rollout.pace import Pace
 from lambda_rollout.stop import Clock, SystemClock
 
@@ -49,6 +50,8 @@ class Clients:
         """``region`` is the functions' Region; alarms may live in others. ``clock`` is the machine's by default."""
         self.region = region
         self._session = session
+        events: Any = session.events
+        events.register("after-call", keep_source)
         self._turns = _Turns(Pace(), clock or SystemClock())
         self._cloudwatch: dict[str, CloudWatchClient] = {}
         # A session may make only one client at a time

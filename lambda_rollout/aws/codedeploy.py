@@ -7,14 +7,15 @@ https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-s
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, cast
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws import calls
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.codedeploy import ROLLBACK_EVENTS, DeploymentState, Group, Place, Shift
-from lambda_rollout.errors import AlreadyExists, NotFound, Refused
+from lambda_rollout.errors import AlreadyExists, InvalidRequest, NotFound, Refused
 from lambda_rollout.plan import TrafficRouting
 from lambda_rollout.routing import Target
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 TAKEN = frozenset({"DeploymentConfigAlreadyExistsException", "DeploymentLimitExceededException"})
 NOT_STARTED = "DeploymentNotStartedException"
 OVER = "DeploymentAlreadyCompletedException"
+_INVALID = re.compile(r"Invalid\w+Exception|\w+RequiredException")
+"""What is wrong with the call itself, of whatever member: CodeDeploy has a code for each."""
+
+Answer = TypeVar("Answer", bound=Mapping[str, Any])
+Read = TypeVar("Read")
 
 
 class CodeDeployEngine:
@@ -50,42 +56,41 @@ class CodeDeployEngine:
 
     def platform(self) -> str:
         """See `Engine.platform`."""
-        with _told_apart("GetApplication"):
-            answer = self._client.get_application(applicationName=self._place.application)
-        return answer["application"].get("computePlatform", "")
+        return _ask(
+            "GetApplication",
+            lambda: self._client.get_application(applicationName=self._place.application),
+            lambda answer: str(answer["application"]["computePlatform"]),
+        )
 
     def group(self) -> Group:
         """See `Engine.group`."""
-        with _told_apart("GetDeploymentGroup"):
-            answer = self._client.get_deployment_group(
+        return _ask(
+            "GetDeploymentGroup",
+            lambda: self._client.get_deployment_group(
                 applicationName=self._place.application, deploymentGroupName=self._place.group
-            )
-        found: Mapping[str, Any] = answer["deploymentGroupInfo"]
-        alarms = found.get("alarmConfiguration", {})
-        rollback = found.get("autoRollbackConfiguration", {})
-        named = (
-            (alarm["name"] for alarm in alarms.get("alarms", ())) if alarms.get("enabled") else ()
-        )
-        return Group(
-            rollback_on=frozenset(rollback.get("events", ()) if rollback.get("enabled") else ()),
-            alarms=tuple(named),
-            ignores_unreadable_alarms=bool(alarms.get("ignorePollAlarmFailure")),
+            ),
+            lambda answer: _group(answer["deploymentGroupInfo"]),
         )
 
     def configuration(self, name: str) -> TrafficRouting:
         """See `Engine.configuration`."""
-        with _told_apart("GetDeploymentConfig"):
-            answer = self._client.get_deployment_config(deploymentConfigName=name)
-        return _routing(answer["deploymentConfigInfo"].get("trafficRoutingConfig", {}))
+        return _ask(
+            "GetDeploymentConfig",
+            lambda: self._client.get_deployment_config(deploymentConfigName=name),
+            lambda answer: _routing(answer["deploymentConfigInfo"].get("trafficRoutingConfig", {})),
+        )
 
     def create_configuration(self, name: str, routing: TrafficRouting) -> None:
         """See `Engine.create_configuration`."""
-        with _told_apart("CreateDeploymentConfig"):
-            self._client.create_deployment_config(
+        _ask(
+            "CreateDeploymentConfig",
+            lambda: self._client.create_deployment_config(
                 deploymentConfigName=name,
                 computePlatform="Lambda",
                 trafficRoutingConfig=_traffic_routing_config(routing),
-            )
+            ),
+            dict,
+        )
 
     def create(
         self, target: Target, old: str, new: str, configuration: str, description: str
@@ -95,8 +100,9 @@ class CodeDeployEngine:
             "enabled": True,
             "events": cast("list[AutoRollbackEventType]", list(ROLLBACK_EVENTS)),
         }
-        with _told_apart("CreateDeployment"):
-            answer = self._client.create_deployment(
+        return _ask(
+            "CreateDeployment",
+            lambda: self._client.create_deployment(
                 applicationName=self._place.application,
                 deploymentGroupName=self._place.group,
                 deploymentConfigName=configuration,
@@ -107,62 +113,64 @@ class CodeDeployEngine:
                     "revisionType": "AppSpecContent",
                     "appSpecContent": {"content": appspec(target, old, new)},
                 },
-            )
-        return answer["deploymentId"]
+            ),
+            lambda answer: str(answer["deploymentId"]),
+        )
 
     def deployments(self, statuses: Collection[str]) -> Sequence[str]:
         """See `Engine.deployments`. AWS gives the newest first; the first page is enough."""
         wanted = cast("list[DeploymentStatusType]", sorted(statuses))
-        with _told_apart("ListDeployments"):
-            answer = self._client.list_deployments(
+        return _ask(
+            "ListDeployments",
+            lambda: self._client.list_deployments(
                 applicationName=self._place.application,
                 deploymentGroupName=self._place.group,
                 includeOnlyStatuses=wanted,
-            )
-        return answer.get("deployments", [])
+            ),
+            lambda answer: answer["deployments"],
+        )
 
     def read(self, deployment: str) -> DeploymentState:
         """See `Engine.read`."""
-        with _told_apart("GetDeployment"):
-            answer = self._client.get_deployment(deploymentId=deployment)
-        found: Mapping[str, Any] = answer["deploymentInfo"]
-        error = found.get("errorInformation", {})
-        rollback = found.get("rollbackInfo", {})
-        return DeploymentState(
-            id=deployment,
-            status=found.get("status", ""),
-            description=found.get("description", ""),
-            error_code=error.get("code", ""),
-            error=error.get("message", ""),
-            rollback=rollback.get("rollbackDeploymentId", ""),
-            rolls_back=rollback.get("rollbackTriggeringDeploymentId", ""),
+        return _ask(
+            "GetDeployment",
+            lambda: self._client.get_deployment(deploymentId=deployment),
+            lambda answer: _state(deployment, answer["deploymentInfo"]),
         )
 
     def shift(self, deployment: str) -> Shift | None:
         """See `Engine.shift`."""
         try:
-            with _told_apart("ListDeploymentTargets"):
-                listed = self._client.list_deployment_targets(deploymentId=deployment)
-            if not listed.get("targetIds"):
+            listed = _ask(
+                "ListDeploymentTargets",
+                lambda: self._client.list_deployment_targets(deploymentId=deployment),
+                lambda answer: answer["targetIds"],
+            )
+            if not listed:
                 return None
-            with _told_apart("BatchGetDeploymentTargets"):
-                answer = self._client.batch_get_deployment_targets(
-                    deploymentId=deployment, targetIds=listed["targetIds"]
-                )
+            return _ask(
+                "BatchGetDeploymentTargets",
+                lambda: self._client.batch_get_deployment_targets(
+                    deploymentId=deployment, targetIds=listed
+                ),
+                _first_shift,
+            )
         except Refused as error:
             if error.code == NOT_STARTED:
                 return None
             raise
-        targets = [
-            one["lambdaTarget"] for one in answer["deploymentTargets"] if "lambdaTarget" in one
-        ]
-        return _shift(targets[0]) if targets else None
 
     def stop(self, deployment: str) -> None:
         """See `Engine.stop`."""
-        with suppress(_Over), _told_apart("StopDeployment"):
-            # Without it the alias would stay split, whatever the group says.
-            self._client.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
+        with suppress(_Over):
+            _ask(
+                "StopDeployment",
+                # Without it the alias would stay split, whatever the group says.
+                lambda: self._client.stop_deployment(
+                    deploymentId=deployment, autoRollbackEnabled=True
+                ),
+                dict,
+            )
 
 
 def appspec(target: Target, old: str, new: str) -> str:
@@ -181,12 +189,10 @@ class _Over(Refused):
     """The deployment is over already."""
 
 
-@contextmanager
-def _told_apart(operation: str) -> Iterator[None]:
-    """Tell errors apart by CodeDeploy's codes: all of them are 400s."""
+def _ask(operation: str, call: Callable[[], Answer], read: Callable[[Answer], Read]) -> Read:
+    """Do as `calls.ask`, and tell errors apart by CodeDeploy's codes: all of them are 400s."""
     try:
-        with told_apart(operation):
-            yield
+        return calls.ask(operation, call, read)
     except Refused as error:
         if type(error) is not Refused:
             raise
@@ -197,9 +203,41 @@ def _told_apart(operation: str) -> Iterator[None]:
             kind = _Over
         elif error.code.endswith("DoesNotExistException"):
             kind = NotFound
+        elif _INVALID.fullmatch(error.code):
+            kind = InvalidRequest
         else:
             raise
         raise kind(operation, error.code, error.message) from error
+
+
+def _group(found: Mapping[str, Any]) -> Group:
+    alarms = found.get("alarmConfiguration", {})
+    rollback = found.get("autoRollbackConfiguration", {})
+    named = (alarm["name"] for alarm in alarms.get("alarms", ())) if alarms.get("enabled") else ()
+    return Group(
+        rollback_on=frozenset(rollback.get("events", ()) if rollback.get("enabled") else ()),
+        alarms=tuple(named),
+        ignores_unreadable_alarms=bool(alarms.get("ignorePollAlarmFailure")),
+    )
+
+
+def _state(deployment: str, found: Mapping[str, Any]) -> DeploymentState:
+    error = found.get("errorInformation", {})
+    rollback = found.get("rollbackInfo", {})
+    return DeploymentState(
+        id=deployment,
+        status=found["status"],
+        description=found.get("description", ""),
+        error_code=error.get("code", ""),
+        error=error.get("message", ""),
+        rollback=rollback.get("rollbackDeploymentId", ""),
+        rolls_back=rollback.get("rollbackTriggeringDeploymentId", ""),
+    )
+
+
+def _first_shift(answer: Mapping[str, Any]) -> Shift | None:
+    targets = (one["lambdaTarget"] for one in answer["deploymentTargets"] if "lambdaTarget" in one)
+    return next((_shift(target) for target in targets), None)
 
 
 def _shift(found: Mapping[str, Any]) -> Shift:

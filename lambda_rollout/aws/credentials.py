@@ -27,7 +27,7 @@ from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCreden
 from botocore.exceptions import CredentialRetrievalError
 from tenacity import Retrying
 
-from lambda_rollout.aws.calls import EXPIRED, date_of, told_apart
+from lambda_rollout.aws.calls import ask, date_of, says_expired
 from lambda_rollout.aws.clients import CONFIG
 from lambda_rollout.errors import Busy, CallFailed, Refused, RolloutError, Unanswered, Unreachable
 from lambda_rollout.patience import patiently
@@ -105,7 +105,7 @@ class RenewedCredentials(Credentials):
 
         A machine that was suspended, for one, has slept through their time.
         """
-        if answer["parsed"].get("Error", {}).get("Code") in EXPIRED:
+        if says_expired(answer["parsed"]):
             self._ends_at = self._clock.monotonic()
 
     def _renew(self) -> None:
@@ -172,19 +172,15 @@ class WebIdentity:
         raise min(refusals, key=lambda error: error.code == WRONG_AUDIENCE)
 
     def _trade(self, token: str) -> Issued:
-        with told_apart("AssumeRoleWithWebIdentity"):
-            answer = self._sts.assume_role_with_web_identity(
+        return ask(
+            "AssumeRoleWithWebIdentity",
+            lambda: self._sts.assume_role_with_web_identity(
                 RoleArn=self._role,
                 RoleSessionName=self._session_name,
                 WebIdentityToken=token,
                 DurationSeconds=LIFETIME,
-            )
-        given = answer["Credentials"]
-        return Issued(
-            given["AccessKeyId"],
-            given["SecretAccessKey"],
-            given["SessionToken"],
-            _lasts(given["Expiration"], answer),
+            ),
+            _issued,
         )
 
     def _token(self, audience: str) -> str:
@@ -217,6 +213,16 @@ class WebIdentity:
             ) from error
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise Unanswered(GET_ID_TOKEN, type(error).__name__, str(error)) from error
+
+
+def _issued(answer: Mapping[str, Any]) -> Issued:
+    given = answer["Credentials"]
+    return Issued(
+        given["AccessKeyId"],
+        given["SecretAccessKey"],
+        given["SessionToken"],
+        _lasts(given["Expiration"], answer),
+    )
 
 
 def _lasts(expiration: datetime, answer: Mapping[str, object]) -> timedelta:

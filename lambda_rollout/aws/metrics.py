@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.errors import AccessDenied, Unanswered
 from lambda_rollout.evidence import (
@@ -135,17 +136,21 @@ class CloudWatchMetrics:
         status: dict[str, str] = {}
         token: dict[str, Any] = {}
         while True:
-            with told_apart("GetMetricData"):
-                answer = self._clients.cloudwatch(self._clients.region).get_metric_data(
+            answer: Mapping[str, Any] = ask(
+                "GetMetricData",
+                partial(
+                    self._clients.cloudwatch(self._clients.region).get_metric_data,
                     MetricDataQueries=queries,
                     StartTime=start,
                     EndTime=end,
                     ScanBy="TimestampAscending",
                     **token,
-                )
-            for result in answer.get("MetricDataResults", ()):
-                name = result.get("Id", "")
-                status[name] = result.get("StatusCode", "")
+                ),
+                dict,
+            )
+            for result in answer["MetricDataResults"]:
+                name = result["Id"]
+                status[name] = result["StatusCode"]
                 values = zip(result.get("Timestamps", ()), result.get("Values", ()), strict=True)
                 found[name].update(values)
             if not answer.get("NextToken"):

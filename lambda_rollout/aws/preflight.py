@@ -6,16 +6,16 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/, under the nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
-from lambda_rollout.errors import NotFound, Unanswered
+from lambda_rollout.errors import NotFound, Unanswered, UnmarkedNotFound
 from lambda_rollout.parsing.names import AlarmName
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
@@ -27,6 +27,8 @@ from lambda_rollout.preflight.facts import (
     Statement,
 )
 from lambda_rollout.routing import Target
+
+Raw = Mapping[str, Any]
 
 
 class AwsLookout:
@@ -40,18 +42,12 @@ class AwsLookout:
 
     def configuration(self, target: Target, version: str) -> Configuration:
         """See `Lookout.configuration`."""
-        with told_apart("GetFunctionConfiguration"):
-            answer = self._clients.lambda_.get_function_configuration(
+        return ask(
+            "GetFunctionConfiguration",
+            lambda: self._clients.lambda_.get_function_configuration(
                 FunctionName=target.function, Qualifier=version
-            )
-        return Configuration(
-            version=answer.get("Version", version),
-            state=answer.get("State", ""),
-            state_reason=answer.get("StateReason", ""),
-            role=answer.get("Role", ""),
-            dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
-            runtime=answer.get("Runtime", ""),
-            timeout=timedelta(seconds=answer.get("Timeout", 0)),
+            ),
+            _configuration,
         )
 
     def event_sources(self, target: Target) -> tuple[EventSource, ...]:
@@ -63,27 +59,27 @@ class AwsLookout:
         for name in (target.function, f"{target.function}:{target.alias}"):
             try:
                 found.update((one.uuid, one) for one in self._mappings(name))
-            except NotFound:
+            except (NotFound, UnmarkedNotFound):
                 continue  # an alias still to be created
         return tuple(found.values())
 
     def _mappings(self, name: str) -> Iterator[EventSource]:
-        marker: dict[str, Any] = {}
-        while True:
-            with told_apart("ListEventSourceMappings"):
-                answer = self._clients.lambda_.list_event_source_mappings(
+        def ask_page(marker: Mapping[str, Any]) -> Raw:
+            return ask(
+                "ListEventSourceMappings",
+                lambda: self._clients.lambda_.list_event_source_mappings(
                     FunctionName=name, **marker
-                )
-            for mapping in answer.get("EventSourceMappings", ()):
-                yield EventSource(
-                    uuid=mapping.get("UUID", ""),
-                    source=mapping.get("EventSourceArn", ""),
-                    qualifier=_qualifier(mapping.get("FunctionArn", "")),
-                    state=mapping.get("State", ""),
-                )
-            if not answer.get("NextMarker"):
-                return
-            marker = {"Marker": answer["NextMarker"]}
+                ),
+                dict,
+            )
+
+        for mapping in _pages(ask_page, "EventSourceMappings"):
+            yield EventSource(
+                uuid=mapping["UUID"],
+                source=mapping.get("EventSourceArn", ""),
+                qualifier=_qualifier(mapping["FunctionArn"]),
+                state=mapping.get("State", ""),
+            )
 
     def function_policy(self, target: Target) -> tuple[Statement, ...]:
         """See `Lookout.function_policy`."""
@@ -95,49 +91,52 @@ class AwsLookout:
 
     def _policy(self, target: Target, **qualifier: str) -> tuple[Statement, ...]:
         try:
-            with told_apart("GetPolicy"):
-                answer = self._clients.lambda_.get_policy(FunctionName=target.function, **qualifier)
-        except NotFound:
+            policy = ask(
+                "GetPolicy",
+                lambda: self._clients.lambda_.get_policy(FunctionName=target.function, **qualifier),
+                lambda answer: answer["Policy"],
+            )
+        except (NotFound, UnmarkedNotFound):
             return ()
         try:
-            return statements(answer["Policy"])
+            return statements(policy)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Unanswered("GetPolicy", "UnreadablePolicy", str(error)) from error
 
     def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
         """See `Lookout.urls`."""
-        found: list[FunctionUrl] = []
-        marker: dict[str, Any] = {}
-        while True:
-            with told_apart("ListFunctionUrlConfigs"):
-                answer = self._clients.lambda_.list_function_url_configs(
+
+        def ask_page(marker: Mapping[str, Any]) -> Raw:
+            return ask(
+                "ListFunctionUrlConfigs",
+                lambda: self._clients.lambda_.list_function_url_configs(
                     FunctionName=target.function, **marker
-                )
-            found += map(_url, answer.get("FunctionUrlConfigs", ()))
-            if not answer.get("NextMarker"):
-                return tuple(found)
-            marker = {"Marker": answer["NextMarker"]}
+                ),
+                dict,
+            )
+
+        return tuple(map(_url, _pages(ask_page, "FunctionUrlConfigs")))
 
     def reserved(self, target: Target) -> int | None:
         """See `Lookout.reserved`."""
-        with told_apart("GetFunctionConcurrency"):
-            answer = self._clients.lambda_.get_function_concurrency(FunctionName=target.function)
-        return answer.get("ReservedConcurrentExecutions")
+        return ask(
+            "GetFunctionConcurrency",
+            lambda: self._clients.lambda_.get_function_concurrency(FunctionName=target.function),
+            lambda answer: answer.get("ReservedConcurrentExecutions"),
+        )
 
     def provisioned(self, target: Target) -> Provisioned | None:
         """See `Lookout.provisioned`."""
         try:
-            with told_apart("GetProvisionedConcurrencyConfig"):
-                answer = self._clients.lambda_.get_provisioned_concurrency_config(
+            return ask(
+                "GetProvisionedConcurrencyConfig",
+                lambda: self._clients.lambda_.get_provisioned_concurrency_config(
                     FunctionName=target.function, Qualifier=target.alias
-                )
-        except NotFound:
+                ),
+                _provisioned,
+            )
+        except (NotFound, UnmarkedNotFound):
             return None
-        return Provisioned(
-            requested=answer.get("RequestedProvisionedConcurrentExecutions", 0),
-            status=answer.get("Status", ""),
-            reason=answer.get("StatusReason", ""),
-        )
 
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
         """See `Lookout.invoked`."""
@@ -152,14 +151,45 @@ class AwsLookout:
         self._definitions.try_history()
 
 
+def _pages(ask_page: Callable[[Mapping[str, Any]], Raw], items: str) -> Iterator[Raw]:
+    """Yield what all pages of a list of Lambda's hold under ``items``."""
+    marker: dict[str, Any] = {}
+    while True:
+        answer = ask_page(marker)
+        yield from answer[items]
+        if not answer.get("NextMarker"):
+            return
+        marker = {"Marker": answer["NextMarker"]}
+
+
 def _url(config: Mapping[str, Any]) -> FunctionUrl:
-    qualifier = _qualifier(config.get("FunctionArn", ""))
+    qualifier = _qualifier(config["FunctionArn"])
     return FunctionUrl(
         # AWS's words for the bare function are the bare ARN, or $LATEST.
         qualifier="" if qualifier.startswith("$") else qualifier,
-        auth_type=config.get("AuthType", ""),
+        auth_type=config["AuthType"],
         invoke_mode=config.get("InvokeMode", ""),
         has_cors=bool(config.get("Cors")),
+    )
+
+
+def _configuration(answer: Mapping[str, Any]) -> Configuration:
+    return Configuration(
+        version=answer["Version"],
+        state=answer["State"],
+        state_reason=answer.get("StateReason", ""),
+        role=answer["Role"],
+        dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
+        runtime=answer.get("Runtime", ""),
+        timeout=timedelta(seconds=answer.get("Timeout", 0)),
+    )
+
+
+def _provisioned(answer: Mapping[str, Any]) -> Provisioned:
+    return Provisioned(
+        requested=answer["RequestedProvisionedConcurrentExecutions"],
+        status=answer["Status"],
+        reason=answer.get("StatusReason", ""),
     )
 
 

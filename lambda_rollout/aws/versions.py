@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lambda_rollout.aws.calls import told_apart
+from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.judge import VersionState
 from lambda_rollout.package import Image, Package, S3Object, Zip
@@ -25,39 +25,45 @@ class LambdaVersions:
 
     def latest(self, target: Target) -> VersionState:
         """See `Versions.latest`."""
-        with told_apart("GetFunctionConfiguration"):
-            return _state(
-                self._clients.lambda_.get_function_configuration(FunctionName=target.function)
-            )
+        return ask(
+            "GetFunctionConfiguration",
+            lambda: self._clients.lambda_.get_function_configuration(FunctionName=target.function),
+            _state,
+        )
 
     def read(self, target: Target, version: str) -> VersionState:
         """See `Versions.read`."""
-        with told_apart("GetFunctionConfiguration"):
-            return _state(
-                self._clients.lambda_.get_function_configuration(
-                    FunctionName=target.function, Qualifier=version
-                )
-            )
+        return ask(
+            "GetFunctionConfiguration",
+            lambda: self._clients.lambda_.get_function_configuration(
+                FunctionName=target.function, Qualifier=version
+            ),
+            _state,
+        )
 
     def upload(self, target: Target, package: Package, architectures: Sequence[str]) -> str:
         """See `Versions.upload`."""
         code = _code(package)
         if architectures:
             code["Architectures"] = list(architectures)
-        with told_apart("UpdateFunctionCode"):
-            answer = self._clients.uploads.update_function_code(
+        return ask(
+            "UpdateFunctionCode",
+            lambda: self._clients.uploads.update_function_code(
                 FunctionName=target.function, **code
-            )
-        return answer["CodeSha256"]
+            ),
+            lambda answer: str(answer["CodeSha256"]),
+        )
 
     def publish(self, target: Target, description: str, code_sha256: str) -> str:
         """See `Versions.publish`."""
         guard: dict[str, Any] = {"CodeSha256": code_sha256} if code_sha256 else {}
-        with told_apart("PublishVersion"):
-            answer = self._clients.lambda_.publish_version(
+        return ask(
+            "PublishVersion",
+            lambda: self._clients.lambda_.publish_version(
                 FunctionName=target.function, Description=description, **guard
-            )
-        return answer["Version"]
+            ),
+            lambda answer: str(answer["Version"]),
+        )
 
 
 def _code(package: Package) -> dict[str, Any]:
@@ -74,14 +80,14 @@ def _code(package: Package) -> dict[str, Any]:
 def _state(answer: Mapping[str, Any]) -> VersionState:
     snap_start = answer.get("SnapStart") or {}
     return VersionState(
-        state=answer.get("State", ""),
+        state=answer["State"],
         state_reason=answer.get("StateReason", ""),
-        last_update=answer.get("LastUpdateStatus", ""),
+        last_update=answer["LastUpdateStatus"],
         last_update_reason=answer.get("LastUpdateStatusReason", ""),
         snap_start_applies=snap_start.get("ApplyOn") == "PublishedVersions",
         snap_start_optimized=snap_start.get("OptimizationStatus") == "On",
-        code_sha256=answer.get("CodeSha256", ""),
+        code_sha256=answer["CodeSha256"],
         description=answer.get("Description", ""),
         architectures=tuple(answer.get("Architectures") or ()),
-        role=answer.get("Role", ""),
+        role=answer["Role"],
     )

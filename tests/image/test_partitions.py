@@ -92,6 +92,6 @@ def test_every_method_that_is_called_is_one_of_these_services() -> None:
     }
     asked = set()
     for path in sorted(Path(ROOT / "lambda_rollout" / "aws").glob("*.py")):
-        asked |= set(re.findall(r'told_apart\("([A-Z][A-Za-z]+)"\)', path.read_text("utf-8")))
+        asked |= set(re.findall(r'\bask\(\s*"([A-Z][A-Za-z]+)"', path.read_text("utf-8")))
     assert {"GetAlias", "DescribeAlarms"} <= asked, "the code says it otherwise now"
     assert asked <= known

@@ -17,6 +17,7 @@ from lambda_rollout.errors import (
     Busy,
     CallFailed,
     CredentialsExpired,
+    InvalidRequest,
     NotFound,
     Refused,
     RevisionMismatch,
@@ -71,8 +72,12 @@ FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
     (Answer("ResourceConflictException", "in progress", 409), Busy, ""),
     (Answer("PreconditionFailedException", "stale", 412), RevisionMismatch, ""),
     (Answer("ResourceNotFoundException", "gone", 404), NotFound, ""),
-    (Answer("InvalidParameterValueException", "no", 400), Refused, ""),
-    (Answer("ValidationException", "no", 400), Refused, ""),
+    (Answer("InvalidParameterValueException", "no", 400), InvalidRequest, ""),
+    (Answer("ValidationException", "no", 400), InvalidRequest, ""),
+    (Answer("CodeStorageExceededException", "full", 400), Refused, ""),
+    # Of this delivery alone: another may have come while the signature was good.
+    (Answer("InvalidSignatureException", "Signature expired", 403), Refused, ""),
+    (Answer("SignatureDoesNotMatch", "no", 403), Refused, ""),
 ]
 
 
@@ -88,6 +93,11 @@ def test_what_became_of_a_call(
     assert caught.value.code == code or not code
     # One try: who repeats it must know of every one.
     assert len(scene.requests("UpdateAlias")) == 1
+
+
+def test_only_what_holds_for_every_delivery_alike_rules_an_effect_out() -> None:
+    without = {kind for _, kind, _ in FAULTS if not kind.may_have_effect}
+    assert without == {AccessDenied, InvalidRequest, Unreachable}
 
 
 def test_what_exists_already_is_told_from_what_is_busy(scene: Scene, aliases: Aliases) -> None:

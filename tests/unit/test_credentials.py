@@ -24,10 +24,11 @@ from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
 from sandbox.aws.http import Server
 from sandbox.clock import RealClock
-from tests.seam import SkippingClock
+from tests.seam import MARKS, SkippingClock
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 HOUR = 3600.0
+MARKED = {"ResponseMetadata": MARKS}
 
 
 class HandClock(SystemClock):
@@ -143,9 +144,11 @@ def test_ones_that_have_ended_are_renewed_on_the_spot(case: Case) -> None:
 
 
 def test_awss_word_that_they_have_ended_counts_more_than_our_clock(case: Case) -> None:
-    case.credentials.heed(parsed={"Error": {"Code": "ThrottlingException"}})
-    assert case.signed_with() == "1"
+    case.credentials.heed(parsed={"Error": {"Code": "ThrottlingException"}, **MARKED})
+    # A page that only says so is nobody's word, and these are still good.
     case.credentials.heed(parsed={"Error": {"Code": "ExpiredTokenException"}})
+    assert case.signed_with() == "1"
+    case.credentials.heed(parsed={"Error": {"Code": "ExpiredTokenException"}, **MARKED})
     assert case.signed_with() == "2"
     assert case.signed_with() == "2"
 

@@ -230,7 +230,7 @@ def test_a_policy_written_by_hand_may_have_lists_everywhere(place: Place) -> Non
     )
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"Statement": ["x"]}', '{"Statement": 7}', "{"])
+@pytest.mark.parametrize("text", [" ", "[]", '{"Statement": ["x"]}', '{"Statement": 7}', "{"])
 def test_a_policy_that_cannot_be_read_is_no_empty_one(place: Place, text: str) -> None:
     _answer_policy(place, text)
     found = place.look().targets[0].function_policy
