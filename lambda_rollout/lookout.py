@@ -130,7 +130,7 @@ def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) 
         reading("cloudwatch:DescribeAlarmHistory", lookout.try_history) if alarms != () else None
     )
     return Facts(
-        today=question.now.date(),
+        now=question.now,
         plan=question.plan,
         guards=question.guards,
         needs_numbers=question.needs_numbers,

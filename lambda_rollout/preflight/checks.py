@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lambda_rollout.preflight.alarm_checks import alarms_see_the_new_version
+from lambda_rollout.preflight.alarm_checks import (
+    alarms_see_the_new_version,
+    every_alarm_was_judged,
+)
 from lambda_rollout.preflight.caller_checks import (
     callers_allowed_on_the_alias,
     event_sources_name_the_alias,
@@ -19,6 +22,7 @@ from lambda_rollout.preflight.permission_checks import (
     what_will_be_written,
 )
 from lambda_rollout.preflight.timing_checks import (
+    alarms_are_warm,
     steps_outlast_the_alarms,
     weights_move_the_alarms,
 )
@@ -40,6 +44,8 @@ CHECKS: tuple[Check, ...] = (
     function_urls_name_the_alias,
     callers_allowed_on_the_alias,
     alarms_see_the_new_version,
+    every_alarm_was_judged,
+    alarms_are_warm,
     steps_outlast_the_alarms,
     weights_move_the_alarms,
     concurrency_reserved,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lambda_rollout.guards import Guard
 from lambda_rollout.plan import Plan
+from lambda_rollout.preflight.alarm_rule import Rule
 from lambda_rollout.routing import Target
 
 T = TypeVar("T")
@@ -173,24 +174,37 @@ class AlarmFacts:
     kind: str
     """``MetricAlarm``, ``CompositeAlarm`` or ``LogAlarm``."""
     metrics: tuple[WatchedMetric, ...] = ()
-    """Empty where the definition is none that can be understood (SEARCH, Metrics Insights, …)."""
+    """Those that are named one by one; a query in a language of its own has none."""
+    unread: str = ""
+    """What of its definition is not understood here, as a noun: ``a PromQL query``; empty if all of it is."""
     expression: str = ""
     """The metric math whose value is compared, empty for a plain metric."""
     period: timedelta = timedelta()
+    """Of one datapoint: a metric's period, a log query's schedule, how often a PromQL query is evaluated; 0 if unknown.
+    """
     evaluation_periods: int = 1
     datapoints_to_alarm: int = 1
     comparison: str = ""
     """ComparisonOperator."""
     threshold: float | None = None
+    pending: timedelta = timedelta()
+    """How long a PromQL query has to breach without a break."""
+    query_offset: timedelta = timedelta()
+    """How far before its run the time that a log query looks at ends."""
+    warm_until: datetime | None = None
+    """When its warm-up ends, at the latest; None without one."""
+    rule: Rule | None = None
+    """A composite alarm's, None if it is not understood."""
     children: tuple[AlarmFacts, ...] = ()
-    """A composite alarm's, as far as they could be read."""
+    """Those of the rule's that could be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a preflight is decided on."""
 
-    today: date
+    now: datetime
+    """On AWS's clock."""
     plan: Plan
     guards: tuple[Guard, ...]
     needs_numbers: bool

@@ -85,7 +85,7 @@ def runtimes_supported(facts: Facts) -> Iterator[Finding]:
         if not isinstance(each.new, Configuration):
             continue
         since = DEPRECATED_ON.get(each.new.runtime, date.max)
-        if since <= facts.today:
+        if since <= facts.now.date():
             yield Finding(
                 Level.NOTE,
                 Code.RUNTIME_DEPRECATED,

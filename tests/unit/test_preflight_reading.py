@@ -15,8 +15,10 @@ from lambda_rollout.errors import Cancelled
 from lambda_rollout.lookout import READ_LIMIT, Passage, Question, look
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.plan import parse_steps
+from lambda_rollout.preflight.alarm_rule import AtLeast
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
+    AlarmFacts,
     Condition,
     Configuration,
     EventSource,
@@ -339,6 +341,91 @@ def test_what_is_below_a_composite_alarm_is_read_too(place: Place) -> None:
     assert [child.name for child in outer.children] == ["inner", "two"]
     assert [child.name for child in outer.children[0].children] == ["errors one", "two"]
     assert outer.children[1].metrics
+
+
+def test_a_rule_with_at_least_is_read_with_all_that_is_below(place: Place) -> None:
+    for name in ("one", "two", 'say "three"'):
+        place.put_alarm(name)
+    rule = r'AT_LEAST(60%, NOT OK, (one, two, "say \"three\""))'
+    place.cloudwatch.put_composite_alarm(AlarmName="outer", AlarmRule=rule)
+    alarms = place.look("outer").alarms
+    assert isinstance(alarms, tuple)
+    assert [child.name for child in alarms[0].children] == ["one", "two", 'say "three"']
+    assert isinstance(alarms[0].rule, AtLeast)
+    assert alarms[0].rule.number == 2
+
+
+def one_alarm(place: Place) -> AlarmFacts:
+    alarms = place.look("it").alarms
+    assert isinstance(alarms, tuple)
+    [found] = alarms
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rate", "minutes"),
+    [
+        ("rate(1 minute)", 1),
+        ("rate(5 minutes)", 5),
+        ("rate(2 hours)", 120),
+        ("cron(0 * * * ? *)", 0),
+    ],
+)
+def test_a_log_alarm_runs_on_a_schedule(place: Place, rate: str, minutes: int) -> None:
+    schedule = {"ScheduleExpression": rate, "StartTimeOffset": 360, "EndTimeOffset": 60}
+    place.cloudwatch.put_log_alarm(
+        AlarmName="it",
+        ScheduledQueryConfiguration={
+            "QueryString": "filter level = 'ERROR'",
+            "ScheduledQueryRoleARN": ROLE,
+            "ScheduleConfiguration": schedule,
+            "AggregationExpression": "count(*)",
+        },
+        QueryResultsToEvaluate=5,
+        QueryResultsToAlarm=3,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    found = one_alarm(place)
+    assert (found.unread, found.query_offset) == ("a query of logs", MINUTE)
+    assert (found.period, found.datapoints_to_alarm) == (minutes * MINUTE, 3)
+
+
+def test_a_promql_alarm_has_an_interval_and_a_pending_period(place: Place) -> None:
+    place.cloudwatch.put_metric_alarm(
+        AlarmName="it",
+        EvaluationCriteria={"PromQLCriteria": {"Query": "up < 1", "PendingPeriod": 300}},
+        EvaluationInterval=60,
+    )
+    found = one_alarm(place)
+    assert (found.unread, found.metrics) == ("a PromQL query", ())
+    assert (found.period, found.pending) == (MINUTE, 5 * MINUTE)
+
+
+def test_a_metrics_insights_alarm_has_the_period_of_its_query(place: Place) -> None:
+    select = 'SELECT SUM(Errors) FROM SCHEMA("AWS/Lambda", FunctionName)'
+    place.put_alarm("it", Metrics=[{"Id": "q", "Expression": select, "Period": 300}])
+    found = one_alarm(place)
+    assert "searches" in found.unread
+    assert (found.period, found.datapoints_to_alarm) == (5 * MINUTE, 3)
+
+
+def test_metrics_of_another_account_are_not_taken_for_ones_own(place: Place) -> None:
+    def of(account: str) -> AlarmFacts:
+        metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors", "Dimensions": []}
+        stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+        place.put_alarm("it", Metrics=[{"Id": "e", "MetricStat": stat, "AccountId": account}])
+        return one_alarm(place)
+
+    assert of("210987654321").unread == "metrics of account 210987654321"
+    assert of("123456789012").unread == ""
+
+
+def test_a_warm_up_begins_when_the_alarm_was_configured(place: Place) -> None:
+    at = place.world.clock.now()
+    place.put_alarm("it", WarmUpConfiguration={"WarmUpPeriodDurationInMinutes": 15})
+    assert one_alarm(place).warm_until == at.replace(microsecond=0) + 15 * MINUTE
+    assert Code.ALARM_WARMING_UP in [f.code for f in examine(place.look("it"))]
 
 
 def test_composite_alarms_in_a_circle_end(place: Place) -> None:

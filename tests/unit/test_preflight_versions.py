@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -85,7 +85,8 @@ def test_a_new_version_that_cannot_serve_is_told_and_a_pending_one_is_waited_for
     ],
 )
 def test_a_deprecated_runtime_is_a_note(runtime: str, today: date, deprecated: bool) -> None:
-    given = facts(target(new=replace(NEW, runtime=runtime)), today=today)
+    now = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    given = facts(target(new=replace(NEW, runtime=runtime)), now=now)
     assert found(given) == ([Code.RUNTIME_DEPRECATED] if deprecated else [])
     if deprecated:
         assert only(given).level is Level.NOTE
