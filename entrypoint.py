@@ -6,6 +6,7 @@ later SIGKILL (source: actions/runner, ``ProcessInvoker``).
 """
 
 import gc
+import os
 import resource
 import signal
 import sys
@@ -16,6 +17,13 @@ from lambda_rollout.stop import Stop
 # Nothing of what is imported now is garbage, and looking for some takes a fifth of the start. `app` sets it going
 # again once the clients are made.
 gc.disable()
+
+# The log's place must not be taken by the first thing that is opened.
+for descriptor in range(3):
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        os.open(os.devnull, os.O_RDWR)
 
 STOP = Stop()
 
@@ -31,8 +39,6 @@ signal.signal(signal.SIGINT, _request_stop)
 signal.signal(signal.SIGTERM, _request_stop)
 
 if __name__ == "__main__":
-    import os
-
     from lambda_rollout.app import main
 
     sys.exit(main(os.environ, STOP))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import secrets
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import Finished, Result, Warned
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
-from lambda_rollout.github.stream import Lines
+from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.handover import KEY, Handover, Phase
 from lambda_rollout.inputs import InputErrors, Inputs
 from lambda_rollout.order import Order, Parts, order_of_handover, seconds
@@ -68,18 +67,35 @@ class Desk:
     stop: Stop
 
 
+STDOUT = 1
+"""The file descriptor itself: what goes through ``sys.stdout`` is flushed at the exit, which then fails with it."""
+
+DRAIN, DRAIN_CANCELLED = 2.0, 0.5
+"""Seconds in which the log's reader may catch up at the end. One who is alive needs milliseconds; one who is not must
+not keep a job waiting, and a cancelled one is killed 10 s after it was told."""
+
+
 def main(environ: Mapping[str, str], stop: Stop) -> int:
-    """Run the stage that the environment names; return the exit status."""
+    """Run the stage that the environment names; return the exit status, whether or not anybody reads the log."""
     clock = SystemClock()
-    runner = Runner(environ, Lines(sys.stdout))
+    log = BackgroundStream(STDOUT)
+    runner = Runner(environ, Lines(log), stop=stop)
     desk = Desk(environ, runner, Journal(runner, clock), clock, stop)
+    foreign = ForeignText(runner.echo)
+    # A library's warning would block in the same pipe.
+    with contextlib.redirect_stdout(foreign), contextlib.redirect_stderr(foreign):
+        try:
+            return _stage(desk)
+        finally:
+            log.drain(DRAIN_CANCELLED if stop.requested else DRAIN)
+
+
+def _stage(desk: Desk) -> int:
     try:
-        return post_stage(desk) if environ.get(STAGE) == "post" else main_stage(desk)
+        return post_stage(desk) if desk.environ.get(STAGE) == "post" else main_stage(desk)
     except Exception as error:  # noqa: BLE001 - the outputs are written on every way out
-        with runner.commands_stopped():
-            # AWS's words may be in it, and the runner would obey them.
-            for line in traceback.format_exc().splitlines():
-                runner.lines.write(line)
+        # AWS's words may be in it, and the runner would obey them.
+        desk.runner.quote(traceback.format_exc().splitlines())
         reason = f"internal error: {type(error).__name__}: {error}"
         desk.journal.finish(reason, "Please report it with the log.")
         return 1
@@ -91,7 +107,7 @@ def main_stage(desk: Desk) -> int:
         inputs, package = read_all(desk.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
-        errors = InputErrors(desk.runner.masks.of_value(found.problems))
+        errors = InputErrors(desk.runner.masks.of_value(found.told), found.count)
         desk.journal.input_problems(errors)
         if feed := feed_for_bad_inputs(desk.runner, desk.clock):
             feed.input_problems(errors)
@@ -210,7 +226,7 @@ def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
     began = desk.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
     patient = patiently(desk.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
-    clients = build_clients(order, desk, patient)
+    clients = build_clients(order, desk, patient, obeys=False)
     parts = build_parts(clients, order, (), "", desk)
     if handover.deployment is None:
         left = WHOLE_LIMIT - (desk.clock.monotonic() - began)
@@ -219,14 +235,19 @@ def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
     return settle_deployment_main_left(handover, order, parts, engine)
 
 
-def build_clients(order: Order, desk: Desk, patient: Retrying) -> Clients:
-    """Build the AWS clients. Raises `RolloutError` if ``role-to-assume`` cannot be assumed, however ``patient``."""
+def build_clients(order: Order, desk: Desk, patient: Retrying, *, obeys: bool = True) -> Clients:
+    """Build the AWS clients; whether their first credentials are waited for until the stop only is ``obeys``.
+
+    Raises `RolloutError` if there are none, or ``role-to-assume`` cannot be assumed, however ``patient``.
+    """
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
 
     name = f"lambda-rollout-{order.run.run_id or 'local'}"
     role = order.role_to_assume
-    aws = session(order.region, role, name, desk.environ, desk.clock, desk.stop, patient)
+    aws = session(
+        order.region, role, name, desk.environ, desk.clock, desk.stop, patient, obeys=obeys
+    )
     clients = Clients(aws, order.region, desk.clock)
     _start_is_over(clients)
     return clients
@@ -252,11 +273,12 @@ def build_parts(
     from lambda_rollout.aws.versions import LambdaVersions
 
     return Parts(
-        aliases=LambdaAliases(clients),
+        aliases=LambdaAliases(clients, desk.stop),
         versions=LambdaVersions(clients),
         alarms=CloudWatchAlarms(clients, alarms, desk.stop),
         runs=GitHubRuns(order.run, desk.environ.get("GITHUB_API_URL", ""), token),
         clock=desk.clock,
+        aws_clock=clients.aws_clock,
         stop=desk.stop,
         emit=desk.journal.emit,
         remember=_memory(desk),
@@ -267,7 +289,10 @@ def build_parts(
 
 
 def _memory(desk: Desk) -> Callable[[Handover], None]:
-    """Return what saves for the post stage; that it cannot be saved is told once, and ends nothing."""
+    """Return what saves for the post stage, before what it describes is done.
+
+    It returns when that is saved, or when it takes too long. That it is not saved is told once, and ends nothing.
+    """
     told: list[str] = []
 
     def remember(handover: Handover) -> None:
@@ -277,9 +302,8 @@ def _memory(desk: Desk) -> Callable[[Handover], None]:
         if problem and not told and desk.environ.get(STAGE) != "post":
             told.append(problem)
             text = (
-                f"The post stage is blind: what it needs could not be saved ({problem}). If this job is killed now, "
-                "nothing but the next run, or `mode: rollback`, mends the alias. Look at the runner's disk and its "
-                "temporary folder."
+                f"State could not be saved ({problem}). If this job is killed now, its post stage cannot restore the "
+                "alias: the next run does, or `mode: rollback`. Look at the runner's disk and its temporary folder."
             )
             desk.journal.emit(Warned(at=desk.clock.now(), text=text))
 

@@ -18,6 +18,7 @@ from lambda_rollout.lease import Record, RunWord, Whose
 from lambda_rollout.lookout import LATEST
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, UNREACHABLE_LIMIT, heed, patiently
+from lambda_rollout.provisioned import could_not_start
 from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.traffic import AliasReader
 
@@ -97,25 +98,39 @@ def _taken(target: Target, sight: Sight | None, order: Order) -> Taken:
 
 def _look(target: Target, order: Order, parts: Parts) -> Sight | None:
     alias = read_alias(target, order, parts, UNREACHABLE_LIMIT)
+    if alias is not None and _has_a_lease(alias) and not parts.aws_clock.believed:
+        # It takes two answers to know AWS's time, and this may have been the first.
+        alias = read_alias(target, order, parts, UNREACHABLE_LIMIT)
     if alias is None:
         return None
     _, record = lease.parse(alias.description)
-    # AWS's Date header is the only clock: the runner's may be minutes off.
-    now = alias.as_of or parts.clock.now()
+    # The runner's clock may be minutes off: nobody else's lease is over by it.
+    now = parts.aws_clock.now() if parts.aws_clock.believed else None
     word = RunWord.UNKNOWN
-    if record is not None and lease.agrees(record, alias.routing):
-        if not (record.held or record.expired(now)):
-            word = parts.runs.word(record)
-        provisioning = False
-    else:
-        provisioning = not alias.routing.is_whole and patiently(parts.clock, parts.stop)(
-            parts.aliases.provisioning, target
-        )
-    whose = lease.whose(alias, now, word, provisioning=provisioning)
+    if record is not None and _has_a_lease(alias) and not record.expired(now):
+        word = parts.runs.word(record)
+        say_if_time_is_in_doubt(parts)
+    whose = lease.whose(alias, now, word)
     if whose is Whose.ALIVE and record is not None and record.nonce == order.nonce:
         # Our own before we wrote any: the main that we are the post stage of went on and could not say so.
         whose = Whose.DEAD
     return Sight(target, alias, record, whose)
+
+
+def _has_a_lease(alias: Alias) -> bool:
+    """Whether a record stands there that is over by its time."""
+    _, record = lease.parse(alias.description)
+    return record is not None and lease.agrees(record, alias.routing) and not record.held
+
+
+def say_if_time_is_in_doubt(parts: Parts) -> None:
+    """Say once, before it first matters, that AWS's clock is not believed, and what follows from that."""
+    if why := parts.aws_clock.untold_doubt():
+        text = (
+            f"AWS's time is in doubt: {why}. So this run's record counts by the runner's clock, and an alias with the "
+            "record of another run is left alone. Check the runner's clock, and what stands between it and AWS."
+        )
+        parts.emit(Warned(at=parts.clock.now(), text=text))
 
 
 def read_alias(
@@ -125,7 +140,7 @@ def read_alias(
 
     ``unreachable``: seconds without any connection after which it is given up; None: as after any failure.
     """
-    reader = AliasReader(target, parts.aliases, parts.clock)
+    reader = AliasReader(target, parts.aliases, parts.clock, written=False)
     try:
         patient = patiently(parts.clock, parts.stop, unreachable=unreachable)
         return patient(reader.read)
@@ -152,12 +167,12 @@ def _tell(target: Target, sight: Sight | None, parts: Parts) -> None:
         parts.emit(AliasMissing(at=now, target=target))
         return
     alias = sight.alias
-    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.routing))
+    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
     if sight.dead is not None:
         url = parts.runs.url(sight.dead)
         parts.emit(
             StrandedFound(
-                at=now, target=target, routing=alias.routing, record=str(sight.dead), run_url=url
+                at=now, target=target, routing=alias.shown, record=str(sight.dead), run_url=url
             )
         )
 
@@ -376,7 +391,7 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
     if order.mode is Mode.PROMOTE:
         if sight.whose is not Whose.HELD:
             raise NotOurs(
-                f"{target} is not held ({alias.routing}): there is nothing to promote.",
+                f"{target} is not held ({alias.shown}): there is nothing to promote.",
                 "Only a rollout that ended with `result=held` can be promoted. Of several functions, leave out "
                 "what is not held.",
             )
@@ -402,7 +417,14 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
 
 def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:
     """Make the error for an alias that is in somebody's hands, with what to do about it."""
-    target, routing, record = sight.target, sight.alias.routing, sight.record
+    target, routing, record = sight.target, sight.alias.shown, sight.record
+    moving = sight.alias.moving
+    if moving is not None and moving.failed and sight.whose is Whose.STRANGERS:
+        return NotOurs(
+            f"{target}: {could_not_start(sight.alias)}, so AWS keeps the traffic where it was: {routing}. It was left "
+            "untouched.",
+            f"Put it back, for example: {order.command(target, Routing.whole(_majority(routing)))}",
+        )
     if sight.whose is Whose.STRANGERS or record is None:
         return NotOurs(
             f"{target} is split: {routing}. Somebody else did that, so it was left untouched.",
@@ -416,6 +438,12 @@ def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:
             f"{target} is held by an earlier rollout{by}: {routing}.",
             f"Finish it with `mode: promote` (version {record.new}) or undo it with `mode: rollback` "
             f"(version {record.old}).",
+        )
+    if not parts.aws_clock.believed:
+        return NotOurs(
+            f"{target} bears the record of another run{f' ({url})' if url else ''}: {routing}. Whether that one is still "
+            "alive cannot be told, as AWS's time is in doubt, so it was left untouched.",
+            f"If nobody is at work there any more, undo it with `mode: rollback` (version {record.old}).",
         )
     where = url or (f"run {record.run}/{record.attempt}" if record.run else "a run")
     until = f"{record.until:%H:%M:%S} UTC" if record.until else "further notice"

@@ -68,6 +68,8 @@ class Claim:
         """
         if not self.is_news(alias):
             return True
+        if self._is_held_elsewhere(alias):
+            return False
         record = lease.parse(alias.description)[1]
         agrees = record is not None and lease.agrees(record, alias.routing)
         if record is not None and agrees:
@@ -85,7 +87,7 @@ class Claim:
         ours = [sent.routing for sent in self.pending if agrees or sent.is_in_doubt]
         if record is not None or not self._was_finished(alias.routing):
             ours.append(self.routing)
-        return any(self.is_same(alias.routing, routing) for routing in ours)
+        return alias.routing in ours
 
     def is_news(self, alias: Alias) -> bool:
         """Return whether it is another state than the newest that we know of.
@@ -95,28 +97,21 @@ class Claim:
         """
         if alias.revision_id != self.known.revision_id:
             return True
-        known = any(self.is_same(alias.routing, r) for r in (self.known.routing, self.routing))
+        known = alias.routing in (self.known.routing, self.routing)
         return not known or alias.description != self.known.description
 
     def is_echo(self, alias: Alias) -> bool:
         """Return whether it is, to the letter, what a pending write would make of the alias."""
         return any(
-            alias.description == sent.description and self.is_same(alias.routing, sent.routing)
+            alias.description == sent.description and alias.routing == sent.routing
             for sent in self.pending
         )
 
-    def is_same(self, seen: Routing, ours: Routing) -> bool:
-        """Return whether ``seen`` is ``ours``, or ours with AWS's own weights.
-
-        Those are there while provisioned concurrency moves, and are for the version that is left.
-        """
-        if seen == ours:
-            return True
-        if not ours.is_whole or seen.version != ours.version:
+    def _is_held_elsewhere(self, alias: Alias) -> bool:
+        """Whether all traffic is kept on a version that we did not come from: AWS does not do that for our write."""
+        if alias.moving is None or alias.routing.version == self.old:
             return False
-        # On the way back that is the new version; 1 is no weight of a stranger's split.
-        going_back = ours.version == self.old and list(seen.weights.values()) == [1.0]
-        return going_back or set(seen.weights) == {self.old}
+        return set(alias.moving.weights) != {self.old}
 
     def _was_moved_under(self, record: Record, routing: Routing) -> bool:
         """Whether a record of ours stands under another weight than we wrote it with, to the second.
@@ -126,7 +121,7 @@ class Claim:
         sent = [s.routing for s in self.pending if lease.parse(s.description)[1] == record]
         if lease.parse(self.known.description)[1] == record:
             sent.append(self.routing)
-        return bool(sent) and not any(self.is_same(routing, each) for each in sent)
+        return bool(sent) and routing not in sent
 
     def _is_overdue(self, routing: Routing, now: datetime) -> bool:
         """Whether others may have taken us for dead and made it whole: we stood still until our lease was over.

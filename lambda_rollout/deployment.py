@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from lambda_rollout.alarm_poll import AlarmPoll, Alarms, Survey
-from lambda_rollout.arrival import read_alias
+from lambda_rollout.arrival import read_alias, say_if_time_is_in_doubt
 from lambda_rollout.choices import Mode
 from lambda_rollout.codedeploy import (
     DeploymentState,
@@ -78,7 +78,7 @@ class Deployment:
         self._group = Group(frozenset(), ())
         self._shift: Shift | None = None
         """What is moved; None while nothing was asked of CodeDeploy."""
-        self._alarms = self._poll(Survey(()), None)
+        self._alarms = self._poll(Survey(()))
         """The alarms while CodeDeploy shifts."""
         self._following: Following | None = None
         self._watch: Watch | None = None
@@ -117,7 +117,7 @@ class Deployment:
             if isinstance(ready, Result):
                 return self._ending.finished(ready)
             self._found, shift = ready.found, ready.shift
-            self._alarms = self._poll(ready.survey, ready.found)
+            self._alarms = self._poll(ready.survey)
             self._create(ready)
         else:
             if self._order.mode is Mode.PLAN:
@@ -195,22 +195,22 @@ class Deployment:
         if alias is None:
             raise RolloutError(f"there is no alias {self._target}.")
         now = parts.clock.now()
-        parts.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.routing))
+        parts.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.shown))
         check_same(order, parts, self._engine, deployment, shift)
         survey = patiently(parts.clock, parts.stop)(parts.alarms.read)
         parts.emit(AlarmsFound(at=parts.clock.now(), readings=survey.readings))
         self._place = replace(self._place, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
-        self._alarms = self._poll(survey, alias)
+        self._alarms = self._poll(survey)
         firing = firing_at_start(survey.readings)
         if firing and order.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
             # It may have fired while nobody was looking.
             names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
             raise GoBack(f"in ALARM while CodeDeploy shifts: {names}", firing)
 
-    def _poll(self, survey: Survey, seen: Alias | None) -> AlarmPoll:
-        now = (seen.as_of if seen else None) or self._parts.clock.now()
+    def _poll(self, survey: Survey) -> AlarmPoll:
+        now = self._parts.aws_clock.now()
         return AlarmPoll(self._parts, self._order.poll_interval, survey, now)
 
     def _plan_to_follow(self, deployment: str) -> Finished:
@@ -306,13 +306,16 @@ class Deployment:
             self._nothing_is_ours()
             raise
         following.see(HUNDRED, self._alarms.readings)
-        traffic = Traffic(self._target, alias, parts.aliases, parts.clock, order.nonce, shift.old)
+        traffic = Traffic(
+            self._target, alias, parts.aliases, parts.clock, parts.aws_clock, order.nonce, shift.old
+        )
         charge = self._ending.take_charge(traffic, shift.new)
         # It is to go back if anything happens before our first write, too.
         charge.doubtful = True
         charge.tried.append(str(HUNDRED))
         self._watching = True
         self._ending.remember(Phase.MOVING)
+        say_if_time_is_in_doubt(parts)
         traffic.forward(alias.routing, order.live_record(traffic, shift.new), parts.stop)
         return charge
 

@@ -34,7 +34,7 @@ from lambda_rollout.patience import SETTLE_LIMIT, heed, patiently
 from lambda_rollout.plan import codedeploy_routing
 from lambda_rollout.preflight_check import preflight
 from lambda_rollout.publishing import await_ready, check_latest, choose
-from lambda_rollout.routing import Alias
+from lambda_rollout.routing import Alias, Routing
 from lambda_rollout.traffic import Traffic
 
 ALIAS_LIMIT = 30.0
@@ -184,7 +184,7 @@ def prepare(order: Order, parts: Parts, engine: Engine, group: Group) -> Ready |
     if found is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     first_look(order, parts)
-    traffic = Traffic(target, found, parts.aliases, parts.clock, order.nonce)
+    traffic = Traffic(target, found, parts.aliases, parts.clock, parts.aws_clock, order.nonce)
     preflight(order, parts, [(target, traffic)])
     old = found.routing.version
     if order.mode is Mode.PLAN:
@@ -232,12 +232,11 @@ def await_promoted(order: Order, parts: Parts, place: Place, shift: Shift) -> Al
                 f"another run has taken over {target} and watches it: {record}.",
                 "Nothing is left to do here: wait for that run.",
             )
-        # AWS's own weight for the old version is there while provisioned concurrency moves.
-        if alias.routing.version == shift.new and set(alias.routing.weights) <= {shift.old}:
+        if alias.routing == Routing.whole(shift.new):
             return alias
         if parts.clock.monotonic() >= end:
             raise RolloutError(
-                f"{place} has succeeded, says CodeDeploy, but {target} is {alias.routing}."
+                f"{place} has succeeded, says CodeDeploy, but {target} is {alias.shown}."
             )
         parts.clock.wait(END_EVERY, parts.stop)
         heed(parts.stop)

@@ -72,7 +72,7 @@ def _tell_alias(order: Order, parts: Parts) -> None:
         # Only to be told; where it ends up is read again, and with patience.
         return
     now = parts.clock.now()
-    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.routing))
+    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
 
 
 def _saying(parts: Parts, trouble: str) -> Parts:

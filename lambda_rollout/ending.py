@@ -14,6 +14,7 @@ from lambda_rollout.judge import AlarmReading
 from lambda_rollout.lease import PASSED
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT
+from lambda_rollout.provisioned import could_not_start
 from lambda_rollout.routing import Routing, Target
 from lambda_rollout.settling import Wish, settle
 from lambda_rollout.traffic import (
@@ -181,8 +182,8 @@ class Ending:
     def _tell_what_aws_still_sends(self, charge: InCharge) -> None:
         """Say so if AWS keeps the traffic where it was while provisioned concurrency moves back.
 
-        It writes ``{new: 1}`` of its own then, which nobody can take away (facts on provisioned concurrency;
-        for a way back unconfirmed). One look, and none when the runner is about to kill us.
+        It writes ``{new: 1}`` of its own then (for a way back unconfirmed). One look, and none when the runner is
+        about to kill us.
         """
         if self._parts.stop.requested:
             return
@@ -191,11 +192,11 @@ class Ending:
             seen = self._parts.aliases.read(target)
         except CallFailed:
             return
-        if seen.routing == Routing(old, {charge.new: 1.0}):
-            text = (
-                f"AWS still sends all traffic of {target} to version {charge.new}, until provisioned concurrency "
-                f"is ready on version {old} again."
-            )
+        if seen.moving and seen.shown == Routing(old, {charge.new: 1.0}):
+            why = f"until provisioned concurrency is ready on version {old} again"
+            if seen.moving.failed:
+                why = f"because {could_not_start(seen)}"
+            text = f"AWS still sends all traffic of {target} to version {charge.new}, {why}."
             self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
 
     def hold(self, reason: str) -> Finished:
@@ -325,13 +326,13 @@ class Ending:
         command = self._order.command(target, wish.routing, wish.traffic.text)
         text = (
             f"Not confirmed yet: {target} to {wish.routing}. It was last seen with "
-            f"{wish.traffic.known.routing}. Trying on: {why.brief}. By hand: {command}"
+            f"{wish.traffic.known.shown}. Trying on: {why.brief}. By hand: {command}"
         )
         self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
 
     def _tell_left(self, charge: InCharge, wished: Routing, settlement: Settlement) -> None:
         traffic = charge.traffic
-        routing: Routing | None = traffic.known.routing
+        routing: Routing | None = traffic.known.shown
         command = self._order.command(traffic.target, wished, traffic.text)
         match settlement:
             case Foreign(alias):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from lambda_rollout.alarm_poll import AlarmPoll
@@ -76,22 +76,16 @@ class Following:
         self._beat_at = parts.clock.monotonic()
         self._failing = False
         self._blind_to_targets = False
-        self._aws_said: datetime | None = None
-        self._aws_said_at = 0.0
         self._numbers_tried_at = -math.inf
         self.numbers = Numbers(
-            parts.metrics, [Pair(self._target, shift.new, shift.old)], Demands(), self.aws_time
+            parts.metrics,
+            [Pair(self._target, shift.new, shift.old)],
+            Demands(),
+            parts.aws_clock.now,
         )
         """The versions' own numbers; nothing depends on them here, they are told."""
         self.percent = Decimal()
         """The share of the new version, as last seen on the alias."""
-
-    def aws_time(self) -> datetime:
-        """AWS's clock: its last ``Date`` plus what has passed here since; the runner's own if it never told."""
-        clock = self._parts.clock
-        if self._aws_said is None:
-            return clock.now()
-        return self._aws_said + timedelta(seconds=clock.monotonic() - self._aws_said_at)
 
     @property
     def number(self) -> int:
@@ -158,9 +152,8 @@ class Following:
             self._note_failure(error)
             return None
         self._failing = False
-        self._aws_said, self._aws_said_at = alias.as_of, self._parts.clock.monotonic()
         # CodeDeploy adds its shifts up as floats: 30% may stand there as 0.30000000000000004.
-        self.see(round(alias.routing.percent_of(self._shift.new), 2), readings)
+        self.see(round(alias.shown.percent_of(self._shift.new), 2), readings)
         return state
 
     def _read_numbers(self) -> None:
@@ -239,7 +232,7 @@ class Following:
         self._shifted_at = self._parts.clock.monotonic()
         self.percent = percent
         if percent < HUNDRED:
-            self.numbers.begin_step(Began(self.aws_time(), percent))
+            self.numbers.begin_step(Began(self._parts.aws_clock.now(), percent))
         self._parts.emit(
             StepStarted(at=now, number=self._number, percent=percent, watch=self._step.watch)
         )

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from lambda_rollout.choices import Comment, Engine, Mode, OnCancel, OnStranded, Preflight
 from lambda_rollout.durations import parse_duration
-from lambda_rollout.errors import RolloutError
 from lambda_rollout.guards import Guard, parse_guards
 from lambda_rollout.judge import AlarmAtStart, InsufficientData
 from lambda_rollout.parsing.names import (
@@ -29,6 +28,7 @@ from lambda_rollout.parsing.names import (
     parse_version,
     region_of_function,
 )
+from lambda_rollout.parsing.problems import InputErrors, InputProblem
 from lambda_rollout.parsing.rules import RULES
 from lambda_rollout.parsing.text import (
     Mistake,
@@ -36,7 +36,6 @@ from lambda_rollout.parsing.text import (
     parse_boolean,
     parse_choice,
     parse_count,
-    quote,
 )
 from lambda_rollout.plan import Plan, parse_steps
 from lambda_rollout.routing import Target
@@ -145,32 +144,6 @@ class Inputs:
         return tuple(Target(function, self.alias) for function in self.functions)
 
 
-@dataclass(frozen=True, slots=True)
-class InputProblem:
-    """One mistake: the ``input``'s name, what was ``given`` and the ``remedy``.
-
-    ``given`` is as it was written, so hostile; ``str()`` says all three on one line, with control
-    characters escaped and long text cut.
-    """
-
-    input: str
-    given: str
-    remedy: str
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        given = f"got {quote(self.given)}" if self.given.strip() else "nothing given"
-        return f"{self.input}: {given}. {self.remedy}"
-
-
-class InputErrors(RolloutError):
-    """Every mistake in the inputs, in the order of the inputs. Nothing has been changed."""
-
-    def __init__(self, problems: tuple[InputProblem, ...]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
-
-
 def variable(name: str) -> str:
     """Name the environment variable that carries the input ``name``.
 
@@ -212,15 +185,25 @@ class _Reader:
         written = self.environ.get(variable(name), "")
         return written if written.strip() else DEFAULTS[name]
 
-    def read(self, name: str, parse: Callable[[str], _T], *, strip: bool = True) -> _T:
-        """Parse an input; a mistake is kept, and the default stands in for the value."""
+    def read(
+        self,
+        name: str,
+        parse: Callable[[str], _T],
+        *,
+        strip: bool = True,
+        default: Callable[[str], _T] | None = None,
+    ) -> _T:
+        """Parse an input; a mistake is kept, and the default stands in for the value.
+
+        ``default`` parses that one, where ``parse`` depends on another input: with it the default may be wrong.
+        """
         text = self.text(name)
         try:
             return parse(text.strip() if strip else text)
         except Mistakes as found:
             self.refuse(name, *found.mistakes)
             self._unread.add(name)
-            return parse(DEFAULTS[name])
+            return (default or parse)(DEFAULTS[name])
 
     def refuse(self, name: str, *mistakes: Mistake) -> None:
         self.problems.extend(InputProblem(name, m.given, m.remedy) for m in mistakes)
@@ -239,7 +222,11 @@ def _read_each(reader: _Reader) -> Inputs:
         version=reader.read("version", parse_version),
         package=reader.read("package", parse_package),
         description=_read_description(reader),
-        plan=reader.read("steps", lambda text: parse_steps(text, interval)),
+        plan=reader.read(
+            "steps",
+            lambda text: parse_steps(text, interval),
+            default=lambda text: parse_steps(text, parse_duration(DEFAULTS["interval"])),
+        ),
         interval=interval,
         alarms=_read_alarms(reader, region),
         create_alias=reader.read("create-alias", parse_boolean),
@@ -292,8 +279,12 @@ def _read_description(reader: _Reader) -> str:
 
 def _read_alarms(reader: _Reader, region: str) -> tuple[AlarmName, ...]:
     alarms: list[AlarmName] = []
+    # There may be as many as an input has characters: each is compared with its namesakes only.
+    known: dict[str, list[AlarmName]] = {}
     for alarm in reader.read("alarms", parse_alarms, strip=False):
-        if not any(alarm.same_as(other, region) for other in alarms):
+        namesakes = known.setdefault(alarm.name, [])
+        if not any(alarm.same_as(other, region) for other in namesakes):
+            namesakes.append(alarm)
             alarms.append(alarm)
     return tuple(alarms)
 

@@ -19,8 +19,15 @@ from lambda_rollout.routing import Alias, Routing
 LEASE = timedelta(minutes=10)
 """How long a record speaks for its writer without being renewed, on AWS's clock."""
 
+LEASE_IN_DOUBT = timedelta(minutes=15)
+"""The same, on the runner's clock, where AWS's is not believed: that one may be 5 minutes slow."""
+
 RENEW_AFTER = timedelta(minutes=3)
 """How often a live rollout renews it."""
+
+RENEW_IN_DOUBT = timedelta(minutes=1)
+"""The same, where AWS's clock is not believed: should this machine's be slower than we can know, others see the
+record as over too soon."""
 
 PASSED = datetime(1970, 1, 1, tzinfo=UTC)
 """As ``until``: every step has passed, only the records are still to be cleared. No lease ends then, and whoever
@@ -64,8 +71,13 @@ class Record:
         """Whether it was left split on purpose."""
         return self.until is None
 
-    def expired(self, now: datetime) -> bool:
-        """Whether its time is over, at ``now`` on AWS's clock; never for a held one."""
+    def expired(self, now: datetime | None) -> bool:
+        """Whether its time is over, at ``now`` on AWS's clock; never for a held one.
+
+        None if that is not known: then it is over only where every step had passed, whatever the time.
+        """
+        if now is None:
+            return self.passed
         return self.until is not None and now >= self.until
 
     def __str__(self) -> str:
@@ -188,26 +200,29 @@ class Whose(Enum):
 def agrees(record: Record, routing: Routing) -> bool:
     """Whether a record can have been written together with this routing.
 
-    Either the split of its two versions, or whole on the new one; or the new one with the temporary weight
-    for the old that AWS adds while provisioned concurrency moves.
+    Either the split of its two versions, or whole on the new one. (The weight for the old one that AWS adds while
+    provisioned concurrency moves is no part of a routing: `Alias.moving`.)
     """
     if routing.version == record.old:
         return set(routing.weights) == {record.new}
-    return routing.version == record.new and set(routing.weights) <= {record.old}
+    return routing == Routing.whole(record.new)
 
 
-def whose(alias: Alias, now: datetime, word: RunWord, *, provisioning: bool) -> Whose:
+def whose(alias: Alias, now: datetime | None, word: RunWord) -> Whose:
     """Decide whose doing the state of an alias is.
 
-    ``now`` is AWS's clock, never the runner's. ``word`` can end a lease early but never prolong it: other
-    jobs keep a run in progress long after the one that wrote the record is dead. ``provisioning`` says
-    that AWS is moving the alias's provisioned concurrency right now.
+    ``now`` is AWS's clock, never the runner's, and None if it is not believed: then only ``word`` ends a lease. It
+    can end one early but never prolong it: other jobs keep a run in progress long after the one that wrote the
+    record is dead.
     """
     _, record = parse(alias.description)
     if record is None or not agrees(record, alias.routing):
-        if alias.routing.is_whole:
-            return Whose.NOBODYS
-        return Whose.AWS if provisioning else Whose.STRANGERS
+        if alias.moving is not None:
+            # One that failed stays as it is until somebody does something about it.
+            return Whose.STRANGERS if alias.moving.failed else Whose.AWS
+        return Whose.NOBODYS if alias.routing.is_whole else Whose.STRANGERS
+    if alias.moving is not None and set(alias.moving.weights) != {record.old}:
+        return Whose.STRANGERS
     if record.held:
         return Whose.HELD
     if word is RunWord.OVER or record.expired(now):

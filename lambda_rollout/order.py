@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lambda_rollout import lease
 from lambda_rollout.alarm_poll import Alarms
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.choices import Mode, OnCancel, OnStranded, Preflight
 from lambda_rollout.events import Event, Run, Started
 from lambda_rollout.guards import Guard
@@ -132,8 +133,8 @@ class Order:
         )
 
     def live_record(self, traffic: Traffic, new: str) -> Record:
-        """Make a record with a fresh lease, on AWS's clock."""
-        return self.record(traffic.old, new, traffic.aws_time() + lease.LEASE)
+        """Make a record with a fresh lease."""
+        return self.record(traffic.old, new, traffic.aws_clock.lease_end())
 
     def command(self, target: Target, routing: Routing, description: str | None = None) -> str:
         """Return the AWS CLI command that gives an alias this whole routing."""
@@ -155,6 +156,7 @@ class Parts:
     alarms: Alarms
     runs: Runs
     clock: Clock
+    aws_clock: AwsClock
     stop: Stop
     emit: Callable[[Event], None]
     remember: Callable[[Handover], None]

@@ -110,6 +110,7 @@ def _mend(order: Order, parts: Parts, left_for_it: float) -> Finished:
                     taken.alias,
                     parts.aliases,
                     parts.clock,
+                    parts.aws_clock,
                     order.nonce,
                     shared=True,
                 )
@@ -158,7 +159,7 @@ def _take_over(
         held.append(StillHeld(charge, _traffic(charge, alias, parts), record))
         return True
     if agreeing and record is not None and record.nonce not in {charge.nonce, charge.taken}:
-        text = f"Another rollout has {target} now ({alias.routing}); it was left to that one."
+        text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
         parts.emit(Warned(at=parts.clock.now(), text=text))
         return True
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put
@@ -179,7 +180,14 @@ def _take_over(
 
 def _traffic(charge: Charge, alias: Alias, parts: Parts) -> Traffic:
     return Traffic(
-        charge.target, alias, parts.aliases, parts.clock, charge.nonce, charge.old, shared=True
+        charge.target,
+        alias,
+        parts.aliases,
+        parts.clock,
+        parts.aws_clock,
+        charge.nonce,
+        charge.old,
+        shared=True,
     )
 
 

@@ -27,14 +27,14 @@ def preflight(
     moving = [(target, t) for target, t in traffics if not (t and t.old == order.version)]
     if parts.lookout is None or not moving:
         return
-    clocks = [traffic for _, traffic in moving if traffic is not None]
+    there = [traffic for _, traffic in moving if traffic is not None]
     question = Question(
-        now=clocks[0].aws_time() if clocks else parts.clock.now(),
+        now=parts.aws_clock.now(),
         passages=tuple(_passage(order, target, traffic) for target, traffic in moving),
         plan=order.plan,
         guards=order.guards,
         needs_numbers=bool(order.guards or order.min_invocations),
-        writes=tuple(_writes(order, clocks, moving)) if order.mode is Mode.PLAN else (),
+        writes=tuple(_writes(order, there, moving)) if order.mode is Mode.PLAN else (),
     )
     findings = examine(look(question, parts.lookout, parts.clock, parts.stop))
     parts.emit(PreflightFound(at=parts.clock.now(), findings=findings))

@@ -107,8 +107,8 @@ def version_of_alias(target: Target, order: Order, parts: Parts) -> str | None:
     _, record = lease.parse(alias.description)
     if record is not None and lease.agrees(record, alias.routing):
         raise RolloutError(f"{source} is in the middle of a rollout: {alias.routing}.", remedy)
-    if not alias.routing.is_whole or not alias.routing.version.isdecimal():
-        raise RolloutError(f"{source} cannot be taken from: {alias.routing}.", remedy)
+    if not alias.shown.is_whole or not alias.routing.version.isdecimal():
+        raise RolloutError(f"{source} cannot be taken from: {alias.shown}.", remedy)
     return alias.routing.version
 
 

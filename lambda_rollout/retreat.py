@@ -120,8 +120,8 @@ class Retreat:
             return Outcome(back=False)
         if alias.routing == whole:
             return self._is_back(alias, shift, percent, found)
-        if not {alias.routing.version, *alias.routing.weights} <= {shift.old, shift.new}:
-            self._leave(alias.routing, whole, "somebody else changed its routing")
+        if not _is_of(shift, alias.routing):
+            self._leave(alias.shown, whole, "somebody else changed its routing")
             return Outcome(back=False)
         _, record = lease.parse(alias.description)
         agrees = record is not None and lease.agrees(record, alias.routing)
@@ -137,6 +137,7 @@ class Retreat:
             alias,
             self._parts.aliases,
             self._parts.clock,
+            self._parts.aws_clock,
             self._order.nonce,
             shift.old,
             shared=True,
@@ -242,3 +243,10 @@ def handover_of(
         charges=(charge,),
         deployment=place,
     )
+
+
+def _is_of(shift: Shift, routing: Routing) -> bool:
+    """Whether CodeDeploy writes such a routing: it never gives the old version a weight beside the new one."""
+    if routing.version == shift.old:
+        return set(routing.weights) <= {shift.new}
+    return routing == Routing.whole(shift.new)

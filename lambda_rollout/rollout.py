@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lambda_rollout.alarm_check import first_look, last_look
-from lambda_rollout.arrival import arrive, say_if_cut
+from lambda_rollout.arrival import arrive, say_if_cut, say_if_time_is_in_doubt
 from lambda_rollout.baseline import judge_split_before, split_before
 from lambda_rollout.choices import Mode, OnCancel
 from lambda_rollout.ending import Ending, InCharge
@@ -136,7 +136,13 @@ class Rollout:
                 continue
             old = taken.resumed.old if taken.resumed else None
             traffic = Traffic(
-                taken.target, taken.alias, parts.aliases, parts.clock, order.nonce, old
+                taken.target,
+                taken.alias,
+                parts.aliases,
+                parts.clock,
+                parts.aws_clock,
+                order.nonce,
+                old,
             )
             charge = self._ending.take_charge(traffic)
             if taken.resumed is not None:
@@ -275,23 +281,22 @@ class Rollout:
             [charge.traffic for charge in self._moving()],
             last_look(order, self._parts),
             numbers,
-            lambda traffic: order.live_record(traffic, news[traffic.target]),
+            lambda traffic: self._record(traffic, news[traffic.target]),
         )
         return self._watch
 
     def _numbers(self) -> Numbers:
         moving = self._moving()
-        first = moving[0].traffic
         before = None
         goes_on = any(course.resumed for course in self._courses)
         if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
             shares = [charge.traffic.found.routing.percent_of(charge.new) for charge in moving]
-            before = split_before(shares, first.aws_time())
+            before = split_before(shares, self._parts.aws_clock.now())
         return Numbers(
             self._parts.metrics,
             [Pair(c.traffic.target, c.new, c.traffic.old) for c in moving],
             Demands(self._order.guards, self._order.min_invocations),
-            first.aws_time,
+            self._parts.aws_clock.now,
             before,
         )
 
@@ -353,11 +358,11 @@ class Rollout:
             )
 
     def _shift_one(self, charge: InCharge, stage: Stage, watch: Watch, stop: Stop) -> None:
-        order, parts, traffic = self._order, self._parts, charge.traffic
+        parts, traffic = self._parts, charge.traffic
         heed(stop)
         routing = routing_of(traffic.old, charge.new, stage.percent)
         try:
-            traffic.forward(routing, order.live_record(traffic, charge.new), stop)
+            traffic.forward(routing, self._record(traffic, charge.new), stop)
         except Exception:
             # All go back now: another one that AWS keeps waiting must not keep them waiting.
             stop.request(f"{traffic.target} could not be shifted")
@@ -372,6 +377,10 @@ class Rollout:
                 percent=stage.percent,
             )
         )
+
+    def _record(self, traffic: Traffic, new: str) -> Record:
+        say_if_time_is_in_doubt(self._parts)
+        return self._order.live_record(traffic, new)
 
     def _say_what_did_not_guard(self, watch: Watch) -> None:
         for reading in watch.alarms.never_counted:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -76,13 +75,31 @@ def routing_of(old: str, new: str, percent: Decimal) -> Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Moving:
+    """AWS moves an alias's provisioned concurrency to its version, or failed to: see `lambda_rollout.provisioned`."""
+
+    weights: Mapping[str, float]
+    """AWS's own, which keeps all traffic on the version before."""
+    failed: bool = False
+    """Whether AWS could not start the version, so the weight stays."""
+    reason: str = ""
+    """Why it failed, in AWS's words; empty if it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An alias as one answer of AWS showed it."""
 
     arn: str
     routing: Routing
+    """What somebody wrote: without AWS's own weight while provisioned concurrency moves."""
     description: str
     revision_id: str
     """Changes with every successful write; a write that carries an older one is refused (412)."""
-    as_of: datetime | None = None
-    """AWS's own clock when it answered (the ``Date`` header), None if the answer had none."""
+    moving: Moving | None = None
+    """Set while AWS keeps the traffic where it was; None if the routing is all there is."""
+
+    @property
+    def shown(self) -> Routing:
+        """Where the traffic goes now, AWS's own weight included."""
+        return Routing(self.routing.version, self.moving.weights) if self.moving else self.routing

@@ -16,10 +16,11 @@ may still land: the next confirmed write makes it useless.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from lambda_rollout import lease
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.claim import Claim, PendingWrite
 from lambda_rollout.errors import (
     Busy,
@@ -29,6 +30,7 @@ from lambda_rollout.errors import (
     RevisionMismatch,
     RolloutError,
     Unanswered,
+    UnmarkedNotFound,
 )
 from lambda_rollout.lease import Record
 from lambda_rollout.patience import heed, patiently
@@ -49,19 +51,15 @@ class Aliases(Protocol):
     """Lambda's alias calls, one try each. Errors are `CallFailed` and its kinds."""
 
     def read(self, target: Target) -> Alias:
-        """GetAlias."""
+        """GetAlias; weights that AWS calls its own come apart from the routing (`Alias.moving`)."""
         ...
 
     def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
-        """UpdateAlias, always with version, weights, description and RevisionId."""
+        """UpdateAlias, with version, weights, description and RevisionId; a weight of exactly 1 stays as AWS has it."""
         ...
 
     def create(self, target: Target, version: str, description: str) -> Alias:
         """CreateAlias, whole on ``version``."""
-        ...
-
-    def provisioning(self, target: Target) -> bool:
-        """Whether AWS is moving the alias's provisioned concurrency right now."""
         ...
 
 
@@ -123,24 +121,29 @@ Settlement = Settled | Foreign | Gone | VersionGone | Unsettled
 class AliasReader:
     """Reads one alias, and believes that it is gone only when that is said twice in a row."""
 
-    def __init__(self, target: Target, aliases: Aliases, clock: Clock) -> None:
-        """Nothing is read yet."""
+    def __init__(
+        self, target: Target, aliases: Aliases, clock: Clock, *, written: bool = True
+    ) -> None:
+        """Nothing is read yet. ``written`` says that the alias may have been written by this rollout.
+
+        Before that the word of an endpoint of somebody's own counts, too, though it bears no marks of AWS's.
+        """
         self._target = target
         self._aliases = aliases
         self._clock = clock
+        self._believed = (NotFound,) if written else (NotFound, UnmarkedNotFound)
         self._missing_since: float | None = None
 
     def read(self) -> Alias:
         """GetAlias, one try. Raises `NotFound` if it said so `MISSING_TWICE` seconds before, too."""
         try:
             alias = self._aliases.read(self._target)
-        except NotFound as error:
+        except self._believed as error:
             now = self._clock.monotonic()
             if self._missing_since is None:
                 self._missing_since = now
-            if now - self._missing_since < MISSING_TWICE:
-                raise Unanswered(error.operation, error.code, error.message) from error
-            raise
+            kind = Unanswered if now - self._missing_since < MISSING_TWICE else NotFound
+            raise kind(error.operation, error.code, error.message) from error
         self._missing_since = None
         return alias
 
@@ -161,6 +164,7 @@ class Traffic:
         found: Alias,
         aliases: Aliases,
         clock: Clock,
+        aws_clock: AwsClock,
         nonce: str,
         old: str | None = None,
         *,
@@ -185,11 +189,14 @@ class Traffic:
         self._aliases = aliases
         self._reader = AliasReader(target, aliases, clock)
         self._clock = clock
+        self.aws_clock = aws_clock
         self._answered_at = clock.monotonic()
         self.lost_record = False
         """Whether its record was found to be gone when it was to be settled: it was over, or somebody struck it out."""
         self.nonce = nonce
         self._shared = shared
+        self._forward_since = aws_clock.now()
+        """When the newest forward write was first tried, with a record that was made then."""
         self._until: datetime | None = None
         """When the newest record that we sent runs out, on AWS's clock."""
         self._past: set[str] = set()
@@ -224,24 +231,15 @@ class Traffic:
 
     @property
     def record_age(self) -> float:
-        """Seconds since the record that the alias bears was made, on AWS's clock.
+        """Seconds since the record that the newest forward write carried was made, on AWS's clock.
 
-        A forward write is tried for up to a minute with the record that it began with.
+        It is tried for up to a minute with the record that it began with.
         """
-        _, record = lease.parse(self.known.description)
-        if record is None or record.until is None:
-            return 0.0
-        return max(0.0, (self.aws_time() + lease.LEASE - record.until).total_seconds())
-
-    def aws_time(self) -> datetime:
-        """AWS's clock: its last ``Date`` plus what has passed here since; the runner's own if it never told."""
-        if self.known.as_of is None:
-            return self._clock.now()
-        return self.known.as_of + timedelta(seconds=self._clock.monotonic() - self._answered_at)
+        return max(0.0, (self.aws_clock.now() - self._forward_since).total_seconds())
 
     def is_ours(self, alias: Alias) -> bool:
         """Whether this routing is our doing: see `Claim`."""
-        return self._claim.covers(alias, alias.as_of or self.aws_time())
+        return self._claim.covers(alias, self.aws_clock.now())
 
     @property
     def _claim(self) -> Claim:
@@ -304,6 +302,7 @@ class Traffic:
         Returns when it is confirmed. Raises `Conflict` if somebody else wrote, `CannotShift` if AWS gave no
         clear answer for a minute, `Cancelled` on stop, and what AWS refused as it came.
         """
+        self._forward_since = self.aws_clock.now()
         try:
             patiently(self._clock, stop)(self._forward_from_news, routing, record, stop)
         except (Busy, Unanswered) as error:
@@ -327,8 +326,7 @@ class Traffic:
         Raises `Conflict` as `look` does, `Cancelled` on stop, and what AWS refused as it came.
         """
         try:
-            routing = self._as_it_stands
-            self._forward_once(routing, record, stop, may_still_move=may_still_move)
+            self._forward_once(self.routing, record, stop, may_still_move=may_still_move)
         except (Busy, Unanswered):
             return False
         return True
@@ -358,7 +356,7 @@ class Traffic:
                 raise Unanswered(error.operation, error.code, error.message) from error
             raise
         self._accept(answer)
-        self._wrote(routing)
+        self.routing = routing
 
     def _look_after(self, error: CallFailed, *, may_still_move: bool) -> None:
         """Look what a write that was not confirmed has done. Raises as `look` does.
@@ -374,21 +372,15 @@ class Traffic:
     def _shows(self, description: str, routing: Routing) -> bool:
         """Whether the alias, as last seen, is what we sent."""
         known = self.known
-        return known.description == description and self._claim.is_same(known.routing, routing)
+        return known.description == description and known.routing == routing
 
-    def _wrote(self, routing: Routing) -> None:
-        """Take note of what is out by our doing; AWS's own weights on it are none of that."""
-        if not self._claim.is_same(routing, self.routing):
-            self.routing = routing
+    def _with_aws_weights(self, routing: Routing) -> Routing:
+        """Return what to send for ``routing``: while provisioned concurrency moves to it, AWS's own weights are kept.
 
-    @property
-    def _as_it_stands(self) -> Routing:
-        """What we wrote; or, while provisioned concurrency moves, that with AWS's own weights, to be kept."""
-        return (
-            self.known.routing
-            if self._claim.is_same(self.known.routing, self.routing)
-            else self.routing
-        )
+        Not on the way back: there nothing is more wanted than that they go.
+        """
+        moves_there = self.known.moving and routing == self.known.routing
+        return self.known.shown if moves_there and routing.version != self.old else routing
 
     # Settling ----------------------------------------------------------------------------------
 
@@ -449,7 +441,8 @@ class Traffic:
         revision_id = self.known.revision_id
         is_spent = revision_id in self._spent
         try:
-            answer = self._aliases.write(self.target, routing, description, revision_id)
+            sent = self._with_aws_weights(routing)
+            answer = self._aliases.write(self.target, sent, description, revision_id)
         except CallFailed as error:
             if isinstance(error, RevisionMismatch):
                 self._spent.add(revision_id)
@@ -471,10 +464,8 @@ class Traffic:
         if alias.revision_id != self.known.revision_id:
             self._past.add(self.known.revision_id)
             for write in self._pending:
-                if alias.description == write.description and self._claim.is_same(
-                    alias.routing, write.routing
-                ):
-                    self._wrote(write.routing)
+                if (alias.description, alias.routing) == (write.description, write.routing):
+                    self.routing = write.routing
                     self.confirmed = True
             self._pending = [w for w in self._pending if w.revision_id == alias.revision_id]
         self.known = alias

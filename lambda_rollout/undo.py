@@ -93,9 +93,7 @@ def _look(target: Target, order: Order, parts: Parts) -> tuple[Target, Alias, Re
     alias = read_alias(target, order, parts)
     if alias is None:
         raise RolloutError(f"there is no alias {target}.")
-    parts.emit(
-        AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.routing)
-    )
+    parts.emit(AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
         return target, alias, None
@@ -125,7 +123,14 @@ def _grasp(
                 "Leave `version` empty.",
             )
         traffic = Traffic(
-            target, alias, parts.aliases, parts.clock, record.nonce, record.old, shared=True
+            target,
+            alias,
+            parts.aliases,
+            parts.clock,
+            parts.aws_clock,
+            record.nonce,
+            record.old,
+            shared=True,
         )
         return traffic, record.new
     if not alias.routing.is_whole:
@@ -149,5 +154,7 @@ def _grasp_whole(
     ready = readiness(check_exists(target, asked, parts))
     if isinstance(ready, NeverReady):
         raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}")
-    traffic = Traffic(target, alias, parts.aliases, parts.clock, order.nonce, asked)
+    traffic = Traffic(
+        target, alias, parts.aliases, parts.clock, parts.aws_clock, order.nonce, asked
+    )
     return traffic, alias.routing.version

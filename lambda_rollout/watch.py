@@ -15,6 +15,7 @@ from typing import Protocol
 
 from lambda_rollout.alarm_poll import RETRY_EVERY, AlarmPoll, Rhythm, Survey
 from lambda_rollout.alarm_poll import Tools as AlarmTools
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
 from lambda_rollout.events import (
     Heartbeat,
@@ -35,9 +36,10 @@ from lambda_rollout.judge import (
     Passed,
     judge_step,
 )
-from lambda_rollout.lease import RENEW_AFTER, Record
+from lambda_rollout.lease import RENEW_AFTER, RENEW_IN_DOUBT, Record
 from lambda_rollout.numbers import Numbers
 from lambda_rollout.patience import heed
+from lambda_rollout.provisioned import could_not_start
 from lambda_rollout.routing import HUNDRED
 from lambda_rollout.together import HANDS, Together
 from lambda_rollout.traffic import Traffic
@@ -83,6 +85,8 @@ class Tools(AlarmTools, Protocol):
 
     @property
     def together(self) -> Together: ...
+    @property
+    def aws_clock(self) -> AwsClock: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,8 @@ class Watch:
         self._numbers_tried_at = -math.inf
         self._record = record
         now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
-        began_at = traffics[0].aws_time() if traffics else self._clock.now()
-        self.alarms = AlarmPoll(tools, rules.poll_interval, survey, began_at)
+        self._aws_clock = tools.aws_clock
+        self.alarms = AlarmPoll(tools, rules.poll_interval, survey, self._aws_clock.now())
         self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
         self._renewed_at = {traffic.target: now for traffic in traffics}
         self._told_lacking = ""
@@ -138,7 +142,7 @@ class Watch:
         self._lacked_at = -math.inf
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
-        self._numbers.begin_step(Began(self._traffics[0].aws_time(), stage.percent))
+        self._numbers.begin_step(Began(self._aws_clock.now(), stage.percent))
         end = began + stage.seconds
         moving = stage.percent >= HUNDRED
         while True:
@@ -187,7 +191,7 @@ class Watch:
 
     def _next_moment(self, end: float) -> float:
         looks = [self.alarms.rhythm, *self._looks.values()]
-        renewals = [at + RENEW_AFTER.total_seconds() for at in self._renewed_at.values()]
+        renewals = [at + self._renew_after for at in self._renewed_at.values()]
         now = self._clock.monotonic()
         moments = [rhythm.next_at(end) for rhythm in looks] + [
             max(min(renewals), now + RETRY_EVERY)
@@ -302,7 +306,13 @@ class Watch:
 
     def _renewal_is_due(self, traffic: Traffic, now: float) -> bool:
         age = now - self._renewed_at[traffic.target]
-        return age >= RENEW_AFTER.total_seconds() or not traffic.bears_record
+        return age >= self._renew_after or not traffic.bears_record
+
+    @property
+    def _renew_after(self) -> float:
+        """Seconds until a record is renewed."""
+        after = RENEW_AFTER if self._aws_clock.believed else RENEW_IN_DOUBT
+        return after.total_seconds()
 
     def _renew_one(self, traffic: Traffic, stage: Stage, now: float) -> None:
         heed(self._stop)
@@ -316,14 +326,17 @@ class Watch:
     def _aws_still_moves(self, stage: Stage, began: float) -> bool:
         """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.
 
-        AWS writes ``{old: 1}`` while provisioned concurrency moves to the new version (facts on provisioned
-        concurrency, from its guide). The answer to our own write may not show them yet, so it takes a look made
-        after it. If the new version cannot start they stay, so the wait has an end.
+        The answer to our own write may not show them yet, so it takes a look made after it. If the new version
+        cannot start they stay: AWS says so, or the wait has an end. Raises `GoBack` for either.
         """
         if stage.percent < HUNDRED:
             return False
         looked = all(self._looks[t.target].good_at > -math.inf for t in self._traffics)
-        if looked and all(t.known.routing.is_whole for t in self._traffics):
+        moving = [t for t in self._traffics if t.known.moving]
+        for traffic in moving:
+            if traffic.known.moving and traffic.known.moving.failed:
+                raise GoBack(f"{traffic.target}: {could_not_start(traffic.known)}")
+        if looked and not moving:
             return False
         if self._clock.monotonic() - began >= self._rules.evidence_timeout:
             raise GoBack("provisioned concurrency did not get ready on the new version in time")

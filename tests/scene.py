@@ -30,7 +30,7 @@ from lambda_rollout.stop import Stop
 from sandbox.aws import World
 from sandbox.aws.world import REGION, Request
 from sandbox.clock import ManualClock
-from tests.seam import SimClock, SimRuns, direct, manual
+from tests.seam import Dated, SimClock, SimRuns, direct, manual, said_as_it_is
 
 ROLE = "arn:aws:iam::123456789012:role/checkout"
 TARGET = Target("checkout", "live")
@@ -94,6 +94,10 @@ class Scene:
     handovers: list[Handover] = field(default_factory=list)
     runs: SimRuns = field(default_factory=SimRuns)
     stop: Stop = field(default_factory=Stop)
+    skew: timedelta = timedelta()
+    """How far the runner's clock is off."""
+    date: Dated = said_as_it_is
+    """What AWS's answers say of the time."""
 
     @classmethod
     def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Scene:
@@ -151,18 +155,20 @@ class Scene:
     # What is done ------------------------------------------------------------------------------
 
     def clients(self, latency: float = 0.0) -> Clients:
-        return direct(self.world, latency=latency)
+        clock = SimClock(self.world, self.skew)
+        return direct(self.world, latency=latency, clock=clock, date=self.date)
 
     def parts(self, ordered: Order, clients: Clients | None = None) -> Parts:
         clients = clients or self.clients()
         return Parts(
-            aliases=LambdaAliases(clients),
+            aliases=LambdaAliases(clients, self.stop),
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(
                 clients, parse_alarms("\n".join([*ordered.alarms, ""])), self.stop
             ),
             runs=self.runs,
-            clock=SimClock(self.world),
+            clock=SimClock(self.world, self.skew),
+            aws_clock=clients.aws_clock,
             stop=self.stop,
             emit=self.events.append,
             remember=self.handovers.append,

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from typing import Any, cast
 
 from botocore.exceptions import (
@@ -26,9 +25,10 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
 from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.stop import Stop, SystemClock
+from lambda_rollout.stop import Clock, Stop, SystemClock
 from sandbox.aws import World
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Closed, Refused, Silent, Unreachable
@@ -50,7 +50,7 @@ def manual(world: World) -> ManualClock:
 
 
 class SkippingClock(SystemClock):
-    """A wait for nobody takes no time; one that a stop would end goes on until it does."""
+    """A wait for nobody takes no time of the machine's; one that a stop would end goes on until it does."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -61,7 +61,8 @@ class SkippingClock(SystemClock):
     def wait(self, seconds: float, stop: Stop | None) -> None:
         if stop is not None:
             super().wait(3600, stop)
-        self.seconds += seconds
+        if stop is None or not stop.requested:
+            self.seconds += seconds
 
 
 @dataclass
@@ -86,6 +87,15 @@ class SimClock:
             manual(self.world).advance(length, lambda: stop.requested)
 
 
+Dated = Callable[[datetime], datetime | None]
+"""What an answer's `Date` says at a moment; None: there is none."""
+
+
+def said_as_it_is(now: datetime) -> datetime | None:
+    """The right time."""
+    return now
+
+
 @dataclass
 class Direct:
     """One service's client, as far as the adapters use it: any operation by boto3's name for it."""
@@ -95,6 +105,7 @@ class Direct:
     region: str
     caller: str
     latency: float
+    hear: Callable[[], None]
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         operation = "".join(map(str.capitalize, name.split("_")))
@@ -108,6 +119,7 @@ class Direct:
                 self.service, operation, params, self.region, self.caller
             )
         except AwsError as error:
+            self.hear()
             answered = {"HTTPStatusCode": error.status, **MARKS}
             body = {"Error": {"Code": error.code, "Message": error.message}}
             raise ClientError({**body, "ResponseMetadata": answered}, operation) from error  # type: ignore[typeddict-item]
@@ -121,11 +133,10 @@ class Direct:
             raise ConnectionClosedError(endpoint_url=URL) from loss
         except Closed as loss:
             raise ConnectionClosedError(endpoint_url=URL) from loss
-        date = format_datetime(clock.now(), usegmt=True)
         self._wait_in_vain(delay)
         clock.advance(self.latency / 2)
-        headers = {**MARKS["HTTPHeaders"], "date": date}
-        return {**answer, "ResponseMetadata": {**MARKS, "HTTPHeaders": headers}}
+        self.hear()
+        return {**answer, "ResponseMetadata": MARKS}
 
     def _wait_in_vain(self, seconds: float) -> None:
         manual(self.world).advance(min(seconds, READ_TIMEOUT))
@@ -145,10 +156,22 @@ class DirectClients:
     region: str = REGION
     caller: str = "AKIASANDBOX"
     latency: float = 0.0
+    clock: Clock | None = None
+    date: Dated = said_as_it_is
+
+    def __post_init__(self) -> None:
+        self.aws_clock = AwsClock(self.clock or SimClock(self.world))
+
+    def _hear(self) -> None:
+        said = self.date(self.world.clock.now())
+        self.aws_clock.hear(said.replace(microsecond=0) if said else None)
+
+    def _client(self, service: str, region: str) -> Direct:
+        return Direct(self.world, service, region, self.caller, self.latency, self._hear)
 
     @property
     def lambda_(self) -> Direct:
-        return Direct(self.world, "lambda", self.region, self.caller, self.latency)
+        return self._client("lambda", self.region)
 
     @property
     def uploads(self) -> Direct:
@@ -156,17 +179,15 @@ class DirectClients:
 
     @property
     def codedeploy(self) -> Direct:
-        return Direct(self.world, "codedeploy", self.region, self.caller, self.latency)
+        return self._client("codedeploy", self.region)
 
     def cloudwatch(self, region: str) -> Direct:
-        return Direct(self.world, "cloudwatch", region, self.caller, self.latency)
+        return self._client("cloudwatch", region)
 
 
-def direct(
-    world: World, region: str = REGION, caller: str = "AKIASANDBOX", latency: float = 0.0
-) -> Clients:
-    """Clients that call the world straight."""
-    return cast("Clients", DirectClients(world, region, caller, latency))
+def direct(world: World, region: str = REGION, **how: Any) -> Clients:
+    """Clients that call the world straight; ``how`` are the other fields of `DirectClients`."""
+    return cast("Clients", DirectClients(world, region, **how))
 
 
 def through_botocore(world: World, region: str = REGION) -> Clients:

@@ -8,24 +8,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambda_rollout.aws.calls import ask, date_of
+from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.errors import AccessDenied, NotFound
+from lambda_rollout.errors import AccessDenied, NotFound, Unanswered
+from lambda_rollout.provisioned import Provisioning, as_written, may_be_from_aws, moved_by_aws
 from lambda_rollout.routing import Alias, Routing, Target
-
-WHOLE = 1.0
-"""The weight of an additional version that gets all of the traffic."""
+from lambda_rollout.stop import Stop
 
 
 class LambdaAliases:
     """`lambda_rollout.traffic.Aliases` over boto3."""
 
-    def __init__(self, clients: Clients) -> None:
-        """Make no call yet."""
+    def __init__(self, clients: Clients, stop: Stop | None = None) -> None:
+        """Make no call yet. ``stop`` ends a read between two of its calls; one that begins after it goes on."""
         self._clients = clients
+        self._stop = stop
 
     def read(self, target: Target) -> Alias:
-        """See `Aliases.read`."""
+        """See `Aliases.read`. One call, unless the answer shows a weight that may be AWS's own.
+
+        Then AWS's word on the provisioned concurrency decides, in a second call. If that is ready, AWS may have
+        been done between the two: a third call shows whether its weight is gone.
+        """
+        stopped = self._is_stopped
+        seen = self._get(target)
+        if not may_be_from_aws(seen.routing):
+            return seen
+        self._end_if_stopped(stopped)
+        said = self._provisioning(target)
+        if said is None:
+            return seen
+        if said.moves:
+            return moved_by_aws(seen, said)
+        self._end_if_stopped(stopped)
+        return self._get(target)
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._stop is not None and self._stop.requested
+
+    def _end_if_stopped(self, before: bool) -> None:
+        """Leave a read undecided if a stop came in between: three calls that hang would use up its seconds."""
+        if self._is_stopped and not before:
+            raise Unanswered("GetProvisionedConcurrencyConfig", "Stopped", "not asked any more")
+
+    def _get(self, target: Target) -> Alias:
         return ask(
             "GetAlias",
             lambda: self._clients.lambda_.get_alias(
@@ -43,7 +70,7 @@ class LambdaAliases:
         weights: dict[str, Any] = {
             "RoutingConfig": {"AdditionalVersionWeights": dict(routing.weights)}
         }
-        kept = WHOLE in routing.weights.values()
+        kept = may_be_from_aws(routing)
         return ask(
             "UpdateAlias",
             lambda: self._clients.lambda_.update_alias(
@@ -54,7 +81,7 @@ class LambdaAliases:
                 RevisionId=revision_id,
                 **({} if kept else weights),
             ),
-            _alias,
+            lambda answer: as_written(_alias(answer), routing),
         )
 
     def create(self, target: Target, version: str, description: str) -> Alias:
@@ -70,23 +97,23 @@ class LambdaAliases:
             _alias,
         )
 
-    def provisioning(self, target: Target) -> bool:
-        """See `Aliases.provisioning`.
+    def _provisioning(self, target: Target) -> Provisioning | None:
+        """Return what AWS says; None if there is nothing to say, or it may not be asked: the weight is somebody's then.
 
-        Not allowed to ask counts as no: the alias is then a stranger's, and left untouched.
         https://docs.aws.amazon.com/lambda/latest/api/API_GetProvisionedConcurrencyConfig.html
         """
         try:
-            status = ask(
+            return ask(
                 "GetProvisionedConcurrencyConfig",
                 lambda: self._clients.lambda_.get_provisioned_concurrency_config(
                     FunctionName=target.function, Qualifier=target.alias
                 ),
-                lambda answer: str(answer["Status"]),
+                lambda answer: Provisioning(
+                    str(answer["Status"]), str(answer.get("StatusReason", ""))
+                ),
             )
         except (AccessDenied, NotFound):
-            return False
-        return status == "IN_PROGRESS"
+            return None
 
 
 def _alias(answer: Mapping[str, Any]) -> Alias:
@@ -97,5 +124,4 @@ def _alias(answer: Mapping[str, Any]) -> Alias:
         routing=Routing(answer["FunctionVersion"], dict(weights)),
         description=answer.get("Description", ""),
         revision_id=answer["RevisionId"],
-        as_of=date_of(answer),
     )

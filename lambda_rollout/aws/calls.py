@@ -116,7 +116,7 @@ def ask(operation: str, call: Callable[[], Answer], read: Callable[[Answer], Rea
     a `ForeignAnswer`, and so is one that ``read`` stumbles over. Raises `CallFailed` of the kind that tells what to do
     next, or `RolloutError` for what no call can be made with: no credentials.
     """
-    with _told_apart(operation):
+    with translating_errors(operation):
         answer = call()
         _check(operation, answer)
         return read(answer)
@@ -143,7 +143,7 @@ def _foreign(operation: str, answer: Mapping[str, Any], lacks: str) -> ForeignAn
 
 
 @contextmanager
-def _told_apart(operation: str) -> Iterator[None]:
+def translating_errors(operation: str) -> Iterator[None]:
     """Turn what botocore raises into a `CallFailed` of the right kind.
 
     Whatever else goes wrong inside, reading the answer included, is `Unanswered`: the call may have had its effect.

@@ -10,9 +10,10 @@ import boto3
 from botocore.config import Config
 
 from lambda_rollout import __version__
-from lambda_rollout.aws.calls import is_throttling
+from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
-from lambda_rollout.aws.marks import keep_source
+from lambda_rollout.aws.marks import has_request_id, keep_source
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.pace import Pace
 from lambda_rollout.stop import Clock, SystemClock
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
 
-CONNECT_TIMEOUT = 2
-READ_TIMEOUT = 4
-"""Seconds. GitHub kills a cancelled step 10 s after SIGINT: a call that hangs must end early enough for the
-rollback to be sent."""
+CONNECT_TIMEOUT = 1.5
+READ_TIMEOUT = 3.5
+"""Seconds, and added up all that a call has (`lambda_rollout.aws.connecting`). GitHub kills a cancelled step 10 s after
+SIGINT: a call that hangs must end early enough for the rollback to be sent. A lost SYN is sent again after one second
+(RFC 6298), so that a connection has a second chance."""
 
-UPLOAD_TIMEOUT = 60
+UPLOAD_CONNECT_TIMEOUT = 60
+UPLOAD_READ_TIMEOUT = 240
+"""Seconds. urllib3 sends under the connect timeout; 50 MB at 2 Mbit/s need some 270 s."""
 
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
@@ -53,6 +57,8 @@ class Clients:
         events: Any = session.events
         events.register("after-call", keep_source)
         self._turns = _Turns(Pace(), clock or SystemClock())
+        self.aws_clock = AwsClock(clock or SystemClock())
+        """What all answers to these clients say of the time."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
         # A session may make only one client at a time
         # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html), and from Python 3.12 on
@@ -73,12 +79,14 @@ class Clients:
 
     @cached_property
     def _lambda(self) -> LambdaClient:
-        return self._turns.of(self._session.client("lambda", self.region, config=CONFIG))
+        return self._turns.of(self._client("lambda", self.region, CONFIG))
 
     @cached_property
     def _uploads(self) -> LambdaClient:
-        config = CONFIG.merge(Config(connect_timeout=UPLOAD_TIMEOUT, read_timeout=UPLOAD_TIMEOUT))
-        return self._turns.of(self._session.client("lambda", self.region, config=config))
+        config = CONFIG.merge(
+            Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
+        )
+        return self._turns.of(self._client("lambda", self.region, config))
 
     @property
     def codedeploy(self) -> CodeDeployClient:
@@ -88,16 +96,25 @@ class Clients:
 
     @cached_property
     def _codedeploy(self) -> CodeDeployClient:
-        return self._session.client("codedeploy", self.region, config=CONFIG)
+        client: CodeDeployClient = self._client("codedeploy", self.region, CONFIG)
+        return client
 
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""
         with self._making:
             if region not in self._cloudwatch:
-                self._cloudwatch[region] = self._session.client(
-                    "cloudwatch", region_name=region, config=CONFIG
-                )
+                self._cloudwatch[region] = self._client("cloudwatch", region, CONFIG)
             return self._cloudwatch[region]
+
+    def _client(self, service: str, region: str, config: Config) -> Any:
+        client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
+        client.meta.events.register("after-call", self._hear)
+        return client
+
+    def _hear(self, parsed: dict[str, Any], **_: object) -> None:
+        """Take note of the time in an answer that bears AWS's request id: a page from in between has another clock."""
+        if has_request_id(parsed):
+            self.aws_clock.hear(date_of(parsed))
 
 
 class _Turns:

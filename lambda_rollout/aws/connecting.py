@@ -1,22 +1,30 @@
-"""Connecting to AWS within one deadline, however many addresses a host has.
+"""One deadline for each call: its connect and its read timeout, added up, are all the time that it has.
 
-urllib3 tries a host's addresses one after the other and gives each the whole connect timeout: three of them behind a
-dead route take six seconds, and GitHub kills a cancelled job before the rollback is sent. Here all of them together
-have it, and a next one need not wait for the one before to fail (RFC 8305, "Happy Eyeballs"). Looking the name up is
-the system's, and not part of it.
+botocore's timeouts do not add up to that. Its read timeout is between two reads, so that an answer of which a byte
+comes every other second never ends, be it the body, a header, or a proxy's answer to CONNECT; and urllib3 gives the
+whole connect timeout to each address of a host, and none to the look-up of its name. GitHub kills a cancelled job ten
+seconds after its first signal: no call may last longer than `lambda_rollout.aws.clients` says.
+
+Every operation on a socket has what is left of its call's time at most. All addresses of a host share the connect
+timeout with the look-up, and a next one need not wait for the one before to fail (RFC 8305, "Happy Eyeballs").
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import queue
 import selectors
 import socket
+import ssl
 import sys
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import botocore.awsrequest
 from botocore.awsrequest import (
     AWSHTTPConnection,
     AWSHTTPConnectionPool,
@@ -24,6 +32,7 @@ from botocore.awsrequest import (
     AWSHTTPSConnectionPool,
 )
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import Timeout
 from urllib3.util.connection import allowed_gai_family
 
 from lambda_rollout.stop import Clock, SystemClock
@@ -31,22 +40,96 @@ from lambda_rollout.stop import Clock, SystemClock
 HEAD_START = 0.25
 """Seconds that an address has to answer before the next one is tried beside it; RFC 8305, section 5."""
 
+MOST = 32 * 1024 * 1024
+"""Bytes of an answer; AWS's are smaller by far. Memory is not to be filled by somebody who never ends."""
+
 Options = Sequence[tuple[int, int, int | bytes]]
+
+_CLOCK: Clock = SystemClock()
+
+
+class _Call(threading.local):
+    """The call that this thread is sending right now."""
+
+    end: float | None = None
+    """On the monotonic clock; None: there is no call, or one without a deadline."""
+
+
+_call = _Call()
+
+
+class _Hurried:
+    """A socket that takes no longer than its call has, whatever trickles in."""
+
+    end: float | None = None
+    room = MOST
+
+    def begin(self, end: float | None) -> None:
+        """Serve another call."""
+        self.end, self.room = end, MOST
+
+    def recv(self: Any, *args: Any) -> Any:
+        """Do as a socket does, in time."""
+        self._hurry()
+        return self._counted(super().recv(*args), len)  # type: ignore[misc]
+
+    def recv_into(self: Any, *args: Any) -> Any:
+        """Do as a socket does, in time."""
+        self._hurry()
+        return self._counted(super().recv_into(*args), int)  # type: ignore[misc]
+
+    def send(self: Any, *args: Any) -> Any:
+        """Do as a socket does, in time."""
+        self._hurry()
+        return super().send(*args)  # type: ignore[misc]
+
+    def sendall(self: Any, *args: Any) -> None:
+        """Do as a socket does, in time."""
+        self._hurry()
+        super().sendall(*args)  # type: ignore[misc]
+
+    def _hurry(self: Any) -> None:
+        """Lower the timeout of the next operation to what is left; raises TimeoutError if that is nothing."""
+        if self.end is None:
+            return
+        left = self.end - _CLOCK.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call took too long")
+        now = self.gettimeout()
+        self.settimeout(left if now is None else min(now, left))
+
+    def _counted(self: Any, got: Any, size: Any) -> Any:
+        if self.end is not None:
+            self.room -= size(got)
+            if self.room < 0:
+                raise OSError(errno.EMSGSIZE, "the answer is too long")
+        return got
+
+
+class _Plain(_Hurried, socket.socket):
+    pass
+
+
+class _Tls(_Hurried, ssl.SSLSocket):
+    def do_handshake(self, *args: Any) -> None:
+        """Begin as part of the call that this thread is sending."""
+        self.begin(_call.end)
+        self._hurry()
+        super().do_handshake(*args)
 
 
 def connect(
     host: str, port: int, timeout: float, options: Options = (), clock: Clock | None = None
-) -> socket.socket:
+) -> _Plain:
     """Return a connection to the first of a host's addresses that answers, with ``timeout`` seconds on it, too.
 
-    Raises TimeoutError if none has answered by then, or the last OSError if all failed before.
+    Raises TimeoutError if none has answered by then, looking them up included, or the last OSError if all failed
+    before.
     """
-    clock = clock or SystemClock()
+    clock = clock or _CLOCK
     end = clock.monotonic() + timeout
-    waiting = deque(
-        socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
-    )
-    trying: set[socket.socket] = set()
+    waiting = deque(_addresses(host.strip("[]"), port, timeout))
+    trying: set[_Plain] = set()
     failure = OSError(errno.EADDRNOTAVAIL, f"{host} has no address")
     next_at = -1.0
     with selectors.DefaultSelector() as selector:
@@ -58,7 +141,7 @@ def connect(
                 if waiting and (now >= next_at or not trying):
                     family, kind, protocol, _, address = waiting.popleft()
                     try:
-                        sock = _begin(socket.socket(family, kind, protocol), address, options)
+                        sock = _begin(_Plain(family, kind, protocol), address, options)
                     except OSError as error:
                         failure = error
                         continue
@@ -81,7 +164,30 @@ def connect(
                 each.close()
 
 
-def _begin(sock: socket.socket, address: Any, options: Options) -> socket.socket:
+def _addresses(host: str, port: int, seconds: float) -> list[Any]:
+    """Look a name up. In a thread of its own, since nothing else ends a look-up that hangs.
+
+    Raises TimeoutError after so many seconds, and what `socket.getaddrinfo` raises.
+    """
+    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits
+            answers.put(error)
+
+    threading.Thread(target=look, name=f"look up {host}", daemon=True).start()
+    try:
+        answer = answers.get(timeout=max(seconds, 0.0))
+    except queue.Empty:
+        raise TimeoutError(f"{host} could not be looked up in time") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _begin(sock: _Plain, address: Any, options: Options) -> _Plain:
     """Set out to connect; raises OSError, and closes it, if that fails at once."""
     try:
         for option in options:
@@ -98,11 +204,21 @@ def _begin(sock: socket.socket, address: Any, options: Options) -> socket.socket
 
 
 class _OneDeadline:
-    """What ``urllib3.connection.HTTPConnection._new_conn`` does, with `connect` in it."""
+    """A connection whose sockets know the deadline of the call that they serve."""
+
+    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        # It may be a connection of an earlier call. Through a proxy behind TLS there is a socket within a socket.
+        for sock in (self.sock, getattr(self.sock, "socket", None)):
+            if isinstance(sock, _Hurried):
+                sock.begin(_call.end)
+        super().request(*args, **kwargs)  # type: ignore[misc]
 
     def _new_conn(self: Any) -> socket.socket:
+        """Do what ``urllib3.connection.HTTPConnection._new_conn`` does, with `connect` in it."""
+        end = _call.end
+        left = self.timeout if end is None else min(self.timeout, end - _CLOCK.monotonic())
         try:
-            sock = connect(self._dns_host, self.port, self.timeout, self.socket_options or ())
+            sock = connect(self._dns_host, self.port, left, self.socket_options or ())
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -111,6 +227,7 @@ class _OneDeadline:
         except (OSError, UnicodeError) as error:
             what = f"Failed to establish a new connection: {error}"
             raise NewConnectionError(self, what) from error
+        sock.begin(end)
         sys.audit("http.client.connect", self, self.host, self.port)
         return sock
 
@@ -123,7 +240,39 @@ class _Https(_OneDeadline, AWSHTTPSConnection):  # type: ignore[misc]  # as its 
     pass
 
 
+class _Pool:
+    """Connections of which each call has its connect and its read timeout, added up, and no more."""
+
+    def urlopen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        given = kwargs.get("timeout")
+        with _within(given if isinstance(given, Timeout) else self.timeout):
+            return super().urlopen(*args, **kwargs)  # type: ignore[misc]
+
+
+class _HttpPool(_Pool, AWSHTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(_Pool, AWSHTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+@contextlib.contextmanager
+def _within(timeout: Timeout) -> Iterator[None]:
+    """Send a call from this thread. What is read of its answer later has the same deadline, by the socket."""
+    both = (timeout.connect_timeout, timeout.read_timeout)
+    seconds = [part for part in both if isinstance(part, int | float)]
+    before = _call.end
+    _call.end = _CLOCK.monotonic() + sum(seconds) if len(seconds) == len(both) else None
+    try:
+        yield
+    finally:
+        _call.end = before
+
+
 def with_one_deadline() -> None:
-    """Have every botocore client of this process connect like this from now on."""
-    AWSHTTPConnectionPool.ConnectionCls = _Http
-    AWSHTTPSConnectionPool.ConnectionCls = _Https
+    """Have every botocore client of this process call like this from now on."""
+    botocore.awsrequest.AWSHTTPConnectionPool = _HttpPool  # type: ignore[misc]
+    botocore.awsrequest.AWSHTTPSConnectionPool = _HttpsPool  # type: ignore[misc]
+    # For all: urllib3 wraps for itself, a proxy's connection too. Without a call under way it is a socket as ever.
+    ssl.SSLContext.sslsocket_class = _Tls

@@ -1,5 +1,6 @@
-"""Credentials for as long as the rollout lasts: an IAM role through GitHub's OIDC token, renewed in the background.
+"""Credentials for as long as the rollout lasts: the job's own, or an IAM role's through GitHub's OIDC token.
 
+Both are renewed in the background (`lambda_rollout.aws.renewal`). For the role see
 https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws and
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html. The role's
 credentials last an hour by default and never renew themselves; GitHub's token lives for minutes, but a new
@@ -8,13 +9,12 @@ one can be asked for as long as the job runs (facts: the request token lives abo
 
 from __future__ import annotations
 
+import bisect
 import json
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any
@@ -22,13 +22,14 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore import UNSIGNED
+from botocore import exceptions as boto
 from botocore.config import Config
-from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
-from botocore.exceptions import CredentialRetrievalError
+from botocore.credentials import CredentialProvider, Credentials, RefreshableCredentials
 from tenacity import Retrying
 
-from lambda_rollout.aws.calls import ask, date_of, says_expired
+from lambda_rollout.aws.calls import ask, date_of, translating_errors
 from lambda_rollout.aws.clients import CONFIG
+from lambda_rollout.aws.renewal import GET_CREDENTIALS, Issued, RenewedCredentials
 from lambda_rollout.errors import Busy, CallFailed, Refused, RolloutError, Unanswered, Unreachable
 from lambda_rollout.patience import patiently
 from lambda_rollout.stop import Clock, Stop
@@ -52,92 +53,21 @@ REFUSALS = frozenset({400, 401, 403, 404})
 LIFETIME = 3600
 """Seconds asked for: what a role allows unless it was told otherwise."""
 
-RENEW_AT = 0.5
-"""Share of the lifetime after which the background renews; a failed try is repeated until the end."""
-
-RETRY_EVERY = 30.0
-RETRY_SHARE = 0.05
-"""A failed renewal is tried again after so many seconds, or after this share of the lifetime if that is less."""
-
-MARGIN = 5.0
-"""Seconds before their end from which they are not used any more: a request takes a while to arrive."""
-
 TOKEN_TIMEOUT = 5
 
+MISTAKES = (
+    boto.ConfigNotFound,
+    boto.ConfigParseError,
+    boto.InvalidConfigError,
+    boto.ProfileNotFound,
+    boto.UnknownCredentialError,
+)
+"""What no source answers differently the next time."""
 
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """One set of credentials; ``lasts`` is how long from the moment they were asked for."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str = field(repr=False)
-    lasts: timedelta
-
-
-class RenewedCredentials(Credentials):
-    """Credentials that a background thread replaces long before they end.
-
-    A call that signs never waits for a renewal while the old ones are good: a rollback is not held up. Only
-    when they have ended is a renewal made on the spot, and a failed one raises CredentialRetrievalError.
-    """
-
-    def __init__(self, issue: Callable[[], Issued], clock: Clock, stop: Stop) -> None:
-        """Ask for the first ones now; raises what ``issue`` raises."""
-        self._issue = issue
-        self._clock = clock
-        self._lock = threading.Lock()
-        first, asked_at = self._asked()
-        super().__init__(first.access_key, first.secret_key, first.token, method="web-identity")
-        self._take(first, asked_at)
-        threading.Thread(target=self._keep_fresh, args=(stop,), daemon=True).start()
-
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return the newest; botocore calls this for each request that it signs."""
-        if self._clock.monotonic() >= self._ends_at:
-            with self._lock:
-                if self._clock.monotonic() >= self._ends_at:
-                    self._renew()
-        return self._signing
-
-    def heed(self, **answer: Any) -> None:
-        """Take AWS's word that they have ended, whatever our clock says; botocore's ``after-call`` event.
-
-        A machine that was suspended, for one, has slept through their time.
-        """
-        if says_expired(answer["parsed"]):
-            self._ends_at = self._clock.monotonic()
-
-    def _renew(self) -> None:
-        try:
-            self._take(*self._asked())
-        except RolloutError as error:
-            raise CredentialRetrievalError(provider="web-identity", error_msg=error.what) from error
-
-    def _asked(self) -> tuple[Issued, float]:
-        at = self._clock.monotonic()
-        return self._issue(), at
-
-    def _take(self, issued: Issued, asked_at: float) -> None:
-        lasts = issued.lasts.total_seconds()
-        # One assignment: a thread that signs must not see the key of one and the secret of another.
-        self._signing = ReadOnlyCredentials(issued.access_key, issued.secret_key, issued.token)
-        self._ends_at = asked_at + lasts - min(MARGIN, lasts / 10)
-        self._renew_at = asked_at + RENEW_AT * lasts
-        self._retry_after = min(RETRY_EVERY, RETRY_SHARE * lasts)
-
-    def _keep_fresh(self, stop: Stop) -> None:
-        while True:
-            self._clock.wait(max(self._renew_at - self._clock.monotonic(), 0.0), stop)
-            if stop.requested:
-                return
-            try:
-                issued, at = self._asked()
-            except Exception:  # noqa: BLE001 - the old ones are still good; ask again a little later
-                self._clock.wait(self._retry_after, stop)
-                continue
-            with self._lock:
-                self._take(issued, at)
+OWN_REMEDY = (
+    "Run aws-actions/configure-aws-credentials in a step before, or set `role-to-assume`; on a runner of your own check "
+    "its AWS profile, `credential_process` or web identity token file."
+)
 
 
 class WebIdentity:
@@ -231,6 +161,61 @@ def _lasts(expiration: datetime, answer: Mapping[str, object]) -> timedelta:
     return expiration - asked_at if asked_at else timedelta(seconds=LIFETIME)
 
 
+class Chain:
+    """The credentials that botocore finds by itself: the environment's, a profile's, a token file's, a machine's."""
+
+    LONGEST = 7 * 24 * 3600
+    """Seconds; nobody issues credentials that last longer."""
+
+    def __init__(self, region: str) -> None:
+        """Ask nobody yet."""
+        self._region = region
+        self.core = _core(region)
+        """A session that has found what `issue` returned first."""
+        self._asked = False
+
+    def issue(self) -> Issued:
+        """Look for them anew, past whatever botocore keeps. Raises `RolloutError` if there are none, `CallFailed`.
+
+        With a session of its own each time: one whose source hangs is locked until that ends.
+        """
+        core = _core(self._region) if self._asked else self.core
+        self._asked = True
+        with translating_errors(GET_CREDENTIALS):
+            try:
+                return self._issued(core.get_credentials())
+            except MISTAKES as error:
+                raise RolloutError(f"no AWS credentials: {error}.", OWN_REMEDY) from error
+            except boto.ClientError as error:
+                with translating_errors(error.operation_name):
+                    raise
+
+    def _issued(self, found: Credentials | None) -> Issued:
+        if found is None:
+            raise boto.NoCredentialsError
+        lasts = None
+        if isinstance(found, RefreshableCredentials):
+            needed = found.refresh_needed
+            # These are good until their end: when to ask for others is decided elsewhere.
+            found.refresh_needed = lambda refresh_in=None: needed(0)  # type: ignore[method-assign]  # noqa: ARG005
+            found.get_frozen_credentials()
+            # It does not tell when they end, but whether they do within so many seconds.
+            within = bisect.bisect_left(range(self.LONGEST), True, key=needed)
+            lasts = timedelta(seconds=max(within - 1, 0))
+        frozen = found.get_frozen_credentials()
+        key, secret = frozen.access_key, frozen.secret_key
+        if key is None or secret is None:
+            raise boto.NoCredentialsError
+        return Issued(key, secret, frozen.token, lasts, frozen.account_id)
+
+
+def _core(region: str) -> botocore.session.Session:
+    core = botocore.session.Session()
+    # STS in the same Region; boto3 would do so later.
+    core.set_config_variable("region", region)
+    return core
+
+
 class _Provider(CredentialProvider):
     """Hands the credentials to botocore, before every other source."""
 
@@ -259,22 +244,40 @@ def session(
     clock: Clock,
     stop: Stop,
     patient: Retrying | None = None,
+    *,
+    obeys: bool = True,
 ) -> boto3.Session:
     """Return a session with the environment's credentials, or with ``role``'s if one is named.
 
-    ``stop`` ends the renewals. ``patient`` asks for the first ones as often as it thinks fit; the default gives up
-    after a minute. Raises `RolloutError` if the role cannot be assumed: before anything is changed.
+    ``stop`` ends the renewals, and the wait for the first ones if it ``obeys``. ``patient`` asks for the first ones as
+    often as it thinks fit; the default gives up after a minute. Raises `RolloutError` if there are none, or the role
+    cannot be assumed: before anything is changed.
     """
-    if not role:
-        return boto3.Session(region_name=region)
-    identity = WebIdentity(role, region, session_name, environ)
     patient = patient or patiently(clock, stop)
+    until = stop if obeys else Stop()
+    if not role:
+        chain = Chain(region)
+        credentials = RenewedCredentials(chain.issue, clock, "lambda-rollout")
+        try:
+            patient(credentials.first, until)
+        except CallFailed as error:
+            raise RolloutError(f"no AWS credentials: {error.what}", OWN_REMEDY) from error
+        if credentials.last:
+            return boto3.Session(botocore_session=chain.core, region_name=region)
+        return _renewed(credentials, region, stop)
+    identity = WebIdentity(role, region, session_name, environ)
+    credentials = RenewedCredentials(identity.issue, clock, "web-identity")
     try:
-        credentials = patient(RenewedCredentials, identity.issue, clock, stop)
+        patient(credentials.first, until)
     except CallFailed as error:
         raise RolloutError(
             f"role-to-assume: {role} could not be assumed: {error.what}", _remedy(error, role)
         ) from error
+    return _renewed(credentials, region, stop)
+
+
+def _renewed(credentials: RenewedCredentials, region: str, stop: Stop) -> boto3.Session:
+    credentials.keep_fresh(stop)
     core = botocore.session.Session()
     core.get_component("credential_provider").providers.insert(0, _Provider(credentials))
     core.register("after-call", credentials.heed)

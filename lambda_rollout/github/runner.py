@@ -1,8 +1,8 @@
 """The runner's side of a job: outputs, state, summary, report file, and who runs this.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#environment-files.
-Every file may be absent, as it is outside of GitHub. A file that cannot be written costs a warning and nothing
-else.
+Every file may be absent, as it is outside of GitHub. A file that cannot be written, or not in time, costs a warning
+and nothing else.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_rollout.events import Run
 from lambda_rollout.github import command_files
+from lambda_rollout.github.background_file import BackgroundFile
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.masking import Masks
+from lambda_rollout.stop import Stop
 
 REPORT_FOLDER = ".lambda-rollout"
 
@@ -29,15 +31,42 @@ CONTAINER_WORKSPACE = "/github/workspace"
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """How long a file may take, in seconds."""
+
+    usual: float
+    cancelled: float
+    """Once the job is cancelled: the runner kills it 10 s later, and the alias comes first."""
+
+
+# Together the ones for a cancelled job are 5.5 s, in the worst case that all of them hang; the comment has 3 s more.
+STATE_LIMIT = Limit(2.0, 0.5)
+"""Before a write to the alias."""
+OUTPUT_LIMIT = Limit(30.0, 3.0)
+"""At the end, where nothing else is at stake: later steps go wrong without the outputs."""
+REPORT_LIMIT = SUMMARY_LIMIT = Limit(5.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Runner:
-    """What the runner gave us, by its environment variables; ``lines`` is the log it reads."""
+    """What the runner gave us, by its environment variables; ``lines`` is the log it reads.
+
+    ``stop`` tells whether the job is cancelled.
+    """
 
     environ: Mapping[str, str]
     lines: Lines
     container_workspace: str = CONTAINER_WORKSPACE
+    stop: Stop | None = None
     _saved: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     _warned: set[str] = field(default_factory=set, init=False, repr=False)
-    _writing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _entry_files: dict[str, BackgroundFile[Mapping[str, str]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _summary_files: dict[str, BackgroundFile[str]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _opening: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     """The rollout and its comment save state each from a thread of their own."""
 
     @property
@@ -58,8 +87,8 @@ class Runner:
         return Masks.of(self.environ)
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
-        """Set the step's outputs."""
-        if problem := self._append("GITHUB_OUTPUT", _entries(values)):
+        """Set the step's outputs; returns when they are written, or after `OUTPUT_LIMIT`."""
+        if problem := self._write_entries("GITHUB_OUTPUT", values, OUTPUT_LIMIT, self._append):
             self._warn(
                 f"The outputs could not be written: {problem}. Later steps of this job find them empty; what "
                 "happened is in the log, and the exit status says how it ended. Look at the runner's disk."
@@ -68,48 +97,43 @@ class Runner:
     def save_state(self, values: Mapping[str, str]) -> str:
         """Save what the post stage will find with `state`; the last value of a name counts.
 
+        It is with the kernel when this returns. No fsync: whatever ends the machine ends the post stage too.
+
         Returns:
-            Why it could not be saved; empty if it was.
+            Why it is not saved after `STATE_LIMIT`; empty if it is.
         """
-        with self._writing:
-            self._saved.update(values)
-        problem = self._append("GITHUB_STATE", _entries(values))
-        if not problem:
-            return ""
-        # A full disk still has the room that the older values take.
-        with self._writing, contextlib.suppress(OSError, ValueError):
-            path = Path(self.environ["GITHUB_STATE"])
-            command_files.overwrite(path, _entries(self._saved).encode("utf-8", "replace"))
-            return ""
-        return problem
+        return self._write_entries("GITHUB_STATE", values, STATE_LIMIT, self._append_or_rewrite)
 
     def state(self, name: str) -> str | None:
         """Return what an earlier stage saved under ``name``, None if it saved nothing."""
         return self.environ.get(f"STATE_{name}")
 
     def append_summary(self, markdown: str) -> None:
-        """Add to the job summary."""
-        if problem := self._append("GITHUB_STEP_SUMMARY", markdown):
-            self._warn(
-                f"The job summary could not be written: {problem}. What it would show is in the log. Look at the "
-                "runner's disk."
-            )
+        """Add to the job summary; returns when it is written, or after `SUMMARY_LIMIT`."""
+        if path := self.environ.get("GITHUB_STEP_SUMMARY", ""):
+            with self._opening:
+                file = self._summary_files.setdefault(path, _summary_file(Path(path)))
+            if problem := file.write(markdown, lambda: self._seconds(SUMMARY_LIMIT)):
+                self._warn(
+                    f"The job summary could not be written: GITHUB_STEP_SUMMARY: {problem}. What it would show is "
+                    "in the log. Look at the runner's disk."
+                )
 
-    def add_mask(self, secret: str) -> None:
-        """Have every line of a secret hidden in what the log shows from now on."""
-        for line in secret.splitlines():
-            if line.strip():
-                self.lines.write(command("add-mask", line))
-
-    @contextlib.contextmanager
-    def commands_stopped(self) -> Iterator[None]:
-        """Have the runner obey nothing that is written meanwhile, such as a traceback."""
+    def quote(self, lines: Sequence[str]) -> None:
+        """Write somebody else's lines, such as a traceback, of which the runner is to obey nothing."""
         token = secrets.token_hex(16)
-        self.lines.write(command("stop-commands", token))
-        try:
-            yield
-        finally:
-            self.lines.write(command(token))
+        # Each is harmless alone, too; and all are one text, of which no end can get lost.
+        self.lines.write(
+            command("stop-commands", token), *map(self._harmless, lines), command(token)
+        )
+
+    def echo(self, line: str) -> None:
+        """Write one line of somebody else's, such as a library's warning."""
+        for part in line.splitlines():
+            self.lines.write(self._harmless(part))
+
+    def _harmless(self, line: str) -> str:
+        return inert(self.masks.text(line))
 
     def write_report(self, text: str) -> str:
         """Write the JSON report to a file of its own.
@@ -118,11 +142,14 @@ class Runner:
             Its path as the next steps of the job see it: inside a container relative to the workspace,
             otherwise absolute; empty if it could not be written.
         """
-        try:
-            return self._write_report(text)
-        except (OSError, ValueError) as error:
-            self.note(f"The report could not be written: {error}")
+        paths: list[str] = []
+        file = BackgroundFile[str](
+            "report", lambda texts: paths.extend(map(self._write_report, texts))
+        )
+        if problem := file.write(text, lambda: self._seconds(REPORT_LIMIT)):
+            self.note(f"The report could not be written: {problem}")
             return ""
+        return paths[0]
 
     def _write_report(self, text: str) -> str:
         workspace = self.environ.get("GITHUB_WORKSPACE", "")
@@ -149,17 +176,52 @@ class Runner:
             self._warned.add(text)
             self.lines.write(command("warning", self.masks.text(text), title="Lambda rollout"))
 
-    def _append(self, variable: str, text: str) -> str:
+    def _seconds(self, limit: Limit) -> float:
+        return limit.cancelled if self.stop is not None and self.stop.requested else limit.usual
+
+    def _write_entries(
+        self,
+        variable: str,
+        values: Mapping[str, str],
+        limit: Limit,
+        put: Callable[[Path, Mapping[str, str]], None],
+    ) -> str:
         """Add to the file that a variable names; return why it could not be done, empty if it was."""
-        path = self.environ.get(variable, "")
-        if not path:
+        name = self.environ.get(variable, "")
+        if not name:
             return ""
+        with self._opening:
+            file = self._entry_files.setdefault(
+                variable, BackgroundFile(variable, lambda pieces: put(Path(name), _newest(pieces)))
+            )
+        problem = file.write(values, lambda: self._seconds(limit))
+        return f"{variable}: {problem}" if problem else ""
+
+    def _append(self, path: Path, values: Mapping[str, str]) -> None:
+        command_files.append(path, _entries(values).encode("utf-8", "replace"))
+
+    def _append_or_rewrite(self, path: Path, values: Mapping[str, str]) -> None:
+        self._saved.update(values)
         try:
-            with self._writing:
-                command_files.append(Path(path), text.encode("utf-8", "replace"))
+            self._append(path, values)
         except (OSError, ValueError) as error:
-            return f"{variable}: {error}"
-        return ""
+            # A full disk still has the room that the older values take.
+            with contextlib.suppress(OSError, ValueError):
+                command_files.overwrite(path, _entries(self._saved).encode("utf-8", "replace"))
+                return
+            raise error from None
+
+
+def _summary_file(path: Path) -> BackgroundFile[str]:
+    def put(texts: list[str]) -> None:
+        command_files.append(path, "".join(texts).encode("utf-8", "replace"))
+
+    return BackgroundFile("summary", put)
+
+
+def _newest(pieces: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the last value of each name: what hung for long is written as it is now."""
+    return {name: value for piece in pieces for name, value in piece.items()}
 
 
 def _entries(values: Mapping[str, str]) -> str:

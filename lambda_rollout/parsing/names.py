@@ -110,8 +110,12 @@ def parse_functions(text: str) -> tuple[str, ...]:
     if not text.strip():
         return ()
     functions = parse_each(text, split_items(text), _parse_function)
-    names = [function.rpartition(":")[2] for function in functions]
-    twice = [f for at, f in enumerate(functions) if names[at] in names[:at]]
+    first: dict[str, int] = {}
+    twice = [
+        function
+        for at, function in enumerate(functions)
+        if first.setdefault(function.rpartition(":")[2], at) != at
+    ]
     if twice:
         remedy = "This function is already in the list: name it once."
         raise Mistakes(*(Mistake(function, remedy) for function in twice))

@@ -11,6 +11,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _SHOWN = 150  # an ARN, whole
+_MOST_SAID = 20  # an input of commas alone has a hundred thousand mistakes
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 # YAML 1.2 core schema, as GitHub's own toolkit reads a boolean input.
 _BOOLEANS = {
@@ -36,7 +37,9 @@ class Mistakes(ValueError):
 
     def __init__(self, *mistakes: Mistake) -> None:
         self.mistakes = mistakes
-        super().__init__(" ".join(f"{quote(m.given)}: {m.remedy}" for m in mistakes))
+        told = [f"{quote(m.given)}: {m.remedy}" for m in mistakes[:_MOST_SAID]]
+        more = len(mistakes) - len(told)
+        super().__init__(" ".join([*told, *([f"And {more} more."] if more else [])]))
 
 
 def quote(text: str, shown: int = _SHOWN) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
+_MOST_GIVEN = 1000
+"""Characters of what was given in an input that is wrong."""
+
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
@@ -43,10 +46,17 @@ def document(
         "functions": [_function(now) for now in story.targets.values()],
         "failed-alarms": [reading.name for reading in story.failed_alarms],
         "warnings": list(story.warnings),
-        "input-problems": [_value(problem) for problem in problems],
+        "input-problems": [_problem(problem) for problem in problems],
         "events": [_event(event) for event in events],
     }
     return json.dumps(head, indent=2) + "\n"
+
+
+def _problem(problem: InputProblem) -> Json:
+    given = problem.given
+    if len(given) > _MOST_GIVEN:
+        given = f"{given[:_MOST_GIVEN]}… ({len(given)} characters)"
+    return {"input": problem.input, "given": given, "remedy": problem.remedy}
 
 
 def _function(now: TargetNow) -> Json:

@@ -74,8 +74,8 @@ class Log:
             self._close_group()
 
     def input_problems(self, errors: InputErrors) -> None:
-        """Write every mistake in the inputs as an annotation of its own."""
-        for problem in errors.problems:
+        """Write each mistake in the inputs that is told as an annotation of its own."""
+        for problem in errors.told:
             given = f"{clean(problem.given, 200)!r}: " if problem.given else ""
             self._annotate(
                 "error", f"Input {problem.input}", f"{problem.input}: {given}{problem.remedy}"

@@ -82,10 +82,10 @@ class Journal:
     def input_problems(self, errors: InputErrors) -> None:
         """Tell what is wrong with the inputs, and write everything as for a run that failed."""
         names = list(dict.fromkeys(problem.input for problem in errors.problems))
-        mistakes = count(len(errors.problems), "mistake")
+        mistakes = count(errors.count, "mistake")
         self._try("log", lambda: self._log.input_problems(errors))
         self._events.append(self._failed(f"{mistakes} in the inputs: {listing(names, 10)}", ""))
-        self._write(lambda: summary_of_input_problems(errors), errors.problems)
+        self._write(lambda: summary_of_input_problems(errors), errors.told)
 
     def _failed(self, reason: str, remedy: str) -> Finished:
         now = self._clock.now()

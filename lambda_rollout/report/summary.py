@@ -53,14 +53,14 @@ def summary_of_input_problems(errors: InputErrors) -> str:
     """Tell what is wrong with the inputs."""
     rows = [
         (f"{code(problem.input)}<br>{code(problem.given) or '*nothing*'}", prose(problem.remedy))
-        for problem in errors.problems[:_MOST_ROWS]
+        for problem in errors.told[:_MOST_ROWS]
     ]
     parts = [
         f"## {MARKS[Result.FAILED]} The inputs are wrong, nothing was changed",
         table(("input and what was given", "what would be right"), rows),
     ]
-    if len(errors.problems) > _MOST_ROWS:
-        parts.append(f"And {len(errors.problems) - _MOST_ROWS} more, told in the log.")
+    if len(errors.told) > _MOST_ROWS:
+        parts.append(f"And {len(errors.told) - _MOST_ROWS} more, told in the log.")
     return fit("\n\n".join(parts))
 
 

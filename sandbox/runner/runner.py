@@ -59,6 +59,7 @@ class Runner:
 
     folder: where workspace, temporary and command files go; made if it is missing. action: the folder
     of action.yml. token: what ``${{ github.token }}`` is. api_url: GitHub's REST API; empty, there is none.
+    through: a command that begins with the entrypoint as its arguments, such as a shell that redirects its output.
     """
 
     folder: Path
@@ -71,6 +72,7 @@ class Runner:
     api_url: str = ""
     event_name: str = "push"
     event: Mapping[str, Any] = field(default_factory=dict)
+    through: tuple[str, ...] = ()
     _stages: itertools.count[int] = field(default_factory=itertools.count, repr=False)
 
     def run(
@@ -129,7 +131,7 @@ class Runner:
         files = Files(self.folder / "_temp" / f"stage-{next(self._stages)}")
         variables = {**self._variables(), **files.make(), **environ, **self._inputs(inputs)}
         return Step(
-            [*INTERPRETER, str(self.action / "entrypoint.py")],
+            [*self.through, *INTERPRETER, str(self.action / "entrypoint.py")],
             variables,
             Path(variables["GITHUB_WORKSPACE"]),
             files,

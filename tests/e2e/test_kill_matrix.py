@@ -23,7 +23,6 @@ from sandbox.runner import Finished, Runner
 from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, WRITES, Live, live
 
 SHARDS = 4
-LEASE = lease.LEASE.total_seconds() + 1.0
 Sum = Callable[[str, object], None]
 
 
@@ -126,7 +125,7 @@ def the_post_stage_settles_it(scene: Live, killed: Finished, died_at: Request) -
 
 
 def the_next_run_mends_it(scene: Live, folder: Path) -> None:
-    scene.clock.jump(LEASE)
+    scene.let_leases_pass()
     _, record = lease.parse(scene.alias[2])
     scene.runner = Runner(folder, run_id="1234567891")
     finished = scene.run(NEXT)

@@ -17,7 +17,6 @@ from tests.live import NEW, NEXT, OLD, WRITES, Live, live
 
 RUN, ATTEMPT = 1234567890, 1
 LINK = f"https://github.com/octo/shop/actions/runs/{RUN}/attempts/{ATTEMPT}"
-OVER = lease.LEASE.total_seconds() + 1.0
 
 
 @pytest.fixture
@@ -52,6 +51,10 @@ def next_run(scene: Live, **runner: str) -> Finished:
 def refuses(scene: Live, finished: Finished) -> None:
     assert finished.outputs["result"] == "failed", finished.log
     assert "is being rolled out by another run right now" in finished.outputs["reason"]
+    left_alone(scene)
+
+
+def left_alone(scene: Live) -> None:
     assert not [r for r in scene.requests(caller=NEXT) if r.operation in WRITES]
     assert scene.alias[:2] == (OLD, {NEW: 0.5})
 
@@ -93,7 +96,7 @@ def test_a_run_in_progress_is_refused_with_its_link(
 def test_being_in_progress_never_prolongs_a_lease(scene: Live, github: GitHub) -> None:
     """Another job keeps the run going, long after ours is dead."""
     github.runs[RUN, ATTEMPT] = "in_progress"
-    scene.clock.jump(OVER)
+    scene.let_leases_pass()
     mends(scene, next_run(scene))
 
 
@@ -104,7 +107,7 @@ def test_without_the_permission_time_decides(scene: Live, github: GitHub) -> Non
     github.runs[RUN, ATTEMPT] = "completed"
     github.tokens["ghs_sandbox"].may_read_runs = False
     refuses(scene, next_run(scene))
-    scene.clock.jump(OVER)
+    scene.let_leases_pass()
     mends(scene, scene.run(NEXT))
 
 
@@ -138,10 +141,8 @@ def test_with_github_down_time_decides(scene: Live, github: GitHub, effect: Effe
 # Whose clock -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("minutes", [-47, 47])
-def test_the_lease_is_on_awss_clock_however_far_the_runners_is_off(
-    tmp_path: Path, minutes: int
-) -> None:
+@pytest.mark.parametrize("minutes", [-4, 4])
+def test_the_lease_is_on_awss_clock_not_on_the_runners(tmp_path: Path, minutes: int) -> None:
     with live(tmp_path, off=timedelta(minutes=minutes)) as scene:
         strand(scene)
         _, record = lease.parse(scene.alias[2])
@@ -151,5 +152,27 @@ def test_the_lease_is_on_awss_clock_however_far_the_runners_is_off(
         assert lease.LEASE - timedelta(minutes=2) < left <= lease.LEASE
 
         refuses(scene, next_run(scene))
-        scene.clock.jump(OVER)
+        scene.let_leases_pass()
         mends(scene, scene.run(NEXT))
+
+
+@pytest.mark.parametrize("minutes", [-47, 47])
+def test_further_off_it_is_in_doubt_and_only_going_back_is_left(
+    tmp_path: Path, minutes: int
+) -> None:
+    with live(tmp_path, off=timedelta(minutes=minutes)) as scene:
+        strand(scene)
+        _, record = lease.parse(scene.alias[2])
+        assert record is not None
+        assert record.until is not None
+        left = record.until - (scene.clock.now() - timedelta(minutes=minutes))
+        assert lease.LEASE_IN_DOUBT - timedelta(minutes=2) < left <= lease.LEASE_IN_DOUBT
+
+        scene.let_leases_pass()
+        finished = next_run(scene)
+        assert finished.outputs["result"] == "failed", finished.log
+        assert "AWS's time is in doubt" in finished.log
+        left_alone(scene)
+        assert "mode: rollback" in finished.log
+        assert scene.run("AKIABACK", mode="rollback").status == 0
+        assert scene.whole_on(OLD)

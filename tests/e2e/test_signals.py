@@ -15,7 +15,9 @@ import pytest
 from lambda_rollout import lease
 from sandbox.aws.world import Request
 from sandbox.runner import Finished, Step
+from tests.dripping import Front, front
 from tests.live import NEW, OLD, WRITES, Live, Withheld, live
+from tests.profile import Profile
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
 
@@ -226,3 +228,106 @@ def test_an_alarm_is_no_cancellation_and_goes_back_with_hold_too(scene: Live) ->
     finished = step.wait(60)
     assert finished.outputs["result"] == "rolled-back"
     assert scene.whole_on(OLD)
+
+
+# Answers that drip -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def before(scene: Live) -> Iterator[Front]:
+    """What stands between the action and AWS."""
+    with front(scene.url) as made:
+        scene.environ["AWS_ENDPOINT_URL"] = made.url
+        yield made
+
+
+@pytest.mark.parametrize("operation", ["DescribeAlarms", "GetAlias"])
+def test_while_the_answer_to_a_read_drips(scene: Live, before: Front, operation: str) -> None:
+    if operation == "GetAlias":
+        scene.inputs["steps"] = "50% 3s, 100% 10m"
+    step = scene.start()
+    scene.until_shifted(step)
+    before.operations.add(operation)
+    scene.until(lambda: before.dripping, step)
+    went_back(scene, cancelled(step))
+
+
+def test_while_the_answer_to_a_shift_drips(scene: Live, before: Front) -> None:
+    before.operations.add("UpdateAlias")
+    step = scene.start()
+    scene.until(lambda: "UpdateAlias" in before.dripping, step)
+    before.operations.remove("UpdateAlias")
+    went_back(scene, cancelled(step))
+
+
+def test_nobody_is_blind_for_as_long_as_an_answer_drips(scene: Live, before: Front) -> None:
+    """Alarms whose answers drip cannot be read: that is told, they are asked for again, and the next answer counts."""
+    step = scene.start()
+    scene.until_shifted(step)
+    before.operations.add("DescribeAlarms")
+    scene.until(lambda: before.dripping.count("DescribeAlarms") > 1, step)
+    scene.set_alarm("ALARM")
+    before.operations.clear()
+    finished = step.wait(60)
+    went_back(scene, finished, finished.outputs["reason"])
+    assert "checkout-errors" in finished.outputs["reason"]
+    assert "DescribeAlarms: ReadTimeoutError" in finished.log
+
+
+@pytest.mark.long
+def test_a_canary_that_nobody_can_watch_goes_back(scene: Live, before: Front) -> None:
+    step = scene.start()
+    scene.until_shifted(step)
+    before.operations.add("DescribeAlarms")
+    finished = step.wait(90)
+    went_back(scene, finished, "the alarms could not be read for 60 s")
+
+
+# Sources of credentials that hang --------------------------------------------------------------------
+
+LIFETIME = 16.0
+"""Seconds; they are renewed after half of it. Botocore alone would in each call: less than 15 minutes are left."""
+
+
+@pytest.fixture
+def profile(scene: Live, tmp_path: Path) -> Profile:
+    made = Profile(tmp_path)
+    scene.environ |= made.environ
+    return made
+
+
+def test_while_a_credential_process_hangs(scene: Live, profile: Profile) -> None:
+    profile.does("run == 1 or time.sleep(20)", LIFETIME)
+    step = scene.start()
+    scene.until_shifted(step)
+    scene.until(lambda: profile.runs > 1, step)
+    went_back(scene, cancelled(step))
+    assert {request.caller for request in scene.requests("UpdateAlias")} == {"AKIA1"}
+
+
+def test_before_the_first_answer_of_a_credential_process(scene: Live, profile: Profile) -> None:
+    profile.does("time.sleep(20)")
+    step = scene.start()
+    scene.until(lambda: profile.runs, step)
+    finished = cancelled(step)
+    assert finished.outputs["reason"] == "cancelled (SIGINT)"
+    assert not scene.requests()
+
+
+def test_while_sts_hangs_that_takes_a_token_file(scene: Live, tmp_path: Path) -> None:
+    sts = scene.world.sts
+    sts.lifetime, sts.strict = LIFETIME, True
+    path = tmp_path / "token"
+    claims = {"audience": "sts.amazonaws.com", "bearer": sts.request_token}
+    path.write_text(sts.get_id_token(claims)["value"])
+    scene.environ |= {
+        **Profile(tmp_path).environ,
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/deploy",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(path),
+    }
+    hang(scene, "AssumeRoleWithWebIdentity", nth=2)
+    step = scene.start()
+    scene.until_shifted(step)
+    seen(scene, "AssumeRoleWithWebIdentity", 2, step)
+    went_back(scene, cancelled(step))
+    assert len({request.caller for request in scene.requests("UpdateAlias")}) == 1

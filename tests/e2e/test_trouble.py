@@ -198,10 +198,10 @@ def test_a_log_that_nobody_reads_changes_nothing(scene: Live) -> None:
     assert files.summary
 
 
-BLIND = "The post stage is blind: what it needs could not be saved"
+NOT_SAVED = "State could not be saved"
 
 
-@pytest.mark.parametrize("path", ["/dev/full", "/"])
+@pytest.mark.parametrize("path", ["/dev/full", "/", "/missing/file"])
 def test_files_that_cannot_be_written_change_nothing_and_cost_a_warning_each(
     scene: Live, path: str
 ) -> None:
@@ -209,11 +209,11 @@ def test_files_that_cannot_be_written_change_nothing_and_cost_a_warning_each(
     finished = scene.run(steps="50% 0s, 100% 0s")
     assert finished.status == 0, finished.log
     assert scene.whole_on(NEW)
-    blind, outputs, summary = (
+    unsaved, outputs, summary = (
         a.message for a in finished.annotations if "could not be" in a.message
     )
-    assert blind.startswith(f"{BLIND} (GITHUB_STATE: ")
-    assert "`mode: rollback`" in blind
+    assert unsaved.startswith(f"{NOT_SAVED} (GITHUB_STATE: ")
+    assert "`mode: rollback`" in unsaved
     assert outputs.startswith("The outputs could not be written: GITHUB_OUTPUT: ")
     assert summary.startswith("The job summary could not be written: GITHUB_STEP_SUMMARY: ")
 
@@ -223,8 +223,8 @@ def test_state_that_cannot_be_saved_is_told_before_the_first_shift(scene: Live) 
     scene.world.faults.add(AccessDenied(), operation="UpdateAlias")
     finished = scene.run(steps="50% 0s, 100% 0s")
     assert finished.outputs["result"] == "failed", finished.log
-    assert finished.shown.index(BLIND) < finished.shown.index("Step 1 of 2")
-    assert BLIND in finished.summary
+    assert finished.shown.index(NOT_SAVED) < finished.shown.index("Step 1 of 2")
+    assert NOT_SAVED in finished.summary
 
 
 def test_the_owners_text_is_kept_whole_through_all_of_it(scene: Live) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout import lease
 from lambda_rollout.patience import FORWARD_LIMIT
 from sandbox.aws.faults import Answer, Die, Fault, Meanwhile, Quota, Throttle, Work
 from sandbox.aws.world import Request, World
@@ -20,7 +19,6 @@ from sandbox.runner import Finished, Runner
 from tests.live import MAIN, NEW, NEXT, OLD, POST
 from tests.units import LiveUnit, live_unit, names
 
-LEASE = lease.LEASE.total_seconds() + 1.0
 TWELVE = "10% 1s, 25% 2s, 100% 1s"
 
 UNIT = 3
@@ -139,7 +137,7 @@ def test_wherever_a_unit_is_killed_it_ends_whole_on_one_side(
 
 
 def the_next_run_leaves_no_mixture(scene: LiveUnit, folder: Path) -> None:
-    scene.clock.jump(LEASE)
+    scene.let_leases_pass()
     scene.runner = Runner(folder, run_id="1234567891")
     after_mending: list[dict[str, tuple[str, dict[str, float]]]] = []
     see = Meanwhile(lambda _: after_mending.append(scene.states()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from lambda_rollout.claim import Claim, PendingWrite
 from lambda_rollout.errors import AccessDenied, Busy, RevisionMismatch, Unanswered
 from lambda_rollout.lease import LEASE, Record, compose
-from lambda_rollout.routing import Alias, Routing
+from lambda_rollout.routing import Alias, Moving, Routing
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 OURS, THEIRS = "3fa94c7d", "0badcafe"
@@ -28,10 +29,8 @@ seconds = st.integers(0, 599)
 texts = st.sampled_from(["", "What customers use", "[lambda-rollout 7>8 run local]", "x" * 256])
 
 
-def alias(routing: Routing, description: str, revision_id: str, as_of: datetime = NOW) -> Alias:
-    return Alias(
-        "arn:aws:lambda:eu-central-1:1:function:f:live", routing, description, revision_id, as_of
-    )
+def alias(routing: Routing, description: str, revision_id: str) -> Alias:
+    return Alias("arn:aws:lambda:eu-central-1:1:function:f:live", routing, description, revision_id)
 
 
 def described(text: str, made: int, nonce: str = OURS) -> str:
@@ -91,6 +90,13 @@ def test_without_a_record_the_routing_decides_but_for_what_aws_refused(
     in_doubt = [each for each in claim.pending if not isinstance(each.answer, refusals)]
     ours = {str(claim.routing), *(str(each.routing) for each in in_doubt)}
     assert claim.covers(alias(routing, description, "2"), NOW) == (str(routing) in ours)
+
+
+@given(claims(whole), st.sampled_from([OLD, "6"]))
+def test_aws_keeps_the_traffic_on_the_old_version_and_on_no_other(claim: Claim, kept: str) -> None:
+    moving = Moving({kept: 1.0})
+    seen = replace(alias(claim.routing, claim.known.description, "2"), moving=moving)
+    assert claim.covers(seen, NOW) == (kept == OLD)
 
 
 @given(claims(whole), st.integers(0, 3600))

@@ -1,7 +1,9 @@
 """What holds for whatever the user writes into the inputs."""
 
 import re
+from contextlib import suppress
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -77,6 +79,56 @@ def test_any_text_is_inputs_or_problems_each_on_one_printable_line(environ: dict
     if inputs is not None:
         assert inputs.functions
         assert re.fullmatch(r"[a-z0-9-]+", inputs.region)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(variables, texts)))
+@example({variable("steps"): "x", variable("interval"): "61h", variable("function-name"): "f"})
+def test_any_text_in_all_inputs_at_once_is_inputs_or_problems(environ: dict[str, str]) -> None:
+    """A mistake in one must not make the check of another raise."""
+    with suppress(InputErrors):
+        read_inputs(environ)
+
+
+# Right by itself, and as far from the default as can be.
+FAR = {
+    "function-name": "arn:aws:lambda:eu-central-1:123456789012:function:checkout",
+    "alias": "a" * 128,
+    "version": "alias:" + "b" * 128,
+    "package": "s3://bucket/key",
+    "description": "x" * 256,
+    "steps": "0.01% 120h, hold",
+    "interval": "120h",
+    "alarms": "\n".join(f"alarm-{number}" for number in range(1000)),
+    "create-alias": "TRUE",
+    "alarm-at-start": "ignore-until-ok",
+    "insufficient-data": "fail",
+    "guards": "p99-duration <= baseline * 1.2",
+    "min-invocations": "999999999",
+    "evidence-timeout": "120h",
+    "preflight": "strict",
+    "poll-interval": "5m",
+    "mode": "promote",
+    "on-cancel": "hold",
+    "on-stranded": "resume",
+    "engine": "codedeploy",
+    "codedeploy-application": "a",
+    "codedeploy-deployment-group": "b",
+    "aws-region": "us-gov-west-1",
+    "role-to-assume": "arn:aws:iam::123456789012:role/r",
+    "comment": "off",
+    "pr-number": "999999999",
+}
+
+
+@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_mistake_is_told_beside_whatever_other_value(wrong: str, far: str) -> None:
+    """Every pair: the default that stands in for the one is checked with the other."""
+    given_ = {**RIGHT, far: FAR[far], wrong: WRONG[wrong]}
+    with pytest.raises(InputErrors) as raised:
+        read_inputs({variable(name): text for name, text in given_.items()})
+    told = {problem.input for problem in raised.value.problems}
+    assert wrong in told
 
 
 @given(st.sets(st.sampled_from(list(WRONG))))

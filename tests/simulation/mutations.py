@@ -26,17 +26,18 @@ from lambda_rollout import (
     watch,
 )
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import RevisionMismatch, Unanswered
 from lambda_rollout.handover import Handover, Phase
 from lambda_rollout.judge import AlarmReading, AlarmWatch, Evidence, Transition, Verdict
-from lambda_rollout.lease import Record, RunWord, Whose
-from lambda_rollout.order import Order, Parts
+from lambda_rollout.lease import LEASE, Record, RunWord, Whose
+from lambda_rollout.order import Order
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target
 from lambda_rollout.settling import Wish
-from lambda_rollout.traffic import Aliases, Settled, Settlement, Traffic
+from lambda_rollout.traffic import Settled, Settlement, Traffic
 from lambda_rollout.watch import Stage, Watch
 from tests.simulation.scenario import Fate, Follower, Scenario, Weather, draw
 from tests.simulation.simulate import Outcome, simulate
@@ -242,8 +243,8 @@ def _held_by_post_is_ours() -> list[Patch]:
 def _strangers_split_is_free() -> list[Patch]:
     whose = lease.whose
 
-    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
-        answer = whose(alias, now, word, provisioning=provisioning)
+    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
+        answer = whose(alias, now, word)
         return Whose.NOBODYS if answer is Whose.STRANGERS else answer
 
     return [(lease, "whose", mutated)]
@@ -252,8 +253,8 @@ def _strangers_split_is_free() -> list[Patch]:
 def _everybody_is_dead() -> list[Patch]:
     whose = lease.whose
 
-    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
-        answer = whose(alias, now, word, provisioning=provisioning)
+    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
+        answer = whose(alias, now, word)
         return Whose.DEAD if answer is Whose.ALIVE else answer
 
     return [(lease, "whose", mutated)]
@@ -267,10 +268,10 @@ def _in_progress_is_alive() -> list[Patch]:
 def _whole_is_free() -> list[Patch]:
     whose = lease.whose
 
-    def mutated(alias: Alias, now: Any, word: RunWord, *, provisioning: bool) -> Whose:
+    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
         if alias.routing.is_whole:
             return Whose.NOBODYS
-        return whose(alias, now, word, provisioning=provisioning)
+        return whose(alias, now, word)
 
     return [(lease, "whose", mutated)]
 
@@ -297,30 +298,14 @@ def _renewed_too_late() -> list[Patch]:
 
 
 def _lease_on_the_runners_clock() -> list[Patch]:
-    return [(Traffic, "aws_time", lambda self: self._clock.now())]
-
-
-class _WithoutDate:
-    def __init__(self, aliases: Aliases) -> None:
-        self.aliases = aliases
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.aliases, name)
-
-    def read(self, target: Target) -> Alias:
-        self.seen = self.aliases.read(target)
-        return replace(self.seen, as_of=None)
+    return [(AwsClock, "lease_end", lambda self: self._clock.now() + LEASE)]
 
 
 def _lease_judged_by_the_runners_clock() -> list[Patch]:
-    look = arrival._look
-
-    def mutated(target: Target, order: Order, parts: Parts) -> Any:
-        blind: Any = _WithoutDate(parts.aliases)
-        sight = look(target, order, replace(parts, aliases=blind))
-        return sight and replace(sight, alias=blind.seen)
-
-    return [(arrival, "_look", mutated)]
+    return [
+        (AwsClock, "believed", property(lambda _: True)),
+        (AwsClock, "now", lambda self: self._clock.now()),
+    ]
 
 
 def _stop_ignored() -> list[Patch]:

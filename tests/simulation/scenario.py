@@ -40,6 +40,9 @@ FAULTS = (
     "stale",
 )
 
+SLOWEST = -290.0
+"""Seconds. A runner whose clock is slower gets no call through to AWS, and its leases would be over too soon."""
+
 FOREIGN = (
     "description",
     "description",
@@ -286,6 +289,6 @@ def _fate(r: Random, horizon: float, dies: float) -> Fate:
         chosen["suspended"] = r.random() < 0.3
     return Fate(
         latency=r.choice([0.02, 0.1, 0.1, 0.6]),
-        skew=timedelta(seconds=r.choice([0, 0, r.uniform(-900, 900)])),
+        skew=timedelta(seconds=max(SLOWEST, r.choice([0, 0, r.uniform(-900, 900)]))),
         **chosen,
     )

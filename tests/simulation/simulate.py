@@ -234,7 +234,8 @@ class Simulation:
 
     def _sweep(self) -> None:
         """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
-        self.turns.clock.advance(700.0)
+        # Also a lease of 15 minutes on a clock that is 15 minutes fast is over then.
+        self.turns.clock.advance(1_900.0)
         order = self._order(
             "00000004",
             "1004",
@@ -306,13 +307,14 @@ class Simulation:
     def _parts(
         self, actor: Actor, stop: Stop, clock: OwnClock, emit: Callable[[Event], None]
     ) -> Parts:
-        clients = self._clients(actor)
+        clients = self._clients(actor, clock)
         return Parts(
             aliases=LambdaAliases(clients),
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(clients, parse_alarms("\n".join([*actor.order.alarms, ""]))),
             runs=Words(self),
             clock=clock,
+            aws_clock=clients.aws_clock,
             stop=stop,
             emit=emit,
             remember=lambda handover: self.witness.handed_over(actor, handover),
@@ -330,12 +332,13 @@ class Simulation:
 
         return at_once
 
-    def _clients(self, actor: Actor) -> Clients:
+    def _clients(self, actor: Actor, clock: OwnClock) -> Clients:
         if self._door == "botocore":
             from tests.simulation.wire import clients
 
-            return clients(self.stage.world, actor.name, actor.fate.latency)
-        return direct(self.stage.world, caller=actor.name, latency=actor.fate.latency)
+            return clients(self.stage.world, actor.name, actor.fate.latency, clock)
+        latency = actor.fate.latency
+        return direct(self.stage.world, caller=actor.name, latency=latency, clock=clock)
 
 
 def simulate(

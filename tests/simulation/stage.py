@@ -327,18 +327,12 @@ class Stage:
             case "weight" if routing.weights:
                 weights = dict.fromkeys(routing.weights, 0.42)
                 return {"RoutingConfig": {"AdditionalVersionWeights": weights}}
-            case "split" if routing.is_whole and not self._is_watched(function):
-                # While 100% is watched, it would be what AWS itself does as provisioned concurrency moves.
+            case "split" if routing.is_whole:
                 versions = self.world.lambda_().functions[function].published
                 others = [version for version in versions if version != routing.version][:1]
                 return {"RoutingConfig": {"AdditionalVersionWeights": dict.fromkeys(others, 0.3)}}
             case _:
                 return {}
-
-    def _is_watched(self, function: str) -> bool:
-        shown = self.witness.show(function)
-        at_work = (a for a in self.witness.actors.values() if a.alive and function in a.reached)
-        return any(at_work) or (shown is not None and shown.record is not None)
 
     def _somebody(self, operation: str, function: str, **edit: Any) -> None:
         params = {"FunctionName": function, "Name": "live", **edit}

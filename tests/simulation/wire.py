@@ -12,6 +12,8 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws_clock import AwsClock
+from lambda_rollout.stop import Clock
 from sandbox.aws import World
 from sandbox.aws.in_process import Transport
 from sandbox.aws.world import REGION
@@ -45,8 +47,9 @@ def _connected(name: str) -> tuple[Clients, Line]:
     return Clients(session, REGION), line
 
 
-def clients(world: World, name: str, latency: float) -> Clients:
+def clients(world: World, name: str, latency: float, clock: Clock) -> Clients:
     """The clients of the process of this name, in this world."""
     connected, line = _connected(name)
     line.world, line.latency = world, latency
+    connected.aws_clock = AwsClock(clock)
     return connected

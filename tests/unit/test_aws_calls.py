@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.calls import date_of
@@ -25,7 +27,7 @@ from lambda_rollout.errors import (
     Unanswered,
     Unreachable,
 )
-from lambda_rollout.routing import Routing, Target
+from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.traffic import Aliases
 from sandbox.aws import faults
 from sandbox.aws.faults import Answer, Fault, Hang, ServerError, Throttle
@@ -135,8 +137,9 @@ def test_a_hanging_call_is_given_up_in_time(scene: Scene, aliases: Aliases) -> N
     with pytest.raises(Busy):
         aliases.read(TARGET)
     assert scene.clock.monotonic() - began == READ_TIMEOUT + CONNECT_TIMEOUT
-    # The contract: 7.5 s from SIGINT to SIGTERM, the safe act done in under 7.
-    assert (CONNECT_TIMEOUT, READ_TIMEOUT) == (2, 4)
+    # The contract: 7.5 s from SIGINT to SIGTERM, the safe act done in under 7, by a connection of its own.
+    assert READ_TIMEOUT + CONNECT_TIMEOUT == 5
+    assert READ_TIMEOUT + 2 * CONNECT_TIMEOUT < 7
 
 
 def test_no_credentials_are_said_to_be_none(monkeypatch: pytest.MonkeyPatch, tmp_path: str) -> None:
@@ -160,7 +163,6 @@ def test_an_alias_is_read_as_it_is(scene: Scene, aliases: Aliases) -> None:
     assert seen.description == OWNERS_TEXT
     assert seen.revision_id == scene.alias.revision_id
     assert seen.arn.endswith(":function:checkout:live")
-    assert seen.as_of == scene.clock.now()
 
 
 def test_writing_no_weights_clears_them(scene: Scene, aliases: Aliases) -> None:
@@ -174,16 +176,72 @@ def test_writing_no_weights_clears_them(scene: Scene, aliases: Aliases) -> None:
     assert scene.alias.description == ""
 
 
-def test_nothing_is_provisioned_where_nothing_is_configured(scene: Scene, aliases: Aliases) -> None:
-    assert not aliases.provisioning(TARGET)
-    scene.world.faults.add(faults.AccessDenied(), operation="GetProvisionedConcurrencyConfig")
-    assert not aliases.provisioning(TARGET)
+@pytest.mark.parametrize("fault", [None, faults.AccessDenied()], ids=repr)
+def test_a_weight_of_1_is_somebodys_where_aws_says_nothing_of_its_own(
+    scene: Scene, aliases: Aliases, fault: faults.Fault | None
+) -> None:
+    if fault:
+        scene.world.faults.add(fault, operation="GetProvisionedConcurrencyConfig")
+    seen = with_a_weight(scene, aliases, 1.0)
+    assert (seen.routing, seen.moving) == (Routing(OLD, {NEW: 1.0}), None)
+    assert last_operations(scene) == ["GetAlias", "GetProvisionedConcurrencyConfig"]
+
+
+def test_a_part_of_the_traffic_is_never_aws_s_weight(scene: Scene, aliases: Aliases) -> None:
+    seen = with_a_weight(scene, aliases, 0.5)
+    assert seen.routing == Routing(OLD, {NEW: 0.5})
+    assert last_operations(scene) == ["GetAlias"]
+
+
+def test_what_could_not_be_asked_is_no_answer(scene: Scene, aliases: Aliases) -> None:
+    scene.world.faults.add(faults.ServerError(), operation="GetProvisionedConcurrencyConfig")
+    with pytest.raises(Unanswered):
+        with_a_weight(scene, aliases, 1.0)
+
+
+def with_a_weight(scene: Scene, aliases: Aliases, weight: float) -> Alias:
+    """Read the alias after somebody wrote a weight for the new version."""
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.clock.advance(5)
+    # Past the sandbox's checks: whether AWS takes a whole 1 as input is unconfirmed.
+    scene.world.lambda_().functions["checkout"].aliases["live"].weights = {NEW: weight}
+    scene.world.log.clear()
+    return aliases.read(TARGET)
+
+
+def last_operations(scene: Scene) -> list[str]:
+    return [request.operation for request in scene.requests()]
 
 
 def test_the_date_header_is_aws_clock(scene: Scene) -> None:
     now = scene.clock.now() + timedelta(hours=3)
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(now, usegmt=True)}}}
     assert date_of(answer) == now
+
+
+def test_every_service_s_answers_tell_the_time(scene: Scene) -> None:
+    clients = through_botocore(scene.world)
+    LambdaAliases(clients).read(TARGET)
+    heard = [clients.aws_clock.believed]
+    clients.cloudwatch(REGION).describe_alarms()
+    heard.append(clients.aws_clock.believed)
+    assert heard == [False, True]
+    assert clients.aws_clock.now() == scene.clock.now()
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["a page", "AWS"])
+def test_a_page_from_in_between_does_not_tell_the_time(scene: Scene, marked: bool) -> None:
+    clients = through_botocore(scene.world)
+    headers: Any = {"Date": format_datetime(scene.clock.now(), usegmt=True)}
+    if marked:
+        headers["x-amzn-RequestId"] = "5f3c"
+    answer: Any = AWSResponse("https://sandbox.invalid", 404, headers, None)
+    answer._content = b"{}"
+    clients.lambda_.meta.events.register_first("before-send", lambda **_: answer)
+    for _ in range(2):
+        with pytest.raises(CallFailed):
+            LambdaAliases(clients).read(TARGET)
+    assert clients.aws_clock.believed is marked
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}, {"date": "Mon, 99"}])

@@ -1,4 +1,4 @@
-"""A role's credentials: renewed in time, and never at the cost of a call that could be signed already."""
+"""A source of credentials is asked beside the calls, and never at the cost of one that could be signed already."""
 
 from __future__ import annotations
 
@@ -9,78 +9,118 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 
-from lambda_rollout.aws.credentials import (
+from lambda_rollout.aws.renewal import (
+    CALL_WAIT,
+    FIRST_WAIT,
+    HANGS_AFTER,
     MARGIN,
+    REFUSED_FOR,
     RETRY_EVERY,
     Issued,
     RenewedCredentials,
-    WebIdentity,
-    session,
 )
-from lambda_rollout.errors import Cancelled, RolloutError, Unanswered
-from lambda_rollout.patience import UNREACHABLE_LIMIT, patiently
+from lambda_rollout.errors import Unanswered
 from lambda_rollout.stop import Stop, SystemClock
-from sandbox.aws import World
-from sandbox.aws.faults import Answer, ServerError
-from sandbox.aws.http import Server
-from sandbox.clock import RealClock
-from tests.seam import MARKS, SkippingClock
+from tests.seam import MARKS
 
-ROLE = "arn:aws:iam::123456789012:role/deploy"
 HOUR = 3600.0
-MARKED = {"ResponseMetadata": MARKS}
+EXPIRED = {"Error": {"Code": "ExpiredTokenException"}, "ResponseMetadata": MARKS}
 
 
 class HandClock(SystemClock):
-    """A clock that a test moves while threads wait on it."""
+    """A clock that a test moves while threads wait on it; a wait of the test's own moves it by itself."""
 
     def __init__(self) -> None:
-        self._seconds = 0.0
-        self._moved = threading.Condition()
-        self.waits_until: float | None = None
+        self.seconds = 0.0
+        self.moved = threading.Condition()
+        self.waits: dict[int, tuple[float, Stop | None]] = {}
+        self.hanging = threading.Event()
+        """Set while what is waited for never comes."""
+        self.waited = 0.0
+        """Seconds for which the test itself had to wait."""
+        self._test = threading.get_ident()
 
     def monotonic(self) -> float:
-        return self._seconds
+        return self.seconds
 
     def wait(self, seconds: float, stop: Stop | None) -> None:
-        with self._moved:
-            self.waits_until = self._seconds + seconds
-            self._moved.notify_all()
-            self._moved.wait_for(lambda: self._seconds >= (self.waits_until or 0.0), timeout=60)
-            self.waits_until = None
+        if threading.get_ident() == self._test:
+            self._wait_here(seconds, stop)
+        else:
+            self._wait_beside(seconds, stop)
 
-    def move_to(self, seconds: float) -> None:
-        """Go to a moment, and return when whoever waits waits for a later one."""
-        with self._moved:
-            self._moved.wait_for(lambda: self.waits_until is not None, timeout=60)
-            self._seconds = seconds
-            self._moved.notify_all()
-            assert self._moved.wait_for(
-                lambda: self.waits_until is not None and self.waits_until > seconds, timeout=60
+    def _wait_here(self, seconds: float, stop: Stop | None) -> None:
+        if not self.hanging.is_set():
+            super().wait(60, stop)
+        elif not (stop and stop.requested):
+            self.seconds += seconds
+            self.waited += seconds
+
+    def _wait_beside(self, seconds: float, stop: Stop | None) -> None:
+        me = threading.get_ident()
+        with self.moved:
+            until = self.seconds + seconds
+            self.waits[me] = (until, stop)
+            self.moved.notify_all()
+            while self.seconds < until and not (stop and stop.requested):
+                self.moved.wait(0.005)
+            del self.waits[me]
+
+    def move_to(self, seconds: float, settled: Callable[[float, Stop | None], bool]) -> None:
+        """Go to a moment, and return when somebody's wait beside, until then and for that, is ``settled``."""
+        with self.moved:
+            self.seconds = seconds
+            self.moved.notify_all()
+            assert self.moved.wait_for(
+                lambda: any(settled(*wait) for wait in self.waits.values()), timeout=60
             )
 
 
 class Issuer:
-    """Hands out credentials numbered from 1; ``silent`` gives no answer."""
+    """Hands out credentials numbered from 1; may give no answer, or hang."""
 
-    def __init__(self) -> None:
-        self.asked_by: list[int] = []
+    def __init__(self, clock: HandClock) -> None:
+        self.clock = clock
+        self.asked = 0
         self.silent = False
+        self.go_on = threading.Event()
 
     def __call__(self) -> Issued:
-        self.asked_by.append(threading.get_ident())
+        self.asked += 1
+        number = str(self.asked)
+        if self.clock.hanging.is_set():
+            self.go_on.wait(60)
         if self.silent:
             raise Unanswered("AssumeRoleWithWebIdentity", "ReadTimeoutError", "no answer")
-        number = str(len(self.asked_by))
         return Issued(f"key {number}", f"secret {number}", f"token {number}", timedelta(hours=1))
 
 
 class Case:
     def __init__(self) -> None:
         self.clock = HandClock()
-        self.issuer = Issuer()
+        self.issuer = Issuer(self.clock)
         self.stop = Stop()
-        self.credentials = RenewedCredentials(self.issuer, self.clock, self.stop)
+        self.credentials = RenewedCredentials(self.issuer, self.clock, "test")
+
+    def begin(self) -> None:
+        self.credentials.first(self.stop)
+        self.credentials.keep_fresh(self.stop)
+
+    def move_to(self, seconds: float) -> None:
+        """Go to a moment; return when the background has done what is due then, or hangs while it does it."""
+
+        def settled(until: float, waits_for: Stop | None) -> bool:
+            return until > seconds and (waits_for is self.stop or self.clock.hanging.is_set())
+
+        self.clock.move_to(seconds, settled)
+
+    def hang(self) -> None:
+        self.clock.hanging.set()
+
+    def answers(self) -> None:
+        """Whatever hangs goes on."""
+        self.clock.hanging.clear()
+        self.issuer.go_on.set()
 
     def signed_with(self) -> str:
         frozen = self.credentials.get_frozen_credentials()
@@ -88,243 +128,185 @@ class Case:
         assert frozen[:3] == (f"key {number}", f"secret {number}", f"token {number}")
         return number
 
-    def asked_here(self) -> int:
-        """How often a call that signs has waited for a renewal."""
-        return self.issuer.asked_by.count(threading.get_ident()) - 1
+    def refused(self) -> None:
+        self.credentials.heed(parsed=EXPIRED)
 
 
 @pytest.fixture
-def case() -> Iterator[Case]:
+def idle() -> Iterator[Case]:
     made = Case()
     yield made
+    made.answers()
     made.stop.request("the test is over")
-    made.clock._seconds = 1e9
-    with made.clock._moved:
-        made.clock._moved.notify_all()
+
+
+@pytest.fixture
+def case(idle: Case) -> Case:
+    idle.begin()
+    return idle
 
 
 def test_they_are_renewed_in_the_background_after_half_their_life(case: Case) -> None:
-    case.clock.move_to(HOUR / 2 - 1)
+    case.move_to(HOUR / 2 - 1)
     assert case.signed_with() == "1"
-    case.clock.move_to(HOUR / 2)
+    case.move_to(HOUR / 2)
     assert case.signed_with() == "2"
-    case.clock.move_to(HOUR)
+    case.move_to(HOUR)
     assert case.signed_with() == "3"
-    assert case.asked_here() == 0
+    assert case.issuer.asked == 3
 
 
 def test_while_the_old_ones_are_good_nobody_waits_for_new_ones(case: Case) -> None:
     case.issuer.silent = True
-    case.clock.move_to(HOUR / 2)
+    case.move_to(HOUR / 2)
     for moment in (HOUR / 2 + RETRY_EVERY, HOUR / 2 + 2 * RETRY_EVERY, HOUR - MARGIN - 1):
-        case.clock.move_to(moment)
+        case.move_to(moment)
         assert case.signed_with() == "1"
-    assert case.asked_here() == 0
-    assert len(case.issuer.asked_by) == 1 + 4, "the background went on asking"
+    assert case.issuer.asked == 1 + 4, "the background alone, and it went on asking"
+    assert "ReadTimeoutError" in str(case.credentials.failure)
+
+
+def test_nor_for_a_source_that_hangs(case: Case) -> None:
+    case.hang()
+    case.move_to(HOUR / 2)
+    for moment in (HOUR / 2 + HANGS_AFTER - 1, HOUR - MARGIN - 1):
+        case.clock.seconds = moment
+        assert case.signed_with() == "1"
+    assert case.clock.waited == 0
+
+
+def test_a_source_that_hangs_is_asked_again_beside_ever_more_seldom(case: Case) -> None:
+    case.hang()
+    for after in range(0, 300, 5):
+        case.move_to(HOUR / 2 + after)
+    # At once, and by and by after HANGS_AFTER times 1, 1 + 2, 1 + 2 + 4.
+    assert 3 <= case.issuer.asked - 1 <= 4
+
+
+def test_an_answer_that_comes_late_is_taken(case: Case) -> None:
+    case.hang()
+    case.move_to(HOUR / 2)
+    case.answers()
+    case.move_to(HOUR / 2 + 1)
+    assert case.signed_with() == "2"
+
+
+def test_an_answer_that_comes_later_than_a_newer_one_is_not(idle: Case) -> None:
+    idle.hang()
+    idle.credentials._ask()
+    idle.clock.seconds += HANGS_AFTER
+    idle.clock.hanging.clear()
+    idle.credentials.first(idle.stop)
+    assert idle.signed_with() == "2"
+    held = idle.credentials._held
+    idle.answers()
+    for thread in threading.enumerate():
+        if "_put" in thread.name:
+            thread.join(60)
+    assert idle.credentials._held is held
 
 
 def test_it_asks_again_soon_after_a_failure(case: Case) -> None:
     case.issuer.silent = True
-    case.clock.move_to(HOUR / 2)
+    case.move_to(HOUR / 2)
     case.issuer.silent = False
-    case.clock.move_to(HOUR / 2 + RETRY_EVERY)
+    case.move_to(HOUR / 2 + RETRY_EVERY)
     assert case.signed_with() == "3"
-    assert case.asked_here() == 0
+    assert case.credentials.failure is None
+    assert case.issuer.asked == 3
 
 
 def test_ones_that_have_ended_are_renewed_on_the_spot(case: Case) -> None:
     case.issuer.silent = True
-    case.clock.move_to(HOUR / 2)
-    case.clock.move_to(HOUR - MARGIN)
+    case.move_to(HOUR / 2)
+    case.move_to(HOUR - MARGIN)
     with pytest.raises(CredentialRetrievalError, match="ReadTimeoutError"):
         case.signed_with()
     case.issuer.silent = False
-    assert case.signed_with() == str(len(case.issuer.asked_by))
-    assert case.asked_here() == 2
+    assert case.signed_with() == str(case.issuer.asked)
+
+
+def test_a_call_waits_for_a_source_that_hangs_only_a_little(idle: Case) -> None:
+    idle.credentials.first(idle.stop)
+    idle.hang()
+    idle.clock.seconds = HOUR
+    with pytest.raises(CredentialRetrievalError, match="no answer"):
+        idle.signed_with()
+    assert idle.clock.waited == CALL_WAIT
+    with pytest.raises(CredentialRetrievalError):
+        idle.signed_with()
+    assert idle.clock.waited == CALL_WAIT, "and the next one for the same question not at all"
+
+
+# AWS's word ----------------------------------------------------------------------------------------
 
 
 def test_awss_word_that_they_have_ended_counts_more_than_our_clock(case: Case) -> None:
-    case.credentials.heed(parsed={"Error": {"Code": "ThrottlingException"}, **MARKED})
+    case.credentials.heed(parsed={"Error": {"Code": "ThrottlingException"}})
     # A page that only says so is nobody's word, and these are still good.
     case.credentials.heed(parsed={"Error": {"Code": "ExpiredTokenException"}})
     assert case.signed_with() == "1"
-    case.credentials.heed(parsed={"Error": {"Code": "ExpiredTokenException"}, **MARKED})
+    case.refused()
     assert case.signed_with() == "2"
     assert case.signed_with() == "2"
 
 
-# Against STS ---------------------------------------------------------------------------------------
+def test_said_once_it_is_no_reason_not_to_sign_while_the_source_hangs(case: Case) -> None:
+    case.hang()
+    case.refused()
+    assert case.signed_with() == "1"
+    assert case.clock.waited == CALL_WAIT
+    assert case.signed_with() == "1"
+    assert case.clock.waited == CALL_WAIT
 
 
-@pytest.fixture
-def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, dict[str, str]]]:
-    world = World(clock=RealClock())
-    with Server(world) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASOMEBODYELSE")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        yield (
-            world,
-            {
-                "ACTIONS_ID_TOKEN_REQUEST_URL": f"{server.url}/_sandbox/oidc?api-version=2.0",
-                "ACTIONS_ID_TOKEN_REQUEST_TOKEN": world.sts.request_token,
-            },
-        )
+def test_said_twice_they_are_over_until_somebody_looks_again(case: Case) -> None:
+    case.hang()
+    case.refused()
+    case.refused()
+    with pytest.raises(CredentialRetrievalError):
+        case.signed_with()
+    case.clock.seconds += REFUSED_FOR
+    assert case.signed_with() == "1"
+    case.credentials.heed(parsed={"FunctionVersion": "7", "ResponseMetadata": MARKS})
+    case.refused()
+    assert case.signed_with() == "1", "a good answer in between: it is said once"
 
 
-def assumed(environ: dict[str, str], stop: Stop | None = None, role: str = ROLE) -> str:
-    made = session("eu-central-1", role, "lambda-rollout-1", environ, SystemClock(), stop or Stop())
-    credentials = made.get_credentials()
-    assert credentials is not None
-    return str(credentials.get_frozen_credentials().access_key)
+# The first ones ------------------------------------------------------------------------------------
 
 
-def test_the_role_is_assumed_with_the_jobs_token_and_not_with_other_credentials(
-    sts: tuple[World, dict[str, str]],
-) -> None:
-    world, environ = sts
-    key = assumed(environ)
-    identity = "arn:aws:sts::123456789012:assumed-role/deploy/lambda-rollout-1"
-    assert world.sts.sessions[key].identity == identity
-    [token, role] = world.log
-    assert token.params["audience"] == "sts.amazonaws.com"
-    assert role.caller == "", "unsigned: it is the token that counts"
+def test_the_first_ones_are_waited_for_until_the_stop(idle: Case) -> None:
+    idle.stop.request("cancelled (SIGINT)")
+    idle.hang()
+    with pytest.raises(Unanswered, match="no answer"):
+        idle.credentials.first(idle.stop)
+    assert idle.clock.waited == 0
 
 
-def test_a_job_without_the_permission_is_told_so() -> None:
-    with pytest.raises(RolloutError) as caught:
-        assumed({})
-    assert "may not ask GitHub for an OIDC token" in caught.value.what
-    assert "id-token: write" in caught.value.remedy
+def test_a_try_of_the_first_ones_ends_and_the_next_one_takes_what_came(idle: Case) -> None:
+    idle.hang()
+    with pytest.raises(Unanswered, match="no answer"):
+        idle.credentials.first(idle.stop)
+    assert idle.clock.waited == FIRST_WAIT
+    idle.clock.seconds -= 1
+    idle.clock.hanging.clear()
+    threading.Timer(0.05, idle.answers).start()
+    idle.credentials.first(idle.stop)
+    assert idle.signed_with() == "1"
+    assert idle.issuer.asked == 1
 
 
-def test_a_role_that_does_not_trust_the_job_is_an_error_about_its_trust_policy(
-    sts: tuple[World, dict[str, str]],
-) -> None:
-    world, environ = sts
-    world.sts.trusts = set()
-    with pytest.raises(RolloutError) as caught:
-        assumed(environ)
-    assert caught.value.what == (
-        f"role-to-assume: {ROLE} could not be assumed: AssumeRoleWithWebIdentity: AccessDenied: "
-        "Not authorized to perform sts:AssumeRoleWithWebIdentity"
-    )
-    assert "trust policy" in caught.value.remedy
-    assert len(world.log) == 2, "a refusal is not repeated"
+def test_what_the_source_says_is_raised(idle: Case) -> None:
+    idle.issuer.silent = True
+    with pytest.raises(Unanswered, match="ReadTimeoutError"):
+        idle.credentials.first(idle.stop)
 
 
-def test_a_request_token_that_github_refuses_is_not_blamed_on_the_role(
-    sts: tuple[World, dict[str, str]],
-) -> None:
-    world, environ = sts
-    with pytest.raises(RolloutError) as caught:
-        assumed({**environ, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "an old one"})
-    assert "GetIdToken: 401" in caught.value.what
-    assert "id-token: write" in caught.value.remedy
-    assert len(world.log) == 1
-
-
-@pytest.mark.parametrize(
-    ("service", "fault"),
-    [
-        ("oidc", ServerError()),
-        ("sts", ServerError()),
-        ("sts", Answer("IDPCommunicationError", "could not be reached")),
-    ],
-)
-def test_what_may_pass_is_asked_again(
-    sts: tuple[World, dict[str, str]], service: str, fault: ServerError | Answer
-) -> None:
-    world, environ = sts
-    world.faults.add(fault, service=service, count=2)
-    assert assumed(environ) in world.sts.sessions
-
-
-def test_a_cancelled_job_does_not_go_on_asking(sts: tuple[World, dict[str, str]]) -> None:
-    world, environ = sts
-    world.faults.add(ServerError(), service="sts", count=None)
-    stop = Stop()
-    stop.request("cancelled (SIGINT)")
-    with pytest.raises(Cancelled):
-        assumed(environ, stop)
-
-
-# In China ------------------------------------------------------------------------------------------
-
-IN_CHINA = "arn:aws-cn:iam::123456789012:role/deploy"
-
-
-def audiences_asked_for(world: World) -> list[str]:
-    return [request.params["audience"] for request in world.log if request.service == "oidc"]
-
-
-@pytest.mark.parametrize("audience", ["sts.amazonaws.com.cn", "sts.amazonaws.com"])
-def test_a_role_in_china_is_assumed_whichever_audience_its_provider_has(
-    sts: tuple[World, dict[str, str]], audience: str
-) -> None:
-    world, environ = sts
-    world.sts.audience = audience
-    assert assumed(environ, role=IN_CHINA) in world.sts.sessions
-    asked = audiences_asked_for(world)
-    assert asked[0] == "sts.amazonaws.com.cn"
-    assert asked[-1] == audience
-    assert len(asked) <= 2
-
-
-def test_a_renewal_asks_for_the_audience_that_was_taken(sts: tuple[World, dict[str, str]]) -> None:
-    world, environ = sts
-    identity = WebIdentity(IN_CHINA, "cn-north-1", "lambda-rollout-1", environ)
-    identity.issue()
-    world.log.clear()
-    identity.issue()
-    assert audiences_asked_for(world) == ["sts.amazonaws.com"]
-
-
-def test_a_role_in_china_that_does_not_trust_the_job_is_no_matter_of_the_audience(
-    sts: tuple[World, dict[str, str]],
-) -> None:
-    world, environ = sts
-    world.sts.trusts = set()
-    with pytest.raises(RolloutError) as caught:
-        assumed(environ, role=IN_CHINA)
-    assert "AccessDenied" in caught.value.what
-    assert "sts.amazonaws.com.cn or sts.amazonaws.com" in caught.value.remedy
-
-
-# Nobody there --------------------------------------------------------------------------------------
-
-
-NOBODY = "http://127.0.0.1:9"
-
-
-def nobody_at_sts(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", NOBODY)
-
-
-def nobody_at_github(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
-    environ["ACTIONS_ID_TOKEN_REQUEST_URL"] = f"{NOBODY}/oidc"
-
-
-@pytest.mark.parametrize(
-    ("nobody", "call", "remedy"),
-    [
-        (nobody_at_sts, "AssumeRoleWithWebIdentity", "`aws-region`"),
-        (nobody_at_github, "GetIdToken", "GitHub's OIDC provider could not be reached"),
-    ],
-)
-def test_where_nobody_answers_it_is_soon_given_up_with_the_inputs_name_and_a_remedy(
-    sts: tuple[World, dict[str, str]],
-    monkeypatch: pytest.MonkeyPatch,
-    nobody: Callable[[pytest.MonkeyPatch, dict[str, str]], None],
-    call: str,
-    remedy: str,
-) -> None:
-    _, environ = sts
-    nobody(monkeypatch, environ)
-    clock, stop = SkippingClock(), Stop()
-    patient = patiently(clock, None, unreachable=UNREACHABLE_LIMIT)
-    with pytest.raises(RolloutError) as caught:
-        session("eu-central-1", ROLE, "lambda-rollout-1", environ, clock, stop, patient)
-    assert caught.value.what.startswith(f"role-to-assume: {ROLE} could not be assumed: {call}: ")
-    assert remedy in caught.value.remedy
-    assert clock.seconds < 20
+def test_ones_that_never_end_are_not_renewed() -> None:
+    clock = HandClock()
+    made = RenewedCredentials(lambda: Issued("key", "secret", None, None), clock, "test")
+    made.first(Stop())
+    assert made.last
+    clock.seconds = 1e9
+    assert made.get_frozen_credentials().access_key == "key"

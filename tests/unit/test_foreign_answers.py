@@ -103,7 +103,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "GetFunctionConfiguration": lambda _: versions().latest(TARGET),
     "UpdateFunctionCode": lambda _: versions().upload(TARGET, Image("repository:tag"), ()),
     "PublishVersion": lambda _: versions().publish(TARGET, "text", "sha"),
-    "GetProvisionedConcurrencyConfig": lambda _: aliases().provisioning(TARGET),
+    "GetProvisionedConcurrencyConfig": lambda _: aliases()._provisioning(TARGET),
     "GetFunctionConcurrency": lambda _: lookout().reserved(TARGET),
     "GetPolicy": lambda _: lookout().alias_policy(TARGET),
     "ListEventSourceMappings": lambda _: lookout().event_sources(TARGET),

@@ -19,7 +19,7 @@ from lambda_rollout.lease import (
     repository_hash,
     whose,
 )
-from lambda_rollout.routing import Alias, Routing
+from lambda_rollout.routing import Alias, Moving, Routing
 
 UNTIL = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
 RECORD = Record(
@@ -152,8 +152,6 @@ def test_a_repository_is_six_hex_digits() -> None:
         SPLIT,
         Routing("7", {"8": 0.99}),
         Routing.whole("8"),
-        # While provisioned concurrency moves, AWS adds the old one.
-        Routing("8", {"7": 1.0}),
     ],
 )
 def test_a_record_agrees_with_what_its_rollout_writes(routing: Routing) -> None:
@@ -167,6 +165,9 @@ def test_a_record_agrees_with_what_its_rollout_writes(routing: Routing) -> None:
         Routing("7", {"9": 0.1}),
         Routing("6", {"8": 0.1}),
         Routing("8", {"6": 1.0}),
+        # Half turned back by hand, or all of it: AWS's own weight is no part of a routing.
+        Routing("8", {"7": 0.5}),
+        Routing("8", {"7": 1.0}),
         Routing.whole("9"),
     ],
 )
@@ -174,39 +175,50 @@ def test_a_record_does_not_agree_with_anything_else(routing: Routing) -> None:
     assert not agrees(RECORD, routing)
 
 
-def alias(routing: Routing, record: Record | None) -> Alias:
-    return Alias("arn", routing, compose("x", record), "revision")
+def alias(routing: Routing, record: Record | None, moving: Moving | None = None) -> Alias:
+    return Alias("arn", routing, compose("x", record), "revision", moving=moving)
+
+
+MOVES, FAILED = Moving({"7": 1.0}), Moving({"7": 1.0}, failed=True)
+EIGHT = Routing.whole("8")
 
 
 BEFORE, AFTER = UNTIL - timedelta(seconds=1), UNTIL
 
 
 @pytest.mark.parametrize(
-    ("seen", "now", "word", "provisioning", "is_"),
+    ("seen", "now", "word", "is_"),
     [
-        (alias(Routing.whole("7"), None), BEFORE, RunWord.UNKNOWN, False, Whose.NOBODYS),
-        (alias(Routing.whole("7"), None), BEFORE, RunWord.UNKNOWN, True, Whose.NOBODYS),
-        (alias(SPLIT, None), BEFORE, RunWord.UNKNOWN, False, Whose.STRANGERS),
-        (alias(Routing("8", {"7": 1.0}), None), BEFORE, RunWord.UNKNOWN, True, Whose.AWS),
-        (alias(SPLIT, RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.ALIVE),
-        (alias(SPLIT, RECORD), BEFORE, RunWord.IN_PROGRESS, False, Whose.ALIVE),
-        (alias(SPLIT, RECORD), BEFORE, RunWord.OVER, False, Whose.DEAD),
-        (alias(SPLIT, RECORD), AFTER, RunWord.UNKNOWN, False, Whose.DEAD),
+        (alias(Routing.whole("7"), None), BEFORE, RunWord.UNKNOWN, Whose.NOBODYS),
+        (alias(SPLIT, None), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
+        (alias(Routing("8", {"7": 1.0}), None), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
+        (alias(EIGHT, None, MOVES), BEFORE, RunWord.UNKNOWN, Whose.AWS),
+        # It stays like that until somebody does something: nothing to wait for.
+        (alias(EIGHT, None, FAILED), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
+        (alias(SPLIT, RECORD), BEFORE, RunWord.UNKNOWN, Whose.ALIVE),
+        (alias(SPLIT, RECORD), BEFORE, RunWord.IN_PROGRESS, Whose.ALIVE),
+        (alias(SPLIT, RECORD), BEFORE, RunWord.OVER, Whose.DEAD),
+        (alias(SPLIT, RECORD), AFTER, RunWord.UNKNOWN, Whose.DEAD),
         # GitHub's word never prolongs it: another job may keep the run in progress.
-        (alias(SPLIT, RECORD), AFTER, RunWord.IN_PROGRESS, False, Whose.DEAD),
+        (alias(SPLIT, RECORD), AFTER, RunWord.IN_PROGRESS, Whose.DEAD),
         # Killed during the watch at 100%: unfinished like any other.
-        (alias(Routing.whole("8"), RECORD), AFTER, RunWord.UNKNOWN, False, Whose.DEAD),
-        (alias(Routing.whole("8"), RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.ALIVE),
-        (alias(Routing("8", {"7": 1.0}), RECORD), BEFORE, RunWord.UNKNOWN, True, Whose.ALIVE),
-        (alias(SPLIT, HELD), AFTER, RunWord.OVER, False, Whose.HELD),
+        (alias(Routing.whole("8"), RECORD), AFTER, RunWord.UNKNOWN, Whose.DEAD),
+        (alias(Routing.whole("8"), RECORD), BEFORE, RunWord.UNKNOWN, Whose.ALIVE),
+        (alias(EIGHT, RECORD, MOVES), BEFORE, RunWord.UNKNOWN, Whose.ALIVE),
+        (alias(EIGHT, RECORD, MOVES), AFTER, RunWord.UNKNOWN, Whose.DEAD),
+        (alias(EIGHT, RECORD, FAILED), AFTER, RunWord.UNKNOWN, Whose.DEAD),
+        # All of the traffic on a version that this rollout did not come from.
+        (alias(EIGHT, RECORD, Moving({"6": 1.0})), AFTER, RunWord.OVER, Whose.STRANGERS),
+        # Turned back by hand under a record, dead or alive.
+        (alias(Routing("8", {"7": 0.5}), RECORD), AFTER, RunWord.OVER, Whose.STRANGERS),
+        (alias(Routing("8", {"7": 1.0}), RECORD), AFTER, RunWord.OVER, Whose.STRANGERS),
+        (alias(SPLIT, HELD), AFTER, RunWord.OVER, Whose.HELD),
         # A record that could not be cleared is harmless.
-        (alias(Routing.whole("7"), RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.NOBODYS),
+        (alias(Routing.whole("7"), RECORD), BEFORE, RunWord.UNKNOWN, Whose.NOBODYS),
         # Somebody moved the routing below our record: then it is not ours any more.
-        (alias(Routing("7", {"9": 0.1}), RECORD), BEFORE, RunWord.UNKNOWN, False, Whose.STRANGERS),
-        (alias(Routing("7", {"9": 0.1}), HELD), BEFORE, RunWord.UNKNOWN, False, Whose.STRANGERS),
+        (alias(Routing("7", {"9": 0.1}), RECORD), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
+        (alias(Routing("7", {"9": 0.1}), HELD), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
     ],
 )
-def test_whose_it_is(
-    seen: Alias, now: datetime, word: RunWord, provisioning: bool, is_: Whose
-) -> None:
-    assert whose(seen, now, word, provisioning=provisioning) is is_
+def test_whose_it_is(seen: Alias, now: datetime, word: RunWord, is_: Whose) -> None:
+    assert whose(seen, now, word) is is_

@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.errors import Unanswered
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.routing import Alias, Routing
@@ -56,7 +57,8 @@ def test_a_rollback_is_neither_confirmed_nor_given_up_by_an_answer_that_says_not
 ) -> None:
     aliases = LambdaAliases(answering(status, body))
     split = Alias("arn", Routing(OLD, {NEW: 0.1}), "text", "r1")
-    traffic = Traffic(TARGET, split, aliases, SystemClock(), NONCE)
+    clock = SystemClock()
+    traffic = Traffic(TARGET, split, aliases, clock, AwsClock(clock), NONCE)
     for _ in range(2):
         # First the write, then the look that decides about it.
         settlement = traffic.settle_once(Routing.whole(OLD))

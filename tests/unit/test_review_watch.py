@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
+from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.events import Result
 from lambda_rollout.rollout import Rollout
 from lambda_rollout.routing import Routing
@@ -112,8 +113,8 @@ def test_the_runners_clock_is_not_asked_from_when_on_a_new_alarms_history_counts
     clients = with_a_new_alarm(scene)
     scene.after(30, lambda: scene.set_alarm("checkout-errors", "OK"))
     wanted = order("10% 60s, 100% 0s")
-    clock = SimClock(scene.world)
-    clock.skew = scene.clock.now() - scene.clock.now().replace(year=2025)
+    clock = SimClock(scene.world, timedelta(minutes=4))
+    clients.aws_clock = AwsClock(clock)
     parts = replace(scene.parts(wanted, clients), clock=clock)
 
     end = Rollout(wanted, parts).run()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lambda_rollout.app import main
+from lambda_rollout.app import STAGE, main
 from lambda_rollout.choices import Mode
 from lambda_rollout.events import Finished, Result, Warned
 from lambda_rollout.handover import KEY, Handover
@@ -46,7 +47,7 @@ def held(text: str = OWNERS_TEXT) -> Scene:
 
 
 def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "output"
     # No name of a function: nothing that is saved by us, so nothing that anybody has thought of.
@@ -62,11 +63,32 @@ def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_n
     assert main(environ, Stop()) == 1
 
     assert "failed" in output.read_text()
-    lines = capsys.readouterr().out.splitlines()
+    lines = capfd.readouterr().out.splitlines()
     [begin] = [i for i, line in enumerate(lines) if line.startswith("::stop-commands::")]
     token = lines[begin].removeprefix("::stop-commands::")
     end = lines.index(f"::{token}::")
     assert any("Traceback" in line for line in lines[begin:end])
+
+
+class Chatty(dict[str, str]):
+    """Prints when it is asked for the stage, as a library may."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key == STAGE:
+            print("::error::from a library", file=sys.stderr)
+            print("##[error]from another")
+        return super().get(key, default)
+
+
+def test_what_a_library_prints_is_obeyed_by_nobody_and_goes_where_it_can_block_nobody(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(Chatty({STAGE: "post"}), Stop()) == 0
+    shown = capfd.readouterr()
+    assert shown.err == ""
+    lines = set(shown.out.splitlines())
+    assert {": :error::from a library", "# #[error]from another"} < lines
+    assert not any(line.startswith("::") for line in lines)
 
 
 def cut_texts(scene: Scene) -> list[str]:

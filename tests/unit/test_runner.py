@@ -162,15 +162,13 @@ def test_what_root_writes_belongs_to_the_workspaces_owner(job: Job) -> None:
     assert stat.S_ISREG(path.stat().st_mode)
 
 
-def test_masks_are_per_line_and_commands_can_be_stopped(job: Job) -> None:
-    job.runner.add_mask("one\n\ntwo%")
-    with job.runner.commands_stopped():
-        job.runner.lines.write("::error::not obeyed")
-    one, two, stop, quoted, go = job.log.splitlines()
-    assert (one, two) == ("::add-mask::one", "::add-mask::two%25")
+def test_quoted_lines_are_obeyed_by_nobody_and_their_end_is_in_the_same_text(job: Job) -> None:
+    job.runner.quote(["::error::not obeyed", "a ##[group]b"])
+    stop, first, second, go = job.log.splitlines()
     token = stop.removeprefix("::stop-commands::")
     assert len(token) >= 32
-    assert quoted == "::error::not obeyed"
+    assert first == ": :error::not obeyed"
+    assert second == "a # #[group]b"
     assert go == f"::{token}::"
 
 

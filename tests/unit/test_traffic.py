@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from lambda_rollout.lease import LEASE, Record, compose, parse
 from lambda_rollout.routing import Alias, Routing, Target
@@ -41,7 +42,7 @@ from sandbox.aws.faults import (
     Throttle,
 )
 from tests.scene import NEW, NONCE, OLD, OWNERS_TEXT, TARGET, Scene
-from tests.seam import SimClock, WorldAliases
+from tests.seam import SimClock, WorldAliases, direct
 
 TEN = Routing.split(OLD, NEW, Decimal(10))
 FIFTY = Routing.split(OLD, NEW, Decimal(50))
@@ -65,15 +66,17 @@ class Hands:
         self.scene.call("lambda", "PublishVersion", FunctionName="checkout")
         self.scene.clock.advance(5)
         self.clock = SimClock(self.scene.world)
+        self.clients = direct(self.scene.world, clock=self.clock)
+        self.aws_clock = self.clients.aws_clock
         self.traffic = self.take()
         self.scene.world.log.clear()
 
     def take(self, nonce: str = NONCE) -> Traffic:
-        aliases = WorldAliases(self.scene.world)
-        return Traffic(TARGET, aliases.read(TARGET), aliases, self.clock, nonce)
+        aliases = LambdaAliases(self.clients)
+        return Traffic(TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, nonce)
 
     def record(self, nonce: str = NONCE) -> Record:
-        until = self.traffic.aws_time() + LEASE
+        until = self.aws_clock.now() + LEASE
         return Record(old=OLD, new=NEW, nonce=nonce, until=until.replace(microsecond=0))
 
     def forward(self, routing: Routing = TEN, stop: Stop | None = None) -> None:
@@ -133,9 +136,6 @@ class Heedless:
 
     def create(self, target: Target, version: str, description: str) -> Alias:
         return self.aliases.create(target, version, description)
-
-    def provisioning(self, target: Target) -> bool:
-        return self.aliases.provisioning(target)
 
 
 # Forward ----------------------------------------------------------------------------------------
@@ -304,7 +304,9 @@ def test_somebody_elses_routing_is_left_also_where_nobody_heeds_the_revision(
     hands: Hands, change: dict[str, Any], changes: bool
 ) -> None:
     aliases = Heedless(WorldAliases(hands.scene.world), changes)
-    hands.traffic = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE)
+    hands.traffic = Traffic(
+        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE
+    )
     hands.forward()
     hands.traffic.look(may_still_move=True)
     hands.edit(**change)
@@ -416,9 +418,9 @@ def test_a_renewal_is_tried_once(hands: Hands) -> None:
 
 def test_time_is_aws_own(hands: Hands) -> None:
     hands.forward()
-    hands.clock.skew = timedelta(minutes=-7)
+    hands.clock.skew = timedelta(minutes=-4)
     hands.scene.clock.advance(100)
-    off = hands.traffic.aws_time() - hands.scene.clock.now()
+    off = hands.aws_clock.now() - hands.scene.clock.now()
     assert abs(off) <= timedelta(seconds=1)
 
 
@@ -560,7 +562,9 @@ def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Han
     whole = Routing.whole(NEW)
     hands.forward(whole)
     aliases = WorldAliases(hands.scene.world)
-    resumed = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE, OLD)
+    resumed = Traffic(
+        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE, OLD
+    )
     settle([Wish(hands.traffic, whole)], hands.clock)
     assert hands.seen == (whole, OWNERS_TEXT)
     with pytest.raises(Conflict):
@@ -597,7 +601,7 @@ def test_one_write_for_each_comes_before_any_other_call(hands: Hands) -> None:
     hands.scene.call("lambda", "CreateAlias", FunctionName="checkout", Name="other", **create)
     aliases = WorldAliases(hands.scene.world)
     target = type(TARGET)("checkout", "other")
-    other = Traffic(target, aliases.read(target), aliases, hands.clock, NONCE)
+    other = Traffic(target, aliases.read(target), aliases, hands.clock, hands.aws_clock, NONCE)
     other.forward(TEN, hands.record(), None)
     hands.scene.world.log.clear()
     hands.add(DropAnswer())
