@@ -197,7 +197,7 @@ def prepare(order: Order, parts: Parts, engine: Engine, group: Group) -> Ready |
     if new == old:
         parts.emit(AlreadyThere(at=parts.clock.now(), target=target, version=new))
         return Result.UNCHANGED
-    await_ready(target, new, parts)
+    await_ready(target, new, order, parts)
     configuration = ensure_configuration(order, parts, engine)
     survey = last_look(order, parts)
     _refuse_what_codedeploy_would_stop(survey, order, engine, group)

@@ -15,7 +15,7 @@ from lambda_rollout.errors import (
     Unanswered,
 )
 from lambda_rollout.events import VersionPublished, VersionReady, VersionTaken, VersionWaited
-from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness
+from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness, wake_command
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.package import Package, Zip
 from lambda_rollout.patience import heed, patiently
@@ -149,7 +149,7 @@ def _settled_latest(target: Target, parts: Parts) -> VersionState:
         heed(parts.stop)
 
 
-def await_ready(target: Target, version: str, parts: Parts) -> None:
+def await_ready(target: Target, version: str, order: Order, parts: Parts) -> None:
     """Return once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
     began = parts.clock.monotonic()
     told = ""
@@ -160,10 +160,13 @@ def await_ready(target: Target, version: str, parts: Parts) -> None:
             case Ready():
                 parts.emit(VersionReady(at=parts.clock.now(), target=target, version=version))
                 return
-            case NeverReady(why):
+            case NeverReady(why, idle):
+                command = wake_command(target.function, version, order.region)
                 raise RolloutError(
                     f"version {version} of {target.name} cannot serve: {why}",
-                    "Mend it and publish again.",
+                    f"Wake it, and start again when it is Active: {command}"
+                    if idle
+                    else "Mend it and publish again.",
                 )
             case Waiting(state):
                 if state != told:

@@ -210,7 +210,7 @@ class Rollout:
     def _wait_until_ready(self) -> None:
         waiting = [course for course in self._courses if course.new != course.old]
         self._parts.together(
-            lambda course: await_ready(course.target, course.new, self._parts), waiting
+            lambda course: await_ready(course.target, course.new, self._order, self._parts), waiting
         )
 
     def _create_missing_aliases(self) -> None:

@@ -41,6 +41,7 @@ class Code(StrEnum):
     DEAD_LETTERS_DIFFER = "dead-letters-differ"
     OLD_VERSION_CANNOT_SERVE = "old-version-cannot-serve"
     NEW_VERSION_CANNOT_SERVE = "new-version-cannot-serve"
+    NEW_VERSION_IDLE = "new-version-idle"
     PROVISIONED_CONCURRENCY = "provisioned-concurrency"
     PROVISIONED_CONCURRENCY_UNREADY = "provisioned-concurrency-unready"
     CONCURRENCY_ZERO = "concurrency-zero"

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from lambda_rollout.judge import IDLE, wake_command
 from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.runtimes import DEPRECATED_ON
 
+LATEST = "$LATEST"
 AWS_ON_ROLES = "Specified versions must be associated with the same execution role"
 """AWS's own words when it refuses (recorded answers of UpdateAlias)."""
 
 _SERVES = frozenset({"", "Active"})
+_LATEST_MAY_BE = frozenset({"Pending", "Inactive", "ActiveNonInvocable"})
+"""Of ``$LATEST``, which is called by nobody where all name the alias. Publishing it gives a version that is awake."""
 
 
 def both_versions_alike(facts: Facts) -> Iterator[Finding]:
@@ -55,23 +59,43 @@ def both_versions_serve(facts: Facts) -> Iterator[Finding]:
     """
     for each in facts.targets:
         if isinstance(each.old, Configuration) and each.old.state not in _SERVES:
-            yield Finding(
-                Level.WARNING,
-                Code.OLD_VERSION_CANNOT_SERVE,
-                f"The old version {each.old.version} is {_state(each.old)}: a rollback would go back to a "
-                "version that cannot serve.",
-                "Invoke it once to wake it if it is Inactive; otherwise set `steps: 100%`, and know that there is "
-                "no way back.",
-                each.target,
-            )
+            yield _old_cannot_serve(each, each.old)
         if isinstance(each.new, Configuration) and each.new.state not in {*_SERVES, "Pending"}:
-            yield Finding(
-                Level.WARNING,
-                Code.NEW_VERSION_CANNOT_SERVE,
-                f"The new version {each.new.version} is {_state(each.new)}.",
-                "Invoke it once to wake it if it is Inactive; otherwise mend it and publish again.",
-                each.target,
-            )
+            yield from _new_cannot_serve(each, each.new)
+
+
+def _old_cannot_serve(each: TargetFacts, old: Configuration) -> Finding:
+    idle = old.state == IDLE
+    return Finding(
+        Level.WARNING,
+        Code.OLD_VERSION_CANNOT_SERVE,
+        f"The old version {old.version} is {_state(old)}: a rollback would go back to a version that cannot serve.",
+        "Wake it first."
+        if idle
+        else "Mend it if you can; otherwise set `steps: 100%`, and know that there is no way back.",
+        each.target,
+        command=wake_command(each.target.function, old.version) if idle else "",
+    )
+
+
+def _new_cannot_serve(each: TargetFacts, new: Configuration) -> Iterator[Finding]:
+    seen = f"The new version {new.version} is {_state(new)}."
+    if new.version == LATEST:
+        if new.state not in _LATEST_MAY_BE:
+            remedy = "Deploy the code again, then start again."
+            yield Finding(Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE, seen, remedy, each.target)
+    elif new.state == IDLE:
+        yield Finding(
+            Level.ERROR,
+            Code.NEW_VERSION_IDLE,
+            f"{seen} Its next invocation fails, and wakes it.",
+            "Wake it, and start again when it is Active.",
+            each.target,
+            command=wake_command(each.target.function, new.version),
+        )
+    else:
+        remedy = "Mend it and publish again."
+        yield Finding(Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE, seen, remedy, each.target)
 
 
 def _state(configuration: Configuration) -> str:

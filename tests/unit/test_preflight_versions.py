@@ -65,11 +65,32 @@ def test_an_old_version_that_cannot_serve_is_no_way_back(state: str) -> None:
     finding = only(facts(target(old=replace(OLD, state=state, state_reason="Idle."))))
     assert (finding.level, finding.code) == (Level.WARNING, Code.OLD_VERSION_CANNOT_SERVE)
     assert f"{state} (Idle.)" in finding.seen
+    assert bool(finding.command) is (state == "Inactive")
 
 
-def test_a_new_version_that_cannot_serve_is_told_and_a_pending_one_is_waited_for() -> None:
-    finding = only(facts(target(new=replace(NEW, state="Failed"))))
+def test_an_idle_version_that_was_named_is_an_error_with_what_wakes_it() -> None:
+    finding = only(facts(target(new=replace(NEW, state="Inactive"))))
+    assert (finding.level, finding.code) == (Level.ERROR, Code.NEW_VERSION_IDLE)
+    assert finding.command == (
+        "aws lambda invoke --function-name checkout --qualifier 8 /dev/stdout"
+    )
+
+
+@pytest.mark.parametrize("state", ["Inactive", "ActiveNonInvocable", "Pending", "Active"])
+def test_latest_may_sleep_and_nobody_is_told_to_run_it(state: str) -> None:
+    latest = replace(NEW, version="$LATEST", state=state)
+    assert found(facts(target(new=latest), alarms=())) == []
+
+
+@pytest.mark.parametrize("version", ["8", "$LATEST"])
+def test_a_new_version_that_is_broken_is_told(version: str) -> None:
+    broken = replace(NEW, version=version, state="Failed")
+    finding = only(facts(target(new=broken), alarms=()))
     assert (finding.level, finding.code) == (Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE)
+    assert "nvoke" not in finding.remedy
+
+
+def test_a_pending_version_is_waited_for() -> None:
     assert found(facts(target(new=replace(NEW, state="Pending")))) == []
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_.naming import LATEST, is_number
 from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, not_found
-from sandbox.aws.lambda_.things import Alias, Function, Version
+from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import ManualClock
 
 
@@ -51,6 +51,12 @@ class InvokeOperations(Region):
             raise not_found(f"Function not found: {self._arn(name, qualifier)}")
         function = self.functions[name]
         version = self._drawn(function, qualifier)
+        if version.state == "Inactive":
+            self._wake(version)
+            raise conflict(
+                "The operation cannot be performed at this time. The function is currently in "
+                "the following state: Inactive"
+            )
         if version.state != "Active":
             raise conflict(
                 "The operation cannot be performed at this time. The function is currently in "
@@ -73,6 +79,11 @@ class InvokeOperations(Region):
         if result.failed:
             answer["FunctionError"] = "Unhandled"
         return answer
+
+    def _wake(self, version: Version) -> None:
+        """Let an idle version get its resources back: "the first invocation fails" (function states, guide)."""
+        self._settle(version, Fate("Pending", "The function is being restored.", "Restoring"))
+        self._later(self.activation_delay, partial(self._settle, version, Fate()))
 
     def _drawn(self, function: Function, qualifier: str | None) -> Version:
         if qualifier is None or qualifier == LATEST or is_number(qualifier):
