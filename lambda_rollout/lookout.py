@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -27,6 +27,7 @@ from lambda_rollout.preflight.facts import (
     FunctionUrl,
     Invoked,
     Provisioned,
+    Scaling,
     Statement,
     TargetFacts,
     Unread,
@@ -75,6 +76,14 @@ class Lookout(Protocol):
 
     def provisioned(self, target: Target) -> Provisioned | None:
         """GetProvisionedConcurrencyConfig of the alias."""
+        ...
+
+    def scaling(self, target: Target, version: str) -> Scaling:
+        """GetFunctionScalingConfig, of a version on Lambda Managed Instances."""
+        ...
+
+    def provider_versions(self, provider: str) -> int:
+        """ListFunctionVersionsByCapacityProvider: how many there are on that of this ARN."""
         ...
 
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
@@ -154,7 +163,7 @@ def _target(
 ) -> TargetFacts:
     target, old = passage.target, passage.old
     of_version, policy = "lambda:GetFunctionConfiguration", "lambda:GetPolicy"
-    return TargetFacts(
+    read = TargetFacts(
         target=target,
         alias_arn=passage.alias_arn,
         old=None
@@ -172,6 +181,34 @@ def _target(
             "lambda:GetProvisionedConcurrencyConfig", lambda: lookout.provisioned(target)
         ),
         invoked=invoked,
+    )
+    return _with_capacity(read, lookout, reading) if read.provider else read
+
+
+def _with_capacity(read: TargetFacts, lookout: Lookout, reading: _Reading) -> TargetFacts:
+    """Read what there is besides of a function on Lambda Managed Instances."""
+    target = read.target
+
+    def scaling(version: Configuration | Unread | None) -> Scaling | Unread | None:
+        # A version that is still to be published has none of its own, and neither has one that AWS runs.
+        if not isinstance(version, Configuration) or not version.capacity_provider:
+            return None
+        if version.version == LATEST:
+            return None
+        action = "lambda:GetFunctionScalingConfig"
+        return reading(action, lambda: lookout.scaling(target, version.version))
+
+    publishes = isinstance(read.new, Configuration) and read.new.version == LATEST
+    return replace(
+        read,
+        old_scaling=scaling(read.old),
+        new_scaling=scaling(read.new),
+        provider_versions=reading(
+            "lambda:ListFunctionVersionsByCapacityProvider",
+            lambda: lookout.provider_versions(read.provider),
+        )
+        if publishes
+        else None,
     )
 
 

@@ -41,6 +41,12 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "FunctionUrlConfigs[].FunctionArn",
         "FunctionUrlConfigs[].AuthType",
     ),
+    "GetFunctionScalingConfig": ("FunctionArn",),
+    "ListFunctionVersionsByCapacityProvider": (
+        "CapacityProviderArn",
+        "FunctionVersions",
+        "FunctionVersions[].FunctionArn",
+    ),
     "DescribeAlarms": (
         "|".join(_ALARM_LISTS),
         *(

@@ -24,6 +24,7 @@ from lambda_rollout.preflight.facts import (
     FunctionUrl,
     Invoked,
     Provisioned,
+    Scaling,
     Statement,
 )
 from lambda_rollout.routing import Target
@@ -138,6 +139,34 @@ class AwsLookout:
         except (NotFound, UnmarkedNotFound):
             return None
 
+    def scaling(self, target: Target, version: str) -> Scaling:
+        """See `Lookout.scaling`; a version that nobody scaled may have no configuration at all."""
+        try:
+            return ask(
+                "GetFunctionScalingConfig",
+                lambda: self._clients.lambda_.get_function_scaling_config(
+                    FunctionName=target.function, Qualifier=version
+                ),
+                _scaling,
+            )
+        except (NotFound, UnmarkedNotFound):
+            return Scaling()
+
+    def provider_versions(self, provider: str) -> int:
+        """See `Lookout.provider_versions`."""
+        name = provider.rpartition(":")[2]
+
+        def ask_page(marker: Mapping[str, Any]) -> Raw:
+            return ask(
+                "ListFunctionVersionsByCapacityProvider",
+                lambda: self._clients.lambda_.list_function_versions_by_capacity_provider(
+                    CapacityProviderName=name, **marker
+                ),
+                dict,
+            )
+
+        return sum(1 for _ in _pages(ask_page, "FunctionVersions"))
+
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
         """See `Lookout.invoked`."""
         return self._metrics.invoked(targets, until)
@@ -182,6 +211,9 @@ def _configuration(answer: Mapping[str, Any]) -> Configuration:
         dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
         runtime=answer.get("Runtime", ""),
         timeout=timedelta(seconds=answer.get("Timeout", 0)),
+        capacity_provider=_provider(answer.get("CapacityProviderConfig") or {}),
+        is_durable="DurableConfig" in answer,
+        per_tenant=bool((answer.get("TenancyConfig") or {}).get("TenantIsolationMode")),
     )
 
 
@@ -191,6 +223,17 @@ def _provisioned(answer: Mapping[str, Any]) -> Provisioned:
         status=answer["Status"],
         reason=answer.get("StatusReason", ""),
     )
+
+
+def _provider(config: Mapping[str, Any]) -> str:
+    instances = config.get("LambdaManagedInstancesCapacityProviderConfig") or {}
+    return str(instances.get("CapacityProviderArn", ""))
+
+
+def _scaling(answer: Mapping[str, Any]) -> Scaling:
+    """Read what was asked for; what is applied besides is AWS's own default."""
+    asked = answer.get("RequestedFunctionScalingConfig") or {}
+    return Scaling(asked.get("MinExecutionEnvironments"), asked.get("MaxExecutionEnvironments"))
 
 
 def _qualifier(function_arn: str) -> str:

@@ -48,7 +48,7 @@ def event_sources_name_the_alias(facts: Facts) -> Iterator[Finding]:
 
 
 def _bypass(each: TargetFacts, source: EventSource) -> Finding:
-    invoked = source.qualifier or "$LATEST"
+    invoked = source.qualifier or each.bare
     also = isinstance(each.event_sources, tuple) and any(
         other.qualifier == each.target.alias and other.source == source.source
         for other in each.event_sources
@@ -82,7 +82,7 @@ def function_urls_name_the_alias(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             Code.FUNCTION_URL_BYPASSES_ALIAS,
-            f"The bare function has a function URL ({bare.auth_type}): what is called through it runs $LATEST, and "
+            f"The bare function has a function URL ({bare.auth_type}): what is called through it runs {each.bare}, and "
             "this rollout does not touch it.",
             _way_to_a_url_of_its_own(each, bare),
             each.target,
@@ -173,8 +173,8 @@ def _not_judged(each: TargetFacts, statement: Statement, why: str) -> Finding:
         Code.CALLER_NOT_JUDGED,
         f"Whether {principals(statement)}, who may invoke the unqualified function ({title(statement)})"
         f"{conditions(statement)}, may invoke the alias cannot be judged: {why}.",
-        "Look at both resource policies: who names the unqualified function runs $LATEST, which this rollout does "
-        "not touch.",
+        f"Look at both resource policies: who names the unqualified function runs {each.bare}, which this rollout "
+        "does not touch.",
         each.target,
     )
 
@@ -188,8 +188,8 @@ def _not_allowed(each: TargetFacts, statement: Statement) -> Finding:
         Level.WARNING,
         Code.CALLER_NOT_ALLOWED_ON_ALIAS,
         f"{principals(statement)} may invoke the unqualified function ({title(statement)})"
-        f"{conditions(statement)}, but not the alias: what is called so runs $LATEST, which this rollout does not "
-        "touch.",
+        f"{conditions(statement)}, but not the alias: what is called so runs {each.bare}, which this rollout does "
+        "not touch.",
         f"{remedy}, with each of its conditions.",
         each.target,
         command=shlex.join(command),

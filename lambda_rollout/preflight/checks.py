@@ -16,6 +16,11 @@ from lambda_rollout.preflight.caller_checks import (
 )
 from lambda_rollout.preflight.facts import Facts
 from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.preflight.managed_checks import (
+    provider_has_room,
+    share_grows_slowly,
+    versions_scaled_alike,
+)
 from lambda_rollout.preflight.permission_checks import (
     everything_was_read,
     what_the_watch_reads,
@@ -50,6 +55,9 @@ CHECKS: tuple[Check, ...] = (
     weights_move_the_alarms,
     concurrency_reserved,
     concurrency_provisioned,
+    versions_scaled_alike,
+    provider_has_room,
+    share_grows_slowly,
     what_the_watch_reads,
     runtimes_supported,
     everything_was_read,

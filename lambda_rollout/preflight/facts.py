@@ -43,6 +43,12 @@ class Configuration:
     runtime: str
     """Empty for a container image."""
     timeout: timedelta
+    capacity_provider: str = ""
+    """The ARN of what it runs on, for Lambda Managed Instances; empty where AWS runs it."""
+    is_durable: bool = False
+    """Whether its executions may outlast an invocation, by replays."""
+    per_tenant: bool = False
+    """Whether each tenant has execution environments of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,17 @@ class FunctionUrl:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """How many execution environments were asked for, of a version on Lambda Managed Instances; None for the default.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionScalingConfig.html
+    """
+
+    least: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Provisioned:
     """Provisioned concurrency of an alias or a version.
 
@@ -148,6 +165,22 @@ class TargetFacts:
     provisioned: Provisioned | Unread | None
     """Provisioned concurrency of the alias, None for none."""
     invoked: Invoked | Unread
+    old_scaling: Scaling | Unread | None = None
+    """Of Lambda Managed Instances only, as the two below; None otherwise."""
+    new_scaling: Scaling | Unread | None = None
+    """None, too, for a version that is still to be published."""
+    provider_versions: int | Unread | None = None
+    """How many function versions the capacity provider has."""
+
+    @property
+    def provider(self) -> str:
+        """The capacity provider's ARN; empty for a function that AWS runs."""
+        return self.new.capacity_provider if isinstance(self.new, Configuration) else ""
+
+    @property
+    def bare(self) -> str:
+        """What runs when the function is invoked without a qualifier."""
+        return "$LATEST.PUBLISHED" if self.provider else "$LATEST"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import date
 from lambda_rollout.judge import IDLE, wake_command
 from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.managed_checks import wake_scaled_down
 from lambda_rollout.preflight.runtimes import DEPRECATED_ON
 
 LATEST = "$LATEST"
@@ -65,17 +66,26 @@ def both_versions_serve(facts: Facts) -> Iterator[Finding]:
 
 
 def _old_cannot_serve(each: TargetFacts, old: Configuration) -> Finding:
-    idle = old.state == IDLE
+    command = _wakes(each, old)
     return Finding(
         Level.WARNING,
         Code.OLD_VERSION_CANNOT_SERVE,
         f"The old version {old.version} is {_state(old)}: a rollback would go back to a version that cannot serve.",
         "Wake it first."
-        if idle
+        if command
         else "Mend it if you can; otherwise set `steps: 100%`, and know that there is no way back.",
         each.target,
-        command=wake_command(each.target.function, old.version) if idle else "",
+        command=command,
     )
+
+
+def _wakes(each: TargetFacts, version: Configuration) -> str:
+    """Return the command that brings a version back; empty if none does."""
+    if version.state == IDLE:
+        return wake_command(each.target.function, version.version)
+    if version.state == "Deactivated":
+        return wake_scaled_down(each, version.version)
+    return ""
 
 
 def _new_cannot_serve(each: TargetFacts, new: Configuration) -> Iterator[Finding]:
@@ -94,8 +104,20 @@ def _new_cannot_serve(each: TargetFacts, new: Configuration) -> Iterator[Finding
             command=wake_command(each.target.function, new.version),
         )
     else:
-        remedy = "Mend it and publish again."
-        yield Finding(Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE, seen, remedy, each.target)
+        command = _wakes(each, new)
+        remedy = (
+            "Scale it up first: it does not come back by itself."
+            if command
+            else "Mend it and publish again."
+        )
+        yield Finding(
+            Level.WARNING,
+            Code.NEW_VERSION_CANNOT_SERVE,
+            seen,
+            remedy,
+            each.target,
+            command=command,
+        )
 
 
 def _state(configuration: Configuration) -> str:

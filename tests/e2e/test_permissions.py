@@ -20,6 +20,21 @@ https://docs.aws.amazon.com/codedeploy/latest/userguide/auth-and-access-control-
 """
 
 
+PASSED = {"lambda:PassCapacityProvider"}
+"""AWS asks for it when a function on Lambda Managed Instances is published; there is no call of that name.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+"""
+
+OF_NEWER_KINDS = {
+    "lambda:GetFunctionScalingConfig",
+    "lambda:ListFunctionVersionsByCapacityProvider",
+}
+"""What is called only for functions of a kind that few are."""
+
+FLEET = "arn:aws:lambda:eu-central-1:123456789012:capacity-provider:fleet"
+
+
 def of_codedeploy(actions: frozenset[str]) -> set[str]:
     return {action for action in actions if action.startswith("codedeploy:")}
 
@@ -42,7 +57,23 @@ def test_the_policy_allows_nothing_that_is_not_called(scene: Live) -> None:
     finally:
         step.kill()
     allowed = allowed_actions()
-    assert called(scene) == allowed - of_codedeploy(allowed)
+    assert called(scene) == allowed - of_codedeploy(allowed) - PASSED - OF_NEWER_KINDS
+
+
+def test_nor_does_its_part_for_newer_kinds_of_functions(scene: Live) -> None:
+    config = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": FLEET}}
+    scene.call(
+        "lambda",
+        "UpdateFunctionConfiguration",
+        FunctionName="checkout",
+        CapacityProviderConfig=config,
+    )
+    # The second one begins at a version that is on the capacity provider, too.
+    for result in ("promoted", "unchanged"):
+        finished = scene.run(steps="100% 0s")
+        assert finished.outputs["result"] == result, finished.log
+    assert allowed_actions() >= OF_NEWER_KINDS | PASSED
+    assert called(scene) >= OF_NEWER_KINDS
 
 
 def test_nor_does_its_part_for_codedeploy(scene: Live) -> None:

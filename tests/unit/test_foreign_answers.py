@@ -108,6 +108,8 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "GetPolicy": lambda _: lookout().alias_policy(TARGET),
     "ListEventSourceMappings": lambda _: lookout().event_sources(TARGET),
     "ListFunctionUrlConfigs": lambda _: lookout().urls(TARGET),
+    "GetFunctionScalingConfig": lambda _: lookout().scaling(TARGET, "2"),
+    "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
     "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history(READING, NOW),
     "GetMetricData": lambda _: CloudWatchMetrics(clients()).invoked([TARGET], NOW),

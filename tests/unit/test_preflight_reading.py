@@ -26,6 +26,7 @@ from lambda_rollout.preflight.facts import (
     FunctionUrl,
     Invoked,
     Provisioned,
+    Scaling,
     Statement,
     Unread,
 )
@@ -94,11 +95,11 @@ class Place:
         }
         self.cloudwatch.put_metric_alarm(AlarmName=name, **given)
 
-    def look(self, *alarms: str, new: str = "2", **more: Any) -> Facts:
+    def look(self, *alarms: str, old: str = "1", new: str = "2", **more: Any) -> Facts:
         lookout = AwsLookout(self.clients, parse_alarms("\n".join([*alarms, ""])))
         question = Question(
             now=self.world.clock.now(),
-            passages=(Passage(LIVE, f"{ARN}:live", "1", new),),
+            passages=(Passage(LIVE, f"{ARN}:live", old, new),),
             plan=parse_steps("10% 5m, 100% 5m", 5 * MINUTE),
             **more,
         )
@@ -284,6 +285,43 @@ def test_traffic_is_counted_until_its_data_are_in(place: Place) -> None:
     assert place.look().targets[0].invoked == Invoked(LIVE, 3, 3, 4)
     place.world.clock.advance(3600)
     assert place.look().targets[0].invoked == Invoked(LIVE, 0, 3, 4)
+
+
+MANAGED = {
+    "LambdaManagedInstancesCapacityProviderConfig": {
+        "CapacityProviderArn": "arn:aws:lambda:eu-central-1:123456789012:capacity-provider:fleet"
+    }
+}
+
+
+def test_what_a_function_on_managed_instances_has_besides_is_read(place: Place) -> None:
+    place.publish(CapacityProviderConfig=MANAGED)
+    place.publish(Description="four")
+    put = place.lambda_.put_function_scaling_config
+    config = {"MinExecutionEnvironments": 5, "MaxExecutionEnvironments": 9}
+    put(FunctionName="checkout", Qualifier="3", FunctionScalingConfig=config)
+    read = place.look(old="3", new="4").targets[0]
+    assert read.provider.endswith(":fleet")
+    assert (read.old_scaling, read.new_scaling) == (Scaling(5, 9), Scaling())
+    assert read.provider_versions is None
+    read = place.look(old="3", new="$LATEST").targets[0]
+    assert (read.old_scaling, read.new_scaling) == (Scaling(5, 9), None)
+    assert read.provider_versions == 2
+    # Version 1 is one that AWS runs.
+    assert place.look(new="4").targets[0].old_scaling is None
+
+
+def test_all_versions_of_a_capacity_provider_are_counted_through_all_pages(place: Place) -> None:
+    place.publish(CapacityProviderConfig=MANAGED)
+    for number in range(59):
+        place.publish(Description=str(number))
+    assert place.look(new="$LATEST").targets[0].provider_versions == 60
+
+
+def test_an_ordinary_function_is_asked_for_no_scaling(place: Place) -> None:
+    place.look(new="$LATEST")
+    asked = {request.operation for request in place.world.log}
+    assert not asked & {"GetFunctionScalingConfig", "ListFunctionVersionsByCapacityProvider"}
 
 
 # Alarms ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_.code import Code
 from sandbox.aws.lambda_.constraints import ROLE, check_length, check_pattern
+from sandbox.aws.lambda_.managed import provider_of
 from sandbox.aws.lambda_.naming import LATEST, is_number
 from sandbox.aws.lambda_.region import (
     Answer,
@@ -42,6 +43,9 @@ SETTINGS = (
     "DeadLetterConfig",
     "KMSKeyArn",
     "FileSystemConfigs",
+    "CapacityProviderConfig",
+    "DurableConfig",
+    "TenancyConfig",
 )
 
 
@@ -60,7 +64,9 @@ class FunctionOperations(VersionOperations):
         now = self.clock.now()
         latest = Version(name, self._arn(name), LATEST, settings, code, self.revision_id(), now)
         self.functions[name] = Function(name, self._arn(name), latest)
-        self._later(self.activation_delay, partial(self._settle, latest, Fate()))
+        # It serves nobody where AWS does not run it: "the bare ARN runs $LATEST.PUBLISHED".
+        there = Fate("ActiveNonInvocable") if provider_of(latest) else Fate()
+        self._later(self.activation_delay, partial(self._settle, latest, there))
         if params.get("Publish"):
             return self._publish(self.functions[name], None).answer()
         return latest.answer()

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from sandbox.aws.errors import AwsError
-from sandbox.aws.lambda_.naming import LATEST, is_number
+from sandbox.aws.lambda_.managed import provider_of
+from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number
 from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, not_found
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import ManualClock
@@ -86,8 +87,9 @@ class InvokeOperations(Region):
         self._later(self.activation_delay, partial(self._settle, version, Fate()))
 
     def _drawn(self, function: Function, qualifier: str | None) -> Version:
-        if qualifier is None or qualifier == LATEST or is_number(qualifier):
-            return self._version(function, qualifier or LATEST)
+        bare = LATEST_PUBLISHED if provider_of(function.latest) else LATEST
+        if qualifier is None or qualifier.startswith(LATEST) or is_number(qualifier):
+            return self._version(function, qualifier or bare)
         alias = self._alias(function, qualifier)
         return self._version(function, self._draw(alias))
 

@@ -71,7 +71,8 @@ class Version:
             },
         }
         if self.state != "Active":
-            answer["StateReason"], answer["StateReasonCode"] = self.reason
+            told = zip(("StateReason", "StateReasonCode"), self.reason, strict=True)
+            answer |= {name: value for name, value in told if value}
         if self.update_status == "InProgress":
             # AWS also says LastUpdateStatusReasonCode=Creating, which its own model lacks.
             answer["LastUpdateStatusReason"] = CREATING[0]
