@@ -248,7 +248,11 @@ def build_clients(order: Order, desk: Desk, patient: Retrying, *, obeys: bool = 
     aws = session(
         order.region, role, name, desk.environ, desk.clock, desk.stop, patient, obeys=obeys
     )
-    clients = Clients(aws, order.region, desk.clock)
+
+    def warn(text: str) -> None:
+        desk.journal.emit(Warned(at=desk.clock.now(), text=text))
+
+    clients = Clients(aws, order.region, desk.clock, warn)
     _start_is_over(clients)
     return clients
 

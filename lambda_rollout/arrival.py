@@ -19,7 +19,7 @@ from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, UNREACHABLE_LIMIT, heed, patiently
 from lambda_rollout.provisioned import could_not_start
 from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.traffic import AliasReader
+from lambda_rollout.traffic import NO_TEXT_LEFT, AliasReader
 
 PAUSE = 5.0
 """Seconds between two looks at an alias that AWS, or a lost call of ours, may still be moving."""
@@ -230,6 +230,8 @@ class Mending:
         self._written: dict[Target, tuple[Sight, Alias, bool]] = {}
         """By target: what was judged, what the write was to make of it, and whether that was to go forward."""
         self._not_found: set[Target] = set()
+        self._keeps: set[Target] = set()
+        """Where AWS took an empty description for "leave it as it is"."""
 
     def mended(self, seen: list[Sight], order: Order) -> bool:
         """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed."""
@@ -271,6 +273,8 @@ class Mending:
     def _settle(self, sight: Sight, record: Record, *, forward: bool) -> Alias | None:
         routing = Routing.whole(record.new if forward else record.old)
         text = lease.owners_text(sight.alias.description)
+        if not text and sight.target in self._keeps:
+            text = NO_TEXT_LEFT
         wished = replace(sight.alias, routing=routing, description=text)
         self._written[sight.target] = (sight, wished, forward)
         try:
@@ -290,6 +294,11 @@ class Mending:
                 f"If that version was deleted, make the alias whole on one that exists, such as {other}, and give it "
                 "its description back.",
             ) from error
+        if not text and lease.parse(settled.description)[1] is not None:
+            # A record that stays would read as an unfinished rollout, now or once the alias is on that version again.
+            self._keeps.add(sight.target)
+            judged = replace(sight.alias, revision_id=settled.revision_id)
+            return self._settle(replace(sight, alias=judged), record, forward=forward)
         del self._written[sight.target]
         self._tell(sight, record, forward=forward)
         return settled

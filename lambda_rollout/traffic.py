@@ -284,6 +284,7 @@ class Traffic:
                 self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
             self._take_text(seen.description)
+            self._accept(seen)
             if may_still_move:
                 raise Conflict(self.target, seen.routing, seen)
         self._accept(seen)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
+from http.client import responses
 from typing import Any, cast
 
 from botocore.exceptions import (
@@ -30,6 +32,7 @@ from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.stop import Clock, Stop, SystemClock
 from sandbox.aws import World
+from sandbox.aws.between import Cut, Foreign
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Closed, Refused, Silent, Unreachable
 from sandbox.aws.in_process import connect, session
@@ -41,6 +44,7 @@ TICK = 1e-6
 REQUEST_ID = "5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162"
 MARKS: dict[str, Any] = {"RequestId": REQUEST_ID, "HTTPHeaders": {"x-amzn-requestid": REQUEST_ID}}
 """What AWS's own answers bear."""
+ANSWERED = {**MARKS, "HTTPStatusCode": 200}
 
 
 def manual(world: World) -> ManualClock:
@@ -105,7 +109,7 @@ class Direct:
     region: str
     caller: str
     latency: float
-    hear: Callable[[], None]
+    hear: Callable[[datetime | None], None]
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         operation = "".join(map(str.capitalize, name.split("_")))
@@ -114,15 +118,24 @@ class Direct:
     def _call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         clock = manual(self.world)
         clock.advance(self.latency / 2)
+        date = self.world.date(self.caller)
         try:
             answer, delay = self.world.answer(
                 self.service, operation, params, self.region, self.caller
             )
         except AwsError as error:
-            self.hear()
+            self.hear(date)
             answered = {"HTTPStatusCode": error.status, **MARKS}
             body = {"Error": {"Code": error.code, "Message": error.message}}
             raise ClientError({**body, "ResponseMetadata": answered}, operation) from error  # type: ignore[typeddict-item]
+        except Foreign as page:
+            answer = _parsed(page, operation)
+            clock.advance(self.latency / 2)
+            return answer
+        except Cut:
+            clock.advance(self.latency / 2)
+            self.hear(date)
+            return {"ResponseMetadata": ANSWERED}
         except Refused as loss:
             raise EndpointConnectionError(endpoint_url=URL) from loss
         except Unreachable as loss:
@@ -135,13 +148,28 @@ class Direct:
             raise ConnectionClosedError(endpoint_url=URL) from loss
         self._wait_in_vain(delay)
         clock.advance(self.latency / 2)
-        self.hear()
-        return {**answer, "ResponseMetadata": MARKS}
+        self.hear(date)
+        return {**answer, "ResponseMetadata": ANSWERED}
 
     def _wait_in_vain(self, seconds: float) -> None:
         manual(self.world).advance(min(seconds, READ_TIMEOUT))
         if seconds >= READ_TIMEOUT:
             raise ReadTimeoutError(endpoint_url=URL)
+
+
+def _parsed(page: Foreign, operation: str) -> dict[str, Any]:
+    """What botocore makes of somebody else's page: an empty answer, or an error with the status as its code."""
+    headers = {name.lower(): value for name, value in page.headers.items()}
+    answered: Any = {"HTTPStatusCode": page.status, "HTTPHeaders": headers}
+    if page.status < HTTPStatus.MOVED_PERMANENTLY:
+        return {"ResponseMetadata": answered}
+    message = page.body.decode()
+    if page.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (
+        not message or message.startswith("<html>")
+    ):
+        message = responses.get(page.status, "")
+    error: Any = {"Code": str(page.status), "Message": message}
+    raise ClientError({"Error": error, "ResponseMetadata": answered}, operation)
 
 
 @dataclass
@@ -162,8 +190,8 @@ class DirectClients:
     def __post_init__(self) -> None:
         self.aws_clock = AwsClock(self.clock or SimClock(self.world))
 
-    def _hear(self) -> None:
-        said = self.date(self.world.clock.now())
+    def _hear(self, date: datetime | None) -> None:
+        said = self.date(date) if date is not None else None
         self.aws_clock.hear(said.replace(microsecond=0) if said else None)
 
     def _client(self, service: str, region: str) -> Direct:

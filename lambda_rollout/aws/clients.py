@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from botocore.config import Config
 from lambda_rollout import __version__
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
-from lambda_rollout.aws.marks import has_request_id, keep_source
+from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws_clock import AwsClock
 from lambda_rollout.pace import Pace
 from lambda_rollout.stop import Clock, SystemClock
@@ -50,9 +51,20 @@ class Clients:
     threads.
     """
 
-    def __init__(self, session: boto3.Session, region: str, clock: Clock | None = None) -> None:
-        """``region`` is the functions' Region; alarms may live in others. ``clock`` is the machine's by default."""
+    def __init__(
+        self,
+        session: boto3.Session,
+        region: str,
+        clock: Clock | None = None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``region`` is the functions' Region; alarms may live in others. ``clock`` is the machine's by default.
+
+        ``warn`` is told once of an endpoint of somebody's own whose answers do not bear AWS's request id.
+        """
         self.region = region
+        self._warn = warn
+        self._warned = False
         self._session = session
         events: Any = session.events
         events.register("after-call", keep_source)
@@ -115,6 +127,12 @@ class Clients:
         """Take note of the time in an answer that bears AWS's request id: a page from in between has another clock."""
         if has_request_id(parsed):
             self.aws_clock.hear(date_of(parsed))
+        elif (host := own_endpoint(parsed)) and not self._warned:
+            self._warned = True
+            self._warn(
+                f"{host} answers without AWS's request id, so its errors are not taken for AWS's: that something does "
+                "not exist is believed only before anything is changed."
+            )
 
 
 class _Turns:

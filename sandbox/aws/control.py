@@ -18,6 +18,8 @@ POST delays            {"activation_delay": s, "update_delay": s} of Lambda, and
                        {"start_delay": s, "alarm_pause": s, "minute": s}
 POST sts               any of {"lifetime", "trusts", "strict", "request_token",
                        "token_lifetime"} of `Sts`
+POST dates             {"caller": access key id or "*", "off": seconds or null}: how far the Date
+                       header of its answers is off, null for none
 POST expire            {"caller": access key id, "seconds": n}: its credentials end then
 POST advance           {"seconds": n}, with a manual clock only
 GET  clock             {"now": ...}
@@ -36,7 +38,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sandbox.aws import faults
+from sandbox.aws import between, faults
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_ import Fate
 from sandbox.aws.traffic import Traffic
@@ -45,7 +47,7 @@ from sandbox.clock import ManualClock
 
 FAULTS: dict[str, type] = {
     name: value
-    for name, value in vars(faults).items()
+    for name, value in {**vars(faults), **vars(between)}.items()
     if isinstance(value, type) and hasattr(value, "around") and name not in {"Fault", "Faults"}
 }
 RULE_FIELDS = {field.name for field in fields(faults.Rule)} - {"fault", "seen"}
@@ -72,6 +74,7 @@ class Control:
             ("POST", "state"): self.set_state,
             ("POST", "delays"): self.set_delays,
             ("POST", "sts"): self.set_sts,
+            ("POST", "dates"): self.set_dates,
             ("POST", "expire"): self.expire,
             ("POST", "advance"): self.advance,
             ("GET", "clock"): lambda _: {"now": world.clock.now().isoformat()},
@@ -132,6 +135,10 @@ class Control:
                 setattr(self.world.sts, name, body[name])
         if "trusts" in body:
             self.world.sts.trusts = None if body["trusts"] is None else set(body["trusts"])
+
+    def set_dates(self, body: Body) -> None:
+        """POST dates."""
+        self.world.dates[body.get("caller", "*")] = body["off"]
 
     def expire(self, body: Body) -> None:
         """POST expire."""

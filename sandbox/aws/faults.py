@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from sandbox.aws.world import Request, World
 
 Work = Callable[[], dict[str, Any]]
+Effect = Literal["before", "never", "late"]
+"""When a request has its effect: before its answer, not at all, or later, when nobody waits any more."""
 
 
 class Lost(Exception):
-    """No answer comes back. `outcome` is the word for it in the log."""
+    """No answer of AWS comes back. `outcome` is the word for it in the log."""
 
     outcome = "lost"
 
@@ -125,7 +127,7 @@ class ServerError:
     def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
         """Fail, having done the work or not."""
         if self.after_effect:
-            _do(work)
+            do(work)
         if request.service == "lambda":
             raise AwsError(
                 "ServiceException",
@@ -141,14 +143,21 @@ class ServerError:
 
 @dataclass(frozen=True)
 class Answer:
-    """Any other error answer, given without doing the work."""
+    """Any other error answer of AWS.
+
+    The work is not done, unless `effect` says otherwise: what is refused may be the second of two deliveries of the
+    request, the first of which was taken, or is still on its way.
+    """
 
     code: str
     message: str
     status: int = 400
+    effect: Effect = "never"
+    lands_after: float = 0.0
 
     def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
         """Refuse as told."""
+        take_effect(world, work, self.effect, self.lands_after)
         raise AwsError(self.code, self.message, self.status)
 
 
@@ -185,7 +194,7 @@ class DropAnswer:
 
     def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
         """Do the work and say nothing."""
-        _do(work)
+        do(work)
         raise Closed
 
 
@@ -198,17 +207,12 @@ class Hang:
     """
 
     seconds: float = 60.0
-    effect: Literal["before", "never", "late"] = "never"
+    effect: Effect = "never"
     lands_after: float = 0.0
 
     def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
         """Fall silent."""
-        if self.effect == "before":
-            _do(work)
-        elif self.effect == "late":
-            world.schedule(
-                world.clock.now() + timedelta(seconds=self.lands_after), partial(_do, work)
-            )
+        take_effect(world, work, self.effect, self.lands_after)
         raise Silent(self.seconds)
 
 
@@ -281,7 +285,7 @@ class Die:
     def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
         """Die; the answer, if anyone is still there for it, is lost."""
         if self.after_effect:
-            _do(work)
+            do(work)
         self.die()
         raise Closed
 
@@ -345,10 +349,18 @@ class Faults:
             self._inside = False
 
 
-def _do(work: Work) -> None:
+def do(work: Work) -> None:
     """Do the work; an error answer of it is lost like any other answer."""
     with suppress(AwsError):
         work()
+
+
+def take_effect(world: World, work: Work, effect: Effect, lands_after: float) -> None:
+    """Do the work now, or `lands_after` seconds from now, or never; its own answer is lost."""
+    if effect == "before":
+        do(work)
+    elif effect == "late":
+        world.schedule(world.clock.now() + timedelta(seconds=lands_after), partial(do, work))
 
 
 def denied(world: World, request: Request, user: str) -> tuple[str, str]:

@@ -8,11 +8,13 @@ import struct
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
 from sandbox.aws import oidc, wire
+from sandbox.aws.between import Dripping
 from sandbox.aws.control import Control
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Lost, Refused, Silent, Unreachable
@@ -115,7 +117,9 @@ class Door(BaseHTTPRequestHandler):
 
     def _lose(self, loss: Lost) -> None:
         """Let the client see what it would see on a bad network."""
-        if isinstance(loss, Silent):
+        if isinstance(loss, Dripping):
+            self._drip(loss)
+        elif isinstance(loss, Silent):
             self.stopping.wait(loss.seconds)
         elif isinstance(loss, Unreachable):
             self.stopping.wait(FOREVER)
@@ -124,6 +128,18 @@ class Door(BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close_connection = True
+
+    def _drip(self, loss: Dripping) -> None:
+        """Send an answer of which the first byte of JSON never comes."""
+        self.send_response_only(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        left = loss.seconds
+        with suppress(ConnectionError):
+            while left > 0 and not self.stopping.wait(min(loss.every, left)):
+                left -= loss.every
+                self.wfile.write(b" ")
 
     def _reply(self, reply: wire.Reply) -> None:
         self.send_response_only(reply.status)

@@ -24,6 +24,7 @@ from botocore.exceptions import (
 )
 
 from sandbox.aws import wire
+from sandbox.aws.between import Cut, Foreign
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Closed, Lost, Refused, Silent, Unreachable
 from sandbox.aws.world import REGION, World
@@ -127,9 +128,15 @@ def exchange(
         answer, delay = world.answer(
             call.service, call.operation, call.params, call.region or REGION, call.caller
         )
-        return wire.write(call, answer, world.clock.now()), delay
+        return wire.write(call, answer, world.date(call.caller)), delay
     except AwsError as problem:
-        return wire.error(call, problem, world.clock.now()), 0.0
+        return wire.error(call, problem, world.date(call.caller if call else "")), 0.0
+    except Foreign as page:
+        return wire.Reply(page.status, page.headers, page.body), 0.0
+    except Cut as cut:
+        assert call is not None
+        whole = wire.write(call, cut.answer, world.date(call.caller))
+        return wire.Reply(whole.status, whole.headers, whole.body[: len(whole.body) // 2]), 0.0
 
 
 def _text(value: str | bytes) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from sandbox.aws import wire
+from sandbox.aws.between import Foreign
 from sandbox.aws.errors import AwsError
 from sandbox.aws.world import REGION, World
 
@@ -34,6 +35,8 @@ def exchange(world: World, url: str, headers: Mapping[str, str]) -> tuple[wire.R
         answer, delay = world.answer("oidc", "GetIdToken", params, REGION, "")
     except AwsError as error:
         return _json(error.status, {"code": error.code, "message": error.message}), 0.0
+    except Foreign as page:
+        return wire.Reply(page.status, page.headers, page.body), 0.0
     return _json(200, answer), delay
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
@@ -28,7 +28,7 @@ class Request:
     """One request as AWS saw it.
 
     outcome: ``ok``, an error code, or how the answer was lost (``closed``, ``refused``,
-    ``silent``). effect_at: when its work was done, None if it never was; a lost answer
+    ``silent``, ``page 502``, ``cut``). effect_at: when its work was done, None if it never was; a lost answer
     can have an effect, and a late one comes after `at`. delay: seconds that the answer takes.
     """
 
@@ -59,6 +59,8 @@ class World:
         self.sts = Sts(self.clock, self.random, self.account)
         self.log: list[Request] = []
         self.lock = threading.RLock()
+        self.dates: dict[str, float | None] = {}
+        """Caller, or ``*`` -> by how many seconds the Date of its answers is off; None: they have no such header."""
         self._lambdas: dict[str, Lambda] = {}
         self._cloudwatches: dict[str, CloudWatch] = {}
         self._codedeploys: dict[str, CodeDeploy] = {}
@@ -139,6 +141,11 @@ class World:
                 raise
             request.outcome = "ok"
             return answer, request.delay
+
+    def date(self, caller: str) -> datetime | None:
+        """What the Date header of an answer to `caller` says, None if there is none."""
+        off = self.dates.get(caller, self.dates.get("*", 0.0))
+        return None if off is None else self.clock.now() + timedelta(seconds=off)
 
     def perform(self, request: Request) -> dict[str, Any]:
         """Do a request's work, now and without faults."""

@@ -7,10 +7,42 @@ from decimal import Decimal
 from lambda_rollout.choices import Mode
 from lambda_rollout.judge import InsufficientData
 from lambda_rollout.routing import HUNDRED
-from tests.simulation.witness import Actor
+from sandbox.aws.world import Request
+from tests.simulation.witness import Actor, Witness
 
 BLUR = 0.001
 """Seconds: timelines are added up in floating point."""
+
+LONGEST_CALLS = 30.0
+"""Seconds that a watcher's other calls can take between two looks, when each of them hangs."""
+
+
+def never_blind(witness: Witness, actor: Actor, request: Request) -> None:
+    """2, 4: the alias is asked for once a minute, and who cannot see alias or alarms for a minute goes back."""
+    now = witness.now
+    if request.operation == "GetAlias":
+        actor.looks_sent[request.params["FunctionName"]] = now
+    if request.operation in {"UpdateAlias", "PublishVersion"} or not _is_watching(actor):
+        return
+    poll = actor.order.poll_interval
+    for function in actor.reached:
+        began = max(actor.since.get(function, now), actor.forward_at)
+        asked = max(began, actor.looks_sent.get(function, -1.0))
+        if now - asked > 60 + LONGEST_CALLS:
+            witness.blame("looks once a minute", f"{actor.name} left {function} for {now - asked}")
+        seen = max(began, actor.aliases_read_at.get(function, -1.0))
+        if now - seen > 120 + LONGEST_CALLS:
+            witness.blame("never blind", f"{actor.name} saw {function} {now - seen} s ago")
+    if actor.order.alarms:
+        blind = now - max(actor.forward_at, actor.alarms_read_at)
+        if blind > 60 + poll + LONGEST_CALLS:
+            witness.blame("never blind", f"{actor.name} saw the alarms {blind} s ago")
+
+
+def _is_watching(actor: Actor) -> bool:
+    if actor.role == "post" or actor.frozen_ever or actor.settling_since is not None:
+        return False
+    return bool(actor.reached) and not actor.earned and actor.finished is None
 
 
 def not_passed(actor: Actor) -> str | None:

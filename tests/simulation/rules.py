@@ -14,10 +14,11 @@ from lambda_rollout.choices import Mode, OnStranded
 from lambda_rollout.events import (
     Result,
 )
-from lambda_rollout.lease import LEASE, LEASE_IN_DOUBT
+from lambda_rollout.lease import LEASE, LEASE_IN_DOUBT, Record
 from lambda_rollout.routing import HUNDRED, Routing
 from sandbox.aws.world import Request
-from tests.simulation.passed import not_passed, weight_after
+from tests.simulation.passed import never_blind, not_passed, weight_after
+from tests.simulation.saved import saved_before_written
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, Write, write_of
 
 CANCEL_LIMIT = 7.0
@@ -31,6 +32,8 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
     firing_is_answered_by_writing(witness, actor, request)
     lease_outlives_no_wait(witness, actor)
+    never_blind(witness, actor, request)
+    publishes_what_it_has_seen(witness, actor, request)
     if request.operation != "UpdateAlias":
         return
     write = write_of(request, witness.now)
@@ -39,6 +42,12 @@ def arrived(witness: Witness, actor: Actor, request: Request) -> None:
     lease_is_on_awss_clock(witness, actor, write)
     says_passed_only_if_passed(witness, actor, write)
     goes_forward_by_the_plan(witness, actor, write)
+    goes_on_with_what_it_found(witness, actor, write)
+    never_holds_what_fired(witness, actor, write)
+    only_to_what_can_serve(witness, actor, write)
+    never_with_what_is_known_to_be_old(witness, actor, write)
+    goes_back_in_order(witness, actor, write)
+    saved_before_written(witness, actor, write)
     cancellation_is_quick(witness, actor, write)
     _note_sent(witness, actor, write)
 
@@ -76,7 +85,8 @@ def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
         return
     if not lease.agrees(record, routing):
         witness.blame("record agrees", f"{actor.name} wrote {routing} with {record}")
-    if record.nonce not in actor.nonces and record.nonce != actor.order.nonce:
+    taken = {charge.taken for charge in actor.handover.charges} if actor.handover else set()
+    if record.nonce not in {*actor.nonces, actor.order.nonce, *(taken if record.held else ())}:
         witness.blame("record is its writer's", f"{actor.name} wrote {record}")
 
 
@@ -89,7 +99,7 @@ def lease_is_on_awss_clock(witness: Witness, actor: Actor, write: Write) -> None
     if abs(abs(actor.fate.skew) - NEAR) < timedelta(seconds=10):
         # By how much they are apart depends on how long the answer took.
         return
-    if abs(actor.fate.skew) > NEAR:
+    if abs(actor.fate.skew) > NEAR or actor.misdated:
         left, lease_of = left - actor.fate.skew, LEASE_IN_DOUBT
     # A record is tried for a minute with the time it was made for.
     if not lease_of - timedelta(seconds=140) <= left <= lease_of + timedelta(seconds=1.1):
@@ -122,11 +132,11 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
     last, percent = actor.reached.get(write.function), write.percent
     if percent == last:
         return
-    if last is None and (
-        actor.order.on_stranded is OnStranded.RESUME or actor.order.mode is Mode.PROMOTE
-    ):
-        return
     following = weight_after(actor, last)
+    resumes = actor.order.on_stranded is OnStranded.RESUME and actor.order.mode is not Mode.PROMOTE
+    if last is None and resumes:
+        # "watch its weight again in full": the lowest that a function of the group was left at.
+        following = min(actor.left_for_it, default=following)
     if percent != following:
         witness.blame("the plan's weights", f"{actor.name} wrote {percent}% after {last}%")
     elif last is not None and percent > max(actor.reached.values()):
@@ -134,6 +144,66 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
         why = not_passed(actor)
         if why is not None:
             witness.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
+
+
+def goes_on_with_what_it_found(witness: Witness, actor: Actor, write: Write) -> None:
+    """Inputs: to resume or promote a rollout with another version than its own is an error."""
+    found = actor.found.get(write.function)
+    record = found.ours if found is not None else None
+    if record is None or write.record is None or record.nonce == write.record.nonce:
+        return
+    if record.new != write.record.new:
+        witness.blame("goes on with its version", f"{actor.name} wrote {write.shown} over {record}")
+
+
+def never_holds_what_fired(witness: Witness, actor: Actor, write: Write) -> None:
+    """1: a post stage holds nothing that main had found an alarm against."""
+    main = witness.actors["main"]
+    # A main that lives on beside its post stage may learn of it after the two have parted.
+    if write.kind == "held" and actor.role == "post" and main.knows_fired and not main.lost:
+        witness.blame("never against an alarm", f"{actor.name} holds {write.shown.routing}")
+
+
+def publishes_what_it_has_seen(witness: Witness, actor: Actor, request: Request) -> None:
+    """2: AWS is told which code is meant, so that an answer that is none cannot let other code through."""
+    if request.operation == "PublishVersion" and not request.params.get("CodeSha256"):
+        witness.blame("publishes what it has seen", f"{actor.name} published without CodeSha256")
+
+
+def only_to_what_can_serve(witness: Witness, actor: Actor, write: Write) -> None:
+    """3: no traffic for a version that AWS does not call Active."""
+    record = write.record
+    function = witness.world.lambda_().functions.get(write.function)
+    if record is None or function is None or write.kind != "forward":
+        return
+    version = function.published.get(record.new)
+    if version is not None and version.state != "Active":
+        witness.blame("only what can serve", f"{actor.name} wrote {write.shown.routing}")
+
+
+def never_with_what_is_known_to_be_old(witness: Witness, actor: Actor, write: Write) -> None:
+    """2: after a conflict comes a look: where nobody heeds the RevisionId the write would overwrite somebody's."""
+    if witness.seen["fault stale"]:
+        # A read may have shown it once more.
+        return
+    if write.shown.revision_id in actor.revisions.get(write.function, [])[:-1]:
+        witness.blame("not with an old RevisionId", f"{actor.name} wrote {write.shown}")
+
+
+def goes_back_in_order(witness: Witness, actor: Actor, write: Write) -> None:
+    """1: of several functions the last one shifted goes back first."""
+    if write.kind != "whole" or actor.role == "post" or actor.lost:
+        return
+    if not (witness.is_calm and witness.in_order):
+        return
+    reached = list(actor.reached)
+    if write.function not in reached or write.function in actor.settled:
+        return
+    if write.shown.routing != Routing.whole(actor.bases.get(write.function, "")):
+        return
+    later = reached[reached.index(write.function) + 1 :]
+    if waiting := [each for each in later if each in actor.touched - actor.settled]:
+        witness.blame("the last one first", f"{actor.name}: {write.function} before {waiting}")
 
 
 def says_passed_only_if_passed(witness: Witness, actor: Actor, write: Write) -> None:
@@ -155,10 +225,13 @@ def cancellation_is_quick(witness: Witness, actor: Actor, write: Write) -> None:
 
 def _note_sent(witness: Witness, actor: Actor, write: Write) -> None:
     if write.kind == "forward":
+        actor.forward_at = witness.now
         if actor.reached.get(write.function) != write.percent:
             actor.reached[write.function] = write.percent
             actor.since.pop(write.function, None)
-    elif (actor.reached or actor.role == "post") and actor.settling_since is None:
+        return
+    actor.settled.add(write.function)
+    if (actor.reached or actor.role == "post") and actor.settling_since is None:
         actor.settling_since = witness.now
 
 
@@ -172,8 +245,9 @@ def written(witness: Witness, actor: Actor, function: str, before: Shown, after:
     never_a_living_runs_alias(witness, actor, before, after)
     nobody_writes_after_a_follower(witness, actor, function, before, after)
     nobody_writes_after_saying_done(witness, actor, function, before, after)
-    split_with_its_record(witness, actor, function, after)
+    split_with_its_record(witness, actor, function, before, after)
     promoted_only_if_passed(witness, actor, function, before, after)
+    cleared_only_once_marked(witness, actor, function, before, after)
 
 
 def never_over_a_foreign_routing(
@@ -210,13 +284,27 @@ def never_over_another_runs_routing(
 def never_a_living_runs_alias(witness: Witness, actor: Actor, before: Shown, after: Shown) -> None:
     """record: a lease is over by AWS's clock or by GitHub's word, and by nothing else."""
     record = before.ours
-    if record is None or record.nonce in {*actor.nonces, actor.order.nonce} or record.held:
+    if record is None or record.nonce in {*actor.nonces, actor.order.nonce}:
         return
-    if actor.order.mode is Mode.ROLLBACK:
+    if actor.order.mode is Mode.ROLLBACK and actor.role != "post":
+        return
+    if record.held:
+        asked = actor.order.mode is Mode.PROMOTE or actor.role == "post"
+        if not asked:
+            witness.blame("held is held", f"{actor.name} wrote {after.routing} over {record}")
         return
     over = witness.words.get(record.nonce, False)
     if not over and not record.expired(_aws_now(witness)):
         witness.blame("a living run's", f"{actor.name} wrote {after.routing} over {record}")
+    if not over and any(_is_at_work(witness, each, record) for each in witness.actors.values()):
+        witness.blame("beneath a living run", f"{actor.name} wrote {after.routing} over {record}")
+
+
+def _is_at_work(witness: Witness, actor: Actor, record: Record) -> bool:
+    """Whether the process that wrote a record is alive and well, and has written it in time: whatever clocks say."""
+    well = actor.alive and actor.finished is None and not (actor.frozen_ever or actor.lost)
+    renewed = witness.now - actor.recorded_at < LEASE.total_seconds() - 140
+    return well and renewed and record.nonce == actor.order.nonce
 
 
 def nobody_writes_after_a_follower(
@@ -258,12 +346,16 @@ def nobody_writes_after_saying_done(
         witness.blame("done is done", f"{actor.name} wrote {after.routing} after {done.result}")
 
 
-def split_with_its_record(witness: Witness, actor: Actor, function: str, after: Shown) -> None:
+def split_with_its_record(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
     """record: weight and owner are written together and agree; a whole old version has none."""
     base = actor.bases.get(function, "")
     if not after.routing.is_whole and after.ours is None:
         witness.blame("split with its record", f"{actor.name} left {after.routing} without")
-    if after.routing == Routing.whole(base) and after.record is not None:
+    # AWS may keep a description in place of an empty one; then there is another write.
+    kept = witness.world.lambda_().keeps_descriptions and before.description == after.description
+    if after.routing == Routing.whole(base) and after.record is not None and not kept:
         witness.blame("split with its record", f"{actor.name} left {after.record} on a whole alias")
     if len(after.description.encode("utf-16-le")) > 512:
         witness.blame("256 characters", f"{len(after.description)}")
@@ -281,6 +373,19 @@ def promoted_only_if_passed(
     nonces = {*actor.nonces, actor.order.nonce, before.record.nonce if before.record else ""}
     if not witness.cleared & nonces:
         witness.blame("promoted only if passed", f"{actor.name} released {after.routing}")
+
+
+def cleared_only_once_marked(
+    witness: Witness, actor: Actor, function: str, before: Shown, after: Shown
+) -> None:
+    """record: before the first of several is cleared, one of them says that all have passed."""
+    record = before.ours
+    if record is None or after.record is not None or after.routing != Routing.whole(record.new):
+        return
+    group = witness.groups.get(record.nonce, set())
+    shown = [record, *(each.ours for each in map(witness.show, group) if each is not None)]
+    if len(group) > 1 and not any(r and r.passed and r.nonce == record.nonce for r in shown):
+        witness.blame("marked before cleared", f"{actor.name} cleared {function} of {group}")
 
 
 def after_effect(witness: Witness) -> None:

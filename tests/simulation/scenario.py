@@ -12,6 +12,7 @@ from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.judge import AlarmAtStart, AlarmState, InsufficientData
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED
+from tests.simulation.between import Between, draw_between
 
 TEXTS = (
     "",
@@ -58,6 +59,9 @@ FOREIGN = (
 """What somebody else does to the alias; none of it carries a RevisionId, as Terraform's writes do not."""
 
 Phase = Literal["before", "after"]
+
+HELD_BEFORE = 0.04
+"""In how many seeds main is to promote what was held before."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +151,23 @@ class Scenario:
     """What the next run is asked for: another rollout, or an end of this one."""
     at_once: bool
     """Whether a process calls AWS for several functions at once, each in a thread of its own."""
+    between: Between
+    """What stands between our processes and AWS."""
+    held_before: Decimal | None
+    """The weight at which an earlier rollout held every alias; main is to promote it."""
+    keeps_descriptions: bool
+    """Whether AWS takes an empty description for "leave it as it is"."""
 
     @property
     def horizon(self) -> float:
         """Seconds that main is planned to take, about."""
         return self.plan.total_watch.total_seconds() + 15.0
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
+        stirred = self.weather.chances or self.weather.outages or self.foreign or self.twin
+        return not stirred and self.between.is_calm
 
 
 def draw(seed: int) -> Scenario:
@@ -207,7 +223,14 @@ def draw(seed: int) -> Scenario:
             [Mode.ROLLOUT, Mode.ROLLBACK, Mode.PROMOTE],
             [20, 30, 50] if plan.ends_held else [75, 15, 10],
         )[0],
+        between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
+        held_before=_held_before(Random(f"held {seed}")),
+        keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
     )
+
+
+def _held_before(r: Random) -> Decimal | None:
+    return r.choice([Decimal(10), Decimal(50)]) if r.random() < HELD_BEFORE else None
 
 
 def _plan(r: Random) -> Plan:

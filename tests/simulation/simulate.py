@@ -109,7 +109,10 @@ class Simulation:
 
     def _play(self) -> None:
         scenario, turns = self.scenario, self.turns
-        main = self._start("main", "main", self._order("00000001", "1001"), scenario.main)
+        mode = Mode.ROLLOUT if scenario.held_before is None else Mode.PROMOTE
+        main = self._start(
+            "main", "main", self._order("00000001", "1001", mode=mode), scenario.main
+        )
         if scenario.twin is not None:
             self._start("twin", "twin", self._order("00000002", "1002"), scenario.twin)
         if scenario.lost_at is not None:
@@ -136,6 +139,11 @@ class Simulation:
         self, name: str, role: Role, order: Order, fate: Fate, handover: Handover | None = None
     ) -> Actor:
         actor = Actor(name, role, order, fate, len(self.witness.actors), handover)
+        dates = self.scenario.between.dates
+        actor.misdated = name in dates
+        if actor.misdated:
+            kind = "missing" if dates[name] is None else "wrong"
+            self.witness.seen[f"a Date that is {kind}"] += 1
         self.witness.actors[name] = actor
         self.witness.tell(f"{name} starts")
         stop = Stop()
@@ -206,9 +214,7 @@ class Simulation:
 
     def _post_must_have_settled(self, post: Actor) -> None:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
-        if post.finished is None or self.scenario.weather.outages or self.scenario.foreign:
-            return
-        if self.scenario.weather.chances or self.scenario.twin is not None:
+        if post.finished is None or not self.scenario.is_calm:
             return
         for function in self.stage.functions:
             why = settled(self.witness, function, may_cut=False)

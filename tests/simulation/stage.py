@@ -9,6 +9,8 @@ from random import Random
 from typing import Any
 
 from lambda_rollout.aws.clients import READ_TIMEOUT
+from lambda_rollout.lease import Record, compose
+from lambda_rollout.routing import Routing
 from sandbox.aws import World
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import (
@@ -31,13 +33,23 @@ from sandbox.aws.faults import (
 )
 from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.world import REGION, Request
-from tests.simulation import passed, rules, told
+from tests.simulation import passed, rules, saved, told
+from tests.simulation.between import GONE, STATUSES, fault_of, meets
 from tests.simulation.scenario import Scenario
 from tests.simulation.turns import Killed, Turns
-from tests.simulation.witness import SOMEBODY, Actor, Rules, Shown, Truth, Witness, write_of
+from tests.simulation.witness import (
+    EARLIER,
+    SOMEBODY,
+    Actor,
+    Rules,
+    Shown,
+    Truth,
+    Witness,
+    write_of,
+)
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
-RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told)
+RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told, saved.done_is_done)
 
 STALE_FOR = 4.0
 """Seconds after a write for which GetAlias may still show the state before."""
@@ -87,6 +99,8 @@ class StagedWorld(World):
         if outcome != "ok":
             self.witness.seen[f"answer {outcome}"] += 1
             self.witness.tell(f"{actor.name}: {request.operation} -> {outcome}")
+        if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
+            self.witness.said_missing(actor, request.params["FunctionName"])
         if request.operation == "UpdateAlias":
             self.witness.sent(actor, write_of(request, self.witness.now), outcome)
 
@@ -98,6 +112,8 @@ class Weather:
         self._weather = scenario.weather
         self._stage = stage
         self._random = Random(f"weather {scenario.seed}")
+        self._between = scenario.between
+        self._chance_between = Random(f"weather between {scenario.seed}")
         self.over = False
 
     def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
@@ -112,10 +128,7 @@ class Weather:
             self._stage.kill(actor, f"before {request.operation}")
             raise Killed
         rules.arrived(witness, actor, request)
-        kind = None if self.over else self._drawn(request)
-        if kind is not None:
-            witness.seen[f"fault {kind}"] += 1
-        fault = _fault(kind, self._random, self._weather.late) if kind else None
+        fault = None if self.over else self._fault(request)
         if fault is not None:
             work = partial(fault.around, world, request, work)
         try:
@@ -124,6 +137,36 @@ class Weather:
             if dies == (actor.requests, "after"):
                 self._stage.kill(actor, f"after {request.operation}")
                 raise Killed
+
+    def _fault(self, request: Request) -> Fault | None:
+        kind, witness = self._drawn(request), self._stage.witness
+        if kind is not None:
+            witness.seen[f"fault {kind}"] += 1
+            fault = _fault(kind, self._random, self._weather.late)
+            witness.on_its_way(request, getattr(fault, "lands_after", 0.0))
+            return fault
+        between, status = self._drawn_between(request)
+        if between is None:
+            return None
+        witness.seen[f"fault {between}"] += 1
+        fault, lands_after = fault_of(
+            between, status, request.service, self._between.late, self._chance_between
+        )
+        witness.on_its_way(request, lands_after)
+        return fault
+
+    def _drawn_between(self, request: Request) -> tuple[str | None, int]:
+        between, r, now = self._between, self._chance_between, self._stage.since_start
+        for spell in between.spells:
+            if spell.start <= now < spell.start + spell.seconds and meets(
+                spell.target, request.service, request.operation
+            ):
+                return spell.kind, spell.status
+        if meets(between.target, request.service, request.operation):
+            for kind, chance in between.chances.items():
+                if r.random() < chance and (kind != GONE or request.operation == "GetAlias"):
+                    return kind, r.choice(STATUSES)
+        return None, 0
 
     def _drawn(self, request: Request) -> str | None:
         now = self._stage.since_start
@@ -159,12 +202,12 @@ class ResetLate:
     """The connection is cut at once, and yet the work is done later."""
 
     def __init__(self, lands_after: float) -> None:
-        self._lands_after = lands_after
+        self.lands_after = lands_after
 
     def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
         """Cut the connection."""
         try:
-            Hang(effect="late", lands_after=self._lands_after).around(world, request, work)
+            Hang(effect="late", lands_after=self.lands_after).around(world, request, work)
         except Silent:
             raise Closed from None
         raise AssertionError
@@ -212,7 +255,10 @@ class Stage:
         self.world = StagedWorld(clock=self.turns.clock, seed=scenario.seed)
         self.witness = Witness(self.world, scenario.text, RULES)
         self.world.witness = self.witness
+        self.witness.is_calm = scenario.is_calm
+        self.witness.in_order = not scenario.at_once
         self.world.written_at = {}
+        self.world.dates = dict(scenario.between.dates)
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
         self.weather = Weather(scenario, self)
         self._start = 0.0
@@ -248,10 +294,13 @@ class Stage:
             region.create_alias({**named, **alias})
             self.build(function, 2)
             self.world.run_due()
-            if self.scenario.by_version:
+            if self.scenario.by_version or self.scenario.held_before is not None:
                 region.publish_version(named)
         self.world.run_due()
+        for function in self.functions:
+            self._hold_before(function)
         region.activation_delay = self.scenario.activation
+        region.keeps_descriptions = self.scenario.keeps_descriptions
         cloudwatch = self.world.cloudwatch()
         cloudwatch.history_lag = timedelta(seconds=self.scenario.history_lag)
         for name, state in self.scenario.alarms.items():
@@ -259,6 +308,21 @@ class Stage:
             cloudwatch._put("LogAlarm", {"AlarmName": name}, None)
             if state != "INSUFFICIENT_DATA":
                 self._set_alarm(name, state)
+
+    def _hold_before(self, function: str) -> None:
+        percent = self.scenario.held_before
+        if percent is None:
+            return
+        routing = Routing.split("1", "2", percent)
+        record = Record("1", "2", EARLIER, None, "999", "1", "3041f3")
+        self.world.lambda_().update_alias(
+            {
+                "FunctionName": function,
+                "Name": "live",
+                "RoutingConfig": {"AdditionalVersionWeights": dict(routing.weights)},
+                "Description": compose(self.scenario.text, record),
+            }
+        )
 
     def build(self, function: str, number: int) -> None:
         """New code in ``$LATEST``."""
@@ -276,6 +340,8 @@ class Stage:
         if scenario.deleted_alarm is not None:
             at, name = scenario.deleted_alarm
             self.at(at, partial(self._delete_alarm, name))
+        if scenario.between.split_at is not None:
+            self.at(scenario.between.split_at, self._split_by_hand)
         for number, (at, kind) in enumerate(scenario.foreign):
             function = self.functions[number % len(self.functions)]
             self.at(at, partial(self._foreign, function, kind, number))
@@ -309,6 +375,20 @@ class Stage:
             edit = self._edit(function, kind, shown, f"edited {number}")
             if edit:
                 self._somebody("UpdateAlias", function, **edit)
+
+    def _split_by_hand(self) -> None:
+        """Somebody sees errors at 100%, and gives half of the traffic back to the old version, as one should do it."""
+        for function in self.functions:
+            shown = self.witness.show(function)
+            record = shown.ours if shown is not None else None
+            if shown is None or record is None or shown.routing != Routing.whole(record.new):
+                continue
+            self.witness.seen["split by hand at 100%"] += 1
+            weights = {"AdditionalVersionWeights": {record.old: 0.5}}
+            edit: dict[str, Any] = {"RoutingConfig": weights, "RevisionId": shown.revision_id}
+            if self.scenario.between.split_edits:
+                edit["Description"] = "half of it taken back"
+            self._somebody("UpdateAlias", function, **edit)
 
     def _edit(self, function: str, kind: str, shown: Shown, text: str) -> dict[str, Any]:
         """What somebody's UpdateAlias says; nothing if there is nothing to do."""

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.simulation import between
 from tests.simulation.compared import compared
 from tests.simulation.github_drawn import FOR_GOOD, KINDS
 from tests.simulation.simulate import Door, command, simulate
@@ -37,6 +38,10 @@ MUST_OCCUR = {
     *("github double folded", "github verdict shown", "github killed before its last word"),
     *("github no pull request", "github given up for good", "post with a comment"),
     *("github hung at SIGINT", "github hung at rollback"),
+    *(f"fault {kind}" for kind in (*between.KINDS, between.GONE)),
+    *(f"answer page {status}" for status in (200, *between.STATUSES)),
+    *("answer cut", "answer dripping", "answer ResourceConflictException"),
+    *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.events import (
     AlarmsFound,
@@ -18,11 +20,20 @@ from lambda_rollout.events import (
     WeightShifted,
 )
 from lambda_rollout.routing import Routing, routing_of
-from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness
+from tests.simulation.witness import EARLIER, SOMEBODY, Actor, Shown, Witness
 
 
 def told(witness: Witness, actor: Actor, event: Event) -> None:
     """Judge an event: what is told is what is there."""
+    if isinstance(event, AliasLeft):
+        function = event.target.function
+        only_aws_says_gone(witness, actor, event.why, [function])
+        somebody_else_is_somebody_else(witness, actor, event.why, [function])
+    elif isinstance(event, Finished):
+        if event.reason.startswith("internal error"):
+            witness.blame("no internal error", event.reason)
+        only_aws_says_gone(witness, actor, event.reason, list(witness.truths))
+        somebody_else_is_somebody_else(witness, actor, event.reason, list(witness.truths))
     match event:
         case WeightShifted():
             shown = witness.show(event.target.function)
@@ -49,14 +60,50 @@ def told(witness: Witness, actor: Actor, event: Event) -> None:
 def _is_there(
     witness: Witness, actor: Actor, rule: str, function: str, shown: Shown | None, asked: Routing
 ) -> None:
-    if witness.truths[function].gone:
+    truth = witness.truths[function]
+    since, actor.told_at[function] = actor.told_at.get(function, 0), truth.writes
+    if truth.gone or shown is None or shown.routing == asked:
         return
-    if (
-        shown is not None
-        and shown.routing != asked
-        and witness.truths[function].author == actor.name
-    ):
+    # It may have been there until just now, and somebody else have written since.
+    was_there = truth.author != actor.name and asked in truth.routings[max(0, since - 1) :]
+    if not was_there:
         witness.blame(rule, f"{actor.name} told {asked}, there is {shown.routing}")
+
+
+GONE = (
+    "was deleted",
+    "there is no function",
+    "there is no alias",
+    "has no alias",
+    "has no version",
+    "does not find",
+)
+"""How we say that AWS has something no more."""
+
+
+def only_aws_says_gone(witness: Witness, actor: Actor, text: str, functions: Sequence[str]) -> None:
+    """2: nothing that somebody else has said is told as AWS's word."""
+    gone = any(witness.truths[f].gone or f in actor.missing_twice for f in functions)
+    if any(words in text for words in GONE) and not gone:
+        witness.blame("only AWS's word", f"{actor.name} told: {text}")
+    if ("no such alarm" in text or "alarm deleted" in text) and not witness.seen["alarm deleted"]:
+        witness.blame("only AWS's word", f"{actor.name} told: {text}")
+    for words in ("cannot serve", "the last update of", "execution role"):
+        if words in text:
+            witness.blame("only AWS's word", f"{actor.name} told: {text}")
+
+
+def somebody_else_is_somebody_else(
+    witness: Witness, actor: Actor, text: str, functions: Sequence[str]
+) -> None:
+    """2: what a delivery of our own write has done is nobody else's doing."""
+    if "omebody else" not in text or "updated the code" in text:
+        return
+    ours = {actor.name}
+    if actor.role == "post" and not witness.actors["main"].lost:
+        ours.add("main")
+    if not any(witness.truths[function].writers - ours for function in functions):
+        witness.blame("our own doing", f"{actor.name} told: {text}")
 
 
 def unit_stays_together(witness: Witness, actor: Actor) -> None:
@@ -93,8 +140,8 @@ def _could_not_put_all_back(actor: Actor) -> bool:
 
 def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
-    if finished.reason.startswith("internal error"):
-        witness.blame("no internal error", finished.reason)
+    held_together(witness, actor, finished)
+    nothing_stays_behind(witness, actor, finished)
     left = {e.target.function for e in actor.events if isinstance(e, AliasLeft | Released | Held)}
     for function in actor.touched:
         truth, shown = witness.truths[function], witness.show(function)
@@ -121,6 +168,46 @@ def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
         witness.blame("result is true", f"{actor.name} promoted over {actor.fired_at_read}")
 
 
+def held_together(witness: Witness, actor: Actor, finished: Finished) -> None:
+    """record: of several functions all are held or none: the rest would stay behind at the promotion."""
+    if finished.result is not Result.HELD or witness.ambiguous:
+        return
+    if any(t.edited or t.gone for t in witness.truths.values()):
+        return
+    charges = actor.handovers[-1].charges if actor.handovers else ()
+    held = {
+        charge.function: shown.ours is not None and shown.ours.held
+        for charge in charges
+        if charge.new not in {"", charge.old}
+        and (shown := witness.show(charge.function)) is not None
+    }
+    if len(set(held.values())) > 1:
+        witness.blame("held together", f"{actor.name} held {held}")
+
+
+def nothing_stays_behind(witness: Witness, actor: Actor, finished: Finished) -> None:
+    """record: what it took over, held or dead, goes back with what it moved, however far it came."""
+    if (
+        actor.role == "post"
+        or not actor.handovers
+        or " is in a rollout of version " in finished.reason
+    ):
+        return
+    left = {e.target.function for e in actor.events if isinstance(e, AliasLeft)}
+    goes_back = finished.result is Result.ROLLED_BACK
+    for charge in actor.handovers[-1].charges:
+        shown, truth = witness.show(charge.function), witness.truths[charge.function]
+        ours = shown.ours if shown is not None else None
+        if not charge.taken or ours is None or ours.nonce != charge.taken or truth.edited:
+            continue
+        if charge.function not in left and (goes_back if ours.held else _resumes(actor)):
+            witness.blame("nothing stays behind", f"{actor.name}: {finished.result}, left {shown}")
+
+
+def _resumes(actor: Actor) -> bool:
+    return actor.order.on_stranded is OnStranded.RESUME and actor.order.mode is Mode.ROLLOUT
+
+
 # At the end -------------------------------------------------------------------------------------
 
 
@@ -134,6 +221,7 @@ def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | N
             a.order.on_cancel is OnCancel.HOLD or a.order.plan.ends_held
             for a in witness.actors.values()
         )
+        held = held or shown.ours.nonce == EARLIER
         return None if held else "held by nobody's wish"
     if not shown.routing.is_whole:
         foreign = truth.author == SOMEBODY or (shown.record is None and truth.edited)

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 Role = Literal["main", "twin", "post", "next", "sweeper"]
 FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
 SOMEBODY = "somebody"
+EARLIER = "0000000e"
+"""The id in the record of a rollout that was held before the seed began."""
+MISSING_TWICE = 2.0
+"""Seconds between two words of AWS that an alias is not there, before it is believed."""
+WITHOUT_EFFECT = frozenset({"refused", "unreachable", "AccessDenied", "AccessDeniedException"})
+"""How a request can have ended for its sender without any delivery of it having had an effect."""
 
 
 @lru_cache(maxsize=256)
@@ -106,6 +112,10 @@ class Actor:
     frozen_ever: bool = False
     lost: bool = False
     """Whether its runner took it for gone."""
+    misdated: bool = False
+    """Whether the Date of AWS's answers does not reach it as it is."""
+    recorded_at: float = -1e9
+    """When a record of its own last took effect."""
     suspended_for: float = 0.0
     """Seconds that its machine was suspended."""
     versions: dict[str, str] = field(default_factory=dict)
@@ -116,6 +126,18 @@ class Actor:
     """The RevisionIds that it knows of, by function; the newest is the last."""
     records: dict[str, Record | None] = field(default_factory=dict)
     """What it read on an alias before it went forward."""
+    found: dict[str, Shown] = field(default_factory=dict)
+    """What an alias was, by its newest answer, before it went forward."""
+    settled: set[str] = field(default_factory=set)
+    """Aliases that it has sent a settling write for."""
+    forward_at: float = -1.0
+    """When its newest forward write was sent."""
+    missing_since: dict[str, float] = field(default_factory=dict)
+    """When AWS first said that there is no such alias, with no other answer since."""
+    missing_twice: set[str] = field(default_factory=set)
+    """Aliases of which AWS has said so twice, with time between."""
+    looks_sent: dict[str, float] = field(default_factory=dict)
+    """When it last asked for an alias, whatever the answer."""
     looked_at: dict[str, int] = field(default_factory=dict)
     """When (in writes of the world) it last looked at an alias before it went forward."""
     touched: set[str] = field(default_factory=set)
@@ -145,6 +167,8 @@ class Actor:
     knows_fired: bool = False
     must_settle: set[str] = field(default_factory=set)
     """Aliases to be written before any other call."""
+    told_at: dict[str, int] = field(default_factory=dict)
+    """How many writes an alias had seen when it last told where the alias is."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
 
@@ -157,6 +181,15 @@ class Actor:
         known = self.revisions.setdefault(function, [])
         if not known or known[-1] != revision_id:
             known.append(revision_id)
+
+    @property
+    def left_for_it(self) -> list[Decimal]:
+        """The weights that it found under the records of the rollout that it goes on with."""
+        return [
+            shown.routing.percent_of(shown.ours.new)
+            for shown in self.found.values()
+            if shown.ours is not None and shown.ours.nonce != self.order.nonce
+        ]
 
     @property
     def nonces(self) -> set[str]:
@@ -188,6 +221,10 @@ class Truth:
     edited_at: float = -1.0
     """When he last did."""
     writes: int = 0
+    writers: set[str] = field(default_factory=set)
+    """Everybody who has written it."""
+    routings: list[Routing] = field(default_factory=list)
+    """What it has been, write by write."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +235,7 @@ class Rules:
     after_effect: Callable[[Witness], None]
     not_passed: Callable[[Actor], str | None]
     told: Callable[[Witness, Actor, Event], None]
+    handed_over: Callable[[Witness, Actor, Handover], None]
 
 
 class Witness:
@@ -219,6 +257,14 @@ class Witness:
         self.cleared: set[str] = set()
         """Nonces of rollouts that had passed every watch."""
         self.story: list[str] = []
+        self.is_calm = False
+        """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
+        self.in_order = False
+        """Whether a process calls AWS for one function after the other."""
+        self.groups: dict[str, set[str]] = {}
+        """Nonce -> the functions that have borne a record with it."""
+        self.pending: list[tuple[Write, str]] = []
+        """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
         """The newest read that was answered with the present state, and what had fired by then."""
 
@@ -298,13 +344,13 @@ class Witness:
         truth = self.truths[function]
         truth.writes += 1
         truth.writer = caller
+        truth.writers.add(caller)
+        truth.routings.append(after.routing)
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
+        if after.ours is not None:
+            self.groups.setdefault(after.ours.nonce, set()).add(function)
         if actor is not None:
-            self._rules.written(self, actor, function, before, after)
-            if after.record is None and after.routing.is_whole and function not in actor.reached:
-                # It has mended what it found, whichever way, and begins there.
-                actor.bases[function] = after.routing.version
-            self._stands(actor, function, after)
+            self._written_by_us(actor, function, before, after)
         changed = before.routing != after.routing
         # Whoever puts his own record to the same weight makes it his own, also where somebody had struck one out.
         taken = actor is not None and after.record is not None and _is_anothers(before, after)
@@ -313,15 +359,27 @@ class Witness:
         if taken and before.record is None:
             truth.closed_to.pop(caller, None)
         if actor is None:
-            truth.edited, truth.edited_at = True, self.now
-            if before.description != after.description:
-                truth.text = lease.owners_text(after.description)
-            if after.routing.is_whole and after.ours is None:
-                truth.base = after.routing.version
+            self._written_by_somebody(truth, before, after)
         elif after.record is not None:
             # Our record may have been struck out meanwhile; it is back, and with it what it says.
             truth.base = after.record.old
         elif after.routing.is_whole:
+            truth.base = after.routing.version
+
+    def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
+        self._rules.written(self, actor, function, before, after)
+        if after.record is not None and after.record.nonce == actor.order.nonce:
+            actor.recorded_at = self.now
+        if after.record is None and after.routing.is_whole and function not in actor.reached:
+            # It has mended what it found, whichever way, and begins there.
+            actor.bases[function] = after.routing.version
+        self._stands(actor, function, after)
+
+    def _written_by_somebody(self, truth: Truth, before: Shown, after: Shown) -> None:
+        truth.edited, truth.edited_at = True, self.now
+        if before.description != after.description:
+            truth.text = lease.owners_text(after.description)
+        if after.routing.is_whole and after.ours is None:
             truth.base = after.routing.version
 
     def _stands(self, actor: Actor, function: str, after: Shown) -> None:
@@ -347,7 +405,10 @@ class Witness:
             case "PublishVersion":
                 actor.versions[request.params["FunctionName"]] = answer["Version"]
             case "UpdateAlias":
-                actor.learn_revision(request.params["FunctionName"], answer["RevisionId"])
+                function = request.params["FunctionName"]
+                actor.learn_revision(function, answer["RevisionId"])
+                if function not in actor.reached:
+                    actor.found[function] = _shown(answer)
                 self._confirmed(actor, request)
             case _:
                 pass
@@ -355,6 +416,7 @@ class Witness:
     def _alias_read(
         self, actor: Actor, function: str, answer: Mapping[str, Any], fresh: bool
     ) -> None:
+        actor.missing_since.pop(function, None)
         # Old news that are no older than what the actor knows cannot be told from new ones.
         if fresh or answer["RevisionId"] not in actor.revisions.get(function, [])[:-1]:
             actor.aliases_read_at[function] = self.now
@@ -371,6 +433,7 @@ class Witness:
             return
         actor.bases[function] = self.truths[function].base
         actor.records[function] = record
+        actor.found[function] = _shown(answer)
         if not fresh:
             actor.bases[function] = record.old if record else answer["FunctionVersion"]
 
@@ -401,21 +464,40 @@ class Witness:
                 truth = self.truths[charge.function]
                 truth.closed_to["main"] = truth.writes + 1
 
+    def on_its_way(self, request: Request, seconds: float) -> None:
+        """Take note of an UpdateAlias, or of another delivery of one, that lands in so many seconds."""
+        if seconds and request.operation == "UpdateAlias":
+            self.pending.append((write_of(request, self.now + seconds), request.caller))
+
+    def can_still_land(self, actor: Actor) -> list[Write]:
+        """Return the writes of a process that would still change an alias, if nobody wrote before."""
+        return [
+            write
+            for write, caller in self.pending
+            if caller == actor.name
+            and write.at > self.now
+            and (shown := self.show(write.function)) is not None
+            and shown.revision_id == write.shown.revision_id
+        ]
+
     def sent(self, actor: Actor, write: Write, outcome: str) -> None:
-        """Take note of how a write of ours ended for its sender."""
-        refused = outcome not in {"ok", "closed", "silent"} and not outcome.startswith(
-            ("Service", "Internal")
-        )
+        """Take note of how a write of ours ended for its sender.
+
+        No answer but success, and what holds for every delivery alike, says anything of another delivery of it.
+        """
+        spent = write.shown.revision_id in actor.refused
         if outcome == "PreconditionFailedException":
             actor.refused.add(write.shown.revision_id)
-        if write.kind == "forward" and not refused:
+        if write.kind == "forward" and outcome not in WITHOUT_EFFECT:
             actor.touched.add(write.function)
-            if outcome != "ok" and write.shown.revision_id not in actor.refused:
+            # After a 412 what bears no record of ours is somebody else's.
+            if outcome not in {"ok", "PreconditionFailedException"} and not spent:
                 actor.unanswered.setdefault(write.function, []).append(write.shown.routing)
 
     def handed_over(self, actor: Actor, handover: Handover) -> None:
         """Take note of what was saved for the post stage."""
         actor.handovers.append(handover)
+        self._rules.handed_over(self, actor, handover)
         if handover.phase is Phase.CLEARING and actor.role != "post":
             why = self._rules.not_passed(actor)
             if why is None:
@@ -423,6 +505,11 @@ class Witness:
                 self.cleared |= actor.nonces
             else:
                 self.blame("passed before clearing", f"{actor.name}: {why}")
+
+    def said_missing(self, actor: Actor, function: str) -> None:
+        """Take note that AWS has told an actor that there is no such alias."""
+        if self.now - actor.missing_since.setdefault(function, self.now) >= MISSING_TWICE:
+            actor.missing_twice.add(function)
 
     def told(self, actor: Actor, event: Event) -> None:
         """Take note of an event."""
@@ -448,6 +535,10 @@ def _is_anothers(before: Shown, after: Shown) -> bool:
 def _routing(answer: Mapping[str, Any]) -> Routing:
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     return Routing(answer.get("FunctionVersion", ""), dict(weights))
+
+
+def _shown(answer: Mapping[str, Any]) -> Shown:
+    return Shown(_routing(answer), answer.get("Description", ""), answer["RevisionId"])
 
 
 def write_of(request: Request, at: float) -> Write:

@@ -95,7 +95,7 @@ def test_all_addresses_together_have_the_time_of_one(
     tried: list[Address] = []
     begin = connecting._begin
 
-    def noted(sock: Any, address: Address, options: Any) -> socket.socket:
+    def noted(sock: connecting._Plain, address: Address, options: Any) -> connecting._Plain:
         tried.append(address)
         return begin(sock, address, options)
 

@@ -180,6 +180,19 @@ def dead(scene: Scene) -> None:
     scene.events.clear()
 
 
+def test_no_record_of_a_dead_run_stays_where_aws_keeps_a_description_for_an_empty_one(
+    scene: Scene,
+) -> None:
+    """Whole on the new version with it, the alias would read as an unfinished rollout for ever."""
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description="")
+    dead(scene)
+    scene.world.lambda_().keeps_descriptions = True
+    finished = scene.roll_out(order("100% 0s", nonce=LATER, version=OLD))
+    assert finished.result is Result.UNCHANGED
+    assert len(scene.told(Mended)) == 1
+    assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), "-")
+
+
 @dataclass(frozen=True)
 class AlwaysUnanswered:
     """An outage."""

@@ -17,6 +17,7 @@ import lambda_rollout.aws
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.credentials import WebIdentity
 from lambda_rollout.aws.members import NEEDED
@@ -45,8 +46,10 @@ from lambda_rollout.package import Image
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.plan import TrafficRouting
 from lambda_rollout.routing import Routing, Target
+from lambda_rollout.traffic import AliasReader
 from sandbox.aws.world import REGION
 from tests.scene import OLD, TARGET
+from tests.seam import SkippingClock
 from tests.wire import TOKEN_PATH, Said, Stranger, clients, of_session, stranger
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -415,6 +418,35 @@ def test_at_an_endpoint_of_somebody_s_own_not_found_without_marks_is_a_kind_of_i
     assert lookout().alias_policy(TARGET) == ()
     assert lookout().provisioned(TARGET) is None
     assert lookout().event_sources(Target("checkout", "live")) == ()
+
+
+def test_it_is_told_once(server: Stranger) -> None:
+    told: list[str] = []
+    session = boto3.Session("AKIASANDBOX", "sandbox", region_name=REGION)
+    asked = LambdaAliases(Clients(session, REGION, SkippingClock(), told.append))
+    server.say(Said(404, UNMARKED.body, MARKED), UNMARKED, UNMARKED)
+    with pytest.raises(NotFound):
+        asked.read(TARGET)
+    assert told == []
+    for _ in range(2):
+        with pytest.raises(UnmarkedNotFound):
+            asked.read(TARGET)
+    (only,) = told
+    assert only.startswith("127.0.0.1 answers without AWS's request id")
+
+
+def test_there_is_no_such_alias_is_believed_twice_before_the_first_write_and_never_later(
+    server: Stranger,
+) -> None:
+    server.say(UNMARKED)
+    clock = SkippingClock()
+    for written, kind in ((False, NotFound), (True, UnmarkedNotFound)):
+        reader = AliasReader(TARGET, aliases(), clock, written=written)
+        with pytest.raises(Unanswered):
+            reader.read()
+        clock.wait(2.0, None)
+        with pytest.raises(kind):
+            reader.read()
 
 
 def test_a_page_that_stands_in_aws_s_way_is_never_that_kind(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import READ_TIMEOUT
 from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from lambda_rollout.lease import LEASE, Record, compose, parse
 from lambda_rollout.routing import Alias, Routing, Target
@@ -190,7 +191,7 @@ def test_an_effect_that_lands_late_is_refused_after_the_next_write(hands: Hands)
 
 def test_a_late_effect_between_two_tries_is_an_echo(hands: Hands) -> None:
     # It lands before the second try, which is then refused (412) for our own sake.
-    hands.add(Hang(effect="late", lands_after=4.1))
+    hands.add(Hang(effect="late", lands_after=READ_TIMEOUT + 0.1))
     hands.forward()
     assert hands.seen == (TEN, OWNERS_TEXT)
     assert hands.writes == ["silent", "PreconditionFailedException"]
@@ -462,6 +463,21 @@ def test_after_five_minutes_it_says_that_it_is_not_confirmed(hands: Hands) -> No
     assert isinstance(settlement, Unsettled)
     assert settlement.why.code == "ServiceException"
     assert 300 <= hands.clock.monotonic() - began < 315
+
+
+def test_after_an_edit_that_ends_the_rollout_the_rollback_carries_the_newest_revision(
+    hands: Hands,
+) -> None:
+    hands.forward(TEN)
+    hands.edit(Description="mine")
+    with pytest.raises(Conflict):
+        hands.traffic.look(may_still_move=True)
+    hands.scene.world.log.clear()
+    assert isinstance(hands.traffic.settle_once(BACK), Settled)
+    assert [(each.operation, each.outcome) for each in hands.scene.world.log] == [
+        ("UpdateAlias", "ok")
+    ]
+    assert (hands.scene.alias.routing, hands.scene.alias.description) == (BACK, "mine")
 
 
 def test_an_edited_description_does_not_keep_it_from_going_back(hands: Hands) -> None:

@@ -76,7 +76,9 @@ class AliasOperations(Region):
         alias.before = alias.answer()
         alias.version = version
         alias.weights = dict(weights)
-        alias.description = params.get("Description", alias.description)
+        described = params.get("Description", alias.description)
+        if described or not self.keeps_descriptions:
+            alias.description = described
         alias.revision_id = self.revision_id()
         return alias.answer()
 

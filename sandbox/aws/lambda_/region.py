@@ -42,7 +42,9 @@ class Region:
     """The functions of one account and Region.
 
     activation_delay, update_delay: seconds from PublishVersion or CreateFunction to Active,
-    and from an update to Successful; to be set at any time.
+    and from an update to Successful; to be set at any time. keeps_descriptions: whether an
+    UpdateAlias with an empty Description leaves the alias's as it is (which of the two AWS
+    does is unconfirmed).
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Region:
         self.functions: dict[str, Function] = {}
         self.sources = Sources()
         self.activation_delay = 1.0
+        self.keeps_descriptions = False
         self.update_delay = 1.0
 
     def next_version(self, function: str, fate: Fate) -> None:

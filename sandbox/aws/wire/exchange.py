@@ -79,9 +79,9 @@ def read(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Call
 
 
 def write(
-    call: Call, answer: dict[str, Any], now: datetime, request_id: str | None = None
+    call: Call, answer: dict[str, Any], now: datetime | None, request_id: str | None = None
 ) -> Reply:
-    """The answer to `call`. now: AWS's clock, for the Date header.
+    """The answer to `call`. now: AWS's clock, for the Date header; None for none.
 
     Raises `BadAnswer` if the answer is not what the service's model says.
     """
@@ -106,7 +106,7 @@ def write(
 
 
 def error(
-    call: Call | None, problem: AwsError, now: datetime, request_id: str | None = None
+    call: Call | None, problem: AwsError, now: datetime | None, request_id: str | None = None
 ) -> Reply:
     """The error answer to `call` (None: the request was not understood)."""
     headers = _headers(now, request_id)
@@ -147,11 +147,9 @@ def _decoded(body: bytes) -> Any:
         raise AwsError("SerializationException", f"Not JSON: {problem}") from problem
 
 
-def _headers(now: datetime, request_id: str | None) -> dict[str, str]:
-    return {
-        "Date": format_datetime(now, usegmt=True),
-        "x-amzn-RequestId": request_id or str(uuid.uuid4()),
-    }
+def _headers(now: datetime | None, request_id: str | None) -> dict[str, str]:
+    date = {"Date": format_datetime(now, usegmt=True)} if now is not None else {}
+    return {**date, "x-amzn-RequestId": request_id or str(uuid.uuid4())}
 
 
 def _unknown(what: str) -> AwsError:
