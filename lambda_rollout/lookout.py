@@ -17,6 +17,7 @@ from lambda_rollout.errors import (
 )
 from lambda_rollout.evidence import complete_until
 from lambda_rollout.guards import Guard
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Plan
 from lambda_rollout.preflight.facts import (
@@ -78,6 +79,10 @@ class Lookout(Protocol):
         """GetProvisionedConcurrencyConfig of the alias."""
         ...
 
+    def storage(self, target: Target, version: str) -> CodeStorage:
+        """GetFunction, of a version: how its code is kept."""
+        ...
+
     def scaling(self, target: Target, version: str) -> Scaling:
         """GetFunctionScalingConfig, of a version on Lambda Managed Instances."""
         ...
@@ -109,6 +114,8 @@ class Passage:
     old: str | None
     new: str
     """``$LATEST`` if it is still to be published."""
+    by_reference: bool = False
+    """Whether the function's code is known to be kept by reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +189,10 @@ def _target(
         ),
         invoked=invoked,
     )
+    if passage.by_reference and isinstance(read.old, Configuration):
+        number = read.old.version
+        old_code = reading("lambda:GetFunction", lambda: lookout.storage(target, number))
+        read = replace(read, old_code=old_code)
     return _with_capacity(read, lookout, reading) if read.provider else read
 
 

@@ -17,7 +17,7 @@ from lambda_rollout.errors import (
 from lambda_rollout.events import VersionPublished, VersionReady, VersionTaken, VersionWaited
 from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness, wake_command
 from lambda_rollout.order import Order, Parts
-from lambda_rollout.package import Package, Zip
+from lambda_rollout.package import CodeStorage, Package, Zip
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.routing import Target
 
@@ -33,8 +33,32 @@ READABLE_LIMIT = 60.0
 PAUSE = 2.0
 
 
-def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> str:
+def read_storage(target: Target, order: Order, parts: Parts) -> CodeStorage | None:
+    """Read how the function's code is kept, if it is to be uploaded.
+
+    Raises `RolloutError` if ``package`` cannot be kept like that: before anything is changed.
+    """
+    if order.package is None:
+        return None
+    storage = patiently(parts.clock, parts.stop)(parts.versions.storage, target)
+    if wanted := storage.wants(order.package):
+        raise RolloutError(
+            f"the code of {target.name} is kept by reference (S3ObjectStorageMode REFERENCE), and `package` cannot be.",
+            f"Give `package` as {wanted}",
+        )
+    return storage
+
+
+def choose(
+    target: Target,
+    previous: str | None,
+    order: Order,
+    parts: Parts,
+    storage: CodeStorage | None = None,
+) -> str:
     """Return the number of the version to roll out, publishing ``$LATEST`` if none was named.
+
+    ``storage`` is what `read_storage` returned, if that was asked before.
 
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
@@ -48,9 +72,10 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
         return named
     latest = _settled_latest(target, parts)
     code_sha256 = latest.code_sha256
-    if order.package is not None:
+    kept = storage or read_storage(target, order, parts)
+    if order.package is not None and kept is not None:
         code_sha256 = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
-            _upload_once, target, order.package, latest.architectures, parts
+            _upload_once, target, order.package, latest.architectures, kept, parts
         )
         if _settled_latest(target, parts).code_sha256 != code_sha256:
             raise _overtaken(target)
@@ -71,14 +96,18 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
 
 
 def _upload_once(
-    target: Target, package: Package, architectures: Sequence[str], parts: Parts
+    target: Target,
+    package: Package,
+    architectures: Sequence[str],
+    storage: CodeStorage,
+    parts: Parts,
 ) -> str:
     """Upload; what was not confirmed is there all the same if ``$LATEST`` has the very bytes.
 
     Of another kind of package that cannot be seen: it is uploaded again, which changes nothing more.
     """
     try:
-        return parts.versions.upload(target, package, architectures)
+        return parts.versions.upload(target, package, architectures, storage)
     except CallFailed as error:
         if not (error.may_have_effect and isinstance(package, Zip)):
             raise

@@ -26,6 +26,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "CodeSha256",
         "Role",
     ),
+    "GetFunction": ("Configuration.FunctionArn", "Code"),
     "UpdateFunctionCode": ("CodeSha256",),
     "PublishVersion": ("Version", "CodeSha256"),
     "GetProvisionedConcurrencyConfig": ("Status", "RequestedProvisionedConcurrentExecutions"),

@@ -15,7 +15,9 @@ from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
+from lambda_rollout.aws.versions import code_storage
 from lambda_rollout.errors import NotFound, Unanswered, UnmarkedNotFound
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.parsing.names import AlarmName
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
@@ -138,6 +140,16 @@ class AwsLookout:
             )
         except (NotFound, UnmarkedNotFound):
             return None
+
+    def storage(self, target: Target, version: str) -> CodeStorage:
+        """See `Lookout.storage`."""
+        return ask(
+            "GetFunction",
+            lambda: self._clients.lambda_.get_function(
+                FunctionName=target.function, Qualifier=version
+            ),
+            code_storage,
+        )
 
     def scaling(self, target: Target, version: str) -> Scaling:
         """See `Lookout.scaling`; a version that nobody scaled may have no configuration at all."""

@@ -12,7 +12,7 @@ from typing import Any
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.judge import VersionState
-from lambda_rollout.package import Image, Package, S3Object, Zip
+from lambda_rollout.package import CodeStorage, Image, Package, S3Object, Zip
 from lambda_rollout.routing import Target
 
 
@@ -41,9 +41,19 @@ class LambdaVersions:
             _state,
         )
 
-    def upload(self, target: Target, package: Package, architectures: Sequence[str]) -> str:
+    def storage(self, target: Target) -> CodeStorage:
+        """See `Versions.storage`."""
+        return ask(
+            "GetFunction",
+            lambda: self._clients.lambda_.get_function(FunctionName=target.function),
+            code_storage,
+        )
+
+    def upload(
+        self, target: Target, package: Package, architectures: Sequence[str], storage: CodeStorage
+    ) -> str:
         """See `Versions.upload`."""
-        code = _code(package)
+        code = _code(package) | ({} if isinstance(package, Image) else _kept(storage))
         if architectures:
             code["Architectures"] = list(architectures)
         return ask(
@@ -75,6 +85,24 @@ def _code(package: Package) -> dict[str, Any]:
             return {**place, "S3ObjectVersion": version} if version else dict(place)
         case Image(uri):
             return {"ImageUri": uri}
+
+
+def _kept(storage: CodeStorage) -> dict[str, Any]:
+    key = {"SourceKMSKeyArn": storage.key} if storage.key else {}
+    return {**key, "S3ObjectStorageMode": "REFERENCE"} if storage.by_reference else key
+
+
+def code_storage(answer: Mapping[str, Any]) -> CodeStorage:
+    """Read how code is kept out of an answer of GetFunction, and nothing else: ``Location`` opens it to anybody.
+
+    ResolvedS3Object is there for code that is kept by reference, and for no other (documented).
+    """
+    code = answer["Code"]
+    return CodeStorage(
+        key=code.get("SourceKMSKeyArn", ""),
+        by_reference=bool(code.get("ResolvedS3Object")),
+        lost=str((code.get("Error") or {}).get("ErrorCode", "")),
+    )
 
 
 def _state(answer: Mapping[str, Any]) -> VersionState:

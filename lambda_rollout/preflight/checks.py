@@ -36,6 +36,7 @@ from lambda_rollout.preflight.version_checks import (
     both_versions_serve,
     concurrency_provisioned,
     concurrency_reserved,
+    old_code_is_kept,
     runtimes_supported,
 )
 
@@ -44,6 +45,7 @@ Check = Callable[[Facts], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     both_versions_alike,
     both_versions_serve,
+    old_code_is_kept,
     somebody_invokes,
     event_sources_name_the_alias,
     function_urls_name_the_alias,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lambda_rollout.guards import Guard
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.plan import Plan
 from lambda_rollout.preflight.alarm_rule import Rule
 from lambda_rollout.routing import Target
@@ -171,6 +172,9 @@ class TargetFacts:
     """None, too, for a version that is still to be published."""
     provider_versions: int | Unread | None = None
     """How many function versions the capacity provider has."""
+
+    old_code: CodeStorage | Unread | None = None
+    """How the old version's code is kept; only read where the function's is kept by reference."""
 
     @property
     def provider(self) -> str:

@@ -42,6 +42,8 @@ class Code(StrEnum):
     OLD_VERSION_CANNOT_SERVE = "old-version-cannot-serve"
     NEW_VERSION_CANNOT_SERVE = "new-version-cannot-serve"
     NEW_VERSION_IDLE = "new-version-idle"
+    OLD_CODE_GONE = "old-code-gone"
+    CODE_BY_REFERENCE = "code-by-reference"
     PROVISIONED_CONCURRENCY = "provisioned-concurrency"
     PROVISIONED_CONCURRENCY_UNREADY = "provisioned-concurrency-unready"
     CONCURRENCY_ZERO = "concurrency-zero"

@@ -39,6 +39,7 @@ def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
         yield each.provisioned, "provisioned concurrency", each.target
         yield each.old_scaling, "whether the versions are scaled alike", each.target
         yield each.new_scaling, "whether the versions are scaled alike", each.target
+        yield each.old_code, "whether the old version's code is still there", each.target
         yield each.provider_versions, "whether the capacity provider has room", each.target
         if not facts.needs_numbers:
             yield each.invoked, "whether anybody invokes the alias", each.target

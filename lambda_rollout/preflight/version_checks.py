@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from lambda_rollout.judge import IDLE, wake_command
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.managed_checks import wake_scaled_down
@@ -118,6 +119,33 @@ def _new_cannot_serve(each: TargetFacts, new: Configuration) -> Iterator[Finding
             each.target,
             command=command,
         )
+
+
+def old_code_is_kept(facts: Facts) -> Iterator[Finding]:
+    """Code that is kept by reference lives as long as its object in the owner's bucket.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-function-zip.html
+    """
+    for each in facts.targets:
+        if not isinstance(each.old_code, CodeStorage) or not each.old_code.by_reference:
+            continue
+        if each.old_code.lost:
+            yield Finding(
+                Level.WARNING,
+                Code.OLD_CODE_GONE,
+                f"AWS cannot get at the old version's code in S3 ({each.old_code.lost}): a rollback would go back to a "
+                "version that will not serve for long.",
+                "Restore the object in its version, or the right to read it.",
+                each.target,
+            )
+        else:
+            yield Finding(
+                Level.NOTE,
+                Code.CODE_BY_REFERENCE,
+                "The old version's code is an object in your bucket, kept by reference: without it there is no way back.",
+                "Let no lifecycle rule delete it while the version may be needed.",
+                each.target,
+            )
 
 
 def _state(configuration: Configuration) -> str:

@@ -42,7 +42,7 @@ from lambda_rollout.errors import (
     Unreachable,
 )
 from lambda_rollout.judge import AlarmReading, AlarmState
-from lambda_rollout.package import Image
+from lambda_rollout.package import CodeStorage, Image
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.plan import TrafficRouting
 from lambda_rollout.routing import Routing, Target
@@ -104,7 +104,10 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "UpdateAlias": lambda _: aliases().write(TARGET, Routing.whole(OLD), "text", "r1"),
     "CreateAlias": lambda _: aliases().create(TARGET, OLD, "text"),
     "GetFunctionConfiguration": lambda _: versions().latest(TARGET),
-    "UpdateFunctionCode": lambda _: versions().upload(TARGET, Image("repository:tag"), ()),
+    "UpdateFunctionCode": lambda _: versions().upload(
+        TARGET, Image("repository:tag"), (), CodeStorage()
+    ),
+    "GetFunction": lambda _: versions().storage(TARGET),
     "PublishVersion": lambda _: versions().publish(TARGET, "text", "sha"),
     "GetProvisionedConcurrencyConfig": lambda _: aliases()._provisioning(TARGET),
     "GetFunctionConcurrency": lambda _: lookout().reserved(TARGET),
@@ -133,6 +136,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
 MORE: list[tuple[str, Callable[[Stranger], object]]] = [
     ("GetFunctionConfiguration", lambda _: versions().read(TARGET, "2")),
     ("GetFunctionConfiguration", lambda _: lookout().configuration(TARGET, "2")),
+    ("GetFunction", lambda _: lookout().storage(TARGET, "2")),
     ("GetProvisionedConcurrencyConfig", lambda _: lookout().provisioned(TARGET)),
     ("GetPolicy", lambda _: lookout().function_policy(TARGET)),
     ("DescribeAlarms", lambda _: AlarmDefinitions(clients(), ALARMS).read()),

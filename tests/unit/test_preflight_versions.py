@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from lambda_rollout.package import CodeStorage
+from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import EventSource, FunctionUrl, Invoked, Provisioned, Unread
 from lambda_rollout.preflight.finding import Code, Finding, Level, blocking
 from tests.unit.preflight_facts import (
@@ -111,6 +113,23 @@ def test_a_deprecated_runtime_is_a_note(runtime: str, today: date, deprecated: b
     assert found(given) == ([Code.RUNTIME_DEPRECATED] if deprecated else [])
     if deprecated:
         assert only(given).level is Level.NOTE
+
+
+@pytest.mark.parametrize(
+    ("storage", "code", "level"),
+    [
+        (None, None, None),
+        (CodeStorage(), None, None),
+        (CodeStorage(by_reference=True), Code.CODE_BY_REFERENCE, Level.NOTE),
+        (CodeStorage(by_reference=True, lost="NoSuchKey"), Code.OLD_CODE_GONE, Level.WARNING),
+        (DENIED, Code.NOT_CHECKED, Level.NOTE),
+    ],
+)
+def test_code_that_is_kept_by_reference_lives_as_long_as_its_object(
+    storage: CodeStorage | Unread | None, code: Code | None, level: Level | None
+) -> None:
+    given = facts(target(old_code=storage))
+    assert [(each.code, each.level) for each in examine(given)] == ([(code, level)] if code else [])
 
 
 # Concurrency -----------------------------------------------------------------------------------
