@@ -304,6 +304,15 @@ def wake_command(function: str, version: str, region: str = "") -> str:
     return shlex.join([*words, "--function-name", function, "--qualifier", version, "/dev/stdout"])
 
 
+def list_executions(function: str, version: str, region: str = "") -> str:
+    """Return the AWS CLI command that lists the durable executions that run on a version."""
+    words = ["aws", "lambda", "list-durable-executions-by-function"]
+    words += ["--region", region] if region else []
+    return shlex.join(
+        [*words, "--function-name", function, "--qualifier", version, "--statuses", "RUNNING"]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class VersionState:
     """What GetFunctionConfiguration says about a version's life; "" where AWS says nothing.
@@ -321,6 +330,17 @@ class VersionState:
     description: str = ""
     architectures: tuple[str, ...] = ()
     role: str = ""
+    is_durable: bool = False
+    """Whether executions may outlast an invocation: they end on the version that they began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How many durable executions of a version are running."""
+
+    count: int
+    more: bool = False
+    """Whether there are more than were counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from lambda_rollout.choices import Mode, OnCancel, OnStranded, Preflight
 from lambda_rollout.events import Event, Run, Started
 from lambda_rollout.guards import Guard
 from lambda_rollout.handover import Charge, Handover, Phase
-from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
+from lambda_rollout.judge import AlarmAtStart, InsufficientData, Running, VersionState
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.lookout import Lookout
 from lambda_rollout.numbers import Metrics
@@ -46,6 +46,10 @@ class Versions(Protocol):
         self, target: Target, package: Package, architectures: Sequence[str], storage: CodeStorage
     ) -> str:
         """UpdateFunctionCode, for the architectures and the storage of the function; return the code's SHA-256."""
+        ...
+
+    def running(self, target: Target, version: str) -> Running:
+        """ListDurableExecutionsByFunction: how many executions of a version are running, up to a thousand."""
         ...
 
     def publish(self, target: Target, description: str, code_sha256: str) -> str:

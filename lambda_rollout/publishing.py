@@ -178,17 +178,18 @@ def _settled_latest(target: Target, parts: Parts) -> VersionState:
         heed(parts.stop)
 
 
-def await_ready(target: Target, version: str, order: Order, parts: Parts) -> None:
-    """Return once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
+def await_ready(target: Target, version: str, order: Order, parts: Parts) -> VersionState:
+    """Return its state once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
     began = parts.clock.monotonic()
     told = ""
     while True:
         heed(parts.stop)
         elapsed = parts.clock.monotonic() - began
-        match _readiness(target, version, parts, elapsed):
+        state, ready = _readiness(target, version, parts, elapsed)
+        match ready:
             case Ready():
                 parts.emit(VersionReady(at=parts.clock.now(), target=target, version=version))
-                return
+                return state
             case NeverReady(why, idle):
                 command = wake_command(target.function, version, order.region)
                 raise RolloutError(
@@ -197,17 +198,17 @@ def await_ready(target: Target, version: str, order: Order, parts: Parts) -> Non
                     if idle
                     else "Mend it and publish again.",
                 )
-            case Waiting(state):
-                if state != told:
-                    told = state
+            case Waiting(why):
+                if why != told:
+                    told = why
                     parts.emit(
                         VersionWaited(
-                            at=parts.clock.now(), target=target, version=version, state=state
+                            at=parts.clock.now(), target=target, version=version, state=why
                         )
                     )
                 if elapsed >= READY_LIMIT:
                     raise RolloutError(
-                        f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {state}",
+                        f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {why}",
                         "Look at it in the console.",
                     )
         parts.clock.wait(PAUSE, parts.stop)
@@ -215,14 +216,15 @@ def await_ready(target: Target, version: str, order: Order, parts: Parts) -> Non
 
 def _readiness(
     target: Target, version: str, parts: Parts, elapsed: float
-) -> Ready | Waiting | NeverReady:
+) -> tuple[VersionState, Ready | Waiting | NeverReady]:
     try:
-        return readiness(parts.versions.read(target, version))
+        state = parts.versions.read(target, version)
     except (Busy, Unanswered) as error:
         if elapsed >= READY_LIMIT:
             raise
-        return Waiting(f"not readable: {error.code}")
+        return VersionState(), Waiting(f"not readable: {error.code}")
     except NotFound:
         if elapsed >= READABLE_LIMIT:
             raise
-        return Waiting("not readable yet")
+        return VersionState(), Waiting("not readable yet")
+    return state, readiness(state)

@@ -225,9 +225,12 @@ class Rollout:
 
     def _wait_until_ready(self) -> None:
         waiting = [course for course in self._courses if course.new != course.old]
-        self._parts.together(
-            lambda course: await_ready(course.target, course.new, self._order, self._parts), waiting
-        )
+        self._parts.together(self._wait_for_one, waiting)
+
+    def _wait_for_one(self, course: Course) -> None:
+        state = await_ready(course.target, course.new, self._order, self._parts)
+        if course.charge is not None:
+            course.charge.durable = state.is_durable
 
     def _create_missing_aliases(self) -> None:
         for course in self._courses:

@@ -42,6 +42,11 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "FunctionUrlConfigs[].FunctionArn",
         "FunctionUrlConfigs[].AuthType",
     ),
+    "ListDurableExecutionsByFunction": (
+        "DurableExecutions",
+        "DurableExecutions[].DurableExecutionArn",
+        "DurableExecutions[].Status",
+    ),
     "GetFunctionScalingConfig": ("FunctionArn",),
     "ListFunctionVersionsByCapacityProvider": (
         "CapacityProviderArn",

@@ -11,9 +11,12 @@ from typing import Any
 
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.judge import VersionState
+from lambda_rollout.judge import Running, VersionState
 from lambda_rollout.package import CodeStorage, Image, Package, S3Object, Zip
 from lambda_rollout.routing import Target
+
+MOST_EXECUTIONS = 1000
+"""Durable executions in one answer, at most: enough to say how many go on."""
 
 
 class LambdaVersions:
@@ -62,6 +65,21 @@ class LambdaVersions:
                 FunctionName=target.function, **code
             ),
             lambda answer: str(answer["CodeSha256"]),
+        )
+
+    def running(self, target: Target, version: str) -> Running:
+        """See `Versions.running`."""
+        return ask(
+            "ListDurableExecutionsByFunction",
+            lambda: self._clients.lambda_.list_durable_executions_by_function(
+                FunctionName=target.function,
+                Qualifier=version,
+                Statuses=["RUNNING"],
+                MaxItems=MOST_EXECUTIONS,
+            ),
+            lambda answer: Running(
+                len(answer["DurableExecutions"]), more=bool(answer.get("NextMarker"))
+            ),
         )
 
     def publish(self, target: Target, description: str, code_sha256: str) -> str:
@@ -118,4 +136,5 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         description=answer.get("Description", ""),
         architectures=tuple(answer.get("Architectures") or ()),
         role=answer["Role"],
+        is_durable="DurableConfig" in answer,
     )

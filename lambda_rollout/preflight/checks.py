@@ -36,8 +36,10 @@ from lambda_rollout.preflight.version_checks import (
     both_versions_serve,
     concurrency_provisioned,
     concurrency_reserved,
+    executions_outlast_invocations,
     old_code_is_kept,
     runtimes_supported,
+    tenants_start_cold,
 )
 
 Check = Callable[[Facts], Iterator[Finding]]
@@ -61,6 +63,8 @@ CHECKS: tuple[Check, ...] = (
     provider_has_room,
     share_grows_slowly,
     what_the_watch_reads,
+    executions_outlast_invocations,
+    tenants_start_cold,
     runtimes_supported,
     everything_was_read,
     what_will_be_written,

@@ -50,6 +50,8 @@ class Code(StrEnum):
     SCALING_DIFFERS = "scaling-differs"
     PROVIDER_FULL = "provider-full"
     SHARE_GROWS_TOO_FAST = "share-grows-too-fast"
+    DURABLE_FUNCTION = "durable-function"
+    TENANT_ISOLATION = "tenant-isolation"
     RUNTIME_DEPRECATED = "runtime-deprecated"
     HISTORY_UNREADABLE = "history-unreadable"
     NUMBERS_UNREADABLE = "numbers-unreadable"

@@ -170,6 +170,42 @@ def runtimes_supported(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def executions_outlast_invocations(facts: Facts) -> Iterator[Finding]:
+    """Durable executions end on the version that they began with, and Lambda's own metrics count their replays.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html
+    """
+    for each in facts.targets:
+        if not (isinstance(each.new, Configuration) and each.new.is_durable):
+            continue
+        yield Finding(
+            Level.NOTE,
+            Code.DURABLE_FUNCTION,
+            "The function is durable: executions stay on the version that they began with, so a rollback does not "
+            "stop those that run on the new one. `error-rate`, `min-invocations` and alarms on Errors count "
+            "invocations, replays among them, and not executions.",
+            "Alarm on DurableExecutionFailed, too, and keep the old version until its executions have ended.",
+            each.target,
+        )
+
+
+def tenants_start_cold(facts: Facts) -> Iterator[Finding]:
+    """With tenant isolation each tenant has execution environments of its own, on each version.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html
+    """
+    for each in facts.targets:
+        if isinstance(each.new, Configuration) and each.new.per_tenant:
+            yield Finding(
+                Level.NOTE,
+                Code.TENANT_ISOLATION,
+                "Each tenant has execution environments of its own: on the new version each of them starts cold, at "
+                "every weight.",
+                "",
+                each.target,
+            )
+
+
 def concurrency_reserved(facts: Facts) -> Iterator[Finding]:
     """Reserved concurrency of 0 throttles every call; a throttled call is neither invocation nor error.
 

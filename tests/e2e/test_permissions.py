@@ -7,7 +7,7 @@ in the policy is there for nothing.
 from __future__ import annotations
 
 from tests.e2e.conftest import allowed_actions, called
-from tests.live import NEW, PATIENCE, Live
+from tests.live import NEW, OLD, PATIENCE, Live
 from tests.scene import ROLE, package
 
 CHECKED_WITH_CREATE_DEPLOYMENT = {
@@ -28,6 +28,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
 
 OF_NEWER_KINDS = {
     "lambda:GetFunctionScalingConfig",
+    "lambda:ListDurableExecutionsByFunction",
     "lambda:ListFunctionVersionsByCapacityProvider",
 }
 """What is called only for functions of a kind that few are."""
@@ -67,11 +68,14 @@ def test_nor_does_its_part_for_newer_kinds_of_functions(scene: Live) -> None:
         "UpdateFunctionConfiguration",
         FunctionName="checkout",
         CapacityProviderConfig=config,
+        DurableConfig={"ExecutionTimeout": 3600},
     )
     # The second one begins at a version that is on the capacity provider, too.
     for result in ("promoted", "unchanged"):
         finished = scene.run(steps="100% 0s")
         assert finished.outputs["result"] == result, finished.log
+    finished = scene.run(mode="rollback", version=OLD)
+    assert finished.outputs["result"] == "rolled-back", finished.log
     assert allowed_actions() >= OF_NEWER_KINDS | PASSED
     assert called(scene) >= OF_NEWER_KINDS
 

@@ -114,6 +114,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "GetPolicy": lambda _: lookout().alias_policy(TARGET),
     "ListEventSourceMappings": lambda _: lookout().event_sources(TARGET),
     "ListFunctionUrlConfigs": lambda _: lookout().urls(TARGET),
+    "ListDurableExecutionsByFunction": lambda _: versions().running(TARGET, "2"),
     "GetFunctionScalingConfig": lambda _: lookout().scaling(TARGET, "2"),
     "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
@@ -390,6 +391,7 @@ def test_what_may_rightly_be_empty_may_be(server: Stranger) -> None:
     for operation, body in (
         ("GetFunctionConcurrency", b"{}"),
         ("ListEventSourceMappings", b'{"EventSourceMappings": []}'),
+        ("ListDurableExecutionsByFunction", b'{"DurableExecutions": []}'),
         ("ListFunctionUrlConfigs", b'{"FunctionUrlConfigs": []}'),
         ("DescribeAlarms", b'{"MetricAlarms": [], "CompositeAlarms": []}'),
         ("DescribeAlarmHistory", b'{"AlarmHistoryItems": []}'),

@@ -311,6 +311,20 @@ def test_what_a_function_on_managed_instances_has_besides_is_read(place: Place) 
     assert place.look(new="4").targets[0].old_scaling is None
 
 
+def test_durable_functions_and_tenants_are_read(place: Place) -> None:
+    def kinds() -> tuple[bool, bool]:
+        new = place.look(new="$LATEST").targets[0].new
+        assert isinstance(new, Configuration)
+        return new.is_durable, new.per_tenant
+
+    assert kinds() == (False, False)
+    place.publish(DurableConfig={"ExecutionTimeout": 60})
+    assert kinds() == (True, False)
+    settings = place.world.lambda_().functions["checkout"].latest.settings
+    settings["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
+    assert kinds() == (True, True)
+
+
 def test_all_versions_of_a_capacity_provider_are_counted_through_all_pages(place: Place) -> None:
     place.publish(CapacityProviderConfig=MANAGED)
     for number in range(59):

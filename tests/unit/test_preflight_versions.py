@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,21 @@ def test_code_that_is_kept_by_reference_lives_as_long_as_its_object(
 ) -> None:
     given = facts(target(old_code=storage))
     assert [(each.code, each.level) for each in examine(given)] == ([(code, level)] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "word"),
+    [
+        ({"is_durable": True}, Code.DURABLE_FUNCTION, "DurableExecutionFailed"),
+        ({"per_tenant": True}, Code.TENANT_ISOLATION, "cold"),
+    ],
+)
+def test_newer_kinds_of_functions_get_a_note(
+    changes: dict[str, Any], code: Code, word: str
+) -> None:
+    finding = only(facts(target(new=replace(NEW, **changes))))
+    assert (finding.level, finding.code) == (Level.NOTE, code)
+    assert word in finding.seen + finding.remedy
 
 
 # Concurrency -----------------------------------------------------------------------------------

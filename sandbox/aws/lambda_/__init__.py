@@ -7,6 +7,7 @@ invocations, concurrency, event sources, policies, URLs. `Region` holds what the
 
 from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.lambda_.concurrency import ConcurrencyOperations
+from sandbox.aws.lambda_.durable import DurableOperations
 from sandbox.aws.lambda_.event_sources import EventSourceOperations
 from sandbox.aws.lambda_.functions import FunctionOperations
 from sandbox.aws.lambda_.policies import PolicyOperations
@@ -20,6 +21,7 @@ class Lambda(
     EventSourceOperations,
     PolicyOperations,
     UrlOperations,
+    DurableOperations,
 ):
     """The Lambda of one account and Region."""
 

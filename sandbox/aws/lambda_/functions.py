@@ -45,8 +45,8 @@ SETTINGS = (
     "FileSystemConfigs",
     "CapacityProviderConfig",
     "DurableConfig",
-    "TenancyConfig",
 )
+AT_CREATION_ONLY = ("TenancyConfig",)
 
 
 class FunctionOperations(VersionOperations):
@@ -60,7 +60,9 @@ class FunctionOperations(VersionOperations):
         if name in self.functions:
             raise conflict(f"Function already exist: {name}")
         code = self._code(params["Code"], params.get("PackageType", "Zip"))
-        settings = copy.deepcopy({**DEFAULTS, **{k: params[k] for k in SETTINGS if k in params}})
+        settings = copy.deepcopy(
+            {**DEFAULTS, **{k: params[k] for k in (*SETTINGS, *AT_CREATION_ONLY) if k in params}}
+        )
         now = self.clock.now()
         latest = Version(name, self._arn(name), LATEST, settings, code, self.revision_id(), now)
         latest.source_key = params["Code"].get("SourceKMSKeyArn", "")

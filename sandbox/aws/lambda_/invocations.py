@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_.managed import provider_of
 from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number
-from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, not_found
+from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, not_found
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import ManualClock
 
@@ -62,6 +62,10 @@ class InvokeOperations(Region):
             raise conflict(
                 "The operation cannot be performed at this time. The function is currently in "
                 f"the following state: {version.state}"
+            )
+        if version.settings.get("TenancyConfig") and not params.get("TenantId"):
+            raise invalid(
+                "Add a valid tenant ID in your request. Tenant isolation is enabled for this function."
             )
         event = _event(params.get("Payload") or b"{}")
         run = partial(self._run, version, qualifier, event)
