@@ -101,11 +101,19 @@ class Claim:
         return not known or alias.description != self.known.description
 
     def is_echo(self, alias: Alias) -> bool:
-        """Return whether it is, to the letter, what a pending write would make of the alias."""
+        """Return whether it is, to the letter, what a pending write would make of the alias.
+
+        AWS may take an empty description for "leave it as it is" (unconfirmed), so that may be what it shows.
+        """
         return any(
-            alias.description == sent.description and alias.routing == sent.routing
+            alias.routing == sent.routing
+            and (alias.description == sent.description or self._was_kept(alias, sent))
             for sent in self.pending
         )
+
+    def _was_kept(self, alias: Alias, sent: PendingWrite) -> bool:
+        is_effect = alias.revision_id != sent.revision_id == self.known.revision_id
+        return is_effect and not sent.description and alias.description == self.known.description
 
     def _is_held_elsewhere(self, alias: Alias) -> bool:
         """Whether all traffic is kept on a version that we did not come from: AWS does not do that for our write."""

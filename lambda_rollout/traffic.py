@@ -411,7 +411,8 @@ class Traffic:
         except CallFailed as error:
             return Unsettled(error)
         echo = self._claim.is_echo(seen)
-        if echo and seen.revision_id != self.known.revision_id and _shows(seen, routing, record):
+        shows = seen.routing == routing and self._bears(seen, record)
+        if echo and seen.revision_id != self.known.revision_id and shows:
             return self._settled(seen, routing, record)
         if not self.is_ours(seen):
             self._forget_what_is_overtaken(seen)
@@ -422,6 +423,11 @@ class Traffic:
                 self.lost_record = lease.parse(seen.description)[1] is None
             self._accept(seen)
         return None
+
+    def _bears(self, seen: Alias, record: Record | None) -> bool:
+        """Whether the record is as wished, or stays for want of another text: then one is written."""
+        there = lease.parse(seen.description)[1]
+        return there == record or (record is None and not self.text)
 
     def _settled(self, answer: Alias, routing: Routing, record: Record | None) -> Settlement:
         self._accept(answer)
@@ -471,7 +477,3 @@ class Traffic:
             self._pending = [w for w in self._pending if w.revision_id == alias.revision_id]
         self.known = alias
         self._answered_at = self._clock.monotonic()
-
-
-def _shows(seen: Alias, routing: Routing, record: Record | None) -> bool:
-    return seen.routing == routing and lease.parse(seen.description)[1] == record

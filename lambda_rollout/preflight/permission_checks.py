@@ -45,6 +45,11 @@ def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
             yield each.invoked, "whether anybody invokes the alias", each.target
 
 
+def _allow(fact: Unread) -> str:
+    """Name the missing permission; nothing where it was something else, such as an answer that is not AWS's."""
+    return f"Allow {fact.action}." if fact.denied else ""
+
+
 def _because(fact: Unread) -> str:
     return f"{fact.action} is not allowed." if fact.denied else f"{fact.action}: {fact.why}"
 
@@ -57,7 +62,7 @@ def what_the_watch_reads(facts: Facts) -> Iterator[Finding]:
             Code.HISTORY_UNREADABLE,
             "The alarms' history cannot be read: an alarm that changes its state between two reads will count "
             f"as fired. {_because(facts.history)}",
-            "Allow cloudwatch:DescribeAlarmHistory.",
+            _allow(facts.history),
         )
     if not facts.needs_numbers:
         return
@@ -68,7 +73,7 @@ def what_the_watch_reads(facts: Facts) -> Iterator[Finding]:
             Code.NUMBERS_UNREADABLE,
             "The versions' own metrics cannot be read, and `guards` or `min-invocations` rest on them: no step "
             f"would pass. {_because(unread)}",
-            "Allow cloudwatch:GetMetricData.",
+            _allow(unread),
         )
 
 

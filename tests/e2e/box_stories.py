@@ -18,7 +18,6 @@ from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, PATIENCE, POST, Live, 
 from tests.scene import package
 from tests.units import LiveUnit, live_unit, names, text_of
 
-LEASE = lease.LEASE.total_seconds() + 1.0
 HALF = {NEW: 0.5}
 CHECKOUT = ("checkout",)
 GROUP = tuple(names(2))
@@ -157,7 +156,7 @@ def post_that_holds(scene: Live) -> Finished:
 
 def next_run(scene: Live) -> Finished:
     killed_at_half(scene)
-    scene.clock.jump(LEASE)
+    scene.let_leases_pass()
     scene.runner = Runner(scene.runner.folder / "next", run_id="1234567891")
     return scene.run(NEXT)
 
@@ -170,7 +169,8 @@ def upload(scene: Live) -> Finished:
     workspace = scene.runner.folder / "workspace"
     workspace.mkdir(exist_ok=True)
     (workspace / "new.zip").write_bytes(package("def handler(event, context): return 'uploaded'"))
-    return scene.run(MAIN, package="new.zip")
+    # Sending megabytes has two minutes in all, and then they are sent again.
+    return scene.start(MAIN, package="new.zip").wait(5 * PATIENCE)
 
 
 FORWARD: tuple[Mapping[str, float], ...] = (HALF, {})

@@ -24,6 +24,9 @@ TICK = 0.05
 SIGNATURE = "the middle box of example.com"
 """Stands in every page of its own, and in nothing that AWS says."""
 
+LONG_AGO = "Mon, 01 Jan 2001 00:00:00 GMT"
+"""Its clock is not AWS's either."""
+
 ALIAS = r"/2015-03-31/functions/([^/]+)/aliases/[^/]+"
 ROUTES = (
     ("GetAlias", "GET", ALIAS),
@@ -57,7 +60,7 @@ def page(status: int, body: bytes | None = None) -> Answer:
     """An answer of the box's own, by default a page for people; none of AWS's marks are on it."""
     reason = HTTPStatus(status).phrase
     text = f"<html><title>{status} {reason}</title><h1>{reason}</h1>{SIGNATURE}</html>"
-    headers = [("Content-Type", "text/html"), ("Server", "middle-box")]
+    headers = [("Content-Type", "text/html"), ("Server", "middle-box"), ("Date", LONG_AGO)]
     if status == HTTPStatus.FOUND:
         headers.append(("Location", "/login"))
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:

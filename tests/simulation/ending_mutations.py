@@ -10,8 +10,9 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from lambda_rollout import arrival, judge, lease, post, traffic, watch
+from lambda_rollout import arrival, aws_clock, judge, lease, post, traffic, watch
 from lambda_rollout.arrival import Mending
+from lambda_rollout.aws import marks, members
 from lambda_rollout.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import CallFailed, RevisionMismatch
@@ -24,7 +25,7 @@ from lambda_rollout.routing import Alias, Routing, Target
 from lambda_rollout.settling import Wish
 from lambda_rollout.traffic import Conflict, Settled, Settlement, Traffic, Unsettled
 from tests.simulation.between import Between
-from tests.simulation.mutations import Mutation, Patch, search, unit_dies_clearing
+from tests.simulation.mutations import Mutation, Patch, search, two_in_a_row, unit_dies_clearing
 from tests.simulation.scenario import Fate, Follower, Outage, Scenario, Weather, draw
 
 # Where it is looked for ---------------------------------------------------------------------------
@@ -251,6 +252,17 @@ def delivered_twice(seed: int) -> Scenario:
     )
 
 
+def pages(seed: int) -> Scenario:
+    """Somebody else answers now and then."""
+    chances = {"page never": 0.1, "page before": 0.1, "blank never": 0.05, "half before": 0.05}
+    return quiet(seed, changes=(), between=Between(chances, "lambda" if seed % 2 else "*"))
+
+
+def an_hour_ahead(seed: int) -> Scenario:
+    """A next run in the middle of a living one, to which AWS's answers come with a wrong Date."""
+    return replace(two_in_a_row(seed), word="unknown", between=Between(dates={"next": 3600.0}))
+
+
 def gone_once(seed: int) -> Scenario:
     """AWS says now and then of an alias that it is not there."""
     return quiet(seed, changes=(), between=Between({"gone never": 0.15}))
@@ -472,6 +484,18 @@ def _settled_by(*kinds: type[CallFailed]) -> list[Patch]:
     return [(Traffic, "_send", mutated)]
 
 
+def _page_is_awss() -> list[Patch]:
+    return [(marks, "is_marked_error", lambda _answer: True)]
+
+
+def _anything_is_an_answer() -> list[Patch]:
+    return [(members, "missing", lambda _operation, _answer: ())]
+
+
+def _any_date_believed() -> list[Patch]:
+    return [(aws_clock, "doubt", lambda _first, second: "" if second else "nothing was heard")]
+
+
 def _gone_at_one_word() -> list[Patch]:
     return [(traffic, "MISSING_TWICE", 0.0)]
 
@@ -560,7 +584,7 @@ def _held_is_dead() -> list[Patch]:
 
 
 def _lease_of_an_hour() -> list[Patch]:
-    return [(lease, "LEASE", timedelta(hours=1))]
+    return [(aws_clock, "LEASE", timedelta(hours=1))]
 
 
 def _mark_not_heeded() -> list[Patch]:
@@ -568,59 +592,109 @@ def _mark_not_heeded() -> list[Patch]:
 
 
 ENDING_MUTATIONS = [
-    Mutation("skip the weight that was left", _found_weight_skipped, drawn=resumed),
-    Mutation("do not watch the weight that was left", _found_weight_not_watched, drawn=resumed),
-    Mutation("go on at a group's highest weight", _highest_weight_first, drawn=resumed),
-    Mutation("resume with another version", _another_version_resumed, drawn=resumed),
-    Mutation("leave what is resumed to the next run", _resumed_left_to_die, drawn=resumed),
-    Mutation("save after the write", _saved_after_the_write, drawn=dies_shifting),
-    Mutation("do not save that it goes back", lambda: _not_saved(Phase.GOING_BACK)),
-    Mutation("do not save that it clears", lambda: _not_saved(Phase.CLEARING)),
-    Mutation("do not save that it holds", lambda: _not_saved(Phase.HOLDING)),
-    Mutation("do not save that it mends", _mending_not_saved),
-    Mutation("save that all is done, whatever happened", _done_whatever_happened),
-    Mutation("save the owner's text as it was cut", _cut_text_saved),
-    Mutation("ignore a mark in doubt", _mark_in_doubt_ignored, drawn=marking_fails),
-    Mutation("clear the marked one first", _marked_one_cleared_first),
-    Mutation("hold although some are not shifted", _holds_what_it_has, drawn=cancelled_shifting),
-    Mutation("hold with a live record", _held_as_alive),
-    Mutation("go back in the order of the shifts", _first_one_first, drawn=cancelled_shifting),
-    Mutation("leave the held ones of a group behind", _held_ones_stay_behind, drawn=promoted_group),
-    Mutation("drop the text for an empty one", _empty_text_not_replaced, drawn=no_text),
-    Mutation("do not look after a conflict", _no_look_after_a_conflict),
+    Mutation("skip the weight that was left", _found_weight_skipped, drawn=resumed, seeds=(0,)),
     Mutation(
-        "take a 412 for no effect", lambda: _settled_by(RevisionMismatch), drawn=delivered_twice
+        "do not watch the weight that was left",
+        _found_weight_not_watched,
+        drawn=resumed,
+        seeds=(0,),
     ),
     Mutation(
-        "take AWS's own no for no effect", lambda: _settled_by(CallFailed), drawn=delivered_twice
+        "go on at a group's highest weight", _highest_weight_first, drawn=resumed, seeds=(218,)
     ),
-    Mutation("believe at one word that an alias is gone", _gone_at_one_word, drawn=gone_once),
-    Mutation("never give up on a record", lambda: [(watch, "RENEW_LIMIT", 1e9)], drawn=unrenewed),
-    Mutation("look at the alias every 150 s", lambda: [(watch, "LOOK_EVERY", 150.0)]),
-    Mutation("accept a look of 150 s before", _old_look_accepted, drawn=blind_at_the_end),
-    Mutation("be blind for 300 s", lambda: [(judge, "UNREADABLE_LIMIT", 300.0)], drawn=blind),
+    Mutation("resume with another version", _another_version_resumed, drawn=resumed, seeds=(1,)),
+    Mutation(
+        "leave what is resumed to the next run", _resumed_left_to_die, drawn=resumed, seeds=(36,)
+    ),
+    Mutation("save after the write", _saved_after_the_write, drawn=dies_shifting, seeds=(0,)),
+    Mutation("do not save that it goes back", lambda: _not_saved(Phase.GOING_BACK), seeds=(1,)),
+    Mutation("do not save that it clears", lambda: _not_saved(Phase.CLEARING), seeds=(0,)),
+    Mutation("do not save that it holds", lambda: _not_saved(Phase.HOLDING), seeds=(9,)),
+    Mutation("do not save that it mends", _mending_not_saved, seeds=(15,)),
+    Mutation("save that all is done, whatever happened", _done_whatever_happened, seeds=(16,)),
+    Mutation("save the owner's text as it was cut", _cut_text_saved, seeds=(138,)),
+    Mutation("ignore a mark in doubt", _mark_in_doubt_ignored, drawn=marking_fails, seeds=(2,)),
+    Mutation("clear the marked one first", _marked_one_cleared_first, seeds=(14,)),
+    Mutation(
+        "hold although some are not shifted",
+        _holds_what_it_has,
+        drawn=cancelled_shifting,
+        seeds=(49,),
+    ),
+    Mutation("hold with a live record", _held_as_alive, seeds=(5,)),
+    Mutation(
+        "go back in the order of the shifts", _first_one_first, drawn=cancelled_shifting, seeds=(4,)
+    ),
+    Mutation(
+        "leave the held ones of a group behind",
+        _held_ones_stay_behind,
+        drawn=promoted_group,
+        seeds=(20,),
+    ),
+    Mutation("drop the text for an empty one", _empty_text_not_replaced, drawn=no_text, seeds=(0,)),
+    Mutation("do not look after a conflict", _no_look_after_a_conflict, seeds=(0,)),
+    Mutation(
+        "take a 412 for no effect",
+        lambda: _settled_by(RevisionMismatch),
+        drawn=delivered_twice,
+        seeds=(1,),
+    ),
+    Mutation(
+        "take AWS's own no for no effect",
+        lambda: _settled_by(CallFailed),
+        drawn=delivered_twice,
+        seeds=(1,),
+    ),
+    Mutation("take a page for AWS's answer", _page_is_awss, drawn=pages, seeds=(47,)),
+    Mutation("take anything for an answer", _anything_is_an_answer, drawn=pages, seeds=(22,)),
+    Mutation("believe any Date", _any_date_believed, drawn=an_hour_ahead, seeds=(0,)),
+    Mutation(
+        "believe at one word that an alias is gone", _gone_at_one_word, drawn=gone_once, seeds=(2,)
+    ),
+    Mutation(
+        "never give up on a record",
+        lambda: [(watch, "RENEW_LIMIT", 1e9)],
+        drawn=unrenewed,
+        seeds=(0,),
+    ),
+    Mutation("look at the alias every 150 s", lambda: [(watch, "LOOK_EVERY", 150.0)], seeds=(2,)),
+    Mutation(
+        "accept a look of 150 s before", _old_look_accepted, drawn=blind_at_the_end, seeds=(0,)
+    ),
+    Mutation(
+        "be blind for 300 s", lambda: [(judge, "UNREADABLE_LIMIT", 300.0)], drawn=blind, seeds=(0,)
+    ),
     Mutation(
         "hold in the post stage what is to go back",
         _post_holds_whatever_was_found,
         drawn=dies_going_back,
+        seeds=(0,),
     ),
     Mutation(
         "leave what is held unwritten in the post stage",
         _post_leaves_held_unwritten,
         drawn=promotion_is_lost,
+        seeds=(0,),
     ),
     Mutation(
         "take any routing for main's in the post stage",
         _post_takes_any_routing,
         drawn=split_before_it_dies,
+        seeds=(0,),
     ),
     Mutation(
-        "take another's record for main's", _post_takes_anothers_record, drawn=dies_beside_its_twin
+        "take another's record for main's",
+        _post_takes_anothers_record,
+        drawn=dies_beside_its_twin,
+        seeds=(2,),
     ),
-    Mutation("take what is held for dead", _held_is_dead),
+    Mutation("take what is held for dead", _held_is_dead, seeds=(5,)),
     Mutation("write a lease of an hour", _lease_of_an_hour, seeds=(0,)),
     Mutation(
-        "do not heed the mark that all have passed", _mark_not_heeded, drawn=unit_dies_clearing
+        "do not heed the mark that all have passed",
+        _mark_not_heeded,
+        drawn=unit_dies_clearing,
+        seeds=(5,),
     ),
 ]
 

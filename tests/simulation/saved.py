@@ -55,7 +55,7 @@ def done_is_done(witness: Witness, actor: Actor, handover: Handover) -> None:
         witness.blame("done is done", f"{actor.name} is done, and {write.shown} can still land")
     for function, truth in witness.truths.items():
         shown = witness.show(function)
-        if shown is None or truth.author != actor.name:
+        if shown is None or truth.author != actor.name or function in actor.missing_twice:
             continue
         ours = shown.ours is not None and not shown.ours.held
         if ours or (shown.ours is None and not shown.routing.is_whole):

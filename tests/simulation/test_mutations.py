@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.ending_mutations import ENDING_MUTATIONS
 from tests.simulation.github_mutations import GITHUB_MUTATIONS
 from tests.simulation.mutations import MUTATIONS, SEARCHED, Mutation
 
-ALL = [*MUTATIONS, *GITHUB_MUTATIONS]
+ALL = [*MUTATIONS, *ENDING_MUTATIONS, *GITHUB_MUTATIONS]
 
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: str(mutation.name))

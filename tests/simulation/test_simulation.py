@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.simulation import between
+from tests.simulation.between import Between
 from tests.simulation.compared import compared
 from tests.simulation.github_drawn import FOR_GOOD, KINDS
+from tests.simulation.scenario import Scenario, draw
 from tests.simulation.simulate import Door, command, simulate
 
 SEEDS = 5_000
@@ -88,11 +92,18 @@ def test_a_seed_tells_the_same_story_again(seed: int) -> None:
     assert simulate(seed).story == simulate(seed).story
 
 
+def _with_much_between(seed: int) -> Scenario:
+    kinds = dict.fromkeys((*between.KINDS, between.GONE), 0.02)
+    return replace(draw(seed), between=Between(kinds, late=30.0))
+
+
+@pytest.mark.parametrize("drawn", [draw, _with_much_between])
 @pytest.mark.parametrize("seed", range(8))
-def test_both_doors_tell_the_same_story(seed: int) -> None:
+def test_both_doors_tell_the_same_story(seed: int, drawn: Callable[[int], Scenario]) -> None:
     """So what the many seeds find at the seam is found as it would be through botocore."""
 
     def told(door: Door) -> list[str]:
-        return [re.sub(r"https://\S+", "URL", line) for line in simulate(seed, door).story]
+        story = simulate(seed, door, drawn).story
+        return [re.sub(r"https://\S+", "URL", line) for line in story]
 
     assert told("direct") == told("botocore")

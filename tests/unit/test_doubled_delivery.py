@@ -193,6 +193,19 @@ def test_no_record_of_a_dead_run_stays_where_aws_keeps_a_description_for_an_empt
     assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), "-")
 
 
+def test_a_rollback_without_a_text_is_known_by_its_effect_also_where_aws_keeps_the_record(
+    scene: Scene,
+) -> None:
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description="")
+    scene.world.lambda_().keeps_descriptions = True
+    scene.after(20, lambda: scene.stop.request("SIGINT"))
+    scene.world.faults.add(Doubled(), operation="UpdateAlias", nth=2)
+    finished = scene.roll_out()
+    assert finished.result is Result.ROLLED_BACK
+    assert scene.told(AliasLeft) == []
+    assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), "-")
+
+
 @dataclass(frozen=True)
 class AlwaysUnanswered:
     """An outage."""

@@ -295,6 +295,13 @@ def test_a_history_that_cannot_be_read_would_roll_back_for_nothing() -> None:
     assert (finding.level, finding.code) == (Level.WARNING, Code.HISTORY_UNREADABLE)
 
 
+def test_what_the_watch_could_not_read_for_another_reason_asks_for_no_permission() -> None:
+    lost = Unread("cloudwatch:X", "ReadTimeoutError", denied=False)
+    assert only(facts(history=lost)).remedy == ""
+    assert only(facts(target(invoked=lost), needs_numbers=True)).remedy == ""
+    assert only(facts(history=DENIED)).remedy == f"Allow {DENIED.action}."
+
+
 def test_permissions_to_write_are_listed() -> None:
     finding = only(facts(writes=("lambda:PublishVersion", "lambda:UpdateAlias")))
     assert (finding.level, finding.code) == (Level.NOTE, Code.WRITES_NEEDED)
