@@ -15,7 +15,6 @@ from lambda_rollout.errors import Busy, NotFound, RevisionMismatch, RolloutError
 from lambda_rollout.events import AliasFound, AliasMissing, Mended, Released, StrandedFound, Warned
 from lambda_rollout.handover import Charge, Phase
 from lambda_rollout.lease import Record, RunWord, Whose
-from lambda_rollout.lookout import LATEST
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, UNREACHABLE_LIMIT, heed, patiently
 from lambda_rollout.provisioned import could_not_start
@@ -421,11 +420,13 @@ def _refuse_what_is_not_ours(sight: Sight, order: Order, parts: Parts) -> None:
         return
     if sight.whose is not Whose.NOBODYS:
         raise refusal(sight, order, parts)
-    if alias.routing.version == LATEST:
-        # Not at once to 100% either: it could not be put back to what was there, nor found again if we die.
+    if not alias.routing.version.isdecimal():
+        # Not at once to 100% either: it could not be put back to what was there, nor found again if we die. Besides
+        # $LATEST there is $LATEST.PUBLISHED, of Lambda Managed Instances.
+        was = alias.routing.version
         raise NotOurs(
-            f"{target} points at {LATEST}: AWS splits an alias only between published versions, and {LATEST} is "
-            "none to go back to.",
+            f"{target} points at {was}: AWS splits an alias only between published versions, and {was} is none to "
+            "go back to.",
             "Point it at a published version first (aws lambda publish-version, then update-alias).",
         )
 

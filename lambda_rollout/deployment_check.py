@@ -33,7 +33,7 @@ from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT, heed, patiently
 from lambda_rollout.plan import codedeploy_routing
 from lambda_rollout.preflight_check import preflight
-from lambda_rollout.publishing import await_ready, check_latest, choose
+from lambda_rollout.publishing import await_ready, check_latest, choose, read_storage
 from lambda_rollout.routing import Alias, Routing
 from lambda_rollout.traffic import Traffic
 
@@ -185,7 +185,8 @@ def prepare(order: Order, parts: Parts, engine: Engine, group: Group) -> Ready |
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     first_look(order, parts)
     traffic = Traffic(target, found, parts.aliases, parts.clock, parts.aws_clock, order.nonce)
-    preflight(order, parts, [(target, traffic)])
+    storage = read_storage(target, order, parts)
+    preflight(order, parts, [(target, traffic)], {target: storage} if storage else {})
     old = found.routing.version
     if order.mode is Mode.PLAN:
         if order.version is not None or order.version_alias is not None:
@@ -193,11 +194,11 @@ def prepare(order: Order, parts: Parts, engine: Engine, group: Group) -> Ready |
         else:
             check_latest(target, parts)
         return Result.PLANNED
-    new = choose(target, old, order, parts)
+    new = choose(target, old, order, parts, storage)
     if new == old:
         parts.emit(AlreadyThere(at=parts.clock.now(), target=target, version=new))
         return Result.UNCHANGED
-    await_ready(target, new, parts)
+    await_ready(target, new, order, parts)
     configuration = ensure_configuration(order, parts, engine)
     survey = last_look(order, parts)
     _refuse_what_codedeploy_would_stop(survey, order, engine, group)

@@ -8,9 +8,18 @@ from dataclasses import dataclass, field, replace
 
 from lambda_rollout.choices import Mode
 from lambda_rollout.errors import CallFailed, NotFound, RolloutError
-from lambda_rollout.events import AliasLeft, Finished, Held, Released, Result, RolledBack, Warned
+from lambda_rollout.events import (
+    AliasLeft,
+    ExecutionsLeft,
+    Finished,
+    Held,
+    Released,
+    Result,
+    RolledBack,
+    Warned,
+)
 from lambda_rollout.handover import Charge, Phase
-from lambda_rollout.judge import AlarmReading
+from lambda_rollout.judge import AlarmReading, Running, list_executions
 from lambda_rollout.lease import PASSED
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.patience import SETTLE_LIMIT
@@ -45,6 +54,8 @@ class InCharge:
     alias as it is, and we took it over to go on with it."""
     taken: str = ""
     """The id in the record of the run that it was taken over from."""
+    durable: bool | None = None
+    """Whether the new version is one of a durable function; None if that was not read yet."""
 
     @property
     def at_stake(self) -> bool:
@@ -177,7 +188,43 @@ class Ending:
                 self._tell_what_aws_still_sends(charge)
             else:
                 self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
+        for charge, settlement in zip(charges, settlements, strict=True):
+            if isinstance(settlement, Settled):
+                self._tell_executions_left(charge)
         return self._all_settled(settlements)
+
+    def _tell_executions_left(self, charge: InCharge) -> None:
+        """Say how many durable executions go on on the version that was left: they end where they began.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html. After all are back, and not when the
+        runner is about to kill us; no answer changes anything.
+        """
+        target, version = charge.traffic.target, charge.new
+        if self._parts.stop.requested or not version or version == charge.traffic.old:
+            return
+        running, why = Running(0), ""
+        try:
+            if charge.durable is None:
+                charge.durable = self._parts.versions.read(target, version).is_durable
+            if not charge.durable:
+                return
+            running = self._parts.versions.running(target, version)
+        except RolloutError as error:
+            if not charge.durable:
+                return
+            why = error.what
+        if running.count or why:
+            self._parts.emit(
+                ExecutionsLeft(
+                    at=self._parts.clock.now(),
+                    target=target,
+                    version=version,
+                    running=None if why else running.count,
+                    more=running.more,
+                    why=why,
+                    command=list_executions(target.function, version, self._order.region),
+                )
+            )
 
     def _tell_what_aws_still_sends(self, charge: InCharge) -> None:
         """Say so if AWS keeps the traffic where it was while provisioned concurrency moves back.

@@ -244,6 +244,22 @@ class RolledBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionsLeft(Event):
+    """A durable function went back, and executions go on on the version that it left; none is stopped by that."""
+
+    target: Target
+    version: str
+    running: int | None
+    """How many, None if that could not be read."""
+    more: bool = False
+    """Whether there are more than that."""
+    why: str = ""
+    """Why it could not be read, or empty."""
+    command: str
+    """The AWS CLI command that lists them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held(Event):
     """AWS confirmed it: the alias stays as it is, marked as held; nothing watches it from now on."""
 

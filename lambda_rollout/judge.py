@@ -7,6 +7,7 @@ A verdict on a step has three values, after argoproj/argo-rollouts: passed, fail
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -289,6 +290,29 @@ def _unexplained_reason(readings: Sequence[AlarmReading]) -> str:
     return f"alarm {names} changed its state between two reads, and its history could not be read"
 
 
+IDLE = "Inactive"
+"""The state of a version that nobody invoked for some weeks: Lambda took its resources back."""
+
+
+def wake_command(function: str, version: str, region: str = "") -> str:
+    """Return the AWS CLI command that wakes an idle version.
+
+    That invocation fails, and makes the version Pending, then Active.
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    """
+    words = ["aws", "lambda", "invoke", *(["--region", region] if region else [])]
+    return shlex.join([*words, "--function-name", function, "--qualifier", version, "/dev/stdout"])
+
+
+def list_executions(function: str, version: str, region: str = "") -> str:
+    """Return the AWS CLI command that lists the durable executions that run on a version."""
+    words = ["aws", "lambda", "list-durable-executions-by-function"]
+    words += ["--region", region] if region else []
+    return shlex.join(
+        [*words, "--function-name", function, "--qualifier", version, "--statuses", "RUNNING"]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class VersionState:
     """What GetFunctionConfiguration says about a version's life; "" where AWS says nothing.
@@ -306,6 +330,17 @@ class VersionState:
     description: str = ""
     architectures: tuple[str, ...] = ()
     role: str = ""
+    is_durable: bool = False
+    """Whether executions may outlast an invocation: they end on the version that they began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How many durable executions of a version are running."""
+
+    count: int
+    more: bool = False
+    """Whether there are more than were counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +360,8 @@ class NeverReady:
     """It will not get there by waiting; ``why`` holds AWS's reason."""
 
     why: str
+    idle: bool = False
+    """Whether an invocation would wake it. Nobody but its owner may do that: it runs the owner's code."""
 
 
 def readiness(version: VersionState) -> Ready | Waiting | NeverReady:
@@ -338,7 +375,8 @@ def readiness(version: VersionState) -> Ready | Waiting | NeverReady:
             f"its last update failed: {version.last_update_reason or 'no reason given'}"
         )
     if version.state not in {"", "Active", "Pending"}:
-        return NeverReady(f"it is {version.state}: {version.state_reason or 'no reason given'}")
+        why = f"it is {version.state}: {version.state_reason or 'no reason given'}"
+        return NeverReady(why, idle=version.state == IDLE)
     if version.state == "Pending":
         return Waiting("Pending")
     if version.last_update == "InProgress":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from lambda_rollout.errors import (
 )
 from lambda_rollout.evidence import complete_until
 from lambda_rollout.guards import Guard
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Plan
 from lambda_rollout.preflight.facts import (
@@ -24,9 +25,11 @@ from lambda_rollout.preflight.facts import (
     Configuration,
     EventSource,
     Facts,
+    FunctionUrl,
     Invoked,
-    Permission,
     Provisioned,
+    Scaling,
+    Statement,
     TargetFacts,
     Unread,
 )
@@ -56,12 +59,16 @@ class Lookout(Protocol):
         """ListEventSourceMappings, of the function and of the alias."""
         ...
 
-    def function_policy(self, target: Target) -> tuple[Permission, ...]:
+    def function_policy(self, target: Target) -> tuple[Statement, ...]:
         """GetPolicy of the unqualified function; empty if there is none."""
         ...
 
-    def alias_policy(self, target: Target) -> tuple[Permission, ...]:
+    def alias_policy(self, target: Target) -> tuple[Statement, ...]:
         """GetPolicy of the alias; empty if there is none."""
+        ...
+
+    def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
+        """ListFunctionUrlConfigs, of the bare function and of all its aliases."""
         ...
 
     def reserved(self, target: Target) -> int | None:
@@ -70,6 +77,18 @@ class Lookout(Protocol):
 
     def provisioned(self, target: Target) -> Provisioned | None:
         """GetProvisionedConcurrencyConfig of the alias."""
+        ...
+
+    def storage(self, target: Target, version: str) -> CodeStorage:
+        """GetFunction, of a version: how its code is kept."""
+        ...
+
+    def scaling(self, target: Target, version: str) -> Scaling:
+        """GetFunctionScalingConfig, of a version on Lambda Managed Instances."""
+        ...
+
+    def provider_versions(self, provider: str) -> int:
+        """ListFunctionVersionsByCapacityProvider: how many there are on that of this ARN."""
         ...
 
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
@@ -95,6 +114,8 @@ class Passage:
     old: str | None
     new: str
     """``$LATEST`` if it is still to be published."""
+    by_reference: bool = False
+    """Whether the function's code is known to be kept by reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +146,7 @@ def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) 
         reading("cloudwatch:DescribeAlarmHistory", lookout.try_history) if alarms != () else None
     )
     return Facts(
-        today=question.now.date(),
+        now=question.now,
         plan=question.plan,
         guards=question.guards,
         needs_numbers=question.needs_numbers,
@@ -149,7 +170,7 @@ def _target(
 ) -> TargetFacts:
     target, old = passage.target, passage.old
     of_version, policy = "lambda:GetFunctionConfiguration", "lambda:GetPolicy"
-    return TargetFacts(
+    read = TargetFacts(
         target=target,
         alias_arn=passage.alias_arn,
         old=None
@@ -161,11 +182,44 @@ def _target(
         ),
         function_policy=reading(policy, lambda: lookout.function_policy(target)),
         alias_policy=reading(policy, lambda: lookout.alias_policy(target)),
+        urls=reading("lambda:ListFunctionUrlConfigs", lambda: lookout.urls(target)),
         reserved=reading("lambda:GetFunctionConcurrency", lambda: lookout.reserved(target)),
         provisioned=reading(
             "lambda:GetProvisionedConcurrencyConfig", lambda: lookout.provisioned(target)
         ),
         invoked=invoked,
+    )
+    if passage.by_reference and isinstance(read.old, Configuration):
+        number = read.old.version
+        old_code = reading("lambda:GetFunction", lambda: lookout.storage(target, number))
+        read = replace(read, old_code=old_code)
+    return _with_capacity(read, lookout, reading) if read.provider else read
+
+
+def _with_capacity(read: TargetFacts, lookout: Lookout, reading: _Reading) -> TargetFacts:
+    """Read what there is besides of a function on Lambda Managed Instances."""
+    target = read.target
+
+    def scaling(version: Configuration | Unread | None) -> Scaling | Unread | None:
+        # A version that is still to be published has none of its own, and neither has one that AWS runs.
+        if not isinstance(version, Configuration) or not version.capacity_provider:
+            return None
+        if version.version == LATEST:
+            return None
+        action = "lambda:GetFunctionScalingConfig"
+        return reading(action, lambda: lookout.scaling(target, version.version))
+
+    publishes = isinstance(read.new, Configuration) and read.new.version == LATEST
+    return replace(
+        read,
+        old_scaling=scaling(read.old),
+        new_scaling=scaling(read.new),
+        provider_versions=reading(
+            "lambda:ListFunctionVersionsByCapacityProvider",
+            lambda: lookout.provider_versions(read.provider),
+        )
+        if publishes
+        else None,
     )
 
 

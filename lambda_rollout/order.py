@@ -15,11 +15,11 @@ from lambda_rollout.choices import Mode, OnCancel, OnStranded, Preflight
 from lambda_rollout.events import Event, Run, Started
 from lambda_rollout.guards import Guard
 from lambda_rollout.handover import Charge, Handover, Phase
-from lambda_rollout.judge import AlarmAtStart, InsufficientData, VersionState
+from lambda_rollout.judge import AlarmAtStart, InsufficientData, Running, VersionState
 from lambda_rollout.lease import Record, RunWord
 from lambda_rollout.lookout import Lookout
 from lambda_rollout.numbers import Metrics
-from lambda_rollout.package import Package
+from lambda_rollout.package import CodeStorage, Package
 from lambda_rollout.plan import Plan, Step
 from lambda_rollout.routing import HUNDRED, Routing, Target
 from lambda_rollout.stop import Clock, Stop
@@ -38,8 +38,18 @@ class Versions(Protocol):
         """GetFunctionConfiguration of a published version."""
         ...
 
-    def upload(self, target: Target, package: Package, architectures: Sequence[str]) -> str:
-        """UpdateFunctionCode, for the architectures that the function has; return the code's SHA-256."""
+    def storage(self, target: Target) -> CodeStorage:
+        """GetFunction of ``$LATEST``: how its code is kept. The presigned URL in the answer is not looked at."""
+        ...
+
+    def upload(
+        self, target: Target, package: Package, architectures: Sequence[str], storage: CodeStorage
+    ) -> str:
+        """UpdateFunctionCode, for the architectures and the storage of the function; return the code's SHA-256."""
+        ...
+
+    def running(self, target: Target, version: str) -> Running:
+        """ListDurableExecutionsByFunction: how many executions of a version are running, up to a thousand."""
         ...
 
     def publish(self, target: Target, description: str, code_sha256: str) -> str:

@@ -54,6 +54,31 @@ class Image:
 Package = Zip | S3Object | Image
 
 
+@dataclass(frozen=True, slots=True)
+class CodeStorage:
+    """How a function's code is kept: what an upload that does not repeat it would take away.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html: without a key AWS's own is used from
+    then on, and without a mode the code is copied.
+    """
+
+    key: str = ""
+    """SourceKMSKeyArn: the customer's key that the package is encrypted with; empty for AWS's own."""
+    by_reference: bool = False
+    """S3ObjectStorageMode REFERENCE: the code stays in the customer's bucket, and is gone when its object is."""
+    lost: str = ""
+    """Why AWS cannot get at the code; empty if it can, or has a copy."""
+
+    def wants(self, package: Package) -> str:
+        """Say what ``package`` would have to be for the code to be kept as it is; empty if it is that."""
+        named = isinstance(package, S3Object) and package.version
+        if not self.by_reference or named or isinstance(package, Image):
+            return ""
+        return (
+            "an object in a bucket with versioning, with its version: s3://bucket/key?versionId=…"
+        )
+
+
 def read_package(text: str, workspace: Path) -> Package:
     """Read what ``text`` names; a path is relative to ``workspace`` and must stay inside it.
 

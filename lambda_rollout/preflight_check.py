@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.choices import Mode, Preflight
 from lambda_rollout.errors import RolloutError
 from lambda_rollout.events import PreflightFound, Warned
 from lambda_rollout.lookout import LATEST, Passage, Question, look
 from lambda_rollout.order import Order, Parts
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.routing import Target
@@ -16,9 +17,14 @@ from lambda_rollout.traffic import Traffic
 
 
 def preflight(
-    order: Order, parts: Parts, traffics: Sequence[tuple[Target, Traffic | None]]
+    order: Order,
+    parts: Parts,
+    traffics: Sequence[tuple[Target, Traffic | None]],
+    storages: Mapping[Target, CodeStorage],
 ) -> None:
     """Look at all targets (without a `Traffic`: an alias still to be created) and tell what was found.
+
+    ``storages`` is how the code is kept of those to which code is to be uploaded.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
     watch blind. ``mode: plan`` only says that it would.
@@ -30,7 +36,9 @@ def preflight(
     there = [traffic for _, traffic in moving if traffic is not None]
     question = Question(
         now=parts.aws_clock.now(),
-        passages=tuple(_passage(order, target, traffic) for target, traffic in moving),
+        passages=tuple(
+            _passage(order, target, traffic, storages.get(target)) for target, traffic in moving
+        ),
         plan=order.plan,
         guards=order.guards,
         needs_numbers=bool(order.guards or order.min_invocations),
@@ -48,12 +56,15 @@ def preflight(
     raise RolloutError(f"preflight: {_reason(refused)}", refused[0].remedy)
 
 
-def _passage(order: Order, target: Target, traffic: Traffic | None) -> Passage:
+def _passage(
+    order: Order, target: Target, traffic: Traffic | None, storage: CodeStorage | None
+) -> Passage:
     return Passage(
         target=target,
         alias_arn=traffic.found.arn if traffic else "",
         old=traffic.old if traffic else None,
         new=order.version or order.version_alias or LATEST,
+        by_reference=storage is not None and storage.by_reference,
     )
 
 

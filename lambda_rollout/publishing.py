@@ -15,9 +15,9 @@ from lambda_rollout.errors import (
     Unanswered,
 )
 from lambda_rollout.events import VersionPublished, VersionReady, VersionTaken, VersionWaited
-from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness
+from lambda_rollout.judge import NeverReady, Ready, VersionState, Waiting, readiness, wake_command
 from lambda_rollout.order import Order, Parts
-from lambda_rollout.package import Package, Zip
+from lambda_rollout.package import CodeStorage, Package, Zip
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.routing import Target
 
@@ -33,8 +33,32 @@ READABLE_LIMIT = 60.0
 PAUSE = 2.0
 
 
-def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> str:
+def read_storage(target: Target, order: Order, parts: Parts) -> CodeStorage | None:
+    """Read how the function's code is kept, if it is to be uploaded.
+
+    Raises `RolloutError` if ``package`` cannot be kept like that: before anything is changed.
+    """
+    if order.package is None:
+        return None
+    storage = patiently(parts.clock, parts.stop)(parts.versions.storage, target)
+    if wanted := storage.wants(order.package):
+        raise RolloutError(
+            f"the code of {target.name} is kept by reference (S3ObjectStorageMode REFERENCE), and `package` cannot be.",
+            f"Give `package` as {wanted}",
+        )
+    return storage
+
+
+def choose(
+    target: Target,
+    previous: str | None,
+    order: Order,
+    parts: Parts,
+    storage: CodeStorage | None = None,
+) -> str:
     """Return the number of the version to roll out, publishing ``$LATEST`` if none was named.
+
+    ``storage`` is what `read_storage` returned, if that was asked before.
 
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
@@ -48,9 +72,10 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
         return named
     latest = _settled_latest(target, parts)
     code_sha256 = latest.code_sha256
-    if order.package is not None:
+    kept = storage or read_storage(target, order, parts)
+    if order.package is not None and kept is not None:
         code_sha256 = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
-            _upload_once, target, order.package, latest.architectures, parts
+            _upload_once, target, order.package, latest.architectures, kept, parts
         )
         if _settled_latest(target, parts).code_sha256 != code_sha256:
             raise _overtaken(target)
@@ -71,14 +96,18 @@ def choose(target: Target, previous: str | None, order: Order, parts: Parts) -> 
 
 
 def _upload_once(
-    target: Target, package: Package, architectures: Sequence[str], parts: Parts
+    target: Target,
+    package: Package,
+    architectures: Sequence[str],
+    storage: CodeStorage,
+    parts: Parts,
 ) -> str:
     """Upload; what was not confirmed is there all the same if ``$LATEST`` has the very bytes.
 
     Of another kind of package that cannot be seen: it is uploaded again, which changes nothing more.
     """
     try:
-        return parts.versions.upload(target, package, architectures)
+        return parts.versions.upload(target, package, architectures, storage)
     except CallFailed as error:
         if not (error.may_have_effect and isinstance(package, Zip)):
             raise
@@ -149,33 +178,37 @@ def _settled_latest(target: Target, parts: Parts) -> VersionState:
         heed(parts.stop)
 
 
-def await_ready(target: Target, version: str, parts: Parts) -> None:
-    """Return once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
+def await_ready(target: Target, version: str, order: Order, parts: Parts) -> VersionState:
+    """Return its state once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
     began = parts.clock.monotonic()
     told = ""
     while True:
         heed(parts.stop)
         elapsed = parts.clock.monotonic() - began
-        match _readiness(target, version, parts, elapsed):
+        state, ready = _readiness(target, version, parts, elapsed)
+        match ready:
             case Ready():
                 parts.emit(VersionReady(at=parts.clock.now(), target=target, version=version))
-                return
-            case NeverReady(why):
+                return state
+            case NeverReady(why, idle):
+                command = wake_command(target.function, version, order.region)
                 raise RolloutError(
                     f"version {version} of {target.name} cannot serve: {why}",
-                    "Mend it and publish again.",
+                    f"Wake it, and start again when it is Active: {command}"
+                    if idle
+                    else "Mend it and publish again.",
                 )
-            case Waiting(state):
-                if state != told:
-                    told = state
+            case Waiting(why):
+                if why != told:
+                    told = why
                     parts.emit(
                         VersionWaited(
-                            at=parts.clock.now(), target=target, version=version, state=state
+                            at=parts.clock.now(), target=target, version=version, state=why
                         )
                     )
                 if elapsed >= READY_LIMIT:
                     raise RolloutError(
-                        f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {state}",
+                        f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {why}",
                         "Look at it in the console.",
                     )
         parts.clock.wait(PAUSE, parts.stop)
@@ -183,14 +216,15 @@ def await_ready(target: Target, version: str, parts: Parts) -> None:
 
 def _readiness(
     target: Target, version: str, parts: Parts, elapsed: float
-) -> Ready | Waiting | NeverReady:
+) -> tuple[VersionState, Ready | Waiting | NeverReady]:
     try:
-        return readiness(parts.versions.read(target, version))
+        state = parts.versions.read(target, version)
     except (Busy, Unanswered) as error:
         if elapsed >= READY_LIMIT:
             raise
-        return Waiting(f"not readable: {error.code}")
+        return VersionState(), Waiting(f"not readable: {error.code}")
     except NotFound:
         if elapsed >= READABLE_LIMIT:
             raise
-        return Waiting("not readable yet")
+        return VersionState(), Waiting("not readable yet")
+    return state, readiness(state)

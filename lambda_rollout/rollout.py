@@ -7,7 +7,7 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -31,10 +31,11 @@ from lambda_rollout.handover import Phase
 from lambda_rollout.lease import Record
 from lambda_rollout.numbers import Demands, Numbers
 from lambda_rollout.order import Order, Parts, seconds
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.patience import heed, patiently
 from lambda_rollout.plan import Step
 from lambda_rollout.preflight_check import preflight
-from lambda_rollout.publishing import await_ready, check_latest, choose
+from lambda_rollout.publishing import await_ready, check_latest, choose, read_storage
 from lambda_rollout.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.stop import Stop
 from lambda_rollout.traffic import Conflict, Traffic
@@ -73,6 +74,7 @@ class Rollout:
         self._courses: list[Course] = []
         self._ending = Ending(order, parts)
         self._watch: Watch | None = None
+        self._storages: Mapping[Target, CodeStorage] = {}
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
@@ -157,7 +159,19 @@ class Rollout:
         """Find what AWS would refuse, and what would make the watch blind, before the first write."""
         if self._order.mode is not Mode.PROMOTE:
             aliases = [(c.target, c.charge.traffic if c.charge else None) for c in self._courses]
-            preflight(self._order, self._parts, aliases)
+            self._read_storages()
+            preflight(self._order, self._parts, aliases, self._storages)
+
+    def _read_storages(self) -> None:
+        targets = [course.target for course in self._courses]
+        found = self._parts.together(
+            lambda target: read_storage(target, self._order, self._parts), targets
+        )
+        self._storages = {
+            target: storage
+            for target, storage in zip(targets, found, strict=True)
+            if storage is not None
+        }
 
     # Publish -----------------------------------------------------------------------------------
 
@@ -188,7 +202,9 @@ class Rollout:
             return course.old
         if resumed is not None and order.version is not None:
             self._refuse_another(order.version, course, resumed)
-        version = choose(course.target, course.old, order, self._parts)
+        version = choose(
+            course.target, course.old, order, self._parts, self._storages.get(course.target)
+        )
         if resumed is not None:
             self._refuse_another(version, course, resumed)
         return version
@@ -209,9 +225,12 @@ class Rollout:
 
     def _wait_until_ready(self) -> None:
         waiting = [course for course in self._courses if course.new != course.old]
-        self._parts.together(
-            lambda course: await_ready(course.target, course.new, self._parts), waiting
-        )
+        self._parts.together(self._wait_for_one, waiting)
+
+    def _wait_for_one(self, course: Course) -> None:
+        state = await_ready(course.target, course.new, self._order, self._parts)
+        if course.charge is not None:
+            course.charge.durable = state.is_durable
 
     def _create_missing_aliases(self) -> None:
         for course in self._courses:

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from lambda_rollout import lease
 from lambda_rollout.arrival import Sight, read_alias, refusal, say_if_cut
-from lambda_rollout.ending import Ending
+from lambda_rollout.ending import Ending, InCharge
 from lambda_rollout.errors import RolloutError
-from lambda_rollout.events import AliasFound, AlreadyThere, Finished, Result
-from lambda_rollout.judge import NeverReady, readiness
+from lambda_rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
+from lambda_rollout.judge import NeverReady, readiness, wake_command
 from lambda_rollout.lease import Record, Whose
 from lambda_rollout.order import Order, Parts
 from lambda_rollout.publishing import check_exists, version_of_alias
@@ -59,6 +59,8 @@ def _undo(order: Order, parts: Parts, ending: Ending) -> Finished:
                 # The post stage knows from it that what it finds is where this rollback began.
                 charges[-1].tried.append(str(HUNDRED))
     all_back = ending.put_back(list(reversed(charges)))
+    for charge in charges:
+        _say_if_asleep(charge, order, parts)
     cleared = any(charge.traffic.lost_record for charge in charges)
     if on_record and (cleared or any(record.passed for record in on_record)):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
@@ -72,6 +74,25 @@ def _undo(order: Order, parts: Parts, ending: Ending) -> Finished:
         return ending.finished(Result.UNCHANGED)
     finished = ending.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
     return replace(finished, asked_for=True)
+
+
+def _say_if_asleep(charge: InCharge, order: Order, parts: Parts) -> None:
+    """Say how to wake the version that the alias went back to, if it is idle. First back, then this: one look."""
+    target, version = charge.traffic.target, charge.traffic.old
+    if charge.shifted or parts.stop.requested:
+        return
+    try:
+        state = parts.versions.read(target, version)
+    except RolloutError:
+        return
+    match readiness(state):
+        case NeverReady(why, idle=True):
+            text = (
+                f"Version {version} of {target.name}, which {target} is on again, needs a moment: {why.rstrip('.')}. The next "
+                "invocation fails and wakes it. Do that now, unless somebody has: "
+                f"{wake_command(target.function, version, order.region)}"
+            )
+            parts.emit(Warned(at=parts.clock.now(), text=text))
 
 
 def _tried(act: Callable[[], _T]) -> _T | RolloutError:
@@ -152,7 +173,7 @@ def _grasp_whole(
     if asked == alias.routing.version:
         return asked
     ready = readiness(check_exists(target, asked, parts))
-    if isinstance(ready, NeverReady):
+    if isinstance(ready, NeverReady) and not ready.idle:
         raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}")
     traffic = Traffic(
         target, alias, parts.aliases, parts.clock, parts.aws_clock, order.nonce, asked

@@ -1,13 +1,15 @@
 """How alarms are made: which metrics, how often, how many datapoints; and what is below a composite one.
 
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html and API_CompositeAlarm.html.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html, API_CompositeAlarm.html
+and API_LogAlarm.html.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,6 +17,7 @@ from lambda_rollout.aws.alarms import PAGE, TYPES
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.parsing.names import AlarmName
+from lambda_rollout.preflight.alarm_rule import Rule, RuleUnread, children, parse
 from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
 
 KINDS = {
@@ -25,8 +28,8 @@ KINDS = {
 DEPTH = 5
 """How far down composite alarms are followed."""
 
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html, AlarmRule
-_CHILD = re.compile(r'\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"([^"]+)"|([^\s")]+))\s*\)')
+_RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
+_QUERY = re.compile(r"\s*SELECT\b|\bSEARCH\s*\(", re.IGNORECASE)
 
 Raw = Mapping[str, Any]
 
@@ -109,13 +112,18 @@ class AlarmDefinitions:
             token = {"NextToken": answer["NextToken"]}
 
 
+def _rule(alarm: Raw) -> Rule | None:
+    try:
+        return parse(alarm.get("AlarmRule", ""))
+    except RuleUnread:
+        return None
+
+
 def _children(described: tuple[str, Raw]) -> list[str]:
     """Return the names in a composite alarm's rule; an ARN there is of the same account and Region."""
     kind, alarm = described
-    if kind != "CompositeAlarm":
-        return []
-    names = [quoted or plain for quoted, plain in _CHILD.findall(alarm.get("AlarmRule", ""))]
-    return [n.split(":", 6)[-1] if n.startswith("arn:") else n for n in names]
+    rule = _rule(alarm) if kind == "CompositeAlarm" else None
+    return list(dict.fromkeys(children(rule))) if rule else []
 
 
 def _facts(
@@ -124,29 +132,85 @@ def _facts(
     kind, alarm = described[name]
     if kind == "CompositeAlarm":
         below = above | {name}
-        children = [
-            child
-            for child in _children(described[name])
-            if child in described and child not in below
-        ]
         return AlarmFacts(
-            name, kind, children=tuple(_facts(child, described, below) for child in children)
+            name,
+            kind,
+            rule=_rule(alarm),
+            children=tuple(
+                _facts(child, described, below)
+                for child in _children(described[name])
+                if child in described and child not in below
+            ),
         )
-    if kind == "LogAlarm":
-        return AlarmFacts(name, kind)
+    made = _of_logs(name, alarm) if kind == "LogAlarm" else _of_metrics(name, alarm)
+    return replace(made, warm_until=_warm_until(alarm))
+
+
+def _of_logs(name: str, alarm: Raw) -> AlarmFacts:
+    """Read a log alarm: its query runs on a schedule, and some of its last results have to breach.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_LogAlarm.html
+    """
+    schedule = (alarm.get("ScheduledQueryConfiguration") or {}).get("ScheduleConfiguration") or {}
+    rate = _RATE.fullmatch(schedule.get("ScheduleExpression", ""))
+    evaluated = alarm.get("QueryResultsToEvaluate") or 1
+    return AlarmFacts(
+        name,
+        "LogAlarm",
+        unread="a query of logs",
+        period=timedelta(**{f"{rate[2]}s": int(rate[1])}) if rate else timedelta(),
+        evaluation_periods=evaluated,
+        datapoints_to_alarm=alarm.get("QueryResultsToAlarm") or evaluated,
+        query_offset=_seconds(schedule.get("EndTimeOffset")),
+    )
+
+
+def _of_metrics(name: str, alarm: Raw) -> AlarmFacts:
+    criteria = (alarm.get("EvaluationCriteria") or {}).get("PromQLCriteria")
+    if criteria is not None or "EvaluationCriteria" in alarm:
+        return AlarmFacts(
+            name,
+            "MetricAlarm",
+            unread="a PromQL query",
+            period=_seconds(alarm.get("EvaluationInterval")),
+            pending=_seconds((criteria or {}).get("PendingPeriod")),
+        )
     evaluated = alarm.get("EvaluationPeriods", 1)
     metrics, expression = _metrics(alarm)
+    queries = alarm.get("Metrics") or ()
+    periods = [
+        *(metric.period for metric in metrics),
+        *(_seconds(q.get("Period")) for q in queries),
+    ]
     return AlarmFacts(
         name=name,
-        kind=kind,
+        kind="MetricAlarm",
         metrics=metrics,
+        unread=_unread(alarm),
         expression=expression,
-        period=max((metric.period for metric in metrics), default=_seconds(alarm.get("Period"))),
+        period=max(periods, default=timedelta()),
         evaluation_periods=evaluated,
         datapoints_to_alarm=alarm.get("DatapointsToAlarm") or evaluated,
         comparison=alarm.get("ComparisonOperator", ""),
         threshold=None if alarm.get("ThresholdMetricId") else alarm.get("Threshold"),
     )
+
+
+def _unread(alarm: Raw) -> str:
+    """Name what is no list of metrics: a query in a language of its own, or another account's metrics."""
+    own = str(alarm.get("AlarmArn", "")).split(":")[4:5]
+    for query in alarm.get("Metrics") or ():
+        if _QUERY.search(query.get("Expression", "")):
+            return "an expression that searches for its metrics"
+        if query.get("AccountId") and [query["AccountId"]] != own:
+            return f"metrics of account {query['AccountId']}"
+    return ""
+
+
+def _warm_until(alarm: Raw) -> datetime | None:
+    minutes = (alarm.get("WarmUpConfiguration") or {}).get("WarmUpPeriodDurationInMinutes")
+    configured = alarm.get("AlarmConfigurationUpdatedTimestamp")
+    return configured + timedelta(minutes=minutes) if minutes and configured else None
 
 
 def _metrics(alarm: Raw) -> tuple[tuple[WatchedMetric, ...], str]:

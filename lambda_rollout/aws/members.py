@@ -26,6 +26,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "CodeSha256",
         "Role",
     ),
+    "GetFunction": ("Configuration.FunctionArn", "Code"),
     "UpdateFunctionCode": ("CodeSha256",),
     "PublishVersion": ("Version", "CodeSha256"),
     "GetProvisionedConcurrencyConfig": ("Status", "RequestedProvisionedConcurrentExecutions"),
@@ -35,6 +36,22 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "EventSourceMappings",
         "EventSourceMappings[].UUID",
         "EventSourceMappings[].FunctionArn",
+    ),
+    "ListFunctionUrlConfigs": (
+        "FunctionUrlConfigs",
+        "FunctionUrlConfigs[].FunctionArn",
+        "FunctionUrlConfigs[].AuthType",
+    ),
+    "ListDurableExecutionsByFunction": (
+        "DurableExecutions",
+        "DurableExecutions[].DurableExecutionArn",
+        "DurableExecutions[].Status",
+    ),
+    "GetFunctionScalingConfig": ("FunctionArn",),
+    "ListFunctionVersionsByCapacityProvider": (
+        "CapacityProviderArn",
+        "FunctionVersions",
+        "FunctionVersions[].FunctionArn",
     ),
     "DescribeAlarms": (
         "|".join(_ALARM_LISTS),

@@ -6,31 +6,32 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/, under the nam
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any
 
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
+from lambda_rollout.aws.policies import statements
+from lambda_rollout.aws.versions import code_storage
 from lambda_rollout.errors import NotFound, Unanswered, UnmarkedNotFound
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.parsing.names import AlarmName
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
     Configuration,
     EventSource,
+    FunctionUrl,
     Invoked,
-    Permission,
     Provisioned,
+    Scaling,
+    Statement,
 )
 from lambda_rollout.routing import Target
 
-INVOKE = "lambda:InvokeFunction"
-SOURCE_ARN, SOURCE_ACCOUNT = "aws:sourcearn", "aws:sourceaccount"
+Raw = Mapping[str, Any]
 
 
 class AwsLookout:
@@ -66,35 +67,32 @@ class AwsLookout:
         return tuple(found.values())
 
     def _mappings(self, name: str) -> Iterator[EventSource]:
-        marker: dict[str, Any] = {}
-        while True:
-            answer: Mapping[str, Any] = ask(
+        def ask_page(marker: Mapping[str, Any]) -> Raw:
+            return ask(
                 "ListEventSourceMappings",
-                partial(
-                    self._clients.lambda_.list_event_source_mappings, FunctionName=name, **marker
+                lambda: self._clients.lambda_.list_event_source_mappings(
+                    FunctionName=name, **marker
                 ),
                 dict,
             )
-            for mapping in answer["EventSourceMappings"]:
-                yield EventSource(
-                    uuid=mapping["UUID"],
-                    source=mapping.get("EventSourceArn", ""),
-                    qualifier=_qualifier(mapping["FunctionArn"]),
-                    state=mapping.get("State", ""),
-                )
-            if not answer.get("NextMarker"):
-                return
-            marker = {"Marker": answer["NextMarker"]}
 
-    def function_policy(self, target: Target) -> tuple[Permission, ...]:
+        for mapping in _pages(ask_page, "EventSourceMappings"):
+            yield EventSource(
+                uuid=mapping["UUID"],
+                source=mapping.get("EventSourceArn", ""),
+                qualifier=_qualifier(mapping["FunctionArn"]),
+                state=mapping.get("State", ""),
+            )
+
+    def function_policy(self, target: Target) -> tuple[Statement, ...]:
         """See `Lookout.function_policy`."""
         return self._policy(target)
 
-    def alias_policy(self, target: Target) -> tuple[Permission, ...]:
+    def alias_policy(self, target: Target) -> tuple[Statement, ...]:
         """See `Lookout.alias_policy`."""
         return self._policy(target, Qualifier=target.alias)
 
-    def _policy(self, target: Target, **qualifier: str) -> tuple[Permission, ...]:
+    def _policy(self, target: Target, **qualifier: str) -> tuple[Statement, ...]:
         try:
             policy = ask(
                 "GetPolicy",
@@ -104,9 +102,23 @@ class AwsLookout:
         except (NotFound, UnmarkedNotFound):
             return ()
         try:
-            return tuple(_permissions(json.loads(policy)))
+            return statements(policy)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Unanswered("GetPolicy", "UnreadablePolicy", str(error)) from error
+
+    def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
+        """See `Lookout.urls`."""
+
+        def ask_page(marker: Mapping[str, Any]) -> Raw:
+            return ask(
+                "ListFunctionUrlConfigs",
+                lambda: self._clients.lambda_.list_function_url_configs(
+                    FunctionName=target.function, **marker
+                ),
+                dict,
+            )
+
+        return tuple(map(_url, _pages(ask_page, "FunctionUrlConfigs")))
 
     def reserved(self, target: Target) -> int | None:
         """See `Lookout.reserved`."""
@@ -129,6 +141,44 @@ class AwsLookout:
         except (NotFound, UnmarkedNotFound):
             return None
 
+    def storage(self, target: Target, version: str) -> CodeStorage:
+        """See `Lookout.storage`."""
+        return ask(
+            "GetFunction",
+            lambda: self._clients.lambda_.get_function(
+                FunctionName=target.function, Qualifier=version
+            ),
+            code_storage,
+        )
+
+    def scaling(self, target: Target, version: str) -> Scaling:
+        """See `Lookout.scaling`; a version that nobody scaled may have no configuration at all."""
+        try:
+            return ask(
+                "GetFunctionScalingConfig",
+                lambda: self._clients.lambda_.get_function_scaling_config(
+                    FunctionName=target.function, Qualifier=version
+                ),
+                _scaling,
+            )
+        except (NotFound, UnmarkedNotFound):
+            return Scaling()
+
+    def provider_versions(self, provider: str) -> int:
+        """See `Lookout.provider_versions`."""
+        name = provider.rpartition(":")[2]
+
+        def ask_page(marker: Mapping[str, Any]) -> Raw:
+            return ask(
+                "ListFunctionVersionsByCapacityProvider",
+                lambda: self._clients.lambda_.list_function_versions_by_capacity_provider(
+                    CapacityProviderName=name, **marker
+                ),
+                dict,
+            )
+
+        return sum(1 for _ in _pages(ask_page, "FunctionVersions"))
+
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
         """See `Lookout.invoked`."""
         return self._metrics.invoked(targets, until)
@@ -142,6 +192,28 @@ class AwsLookout:
         self._definitions.try_history()
 
 
+def _pages(ask_page: Callable[[Mapping[str, Any]], Raw], items: str) -> Iterator[Raw]:
+    """Yield what all pages of a list of Lambda's hold under ``items``."""
+    marker: dict[str, Any] = {}
+    while True:
+        answer = ask_page(marker)
+        yield from answer[items]
+        if not answer.get("NextMarker"):
+            return
+        marker = {"Marker": answer["NextMarker"]}
+
+
+def _url(config: Mapping[str, Any]) -> FunctionUrl:
+    qualifier = _qualifier(config["FunctionArn"])
+    return FunctionUrl(
+        # AWS's words for the bare function are the bare ARN, or $LATEST.
+        qualifier="" if qualifier.startswith("$") else qualifier,
+        auth_type=config["AuthType"],
+        invoke_mode=config.get("InvokeMode", ""),
+        has_cors=bool(config.get("Cors")),
+    )
+
+
 def _configuration(answer: Mapping[str, Any]) -> Configuration:
     return Configuration(
         version=answer["Version"],
@@ -151,6 +223,9 @@ def _configuration(answer: Mapping[str, Any]) -> Configuration:
         dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
         runtime=answer.get("Runtime", ""),
         timeout=timedelta(seconds=answer.get("Timeout", 0)),
+        capacity_provider=_provider(answer.get("CapacityProviderConfig") or {}),
+        is_durable="DurableConfig" in answer,
+        per_tenant=bool((answer.get("TenancyConfig") or {}).get("TenantIsolationMode")),
     )
 
 
@@ -162,51 +237,17 @@ def _provisioned(answer: Mapping[str, Any]) -> Provisioned:
     )
 
 
+def _provider(config: Mapping[str, Any]) -> str:
+    instances = config.get("LambdaManagedInstancesCapacityProviderConfig") or {}
+    return str(instances.get("CapacityProviderArn", ""))
+
+
+def _scaling(answer: Mapping[str, Any]) -> Scaling:
+    """Read what was asked for; what is applied besides is AWS's own default."""
+    asked = answer.get("RequestedFunctionScalingConfig") or {}
+    return Scaling(asked.get("MinExecutionEnvironments"), asked.get("MaxExecutionEnvironments"))
+
+
 def _qualifier(function_arn: str) -> str:
     parts = function_arn.split(":")
     return parts[7] if len(parts) > 7 else ""
-
-
-def _permissions(policy: Mapping[str, Any]) -> Iterator[Permission]:
-    """Take out what is allowed to invoke; an element of a statement may be one value or a list of them.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
-    """
-    for statement in _list(policy["Statement"]):
-        allows = statement.get("Effect") == "Allow"
-        if not allows or not any(
-            fnmatchcase(INVOKE.lower(), str(action).lower())
-            for action in _list(statement.get("Action", ()))
-        ):
-            continue
-        for principal in _principals(statement.get("Principal", {})):
-            for source in _condition(statement, SOURCE_ARN) or [""]:
-                yield Permission(
-                    sid=str(statement.get("Sid", "")),
-                    principal=principal,
-                    source=source,
-                    account=next(iter(_condition(statement, SOURCE_ACCOUNT)), ""),
-                )
-
-
-def _principals(principal: str | Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(principal, str):
-        yield principal
-        return
-    for names in principal.values():
-        yield from (str(name) for name in _list(names))
-
-
-def _condition(statement: Mapping[str, Any], wanted: str) -> list[str]:
-    """Return the values that a condition key is compared with; keys are the same in any case."""
-    return [
-        str(value)
-        for compared in (statement.get("Condition") or {}).values()
-        for key, values in compared.items()
-        if key.lower() == wanted
-        for value in _list(values)
-    ]
-
-
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]

@@ -11,9 +11,12 @@ from typing import Any
 
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.judge import VersionState
-from lambda_rollout.package import Image, Package, S3Object, Zip
+from lambda_rollout.judge import Running, VersionState
+from lambda_rollout.package import CodeStorage, Image, Package, S3Object, Zip
 from lambda_rollout.routing import Target
+
+MOST_EXECUTIONS = 1000
+"""Durable executions in one answer, at most: enough to say how many go on."""
 
 
 class LambdaVersions:
@@ -41,9 +44,19 @@ class LambdaVersions:
             _state,
         )
 
-    def upload(self, target: Target, package: Package, architectures: Sequence[str]) -> str:
+    def storage(self, target: Target) -> CodeStorage:
+        """See `Versions.storage`."""
+        return ask(
+            "GetFunction",
+            lambda: self._clients.lambda_.get_function(FunctionName=target.function),
+            code_storage,
+        )
+
+    def upload(
+        self, target: Target, package: Package, architectures: Sequence[str], storage: CodeStorage
+    ) -> str:
         """See `Versions.upload`."""
-        code = _code(package)
+        code = _code(package) | ({} if isinstance(package, Image) else _kept(storage))
         if architectures:
             code["Architectures"] = list(architectures)
         return ask(
@@ -52,6 +65,21 @@ class LambdaVersions:
                 FunctionName=target.function, **code
             ),
             lambda answer: str(answer["CodeSha256"]),
+        )
+
+    def running(self, target: Target, version: str) -> Running:
+        """See `Versions.running`."""
+        return ask(
+            "ListDurableExecutionsByFunction",
+            lambda: self._clients.lambda_.list_durable_executions_by_function(
+                FunctionName=target.function,
+                Qualifier=version,
+                Statuses=["RUNNING"],
+                MaxItems=MOST_EXECUTIONS,
+            ),
+            lambda answer: Running(
+                len(answer["DurableExecutions"]), more=bool(answer.get("NextMarker"))
+            ),
         )
 
     def publish(self, target: Target, description: str, code_sha256: str) -> str:
@@ -77,6 +105,24 @@ def _code(package: Package) -> dict[str, Any]:
             return {"ImageUri": uri}
 
 
+def _kept(storage: CodeStorage) -> dict[str, Any]:
+    key = {"SourceKMSKeyArn": storage.key} if storage.key else {}
+    return {**key, "S3ObjectStorageMode": "REFERENCE"} if storage.by_reference else key
+
+
+def code_storage(answer: Mapping[str, Any]) -> CodeStorage:
+    """Read how code is kept out of an answer of GetFunction, and nothing else: ``Location`` opens it to anybody.
+
+    ResolvedS3Object is there for code that is kept by reference, and for no other (documented).
+    """
+    code = answer["Code"]
+    return CodeStorage(
+        key=code.get("SourceKMSKeyArn", ""),
+        by_reference=bool(code.get("ResolvedS3Object")),
+        lost=str((code.get("Error") or {}).get("ErrorCode", "")),
+    )
+
+
 def _state(answer: Mapping[str, Any]) -> VersionState:
     snap_start = answer.get("SnapStart") or {}
     return VersionState(
@@ -90,4 +136,5 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         description=answer.get("Description", ""),
         architectures=tuple(answer.get("Architectures") or ()),
         role=answer["Role"],
+        is_durable="DurableConfig" in answer,
     )

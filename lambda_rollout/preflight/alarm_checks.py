@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lambda_rollout.guards import Guard, Metric
+from lambda_rollout.preflight.composite import fires, leaves, unclear
 from lambda_rollout.preflight.facts import AlarmFacts, Facts
 from lambda_rollout.preflight.finding import Code, Finding, Level
-from lambda_rollout.preflight.sight import Seen, Sight, leaves, of_alarm
+from lambda_rollout.preflight.sight import Seen, Sight, of_alarm, unjudged
+from lambda_rollout.preflight.speed import takes
 
 _GUARDS = {"Errors": "error-rate <= baseline + 1%", "Duration": "p99-duration <= baseline * 1.2"}
 
@@ -15,21 +17,65 @@ _GUARDS = {"Errors": "error-rate <= baseline + 1%", "Duration": "p99-duration <=
 def alarms_see_the_new_version(facts: Facts) -> Iterator[Finding]:
     """An alarm on the wrong dimensions stays quiet whatever the new version does.
 
-    A composite alarm is blind only if every alarm below it is.
+    A composite alarm sees as much as the alarms that its rule needs in order to fire.
     """
     if not isinstance(facts.alarms, tuple):
         return
     for alarm in facts.alarms:
-        seen = [(leaf, of_alarm(leaf, facts)) for leaf in leaves(alarm)]
-        known = [(leaf, found) for leaf, found in seen if found is not None]
-        if len(known) < len(seen):
+        known = [
+            (leaf, seen) for leaf in leaves(alarm) if (seen := of_alarm(leaf, facts)) is not None
+        ]
+        if unclear(alarm) or len(known) < len(leaves(alarm)):
             continue
-        if any(found.sight > Sight.FUNCTION for _, found in known):
-            known = [(leaf, found) for leaf, found in known if found.sight is Sight.ALIAS]
-        elif any(not found.sight.blind for _, found in known):
-            known = [(leaf, found) for leaf, found in known if not found.sight.blind]
-        for leaf, found in known:
-            yield from _told(alarm, leaf, found, facts)
+        best = _best({leaf.name: seen.sight for leaf, seen in known}, alarm)
+        for leaf, seen in known:
+            if seen.sight is best or (best.blind and seen.sight.blind):
+                yield from _told(alarm, leaf, seen, facts)
+
+
+def _best(sights: Mapping[str, Sight], alarm: AlarmFacts) -> Sight:
+    """Return the most that the alarms see which are enough to fire this one."""
+    able = [
+        least
+        for least in Sight
+        if fires(alarm, {name for name, sight in sights.items() if sight >= least})
+    ]
+    return max(able, default=Sight.NOTHING)
+
+
+def every_alarm_was_judged(facts: Facts) -> Iterator[Finding]:
+    """Silence means that an alarm was looked at and found good: so what was not looked at is told."""
+    if not isinstance(facts.alarms, tuple):
+        return
+    for alarm in facts.alarms:
+        why = unclear(alarm)
+        aim = [f"{unjudged(leaf)}{_below(alarm, leaf)}" for leaf in leaves(alarm) if unjudged(leaf)]
+        if why or aim:
+            what = "whether it sees the new version and in time" if why else _open(alarm)
+            yield Finding(
+                Level.NOTE,
+                Code.ALARM_NOT_JUDGED,
+                f"Not judged: {what}. Not understood here: {why or '; '.join(aim)}.",
+                "See for yourself that it counts what comes through the alias, and fires within a step.",
+                alarm=alarm.name,
+            )
+        elif takes(alarm) is None:
+            yield Finding(
+                Level.NOTE,
+                Code.ALARM_NOT_JUDGED,
+                "Not judged: whether it fires within a step. How often it is evaluated is not known here.",
+                "See for yourself that it fires within a step.",
+                alarm=alarm.name,
+            )
+
+
+def _open(alarm: AlarmFacts) -> str:
+    seen = "whether it sees the new version"
+    return seen if takes(alarm) is not None else f"{seen} and in time"
+
+
+def _below(alarm: AlarmFacts, leaf: AlarmFacts) -> str:
+    return "" if leaf is alarm else f" (alarm {leaf.name}, below it)"
 
 
 def _told(alarm: AlarmFacts, leaf: AlarmFacts, seen: Seen, facts: Facts) -> Iterator[Finding]:
@@ -39,6 +85,11 @@ def _told(alarm: AlarmFacts, leaf: AlarmFacts, seen: Seen, facts: Facts) -> Iter
     wanted = f"Resource={target}" if target else "Resource=FUNCTION:ALIAS"
     aim = f"Let it count FunctionName and {wanted}"
     match seen.sight:
+        case Sight.NOTHING:
+            what = f"{counts}: Lambda has no metric with exactly these dimensions, so it never has data."
+            yield Finding(
+                Level.WARNING, Code.ALARM_WITHOUT_DATA, what, f"{aim}.", seen.target, alarm.name
+            )
         case Sight.ELSEWHERE:
             what = f"{counts}: nothing of what this rollout moves."
             yield Finding(

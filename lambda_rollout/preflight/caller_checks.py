@@ -7,10 +7,31 @@ https://docs.aws.amazon.com/lambda/latest/dg/using-aliases.html
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from lambda_rollout.preflight.facts import EventSource, Facts, Invoked, Permission, TargetFacts
+from lambda_rollout.preflight.facts import (
+    EventSource,
+    Facts,
+    FunctionUrl,
+    Invoked,
+    Statement,
+    TargetFacts,
+)
 from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.statements import (
+    INVOKE,
+    INVOKE_URL,
+    Answer,
+    add_permission,
+    concerns,
+    conditions,
+    covers,
+    is_of_a_url,
+    may_refuse,
+    principals,
+    title,
+    unclear,
+)
 
 _IDLE = frozenset({"Disabled", "Disabling", "Deleting"})
 
@@ -27,7 +48,7 @@ def event_sources_name_the_alias(facts: Facts) -> Iterator[Finding]:
 
 
 def _bypass(each: TargetFacts, source: EventSource) -> Finding:
-    invoked = source.qualifier or "$LATEST"
+    invoked = source.qualifier or each.bare
     also = isinstance(each.event_sources, tuple) and any(
         other.qualifier == each.target.alias and other.source == source.source
         for other in each.event_sources
@@ -49,6 +70,58 @@ def _bypass(each: TargetFacts, source: EventSource) -> Finding:
     )
 
 
+def function_urls_name_the_alias(facts: Facts) -> Iterator[Finding]:
+    """A URL on the bare function runs ``$LATEST``, whatever the alias's weights are.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html: there is one for each qualifier.
+    """
+    for each in facts.targets:
+        bare = _bare_url(each)
+        if bare is None:
+            continue
+        yield Finding(
+            Level.WARNING,
+            Code.FUNCTION_URL_BYPASSES_ALIAS,
+            f"The bare function has a function URL ({bare.auth_type}): what is called through it runs {each.bare}, and "
+            "this rollout does not touch it.",
+            _way_to_a_url_of_its_own(each, bare),
+            each.target,
+            command=shlex.join(_url_command(each, bare)),
+        )
+
+
+def _bare_url(each: TargetFacts) -> FunctionUrl | None:
+    urls = each.urls if isinstance(each.urls, tuple) else ()
+    return next((url for url in urls if not url.qualifier), None)
+
+
+def _alias_has_a_url(each: TargetFacts) -> bool:
+    return isinstance(each.urls, tuple) and any(
+        url.qualifier == each.target.alias for url in each.urls
+    )
+
+
+def _way_to_a_url_of_its_own(each: TargetFacts, bare: FunctionUrl) -> str:
+    if _alias_has_a_url(each):
+        return "The alias has a URL, too: let everybody call that one, and delete the function's."
+    cors = ", with the same CORS settings" if bare.has_cors else ""
+    return (
+        f"Give the alias a URL of its own{cors}, allow the same callers on it, let everybody call that one, and delete "
+        "the function's."
+    )
+
+
+def _url_command(each: TargetFacts, bare: FunctionUrl) -> list[str]:
+    """Return the command that makes the same URL for the alias; empty if it would be another."""
+    if bare.has_cors or _alias_has_a_url(each):
+        return []
+    mode = ["--invoke-mode", bare.invoke_mode] if bare.invoke_mode not in {"", "BUFFERED"} else []
+    return [
+        *("aws", "lambda", "create-function-url-config", "--function-name", each.target.name),
+        *("--qualifier", each.target.alias, "--auth-type", bare.auth_type, *mode),
+    ]
+
+
 def callers_allowed_on_the_alias(facts: Facts) -> Iterator[Finding]:
     """A caller that is allowed on the unqualified function and not on the alias cannot be using the alias.
 
@@ -58,33 +131,66 @@ def callers_allowed_on_the_alias(facts: Facts) -> Iterator[Finding]:
     for each in facts.targets:
         if not (isinstance(each.function_policy, tuple) and isinstance(each.alias_policy, tuple)):
             continue
-        for permission in each.function_policy:
-            if not any(_covers(other, permission) for other in each.alias_policy):
-                yield _not_allowed(each, permission)
+        for statement in each.function_policy:
+            if statement.effect != "Allow" or not _lets_invoke(statement):
+                continue
+            # What is left of a URL that is no more lets nobody in.
+            gone = isinstance(each.urls, tuple) and _bare_url(each) is None
+            if not (gone and is_of_a_url(statement)):
+                yield from _judged(each, statement, each.function_policy, each.alias_policy)
 
 
-def _covers(wider: Permission, permission: Permission) -> bool:
-    """Whether whoever has ``permission`` on the function has it on the alias by ``wider``."""
-    return (
-        wider.principal in {permission.principal, "*"}
-        and wider.source in {permission.source, ""}
-        and wider.account in {permission.account, ""}
+def _lets_invoke(statement: Statement) -> bool:
+    return any(concerns(statement, action) for action in (INVOKE, INVOKE_URL))
+
+
+def _judged(
+    each: TargetFacts,
+    statement: Statement,
+    on_function: Sequence[Statement],
+    on_alias: Sequence[Statement],
+) -> Iterator[Finding]:
+    allowing = [other for other in on_alias if other.effect == "Allow"]
+    answers = [(covers(other, statement), other) for other in allowing]
+    best = max((answer for answer, _ in answers), default=Answer.NO)
+    denying = [s for s in (*on_function, *on_alias) if s.effect != "Allow"]
+    if why := unclear(statement, each.target.name):
+        yield _not_judged(each, statement, why)
+    elif any(may_refuse(other, statement) for other in denying):
+        yield _not_judged(each, statement, "a Deny may be about the same callers")
+    elif best is Answer.MAYBE:
+        other = next(other for answer, other in answers if answer is best)
+        yield _not_judged(
+            each, statement, f"whether {title(other)} of the alias lets in the same callers is open"
+        )
+    elif best is Answer.NO:
+        yield _not_allowed(each, statement)
+
+
+def _not_judged(each: TargetFacts, statement: Statement, why: str) -> Finding:
+    return Finding(
+        Level.NOTE,
+        Code.CALLER_NOT_JUDGED,
+        f"Whether {principals(statement)}, who may invoke the unqualified function ({title(statement)})"
+        f"{conditions(statement)}, may invoke the alias cannot be judged: {why}.",
+        f"Look at both resource policies: who names the unqualified function runs {each.bare}, which this rollout "
+        "does not touch.",
+        each.target,
     )
 
 
-def _not_allowed(each: TargetFacts, permission: Permission) -> Finding:
-    source = f" for {permission.source}" if permission.source else ""
-    command = ["aws", "lambda", "add-permission", "--function-name", each.target.name]
-    command += ["--qualifier", each.target.alias, "--statement-id", permission.sid]
-    command += ["--action", "lambda:InvokeFunction", "--principal", permission.principal]
-    command += ["--source-arn", permission.source] if permission.source else []
-    command += ["--source-account", permission.account] if permission.account else []
+def _not_allowed(each: TargetFacts, statement: Statement) -> Finding:
+    command = add_permission(statement, each.target.name, each.target.alias)
+    remedy = "Let the trigger name the alias's ARN, and allow it there"
+    if is_of_a_url(statement):
+        remedy = "Give the alias a function URL of its own, and allow the same on it"
     return Finding(
         Level.WARNING,
         Code.CALLER_NOT_ALLOWED_ON_ALIAS,
-        f"{permission.principal}{source} may invoke the unqualified function (statement {permission.sid}) but "
-        "not the alias: it runs $LATEST, which this rollout does not touch.",
-        "Let the trigger name the alias's ARN, and allow it there.",
+        f"{principals(statement)} may invoke the unqualified function ({title(statement)})"
+        f"{conditions(statement)}, but not the alias: what is called so runs {each.bare}, which this rollout does "
+        "not touch.",
+        f"{remedy}, with each of its conditions.",
         each.target,
         command=shlex.join(command),
     )

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lambda_rollout.preflight.alarm_checks import alarms_see_the_new_version
+from lambda_rollout.preflight.alarm_checks import (
+    alarms_see_the_new_version,
+    every_alarm_was_judged,
+)
 from lambda_rollout.preflight.caller_checks import (
     callers_allowed_on_the_alias,
     event_sources_name_the_alias,
+    function_urls_name_the_alias,
     somebody_invokes,
 )
 from lambda_rollout.preflight.facts import Facts
 from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.preflight.managed_checks import (
+    provider_has_room,
+    share_grows_slowly,
+    versions_scaled_alike,
+)
 from lambda_rollout.preflight.permission_checks import (
     everything_was_read,
     what_the_watch_reads,
     what_will_be_written,
 )
 from lambda_rollout.preflight.timing_checks import (
+    alarms_are_warm,
     steps_outlast_the_alarms,
     weights_move_the_alarms,
 )
@@ -26,7 +36,10 @@ from lambda_rollout.preflight.version_checks import (
     both_versions_serve,
     concurrency_provisioned,
     concurrency_reserved,
+    executions_outlast_invocations,
+    old_code_is_kept,
     runtimes_supported,
+    tenants_start_cold,
 )
 
 Check = Callable[[Facts], Iterator[Finding]]
@@ -34,15 +47,24 @@ Check = Callable[[Facts], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     both_versions_alike,
     both_versions_serve,
+    old_code_is_kept,
     somebody_invokes,
     event_sources_name_the_alias,
+    function_urls_name_the_alias,
     callers_allowed_on_the_alias,
     alarms_see_the_new_version,
+    every_alarm_was_judged,
+    alarms_are_warm,
     steps_outlast_the_alarms,
     weights_move_the_alarms,
     concurrency_reserved,
     concurrency_provisioned,
+    versions_scaled_alike,
+    provider_has_room,
+    share_grows_slowly,
     what_the_watch_reads,
+    executions_outlast_invocations,
+    tenants_start_cold,
     runtimes_supported,
     everything_was_read,
     what_will_be_written,

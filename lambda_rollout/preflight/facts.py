@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lambda_rollout.guards import Guard
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.plan import Plan
+from lambda_rollout.preflight.alarm_rule import Rule
 from lambda_rollout.routing import Target
 
 T = TypeVar("T")
@@ -42,6 +44,12 @@ class Configuration:
     runtime: str
     """Empty for a container image."""
     timeout: timedelta
+    capacity_provider: str = ""
+    """The ARN of what it runs on, for Lambda Managed Instances; empty where AWS runs it."""
+    is_durable: bool = False
+    """Whether its executions may outlast an invocation, by replays."""
+    per_tenant: bool = False
+    """Whether each tenant has execution environments of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +68,57 @@ class EventSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Permission:
-    """One ``Allow`` to invoke, out of a resource policy, with what tells one caller from another.
+class Condition:
+    """One line of a statement's ``Condition``, as it is written there."""
 
-    https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a resource policy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
     """
 
     sid: str
-    principal: str
-    source: str
-    """The ``AWS:SourceArn`` that it is for, or empty."""
-    account: str
-    """The ``AWS:SourceAccount`` that it is for, or empty."""
+    """Empty for a statement without one."""
+    effect: str
+    principals: tuple[tuple[str, str], ...]
+    """Kind and name, such as ``("Service", "s3.amazonaws.com")``; ``("*", "*")`` for everybody."""
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: tuple[Condition, ...] = ()
+    negated: tuple[str, ...] = ()
+    """The elements that say who or what is left out: NotPrincipal, NotAction, NotResource."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """A function URL: there may be one on the bare function, and one on each alias.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionUrlConfig.html
+    """
+
+    qualifier: str
+    """The alias that it invokes, empty for the bare function."""
+    auth_type: str
+    """AWS_IAM, or NONE."""
+    invoke_mode: str = ""
+    has_cors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How many execution environments were asked for, of a version on Lambda Managed Instances; None for the default.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionScalingConfig.html
+    """
+
+    least: int | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +156,35 @@ class TargetFacts:
     new: Configuration | Unread
     """Of ``$LATEST`` where that is still to be published."""
     event_sources: tuple[EventSource, ...] | Unread
-    function_policy: tuple[Permission, ...] | Unread
-    """Who may invoke the unqualified function."""
-    alias_policy: tuple[Permission, ...] | Unread
-    """Who may invoke the alias."""
+    function_policy: tuple[Statement, ...] | Unread
+    """The resource policy of the unqualified function."""
+    alias_policy: tuple[Statement, ...] | Unread
+    """The resource policy of the alias."""
+    urls: tuple[FunctionUrl, ...] | Unread
     reserved: int | Unread | None
     """Reserved concurrency of the function, None for none."""
     provisioned: Provisioned | Unread | None
     """Provisioned concurrency of the alias, None for none."""
     invoked: Invoked | Unread
+    old_scaling: Scaling | Unread | None = None
+    """Of Lambda Managed Instances only, as the two below; None otherwise."""
+    new_scaling: Scaling | Unread | None = None
+    """None, too, for a version that is still to be published."""
+    provider_versions: int | Unread | None = None
+    """How many function versions the capacity provider has."""
+
+    old_code: CodeStorage | Unread | None = None
+    """How the old version's code is kept; only read where the function's is kept by reference."""
+
+    @property
+    def provider(self) -> str:
+        """The capacity provider's ARN; empty for a function that AWS runs."""
+        return self.new.capacity_provider if isinstance(self.new, Configuration) else ""
+
+    @property
+    def bare(self) -> str:
+        """What runs when the function is invoked without a qualifier."""
+        return "$LATEST.PUBLISHED" if self.provider else "$LATEST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +211,37 @@ class AlarmFacts:
     kind: str
     """``MetricAlarm``, ``CompositeAlarm`` or ``LogAlarm``."""
     metrics: tuple[WatchedMetric, ...] = ()
-    """Empty where the definition is none that can be understood (SEARCH, Metrics Insights, …)."""
+    """Those that are named one by one; a query in a language of its own has none."""
+    unread: str = ""
+    """What of its definition is not understood here, as a noun: ``a PromQL query``; empty if all of it is."""
     expression: str = ""
     """The metric math whose value is compared, empty for a plain metric."""
     period: timedelta = timedelta()
+    """Of one datapoint: a metric's period, a log query's schedule, how often a PromQL query is evaluated; 0 if unknown.
+    """
     evaluation_periods: int = 1
     datapoints_to_alarm: int = 1
     comparison: str = ""
     """ComparisonOperator."""
     threshold: float | None = None
+    pending: timedelta = timedelta()
+    """How long a PromQL query has to breach without a break."""
+    query_offset: timedelta = timedelta()
+    """How far before its run the time that a log query looks at ends."""
+    warm_until: datetime | None = None
+    """When its warm-up ends, at the latest; None without one."""
+    rule: Rule | None = None
+    """A composite alarm's, None if it is not understood."""
     children: tuple[AlarmFacts, ...] = ()
-    """A composite alarm's, as far as they could be read."""
+    """Those of the rule's that could be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a preflight is decided on."""
 
-    today: date
+    now: datetime
+    """On AWS's clock."""
     plan: Plan
     guards: tuple[Guard, ...]
     needs_numbers: bool

@@ -34,8 +34,13 @@ def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
         yield each.event_sources, "whether event sources name the alias", each.target
         yield each.function_policy, "whether callers are allowed on the alias", each.target
         yield each.alias_policy, "whether callers are allowed on the alias", each.target
+        yield each.urls, "whether the function URL names the alias", each.target
         yield each.reserved, "reserved concurrency", each.target
         yield each.provisioned, "provisioned concurrency", each.target
+        yield each.old_scaling, "whether the versions are scaled alike", each.target
+        yield each.new_scaling, "whether the versions are scaled alike", each.target
+        yield each.old_code, "whether the old version's code is still there", each.target
+        yield each.provider_versions, "whether the capacity provider has room", each.target
         if not facts.needs_numbers:
             yield each.invoked, "whether anybody invokes the alias", each.target
 
@@ -75,9 +80,11 @@ def what_the_watch_reads(facts: Facts) -> Iterator[Finding]:
 def what_will_be_written(facts: Facts) -> Iterator[Finding]:
     """Permissions to write cannot be tried, so they are listed."""
     if facts.writes:
+        passes = "lambda:PublishVersion" in facts.writes and any(t.provider for t in facts.targets)
+        writes = [*facts.writes, *(["lambda:PassCapacityProvider"] if passes else [])]
         yield Finding(
             Level.NOTE,
             Code.WRITES_NEEDED,
-            f"Not tried, as trying would write: {', '.join(facts.writes)}.",
+            f"Not tried, as trying would write: {', '.join(writes)}.",
             "Make sure that the role may do these, on the function and with the qualifier `:*`.",
         )

@@ -2,7 +2,8 @@
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html: Lambda counts by nothing, by
 FunctionName, by FunctionName and Resource (``name:qualifier`` as it was invoked) and, for an alias, by
-ExecutedVersion besides. What comes through an alias is never counted under ``name:8``.
+ExecutedVersion besides. What comes through an alias is never counted under ``name:8``. A metric exists for exactly
+these sets: one dimension more or less, and there never is a datapoint.
 """
 
 from __future__ import annotations
@@ -18,23 +19,43 @@ from lambda_rollout.preflight.facts import (
     TargetFacts,
     WatchedMetric,
 )
+from lambda_rollout.preflight.finding import words
 from lambda_rollout.routing import Target
 
 LAMBDA = "AWS/Lambda"
+OF_INVOCATIONS = frozenset(
+    {
+        *("Invocations", "Errors", "Throttles", "Duration", "PostRuntimeExtensionsDuration"),
+        *("DeadLetterErrors", "DestinationDeliveryFailures", "RecursiveInvocationsDropped"),
+        *("AsyncEventsReceived", "AsyncEventAge", "AsyncEventsDropped", "IteratorAge"),
+        "ConcurrentExecutions",
+    }
+)
+"""The metrics that are counted by these sets. Event source mappings, tenants, capacity providers and durable
+executions have metrics and dimensions of their own, which are not judged."""
+
+_SETS = (
+    frozenset[str](),
+    frozenset({"FunctionName"}),
+    frozenset({"FunctionName", "Resource"}),
+    frozenset({"FunctionName", "Resource", "ExecutedVersion"}),
+)
 
 
 class Sight(IntEnum):
     """From blind to exact; the best of an alarm's metrics is what the alarm sees."""
 
-    ELSEWHERE = 0
+    NOTHING = 0
+    """A set of dimensions for which Lambda has no metric."""
+    ELSEWHERE = 1
     """Another function or alias, or only what invokes the bare function."""
-    OTHER_VERSION = 1
+    OTHER_VERSION = 2
     """One version that is not the new one, or a version as invoked by its number."""
-    FUNCTION = 2
+    FUNCTION = 3
     """Everything the function does, ``$LATEST`` included."""
-    ALIAS = 3
+    ALIAS = 4
     """Old and new version through the alias."""
-    NEW = 4
+    NEW = 5
     """The new version through the alias, and nothing else."""
 
     @property
@@ -54,15 +75,37 @@ class Seen:
 
 
 def of_alarm(alarm: AlarmFacts, facts: Facts) -> Seen | None:
-    """Return the best that the alarm's metrics see; None if that cannot be told from them."""
-    if not alarm.metrics or any(metric.namespace != LAMBDA for metric in alarm.metrics):
+    """Return the best that the alarm's metrics see; None if that cannot be told from them.
+
+    Metric math has no value where one of its metrics has none, unless it is filled in.
+    """
+    if unjudged(alarm):
         return None
-    return max((of_metric(metric, facts.targets) for metric in alarm.metrics), key=_sight)
+    seen = [of_metric(metric, facts.targets) for metric in alarm.metrics]
+    least = min(seen, key=_sight)
+    if least.sight is Sight.NOTHING and "FILL(" not in alarm.expression.upper():
+        return least
+    return max(seen, key=_sight)
+
+
+def unjudged(alarm: AlarmFacts) -> str:
+    """Say what keeps an alarm that looks at data itself from being judged; empty if nothing does."""
+    if alarm.unread:
+        return alarm.unread
+    others = sorted({metric.namespace for metric in alarm.metrics} - {LAMBDA})
+    if others:
+        return f"metrics of {words(others)}"
+    unknown = sorted({metric.name for metric in alarm.metrics} - OF_INVOCATIONS)
+    if unknown or not alarm.metrics:
+        return f"Lambda's {words(unknown)}" if unknown else "no metric that is named"
+    return ""
 
 
 def of_metric(metric: WatchedMetric, targets: Iterable[TargetFacts]) -> Seen:
     """Say what a metric of Lambda counts."""
     where = ", ".join(f"{name}={value}" for name, value in metric.dimensions.items())
+    if frozenset(metric.dimensions) not in _SETS:
+        return Seen(Sight.NOTHING, _named(metric, targets), where)
     function = metric.dimensions.get("FunctionName")
     if function is None:
         return Seen(Sight.FUNCTION, None, where or "no dimension")
@@ -72,6 +115,14 @@ def of_metric(metric: WatchedMetric, targets: Iterable[TargetFacts]) -> Seen:
         if each.target.name == function
     ]
     return max(found, key=_sight, default=Seen(Sight.ELSEWHERE, None, where))
+
+
+def _named(metric: WatchedMetric, targets: Iterable[TargetFacts]) -> Target | None:
+    """Return the target that a metric without data was meant for, if one of its dimensions says so."""
+    values = set(metric.dimensions.values())
+    return next(
+        (each.target for each in targets if values & {each.target.name, str(each.target)}), None
+    )
 
 
 def _of_target(metric: WatchedMetric, each: TargetFacts) -> Sight:
@@ -89,10 +140,3 @@ def _of_target(metric: WatchedMetric, each: TargetFacts) -> Sight:
 
 def _sight(seen: Seen) -> Sight:
     return seen.sight
-
-
-def leaves(alarm: AlarmFacts) -> tuple[AlarmFacts, ...]:
-    """Return the alarms that look at data themselves: the alarm, or those below a composite one."""
-    if alarm.kind != "CompositeAlarm":
-        return (alarm,)
-    return tuple(leaf for child in alarm.children for leaf in leaves(child))

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 from lambda_rollout.durations import format_duration
 from lambda_rollout.plan import Plan, Step
+from lambda_rollout.preflight.composite import fires, leaves, unclear
 from lambda_rollout.preflight.expression import value_of
 from lambda_rollout.preflight.facts import AlarmFacts, Configuration, Facts, Invoked, WatchedMetric
 from lambda_rollout.preflight.finding import Code, Finding, Level, words
-from lambda_rollout.preflight.sight import Seen, Sight, leaves, of_alarm
+from lambda_rollout.preflight.sight import Seen, Sight, of_alarm
+from lambda_rollout.preflight.speed import decisive, takes, told, warm_until
 from lambda_rollout.routing import HUNDRED
-
-ARRIVAL = timedelta(minutes=2)
-"""From an invocation to a change of the alarm's state, besides the alarm's own periods: measured from published
-notifications, 71 and 123 s with periods of a minute."""
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
@@ -34,28 +33,59 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
     if not isinstance(facts.alarms, tuple):
         return
     for alarm in facts.alarms:
-        timed = [leaf for leaf in leaves(alarm) if leaf.period]
-        if not timed:
+        if unclear(alarm):
             continue
-        quickest = min(timed, key=_takes)
-        takes = _takes(quickest)
-        short = [step for step in facts.plan.steps if step.watch < takes and not _unwatched(step)]
+        slowest = decisive(alarm, _blind(alarm, facts)) or decisive(alarm)
+        time = None if slowest is None else takes(slowest)
+        if slowest is None or time is None:
+            continue
+        short = [step for step in facts.plan.steps if step.watch < time and not _unwatched(step)]
         if short:
-            periods = f"{quickest.datapoints_to_alarm} × {format_duration(quickest.period)}"
             yield Finding(
                 Level.WARNING,
                 Code.STEP_TOO_SHORT,
-                f"It takes {format_duration(takes)} to fire at the least ({periods}, and "
-                f"{format_duration(ARRIVAL)} until the data are there), and {_steps(short)} "
+                f"It takes {format_duration(time)} to fire at the least ({told(slowest)}), and {_steps(short)} "
                 f"{'is' if len(short) == 1 else 'are'} over sooner.",
-                f"`steps: {_longer(facts.plan, takes).describe()}`, or an alarm with shorter periods."
+                f"`steps: {_longer(facts.plan, time).describe()}`, or an alarm with shorter periods."
                 f"{_timeouts(facts)}",
                 alarm=alarm.name,
             )
 
 
-def _takes(alarm: AlarmFacts) -> timedelta:
-    return alarm.period * alarm.datapoints_to_alarm + ARRIVAL
+def _blind(alarm: AlarmFacts, facts: Facts) -> set[str]:
+    seen = {leaf.name: of_alarm(leaf, facts) for leaf in leaves(alarm)}
+    return {name for name, each in seen.items() if each is not None and each.sight.blind}
+
+
+def alarms_are_warm(facts: Facts) -> Iterator[Finding]:
+    """An alarm in its warm-up does not fire, whatever its data say.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html: it may end early, once there
+    are data enough; the latest moment is what can be known.
+    """
+    if not isinstance(facts.alarms, tuple):
+        return
+    for alarm in facts.alarms:
+        until = None if unclear(alarm) else warm_until(alarm)
+        if until is None or until <= facts.now:
+            continue
+        over = [
+            step
+            for start, step in facts.plan.timetable()
+            if facts.now + start + step.watch < until and not _unwatched(step)
+        ]
+        yield Finding(
+            Level.WARNING,
+            Code.ALARM_WARMING_UP,
+            f"It is in its warm-up until {until:%H:%M} UTC at the latest and does not fire before it ends: "
+            + (
+                f"{_steps(over)} may be over by then."
+                if over
+                else "the first step may begin unguarded."
+            ),
+            "Start after that, or shorten its warm-up.",
+            alarm=alarm.name,
+        )
 
 
 def _timeouts(facts: Facts) -> str:
@@ -93,19 +123,27 @@ def weights_move_the_alarms(facts: Facts) -> Iterator[Finding]:
     if not isinstance(facts.alarms, tuple):
         return
     for alarm in facts.alarms:
-        reckoned = [_reckoned(leaf, facts) for leaf in leaves(alarm)]
-        if not reckoned or None in reckoned:
+        able = {
+            leaf.name: found
+            for leaf in leaves(alarm)
+            if (found := _reckoned(leaf, facts)) is not None
+        }
+        if unclear(alarm) or not able or len(able) < len(leaves(alarm)):
             continue
-        able = [each for each in reckoned if each is not None]
-        small = [
-            step for step in facts.plan.steps if not any(each.fires(step.percent) for each in able)
-        ]
+        fires_at = partial(_fires_at, alarm, able)
+        small = [step for step in facts.plan.steps if not fires_at(step.percent)]
         if small:
-            yield _too_small(alarm, able[0], small)
+            yield _too_small(alarm, next(iter(able.values())), small, fires_at)
 
 
-def _too_small(alarm: AlarmFacts, reckoning: _Reckoning, small: list[Step]) -> Finding:
-    enough = next((p for p in range(1, 101) if reckoning.fires(Decimal(p))), None)
+def _fires_at(alarm: AlarmFacts, able: Mapping[str, _Reckoning], percent: Decimal) -> bool:
+    return fires(alarm, {name for name, each in able.items() if each.fires(percent)})
+
+
+def _too_small(
+    alarm: AlarmFacts, reckoning: _Reckoning, small: list[Step], fires_at: Callable[[Decimal], bool]
+) -> Finding:
+    enough = next((p for p in range(1, 101) if fires_at(Decimal(p))), None)
     if enough is None or enough == HUNDRED:
         remedy = "Send it traffic, widen the alarm's period, or set `min-invocations`."
     else:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from lambda_rollout.judge import IDLE, wake_command
+from lambda_rollout.package import CodeStorage
 from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.managed_checks import wake_scaled_down
 from lambda_rollout.preflight.runtimes import DEPRECATED_ON
 
+LATEST = "$LATEST"
 AWS_ON_ROLES = "Specified versions must be associated with the same execution role"
 """AWS's own words when it refuses (recorded answers of UpdateAlias)."""
 
 _SERVES = frozenset({"", "Active"})
+_LATEST_MAY_BE = frozenset({"Pending", "Inactive", "ActiveNonInvocable"})
+"""Of ``$LATEST``, which is called by nobody where all name the alias. Publishing it gives a version that is awake."""
 
 
 def both_versions_alike(facts: Facts) -> Iterator[Finding]:
@@ -55,21 +61,89 @@ def both_versions_serve(facts: Facts) -> Iterator[Finding]:
     """
     for each in facts.targets:
         if isinstance(each.old, Configuration) and each.old.state not in _SERVES:
+            yield _old_cannot_serve(each, each.old)
+        if isinstance(each.new, Configuration) and each.new.state not in {*_SERVES, "Pending"}:
+            yield from _new_cannot_serve(each, each.new)
+
+
+def _old_cannot_serve(each: TargetFacts, old: Configuration) -> Finding:
+    command = _wakes(each, old)
+    return Finding(
+        Level.WARNING,
+        Code.OLD_VERSION_CANNOT_SERVE,
+        f"The old version {old.version} is {_state(old)}: a rollback would go back to a version that cannot serve.",
+        "Wake it first."
+        if command
+        else "Mend it if you can; otherwise set `steps: 100%`, and know that there is no way back.",
+        each.target,
+        command=command,
+    )
+
+
+def _wakes(each: TargetFacts, version: Configuration) -> str:
+    """Return the command that brings a version back; empty if none does."""
+    if version.state == IDLE:
+        return wake_command(each.target.function, version.version)
+    if version.state == "Deactivated":
+        return wake_scaled_down(each, version.version)
+    return ""
+
+
+def _new_cannot_serve(each: TargetFacts, new: Configuration) -> Iterator[Finding]:
+    seen = f"The new version {new.version} is {_state(new)}."
+    if new.version == LATEST:
+        if new.state not in _LATEST_MAY_BE:
+            remedy = "Deploy the code again, then start again."
+            yield Finding(Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE, seen, remedy, each.target)
+    elif new.state == IDLE:
+        yield Finding(
+            Level.ERROR,
+            Code.NEW_VERSION_IDLE,
+            f"{seen} Its next invocation fails, and wakes it.",
+            "Wake it, and start again when it is Active.",
+            each.target,
+            command=wake_command(each.target.function, new.version),
+        )
+    else:
+        command = _wakes(each, new)
+        remedy = (
+            "Scale it up first: it does not come back by itself."
+            if command
+            else "Mend it and publish again."
+        )
+        yield Finding(
+            Level.WARNING,
+            Code.NEW_VERSION_CANNOT_SERVE,
+            seen,
+            remedy,
+            each.target,
+            command=command,
+        )
+
+
+def old_code_is_kept(facts: Facts) -> Iterator[Finding]:
+    """Code that is kept by reference lives as long as its object in the owner's bucket.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-function-zip.html
+    """
+    for each in facts.targets:
+        if not isinstance(each.old_code, CodeStorage) or not each.old_code.by_reference:
+            continue
+        if each.old_code.lost:
             yield Finding(
                 Level.WARNING,
-                Code.OLD_VERSION_CANNOT_SERVE,
-                f"The old version {each.old.version} is {_state(each.old)}: a rollback would go back to a "
-                "version that cannot serve.",
-                "Invoke it once to wake it if it is Inactive; otherwise set `steps: 100%`, and know that there is "
-                "no way back.",
+                Code.OLD_CODE_GONE,
+                f"AWS cannot get at the old version's code in S3 ({each.old_code.lost}): a rollback would go back to a "
+                "version that will not serve for long.",
+                "Restore the object in its version, or the right to read it.",
                 each.target,
             )
-        if isinstance(each.new, Configuration) and each.new.state not in {*_SERVES, "Pending"}:
+        else:
             yield Finding(
-                Level.WARNING,
-                Code.NEW_VERSION_CANNOT_SERVE,
-                f"The new version {each.new.version} is {_state(each.new)}.",
-                "Invoke it once to wake it if it is Inactive; otherwise mend it and publish again.",
+                Level.NOTE,
+                Code.CODE_BY_REFERENCE,
+                "The old version's code is an object in your bucket, kept by reference: without it there is no way back.",
+                "Let no lifecycle rule delete it while the version may be needed.",
                 each.target,
             )
 
@@ -85,13 +159,49 @@ def runtimes_supported(facts: Facts) -> Iterator[Finding]:
         if not isinstance(each.new, Configuration):
             continue
         since = DEPRECATED_ON.get(each.new.runtime, date.max)
-        if since <= facts.today:
+        if since <= facts.now.date():
             yield Finding(
                 Level.NOTE,
                 Code.RUNTIME_DEPRECATED,
                 f"The runtime {each.new.runtime} is deprecated since {since.isoformat()}: no more security "
                 "patches, and AWS will come to refuse updates of the function.",
                 "Move the function to a supported runtime.",
+                each.target,
+            )
+
+
+def executions_outlast_invocations(facts: Facts) -> Iterator[Finding]:
+    """Durable executions end on the version that they began with, and Lambda's own metrics count their replays.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html
+    """
+    for each in facts.targets:
+        if not (isinstance(each.new, Configuration) and each.new.is_durable):
+            continue
+        yield Finding(
+            Level.NOTE,
+            Code.DURABLE_FUNCTION,
+            "The function is durable: executions stay on the version that they began with, so a rollback does not "
+            "stop those that run on the new one. `error-rate`, `min-invocations` and alarms on Errors count "
+            "invocations, replays among them, and not executions.",
+            "Alarm on DurableExecutionFailed, too, and keep the old version until its executions have ended.",
+            each.target,
+        )
+
+
+def tenants_start_cold(facts: Facts) -> Iterator[Finding]:
+    """With tenant isolation each tenant has execution environments of its own, on each version.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html
+    """
+    for each in facts.targets:
+        if isinstance(each.new, Configuration) and each.new.per_tenant:
+            yield Finding(
+                Level.NOTE,
+                Code.TENANT_ISOLATION,
+                "Each tenant has execution environments of its own: on the new version each of them starts cold, at "
+                "every weight.",
+                "",
                 each.target,
             )
 

@@ -109,6 +109,8 @@ class TargetNow:
     exposures: tuple[Exposure, ...] = ()
     rolled_back_at: datetime | None = None
     left: e.AliasLeft | None = None
+    executions_left: e.ExecutionsLeft | None = None
+    """The durable executions that a rollback did not stop, if any."""
 
     @property
     def weight(self) -> Decimal | None:

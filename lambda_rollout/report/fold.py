@@ -223,6 +223,8 @@ def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
         case e.Held():
             held = routing_of(event.previous, event.version, event.percent)
             return replace(now, version=event.version, previous=event.previous, routing=held)
+        case e.ExecutionsLeft():
+            return replace(now, executions_left=event)
         case _:
             return now
 

@@ -10,6 +10,7 @@ from lambda_rollout import events as e
 from lambda_rollout.judge import AlarmReading, AlarmState
 from lambda_rollout.report.chronicle import Chronicle
 from lambda_rollout.report.evidence import counted, numbers
+from lambda_rollout.report.verdict import executions_left
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
@@ -61,6 +62,8 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
         case e.RolledBack():
             yield f"{event.target} is whole on version {event.version} again"
+        case e.ExecutionsLeft():
+            yield executions_left(event)
         case e.Held():
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.Released():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lambda_rollout.events import AliasLeft, Finished, Result
+from lambda_rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
 from lambda_rollout.report.chronicle import Chronicle, TargetNow
 from lambda_rollout.report.wording import count, duration, listing, share, traffic
 
@@ -76,6 +76,9 @@ def happenings(story: Chronicle) -> Iterator[str]:
             yield "Nothing was changed."
         case Result.ROLLED_BACK | Result.FAILED:
             yield from _exposures(story)
+            for now in story.targets.values():
+                if now.executions_left is not None:
+                    yield executions_left(now.executions_left)
 
 
 def other_runs(story: Chronicle) -> dict[str, str]:
@@ -138,6 +141,21 @@ def _exposures(story: Chronicle) -> Iterator[str]:
             yield f"Version {targets[0].version} {had}"
         else:
             yield f"{listing([str(now.target) for now in targets])}: the new version {had}"
+
+
+def executions_left(event: ExecutionsLeft) -> str:
+    """Say which durable executions a rollback did not stop, and with which commands that is done."""
+    version = f"version {event.version} of {event.target.name}"
+    count_ = "An unknown number of" if event.running is None else str(event.running)
+    more = "More than " if event.more else ""
+    plural = "" if event.running == 1 else "s"
+    runs = "is" if event.running == 1 else "are"
+    why = f" ({event.why})" if event.why else ""
+    return (
+        f"{more}{count_} durable execution{plural} {runs} still running on {version}: a rollback does not stop them{why}. "
+        f"List them: {event.command}. Pause one: aws lambda pause-durable-execution --durable-execution-arn ARN. "
+        "Stop one: aws lambda stop-durable-execution --durable-execution-arn ARN."
+    )
 
 
 def exposure_of(now: TargetNow, story: Chronicle) -> str:

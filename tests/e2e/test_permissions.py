@@ -7,7 +7,7 @@ in the policy is there for nothing.
 from __future__ import annotations
 
 from tests.e2e.conftest import allowed_actions, called
-from tests.live import NEW, PATIENCE, Live
+from tests.live import NEW, OLD, PATIENCE, Live
 from tests.scene import ROLE, package
 
 CHECKED_WITH_CREATE_DEPLOYMENT = {
@@ -18,6 +18,22 @@ CHECKED_WITH_CREATE_DEPLOYMENT = {
 
 https://docs.aws.amazon.com/codedeploy/latest/userguide/auth-and-access-control-permissions-reference.html
 """
+
+
+PASSED = {"lambda:PassCapacityProvider"}
+"""AWS asks for it when a function on Lambda Managed Instances is published; there is no call of that name.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+"""
+
+OF_NEWER_KINDS = {
+    "lambda:GetFunctionScalingConfig",
+    "lambda:ListDurableExecutionsByFunction",
+    "lambda:ListFunctionVersionsByCapacityProvider",
+}
+"""What is called only for functions of a kind that few are."""
+
+FLEET = "arn:aws:lambda:eu-central-1:123456789012:capacity-provider:fleet"
 
 
 def of_codedeploy(actions: frozenset[str]) -> set[str]:
@@ -42,7 +58,26 @@ def test_the_policy_allows_nothing_that_is_not_called(scene: Live) -> None:
     finally:
         step.kill()
     allowed = allowed_actions()
-    assert called(scene) == allowed - of_codedeploy(allowed)
+    assert called(scene) == allowed - of_codedeploy(allowed) - PASSED - OF_NEWER_KINDS
+
+
+def test_nor_does_its_part_for_newer_kinds_of_functions(scene: Live) -> None:
+    config = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": FLEET}}
+    scene.call(
+        "lambda",
+        "UpdateFunctionConfiguration",
+        FunctionName="checkout",
+        CapacityProviderConfig=config,
+        DurableConfig={"ExecutionTimeout": 3600},
+    )
+    # The second one begins at a version that is on the capacity provider, too.
+    for result in ("promoted", "unchanged"):
+        finished = scene.run(steps="100% 0s")
+        assert finished.outputs["result"] == result, finished.log
+    finished = scene.run(mode="rollback", version=OLD)
+    assert finished.outputs["result"] == "rolled-back", finished.log
+    assert allowed_actions() >= OF_NEWER_KINDS | PASSED
+    assert called(scene) >= OF_NEWER_KINDS
 
 
 def test_nor_does_its_part_for_codedeploy(scene: Live) -> None:

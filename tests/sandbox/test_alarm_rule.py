@@ -41,6 +41,15 @@ STATES = {
         ("(ALARM(a) OR ALARM(o)) AND OK(o)", True),
         ("ALARM(a) AND NOT ALARM(b)", False),
         ("ALARM(a)\n  AND\tALARM(b)", True),
+        # So many of them: a and b are in ALARM.
+        ("AT_LEAST(2, ALARM, (a, b, o))", True),
+        ("AT_LEAST(3, ALARM, (a, b, o))", False),
+        ("AT_LEAST(66%, ALARM, (a, b, o))", True),
+        ("AT_LEAST(67%, ALARM, (a, b, o))", False),
+        ("AT_LEAST(3, NOT OK, (a, b, i))", True),
+        ("AT_LEAST( 1 , OK , ( a , o ) ) AND ALARM(a)", True),
+        ("NOT AT_LEAST(1, OK, (a, b))", True),
+        (r'AT_LEAST(1, ALARM, ("with \"quotes\" (and more)", o))', True),
         # Names that look like words of the grammar.
         ("OK(OR) OR ALARM(a)", True),
     ],
@@ -51,6 +60,7 @@ def test_rules(rule: str, holds: bool) -> None:
 
 def test_children_in_order_each_once() -> None:
     assert Rule("ALARM(b) OR (OK(a) AND NOT ALARM(b))").children == ("b", "a")
+    assert Rule("AT_LEAST(1, OK, (b, a)) OR ALARM(b) OR OK(c)").children == ("b", "a", "c")
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ def test_an_idle_version_becomes_inactive_and_is_not_invoked(world: World) -> No
         invoke(world)
 
 
+def test_the_invocation_that_fails_wakes_an_idle_version(world: World) -> None:
+    world.lambda_().set_state("checkout", "1", Fate("Inactive", "The function is idle.", "Idle"))
+    with pytest.raises(AwsError, match="state: Inactive"):
+        invoke(world)
+    assert configuration(world, "1")["State"] == "Pending"
+    assert configuration(world, "1")["StateReasonCode"] == "Restoring"
+    world.clock.advance(1)
+    assert configuration(world, "1")["State"] == "Active"
+    assert invoke(world)["StatusCode"] == 200
+
+
 def test_snap_start_is_on_once_the_version_is_active() -> None:
     world = World()
     deploy(world, returning("1"), SnapStart={"ApplyOn": "PublishedVersions"})

@@ -108,3 +108,38 @@ def test_a_stale_revision_is_refused(aws: Any) -> None:
     allow(aws)
     code, _ = refusal(lambda: allow(aws, "two", RevisionId="0" * 36))
     assert code == "PreconditionFailedException"
+
+
+@pytest.mark.parametrize(
+    ("given", "condition"),
+    [
+        (
+            {"PrincipalOrgID": "o-abcdefghij"},
+            {"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}},
+        ),
+        ({"InvokedViaFunctionUrl": True}, {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}),
+        (
+            {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+            {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+        ),
+    ],
+)
+def test_options_become_conditions(
+    aws: Any, given: dict[str, Any], condition: dict[str, Any]
+) -> None:
+    assert allow(aws, Principal="*", **given)["Condition"] == condition
+
+
+def test_a_whole_policy_is_put_shown_and_deleted(aws: Any) -> None:
+    allow(aws)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": ARN}
+    aws.put_resource_policy(
+        ResourceArn=ARN,
+        Policy=json.dumps({"Statement": deny}),
+        RevisionId=aws.get_policy(FunctionName="checkout")["RevisionId"],
+    )
+    assert statements(aws) == [deny]
+    assert json.loads(aws.get_resource_policy(ResourceArn=ARN)["Policy"])["Statement"] == [deny]
+    aws.delete_resource_policy(ResourceArn=ARN)
+    code, _ = refusal(lambda: aws.get_resource_policy(ResourceArn=ARN))
+    assert code == "ResourceNotFoundException"

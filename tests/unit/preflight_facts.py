@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambda_rollout.guards import parse_guards
 from lambda_rollout.plan import parse_steps
+from lambda_rollout.preflight.alarm_rule import RuleUnread, parse
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
@@ -24,6 +25,7 @@ from lambda_rollout.routing import Target
 LIVE = Target("checkout", "live")
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:checkout"
 MINUTE = timedelta(minutes=1)
+NOW = datetime(2026, 11, 23, 4, 55, tzinfo=UTC)
 
 OLD = Configuration(
     version="7",
@@ -69,8 +71,14 @@ def alarm(*metrics: WatchedMetric, **more: Any) -> AlarmFacts:
     return replace(default, **more)
 
 
-def composite(*children: AlarmFacts, name: str = "checkout-any") -> AlarmFacts:
-    return AlarmFacts(name, "CompositeAlarm", children=children)
+def composite(*children: AlarmFacts, name: str = "checkout-any", rule: str = "") -> AlarmFacts:
+    """A composite alarm that any of those below it fires, unless its rule says otherwise."""
+    any_of = " OR ".join(f'ALARM("{child.name}")' for child in children)
+    try:
+        parsed = parse(rule or any_of)
+    except RuleUnread:
+        parsed = None
+    return AlarmFacts(name, "CompositeAlarm", rule=parsed, children=children)
 
 
 def target(**more: Any) -> TargetFacts:
@@ -82,6 +90,7 @@ def target(**more: Any) -> TargetFacts:
         event_sources=(),
         function_policy=(),
         alias_policy=(),
+        urls=(),
         reserved=None,
         provisioned=None,
         invoked=BUSY,
@@ -93,7 +102,7 @@ def facts(
     *targets: TargetFacts, steps: str = "10% 5m, 100% 5m", guards: str = "", **more: Any
 ) -> Facts:
     default = Facts(
-        today=date(2026, 11, 23),
+        now=NOW,
         plan=parse_steps(steps, 5 * MINUTE),
         guards=parse_guards(guards),
         needs_numbers=bool(guards),

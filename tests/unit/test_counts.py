@@ -6,13 +6,16 @@ docs/benchmarks.md has the figures; these keep them from growing unseen.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from statistics import median
 
 import pytest
 
 from benchmarks.latency import ROUND_TRIP, delays, requests_of_an_hour
 from benchmarks.rollout import LEAST
+from lambda_rollout.aws.preflight import AwsLookout
 from lambda_rollout.events import Result
+from lambda_rollout.rollout import Rollout
 from tests.scene import Scene, order
 
 MORE_THAN_THE_LEAST = {"GetAlias": 3, "DescribeAlarms": 2, "UpdateAlias": 1}
@@ -27,6 +30,28 @@ def test_a_rollout_of_three_steps_makes_no_more_calls_than_today() -> None:
     for operation, least in LEAST.items():
         most = least + MORE_THAN_THE_LEAST.get(operation, 2)
         assert least <= counted[operation] <= most, counted
+
+
+def test_the_preflight_of_an_ordinary_function_makes_these_calls_and_no_more() -> None:
+    scene = Scene.ready()
+    asked = order("100% 0s", alarms=())
+    assert scene.roll_out(asked).result is Result.PROMOTED
+    without = Counter(request.operation for request in scene.world.log)
+    scene = Scene.ready()
+    clients = scene.clients()
+    parts = replace(scene.parts(asked, clients), lookout=AwsLookout(clients, ()))
+    assert Rollout(asked, parts).run().result is Result.PROMOTED
+    counted = Counter(request.operation for request in scene.world.log)
+    assert counted - without == {
+        # Of the old version and of $LATEST, of the function and of the alias.
+        "GetFunctionConfiguration": 2,
+        "ListEventSourceMappings": 2,
+        "GetPolicy": 2,
+        "ListFunctionUrlConfigs": 1,
+        "GetFunctionConcurrency": 1,
+        "GetProvisionedConcurrencyConfig": 1,
+        "GetMetricData": 1,
+    }
 
 
 def test_an_hour_costs_what_its_polls_cost() -> None:

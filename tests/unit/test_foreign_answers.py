@@ -42,7 +42,7 @@ from lambda_rollout.errors import (
     Unreachable,
 )
 from lambda_rollout.judge import AlarmReading, AlarmState
-from lambda_rollout.package import Image
+from lambda_rollout.package import CodeStorage, Image
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.plan import TrafficRouting
 from lambda_rollout.routing import Routing, Target
@@ -104,12 +104,19 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "UpdateAlias": lambda _: aliases().write(TARGET, Routing.whole(OLD), "text", "r1"),
     "CreateAlias": lambda _: aliases().create(TARGET, OLD, "text"),
     "GetFunctionConfiguration": lambda _: versions().latest(TARGET),
-    "UpdateFunctionCode": lambda _: versions().upload(TARGET, Image("repository:tag"), ()),
+    "UpdateFunctionCode": lambda _: versions().upload(
+        TARGET, Image("repository:tag"), (), CodeStorage()
+    ),
+    "GetFunction": lambda _: versions().storage(TARGET),
     "PublishVersion": lambda _: versions().publish(TARGET, "text", "sha"),
     "GetProvisionedConcurrencyConfig": lambda _: aliases()._provisioning(TARGET),
     "GetFunctionConcurrency": lambda _: lookout().reserved(TARGET),
     "GetPolicy": lambda _: lookout().alias_policy(TARGET),
     "ListEventSourceMappings": lambda _: lookout().event_sources(TARGET),
+    "ListFunctionUrlConfigs": lambda _: lookout().urls(TARGET),
+    "ListDurableExecutionsByFunction": lambda _: versions().running(TARGET, "2"),
+    "GetFunctionScalingConfig": lambda _: lookout().scaling(TARGET, "2"),
+    "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
     "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history(READING, NOW),
     "GetMetricData": lambda _: CloudWatchMetrics(clients()).invoked([TARGET], NOW),
@@ -130,6 +137,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
 MORE: list[tuple[str, Callable[[Stranger], object]]] = [
     ("GetFunctionConfiguration", lambda _: versions().read(TARGET, "2")),
     ("GetFunctionConfiguration", lambda _: lookout().configuration(TARGET, "2")),
+    ("GetFunction", lambda _: lookout().storage(TARGET, "2")),
     ("GetProvisionedConcurrencyConfig", lambda _: lookout().provisioned(TARGET)),
     ("GetPolicy", lambda _: lookout().function_policy(TARGET)),
     ("DescribeAlarms", lambda _: AlarmDefinitions(clients(), ALARMS).read()),
@@ -383,6 +391,8 @@ def test_what_may_rightly_be_empty_may_be(server: Stranger) -> None:
     for operation, body in (
         ("GetFunctionConcurrency", b"{}"),
         ("ListEventSourceMappings", b'{"EventSourceMappings": []}'),
+        ("ListDurableExecutionsByFunction", b'{"DurableExecutions": []}'),
+        ("ListFunctionUrlConfigs", b'{"FunctionUrlConfigs": []}'),
         ("DescribeAlarms", b'{"MetricAlarms": [], "CompositeAlarms": []}'),
         ("DescribeAlarmHistory", b'{"AlarmHistoryItems": []}'),
         ("ListDeployments", b'{"deployments": []}'),

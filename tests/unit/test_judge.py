@@ -322,7 +322,7 @@ def test_no_data_at_the_end_is_ignored_or_waited_for_and_then_fails() -> None:
         ),
         (
             VersionState("Inactive", "Idle for too long."),
-            NeverReady("it is Inactive: Idle for too long."),
+            NeverReady("it is Inactive: Idle for too long.", idle=True),
         ),
         (
             VersionState("ActiveNonInvocable"),

@@ -15,6 +15,7 @@ from tests.unit.preflight_facts import (
     LIVE,
     MINUTE,
     NEW,
+    NOW,
     ONLY_NEW,
     alarm,
     composite,
@@ -24,6 +25,8 @@ from tests.unit.preflight_facts import (
     only,
     target,
 )
+
+LOG = AlarmFacts("log", "LogAlarm", unread="a query of logs")
 
 # What an alarm sees ----------------------------------------------------------------------------
 
@@ -40,6 +43,12 @@ from tests.unit.preflight_facts import (
         ({"FunctionName": "checkout", "Resource": "checkout"}, Code.ALARM_ELSEWHERE),
         ({"FunctionName": "checkout", "Resource": "checkout:beta"}, Code.ALARM_ELSEWHERE),
         ({"FunctionName": "basket", "Resource": "basket:live"}, Code.ALARM_ELSEWHERE),
+        # Lambda has no such metrics.
+        ({"Resource": "checkout:live"}, Code.ALARM_WITHOUT_DATA),
+        ({**ALIAS, "Region": "eu-central-1"}, Code.ALARM_WITHOUT_DATA),
+        ({**ONLY_NEW, "service": "checkout"}, Code.ALARM_WITHOUT_DATA),
+        ({"FunctionName": "checkout", "ExecutedVersion": "8"}, Code.ALARM_WITHOUT_DATA),
+        ({"ExecutedVersion": "8"}, Code.ALARM_WITHOUT_DATA),
     ],
 )
 def test_what_an_alarm_counts_is_read_off_its_dimensions(
@@ -79,9 +88,45 @@ def test_a_guard_that_is_there_is_not_asked_for() -> None:
     assert found(facts(alarms=mixed, guards="error-rate < 1%")) == [Code.ALARM_MIXES_VERSIONS]
 
 
-def test_metrics_that_are_not_lambda_s_are_not_judged() -> None:
-    gateway = metric("5XXError", {"ApiName": "shop"}, namespace="AWS/ApiGateway")
-    assert found(facts(alarms=(alarm(gateway), AlarmFacts("log", "LogAlarm")))) == []
+def test_metric_math_has_no_value_where_one_of_its_metrics_has_none() -> None:
+    rate = (
+        metric("Errors", id_="e"),
+        metric("Invocations", {"Resource": "checkout:live"}, id_="i"),
+    )
+    assert found(facts(alarms=(alarm(*rate, expression="e / i"),))) == [Code.ALARM_WITHOUT_DATA]
+    assert found(facts(alarms=(alarm(*rate, expression="e / FILL(i, 1)"),))) == []
+
+
+@pytest.mark.parametrize(
+    ("watched", "what"),
+    [
+        (
+            alarm(metric("5XXError", {"ApiName": "shop"}, namespace="AWS/ApiGateway")),
+            "metrics of AWS/ApiGateway",
+        ),
+        (alarm(metric("PolledEventCount", {"EventSourceMappingUUID": "u-1"})), "PolledEventCount"),
+        (alarm(metric("DurableExecutionFailed", ALIAS)), "DurableExecutionFailed"),
+        (replace(LOG, period=MINUTE), "a query of logs"),
+        (alarm(unread="a PromQL query", metrics=()), "a PromQL query"),
+        (alarm(unread="metrics of account 210987654321"), "metrics of account 210987654321"),
+        (alarm(metrics=()), "no metric that is named"),
+    ],
+)
+def test_what_is_not_judged_is_told_so_that_silence_means_checked(
+    watched: AlarmFacts, what: str
+) -> None:
+    finding = only(facts(alarms=(watched,)))
+    assert (finding.level, finding.code) == (Level.NOTE, Code.ALARM_NOT_JUDGED)
+    assert finding.alarm == watched.name
+    assert what in finding.seen
+    assert "whether it sees the new version." in finding.seen
+
+
+def test_an_alarm_whose_speed_is_not_known_is_not_judged_either() -> None:
+    assert "in time" in only(facts(alarms=(LOG,))).seen
+    finding = only(facts(alarms=(alarm(period=timedelta()),)))
+    assert finding.code is Code.ALARM_NOT_JUDGED
+    assert "fires within a step" in finding.seen
 
 
 def test_a_version_still_to_be_published_is_seen_by_no_number() -> None:
@@ -94,7 +139,7 @@ def test_a_composite_alarm_is_blind_only_if_all_below_it_are() -> None:
     assert found(facts(alarms=(composite(blind, alarm()),))) == []
     nested = composite(composite(blind, name="inner"), blind)
     given = facts(alarms=(nested,))
-    assert found(given) == [Code.ALARM_ELSEWHERE] * 2
+    assert found(given) == [Code.ALARM_ELSEWHERE]
     finding = only(facts(alarms=(composite(blind),)))
     assert finding.alarm == "checkout-any"
     assert "basket-errors" in finding.seen
@@ -108,10 +153,103 @@ def test_of_a_composite_alarm_only_what_it_sees_best_is_told() -> None:
     assert found(facts(alarms=(composite(blind, bare, mixed),))) == [Code.ALARM_MIXES_VERSIONS]
 
 
-def test_a_composite_alarm_with_a_child_that_is_not_understood_may_see() -> None:
+def test_a_composite_alarm_with_a_child_that_is_not_understood_is_not_judged() -> None:
     blind = alarm(metric(dimensions={"FunctionName": "basket"}))
-    assert found(facts(alarms=(composite(blind, AlarmFacts("log", "LogAlarm")),))) == []
-    assert found(facts(alarms=(composite(),))) == []
+    finding = only(facts(alarms=(composite(blind, replace(LOG, period=MINUTE)),)))
+    assert finding.code is Code.ALARM_NOT_JUDGED
+    assert "a query of logs (alarm log, below it)" in finding.seen
+
+
+SEES = alarm(name="sees")
+SLOW = alarm(metric(period=60 * MINUTE), name="slow")
+BLIND = alarm(metric(dimensions={"FunctionName": "basket"}), name="blind")
+WHOLE = alarm(metric(dimensions={"FunctionName": "checkout"}), name="whole")
+ELSEWHERE, ON_FUNCTION, UNJUDGED, SHORT = (
+    Code.ALARM_ELSEWHERE,
+    Code.ALARM_ON_FUNCTION,
+    Code.ALARM_NOT_JUDGED,
+    Code.STEP_TOO_SHORT,
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "codes"),
+    [
+        ("ALARM(sees)", []),
+        ("ALARM(blind)", [ELSEWHERE]),
+        # Any of them is enough, all of them are needed.
+        ("ALARM(sees) OR ALARM(blind)", []),
+        ("ALARM(sees) AND ALARM(blind)", [ELSEWHERE]),
+        ("ALARM(sees) AND ALARM(whole)", [ON_FUNCTION]),
+        ("ALARM(sees) OR ALARM(slow)", []),
+        ("ALARM(sees) AND ALARM(slow)", [SHORT]),
+        ("ALARM(blind) OR ALARM(sees) AND ALARM(sees)", []),
+        ("(ALARM(blind) OR ALARM(sees)) AND ALARM(blind)", [ELSEWHERE]),
+        # What must not be in ALARM is no guard, and in nobody's way.
+        ("ALARM(sees) AND NOT ALARM(blind)", []),
+        ("ALARM(sees) AND NOT ALARM(not-there)", []),
+        ("ALARM(sees) AND OK(slow)", []),
+        ("ALARM(blind) AND NOT ALARM(sees)", [ELSEWHERE]),
+        ("ALARM(blind) OR INSUFFICIENT_DATA(sees)", [ELSEWHERE]),
+        ("NOT OK(sees)", []),
+        ("NOT OK(blind)", [ELSEWHERE]),
+        ("NOT (OK(blind) OR OK(sees))", [ELSEWHERE]),
+        ("NOT (OK(blind) AND OK(sees))", []),
+        ("TRUE AND ALARM(sees)", []),
+        ("FALSE OR ALARM(blind)", [ELSEWHERE]),
+        # So many of them.
+        ("AT_LEAST(1, ALARM, (sees, blind, slow))", []),
+        ("AT_LEAST(2, ALARM, (sees, blind, slow))", [SHORT]),
+        ("AT_LEAST(3, ALARM, (sees, blind, slow))", [ELSEWHERE, SHORT]),
+        ("AT_LEAST(33%, ALARM, (sees, blind, slow))", []),
+        ("AT_LEAST(34%, ALARM, (sees, blind, slow))", [SHORT]),
+        ("AT_LEAST(67%, NOT OK, (sees, blind, slow))", [ELSEWHERE, SHORT]),
+        ('AT_LEAST(2, ALARM, ("sees", arn:aws:cloudwatch:r:1:alarm:slow)) OR ALARM(sees)', []),
+        ("NOT AT_LEAST(2, OK, (sees, blind))", []),
+        # What is not read whole gets no verdict.
+        ("ALARM(sees) OR ALARM(not-there)", [UNJUDGED]),
+        ("ALARM(sees) XOR ALARM(blind)", [UNJUDGED]),
+        ("ALARM(sees) OR", [UNJUDGED]),
+        ("ALARM(sees", [UNJUDGED]),
+        ("ALARM(sees) ALARM(blind)", [UNJUDGED]),
+        ("ALARM(sees*)", [UNJUDGED]),
+        ('ALARM("sees)', [UNJUDGED]),
+        ("AT_LEAST(0, ALARM, (sees))", [UNJUDGED]),
+        ("AT_LEAST(2, ALARM, (sees))", [UNJUDGED]),
+        ("AT_LEAST(50, sees)", [UNJUDGED]),
+        ("AT_LEAST(1, TRUE, (sees))", [UNJUDGED]),
+        ("(" * 3000 + "ALARM(sees)" + ")" * 3000, [UNJUDGED]),
+        ("NOT " * 3000 + "ALARM(sees)", [UNJUDGED]),
+        # Nothing that goes wrong makes it fire.
+        ("OK(sees)", [UNJUDGED]),
+        ("TRUE", [UNJUDGED]),
+    ],
+)
+def test_the_rule_decides_what_a_composite_alarm_sees_and_how_soon(
+    rule: str, codes: list[Code]
+) -> None:
+    alarms = (composite(SEES, SLOW, BLIND, WHOLE, rule=rule),)
+    given = facts(alarms=alarms)
+    assert list(dict.fromkeys(found(given))) == codes
+
+
+def test_names_in_a_rule_may_be_quoted_escaped_and_have_blanks() -> None:
+    odd = replace(BLIND, name='my "odd" (alarm), \\ OR')
+    rule = r'ALARM("my \"odd\" (alarm), \\ OR") OR ALARM(in two words)'
+    blank = replace(BLIND, name="in two words")
+    given = facts(alarms=(composite(odd, blank, rule=rule),))
+    assert found(given) == [ELSEWHERE] * 2
+
+
+def test_a_composite_alarm_needs_requests_for_all_that_it_needs() -> None:
+    one = alarm(name="one")
+    two = alarm(name="two", threshold=5.0)
+    few = target(invoked=hourly(2400))
+    for rule, small in (
+        ("ALARM(one) OR ALARM(two)", []),
+        ("ALARM(one) AND ALARM(two)", [Code.WEIGHT_TOO_SMALL]),
+    ):
+        assert found(facts(few, alarms=(composite(one, two, rule=rule),))) == small
 
 
 # Time ------------------------------------------------------------------------------------------
@@ -151,6 +289,53 @@ def test_a_composite_alarm_is_as_quick_as_the_quickest_below_it() -> None:
     slow = alarm(metric(period=60 * MINUTE))
     assert found(facts(alarms=(composite(slow, alarm()),))) == []
     assert found(facts(alarms=(composite(slow),))) == [Code.STEP_TOO_SHORT]
+
+
+def log(minutes: int, results: int, offset: int = 0) -> AlarmFacts:
+    return replace(
+        LOG, period=minutes * MINUTE, datapoints_to_alarm=results, query_offset=offset * MINUTE
+    )
+
+
+PROMQL = alarm(unread="a PromQL query", metrics=(), period=MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("watched", "takes"),
+    [
+        (log(5, 1), 5),
+        (log(5, 3, offset=2), 17),
+        (PROMQL, 3),
+        (replace(PROMQL, pending=10 * MINUTE), 13),
+        (replace(PROMQL, pending=10 * MINUTE, period=5 * MINUTE), 17),
+    ],
+)
+def test_every_kind_of_alarm_has_its_own_pace(watched: AlarmFacts, takes: int) -> None:
+    just, short = (f"10% {t}, 100% 1h" for t in (f"{takes}m", f"{takes * 60 - 1}s"))
+    assert Code.STEP_TOO_SHORT not in found(facts(steps=just, alarms=(watched,)))
+    assert Code.STEP_TOO_SHORT in found(facts(steps=short, alarms=(watched,)))
+
+
+def warm(minutes: int, name: str = "checkout-errors") -> AlarmFacts:
+    return alarm(name=name, warm_until=NOW + minutes * MINUTE)
+
+
+def test_an_alarm_in_its_warm_up_does_not_fire() -> None:
+    finding = only(facts(steps="10% 5m, 50% 5m, 100% 5m", alarms=(warm(8),)))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.ALARM_WARMING_UP)
+    assert "until 05:03 UTC" in finding.seen
+    assert "`10% 5m` may be over" in finding.seen
+    assert "begin unguarded" in only(facts(alarms=(warm(5),))).seen
+    assert found(facts(alarms=(warm(0),))) == []
+
+
+def test_a_composite_alarm_is_warm_when_enough_of_those_below_it_are() -> None:
+    one, two = warm(3, "one"), warm(8, "two")
+    told = only(facts(alarms=(composite(one, two),))).seen
+    assert "04:58" in told
+    told = only(facts(alarms=(composite(one, two, rule="ALARM(one) AND ALARM(two)"),))).seen
+    assert "05:03" in told
+    assert found(facts(alarms=(composite(one, alarm(name="two")),))) == []
 
 
 def test_a_long_timeout_is_told() -> None:

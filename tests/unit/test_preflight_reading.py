@@ -15,14 +15,19 @@ from lambda_rollout.errors import Cancelled
 from lambda_rollout.lookout import READ_LIMIT, Passage, Question, look
 from lambda_rollout.parsing.names import parse_alarms
 from lambda_rollout.plan import parse_steps
+from lambda_rollout.preflight.alarm_rule import AtLeast
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
+    AlarmFacts,
+    Condition,
     Configuration,
     EventSource,
     Facts,
+    FunctionUrl,
     Invoked,
-    Permission,
     Provisioned,
+    Scaling,
+    Statement,
     Unread,
 )
 from lambda_rollout.preflight.finding import Code, Level
@@ -90,11 +95,11 @@ class Place:
         }
         self.cloudwatch.put_metric_alarm(AlarmName=name, **given)
 
-    def look(self, *alarms: str, new: str = "2", **more: Any) -> Facts:
+    def look(self, *alarms: str, old: str = "1", new: str = "2", **more: Any) -> Facts:
         lookout = AwsLookout(self.clients, parse_alarms("\n".join([*alarms, ""])))
         question = Question(
             now=self.world.clock.now(),
-            passages=(Passage(LIVE, f"{ARN}:live", "1", new),),
+            passages=(Passage(LIVE, f"{ARN}:live", old, new),),
             plan=parse_steps("10% 5m, 100% 5m", 5 * MINUTE),
             **more,
         )
@@ -120,7 +125,7 @@ def test_nothing_but_reading_calls_are_made(place: Place) -> None:
     operations = [request.operation for request in place.world.log]
     assert operations
     assert all(name.startswith(("Get", "List", "Describe")) for name in operations)
-    assert len(operations) == 11
+    assert len(operations) == 12
 
 
 def test_both_versions_are_read(place: Place) -> None:
@@ -177,8 +182,22 @@ def test_policies_of_function_and_alias_are_read_apart(place: Place) -> None:
     allow(place, "read", Action="lambda:GetFunction", Principal="210987654321")
     allow(place, "them", Principal="210987654321", Qualifier="live")
     facts = place.look().targets[0]
-    assert facts.function_policy == (Permission("s3", "s3.amazonaws.com", bucket, "123456789012"),)
-    assert facts.alias_policy == (Permission("them", "arn:aws:iam::210987654321:root", "", ""),)
+    assert isinstance(facts.function_policy, tuple)
+    assert facts.function_policy[0] == Statement(
+        "s3",
+        "Allow",
+        (("Service", "s3.amazonaws.com"),),
+        ("lambda:InvokeFunction",),
+        (ARN,),
+        (
+            Condition("ArnLike", "AWS:SourceArn", (bucket,)),
+            Condition("StringEquals", "AWS:SourceAccount", ("123456789012",)),
+        ),
+    )
+    assert isinstance(facts.alias_policy, tuple)
+    [them] = facts.alias_policy
+    assert them.principals == (("AWS", "arn:aws:iam::210987654321:root"),)
+    assert them.resources == (f"{ARN}:live",)
 
 
 def test_a_policy_written_by_hand_may_have_lists_everywhere(place: Place) -> None:
@@ -188,21 +207,30 @@ def test_a_policy_written_by_hand_may_have_lists_everywhere(place: Place) -> Non
                 "Effect": "Allow",
                 "Principal": {"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]},
                 "Action": ["lambda:Get*", "lambda:Invoke*"],
-                "Condition": {"ForAnyValue:ArnLike": {"aws:SourceArn": ["arn:a", "arn:b"]}},
+                "Resource": ARN,
+                "Condition": {
+                    "ForAnyValue:ArnLike": {"aws:SourceArn": ["arn:a", "arn:b"]},
+                    "Bool": {"aws:SecureTransport": True},
+                },
             },
-            {"Effect": "Deny", "Principal": "*", "Action": "*"},
-            {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunctionUrl"},
+            {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "Action": "*", "Resource": "*"},
         ]
     }
-    _answer_policy(place, json.dumps(policy))
-    found = place.look().targets[0].function_policy
-    assert isinstance(found, tuple)
-    assert [(each.principal, each.source) for each in found] == [
-        ("s3.amazonaws.com", "arn:a"),
-        ("s3.amazonaws.com", "arn:b"),
-        ("sns.amazonaws.com", "arn:a"),
-        ("sns.amazonaws.com", "arn:b"),
-    ]
+    place.lambda_.put_resource_policy(ResourceArn=ARN, Policy=json.dumps(policy))
+    assert place.look().targets[0].function_policy == (
+        Statement(
+            "",
+            "Allow",
+            (("Service", "s3.amazonaws.com"), ("Service", "sns.amazonaws.com")),
+            ("lambda:Get*", "lambda:Invoke*"),
+            (ARN,),
+            (
+                Condition("ForAnyValue:ArnLike", "aws:SourceArn", ("arn:a", "arn:b")),
+                Condition("Bool", "aws:SecureTransport", ("true",)),
+            ),
+        ),
+        Statement("", "Deny", (), ("*",), ("*",), negated=("NotPrincipal",)),
+    )
 
 
 @pytest.mark.parametrize("text", [" ", "[]", '{"Statement": ["x"]}', '{"Statement": 7}', "{"])
@@ -216,6 +244,25 @@ def test_a_policy_that_cannot_be_read_is_no_empty_one(place: Place, text: str) -
 def _answer_policy(place: Place, text: str) -> None:
     model: Any = place.world.lambda_()
     model.get_policy = lambda params: {"Policy": text, "RevisionId": "1"}
+
+
+def test_function_urls_of_function_and_aliases_are_read_through_all_pages(place: Place) -> None:
+    make = place.lambda_.create_function_url_config
+    make(FunctionName="checkout", AuthType="NONE", InvokeMode="RESPONSE_STREAM")
+    make(FunctionName="checkout", Qualifier="live", AuthType="AWS_IAM", Cors={"MaxAge": 60})
+    place.function("checkout-2")
+    make(FunctionName="checkout-2", AuthType="NONE")
+    for number in range(60):
+        name = f"alias{number}"
+        place.lambda_.create_alias(FunctionName="checkout", Name=name, FunctionVersion="1")
+        make(FunctionName="checkout", Qualifier=name, AuthType="NONE")
+    urls = place.look().targets[0].urls
+    assert isinstance(urls, tuple)
+    assert len(urls) == 62
+    assert urls[:2] == (
+        FunctionUrl("", "NONE", "RESPONSE_STREAM"),
+        FunctionUrl("live", "AWS_IAM", "BUFFERED", has_cors=True),
+    )
 
 
 def test_concurrency_is_read(place: Place) -> None:
@@ -238,6 +285,57 @@ def test_traffic_is_counted_until_its_data_are_in(place: Place) -> None:
     assert place.look().targets[0].invoked == Invoked(LIVE, 3, 3, 4)
     place.world.clock.advance(3600)
     assert place.look().targets[0].invoked == Invoked(LIVE, 0, 3, 4)
+
+
+MANAGED = {
+    "LambdaManagedInstancesCapacityProviderConfig": {
+        "CapacityProviderArn": "arn:aws:lambda:eu-central-1:123456789012:capacity-provider:fleet"
+    }
+}
+
+
+def test_what_a_function_on_managed_instances_has_besides_is_read(place: Place) -> None:
+    place.publish(CapacityProviderConfig=MANAGED)
+    place.publish(Description="four")
+    put = place.lambda_.put_function_scaling_config
+    config = {"MinExecutionEnvironments": 5, "MaxExecutionEnvironments": 9}
+    put(FunctionName="checkout", Qualifier="3", FunctionScalingConfig=config)
+    read = place.look(old="3", new="4").targets[0]
+    assert read.provider.endswith(":fleet")
+    assert (read.old_scaling, read.new_scaling) == (Scaling(5, 9), Scaling())
+    assert read.provider_versions is None
+    read = place.look(old="3", new="$LATEST").targets[0]
+    assert (read.old_scaling, read.new_scaling) == (Scaling(5, 9), None)
+    assert read.provider_versions == 2
+    # Version 1 is one that AWS runs.
+    assert place.look(new="4").targets[0].old_scaling is None
+
+
+def test_durable_functions_and_tenants_are_read(place: Place) -> None:
+    def kinds() -> tuple[bool, bool]:
+        new = place.look(new="$LATEST").targets[0].new
+        assert isinstance(new, Configuration)
+        return new.is_durable, new.per_tenant
+
+    assert kinds() == (False, False)
+    place.publish(DurableConfig={"ExecutionTimeout": 60})
+    assert kinds() == (True, False)
+    settings = place.world.lambda_().functions["checkout"].latest.settings
+    settings["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
+    assert kinds() == (True, True)
+
+
+def test_all_versions_of_a_capacity_provider_are_counted_through_all_pages(place: Place) -> None:
+    place.publish(CapacityProviderConfig=MANAGED)
+    for number in range(59):
+        place.publish(Description=str(number))
+    assert place.look(new="$LATEST").targets[0].provider_versions == 60
+
+
+def test_an_ordinary_function_is_asked_for_no_scaling(place: Place) -> None:
+    place.look(new="$LATEST")
+    asked = {request.operation for request in place.world.log}
+    assert not asked & {"GetFunctionScalingConfig", "ListFunctionVersionsByCapacityProvider"}
 
 
 # Alarms ----------------------------------------------------------------------------------------
@@ -297,6 +395,91 @@ def test_what_is_below_a_composite_alarm_is_read_too(place: Place) -> None:
     assert outer.children[1].metrics
 
 
+def test_a_rule_with_at_least_is_read_with_all_that_is_below(place: Place) -> None:
+    for name in ("one", "two", 'say "three"'):
+        place.put_alarm(name)
+    rule = r'AT_LEAST(60%, NOT OK, (one, two, "say \"three\""))'
+    place.cloudwatch.put_composite_alarm(AlarmName="outer", AlarmRule=rule)
+    alarms = place.look("outer").alarms
+    assert isinstance(alarms, tuple)
+    assert [child.name for child in alarms[0].children] == ["one", "two", 'say "three"']
+    assert isinstance(alarms[0].rule, AtLeast)
+    assert alarms[0].rule.number == 2
+
+
+def one_alarm(place: Place) -> AlarmFacts:
+    alarms = place.look("it").alarms
+    assert isinstance(alarms, tuple)
+    [found] = alarms
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rate", "minutes"),
+    [
+        ("rate(1 minute)", 1),
+        ("rate(5 minutes)", 5),
+        ("rate(2 hours)", 120),
+        ("cron(0 * * * ? *)", 0),
+    ],
+)
+def test_a_log_alarm_runs_on_a_schedule(place: Place, rate: str, minutes: int) -> None:
+    schedule = {"ScheduleExpression": rate, "StartTimeOffset": 360, "EndTimeOffset": 60}
+    place.cloudwatch.put_log_alarm(
+        AlarmName="it",
+        ScheduledQueryConfiguration={
+            "QueryString": "filter level = 'ERROR'",
+            "ScheduledQueryRoleARN": ROLE,
+            "ScheduleConfiguration": schedule,
+            "AggregationExpression": "count(*)",
+        },
+        QueryResultsToEvaluate=5,
+        QueryResultsToAlarm=3,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    found = one_alarm(place)
+    assert (found.unread, found.query_offset) == ("a query of logs", MINUTE)
+    assert (found.period, found.datapoints_to_alarm) == (minutes * MINUTE, 3)
+
+
+def test_a_promql_alarm_has_an_interval_and_a_pending_period(place: Place) -> None:
+    place.cloudwatch.put_metric_alarm(
+        AlarmName="it",
+        EvaluationCriteria={"PromQLCriteria": {"Query": "up < 1", "PendingPeriod": 300}},
+        EvaluationInterval=60,
+    )
+    found = one_alarm(place)
+    assert (found.unread, found.metrics) == ("a PromQL query", ())
+    assert (found.period, found.pending) == (MINUTE, 5 * MINUTE)
+
+
+def test_a_metrics_insights_alarm_has_the_period_of_its_query(place: Place) -> None:
+    select = 'SELECT SUM(Errors) FROM SCHEMA("AWS/Lambda", FunctionName)'
+    place.put_alarm("it", Metrics=[{"Id": "q", "Expression": select, "Period": 300}])
+    found = one_alarm(place)
+    assert "searches" in found.unread
+    assert (found.period, found.datapoints_to_alarm) == (5 * MINUTE, 3)
+
+
+def test_metrics_of_another_account_are_not_taken_for_ones_own(place: Place) -> None:
+    def of(account: str) -> AlarmFacts:
+        metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors", "Dimensions": []}
+        stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+        place.put_alarm("it", Metrics=[{"Id": "e", "MetricStat": stat, "AccountId": account}])
+        return one_alarm(place)
+
+    assert of("210987654321").unread == "metrics of account 210987654321"
+    assert of("123456789012").unread == ""
+
+
+def test_a_warm_up_begins_when_the_alarm_was_configured(place: Place) -> None:
+    at = place.world.clock.now()
+    place.put_alarm("it", WarmUpConfiguration={"WarmUpPeriodDurationInMinutes": 15})
+    assert one_alarm(place).warm_until == at.replace(microsecond=0) + 15 * MINUTE
+    assert Code.ALARM_WARMING_UP in [f.code for f in examine(place.look("it"))]
+
+
 def test_composite_alarms_in_a_circle_end(place: Place) -> None:
     place.put_alarm("one")
     put = place.cloudwatch.put_composite_alarm
@@ -336,7 +519,7 @@ def unread(facts: Facts) -> Iterator[Unread]:
     for fact in (
         *(facts.alarms, facts.history, target.old, target.new, target.event_sources),
         *(target.function_policy, target.alias_policy, target.reserved, target.provisioned),
-        target.invoked,
+        *(target.invoked, target.urls),
     ):
         if isinstance(fact, Unread):
             yield fact
@@ -351,6 +534,7 @@ def unread(facts: Facts) -> Iterator[Unread]:
         ("GetFunctionConfiguration", "lambda:GetFunctionConfiguration", 2),
         ("ListEventSourceMappings", "lambda:ListEventSourceMappings", 1),
         ("GetPolicy", "lambda:GetPolicy", 2),
+        ("ListFunctionUrlConfigs", "lambda:ListFunctionUrlConfigs", 1),
         ("GetFunctionConcurrency", "lambda:GetFunctionConcurrency", 1),
         ("GetProvisionedConcurrencyConfig", "lambda:GetProvisionedConcurrencyConfig", 1),
     ],
@@ -385,7 +569,7 @@ def test_a_service_that_is_down_holds_up_nobody_for_long(place: Place) -> None:
     before = place.world.clock.monotonic()
     found = list(unread(place.look("checkout-errors")))
     assert place.world.clock.monotonic() - before < 2 * READ_LIMIT
-    assert len(found) == 10
+    assert len(found) == 11
     assert not any(each.denied for each in found)
 
 

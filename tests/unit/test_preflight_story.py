@@ -118,12 +118,13 @@ def test_a_missing_alias_is_looked_at_as_far_as_it_can_be(scene: Scene) -> None:
 def test_without_any_optional_permission_a_rollout_goes_on(scene: Scene) -> None:
     optional = (
         *("ListEventSourceMappings", "GetPolicy", "GetFunctionConcurrency"),
+        "ListFunctionUrlConfigs",
         *("GetProvisionedConcurrencyConfig", "GetMetricData"),
     )
     for operation in optional:
         scene.world.faults.add(AccessDenied(), operation=operation, count=None)
     assert roll_out(scene, order(preflight=Preflight.STRICT)).result is Result.PROMOTED
-    assert set(codes(scene)) == {Code.NOT_CHECKED}
+    assert set(codes(scene)) == {Code.NOT_CHECKED, Code.ALARM_NOT_JUDGED}
 
 
 def test_an_alias_that_is_there_already_is_not_looked_at(scene: Scene) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
-from lambda_rollout.preflight.facts import EventSource, Invoked, Permission, Provisioned, Unread
+from lambda_rollout.package import CodeStorage
+from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.facts import EventSource, FunctionUrl, Invoked, Provisioned, Unread
 from lambda_rollout.preflight.finding import Code, Finding, Level, blocking
 from tests.unit.preflight_facts import (
     BUSY,
@@ -23,7 +26,6 @@ from tests.unit.preflight_facts import (
 )
 
 QUEUE = "arn:aws:sqs:eu-central-1:123456789012:orders"
-S3 = Permission("s3", "s3.amazonaws.com", "arn:aws:s3:::orders", "123456789012")
 
 
 def test_a_rollout_wired_as_it_should_be_has_no_finding() -> None:
@@ -66,11 +68,32 @@ def test_an_old_version_that_cannot_serve_is_no_way_back(state: str) -> None:
     finding = only(facts(target(old=replace(OLD, state=state, state_reason="Idle."))))
     assert (finding.level, finding.code) == (Level.WARNING, Code.OLD_VERSION_CANNOT_SERVE)
     assert f"{state} (Idle.)" in finding.seen
+    assert bool(finding.command) is (state == "Inactive")
 
 
-def test_a_new_version_that_cannot_serve_is_told_and_a_pending_one_is_waited_for() -> None:
-    finding = only(facts(target(new=replace(NEW, state="Failed"))))
+def test_an_idle_version_that_was_named_is_an_error_with_what_wakes_it() -> None:
+    finding = only(facts(target(new=replace(NEW, state="Inactive"))))
+    assert (finding.level, finding.code) == (Level.ERROR, Code.NEW_VERSION_IDLE)
+    assert finding.command == (
+        "aws lambda invoke --function-name checkout --qualifier 8 /dev/stdout"
+    )
+
+
+@pytest.mark.parametrize("state", ["Inactive", "ActiveNonInvocable", "Pending", "Active"])
+def test_latest_may_sleep_and_nobody_is_told_to_run_it(state: str) -> None:
+    latest = replace(NEW, version="$LATEST", state=state)
+    assert found(facts(target(new=latest), alarms=())) == []
+
+
+@pytest.mark.parametrize("version", ["8", "$LATEST"])
+def test_a_new_version_that_is_broken_is_told(version: str) -> None:
+    broken = replace(NEW, version=version, state="Failed")
+    finding = only(facts(target(new=broken), alarms=()))
     assert (finding.level, finding.code) == (Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE)
+    assert "nvoke" not in finding.remedy
+
+
+def test_a_pending_version_is_waited_for() -> None:
     assert found(facts(target(new=replace(NEW, state="Pending")))) == []
 
 
@@ -86,10 +109,43 @@ def test_a_new_version_that_cannot_serve_is_told_and_a_pending_one_is_waited_for
     ],
 )
 def test_a_deprecated_runtime_is_a_note(runtime: str, today: date, deprecated: bool) -> None:
-    given = facts(target(new=replace(NEW, runtime=runtime)), today=today)
+    now = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    given = facts(target(new=replace(NEW, runtime=runtime)), now=now)
     assert found(given) == ([Code.RUNTIME_DEPRECATED] if deprecated else [])
     if deprecated:
         assert only(given).level is Level.NOTE
+
+
+@pytest.mark.parametrize(
+    ("storage", "code", "level"),
+    [
+        (None, None, None),
+        (CodeStorage(), None, None),
+        (CodeStorage(by_reference=True), Code.CODE_BY_REFERENCE, Level.NOTE),
+        (CodeStorage(by_reference=True, lost="NoSuchKey"), Code.OLD_CODE_GONE, Level.WARNING),
+        (DENIED, Code.NOT_CHECKED, Level.NOTE),
+    ],
+)
+def test_code_that_is_kept_by_reference_lives_as_long_as_its_object(
+    storage: CodeStorage | Unread | None, code: Code | None, level: Level | None
+) -> None:
+    given = facts(target(old_code=storage))
+    assert [(each.code, each.level) for each in examine(given)] == ([(code, level)] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "word"),
+    [
+        ({"is_durable": True}, Code.DURABLE_FUNCTION, "DurableExecutionFailed"),
+        ({"per_tenant": True}, Code.TENANT_ISOLATION, "cold"),
+    ],
+)
+def test_newer_kinds_of_functions_get_a_note(
+    changes: dict[str, Any], code: Code, word: str
+) -> None:
+    finding = only(facts(target(new=replace(NEW, **changes))))
+    assert (finding.level, finding.code) == (Level.NOTE, code)
+    assert word in finding.seen + finding.remedy
 
 
 # Concurrency -----------------------------------------------------------------------------------
@@ -161,49 +217,34 @@ def test_a_source_that_invokes_both_is_told_with_the_other() -> None:
     assert "Another mapping" in only(facts(target(event_sources=both))).seen
 
 
-def test_a_caller_allowed_on_the_function_only() -> None:
-    finding = only(facts(target(function_policy=(S3,))))
-    assert (finding.level, finding.code) == (Level.WARNING, Code.CALLER_NOT_ALLOWED_ON_ALIAS)
-    assert "s3.amazonaws.com for arn:aws:s3:::orders" in finding.seen
-    words = shlex.split(finding.command)
-    options = dict(zip(words[3::2], words[4::2], strict=True))
-    assert options == {
-        "--function-name": "checkout",
-        "--qualifier": "live",
-        "--statement-id": "s3",
-        "--action": "lambda:InvokeFunction",
-        "--principal": "s3.amazonaws.com",
-        "--source-arn": "arn:aws:s3:::orders",
-        "--source-account": "123456789012",
-    }
+BARE = FunctionUrl("", "NONE")
 
 
 @pytest.mark.parametrize(
-    ("on_alias", "covered"),
+    ("urls", "told"),
     [
-        (replace(S3, sid="another"), True),
-        (replace(S3, source=""), True),
-        (replace(S3, account=""), True),
-        (Permission("all", "*", "", ""), True),
-        (replace(S3, source="arn:aws:s3:::others"), False),
-        (replace(S3, account="210987654321"), False),
-        (replace(S3, principal="sns.amazonaws.com"), False),
+        ((BARE,), ["--auth-type", "NONE"]),
+        (
+            (replace(BARE, auth_type="AWS_IAM", invoke_mode="RESPONSE_STREAM"),),
+            ["--auth-type", "AWS_IAM", "--invoke-mode", "RESPONSE_STREAM"],
+        ),
+        ((replace(BARE, has_cors=True),), []),
+        ((replace(BARE, qualifier="live"), BARE), []),
     ],
 )
-def test_a_caller_allowed_on_both(on_alias: Permission, covered: bool) -> None:
-    given = facts(target(function_policy=(S3,), alias_policy=(on_alias,)))
-    assert found(given) == ([] if covered else [Code.CALLER_NOT_ALLOWED_ON_ALIAS])
+def test_a_url_on_the_bare_function_bypasses_the_alias(
+    urls: tuple[FunctionUrl, ...], told: list[str]
+) -> None:
+    finding = only(facts(target(urls=urls)))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.FUNCTION_URL_BYPASSES_ALIAS)
+    assert "$LATEST" in finding.seen
+    made = ["aws", "lambda", "create-function-url-config", "--function-name", "checkout"]
+    assert shlex.split(finding.command) == ([*made, "--qualifier", "live", *told] if told else [])
 
 
-def test_what_a_policy_says_is_quoted_for_the_shell() -> None:
-    hostile = replace(S3, sid="x; rm -rf /", source="$(reboot)")
-    words = shlex.split(only(facts(target(function_policy=(hostile,)))).command)
-    assert "x; rm -rf /" in words
-    assert "$(reboot)" in words
-
-
-def test_a_caller_of_the_alias_alone_is_as_it_should_be() -> None:
-    assert found(facts(target(alias_policy=(S3,)))) == []
+@pytest.mark.parametrize("qualifier", ["live", "beta"])
+def test_a_url_on_an_alias_is_as_it_should_be(qualifier: str) -> None:
+    assert found(facts(target(urls=(replace(BARE, qualifier=qualifier),)))) == []
 
 
 # Permissions -----------------------------------------------------------------------------------
@@ -211,7 +252,16 @@ def test_a_caller_of_the_alias_alone_is_as_it_should_be() -> None:
 
 @pytest.mark.parametrize(
     "fact",
-    ["old", "new", "event_sources", "function_policy", "alias_policy", "reserved", "provisioned"],
+    [
+        "old",
+        "new",
+        "event_sources",
+        "function_policy",
+        "alias_policy",
+        "urls",
+        "reserved",
+        "provisioned",
+    ],
 )
 def test_a_check_without_its_permission_is_skipped_and_says_so(fact: str) -> None:
     finding = only(facts(target(**{fact: DENIED})))

@@ -30,7 +30,7 @@ def published(scene: Scene, **asked: Any) -> str:
 def awaited(scene: Scene, version: str = NEW) -> float:
     """Publish, wait until it is ready; return how many seconds that took."""
     began = scene.clock.monotonic()
-    await_ready(TARGET, version, scene.parts(order()))
+    await_ready(TARGET, version, order(), scene.parts(order()))
     return scene.clock.monotonic() - began
 
 

@@ -160,6 +160,10 @@ def test_its_aws_commands_are_awss() -> None:
     assert checked >= 3
 
 
+CHECKED_WITH_OTHERS = {"lambda:PassCapacityProvider"}
+"""Rights without a call of their own: AWS asks for them when a function on the capacity provider is published."""
+
+
 @pytest.mark.parametrize("text", blocks("json"))
 def test_its_policies_name_calls_that_exist(text: str) -> None:
     statements = json.loads(text)["Statement"]
@@ -167,7 +171,7 @@ def test_its_policies_name_calls_that_exist(text: str) -> None:
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             service, operation = action.split(":")
-            assert operation in model(service).operation_names
+            assert action in CHECKED_WITH_OTHERS or operation in model(service).operation_names
 
 
 def anchors(text: str) -> set[str]:

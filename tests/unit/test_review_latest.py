@@ -1,4 +1,4 @@
-"""An alias that points at $LATEST: AWS does not split it, and no record can name what it was on."""
+"""An alias on $LATEST or $LATEST.PUBLISHED: AWS does not split it, and no record can name what it was on."""
 
 from __future__ import annotations
 
@@ -25,4 +25,14 @@ def test_it_is_refused_before_anything_is_published(scene: Scene, mode: Mode, st
     end = scene.roll_out(order(steps, mode=mode))
     assert end.result is Result.FAILED
     assert LATEST in end.reason
+    assert not scene.requests("PublishVersion", "UpdateAlias")
+
+
+def test_nor_is_the_latest_that_was_published_one_to_go_back_to(scene: Scene) -> None:
+    published = f"{LATEST}.PUBLISHED"
+    at = {"FunctionName": "checkout", "Name": "live", "FunctionVersion": published}
+    scene.call("lambda", "UpdateAlias", **at)
+    end = scene.roll_out(order("10% 10s, 100% 0s"))
+    assert end.result is Result.FAILED
+    assert f"points at {published}" in end.reason
     assert not scene.requests("PublishVersion", "UpdateAlias")

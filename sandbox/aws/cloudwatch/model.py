@@ -104,7 +104,14 @@ class CloudWatch:
     # Alarms
 
     def put_metric_alarm(self, params: Params) -> Answer:
+        """One on a query is kept and shown, and moved by SetAlarmState only. A warm-up is kept and not modelled."""
         validation.metric_alarm(params)
+        if validation.is_query(params):
+            alarm = self._put("MetricAlarm", params, None)
+            if "EvaluationCriteria" in params and alarm.updated_at == alarm.configured_at:
+                # "PromQL alarms start in OK" (botocore's model of PutMetricAlarm).
+                alarm.value = OK
+            return {}
         try:
             watches = criteria(params)
         except ValueError as error:

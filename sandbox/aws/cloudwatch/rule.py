@@ -4,12 +4,16 @@ r"""AlarmRule: the expression that decides a composite alarm.
 
 NOT binds tightest, then AND, then OR. Names may stand in double quotes, with \ before a quote.
 
-Source: PutCompositeAlarm in the CloudWatch API Reference. AT_LEAST and wildcards are not modelled.
+    AT_LEAST(2, ALARM, (a, b, c)) OR AT_LEAST(60%, NOT OK, (a, b, c))
+
+Source: PutCompositeAlarm in the CloudWatch API Reference, and "Create a composite alarm" for AT_LEAST; that a share is
+rounded up is unconfirmed. Wildcards are not modelled.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from sandbox.aws.cloudwatch.evaluation import STATES
 
@@ -22,6 +26,8 @@ _TOKEN = re.compile(
     rf"""\s*(?:
         (?P<state>{"|".join(STATES)})\s*\(\s*
             (?: "(?P<quoted>(?:[^"\\]|\\.)+)" | (?P<bare>[^\s()"]+) ) \s*\)
+      | AT_LEAST\s*\(\s*(?P<number>\d+%?)\s*,\s*(?P<negated>NOT\s+)?(?P<counted>{"|".join(STATES)})\s*,
+            \s*\((?P<names>(?:"(?:[^"\\]|\\.)+"|[^()"])*)\)\s*\)
       | (?P<word>AND|OR|NOT|TRUE|FALSE)(?![\w-])
       | (?P<parenthesis>[()])
     )""",
@@ -35,11 +41,14 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """A word, a parenthesis, or a state function with its `child`."""
+    """A word, a parenthesis, a state function with its `child`, or AT_LEAST with those `listed`."""
 
     text: str
     at: int
     child: str = ""
+    listed: tuple[str, ...] = ()
+    number: int = 0
+    negated: bool = False
 
 
 class Rule:
@@ -50,7 +59,9 @@ class Rule:
         self._next = 0
         self.elements = len(self._tokens)
         self.children: tuple[str, ...] = tuple(
-            dict.fromkeys(token.child for token in self._tokens if token.child)
+            dict.fromkeys(
+                name for token in self._tokens for name in (token.child, *token.listed) if name
+            )
         )
         """The names and ARNs it mentions, in order."""
         self._holds = self._any_of()
@@ -86,9 +97,14 @@ class Rule:
         if self._take("FALSE"):
             return lambda _: False
         token = self._peek()
-        if token is None or not token.child:
+        if token is None or not (token.child or token.listed):
             raise self._unexpected()
         self._next += 1
+        if token.listed:
+            return lambda state_of: (
+                sum((state_of(name) == token.text) is not token.negated for name in token.listed)
+                >= token.number
+            )
         return lambda state_of: state_of(token.child) == token.text
 
     def _peek(self) -> Token | None:
@@ -96,7 +112,7 @@ class Rule:
 
     def _take(self, text: str) -> bool:
         token = self._peek()
-        if token is None or token.child or token.text != text:
+        if token is None or token.child or token.listed or token.text != text:
             return False
         self._next += 1
         return True
@@ -121,8 +137,21 @@ def _tokens(text: str) -> list[Token]:
         if match["state"]:
             child = match["bare"] or re.sub(r"\\(.)", r"\1", match["quoted"])
             tokens.append(Token(match["state"], match.start("state"), child))
+        elif match["counted"]:
+            tokens.append(_at_least(match))
         else:
             name = "word" if match["word"] else "parenthesis"
             tokens.append(Token(match[name], match.start(name)))
         at = match.end()
     return tokens
+
+
+def _at_least(match: re.Match[str]) -> Token:
+    found = re.findall(r'"((?:[^"\\]|\\.)+)"|([^\s,"][^,"]*)', match["names"])
+    names = tuple(re.sub(r"\\(.)", r"\1", quoted) or bare.strip() for quoted, bare in found)
+    share = match["number"].endswith("%")
+    number = int(match["number"].rstrip("%"))
+    wanted = ceil(number * len(names) / 100) if share else number
+    if not 1 <= wanted <= len(names):
+        raise RuleError(f"Unsupported token 'AT_LEAST' at char {match.start('number')}")
+    return Token(match["counted"], match.start("number"), "", names, wanted, bool(match["negated"]))

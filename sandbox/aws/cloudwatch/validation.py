@@ -71,9 +71,10 @@ def alarm_name(params: Params) -> None:
 def metric_alarm(params: Params) -> None:
     """PutMetricAlarm."""
     alarm_name(params)
-    for member in ("EvaluationCriteria", "EvaluationWindow", "WarmUpConfiguration"):
-        if member in params:
-            raise not_modelled(member)
+    if "EvaluationWindow" in params:
+        raise not_modelled("EvaluationWindow")
+    if is_query(params):
+        return
     if "ThresholdMetricId" in params:
         raise not_modelled("anomaly detection")
     if params.get("EvaluateLowSampleCountPercentile") == "ignore":
@@ -89,6 +90,12 @@ def metric_alarm(params: Params) -> None:
         )
     period = _metric_math(params) if "Metrics" in params else _single_metric(params)
     _periods(params, period)
+
+
+def is_query(params: Params) -> bool:
+    """Whether the alarm looks at the result of a query (PromQL, Metrics Insights) and not at metrics by name."""
+    expressions = [each.get("Expression", "") for each in params.get("Metrics", ())]
+    return "EvaluationCriteria" in params or any(each.startswith("SELECT ") for each in expressions)
 
 
 def _periods(params: Params, period: int) -> None:

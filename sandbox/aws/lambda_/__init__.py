@@ -2,18 +2,27 @@
 
 One operation is one method, named in snake_case, taking and returning what botocore's
 shapes say; they are told apart by what they are about: functions, versions, aliases,
-invocations, concurrency, event sources, policies. `Region` holds what they share.
+invocations, concurrency, event sources, policies, URLs. `Region` holds what they share.
 """
 
 from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.lambda_.concurrency import ConcurrencyOperations
+from sandbox.aws.lambda_.durable import DurableOperations
 from sandbox.aws.lambda_.event_sources import EventSourceOperations
 from sandbox.aws.lambda_.functions import FunctionOperations
 from sandbox.aws.lambda_.policies import PolicyOperations
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
+from sandbox.aws.lambda_.urls import UrlOperations
 
 
-class Lambda(FunctionOperations, ConcurrencyOperations, EventSourceOperations, PolicyOperations):
+class Lambda(
+    FunctionOperations,
+    ConcurrencyOperations,
+    EventSourceOperations,
+    PolicyOperations,
+    UrlOperations,
+    DurableOperations,
+):
     """The Lambda of one account and Region."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_.code import Code
 from sandbox.aws.lambda_.constraints import ROLE, check_length, check_pattern
+from sandbox.aws.lambda_.managed import provider_of
 from sandbox.aws.lambda_.naming import LATEST, is_number
 from sandbox.aws.lambda_.region import (
     Answer,
@@ -42,7 +43,10 @@ SETTINGS = (
     "DeadLetterConfig",
     "KMSKeyArn",
     "FileSystemConfigs",
+    "CapacityProviderConfig",
+    "DurableConfig",
 )
+AT_CREATION_ONLY = ("TenancyConfig",)
 
 
 class FunctionOperations(VersionOperations):
@@ -56,21 +60,42 @@ class FunctionOperations(VersionOperations):
         if name in self.functions:
             raise conflict(f"Function already exist: {name}")
         code = self._code(params["Code"], params.get("PackageType", "Zip"))
-        settings = copy.deepcopy({**DEFAULTS, **{k: params[k] for k in SETTINGS if k in params}})
+        settings = copy.deepcopy(
+            {**DEFAULTS, **{k: params[k] for k in (*SETTINGS, *AT_CREATION_ONLY) if k in params}}
+        )
         now = self.clock.now()
         latest = Version(name, self._arn(name), LATEST, settings, code, self.revision_id(), now)
+        latest.source_key = params["Code"].get("SourceKMSKeyArn", "")
+        latest.reference = _reference(params["Code"])
         self.functions[name] = Function(name, self._arn(name), latest)
-        self._later(self.activation_delay, partial(self._settle, latest, Fate()))
+        # It serves nobody where AWS does not run it: "the bare ARN runs $LATEST.PUBLISHED".
+        there = Fate("ActiveNonInvocable") if provider_of(latest) else Fate()
+        self._later(self.activation_delay, partial(self._settle, latest, there))
         if params.get("Publish"):
             return self._publish(self.functions[name], None).answer()
         return latest.answer()
 
     def get_function(self, params: Params) -> Answer:
         """GetFunction."""
-        return {
-            "Configuration": self.get_function_configuration(params),
-            "Code": {"RepositoryType": "S3", "Location": "https://sandbox.invalid/code.zip"},
-        }
+        version, _ = self._qualified(params)
+        signed = "https://sandbox.invalid/code.zip?X-Amz-Signature=5ec7e7"
+        code: Answer = {"RepositoryType": "S3", "Location": signed}
+        if version.source_key:
+            code["SourceKMSKeyArn"] = version.source_key
+        if version.reference:
+            names = ("S3Bucket", "S3Key", "S3ObjectVersion")
+            code["ResolvedS3Object"] = dict(zip(names, version.reference, strict=True))
+            if not self.sources.has(*version.reference):
+                code["Error"] = {"ErrorCode": "NoSuchKey", "Message": "The object is gone."}
+        return {"Configuration": self.get_function_configuration(params), "Code": code}
+
+    def lose_object(self, bucket: str, key: str, version: str) -> None:
+        """Delete an object of S3: "if the object is gone, the version becomes Inactive"."""
+        self.sources.remove(bucket, key, version)
+        for function in self.functions.values():
+            for each in function.published.values():
+                if each.reference == (bucket, key, version):
+                    self._settle(each, Fate("Inactive", "The object in S3 is gone."))
 
     def get_function_configuration(self, params: Params) -> Answer:
         """GetFunctionConfiguration, of a version, an alias or ``$LATEST``."""
@@ -83,9 +108,13 @@ class FunctionOperations(VersionOperations):
         check_revision(params.get("RevisionId"), function.latest.revision_id)
         self._check_idle(function)
         code = self._code(params, function.latest.settings["PackageType"])
+        reference = _reference(params)
         if params.get("DryRun"):
             return function.latest.answer()
         function.latest.code = code
+        # AWS's own key and a copy, where nothing else is said (API reference).
+        function.latest.source_key = params.get("SourceKMSKeyArn", "")
+        function.latest.reference = reference
         # Not what it was, but x86_64, where none is named (API reference, UpdateFunctionCode).
         architectures = params.get("Architectures") or DEFAULTS["Architectures"]
         function.latest.settings["Architectures"] = list(architectures)
@@ -156,6 +185,15 @@ class FunctionOperations(VersionOperations):
     def _end_update(self, latest: Version) -> None:
         latest.update_status = "Successful"
         latest.revision_id = self.revision_id()
+
+
+def _reference(params: Params) -> tuple[str, str, str] | None:
+    """The object that code is kept in by reference; None for a copy."""
+    if params.get("S3ObjectStorageMode", "COPY") != "REFERENCE":
+        return None
+    if not params.get("S3ObjectVersion"):
+        raise invalid("S3ObjectVersion is required when S3ObjectStorageMode is REFERENCE.")
+    return (params["S3Bucket"], params["S3Key"], params["S3ObjectVersion"])
 
 
 def _zip(params: Params) -> Code:

@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 from sandbox.aws.errors import AwsError
-from sandbox.aws.lambda_.naming import LATEST, is_number
-from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, not_found
-from sandbox.aws.lambda_.things import Alias, Function, Version
+from sandbox.aws.lambda_.managed import provider_of
+from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number
+from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, not_found
+from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import ManualClock
 
 
@@ -51,10 +52,20 @@ class InvokeOperations(Region):
             raise not_found(f"Function not found: {self._arn(name, qualifier)}")
         function = self.functions[name]
         version = self._drawn(function, qualifier)
+        if version.state == "Inactive":
+            self._wake(version)
+            raise conflict(
+                "The operation cannot be performed at this time. The function is currently in "
+                "the following state: Inactive"
+            )
         if version.state != "Active":
             raise conflict(
                 "The operation cannot be performed at this time. The function is currently in "
                 f"the following state: {version.state}"
+            )
+        if version.settings.get("TenancyConfig") and not params.get("TenantId"):
+            raise invalid(
+                "Add a valid tenant ID in your request. Tenant isolation is enabled for this function."
             )
         event = _event(params.get("Payload") or b"{}")
         run = partial(self._run, version, qualifier, event)
@@ -74,9 +85,15 @@ class InvokeOperations(Region):
             answer["FunctionError"] = "Unhandled"
         return answer
 
+    def _wake(self, version: Version) -> None:
+        """Let an idle version get its resources back: "the first invocation fails" (function states, guide)."""
+        self._settle(version, Fate("Pending", "The function is being restored.", "Restoring"))
+        self._later(self.activation_delay, partial(self._settle, version, Fate()))
+
     def _drawn(self, function: Function, qualifier: str | None) -> Version:
-        if qualifier is None or qualifier == LATEST or is_number(qualifier):
-            return self._version(function, qualifier or LATEST)
+        bare = LATEST_PUBLISHED if provider_of(function.latest) else LATEST
+        if qualifier is None or qualifier.startswith(LATEST) or is_number(qualifier):
+            return self._version(function, qualifier or bare)
         alias = self._alias(function, qualifier)
         return self._version(function, self._draw(alias))
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from sandbox.aws.errors import AwsError
-from sandbox.aws.lambda_.naming import LATEST, is_number, parse_reference
+from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number, parse_reference
 from sandbox.aws.lambda_.sources import Sources
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import Clock
@@ -98,6 +98,8 @@ class Region:
     def _version(self, function: Function, qualifier: str) -> Version:
         if qualifier == LATEST:
             return function.latest
+        if qualifier == LATEST_PUBLISHED:
+            qualifier = str(function.last_number)
         if qualifier not in function.published:
             raise not_found(f"Function not found: {function.arn}:{qualifier}")
         return function.published[qualifier]
@@ -116,7 +118,7 @@ class Region:
         if qualifier is None:
             return function.latest, None
         arn = f"{function.arn}:{qualifier}"
-        if qualifier == LATEST or is_number(qualifier):
+        if qualifier.startswith(LATEST) or is_number(qualifier):
             return self._version(function, qualifier), arn
         alias = self._alias(function, qualifier)
         return self._version(function, alias.version), arn

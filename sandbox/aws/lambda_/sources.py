@@ -30,6 +30,8 @@ class Sources:
 
     objects: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     """By bucket and key, oldest first; the version id of the first is ``v1``."""
+    removed: set[tuple[str, str, str]] = field(default_factory=set)
+    """By bucket, key and version id."""
     images: dict[str, bytes] = field(default_factory=dict)
     """By URI."""
 
@@ -49,6 +51,14 @@ class Sources:
         if version is not None and version not in versions:
             raise _not_got("NoSuchVersion", "The specified version does not exist.")
         return Code(versions[version or f"v{len(versions)}"])
+
+    def has(self, bucket: str, key: str, version: str) -> bool:
+        """Whether the object is there."""
+        return (bucket, key, version) not in self.removed and (bucket, key) in self.objects
+
+    def remove(self, bucket: str, key: str, version: str) -> None:
+        """Delete one version of an object."""
+        self.removed.add((bucket, key, version))
 
     def image(self, uri: str) -> Code:
         """Pull an image."""

@@ -46,6 +46,10 @@ class Version:
     reason: tuple[str, str] = CREATING
     update_status: str = "Successful"
     optimization: str = "Off"
+    source_key: str = ""
+    """SourceKMSKeyArn, empty for AWS's own key."""
+    reference: tuple[str, str, str] | None = None
+    """Bucket, key and version of code that is kept by reference; None for a copy."""
 
     def same_as(self, other: Version) -> bool:
         """Whether publishing one after the other would give nothing new."""
@@ -71,7 +75,8 @@ class Version:
             },
         }
         if self.state != "Active":
-            answer["StateReason"], answer["StateReasonCode"] = self.reason
+            told = zip(("StateReason", "StateReasonCode"), self.reason, strict=True)
+            answer |= {name: value for name, value in told if value}
         if self.update_status == "InProgress":
             # AWS also says LastUpdateStatusReasonCode=Creating, which its own model lacks.
             answer["LastUpdateStatusReason"] = CREATING[0]

@@ -6,10 +6,10 @@ import copy
 from functools import partial
 
 from sandbox.aws.lambda_.constraints import check_length
+from sandbox.aws.lambda_.managed import ManagedOperations
 from sandbox.aws.lambda_.region import (
     Answer,
     Params,
-    Region,
     check_revision,
     conflict,
     invalid,
@@ -22,7 +22,7 @@ NOT_LISTED = ("State", "StateReason", "StateReasonCode", "LastUpdateStatus",
               "LastUpdateStatusReason", "LastUpdateStatusReasonCode")  # fmt: skip
 
 
-class VersionOperations(Region):
+class VersionOperations(ManagedOperations):
     """Operations on versions."""
 
     def publish_version(self, params: Params) -> Answer:
@@ -57,6 +57,7 @@ class VersionOperations(Region):
         source = function.last_published_from
         if last and source and source.same_as(latest):
             return last
+        self._check_room(function)
         function.last_number += 1
         version = copy.copy(latest)
         version.number = str(function.last_number)
