@@ -573,6 +573,29 @@ def test_our_unanswered_weight_is_ours_though_its_description_was_edited(hands: 
     assert hands.seen == (BACK, "mine")
 
 
+def test_a_post_stage_takes_no_stale_read_for_its_rollback(hands: Hands) -> None:
+    """The alias as it was before the rollout looks as it does after the rollback, and only main knows the RevisionId."""
+    hands.forward()
+    aliases = WorldAliases(hands.scene.world)
+    post = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE, OLD, shared=True)
+    hands.add(ServerError())
+    hands.add(StaleRead(), operation="GetAlias")
+    (settlement,) = settle([Wish(post, BACK)], hands.clock)
+    assert isinstance(settlement, Settled)
+    assert hands.seen == (BACK, OWNERS_TEXT)
+
+
+def test_a_post_stage_knows_its_rollback_by_the_second_look(hands: Hands) -> None:
+    hands.forward()
+    aliases = WorldAliases(hands.scene.world)
+    post = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE, OLD, shared=True)
+    hands.add(DropAnswer())
+    began = len(hands.writes)
+    (settlement,) = settle([Wish(post, BACK)], hands.clock)
+    assert isinstance(settlement, Settled)
+    assert len(hands.writes) == began + 1
+
+
 def test_a_first_weight_whose_record_was_struck_out_is_to_be_taken_back(hands: Hands) -> None:
     hands.add(DropAnswer())
     hands.add(Meanwhile(lambda _: hands.edit(Description="mine")), operation="GetAlias")
