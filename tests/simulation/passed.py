@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from lambda_rollout.choices import Mode
+from lambda_rollout.handover import Phase
 from lambda_rollout.judge import InsufficientData
 from lambda_rollout.routing import HUNDRED
 from sandbox.aws.world import Request
@@ -42,7 +43,9 @@ def never_blind(witness: Witness, actor: Actor, request: Request) -> None:
 def _is_watching(actor: Actor) -> bool:
     if actor.role == "post" or actor.frozen_ever or actor.settling_since is not None:
         return False
-    return bool(actor.reached) and not actor.earned and actor.finished is None
+    # Whoever has found a conflict looks before it writes, for as long as that takes.
+    goes_forward = bool(actor.handovers) and actor.handovers[-1].phase is Phase.MOVING
+    return bool(actor.reached) and goes_forward and actor.finished is None
 
 
 def not_passed(actor: Actor) -> str | None:
