@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambda_rollout import lease
+from lambda_rollout.alias import record as lease
 from sandbox.aws.lambda_.things import Alias
 from sandbox.runner import Finished, Runner, Step
 from tests.e2e.middle_box import SIGNATURE, MiddleBox, middle_box

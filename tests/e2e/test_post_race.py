@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout import lease
+from lambda_rollout.alias import record as lease
 from tests.live import MAIN, NEW, OLD, POST, Live, Withheld, live
 
 STALE = "PreconditionFailedException"

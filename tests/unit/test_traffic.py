@@ -13,14 +13,10 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.aws.aliases import LambdaAliases
-from lambda_rollout.aws.clients import READ_TIMEOUT
-from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
-from lambda_rollout.lease import LEASE, Record, compose, parse
-from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.settling import Wish, settle
-from lambda_rollout.stop import Stop
-from lambda_rollout.traffic import (
+from lambda_rollout.alias.record import LEASE, Record, compose, parse
+from lambda_rollout.alias.restore import Wish, settle
+from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.alias.writer import (
     Aliases,
     CannotShift,
     Conflict,
@@ -30,6 +26,10 @@ from lambda_rollout.traffic import (
     Traffic,
     Unsettled,
 )
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import READ_TIMEOUT
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from sandbox.aws.faults import (
     AccessDenied,
     Answer,
