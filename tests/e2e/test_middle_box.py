@@ -43,8 +43,14 @@ SHARE = list(
         ]
     )
 )
+# An upload that drips has five minutes before it is sent again, so that case waits for more than it tells.
 ALL = [
-    *((write, mischief) for write in WRITES for mischief in MISCHIEFS),
+    *(
+        (write, mischief)
+        for write in WRITES
+        for mischief in MISCHIEFS
+        if not (write == "upload" and mischief.startswith("dripping"))
+    ),
     *((read, mischief) for read in READS for mischief in TO_A_READ),
 ]
 
