@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lambda_rollout import lease
-from lambda_rollout.aws_clock import NEAR
-from lambda_rollout.choices import Mode, OnStranded
-from lambda_rollout.events import (
-    Result,
-)
-from lambda_rollout.lease import LEASE, LEASE_IN_DOUBT, Record
-from lambda_rollout.routing import HUNDRED, Routing
-from sandbox.aws.world import Request
+from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.aws_clock import NEAR
+from lambda_rollout.alias.record import LEASE, LEASE_IN_DOUBT, Record
+from lambda_rollout.alias.routing import HUNDRED, Routing
+from lambda_rollout.inputs.choices import Mode, OnStranded
+from lambda_rollout.rollout.events import Result
+from sandbox.aws.request import Request
 from tests.simulation.passed import never_blind, not_passed, weight_after
 from tests.simulation.saved import saved_before_written
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, Write, write_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.events import (
+from lambda_rollout.alias.routing import Routing, routing_of
+from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.rollout.events import (
     AlarmsFound,
     AliasLeft,
     Event,
@@ -19,7 +20,6 @@ from lambda_rollout.events import (
     VersionTaken,
     WeightShifted,
 )
-from lambda_rollout.routing import Routing, routing_of
 from tests.simulation.witness import EARLIER, SOMEBODY, Actor, Shown, Witness
 
 

@@ -13,14 +13,15 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from lambda_rollout import lease
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import AliasLeft, Event, Finished, Warned
-from lambda_rollout.handover import Handover, Phase
-from lambda_rollout.lease import Record
-from lambda_rollout.order import Order
-from lambda_rollout.routing import Routing
-from sandbox.aws.world import Request, World
+from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.record import Record
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.rollout.events import AliasLeft, Event, Finished, Warned
+from lambda_rollout.rollout.saved_state import Handover, Phase
+from lambda_rollout.rollout.spec import Order
+from sandbox.aws.request import Request
+from sandbox.aws.world import World
 from tests.simulation.turns import Process
 
 if TYPE_CHECKING:

@@ -13,14 +13,10 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.aws.aliases import LambdaAliases
-from lambda_rollout.aws.clients import READ_TIMEOUT
-from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
-from lambda_rollout.lease import LEASE, Record, compose, parse
-from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.settling import Wish, settle
-from lambda_rollout.stop import Stop
-from lambda_rollout.traffic import (
+from lambda_rollout.alias.record import LEASE, Record, compose, parse
+from lambda_rollout.alias.restore import Wish, settle
+from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.alias.writer import (
     Aliases,
     CannotShift,
     Conflict,
@@ -30,6 +26,10 @@ from lambda_rollout.traffic import (
     Traffic,
     Unsettled,
 )
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import READ_TIMEOUT
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from sandbox.aws.faults import (
     AccessDenied,
     Answer,
@@ -72,9 +72,11 @@ class Hands:
         self.traffic = self.take()
         self.scene.world.log.clear()
 
-    def take(self, nonce: str = NONCE) -> Traffic:
+    def take(self, nonce: str = NONCE, **how: Any) -> Traffic:
         aliases = LambdaAliases(self.clients)
-        return Traffic(TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, nonce)
+        return Traffic(
+            TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, nonce, **how
+        )
 
     def record(self, nonce: str = NONCE) -> Record:
         until = self.aws_clock.now() + LEASE
@@ -574,10 +576,9 @@ def test_our_unanswered_weight_is_ours_though_its_description_was_edited(hands: 
 
 
 def test_a_post_stage_takes_no_stale_read_for_its_rollback(hands: Hands) -> None:
-    """The alias as it was before the rollout looks as it does after the rollback, and only main knows the RevisionId."""
+    """The alias before the rollout looks as it does after the rollback, and a post stage cannot tell them apart."""
     hands.forward()
-    aliases = WorldAliases(hands.scene.world)
-    post = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE, OLD, shared=True)
+    post = hands.take(old=OLD, shared=True)
     hands.add(ServerError())
     hands.add(StaleRead(), operation="GetAlias")
     (settlement,) = settle([Wish(post, BACK)], hands.clock)
@@ -587,8 +588,7 @@ def test_a_post_stage_takes_no_stale_read_for_its_rollback(hands: Hands) -> None
 
 def test_a_post_stage_knows_its_rollback_by_the_second_look(hands: Hands) -> None:
     hands.forward()
-    aliases = WorldAliases(hands.scene.world)
-    post = Traffic(TARGET, aliases.read(TARGET), aliases, hands.clock, NONCE, OLD, shared=True)
+    post = hands.take(old=OLD, shared=True)
     hands.add(DropAnswer())
     began = len(hands.writes)
     (settlement,) = settle([Wish(post, BACK)], hands.clock)
