@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from lambda_rollout import events as e
 from lambda_rollout.evidence import Comparison, Minute, Numbers
-from lambda_rollout.judge import AlarmReading, AlarmState
+from lambda_rollout.judge import AlarmReading, AlarmState, list_executions
 from lambda_rollout.plan import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.routing import Routing, Target
@@ -471,6 +471,13 @@ with _story("asked-for-rollback", Telling()) as tell:
     tell.starts(mode="rollback")
     tell.finds_aliases(Routing.split("7", "8", Decimal(50)))
     tell.rolls_back("50")
+    tell.say(
+        e.ExecutionsLeft,
+        target=CHECKOUT,
+        version="8",
+        running=12,
+        command=list_executions("checkout", "8", REGION),
+    )
     tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
 
 with _story("denied", Telling()) as tell:
