@@ -12,7 +12,7 @@ import signal
 import sys
 from types import FrameType
 
-from lambda_rollout.stop import Stop
+from lambda_rollout.runtime.clock import Stop
 
 # Nothing of what is imported now is garbage, and looking for some takes a fifth of the start. `app` sets it going
 # again once the clients are made.

@@ -25,9 +25,9 @@ from benchmarks.rollouts import (
     simulate,
 )
 from benchmarks.table import Row
-from lambda_rollout.evidence import MINUTE, Comparison, Minute, Numbers
-from lambda_rollout.guarding import Began, Outcome, judge_guards
-from lambda_rollout.guarding.rates import CLEARLY_WORSE
+from lambda_rollout.analysis.guards.error_rate import CLEARLY_WORSE
+from lambda_rollout.analysis.guards.verdict import Outcome, judge_guards
+from lambda_rollout.analysis.metrics import MINUTE, Began, Comparison, Minute, Numbers
 
 EQUAL_ROLLOUTS = 2000
 WORSE_ROLLOUTS = 1000

@@ -10,7 +10,7 @@ from random import Random
 from statistics import median, quantiles
 
 from benchmarks.table import Row
-from lambda_rollout.events import Result
+from lambda_rollout.rollout.events import Result
 from tests.scene import Scene, order
 
 TRIALS = 200

@@ -15,10 +15,10 @@ from functools import cache
 from random import Random
 from statistics import NormalDist
 
-from lambda_rollout.evidence import MINUTE, Comparison, Minute, Numbers
-from lambda_rollout.guarding import Began, Outcome, judge_guards
-from lambda_rollout.guards import Guard, parse_guards
-from lambda_rollout.routing import Target
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.guards.verdict import Outcome, judge_guards
+from lambda_rollout.analysis.metrics import MINUTE, Began, Comparison, Minute, Numbers
+from lambda_rollout.inputs.guards import Guard, parse_guards
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 TARGET = Target("checkout", "live")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.table import Row
 from sandbox.aws.faults import Quota
-from sandbox.aws.world import Request
+from sandbox.aws.request import Request
 from tests.live import MAIN
 from tests.units import LiveUnit, live_unit
 

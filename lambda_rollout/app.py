@@ -15,39 +15,40 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lambda_rollout.asked import read_all
-from lambda_rollout.choices import Engine, Mode
-from lambda_rollout.codedeploy import Place
-from lambda_rollout.ending import TELL_TROUBLE_AT
-from lambda_rollout.errors import RolloutError
-from lambda_rollout.events import Finished, Result, Warned
-from lambda_rollout.github.runner import Runner
-from lambda_rollout.github.runs import GitHubRuns
-from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
-from lambda_rollout.handover import KEY, Handover, Phase
-from lambda_rollout.inputs import InputErrors, Inputs
-from lambda_rollout.order import Order, Parts, order_of_handover, seconds
-from lambda_rollout.package import Package
-from lambda_rollout.parsing.names import AlarmName, FromAlias, Numbered
-from lambda_rollout.patience import UNREACHABLE_LIMIT, patiently
-from lambda_rollout.plan import Plan, Step
-from lambda_rollout.report.comment_feed import CommentFeed
-from lambda_rollout.report.on_pull_request import (
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.github.comment.feed import CommentFeed
+from lambda_rollout.github.comment.setup import (
     feed_for,
     feed_for_bad_inputs,
     feed_of_post_stage,
     patience,
 )
-from lambda_rollout.report.reporter import Journal
-from lambda_rollout.routing import HUNDRED
-from lambda_rollout.stop import Clock, Stop, SystemClock
-from lambda_rollout.together import several_at_once
+from lambda_rollout.github.journal import Journal
+from lambda_rollout.github.runner import Runner
+from lambda_rollout.github.runs import GitHubRuns
+from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
+from lambda_rollout.inputs.choices import Engine, Mode
+from lambda_rollout.inputs.model import Inputs
+from lambda_rollout.inputs.names import AlarmName, FromAlias, Numbered
+from lambda_rollout.inputs.package import Package
+from lambda_rollout.inputs.problems import InputErrors
+from lambda_rollout.inputs.read import read_all
+from lambda_rollout.inputs.steps import Plan, Step
+from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
+from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.saved_state import KEY, Handover, Phase, Place
+from lambda_rollout.rollout.spec import Order, order_of_handover, seconds
+from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
+from lambda_rollout.runtime.errors import RolloutError
+from lambda_rollout.runtime.parallel import several_at_once
+from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, patiently
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
-    from lambda_rollout.alarm_poll import Alarms
     from lambda_rollout.aws.clients import Clients
+    from lambda_rollout.rollout.ports import Alarms
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
@@ -144,8 +145,8 @@ def exit_status(finished: Finished) -> int:
 
 
 def _tell(inputs: Inputs, package: Package | None, desk: Desk) -> Finished:
-    from lambda_rollout.rollout import Rollout
-    from lambda_rollout.undo import undo
+    from lambda_rollout.rollout.rollback import undo
+    from lambda_rollout.rollout.rollout import Rollout
 
     order = order_of(inputs, package, desk)
     # Who rolls back waits out what others give up at once: for them nothing was changed yet.
@@ -163,8 +164,8 @@ def _tell(inputs: Inputs, package: Package | None, desk: Desk) -> Finished:
 def _deploy(inputs: Inputs, order: Order, parts: Parts, clients: Clients) -> Finished:
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
-    from lambda_rollout.deployment import Deployment
-    from lambda_rollout.deployment_end import undo_deployment
+    from lambda_rollout.rollout.codedeploy.ended import undo_deployment
+    from lambda_rollout.rollout.codedeploy.engine import Deployment
 
     place = Place(inputs.codedeploy_application or "", inputs.codedeploy_deployment_group or "")
     engine = CodeDeployEngine(clients, place)
@@ -196,7 +197,7 @@ def post_stage(desk: Desk) -> int:
         desk.runner.note("Post stage: main finished. Nothing was left to do.")
         return 0
     desk.runner.note("Post stage: main did not finish, so its aliases are settled now.")
-    from lambda_rollout.post import all_left
+    from lambda_rollout.rollout.post_stage import all_left
 
     order = order_of_handover(handover, desk.runner.run)
     feed = _listening(feed_of_post_stage(desk.runner, desk.clock), desk)
@@ -215,8 +216,13 @@ def post_stage(desk: Desk) -> int:
 
 def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
-    from lambda_rollout.deployment_end import settle_deployment_main_left
-    from lambda_rollout.post import ASKING_LIMIT, WHOLE_LIMIT, not_yet, settle_what_main_left
+    from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left
+    from lambda_rollout.rollout.post_stage import (
+        ASKING_LIMIT,
+        WHOLE_LIMIT,
+        not_yet,
+        settle_what_main_left,
+    )
 
     def tell(state: RetryCallState) -> None:
         if state.attempt_number == TELL_TROUBLE_AT and state.outcome is not None:

@@ -16,13 +16,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lambda_rollout import lease
+from lambda_rollout.alias import record as lease
 from sandbox.aws import World
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Silent, Work
 from sandbox.aws.http import Server
 from sandbox.aws.lambda_.things import Alias
-from sandbox.aws.world import REGION, Request
+from sandbox.aws.request import Account, Request
+from sandbox.aws.world import REGION
 from sandbox.clock import RealClock
 from sandbox.runner import Finished, Runner, Step
 from tests.scene import NEW, OLD, OWNERS_TEXT, ROLE, package
@@ -71,7 +72,7 @@ class Withheld:
 
     work: Work | None = None
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         self.work = work
         raise Silent(3600)
 

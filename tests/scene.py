@@ -13,22 +13,23 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.events import Event, Finished, Run
-from lambda_rollout.handover import Handover
-from lambda_rollout.judge import AlarmAtStart, InsufficientData
-from lambda_rollout.order import Order, Parts
-from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.plan import Plan, parse_steps
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.stop import Stop
+from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.steps import Plan, parse_steps
+from lambda_rollout.rollout.events import Event, Finished, Run
+from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.saved_state import Handover
+from lambda_rollout.rollout.spec import Order
+from lambda_rollout.runtime.clock import Stop
 from sandbox.aws import World
-from sandbox.aws.world import REGION, Request
+from sandbox.aws.request import Request
+from sandbox.aws.world import REGION
 from sandbox.clock import ManualClock
 from tests.seam import Dated, SimClock, SimRuns, direct, manual, said_as_it_is
 

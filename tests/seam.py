@@ -23,14 +23,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.alias.record import Record, RunWord
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.aws_clock import AwsClock
-from lambda_rollout.lease import Record, RunWord
-from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.stop import Clock, Stop, SystemClock
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from sandbox.aws import World
 from sandbox.aws.between import Cut, Foreign
 from sandbox.aws.errors import AwsError
@@ -71,7 +71,7 @@ class SkippingClock(SystemClock):
 
 @dataclass
 class SimClock:
-    """`lambda_rollout.stop.Clock` on the world's time. ``skew``: how far the runner's wall clock is off."""
+    """`lambda_rollout.runtime.clock.Clock` on the world's time. ``skew``: how far the runner's wall clock is off."""
 
     world: World
     skew: timedelta = timedelta()
@@ -224,25 +224,25 @@ def through_botocore(world: World, region: str = REGION) -> Clients:
 
 
 def WorldAliases(world: World, region: str = REGION, **how: Any) -> LambdaAliases:  # noqa: N802
-    """`lambda_rollout.traffic.Aliases`; ``how`` as for `direct`."""
+    """`lambda_rollout.alias.writer.Aliases`; ``how`` as for `direct`."""
     return LambdaAliases(direct(world, region, **how))
 
 
 def WorldVersions(world: World, region: str = REGION, **how: Any) -> LambdaVersions:  # noqa: N802
-    """`lambda_rollout.order.Versions`; ``how`` as for `direct`."""
+    """`lambda_rollout.rollout.ports.Versions`; ``how`` as for `direct`."""
     return LambdaVersions(direct(world, region, **how))
 
 
 def WorldAlarms(  # noqa: N802
     world: World, names: Sequence[str], region: str = REGION, **how: Any
 ) -> CloudWatchAlarms:
-    """`lambda_rollout.watch.Alarms`, of alarms named as in the input; ``how`` as for `direct`."""
+    """`lambda_rollout.rollout.watch.Alarms`, of alarms named as in the input; ``how`` as for `direct`."""
     return CloudWatchAlarms(direct(world, region, **how), parse_alarms("\n".join([*names, ""])))
 
 
 @dataclass
 class SimRuns:
-    """`lambda_rollout.order.Runs`: says the same word of every run, and keeps whom it was asked about."""
+    """`lambda_rollout.rollout.ports.Runs`: says the same word of every run, and keeps whom it was asked about."""
 
     said: RunWord = RunWord.UNKNOWN
     asked: list[Record] = field(default_factory=list)

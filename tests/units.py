@@ -14,10 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from lambda_rollout.events import Finished as End
-from lambda_rollout.order import Order
-from lambda_rollout.plan import Plan
-from lambda_rollout.routing import Target
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.steps import Plan
+from lambda_rollout.rollout.events import Finished as End
+from lambda_rollout.rollout.spec import Order
 from sandbox.aws import World
 from sandbox.aws.http import Server
 from sandbox.aws.lambda_.things import Alias

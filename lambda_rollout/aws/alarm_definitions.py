@@ -16,7 +16,7 @@ from typing import Any
 from lambda_rollout.aws.alarms import PAGE, TYPES
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.parsing.names import AlarmName
+from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.preflight.alarm_rule import Rule, RuleUnread, children, parse
 from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
 

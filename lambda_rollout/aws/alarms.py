@@ -13,14 +13,13 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.alarm_poll import Survey
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, Survey, Transition
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.errors import Unanswered
-from lambda_rollout.judge import AlarmReading, AlarmState, Transition
-from lambda_rollout.parsing.names import AlarmName
-from lambda_rollout.patience import heed
-from lambda_rollout.stop import Stop
+from lambda_rollout.inputs.names import AlarmName
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import Unanswered
+from lambda_rollout.runtime.retry import heed
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType
@@ -32,7 +31,7 @@ TYPES: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
 
 
 class CloudWatchAlarms:
-    """`lambda_rollout.watch.Alarms` over boto3."""
+    """`lambda_rollout.rollout.watch.Alarms` over boto3."""
 
     def __init__(
         self, clients: Clients, names: Sequence[AlarmName], stop: Stop | None = None

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambda_rollout.alias.provisioned import Provisioning, as_written, may_be_from_aws, moved_by_aws
+from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.errors import AccessDenied, NotFound, Unanswered
-from lambda_rollout.provisioned import Provisioning, as_written, may_be_from_aws, moved_by_aws
-from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.stop import Stop
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import AccessDenied, NotFound, Unanswered
 
 
 class LambdaAliases:
-    """`lambda_rollout.traffic.Aliases` over boto3."""
+    """`lambda_rollout.alias.writer.Aliases` over boto3."""
 
     def __init__(self, clients: Clients, stop: Stop | None = None) -> None:
         """Make no call yet. ``stop`` ends a read between two of its calls; one that begins after it goes on."""

@@ -1,4 +1,4 @@
-"""How one AWS call ended, in the kinds of `lambda_rollout.errors`, and whether it was AWS who ended it.
+"""How one AWS call ended, in the kinds of `lambda_rollout.runtime.errors`, and whether it was AWS who ended it.
 
 Error codes: https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html, and those of botocore's
 ``botocore/retries/standard.py`` for what is throttling.
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from botocore import exceptions as boto
 
 from lambda_rollout.aws import marks, members
-from lambda_rollout.errors import (
+from lambda_rollout.runtime.errors import (
     AccessDenied,
     AlreadyExists,
     Busy,
@@ -33,7 +33,7 @@ from lambda_rollout.errors import (
     UnmarkedNotFound,
     Unreachable,
 )
-from lambda_rollout.masking import without_signed_headers
+from lambda_rollout.runtime.masking import without_signed_headers
 
 THROTTLED = frozenset(
     {

@@ -11,12 +11,12 @@ import boto3
 from botocore.config import Config
 
 from lambda_rollout import __version__
+from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
-from lambda_rollout.aws_clock import AwsClock
-from lambda_rollout.pace import Pace
-from lambda_rollout.stop import Clock, SystemClock
+from lambda_rollout.aws.rate_limit import Pace
+from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -36,7 +36,7 @@ UPLOAD_READ_TIMEOUT = 240
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
     read_timeout=READ_TIMEOUT,
-    # One attempt: `lambda_rollout.patience` repeats calls, listens to stop, and knows of every lost answer.
+    # One attempt: `lambda_rollout.runtime.retry` repeats calls, listens to stop, and knows of every lost answer.
     retries={"total_max_attempts": 1, "mode": "standard"},
     user_agent_extra=f"lambda-rollout/{__version__}",
 )
@@ -47,7 +47,7 @@ with_one_deadline()
 class Clients:
     """The clients of one session, each made when it is first needed; credentials are the session's.
 
-    All calls of Lambda share one quota, so they take turns (`lambda_rollout.pace`). May be used from several
+    All calls of Lambda share one quota, so they take turns (`lambda_rollout.aws.rate_limit`). May be used from several
     threads.
     """
 

@@ -12,12 +12,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws import calls
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.codedeploy import ROLLBACK_EVENTS, DeploymentState, Group, Place, Shift
-from lambda_rollout.errors import AlreadyExists, InvalidRequest, NotFound, Refused
-from lambda_rollout.plan import TrafficRouting
-from lambda_rollout.routing import Target
+from lambda_rollout.inputs.steps import TrafficRouting
+from lambda_rollout.rollout.codedeploy.model import ROLLBACK_EVENTS, DeploymentState, Group, Shift
+from lambda_rollout.rollout.saved_state import Place
+from lambda_rollout.runtime.errors import AlreadyExists, InvalidRequest, NotFound, Refused
 
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy import CodeDeployClient
@@ -38,7 +39,7 @@ Read = TypeVar("Read")
 
 
 class CodeDeployEngine:
-    """`lambda_rollout.codedeploy.Engine` over boto3."""
+    """`lambda_rollout.rollout.codedeploy.model.Engine` over boto3."""
 
     def __init__(self, clients: Clients, place: Place) -> None:
         """Make no call yet."""

@@ -35,7 +35,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util import Timeout
 from urllib3.util.connection import allowed_gai_family
 
-from lambda_rollout.stop import Clock, SystemClock
+from lambda_rollout.runtime.clock import Clock, SystemClock
 
 HEAD_START = 0.25
 """Seconds that an address has to answer before the next one is tried beside it; RFC 8305, section 5."""

@@ -30,9 +30,16 @@ from tenacity import Retrying
 from lambda_rollout.aws.calls import ask, date_of, translating_errors
 from lambda_rollout.aws.clients import CONFIG
 from lambda_rollout.aws.renewal import GET_CREDENTIALS, Issued, RenewedCredentials
-from lambda_rollout.errors import Busy, CallFailed, Refused, RolloutError, Unanswered, Unreachable
-from lambda_rollout.patience import patiently
-from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.runtime.clock import Clock, Stop
+from lambda_rollout.runtime.errors import (
+    Busy,
+    CallFailed,
+    Refused,
+    RolloutError,
+    Unanswered,
+    Unreachable,
+)
+from lambda_rollout.runtime.retry import patiently
 
 AUDIENCE = "sts.amazonaws.com"
 AUDIENCES = {"aws-cn": ("sts.amazonaws.com.cn", AUDIENCE)}

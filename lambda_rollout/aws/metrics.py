@@ -14,10 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.aws.calls import ask
-from lambda_rollout.aws.clients import Clients
-from lambda_rollout.errors import AccessDenied, Unanswered
-from lambda_rollout.evidence import (
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.metrics import (
     MINUTE,
     PERCENTILES,
     Comparison,
@@ -26,8 +24,10 @@ from lambda_rollout.evidence import (
     Pair,
     first_whole_minute,
 )
+from lambda_rollout.aws.calls import ask
+from lambda_rollout.aws.clients import Clients
 from lambda_rollout.preflight.facts import Invoked
-from lambda_rollout.routing import Target
+from lambda_rollout.runtime.errors import AccessDenied, Unanswered
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -76,7 +76,7 @@ Points = Mapping[datetime, float]
 
 
 class CloudWatchMetrics:
-    """`lambda_rollout.evidence` over boto3: one try each, errors are `CallFailed` and its kinds."""
+    """`lambda_rollout.analysis.metrics` over boto3: one try each, errors are `CallFailed` and its kinds."""
 
     def __init__(self, clients: Clients) -> None:
         """Make no call yet."""
@@ -88,7 +88,7 @@ class CloudWatchMetrics:
         """Read every whole minute between ``since`` and ``until``, for all pairs at once.
 
         One call for each 38 pairs, more if the answer is long. CloudWatch bills by the metric, 13 a
-        pair here: read when `evidence.complete_until` has moved, and no oftener.
+        pair here: read when `complete_until` has moved, and no oftener.
         """
         start = first_whole_minute(since)
         minutes = list(_periods(start, until))

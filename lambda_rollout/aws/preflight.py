@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
 from lambda_rollout.aws.versions import code_storage
-from lambda_rollout.errors import NotFound, Unanswered, UnmarkedNotFound
-from lambda_rollout.package import CodeStorage
-from lambda_rollout.parsing.names import AlarmName
+from lambda_rollout.inputs.names import AlarmName
+from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
     Configuration,
@@ -29,13 +29,13 @@ from lambda_rollout.preflight.facts import (
     Scaling,
     Statement,
 )
-from lambda_rollout.routing import Target
+from lambda_rollout.runtime.errors import NotFound, Unanswered, UnmarkedNotFound
 
 Raw = Mapping[str, Any]
 
 
 class AwsLookout:
-    """`lambda_rollout.lookout.Lookout` over boto3."""
+    """`lambda_rollout.preflight.reader.Lookout` over boto3."""
 
     def __init__(self, clients: Clients, alarms: Sequence[AlarmName]) -> None:
         """Make no call yet."""

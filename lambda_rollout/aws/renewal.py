@@ -18,8 +18,8 @@ from botocore.exceptions import CredentialRetrievalError
 
 from lambda_rollout.aws.calls import says_expired
 from lambda_rollout.aws.marks import has_request_id
-from lambda_rollout.errors import Unanswered
-from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.runtime.clock import Clock, Stop
+from lambda_rollout.runtime.errors import Unanswered
 
 GET_CREDENTIALS = "GetCredentials"
 """Our name in messages for asking whatever source there is; it has none of its own."""

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.judge import Running, VersionState
-from lambda_rollout.package import CodeStorage, Image, Package, S3Object, Zip
-from lambda_rollout.routing import Target
+from lambda_rollout.inputs.package import CodeStorage, Image, Package, S3Object, Zip
 
 MOST_EXECUTIONS = 1000
 """Durable executions in one answer, at most: enough to say how many go on."""
 
 
 class LambdaVersions:
-    """`lambda_rollout.order.Versions` over boto3."""
+    """`lambda_rollout.rollout.ports.Versions` over boto3."""
 
     def __init__(self, clients: Clients) -> None:
         """Make no call yet."""

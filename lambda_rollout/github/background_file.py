@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from lambda_rollout.aside import ThreadAside
+from lambda_rollout.runtime.background import ThreadAside
 
 _T = TypeVar("_T")
 

@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lambda_rollout.events import Run
 from lambda_rollout.github import command_files
 from lambda_rollout.github.background_file import BackgroundFile
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.masking import Masks
-from lambda_rollout.stop import Stop
+from lambda_rollout.rollout.events import Run
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.masking import Masks
 
 REPORT_FOLDER = ".lambda-rollout"
 

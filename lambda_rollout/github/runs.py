@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from lambda_rollout.aside import ThreadAside
-from lambda_rollout.events import Run
-from lambda_rollout.lease import Record, RunWord, repository_hash
+from lambda_rollout.alias.record import Record, RunWord, repository_hash
+from lambda_rollout.rollout.events import Run
+from lambda_rollout.runtime.background import ThreadAside
 
 TIMEOUT = 5
 """Seconds for GitHub to connect, and to begin its answer; without one, time alone decides."""
@@ -23,7 +23,7 @@ PATIENCE = 8.0
 
 @dataclass(frozen=True, slots=True)
 class GitHubRuns:
-    """`lambda_rollout.order.Runs` over PyGithub. Only runs of this repository can be asked about.
+    """`lambda_rollout.rollout.ports.Runs` over PyGithub. Only runs of this repository can be asked about.
 
     Each attempt is asked about once, however many aliases it left, and a GitHub that did not answer in time
     never again: the aliases of a unit are looked at again and again, and none may wait for GitHub anew.

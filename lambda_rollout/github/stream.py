@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from lambda_rollout.aside import ThreadAside
 from lambda_rollout.github.commands import command
+from lambda_rollout.runtime.background import ThreadAside
 
 QUEUE_LIMIT = 1 << 20
 """Bytes that wait for a reader: some ten thousand lines, many more than a reader who is alive leaves unread."""

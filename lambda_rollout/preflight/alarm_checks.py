@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lambda_rollout.guards import Guard, Metric
+from lambda_rollout.inputs.guards import Guard, Metric
 from lambda_rollout.preflight.composite import fires, leaves, unclear
 from lambda_rollout.preflight.facts import AlarmFacts, Facts
 from lambda_rollout.preflight.finding import Code, Finding, Level

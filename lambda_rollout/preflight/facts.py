@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from lambda_rollout.guards import Guard
-from lambda_rollout.package import CodeStorage
-from lambda_rollout.plan import Plan
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.package import CodeStorage
+from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.alarm_rule import Rule
-from lambda_rollout.routing import Target
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lambda_rollout.routing import Target
+from lambda_rollout.alias.routing import Target
 
 
 class Level(StrEnum):

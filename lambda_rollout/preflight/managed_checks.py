@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from lambda_rollout.plan import Plan, Step
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.preflight.facts import Configuration, Facts, Scaling, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level
-from lambda_rollout.routing import HUNDRED
 
 MOST_VERSIONS = 100
 """Function versions on one capacity provider; the quota cannot be raised."""

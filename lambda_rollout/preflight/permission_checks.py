@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.preflight.facts import Facts, Unread
 from lambda_rollout.preflight.finding import Code, Finding, Level
-from lambda_rollout.routing import Target
 
 
 def everything_was_read(facts: Facts) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
     Configuration,
@@ -20,7 +21,6 @@ from lambda_rollout.preflight.facts import (
     WatchedMetric,
 )
 from lambda_rollout.preflight.finding import words
-from lambda_rollout.routing import Target
 
 LAMBDA = "AWS/Lambda"
 OF_INVOCATIONS = frozenset(

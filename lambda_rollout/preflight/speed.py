@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from lambda_rollout.durations import format_duration
+from lambda_rollout.inputs.durations import format_duration
 from lambda_rollout.preflight.composite import fires, leaves
 from lambda_rollout.preflight.facts import AlarmFacts
 

@@ -10,15 +10,15 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 
-from lambda_rollout.durations import format_duration
-from lambda_rollout.plan import Plan, Step
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.inputs.durations import format_duration
+from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.preflight.composite import fires, leaves, unclear
 from lambda_rollout.preflight.expression import value_of
 from lambda_rollout.preflight.facts import AlarmFacts, Configuration, Facts, Invoked, WatchedMetric
 from lambda_rollout.preflight.finding import Code, Finding, Level, words
 from lambda_rollout.preflight.sight import Seen, Sight, of_alarm
 from lambda_rollout.preflight.speed import decisive, takes, told, warm_until
-from lambda_rollout.routing import HUNDRED
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 

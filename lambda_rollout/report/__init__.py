@@ -1,1 +1,1 @@
-"""What people see: the log, the summary, the outputs and the JSON report, all made of the events."""
+"""What people read: the log's lines, summary, comment, outputs and JSON report. Pure: made of events."""

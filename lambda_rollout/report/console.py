@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from lambda_rollout.judge import AlarmReading
+from lambda_rollout.analysis.alarms import AlarmReading
 
 _HOSTS = {
     "aws": "console.aws.amazon.com",

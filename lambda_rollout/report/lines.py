@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from lambda_rollout import events as e
-from lambda_rollout.judge import AlarmReading, AlarmState
-from lambda_rollout.report.chronicle import Chronicle
-from lambda_rollout.report.evidence import counted, numbers
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.report.findings import counted, numbers
+from lambda_rollout.report.state import Chronicle
 from lambda_rollout.report.verdict import executions_left
 from lambda_rollout.report.wording import (
     clock_time,
@@ -20,6 +19,7 @@ from lambda_rollout.report.wording import (
     states,
     traffic,
 )
+from lambda_rollout.rollout import events as e
 
 STATE_MARKS = {
     AlarmState.ALARM: "🔴",

@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Callable
 
-from lambda_rollout.report.chronicle import Chronicle, TargetNow
-from lambda_rollout.report.document import Json, number
+from lambda_rollout.report.json_report import Json, number
+from lambda_rollout.report.state import Chronicle, TargetNow
 from lambda_rollout.report.wording import clean
 
 REASON_LIMIT = 1000

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from lambda_rollout import events as e
-from lambda_rollout.judge import AlarmReading, AlarmState
-from lambda_rollout.report.chronicle import Chronicle, TargetNow
-from lambda_rollout.report.fold import after
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.report.reduce import after
+from lambda_rollout.report.state import Chronicle, TargetNow
 from lambda_rollout.report.wording import share
+from lambda_rollout.rollout import events as e
 
 MOST_TARGETS = 3
 MOST_ALARMS = 6

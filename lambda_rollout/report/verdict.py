@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lambda_rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
-from lambda_rollout.report.chronicle import Chronicle, TargetNow
+from lambda_rollout.report.state import Chronicle, TargetNow
 from lambda_rollout.report.wording import count, duration, listing, share, traffic
+from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
 
 MARKS = {
     Result.PROMOTED: "✅",

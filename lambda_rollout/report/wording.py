@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from lambda_rollout.judge import AlarmState
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.alarms import AlarmState
 
 UNSEEN = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that would not be seen for what it is."""

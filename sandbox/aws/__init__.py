@@ -5,6 +5,7 @@ socket) and `http` (a server on 127.0.0.1).
 """
 
 from sandbox.aws.errors import AwsError
-from sandbox.aws.world import Request, World
+from sandbox.aws.request import Request
+from sandbox.aws.world import World
 
 __all__ = ["AwsError", "Request", "World"]

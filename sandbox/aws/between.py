@@ -15,9 +15,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.aws.faults import Closed, Effect, Lost, Silent, Work, do, take_effect
+from sandbox.aws.request import Account
 
 if TYPE_CHECKING:
-    from sandbox.aws.world import Request, World
+    from sandbox.aws.request import Request
 
 
 class Foreign(Lost):
@@ -63,7 +64,7 @@ class Twice:
     answered: Literal["second", "first", "none"] = "second"
     lands_after: float = 0.0
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Do the work twice."""
         if self.answered == "second" and not self.lands_after:
             do(work)
@@ -76,7 +77,7 @@ class Twice:
             return answer
         raise Closed
 
-    def _deliver_again(self, world: World, work: Work) -> None:
+    def _deliver_again(self, world: Account, work: Work) -> None:
         if self.lands_after:
             at = world.clock.now() + timedelta(seconds=self.lands_after)
             world.schedule(at, partial(do, work))
@@ -98,7 +99,7 @@ class Page:
     effect: Effect = "never"
     lands_after: float = 0.0
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Answer in AWS's place."""
         take_effect(world, work, self.effect, self.lands_after)
         body = page_of(self.status) if self.body is None else self.body
@@ -109,7 +110,7 @@ class Page:
 class Half:
     """The work is done, and half of AWS's answer is passed on as if it were all."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Do the work and cut the answer."""
         raise Cut(work())
 
@@ -127,7 +128,7 @@ class Drip:
     effect: Effect = "never"
     lands_after: float = 0.0
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Begin to answer, and never end."""
         take_effect(world, work, self.effect, self.lands_after)
         raise Dripping(self.every, self.seconds)

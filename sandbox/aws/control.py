@@ -41,8 +41,9 @@ from typing import Any
 from sandbox.aws import between, faults
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_ import Fate
+from sandbox.aws.request import Request
 from sandbox.aws.traffic import Traffic
-from sandbox.aws.world import REGION, Request, World
+from sandbox.aws.world import REGION, World
 from sandbox.clock import ManualClock
 
 FAULTS: dict[str, type] = {

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from sandbox.aws.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.aws.world import Request, World
+    from sandbox.aws.request import Account, Request
 
 Work = Callable[[], dict[str, Any]]
 Effect = Literal["before", "never", "late"]
@@ -64,7 +64,7 @@ class Silent(Lost):
 class Fault(Protocol):
     """Something put around a request's work."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Answer the request; calling `work` does what was asked."""
         ...
 
@@ -73,7 +73,7 @@ class Fault(Protocol):
 class Throttle:
     """Too many requests; nothing is done."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Refuse as the service in question does."""
         if request.service == "lambda":
             raise AwsError("TooManyRequestsException", "Rate exceeded", 429)
@@ -98,7 +98,7 @@ class Quota:
         """Begin rested."""
         self.tokens = self.burst
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Let it pass if there is a token left."""
         if request.operation == "Invoke":
             return work()
@@ -108,7 +108,7 @@ class Quota:
         self.tokens -= 1
         return work()
 
-    def fill(self, world: World) -> None:
+    def fill(self, world: Account) -> None:
         """Put in what time has brought."""
         now = world.clock.monotonic()
         if self._filled_at is not None:
@@ -124,7 +124,7 @@ class ServerError:
     after_effect: bool = False
     status: int = 500
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Fail, having done the work or not."""
         if self.after_effect:
             do(work)
@@ -155,7 +155,7 @@ class Answer:
     effect: Effect = "never"
     lands_after: float = 0.0
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Refuse as told."""
         take_effect(world, work, self.effect, self.lands_after)
         raise AwsError(self.code, self.message, self.status)
@@ -165,7 +165,7 @@ class Answer:
 class RefuseConnection:
     """Nobody listens (in process), or the connection is reset at once (over HTTP)."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Never get as far as the work."""
         raise Refused
 
@@ -174,7 +174,7 @@ class RefuseConnection:
 class LoseConnection:
     """Packets vanish: in process the connection times out, over HTTP nothing ever comes."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Never get as far as the work."""
         raise Unreachable
 
@@ -183,7 +183,7 @@ class LoseConnection:
 class ResetConnection:
     """The connection is made and then cut, before the work."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Cut the connection."""
         raise Closed
 
@@ -192,7 +192,7 @@ class ResetConnection:
 class DropAnswer:
     """The work is done, then the connection is closed without an answer."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Do the work and say nothing."""
         do(work)
         raise Closed
@@ -210,7 +210,7 @@ class Hang:
     effect: Effect = "never"
     lands_after: float = 0.0
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Fall silent."""
         take_effect(world, work, self.effect, self.lands_after)
         raise Silent(self.seconds)
@@ -222,7 +222,7 @@ class Slow:
 
     seconds: float
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Do the work; the door keeps the answer back."""
         request.delay = self.seconds
         return work()
@@ -232,7 +232,7 @@ class Slow:
 class StaleRead:
     """GetAlias answers the alias as it was before the last write to it."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Answer from the past, where there is one."""
         if request.operation != "GetAlias":
             return work()
@@ -243,7 +243,7 @@ class StaleRead:
 class ExpiredCredentials:
     """The caller's session token is over its time."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Refuse as AWS does."""
         code = "ExpiredTokenException" if request.service == "lambda" else "ExpiredToken"
         raise AwsError(code, "The security token included in the request is expired", 403)
@@ -255,7 +255,7 @@ class AccessDenied:
 
     user: str = "arn:aws:sts::123456789012:assumed-role/deploy/GitHubActions"
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Refuse in AWS's words."""
         raise AwsError(*denied(world, request, self.user), 403)
 
@@ -264,9 +264,9 @@ class AccessDenied:
 class Meanwhile:
     """Somebody else acts just before the request arrives; the request then goes on."""
 
-    act: Callable[[World], object]
+    act: Callable[[Any], object]
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Let them act, then do the work."""
         self.act(world)
         return work()
@@ -282,7 +282,7 @@ class Die:
     die: Callable[[], object]
     after_effect: bool = False
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Die; the answer, if anyone is still there for it, is lost."""
         if self.after_effect:
             do(work)
@@ -333,7 +333,7 @@ class Faults:
         """Behave from now on."""
         self.rules.clear()
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Answer the request through every fault that it meets.
 
         What a fault does itself (somebody else's edit) meets none.
@@ -355,7 +355,7 @@ def do(work: Work) -> None:
         work()
 
 
-def take_effect(world: World, work: Work, effect: Effect, lands_after: float) -> None:
+def take_effect(world: Account, work: Work, effect: Effect, lands_after: float) -> None:
     """Do the work now, or `lands_after` seconds from now, or never; its own answer is lost."""
     if effect == "before":
         do(work)
@@ -363,7 +363,7 @@ def take_effect(world: World, work: Work, effect: Effect, lands_after: float) ->
         world.schedule(world.clock.now() + timedelta(seconds=lands_after), partial(do, work))
 
 
-def denied(world: World, request: Request, user: str) -> tuple[str, str]:
+def denied(world: Account, request: Request, user: str) -> tuple[str, str]:
     """Code and message of AWS's refusal (the form of its documented 403 answers)."""
     action = f"{request.service}:{'InvokeFunction' if request.operation == 'Invoke' else request.operation}"
     if request.service == "lambda":

@@ -6,7 +6,6 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -16,31 +15,12 @@ from sandbox.aws.codedeploy import CodeDeploy
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
+from sandbox.aws.request import Request
 from sandbox.aws.sts import Sts
 from sandbox.clock import Clock, ManualClock
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
-
-
-@dataclass
-class Request:
-    """One request as AWS saw it.
-
-    outcome: ``ok``, an error code, or how the answer was lost (``closed``, ``refused``,
-    ``silent``, ``page 502``, ``cut``). effect_at: when its work was done, None if it never was; a lost answer
-    can have an effect, and a late one comes after `at`. delay: seconds that the answer takes.
-    """
-
-    at: datetime
-    service: str
-    operation: str
-    params: Mapping[str, Any]
-    region: str
-    caller: str = ""
-    outcome: str = ""
-    effect_at: datetime | None = None
-    delay: float = 0.0
 
 
 class World:

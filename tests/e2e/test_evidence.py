@@ -12,14 +12,22 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.aws.metrics import CloudWatchMetrics
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.events import Finished, NumbersRead, Result, StepExtended, StepPassed, Warned
-from lambda_rollout.guards import parse_guards
-from lambda_rollout.order import Order, Parts
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Routing
-from lambda_rollout.stop import Stop
+from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.rollout.events import (
+    Finished,
+    NumbersRead,
+    Result,
+    StepExtended,
+    StepPassed,
+    Warned,
+)
+from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.spec import Order
+from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import AccessDenied, Die
 from sandbox.aws.traffic import Traffic
 from tests.scene import NEW, OLD, Scene, order

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.report.comment_record import read_record
+from lambda_rollout.report.comment.record import read_record
 from sandbox.github import Effect, Fault, GitHub, PullRequest, Server
 from sandbox.runner import Finished
 from tests.live import NEW, OLD, PATIENCE, POST, Live, live

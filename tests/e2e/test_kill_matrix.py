@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout import lease
+from lambda_rollout.alias import record as lease
 from sandbox.aws.faults import Die, Meanwhile
-from sandbox.aws.world import Request
+from sandbox.aws.request import Request
 from sandbox.runner import Finished, Runner
 from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, WRITES, Live, live
 

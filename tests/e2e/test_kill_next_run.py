@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout import lease
+from lambda_rollout.alias import record as lease
 from sandbox.github import Effect, Fault, GitHub
 from sandbox.github import Server as GitHubServer
 from sandbox.runner import Finished

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import box_stories as stories
-from tests.e2e.box_stories import ALARM, GROUP_ALARM, GROUP_ROLLOUT, POST_STAGE, ROLLOUT, Story
+from tests.e2e.box_stories import (
+    ALARM,
+    CANCELLED,
+    GROUP_ALARM,
+    GROUP_ROLLOUT,
+    POST_STAGE,
+    ROLLOUT,
+    shifted,
+)
+from tests.e2e.box_story import Ended, Story, check, nothing_is_put_into_awss_mouth, stage, tell
 from tests.e2e.middle_box import MiddleBox
 from tests.e2e.mischief import FROM_AWS, MISCHIEFS, PAGES, Again, Cut, Dripping, Page, Twice
 from tests.live import MAIN, NEW, OLD, PATIENCE, POST, Live
@@ -23,7 +31,7 @@ STALE = "PreconditionFailedException"
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Live]:
-    with stories.stage(ROLLOUT, tmp_path) as (scene, box):
+    with stage(ROLLOUT, tmp_path) as (scene, box):
         scene.box = box  # type: ignore[attr-defined]
         yield scene
 
@@ -34,13 +42,6 @@ def box(scene: Live) -> MiddleBox:
     return made
 
 
-def check(ended: stories.Ended) -> None:
-    stories.ends_as_without_a_box(ended)
-    stories.is_told_as_it_is(ended)
-    stories.nothing_is_put_into_awss_mouth(ended.finished)
-    stories.the_post_stage_has_nothing_to_do(ended)
-
-
 # Every write ----------------------------------------------------------------------------------------
 
 
@@ -48,10 +49,10 @@ def check(ended: stories.Ended) -> None:
     "story", [ROLLOUT, ALARM, GROUP_ROLLOUT, GROUP_ALARM], ids=lambda s: s.name
 )
 def test_every_write_is_delivered_twice(story: Story, tmp_path: Path) -> None:
-    with stories.stage(story, tmp_path) as (scene, box):
+    with stage(story, tmp_path) as (scene, box):
         for operation in ("UpdateAlias", "PublishVersion"):
             box.meddle(Twice(), operation, count=None)
-        check(stories.tell(story, scene, box))
+        check(tell(story, scene, box))
 
 
 @pytest.mark.long
@@ -60,9 +61,9 @@ def test_every_write_is_delivered_twice(story: Story, tmp_path: Path) -> None:
     "story", [ROLLOUT, ALARM, GROUP_ROLLOUT, GROUP_ALARM], ids=lambda s: s.name
 )
 def test_every_write_is_answered_with_a_page(story: Story, status: int, tmp_path: Path) -> None:
-    with stories.stage(story, tmp_path) as (scene, box):
+    with stage(story, tmp_path) as (scene, box):
         box.meddle(Page(status, effect=True), "UpdateAlias", count=None)
-        check(stories.tell(story, scene, box))
+        check(tell(story, scene, box))
 
 
 # Half a minute between two deliveries --------------------------------------------------------------
@@ -75,10 +76,10 @@ def test_every_write_is_answered_with_a_page(story: Story, status: int, tmp_path
 def test_the_second_delivery_comes_half_a_minute_later(
     story: Story, nth: int, tmp_path: Path
 ) -> None:
-    with stories.stage(story, tmp_path) as (scene, box):
+    with stage(story, tmp_path) as (scene, box):
         scene.inputs["steps"] = "50% 20s, 100% 20s"
         box.meddle(Again(30.0), "UpdateAlias", nth, caller=story.caller)
-        ended = stories.tell(story, scene, box)
+        ended = tell(story, scene, box)
         scene.until(lambda: STALE in [r.outcome for r in scene.requests("UpdateAlias")])
         check(ended)
 
@@ -88,7 +89,7 @@ def test_the_second_delivery_comes_half_a_minute_later(
 
 @pytest.mark.parametrize("effect", [False, True], ids=["before the effect", "after the effect"])
 def test_some_seconds_of_404_at_sigint(scene: Live, box: MiddleBox, *, effect: bool) -> None:
-    step = stories.shifted(scene)
+    step = shifted(scene)
     page = Page(404, effect)
     writes = box.meddle(page, "UpdateAlias", count=None)
     box.meddle(page, "GetAlias", count=None)
@@ -96,14 +97,14 @@ def test_some_seconds_of_404_at_sigint(scene: Live, box: MiddleBox, *, effect: b
     reads = box.meddle(page, "GetAlias", count=None)
     scene.until(lambda: writes.met + reads.seen >= 4, step)
     box.behave()
-    check(stories.Ended(stories.CANCELLED, scene, box, step.wait(PATIENCE)))
+    check(Ended(CANCELLED, scene, box, step.wait(PATIENCE)))
 
 
 @pytest.mark.parametrize("status", [pytest.param(403, marks=pytest.mark.long), 404])
 def test_some_seconds_of_it_in_the_post_stage(scene: Live, box: MiddleBox, status: int) -> None:
     for operation in ("GetAlias", "UpdateAlias"):
         box.meddle(Page(status, effect=False), operation, count=3, caller=POST)
-    check(stories.tell(POST_STAGE, scene, box))
+    check(tell(POST_STAGE, scene, box))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_some_seconds_of_it_in_a_step_that_nothing_is_wrong_with(
     box.meddle(
         Page(404, effect=False), operation, nth=4 if operation == "DescribeAlarms" else 2, count=3
     )
-    check(stories.tell(ROLLOUT, scene, box))
+    check(tell(ROLLOUT, scene, box))
 
 
 # What it must never bring about -----------------------------------------------------------------------
@@ -149,13 +150,13 @@ def test_a_version_that_aws_never_called_active_gets_no_traffic(
 @pytest.mark.long
 def test_a_box_that_answers_everything_until_the_machine_dies(scene: Live, box: MiddleBox) -> None:
     """Nothing can be learned any more, and the runner's ten seconds are over: the post stage makes it whole."""
-    step = stories.shifted(scene)
+    step = shifted(scene)
     for operation in ("GetAlias", "UpdateAlias", "DescribeAlarms"):
         box.meddle(Page(403, effect=operation != "GetAlias"), operation, count=None)
     step.cancel()
     killed = step.wait(PATIENCE)
     assert killed.status == -signal.SIGKILL, killed.log
-    stories.nothing_is_put_into_awss_mouth(killed)
+    nothing_is_put_into_awss_mouth(killed)
     box.behave()
     post = scene.post(killed.state)
     assert scene.whole_on(OLD), post.log
@@ -188,13 +189,13 @@ def test_every_mischief_to_a_renewal(tmp_path: Path) -> None:
 
     def told(numbered: tuple[int, str]) -> str:
         number, name = numbered
-        with stories.stage(ROLLOUT, tmp_path / str(number)) as (scene, box):
+        with stage(ROLLOUT, tmp_path / str(number)) as (scene, box):
             scene.inputs |= {"steps": RENEWED_AFTER, "poll-interval": "30s"}
             meddling = box.meddle(MISCHIEFS[name], "UpdateAlias", 2)
             step = scene.start(MAIN)
             finished = step.wait(5 * PATIENCE)
             box.land()
-            check(stories.Ended(ROLLOUT, scene, box, finished))
+            check(Ended(ROLLOUT, scene, box, finished))
             return name if meddling.met == 1 else ""
 
     names = [name for name in MISCHIEFS if name not in FROM_AWS]

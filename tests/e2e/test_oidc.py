@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from lambda_rollout.app import STAGE, Desk, post_stage
+from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.report.reporter import Journal
-from lambda_rollout.stop import Stop
+from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import LoseConnection, ServerError
-from sandbox.aws.world import Request
+from sandbox.aws.request import Request
 from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, POST, WRITES, Live, live
 from tests.seam import SkippingClock
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import Result, VersionPublished
-from lambda_rollout.package import Image, Package, S3Object, Zip
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.package import Image, Package, S3Object, Zip
+from lambda_rollout.rollout.events import Result, VersionPublished
 from sandbox.aws.faults import DropAnswer, Hang, Meanwhile, Throttle
 from tests.live import live
 from tests.scene import NEW, OLD, ROLE, Scene, order, package

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import Result, VersionTaken
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Target
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.rollout.events import Result, VersionTaken
+from lambda_rollout.rollout.rollout import Rollout
 from tests.scene import NEW, OLD, Scene, order
 from tests.units import Unit, code_of, names, unit_order
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.aws.world import Request
+from sandbox.aws.request import Request
 from sandbox.runner import Finished, Step
 from tests.live import NEW, OLD, OWNERS_TEXT, PATIENCE, Live
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout import lease
-from sandbox.aws.world import Request
+from lambda_rollout.alias import record as lease
+from sandbox.aws.request import Request
 from sandbox.runner import Finished, Step
 from tests.dripping import Front, front
 from tests.live import NEW, OLD, WRITES, Live, Withheld, live

@@ -6,8 +6,9 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from lambda_rollout.choices import Mode, OnCancel
-from lambda_rollout.events import (
+from lambda_rollout.alias.record import LEASE, parse
+from lambda_rollout.inputs.choices import Mode, OnCancel
+from lambda_rollout.rollout.events import (
     AlarmChanged,
     AlreadyThere,
     Mended,
@@ -18,10 +19,9 @@ from lambda_rollout.events import (
     Warned,
     WeightShifted,
 )
-from lambda_rollout.lease import LEASE, parse
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.together import HANDS
-from lambda_rollout.undo import undo
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.runtime.parallel import HANDS
 from sandbox.aws.faults import AccessDenied, Answer, Die, Meanwhile, ServerError
 from sandbox.aws.world import World
 from tests.scene import NEW, OLD

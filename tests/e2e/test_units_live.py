@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.patience import FORWARD_LIMIT
+from lambda_rollout.runtime.retry import FORWARD_LIMIT
 from sandbox.aws.faults import Answer, Die, Fault, Meanwhile, Quota, Throttle, Work
-from sandbox.aws.world import Request, World
+from sandbox.aws.request import Account, Request
 from sandbox.runner import Finished, Runner
 from tests.live import MAIN, NEW, NEXT, OLD, POST
 from tests.units import LiveUnit, live_unit, names
@@ -71,7 +71,7 @@ class Of:
     function: str
     fault: Fault
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         if request.params.get("FunctionName") != self.function:
             return work()
         return self.fault.around(world, request, work)

@@ -8,15 +8,14 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from lambda_rollout import events as e
-from lambda_rollout.evidence import Comparison, Minute, Numbers
-from lambda_rollout.guarding.course import Began
-from lambda_rollout.guarding.judgement import judge_guards, what_broke
-from lambda_rollout.guards import parse_guards
+from lambda_rollout.analysis.guards.verdict import judge_guards, what_broke
+from lambda_rollout.analysis.metrics import Began, Comparison, Minute, Numbers
+from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.preflight.finding import Level
-from lambda_rollout.report.comment import Context, comment, comment_of_input_problems, title
-from lambda_rollout.report.comment_record import Entry, Key, Record
+from lambda_rollout.report.comment.comment import Context, comment, comment_of_input_problems, title
+from lambda_rollout.report.comment.record import Entry, Key, Record
 from lambda_rollout.report.timeline import Seen
+from lambda_rollout.rollout import events as e
 from tests.golden.render import PROBLEMS
 from tests.unit.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
 

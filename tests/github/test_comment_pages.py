@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_rollout import events as e
-from lambda_rollout.judge import AlarmReading, AlarmState
-from lambda_rollout.report.comment import LIMIT
-from lambda_rollout.report.comment_record import (
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.report.comment.comment import LIMIT
+from lambda_rollout.report.comment.record import (
     MOST_EARLIER,
     Entry,
     Key,
@@ -23,7 +23,7 @@ from lambda_rollout.report.comment_record import (
     key_of,
     read_record,
 )
-from lambda_rollout.routing import Routing, Target
+from lambda_rollout.rollout import events as e
 from tests.gallery.document import document
 from tests.github.pages import EARLIER, FOLDER, KEY, page_of, pages
 from tests.property.test_hostile_text import Page, hostile

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambda_rollout.events import Run
-from lambda_rollout.github.comments import GitHubComments
-from lambda_rollout.github.pull_request import ByCommit, Lead, Named, Nowhere, find
-from lambda_rollout.github.trouble import Lasts, Trouble
-from lambda_rollout.report.comment_record import Entry, Key, Record, hidden_line, read_record
-from lambda_rollout.report.live_comment import LiveComment, Pace
-from lambda_rollout.report.voice import Page, Told
-from lambda_rollout.stop import SystemClock
+from lambda_rollout.github.comment.api import GitHubComments
+from lambda_rollout.github.comment.errors import Lasts, Trouble
+from lambda_rollout.github.comment.pull_request import ByCommit, Lead, Named, Nowhere, find
+from lambda_rollout.github.comment.sync import Page, Told
+from lambda_rollout.github.comment.thread import LiveComment, Pace
+from lambda_rollout.report.comment.record import Entry, Key, Record, hidden_line, read_record
+from lambda_rollout.rollout.events import Run
+from lambda_rollout.runtime.clock import SystemClock
 from sandbox.github import BOT, Comment, Effect, Fault, GitHub, PullRequest, Server, Token
 from sandbox.github.faults import secondary_limit
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambda_rollout.events import Run
-from lambda_rollout.github.pull_request import Candidate, Named
-from lambda_rollout.github.trouble import Lasts, Trouble
-from lambda_rollout.report.comment_record import Entry, Key, Record, hidden_line, read_record
-from lambda_rollout.report.voice import Page, Told, Voice
+from lambda_rollout.github.comment.errors import Lasts, Trouble
+from lambda_rollout.github.comment.pull_request import Candidate, Named
+from lambda_rollout.github.comment.sync import Page, Told, Voice
+from lambda_rollout.report.comment.record import Entry, Key, Record, hidden_line, read_record
+from lambda_rollout.rollout.events import Run
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 KEY = Key("1" * 16, "2" * 16)

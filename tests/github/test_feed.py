@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout import events as e
-from lambda_rollout.github.environment import environment, environment_in
-from lambda_rollout.report.comment_feed import CommentFeed, Whose, state_of, told_before
-from lambda_rollout.report.comment_record import Key
-from lambda_rollout.report.live_comment import LiveComment
-from lambda_rollout.report.voice import Page, Told
+from lambda_rollout.github.comment.environment import environment, environment_in
+from lambda_rollout.github.comment.feed import CommentFeed, Whose, state_of, told_before
+from lambda_rollout.github.comment.sync import Page, Told
+from lambda_rollout.github.comment.thread import LiveComment
+from lambda_rollout.report.comment.record import Key
+from lambda_rollout.rollout import events as e
 from sandbox.clock import ManualClock
 from tests.unit.job import Job
 from tests.unit.stories import STORIES

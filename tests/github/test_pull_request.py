@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout.github.pull_request import (
+from lambda_rollout.github.comment.pull_request import (
     ByCommit,
     Candidate,
     Lead,

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lambda_rollout.events import Run
+from lambda_rollout.alias.record import Record, RunWord, repository_hash
 from lambda_rollout.github.runs import GitHubRuns
-from lambda_rollout.lease import Record, RunWord, repository_hash
-from lambda_rollout.together import several_at_once
+from lambda_rollout.rollout.events import Run
+from lambda_rollout.runtime.parallel import several_at_once
 from sandbox.github import Effect, Fault, GitHub, Server
 
 UNTIL = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)

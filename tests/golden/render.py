@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lambda_rollout.inputs import InputErrors, InputProblem
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from tests.unit.job import Job
 from tests.unit.stories import STORIES
 

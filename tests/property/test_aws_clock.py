@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lambda_rollout.aws_clock import AGREE, NEAR, AwsClock
-from lambda_rollout.lease import LEASE, LEASE_IN_DOUBT
-from lambda_rollout.stop import Stop
+from lambda_rollout.alias.aws_clock import AGREE, NEAR, AwsClock
+from lambda_rollout.alias.record import LEASE, LEASE_IN_DOUBT
+from lambda_rollout.runtime.clock import Stop
 
 START = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -9,10 +9,10 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lambda_rollout.claim import Claim, PendingWrite
-from lambda_rollout.errors import AccessDenied, Busy, RevisionMismatch, Unanswered
-from lambda_rollout.lease import LEASE, Record, compose
-from lambda_rollout.routing import Alias, Moving, Routing
+from lambda_rollout.alias.ownership import Claim, PendingWrite
+from lambda_rollout.alias.record import LEASE, Record, compose
+from lambda_rollout.alias.routing import Alias, Moving, Routing
+from lambda_rollout.runtime.errors import AccessDenied, Busy, RevisionMismatch, Unanswered
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 OURS, THEIRS = "3fa94c7d", "0badcafe"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lambda_rollout.evidence import Comparison, Minute, Numbers
-from lambda_rollout.guarding import LEVEL, Began, GuardVerdict, Outcome, judge_guards
-from lambda_rollout.guarding.sequential import Limit, against_baseline
-from lambda_rollout.guards import Guard, parse_guards
-from lambda_rollout.routing import Target
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.guards.sequential import Limit, against_baseline
+from lambda_rollout.analysis.guards.verdict import LEVEL, GuardVerdict, Outcome, judge_guards
+from lambda_rollout.analysis.metrics import Began, Comparison, Minute, Numbers
+from lambda_rollout.inputs.guards import Guard, parse_guards
 
 BEGAN = datetime(2026, 11, 23, 5, tzinfo=UTC)
 TARGET = Target("checkout", "live")

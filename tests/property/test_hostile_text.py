@@ -16,16 +16,16 @@ from cmarkgfm import cmark
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_rollout import events as e
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.github.commands import command, inert
+from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.judge import AlarmReading, AlarmState
-from lambda_rollout.report.fold import chronicle
-from lambda_rollout.report.log import Log
 from lambda_rollout.report.markdown import code, code_block, link, prose, table
-from lambda_rollout.report.summary import LIMIT, fit, summary
+from lambda_rollout.report.reduce import chronicle
+from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
-from lambda_rollout.routing import Routing
+from lambda_rollout.rollout import events as e
 from tests.unit.job import Job
 from tests.unit.stories import CHECKOUT, ERRORS_OK, START, Telling
 

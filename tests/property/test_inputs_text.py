@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_rollout.guards import Guard, parse_guards
-from lambda_rollout.inputs import DEFAULTS, InputErrors, InputProblem, read_inputs, variable
-from lambda_rollout.parsing.text import Mistake, Mistakes
+from lambda_rollout.inputs.guards import Guard, parse_guards
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.inputs.read import DEFAULTS, read_inputs, variable
+from lambda_rollout.inputs.text import Mistake, Mistakes
 
 RIGHT = {"function-name": "checkout", "aws-region": "eu-central-1"}
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_rollout.durations import LONGEST, format_duration, parse_duration
-from lambda_rollout.parsing.text import Mistake, Mistakes
-from lambda_rollout.plan import Plan, Step, StepsError, codedeploy_routing, parse_steps
+from lambda_rollout.inputs.durations import LONGEST, format_duration, parse_duration
+from lambda_rollout.inputs.steps import Plan, Step, StepsError, codedeploy_routing, parse_steps
+from lambda_rollout.inputs.text import Mistake, Mistakes
 
 INTERVAL = timedelta(minutes=5)
 

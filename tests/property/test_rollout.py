@@ -16,13 +16,13 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.events import Finished, Result
-from lambda_rollout.judge import AlarmAtStart
-from lambda_rollout.order import Order
-from lambda_rollout.plan import Plan, Step
-from lambda_rollout.routing import Routing
-from sandbox.aws.world import Request
+from lambda_rollout.inputs.choices import AlarmAtStart
+from lambda_rollout.inputs.steps import Plan, Step
+from lambda_rollout.rollout.events import Finished, Result
+from lambda_rollout.rollout.spec import Order
+from sandbox.aws.request import Request
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, in_percent, in_percent_of, order, routing_of
 from tests.seam import direct, through_botocore
 

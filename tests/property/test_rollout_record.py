@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_rollout.lease import (
+from lambda_rollout.alias.record import (
     DESCRIPTION_LIMIT,
     Record,
     compose,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lambda_rollout.report.comment_record import read_record
+from lambda_rollout.report.comment.record import read_record
 from lambda_rollout.report.verdict import MARKS
 from sandbox.github import BOT
 from tests.simulation.github import NUMBER, Sent, SimGitHub, key_in

@@ -10,20 +10,27 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from lambda_rollout import arrival, aws_clock, judge, lease, post, traffic, watch
-from lambda_rollout.arrival import Mending
+from lambda_rollout.alias import aws_clock
+from lambda_rollout.alias import record as lease
+from lambda_rollout.alias import writer as traffic
+from lambda_rollout.alias.record import Record, RunWord, Whose
+from lambda_rollout.alias.restore import Wish
+from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.alias.writer import Conflict, Settled, Settlement, Traffic, Unsettled
+from lambda_rollout.analysis import step as judge
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.analysis.step import Evidence, Verdict
 from lambda_rollout.aws import marks, members
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.ending import Ending, InCharge
-from lambda_rollout.errors import CallFailed, RevisionMismatch
-from lambda_rollout.handover import Charge, Handover, Phase
-from lambda_rollout.judge import AlarmState, Evidence, Verdict
-from lambda_rollout.lease import Record, RunWord, Whose
-from lambda_rollout.plan import Plan, Step
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.settling import Wish
-from lambda_rollout.traffic import Conflict, Settled, Settlement, Traffic, Unsettled
+from lambda_rollout.inputs import choices
+from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.steps import Plan, Step
+from lambda_rollout.rollout import abandoned, watch
+from lambda_rollout.rollout import post_stage as post
+from lambda_rollout.rollout.abandoned import Mending
+from lambda_rollout.rollout.finish import Ending, InCharge
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
+from lambda_rollout.runtime.errors import CallFailed, RevisionMismatch
 from tests.simulation.between import Between
 from tests.simulation.mutations import Mutation, Patch, search, two_in_a_row, unit_dies_clearing
 from tests.simulation.scenario import Fate, Follower, Outage, Scenario, Weather, draw
@@ -170,7 +177,7 @@ def dies_going_back(seed: int) -> Scenario:
         plan=steps((50, 30), (100, 0)),
         alarms={"errors": AlarmState.OK},
         changes=((10.0, "errors", AlarmState.ALARM),),
-        alarm_at_start=judge.AlarmAtStart.FAIL,
+        alarm_at_start=choices.AlarmAtStart.FAIL,
         on_cancel=OnCancel.HOLD,
         main=Fate(killed_in=(r.randint(8, 40), "before")),
         post=Follower(0.0, Fate()),
@@ -588,7 +595,7 @@ def _lease_of_an_hour() -> list[Patch]:
 
 
 def _mark_not_heeded() -> list[Patch]:
-    return [(arrival, "_was_all_but_done", lambda _seen: False)]
+    return [(abandoned, "_was_all_but_done", lambda _seen: False)]
 
 
 ENDING_MUTATIONS = [

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from lambda_rollout.github.comments import GitHubComments
-from lambda_rollout.github.trouble import Lasts, Trouble
-from lambda_rollout.report import live_comment
-from lambda_rollout.report.live_comment import LiveComment, Pace
-from lambda_rollout.report.reporter import Journal
-from lambda_rollout.report.voice import Page, Voice
+from lambda_rollout.github.comment import thread as live_comment
+from lambda_rollout.github.comment.api import GitHubComments
+from lambda_rollout.github.comment.errors import Lasts, Trouble
+from lambda_rollout.github.comment.sync import Page, Voice
+from lambda_rollout.github.comment.thread import LiveComment, Pace
+from lambda_rollout.github.journal import Journal
 from tests.simulation.compared import compared
 from tests.simulation.github_drawn import OFF
 from tests.simulation.mutations import Mutation, Patch, search

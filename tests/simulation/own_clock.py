@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lambda_rollout.stop import Stop
+from lambda_rollout.runtime.clock import Stop
 from tests.simulation.turns import TurnClock
 
 
 @dataclass
 class OwnClock:
-    """`lambda_rollout.stop.Clock` of one process: the world's time, as its machine shows it."""
+    """`lambda_rollout.runtime.clock.Clock` of one process: the world's time, as its machine shows it."""
 
     clock: TurnClock
     skew: timedelta

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.judge import InsufficientData
-from lambda_rollout.routing import HUNDRED
-from sandbox.aws.world import Request
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.inputs.choices import InsufficientData, Mode
+from sandbox.aws.request import Request
 from tests.simulation.witness import Actor, Witness
 
 BLUR = 0.001

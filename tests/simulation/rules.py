@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lambda_rollout import lease
-from lambda_rollout.aws_clock import NEAR
-from lambda_rollout.choices import Mode, OnStranded
-from lambda_rollout.events import (
-    Result,
-)
-from lambda_rollout.lease import LEASE, LEASE_IN_DOUBT, Record
-from lambda_rollout.routing import HUNDRED, Routing
-from sandbox.aws.world import Request
+from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.aws_clock import NEAR
+from lambda_rollout.alias.record import LEASE, LEASE_IN_DOUBT, Record
+from lambda_rollout.alias.routing import HUNDRED, Routing
+from lambda_rollout.inputs.choices import Mode, OnStranded
+from lambda_rollout.rollout.events import Result
+from sandbox.aws.request import Request
 from tests.simulation.passed import never_blind, not_passed, weight_after
 from tests.simulation.saved import saved_before_written
 from tests.simulation.witness import SOMEBODY, Actor, Shown, Witness, Write, write_of
@@ -382,10 +380,14 @@ def cleared_only_once_marked(
     record = before.ours
     if record is None or after.record is not None or after.routing != Routing.whole(record.new):
         return
-    group = witness.groups.get(record.nonce, set())
-    shown = [record, *(each.ours for each in map(witness.show, group) if each is not None)]
-    if len(group) > 1 and not any(r and r.passed and r.nonce == record.nonce for r in shown):
-        witness.blame("marked before cleared", f"{actor.name} cleared {function} of {group}")
+    others = [
+        each.ours
+        for other in witness.truths
+        if other != function and (each := witness.show(other)) is not None and each.ours is not None
+    ]
+    left = [each for each in others if each.nonce == record.nonce]
+    if left and not any(each.passed for each in (record, *left)):
+        witness.blame("marked before cleared", f"{actor.name} cleared {function}, not yet {left}")
 
 
 def after_effect(witness: Witness) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from lambda_rollout.handover import Charge, Handover, Phase
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
 from tests.simulation.witness import Actor, Witness, Write
 
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Literal
 
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.judge import AlarmAtStart, AlarmState, InsufficientData
-from lambda_rollout.plan import Plan, Step
-from lambda_rollout.routing import HUNDRED
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between, draw_between
 
 TEXTS = (

@@ -10,23 +10,24 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal, TypeVar
 
+from lambda_rollout.alias.record import Record, RunWord
+from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.choices import Mode, OnStranded
-from lambda_rollout.events import Event, Finished, Result, Run
-from lambda_rollout.handover import Handover, Phase
-from lambda_rollout.lease import Record, RunWord
-from lambda_rollout.order import Order, Parts, order_of_handover
-from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.plan import Plan, Step
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import HUNDRED, Target
-from lambda_rollout.stop import Stop
-from lambda_rollout.together import Together, one_by_one
-from lambda_rollout.undo import undo
+from lambda_rollout.inputs.choices import Mode, OnStranded
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.steps import Plan, Step
+from lambda_rollout.rollout.events import Event, Finished, Result, Run
+from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.saved_state import Handover, Phase
+from lambda_rollout.rollout.spec import Order, order_of_handover
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.parallel import Together, one_by_one
 from sandbox.aws.world import REGION
 from tests.seam import direct
 from tests.simulation.commented import judged
@@ -61,7 +62,7 @@ class Outcome:
 
 @dataclass
 class Words:
-    """`lambda_rollout.order.Runs`: what GitHub says of the runs in this simulation."""
+    """`lambda_rollout.rollout.ports.Runs`: what GitHub says of the runs in this simulation."""
 
     simulation: Simulation
 

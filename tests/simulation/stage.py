@@ -8,9 +8,9 @@ from functools import cache, partial
 from random import Random
 from typing import Any
 
+from lambda_rollout.alias.record import Record, compose
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.aws.clients import READ_TIMEOUT
-from lambda_rollout.lease import Record, compose
-from lambda_rollout.routing import Routing
 from sandbox.aws import World
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import (
@@ -32,7 +32,8 @@ from sandbox.aws.faults import (
     Work,
 )
 from sandbox.aws.lambda_.code import zip_of
-from sandbox.aws.world import REGION, Request
+from sandbox.aws.request import Account, Request
+from sandbox.aws.world import REGION
 from tests.simulation import passed, rules, saved, told
 from tests.simulation.between import GONE, STATUSES, fault_of, meets
 from tests.simulation.scenario import Scenario
@@ -116,7 +117,7 @@ class Weather:
         self._chance_between = Random(f"weather between {scenario.seed}")
         self.over = False
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Let the request meet what is drawn for it."""
         witness = self._stage.witness
         actor = witness.actors.get(request.caller)
@@ -204,7 +205,7 @@ class ResetLate:
     def __init__(self, lands_after: float) -> None:
         self.lands_after = lands_after
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Cut the connection."""
         try:
             Hang(effect="late", lands_after=self.lands_after).around(world, request, work)
@@ -315,6 +316,7 @@ class Stage:
             return
         routing = Routing.split("1", "2", percent)
         record = Record("1", "2", EARLIER, None, "999", "1", "3041f3")
+        self.witness.truths[function].author = EARLIER
         self.world.lambda_().update_alias(
             {
                 "FunctionName": function,

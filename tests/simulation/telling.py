@@ -12,14 +12,14 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
-from lambda_rollout.choices import Comment
-from lambda_rollout.events import Event, Finished
+from lambda_rollout.github.comment.feed import STATE, CommentFeed
+from lambda_rollout.github.comment.setup import feed_for, feed_of_post_stage, patience
+from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.report.comment_feed import STATE, CommentFeed
-from lambda_rollout.report.on_pull_request import feed_for, feed_of_post_stage, patience
-from lambda_rollout.report.reporter import Journal
-from lambda_rollout.stop import Clock, Stop
+from lambda_rollout.inputs.choices import Comment
+from lambda_rollout.rollout.events import Event, Finished
+from lambda_rollout.runtime.clock import Clock, Stop
 from tests.simulation import commented
 from tests.simulation.commented import Teller
 from tests.simulation.github import DOMAIN, NUMBER, SHA, TOKEN, SimGitHub
@@ -40,7 +40,7 @@ class SimRunner(Runner):
 
 
 class TurnAside:
-    """`lambda_rollout.aside.Aside` that takes turns."""
+    """`lambda_rollout.runtime.background.Aside` that takes turns."""
 
     def __init__(self, turns: Turns, actor: Actor, gate: Callable[[], bool]) -> None:
         self.process: Process | None = None

@@ -36,6 +36,7 @@ MUST_OCCUR = {
     *(f"post {result}" for result in ("rolled-back", "held", "promoted", "failed")),
     *(f"next {result}" for result in ("promoted", "rolled-back", "failed", "unchanged")),
     *("next rollback rolled-back", "next promote promoted", "next promote held"),
+    *("main promote promoted", "main promote rolled-back"),
     *("word OVER", "word IN_PROGRESS", "word UNKNOWN", "post with nothing to do"),
     *(f"github {fault}" for fault in (*KINDS, *FOR_GOOD)),
     *("github comment posted", "github comment edited", "github comment was deleted"),

@@ -109,7 +109,7 @@ class Turns:
         )
 
     def together(self, process: Process, act: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-        """Do it to all items at once, each in a thread of ``process`` (see `lambda_rollout.together`)."""
+        """Do it to all items at once, each in a thread of ``process`` (see `lambda_rollout.runtime.parallel`)."""
         answers: dict[int, _R] = {}
 
         def body(index: int) -> None:

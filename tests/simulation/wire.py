@@ -11,9 +11,9 @@ from typing import Any, cast
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.aws_clock import AwsClock
-from lambda_rollout.stop import Clock
+from lambda_rollout.runtime.clock import Clock
 from sandbox.aws import World
 from sandbox.aws.in_process import Transport
 from sandbox.aws.world import REGION

@@ -13,14 +13,15 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from lambda_rollout import lease
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import AliasLeft, Event, Finished, Warned
-from lambda_rollout.handover import Handover, Phase
-from lambda_rollout.lease import Record
-from lambda_rollout.order import Order
-from lambda_rollout.routing import Routing
-from sandbox.aws.world import Request, World
+from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.record import Record
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.rollout.events import AliasLeft, Event, Finished, Warned
+from lambda_rollout.rollout.saved_state import Handover, Phase
+from lambda_rollout.rollout.spec import Order
+from sandbox.aws.request import Request
+from sandbox.aws.world import World
 from tests.simulation.turns import Process
 
 if TYPE_CHECKING:
@@ -261,8 +262,6 @@ class Witness:
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
         self.in_order = False
         """Whether a process calls AWS for one function after the other."""
-        self.groups: dict[str, set[str]] = {}
-        """Nonce -> the functions that have borne a record with it."""
         self.pending: list[tuple[Write, str]] = []
         """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
@@ -347,8 +346,6 @@ class Witness:
         truth.writers.add(caller)
         truth.routings.append(after.routing)
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
-        if after.ours is not None:
-            self.groups.setdefault(after.ours.nonce, set()).add(function)
         if actor is not None:
             self._written_by_us(actor, function, before, after)
         changed = before.routing != after.routing

@@ -8,10 +8,10 @@ import re
 from datetime import datetime
 from pathlib import Path
 
+from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.report.reporter import Journal
-from lambda_rollout.stop import Stop
+from lambda_rollout.runtime.clock import Stop
 from tests.unit.stories import RUN, START
 
 

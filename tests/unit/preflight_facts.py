@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambda_rollout.guards import parse_guards
-from lambda_rollout.plan import parse_steps
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.preflight.alarm_rule import RuleUnread, parse
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
@@ -20,7 +21,6 @@ from lambda_rollout.preflight.facts import (
     WatchedMetric,
 )
 from lambda_rollout.preflight.finding import Code, Finding
-from lambda_rollout.routing import Target
 
 LIVE = Target("checkout", "live")
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:checkout"

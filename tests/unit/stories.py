@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from lambda_rollout import events as e
-from lambda_rollout.evidence import Comparison, Minute, Numbers
-from lambda_rollout.judge import AlarmReading, AlarmState, list_executions
-from lambda_rollout.plan import Plan, parse_steps
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.metrics import Comparison, Minute, Numbers
+from lambda_rollout.analysis.version import list_executions
+from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
-from lambda_rollout.routing import Routing, Target
+from lambda_rollout.rollout import events as e
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lambda_rollout.inputs import DEFAULTS
+from lambda_rollout.inputs.read import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 

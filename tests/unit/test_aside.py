@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from lambda_rollout.aside import ThreadAside
+from lambda_rollout.runtime.background import ThreadAside
 
 LONG = 60.0
 

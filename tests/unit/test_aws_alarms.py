@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.aws.alarms import CloudWatchAlarms
-from lambda_rollout.errors import Busy, Cancelled, Unanswered
-from lambda_rollout.judge import AlarmState
-from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.stop import Stop
-from sandbox.aws import World
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import Busy, Cancelled, Unanswered
 from sandbox.aws.faults import Meanwhile, Throttle, Work
-from sandbox.aws.world import REGION, Request
+from sandbox.aws.request import Account, Request
+from sandbox.aws.world import REGION
 from tests.scene import QUERY, Scene
 from tests.seam import through_botocore
 
@@ -87,7 +87,7 @@ def test_hundreds_are_read_a_hundred_at_a_time(scene: Scene) -> None:
 class ShortPages:
     """Answers one record a page, as AWS may."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         return world.perform(replace(request, params={**request.params, "MaxRecords": 1}))
 
 

@@ -10,10 +10,12 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.alias.writer import Aliases
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.calls import date_of
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
-from lambda_rollout.errors import (
+from lambda_rollout.runtime.errors import (
     AccessDenied,
     AlreadyExists,
     Busy,
@@ -27,8 +29,6 @@ from lambda_rollout.errors import (
     Unanswered,
     Unreachable,
 )
-from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.traffic import Aliases
 from sandbox.aws import faults
 from sandbox.aws.faults import Answer, Fault, Hang, ServerError, Throttle
 from sandbox.aws.world import REGION

@@ -12,7 +12,7 @@ import pytest
 from lambda_rollout.github.background_file import TOO_LATE, BackgroundFile
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.stop import Stop
+from lambda_rollout.runtime.clock import Stop
 from tests.unit.job import Job, read_entries
 
 

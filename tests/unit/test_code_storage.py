@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws.preflight import AwsLookout
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import Finished, PreflightFound, Result
-from lambda_rollout.order import Order
-from lambda_rollout.package import CodeStorage, Image, Package, S3Object, Zip
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.package import CodeStorage, Image, Package, S3Object, Zip
 from lambda_rollout.preflight.finding import Code
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Target
+from lambda_rollout.rollout.events import Finished, PreflightFound, Result
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.spec import Order
 from sandbox.aws.faults import AccessDenied, Throttle
 from tests.scene import NEW, OLD, ROLE, Scene, order, package
 from tests.units import Unit, names, targets

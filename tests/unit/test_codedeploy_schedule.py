@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout.codedeploy import configuration_name, is_predefined, own_name
-from lambda_rollout.plan import (
+from lambda_rollout.inputs.steps import (
     Plan,
     Step,
     TrafficRouting,
@@ -18,6 +17,7 @@ from lambda_rollout.plan import (
     nearest_codedeploy_name,
     parse_steps,
 )
+from lambda_rollout.rollout.codedeploy.model import configuration_name, is_predefined, own_name
 
 INTERVAL = timedelta(minutes=5)
 

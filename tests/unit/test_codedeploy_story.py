@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 import pytest
 
-from lambda_rollout.alarm_poll import Alarms
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
-from lambda_rollout.choices import Mode, Preflight
-from lambda_rollout.codedeploy import Place
-from lambda_rollout.deployment import Deployment
-from lambda_rollout.deployment_end import settle_deployment_main_left, undo_deployment
-from lambda_rollout.events import (
+from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
+from lambda_rollout.inputs.names import AlarmName, parse_alarms
+from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left, undo_deployment
+from lambda_rollout.rollout.codedeploy.engine import Deployment
+from lambda_rollout.rollout.events import (
     AliasLeft,
     AlreadyThere,
     DeploymentChanged,
@@ -33,12 +33,10 @@ from lambda_rollout.events import (
     Warned,
     WeightShifted,
 )
-from lambda_rollout.handover import Handover, Phase
-from lambda_rollout.judge import AlarmAtStart
-from lambda_rollout.order import Order, order_of_handover
-from lambda_rollout.parsing.names import AlarmName, parse_alarms
-from lambda_rollout.routing import Routing
-from lambda_rollout.stop import Stop
+from lambda_rollout.rollout.ports import Alarms
+from lambda_rollout.rollout.saved_state import Handover, Phase, Place
+from lambda_rollout.rollout.spec import Order, order_of_handover
+from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws import connecting
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONFIG, CONNECT_TIMEOUT, Clients
 from lambda_rollout.aws.connecting import connect
-from lambda_rollout.errors import Unreachable
-from lambda_rollout.routing import Target
-from lambda_rollout.stop import SystemClock
+from lambda_rollout.runtime.clock import SystemClock
+from lambda_rollout.runtime.errors import Unreachable
 from sandbox.aws import World
 from sandbox.aws.http import Server
 from sandbox.aws.in_process import session

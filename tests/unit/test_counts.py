@@ -14,8 +14,8 @@ import pytest
 from benchmarks.latency import ROUND_TRIP, delays, requests_of_an_hour
 from benchmarks.rollout import LEAST
 from lambda_rollout.aws.preflight import AwsLookout
-from lambda_rollout.events import Result
-from lambda_rollout.rollout import Rollout
+from lambda_rollout.rollout.events import Result
+from lambda_rollout.rollout.rollout import Rollout
 from tests.scene import Scene, order
 
 MORE_THAN_THE_LEAST = {"GetAlias": 3, "DescribeAlarms": 2, "UpdateAlias": 1}

@@ -19,8 +19,8 @@ from lambda_rollout.aws.renewal import (
     Issued,
     RenewedCredentials,
 )
-from lambda_rollout.errors import Unanswered
-from lambda_rollout.stop import Stop, SystemClock
+from lambda_rollout.runtime.clock import Stop, SystemClock
+from lambda_rollout.runtime.errors import Unanswered
 from tests.seam import MARKS
 
 HOUR = 3600.0

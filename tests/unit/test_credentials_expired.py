@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from tenacity import Retrying, retry_if_result, wait_fixed
 
-from lambda_rollout.errors import Busy, CallFailed, CredentialsExpired
-from lambda_rollout.events import AliasLeft, Result, Unreadable, Warned
-from lambda_rollout.patience import EXPIRED_LIMIT, in_vain, patiently
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.rollout.events import AliasLeft, Result, Unreadable, Warned
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.runtime.errors import Busy, CallFailed, CredentialsExpired
+from lambda_rollout.runtime.retry import EXPIRED_LIMIT, in_vain, patiently
 from sandbox.aws import World
 from sandbox.aws.faults import ExpiredCredentials, Throttle
 from tests.scene import NEW, OLD, TARGET, Scene, order

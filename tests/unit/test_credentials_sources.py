@@ -13,9 +13,9 @@ import pytest
 
 from lambda_rollout.aws.credentials import Chain, WebIdentity, session
 from lambda_rollout.aws.renewal import RenewedCredentials
-from lambda_rollout.errors import Cancelled, RolloutError
-from lambda_rollout.patience import UNREACHABLE_LIMIT, patiently
-from lambda_rollout.stop import Stop, SystemClock
+from lambda_rollout.runtime.clock import Stop, SystemClock
+from lambda_rollout.runtime.errors import Cancelled, RolloutError
+from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, patiently
 from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
 from sandbox.aws.http import Server

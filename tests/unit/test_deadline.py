@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws import connecting
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONFIG, Clients
-from lambda_rollout.errors import Unanswered, Unreachable
-from lambda_rollout.routing import Target
+from lambda_rollout.runtime.errors import Unanswered, Unreachable
 from sandbox.aws.in_process import session
 from tests.dripping import drip, listening
 

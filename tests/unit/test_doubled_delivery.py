@@ -9,19 +9,18 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import AliasLeft, Mended, Result, WeightShifted
-from lambda_rollout.handover import Phase
-from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.report.fold import chronicle
+from lambda_rollout.alias.routing import HUNDRED, Routing
+from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.report.outputs import outputs
-from lambda_rollout.routing import HUNDRED, Routing
-from lambda_rollout.undo import undo
-from sandbox.aws import World
+from lambda_rollout.report.reduce import chronicle
+from lambda_rollout.rollout.events import AliasLeft, Mended, Result, WeightShifted
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.saved_state import Phase
+from lambda_rollout.rollout.spec import order_of_handover
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Fault, Work
-from sandbox.aws.world import Request
+from sandbox.aws.request import Account, Request
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 
 LATER = "00000002"
@@ -34,7 +33,7 @@ class Doubled:
     code: str = ""
     status: int = 400
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Do it twice."""
         work()
         if self.code:
@@ -50,7 +49,7 @@ class DoneButSaid:
     status: int
     lands_after: float
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Answer first."""
         at = world.clock.now() + timedelta(seconds=self.lands_after)
         world.schedule(at, lambda: _tried(work))
@@ -180,13 +179,16 @@ def dead(scene: Scene) -> None:
     scene.events.clear()
 
 
+@pytest.mark.parametrize("fault", [*DOUBLED, None], ids=repr)
 def test_no_record_of_a_dead_run_stays_where_aws_keeps_a_description_for_an_empty_one(
-    scene: Scene,
+    scene: Scene, fault: Fault | None
 ) -> None:
     """Whole on the new version with it, the alias would read as an unfinished rollout for ever."""
     scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description="")
     dead(scene)
     scene.world.lambda_().keeps_descriptions = True
+    if fault is not None:
+        scene.world.faults.add(fault, operation="UpdateAlias")
     finished = scene.roll_out(order("100% 0s", nonce=LATER, version=OLD))
     assert finished.result is Result.UNCHANGED
     assert len(scene.told(Mended)) == 1
@@ -210,7 +212,7 @@ def test_a_rollback_without_a_text_is_known_by_its_effect_also_where_aws_keeps_t
 class AlwaysUnanswered:
     """An outage."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         """Say nothing of use."""
         raise AwsError("ServiceException", "An error occurred", 500)
 
@@ -247,7 +249,7 @@ def test_what_is_held_is_known_by_its_effect(scene: Scene, fault: Fault) -> None
 def test_code_and_version_are_known_by_what_is_there(
     scene: Scene, fault: Fault, operation: str
 ) -> None:
-    from lambda_rollout.package import Zip
+    from lambda_rollout.inputs.package import Zip
     from tests.scene import package
 
     scene.world.faults.add(fault, operation=operation)
@@ -277,7 +279,7 @@ def test_after_a_412_the_same_routing_without_our_record_is_somebody_elses(scene
     class Theirs:
         act: Callable[[], object]
 
-        def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+        def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
             self.act()
             return work()
 

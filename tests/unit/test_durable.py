@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import ExecutionsLeft, Finished, Result, RolledBack
-from lambda_rollout.report.document import document
-from lambda_rollout.report.fold import chronicle
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.report.json_report import document
+from lambda_rollout.report.reduce import chronicle
 from lambda_rollout.report.verdict import executions_left, happenings
-from lambda_rollout.undo import undo
+from lambda_rollout.rollout.events import ExecutionsLeft, Finished, Result, RolledBack
+from lambda_rollout.rollout.rollback import undo
 from sandbox.aws.faults import AccessDenied, Fault, Hang, ServerError
 from tests.scene import NEW, OLD, TARGET, Scene, order
 from tests.unit.stories import START

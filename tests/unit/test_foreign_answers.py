@@ -14,6 +14,9 @@ import pytest
 from botocore import xform_name
 
 import lambda_rollout.aws
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.alias.writer import AliasReader
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
@@ -24,8 +27,11 @@ from lambda_rollout.aws.members import NEEDED
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsLookout
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.codedeploy import Place
-from lambda_rollout.errors import (
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.package import CodeStorage, Image
+from lambda_rollout.inputs.steps import TrafficRouting
+from lambda_rollout.rollout.saved_state import Place
+from lambda_rollout.runtime.errors import (
     AccessDenied,
     AlreadyExists,
     Busy,
@@ -41,12 +47,6 @@ from lambda_rollout.errors import (
     UnmarkedNotFound,
     Unreachable,
 )
-from lambda_rollout.judge import AlarmReading, AlarmState
-from lambda_rollout.package import CodeStorage, Image
-from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.plan import TrafficRouting
-from lambda_rollout.routing import Routing, Target
-from lambda_rollout.traffic import AliasReader
 from sandbox.aws.world import REGION
 from tests.scene import OLD, TARGET
 from tests.seam import SkippingClock

@@ -6,17 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout.evidence import Comparison, Minute, Numbers
-from lambda_rollout.guarding import (
-    Began,
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.guards.verdict import (
     GuardVerdict,
     Outcome,
     judge_guards,
     what_broke,
     what_lacks,
 )
-from lambda_rollout.guards import parse_guards
-from lambda_rollout.routing import Target
+from lambda_rollout.analysis.metrics import Began, Comparison, Minute, Numbers
+from lambda_rollout.inputs.guards import parse_guards
 
 BEGAN = datetime(2026, 11, 23, 5, tzinfo=UTC)
 CHECKOUT, CART = Target("checkout", "live"), Target("cart", "live")

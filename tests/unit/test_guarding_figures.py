@@ -8,7 +8,7 @@ import pytest
 from benchmarks.__main__ import into_docs, main
 from benchmarks.rollouts import MINUTES, Version, guarded_by, naive, plain_threshold, simulate
 from benchmarks.table import Row, markdown
-from lambda_rollout.guarding import LEVEL
+from lambda_rollout.analysis.guards.verdict import LEVEL
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "guards.md").read_text()

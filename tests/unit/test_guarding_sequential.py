@@ -6,7 +6,7 @@ from itertools import combinations, product
 
 import pytest
 
-from lambda_rollout.guarding.sequential import (
+from lambda_rollout.analysis.guards.sequential import (
     BASE_RATES,
     EFFECTS,
     Factors,

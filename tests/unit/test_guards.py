@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout.guards import (
+from lambda_rollout.inputs.guards import (
     Absolute,
     BaselinePlus,
     BaselineTimes,
@@ -13,7 +13,7 @@ from lambda_rollout.guards import (
     Metric,
     parse_guards,
 )
-from lambda_rollout.parsing.text import Mistake, Mistakes
+from lambda_rollout.inputs.text import Mistake, Mistakes
 
 BELOW, AT_MOST = Comparison.BELOW, Comparison.AT_MOST
 

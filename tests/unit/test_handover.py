@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout.handover import Charge, Handover, Phase
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
 
 charges = st.builds(
     Charge,

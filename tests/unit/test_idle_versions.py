@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.aws.preflight import AwsLookout
-from lambda_rollout.choices import Mode, Preflight
-from lambda_rollout.events import Finished, Result, RolledBack, Warned
-from lambda_rollout.order import Order
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Routing
-from lambda_rollout.undo import undo
+from lambda_rollout.inputs.choices import Mode, Preflight
+from lambda_rollout.rollout.events import Finished, Result, RolledBack, Warned
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.spec import Order
 from sandbox.aws.faults import ServerError
 from sandbox.aws.lambda_ import Fate
 from tests.scene import NEW, OLD, Scene, order

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.events import Run
-from lambda_rollout.inputs import InputErrors, InputProblem, read_inputs, variable
-from lambda_rollout.parsing.text import Mistake, Mistakes
-from lambda_rollout.report.comment import comment_of_input_problems
-from lambda_rollout.report.comment_record import Entry, Key, Record
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.inputs.read import read_inputs, variable
+from lambda_rollout.inputs.text import Mistake, Mistakes
+from lambda_rollout.report.comment.comment import comment_of_input_problems
+from lambda_rollout.report.comment.record import Entry, Key, Record
+from lambda_rollout.rollout.events import Run
 from tests.unit.job import Job
 
 MANY = 100_000

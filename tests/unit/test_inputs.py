@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.choices import Comment, Engine, Mode, OnCancel, OnStranded, Preflight
-from lambda_rollout.inputs import InputErrors, InputProblem, Inputs, read_inputs, variable
-from lambda_rollout.judge import AlarmAtStart, InsufficientData
-from lambda_rollout.parsing.names import AlarmName, Latest, Numbered
-from lambda_rollout.plan import parse_steps
-from lambda_rollout.routing import Target
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.choices import (
+    AlarmAtStart,
+    Comment,
+    Engine,
+    InsufficientData,
+    Mode,
+    OnCancel,
+    OnStranded,
+    Preflight,
+)
+from lambda_rollout.inputs.model import Inputs
+from lambda_rollout.inputs.names import AlarmName, Latest, Numbered
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.inputs.read import read_inputs, variable
+from lambda_rollout.inputs.steps import parse_steps
 
 ROOT = Path(__file__).parents[2]
 LEAST = {"function-name": "checkout", "aws-region": "eu-central-1"}
@@ -424,7 +434,7 @@ def test_a_problem_keeps_what_was_given_as_it_was() -> None:
 
 def test_an_input_mistake_is_told_without_an_aws_or_github_client() -> None:
     code = (
-        "import sys, lambda_rollout.inputs as i\n"
+        "import sys, lambda_rollout.inputs.read as i\n"
         "try: i.read_inputs({})\n"
         "except i.InputErrors: pass\n"
         "print({'boto3', 'botocore', 'github', 'tenacity'} & set(sys.modules))"

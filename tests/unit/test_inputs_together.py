@@ -2,13 +2,9 @@
 
 import pytest
 
-from lambda_rollout.inputs import (
-    InputErrors,
-    InputProblem,
-    Inputs,
-    read_inputs,
-    variable,
-)
+from lambda_rollout.inputs.model import Inputs
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.inputs.read import read_inputs, variable
 
 LEAST = {"function-name": "checkout", "aws-region": "eu-central-1"}
 CODEDEPLOY = {

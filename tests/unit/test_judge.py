@@ -7,28 +7,26 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambda_rollout.judge import (
-    HISTORY_GRACE,
-    UNREADABLE_LIMIT,
+from lambda_rollout.analysis.alarms import (
     AlarmReading,
     AlarmState,
     AlarmWatch,
-    Evidence,
-    Failed,
-    InsufficientData,
-    NeverReady,
-    NotYet,
-    Passed,
-    Ready,
     Transition,
-    VersionState,
-    Waiting,
     explain,
     firing_at_start,
-    judge_step,
     observe,
-    readiness,
 )
+from lambda_rollout.analysis.step import (
+    HISTORY_GRACE,
+    UNREADABLE_LIMIT,
+    Evidence,
+    Failed,
+    NotYet,
+    Passed,
+    judge_step,
+)
+from lambda_rollout.analysis.version import NeverReady, Ready, VersionState, Waiting, readiness
+from lambda_rollout.inputs.choices import InsufficientData
 
 START = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 OK, ALARM, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA

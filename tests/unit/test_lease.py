@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambda_rollout.lease import (
+from lambda_rollout.alias.record import (
     DESCRIPTION_LIMIT,
     Record,
     RunWord,
@@ -19,7 +19,7 @@ from lambda_rollout.lease import (
     repository_hash,
     whose,
 )
-from lambda_rollout.routing import Alias, Moving, Routing
+from lambda_rollout.alias.routing import Alias, Moving, Routing
 
 UNTIL = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
 RECORD = Record(

@@ -9,8 +9,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout.events import Finished, Result
-from lambda_rollout.masking import MASK, Masks, without_signed_headers
+from lambda_rollout.rollout.events import Finished, Result
+from lambda_rollout.runtime.masking import MASK, Masks, without_signed_headers
 
 TOKEN = "ghs_0123456789"
 MASKS = Masks.of({"INPUT_GITHUB-TOKEN": TOKEN, "AWS_SECRET_ACCESS_KEY": "short"})

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.metrics import Minute, Pair, complete_until, first_whole_minute
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
-from lambda_rollout.errors import AccessDenied, Busy, Unanswered
-from lambda_rollout.evidence import Minute, Pair, complete_until, first_whole_minute
 from lambda_rollout.preflight.facts import Invoked
-from lambda_rollout.routing import Target
+from lambda_rollout.runtime.errors import AccessDenied, Busy, Unanswered
 from sandbox.aws import World
 from sandbox.aws.faults import Answer, Throttle
 from sandbox.aws.in_process import connect, session

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_rollout.pace import LEAST, Pace
+from lambda_rollout.aws.rate_limit import LEAST, Pace
 
 
 @dataclass

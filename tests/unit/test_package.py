@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.package import LARGEST_ZIP, Image, S3Object, Zip, read_package
-from lambda_rollout.parsing.text import Mistakes
+from lambda_rollout.inputs.package import LARGEST_ZIP, Image, S3Object, Zip, read_package
+from lambda_rollout.inputs.text import Mistakes
 from tests.scene import package
 
 

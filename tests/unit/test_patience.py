@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lambda_rollout.errors import (
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
     Cancelled,
@@ -15,8 +16,7 @@ from lambda_rollout.errors import (
     RevisionMismatch,
     Unanswered,
 )
-from lambda_rollout.patience import EXPIRED_LIMIT, FORWARD_LIMIT, heed, patiently
-from lambda_rollout.stop import Stop
+from lambda_rollout.runtime.retry import EXPIRED_LIMIT, FORWARD_LIMIT, heed, patiently
 from sandbox.aws import World
 from tests.seam import SimClock
 

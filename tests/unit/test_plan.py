@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout.parsing.text import Mistake
-from lambda_rollout.plan import (
+from lambda_rollout.inputs.steps import (
     Plan,
     Step,
     StepsError,
@@ -14,6 +13,7 @@ from lambda_rollout.plan import (
     codedeploy_routing,
     parse_steps,
 )
+from lambda_rollout.inputs.text import Mistake
 
 INTERVAL = timedelta(minutes=5)
 

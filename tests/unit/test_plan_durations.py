@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from lambda_rollout.durations import format_duration, parse_duration
-from lambda_rollout.parsing.text import Mistakes
+from lambda_rollout.inputs.durations import format_duration, parse_duration
+from lambda_rollout.inputs.text import Mistakes
 
 
 @pytest.mark.parametrize(

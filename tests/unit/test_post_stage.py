@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from lambda_rollout import lease
-from lambda_rollout.events import AliasLeft, Finished, Result, Warned
-from lambda_rollout.handover import Charge, Handover, Phase
-from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import LIMIT, WHOLE_LIMIT, all_left, settle_what_main_left
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
+from lambda_rollout.rollout.post_stage import LIMIT, WHOLE_LIMIT, all_left, settle_what_main_left
+from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
+from lambda_rollout.rollout.spec import order_of_handover
 from sandbox.aws.faults import Die, Meanwhile, ServerError
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws.preflight import AwsLookout
-from lambda_rollout.errors import Cancelled
-from lambda_rollout.lookout import READ_LIMIT, Passage, Question, look
-from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.plan import parse_steps
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.preflight.alarm_rule import AtLeast
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
@@ -31,8 +30,9 @@ from lambda_rollout.preflight.facts import (
     Unread,
 )
 from lambda_rollout.preflight.finding import Code, Level
-from lambda_rollout.routing import Target
-from lambda_rollout.stop import Stop
+from lambda_rollout.preflight.reader import READ_LIMIT, Passage, Question, look
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import Cancelled
 from sandbox.aws import World
 from sandbox.aws.faults import AccessDenied, ServerError, Throttle
 from sandbox.aws.lambda_ import Fate, zip_of

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from lambda_rollout.aws.preflight import AwsLookout
-from lambda_rollout.choices import Mode, Preflight
-from lambda_rollout.events import Finished, PreflightFound, Result, Warned
-from lambda_rollout.order import Order
-from lambda_rollout.parsing.names import parse_alarms
+from lambda_rollout.inputs.choices import Mode, Preflight
+from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.preflight.finding import Code, Finding
-from lambda_rollout.rollout import Rollout
+from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.spec import Order
 from sandbox.aws.faults import AccessDenied
 from tests.scene import ROLE, Scene, order
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.package import CodeStorage
+from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import EventSource, FunctionUrl, Invoked, Provisioned, Unread
 from lambda_rollout.preflight.finding import Code, Finding, Level, blocking

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import (
+from lambda_rollout.alias.record import LEASE
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.rollout.events import (
     AliasLeft,
     Event,
     Finished,
@@ -21,11 +23,9 @@ from lambda_rollout.events import (
     Warned,
     WeightShifted,
 )
-from lambda_rollout.lease import LEASE
-from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.routing import Routing
-from lambda_rollout.undo import undo
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.spec import order_of_handover
 from sandbox.aws.faults import AccessDenied, Die, Meanwhile, ServerError
 from sandbox.aws.lambda_.concurrency import Provisioned
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order

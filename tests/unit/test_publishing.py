@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.errors import Cancelled, NotFound, RolloutError
-from lambda_rollout.events import VersionReady, VersionWaited
-from lambda_rollout.publishing import READABLE_LIMIT, READY_LIMIT, UPDATE_LIMIT, await_ready, choose
+from lambda_rollout.rollout.events import VersionReady, VersionWaited
+from lambda_rollout.rollout.version import (
+    READABLE_LIMIT,
+    READY_LIMIT,
+    UPDATE_LIMIT,
+    await_ready,
+    choose,
+)
+from lambda_rollout.runtime.errors import Cancelled, NotFound, RolloutError
 from sandbox.aws.faults import Answer, DropAnswer, Throttle
 from sandbox.aws.lambda_ import Fate
 from tests.scene import NEW, OLD, TARGET, Scene, order, package

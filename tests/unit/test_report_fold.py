@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout import events as e
-from lambda_rollout.judge import AlarmState
-from lambda_rollout.report.chronicle import Status
-from lambda_rollout.report.fold import chronicle
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.report.reduce import chronicle
+from lambda_rollout.report.state import Status
+from lambda_rollout.rollout import events as e
 from tests.unit.stories import BASKET, CHECKOUT, ERRORS_FIRED, ERRORS_OK, LATENCY_BLIND, Telling
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout import events as e
+from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.report.reporter import Journal
+from lambda_rollout.rollout import events as e
 from tests.golden.render import PROBLEMS
 from tests.unit.job import Job, StandingClock
 from tests.unit.stories import CHECKOUT, ERRORS_OK, START, STORIES, Telling

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout import events as e
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.inputs import InputErrors, InputProblem
-from lambda_rollout.judge import AlarmState
-from lambda_rollout.report.document import kebab
-from lambda_rollout.report.log import Log
-from lambda_rollout.routing import Routing
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.report.json_report import kebab
+from lambda_rollout.rollout import events as e
 from tests.unit.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, START, STORIES, Telling
 
 

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout import events as e
-from lambda_rollout.report.fold import chronicle
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.report.outputs import outputs
-from lambda_rollout.routing import Target
+from lambda_rollout.report.reduce import chronicle
+from lambda_rollout.rollout import events as e
 from tests.unit.stories import BASKET, CHECKOUT, ERRORS_FIRED, ERRORS_OK, STORIES, Telling
 
 NAMES = {

@@ -1,6 +1,5 @@
-"""Checks on the repository itself: locks, pins, and which room may know which."""
+"""Checks on the repository itself: locks and pins."""
 
-import ast
 import os
 import re
 import shutil
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "lambda_rollout"
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 # In parts, so that this file does not name what no file may name.
@@ -123,69 +121,3 @@ def test_the_post_stage_is_the_same_entrypoint_told_so(tmp_path: Path) -> None:
         [sys.executable, str(post)], check=False, capture_output=True, text=True, cwd="/"
     )
     assert (run.stdout, run.returncode) == ("post __main__ False\n", 7)
-
-
-# Arrows point inwards (CONTRIBUTING.md). Rooms are the parts of lambda_rollout.
-
-OUTSIDE = {"boto3", "botocore", "github", "requests", "urllib3"}
-ROOMS = {"aws", "github", "report"}
-TELLERS = {"rollout", "app"}
-
-
-def imports(path: Path) -> set[str]:
-    """Dotted names that a module imports, late imports and relative ones included."""
-    module = path.relative_to(ROOT).with_suffix("").parts
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = list(module[: -node.level]) if node.level else []
-            base += node.module.split(".") if node.module else []
-            found.update(".".join([*base, alias.name]) for alias in node.names)
-    return found
-
-
-def knows(path: Path, modules: set[str]) -> set[str]:
-    return {
-        name
-        for name in imports(path)
-        for module in modules
-        if name == module or name.startswith(module + ".")
-    }
-
-
-def modules_of(*folders: str) -> list[Path]:
-    return sorted(path for folder in folders for path in (PACKAGE / folder).rglob("*.py"))
-
-
-CORE = sorted(path for path in PACKAGE.glob("*.py") if path.stem not in {"app", "__init__"})
-
-
-def relative(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-@pytest.mark.parametrize("path", CORE, ids=relative)
-def test_the_story_and_its_values_know_neither_aws_nor_github(path: Path) -> None:
-    assert knows(path, OUTSIDE | {f"lambda_rollout.{room}" for room in ROOMS}) == set()
-
-
-@pytest.mark.parametrize("path", modules_of(*ROOMS), ids=relative)
-def test_no_room_knows_the_story(path: Path) -> None:
-    assert knows(path, {f"lambda_rollout.{teller}" for teller in TELLERS}) == set()
-
-
-def test_reports_are_made_of_events_alone() -> None:
-    assert {name for path in modules_of("report") for name in knows(path, OUTSIDE)} == set()
-
-
-def test_the_action_does_not_know_its_sandbox() -> None:
-    everything = [*PACKAGE.rglob("*.py"), ROOT / "entrypoint.py", ROOT / "post-entrypoint"]
-    known = {
-        name
-        for path in everything
-        if path.exists()
-        for name in knows(path, {"sandbox", "tests", "benchmarks"})
-    }
-    assert known == set()

@@ -10,15 +10,15 @@ import pytest
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.alias.routing import Alias, Routing
+from lambda_rollout.alias.writer import Foreign, Settled, Traffic, Unsettled
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.aws_clock import AwsClock
-from lambda_rollout.errors import Unanswered
-from lambda_rollout.parsing.names import parse_alarms
-from lambda_rollout.routing import Alias, Routing
-from lambda_rollout.stop import SystemClock
-from lambda_rollout.traffic import Foreign, Settled, Traffic, Unsettled
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.runtime.clock import SystemClock
+from lambda_rollout.runtime.errors import Unanswered
 from sandbox.aws.world import REGION
 from tests.scene import NEW, NONCE, OLD, TARGET
 

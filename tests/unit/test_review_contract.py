@@ -10,24 +10,22 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.events import Result, Run, Warned
+from lambda_rollout.alias.record import parse
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.guards import parse_guards
-from lambda_rollout.handover import Handover
-from lambda_rollout.judge import AlarmAtStart
-from lambda_rollout.lease import parse
-from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.report.fold import chronicle
-from lambda_rollout.report.log import Log
+from lambda_rollout.inputs.choices import AlarmAtStart, Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.report.outputs import outputs
+from lambda_rollout.report.reduce import chronicle
 from lambda_rollout.report.verdict import happenings
-from lambda_rollout.routing import Routing
-from lambda_rollout.undo import undo
-from sandbox.aws import World
+from lambda_rollout.rollout.events import Result, Run, Warned
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.saved_state import Handover
+from lambda_rollout.rollout.spec import order_of_handover
 from sandbox.aws.faults import AccessDenied, Answer, Fault, ServerError, Work
-from sandbox.aws.world import Request
+from sandbox.aws.request import Account, Request
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 
 
@@ -81,7 +79,7 @@ def test_the_command_for_a_dead_rollout_takes_its_record_off_too() -> None:
 class NoTransitionTime:
     """Answers as stock ministack and moto do after SetAlarmState."""
 
-    def around(self, world: World, request: Request, work: Work) -> dict[str, Any]:
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
         answer = work()
         for kind in ("MetricAlarms", "CompositeAlarms", "LogAlarms"):
             for alarm in answer.get(kind, ()):

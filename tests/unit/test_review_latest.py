@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import Result
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.rollout.events import Result
 from tests.scene import Scene, order
 
 LATEST = "$LATEST"

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from lambda_rollout import lease
-from lambda_rollout.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.events import Finished, Result, VersionPublished
-from lambda_rollout.handover import Handover, Phase
-from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.rollout.events import Finished, Result, VersionPublished
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.saved_state import Handover, Phase
+from lambda_rollout.rollout.spec import order_of_handover
 from sandbox.aws.faults import Die
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
-from lambda_rollout.aws_clock import AwsClock
-from lambda_rollout.events import Result
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Routing
+from lambda_rollout.rollout.events import Result
+from lambda_rollout.rollout.rollout import Rollout
 from sandbox.aws.traffic import Traffic
 from tests.scene import NEW, OLD, Scene, order, routing_of
 from tests.seam import Direct, DirectClients, SimClock

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.events import Run
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
+from lambda_rollout.rollout.events import Run
 from tests.unit.job import Job
 from tests.unit.stories import RUN
 

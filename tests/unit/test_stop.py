@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambda_rollout.stop import Stop, SystemClock
+from lambda_rollout.runtime.clock import Stop, SystemClock
 
 LONG = 60.0
 """Seconds that nothing here waits out, on the slowest machine either."""

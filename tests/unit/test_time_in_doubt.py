@@ -8,13 +8,13 @@ from itertools import cycle
 
 import pytest
 
-from lambda_rollout.choices import Mode, OnStranded
-from lambda_rollout.events import Finished, Result, Warned
-from lambda_rollout.lease import LEASE, LEASE_IN_DOUBT, RunWord, parse
-from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.routing import Routing
-from lambda_rollout.undo import undo
+from lambda_rollout.alias.record import LEASE, LEASE_IN_DOUBT, RunWord, parse
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode, OnStranded
+from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.spec import order_of_handover
 from sandbox.aws.faults import Die
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 from tests.seam import Dated, SimRuns, said_as_it_is

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from lambda_rollout.errors import Cancelled
-from lambda_rollout.stop import Stop
-from lambda_rollout.together import HANDS, Together, one_by_one, several_at_once
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import Cancelled
+from lambda_rollout.runtime.parallel import HANDS, Together, one_by_one, several_at_once
 
 
 @pytest.mark.parametrize("together", [one_by_one, several_at_once])

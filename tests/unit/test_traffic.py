@@ -13,14 +13,10 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.aws.aliases import LambdaAliases
-from lambda_rollout.aws.clients import READ_TIMEOUT
-from lambda_rollout.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
-from lambda_rollout.lease import LEASE, Record, compose, parse
-from lambda_rollout.routing import Alias, Routing, Target
-from lambda_rollout.settling import Wish, settle
-from lambda_rollout.stop import Stop
-from lambda_rollout.traffic import (
+from lambda_rollout.alias.record import LEASE, Record, compose, parse
+from lambda_rollout.alias.restore import Wish, settle
+from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.alias.writer import (
     Aliases,
     CannotShift,
     Conflict,
@@ -30,6 +26,10 @@ from lambda_rollout.traffic import (
     Traffic,
     Unsettled,
 )
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import READ_TIMEOUT
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, Refused, Unanswered
 from sandbox.aws.faults import (
     AccessDenied,
     Answer,
@@ -571,6 +571,15 @@ def test_our_unanswered_weight_is_ours_though_its_description_was_edited(hands: 
         hands.forward(FIFTY)
     assert isinstance(hands.settle(), Settled)
     assert hands.seen == (BACK, "mine")
+
+
+def test_a_first_weight_whose_record_was_struck_out_is_to_be_taken_back(hands: Hands) -> None:
+    hands.add(DropAnswer())
+    hands.add(Meanwhile(lambda _: hands.edit(Description="mine")), operation="GetAlias")
+    with pytest.raises(Conflict):
+        hands.forward()
+    assert hands.traffic.touched
+    assert hands.traffic.routing == TEN
 
 
 def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Hands) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_rollout.errors import Busy, Unreachable
-from lambda_rollout.events import Result
-from lambda_rollout.patience import FORWARD_LIMIT, UNREACHABLE_LIMIT, patiently
+from lambda_rollout.rollout.events import Result
+from lambda_rollout.runtime.errors import Busy, Unreachable
+from lambda_rollout.runtime.retry import FORWARD_LIMIT, UNREACHABLE_LIMIT, patiently
 from sandbox.aws import World
 from sandbox.aws.faults import RefuseConnection, Throttle
 from tests.scene import NEW, OLD, Scene

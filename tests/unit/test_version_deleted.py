@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.choices import Mode
-from lambda_rollout.events import AliasLeft, Finished, Result
-from lambda_rollout.handover import Phase
-from lambda_rollout.order import order_of_handover
-from lambda_rollout.post import settle_what_main_left
-from lambda_rollout.routing import Routing
-from lambda_rollout.undo import undo
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.rollout.events import AliasLeft, Finished, Result
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.saved_state import Phase
+from lambda_rollout.rollout.spec import order_of_handover
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import AccessDenied, Answer, Meanwhile, ServerError
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order

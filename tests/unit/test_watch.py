@@ -8,12 +8,13 @@ from itertools import pairwise
 
 import pytest
 
-from lambda_rollout import events as e
-from lambda_rollout.events import Result
-from lambda_rollout.judge import AlarmAtStart, AlarmState, InsufficientData
-from lambda_rollout.lease import LEASE, RENEW_AFTER, parse
-from lambda_rollout.rollout import Rollout
-from lambda_rollout.routing import Routing
+from lambda_rollout.alias.record import LEASE, RENEW_AFTER, parse
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData
+from lambda_rollout.rollout import events as e
+from lambda_rollout.rollout.events import Result
+from lambda_rollout.rollout.rollout import Rollout
 from sandbox.aws.faults import Answer, Fault, Hang, ServerError, StaleRead, Throttle
 from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from lambda_rollout.inputs import DEFAULTS, Inputs, read_inputs, variable
+from lambda_rollout.inputs.model import Inputs
+from lambda_rollout.inputs.read import DEFAULTS, read_inputs, variable
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

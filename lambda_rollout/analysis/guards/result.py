@@ -1,0 +1,61 @@
+"""What one rule finds in one target's numbers, and the words for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lambda_rollout.analysis.guards.sequential import Limit
+from lambda_rollout.inputs.guards import Absolute, BaselinePlus, BaselineTimes, Guard, Metric
+
+_ANYTHING_RARER = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The numbers are within the bound, and there were enough of them."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """They are over it, and not by chance."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """They do not tell."""
+
+    why: str
+
+
+Finding = Holding | Broken | Lacking
+
+
+def limit_of(guard: Guard) -> Limit:
+    """Return a baseline guard's bound in the unit of the numbers: rates from 0 to 1, durations in ms."""
+    match guard.bound:
+        case BaselinePlus(margin):
+            unit = 100 if guard.metric is Metric.ERROR_RATE else 1
+            return Limit(margin=float(margin / unit))
+        case BaselineTimes(factor):
+            return Limit(factor=float(factor))
+        case Absolute():
+            raise ValueError(f"{guard} has no baseline")
+
+
+def as_rate(errors: int, invocations: int) -> str:
+    """Return ``2.57% (31 of 1,204)``."""
+    if not invocations:
+        return "no invocations"
+    return f"{100 * errors / invocations:.3g}% ({errors:,} of {invocations:,})"
+
+
+def as_odds(log_e_value: float) -> str:
+    """Return how probable such numbers are at most while the new version is within its bound."""
+    if log_e_value >= math.log(_ANYTHING_RARER):
+        return f"by chance in less than 1 of {_ANYTHING_RARER:,} rollouts"
+    return f"by chance in less than 1 of {math.floor(math.exp(log_e_value)):,} rollouts"

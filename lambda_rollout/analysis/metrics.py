@@ -1,0 +1,131 @@
+"""The new and the old version's own numbers, minute by minute: what a verdict can rest on.
+
+CloudWatch's facts behind it: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+(the metrics and their dimensions) and
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html (throttled calls are neither
+invocations nor errors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from lambda_rollout.alias.routing import Target
+
+MINUTE = timedelta(minutes=1)
+"""The shortest period of Lambda's metrics."""
+
+EMISSION_DELAY = timedelta(minutes=3)
+"""How long after a minute's end its data may still be on their way: Lambda sends metrics each minute, and
+an invocation is counted in the minute in which it began."""
+
+PERCENTILES = ("p50", "p90", "p95", "p99")
+"""CloudWatch's names of the percentiles of ``Duration`` that are read."""
+
+
+def first_whole_minute(moment: datetime) -> datetime:
+    """Return the start of the first minute that lies wholly at or after ``moment``."""
+    start = moment.replace(second=0, microsecond=0)
+    return start if start == moment else start + MINUTE
+
+
+def complete_until(now: datetime) -> datetime:
+    """Return the end of the last minute whose data are in by ``now``, on AWS's clock.
+
+    It moves on once a minute: there is nothing new to read before it does.
+    """
+    return (now - EMISSION_DELAY).replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is to be compared: a target's new version (``canary``) and its old one, by their numbers."""
+
+    target: Target
+    canary: str
+    baseline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One version's minute through one alias; the minute begins at ``start`` (UTC, a whole minute).
+
+    ``errors`` are among the ``invocations``. ``durations`` are in milliseconds by percentile (``p50``,
+    ``p90``, ``p95``, ``p99``), empty for a minute without invocations.
+    """
+
+    start: datetime
+    invocations: int
+    errors: int
+    durations: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """One version of one target: every minute of the window whose data are in, in order, without gaps.
+
+    A minute that nothing ran in is there with zeros; a minute whose data may still come is not there.
+    """
+
+    target: Target
+    version: str
+    minutes: tuple[Minute, ...]
+
+    @property
+    def invocations(self) -> int:
+        """Invocations in all minutes."""
+        return sum(minute.invocations for minute in self.minutes)
+
+    @property
+    def errors(self) -> int:
+        """Invocations that failed, in all minutes."""
+        return sum(minute.errors for minute in self.minutes)
+
+    def since(self, start: datetime) -> Numbers:
+        """Return the minutes that lie wholly after ``start``."""
+        inside = tuple(minute for minute in self.minutes if minute.start >= start)
+        return Numbers(self.target, self.version, inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One target's new version (``canary``) beside its old one (``baseline``), over the same minutes.
+
+    ``throttles`` are those of the alias as a whole: which version a throttled call was for is not told.
+    """
+
+    canary: Numbers
+    baseline: Numbers
+    throttles: int
+    until: datetime
+    """The end of the last minute whose data are in."""
+
+    def joined(self, later: Comparison) -> Comparison:
+        """Add the minutes, and the throttles, of a ``later`` reading that holds none of these again."""
+        return Comparison(
+            canary=_joined(self.canary, later.canary),
+            baseline=_joined(self.baseline, later.baseline),
+            throttles=self.throttles + later.throttles,
+            until=max(self.until, later.until),
+        )
+
+    @property
+    def target(self) -> Target:
+        """The function and alias that both versions were invoked through."""
+        return self.canary.target
+
+
+def _joined(before: Numbers, later: Numbers) -> Numbers:
+    return Numbers(before.target, before.version, (*before.minutes, *later.minutes))
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """When the alias got the weight of a step, on AWS's clock, as the minutes of metrics are."""
+
+    at: datetime
+    percent: Decimal
+    """0 to 100."""

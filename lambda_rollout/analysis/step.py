@@ -1,0 +1,139 @@
+"""Evidence in, verdict out. Pure: no clock, no network, no state but the values passed in.
+
+A verdict on a step has three values, after argoproj/argo-rollouts: passed, failed, or not yet; and
+"not yet" never promotes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, AlarmWatch
+from lambda_rollout.inputs.choices import InsufficientData
+
+UNREADABLE_LIMIT = 60.0
+"""Seconds without a successful read after which a watch is blind and the rollout goes back."""
+
+HISTORY_GRACE = 15.0
+"""Seconds after a step's end that an alarm's history may take to show a change made just before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about a step at one moment. Moments are monotonic seconds of one clock."""
+
+    now: float
+    planned_end: float
+    """When the step's time is over."""
+    last_end: float
+    """When waiting for more evidence ends: planned_end plus ``evidence-timeout``."""
+    alarms_read_at: float
+    """When the newest successful read of all alarms was *sent*; an answer can be older than its arrival."""
+    aliases_read_at: float
+    """When the oldest target's newest successful read was sent."""
+    watches: tuple[AlarmWatch, ...]
+    alarms_failing_since: float | None = None
+    """When the first read was sent that failed with no success since; None while reads succeed."""
+    aliases_failing_since: float | None = None
+    missing: tuple[str, ...] = ()
+    """Alarms that were there and are no more."""
+    broken: str = ""
+    """Which guard is broken, and by which figures."""
+    lacks: str = ""
+    """Which guard cannot be judged yet, or whose invocations are too few."""
+    lacked_at: float = -math.inf
+    """When the step was last found to lack something: as long as that it lasts at least."""
+    insufficient_data: InsufficientData = InsufficientData.IGNORE
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Watched to the end, nothing found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Go back."""
+
+    reason: str
+    alarms: tuple[AlarmReading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Watch on. ``lacks`` is empty while the step simply has time left."""
+
+    lacks: str = ""
+
+
+Verdict = Passed | Failed | NotYet
+
+
+def judge_step(evidence: Evidence) -> Verdict:
+    """Decide whether a step has passed, must go back, or goes on.
+
+    Passed needs a read of the alarms and one of the aliases, both sent after the step's last second
+    (contract, promise 3); the last second of a step that was extended is the one in which it still lacked something.
+    Whatever is in doubt by then goes back.
+    """
+    failed = _reason_at_any_time(evidence)
+    if failed is not None:
+        return failed
+    last_second = max(evidence.planned_end, evidence.lacked_at)
+    if evidence.now < last_second or evidence.alarms_read_at < last_second:
+        return NotYet()
+    unexplained = tuple(watch.newest for watch in evidence.watches if watch.unexplained)
+    if unexplained and evidence.now < evidence.planned_end + HISTORY_GRACE:
+        return NotYet(f"the history of {', '.join(reading.name for reading in unexplained)}")
+    if unexplained:
+        return Failed(_unexplained_reason(unexplained), unexplained)
+    if evidence.aliases_read_at < evidence.planned_end:
+        return NotYet()
+    return _judge_what_is_lacking(evidence)
+
+
+def _reason_at_any_time(evidence: Evidence) -> Failed | None:
+    fired = tuple(watch.fired for watch in evidence.watches if watch.fired is not None)
+    if fired:
+        return Failed(_fired_reason(fired), fired)
+    if evidence.missing:
+        return Failed(f"alarm deleted during the rollout: {', '.join(evidence.missing)}")
+    if evidence.broken:
+        return Failed(evidence.broken)
+    for what, since in (
+        ("alarms", evidence.alarms_failing_since),
+        ("alias", evidence.aliases_failing_since),
+    ):
+        if since is not None and evidence.now - since >= UNREADABLE_LIMIT:
+            return Failed(f"the {what} could not be read for {UNREADABLE_LIMIT:.0f} s")
+    return None
+
+
+def _judge_what_is_lacking(evidence: Evidence) -> Verdict:
+    blind: tuple[AlarmReading, ...] = ()
+    if evidence.insufficient_data is InsufficientData.FAIL:
+        blind = tuple(
+            watch.newest
+            for watch in evidence.watches
+            if watch.newest.state is AlarmState.INSUFFICIENT_DATA
+        )
+    names = ", ".join(reading.name for reading in blind)
+    lacks = f"INSUFFICIENT_DATA: {names}" if blind else evidence.lacks
+    if not lacks:
+        return Passed()
+    if evidence.now >= evidence.last_end:
+        return Failed(f"evidence-timeout ran out, still {lacks}", blind)
+    return NotYet(lacks)
+
+
+def _fired_reason(fired: Sequence[AlarmReading]) -> str:
+    first = fired[0]
+    others = f" (and {len(fired) - 1} more)" if len(fired) > 1 else ""
+    return f"alarm {first.name} fired{others}: {first.reason}"
+
+
+def _unexplained_reason(readings: Sequence[AlarmReading]) -> str:
+    names = ", ".join(reading.name for reading in readings)
+    return f"alarm {names} changed its state between two reads, and its history could not be read"

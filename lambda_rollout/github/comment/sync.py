@@ -1,0 +1,176 @@
+"""One comment on GitHub: found again, posted once, edited, and its doubles folded into it.
+
+A post may be carried out long after its answer was given up, and two runs may post in the same moment. So after
+a post, and for as long as one of ours may still be on its way, the comments are looked through again; the
+oldest one of ours stays, with a line for each rollout that the others told of, and the others go. Of ours is
+what has our marker with the very same key as its first line *and* was written by the account that the token
+speaks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lambda_rollout.github.comment.errors import Lasts, Trouble
+from lambda_rollout.github.comment.pull_request import Lead, PullRequests, find
+from lambda_rollout.report.comment.record import Entry, Key, Record, all_own, read_record
+from lambda_rollout.rollout.events import Run
+
+
+class Board(PullRequests, Protocol):
+    """GitHub, one try for each call. Every method raises `Trouble`."""
+
+    def login(self) -> str:
+        """Return whom our comments are by."""
+        ...
+
+    def of_author(self, number: int, login: str) -> Iterable[tuple[int, str]]:
+        """List id and body of that author's comments, oldest first."""
+        ...
+
+    def create(self, number: int, body: str) -> int:
+        """Post a comment and return its id."""
+        ...
+
+    def edit(self, comment: int, body: str) -> None:
+        """Replace a comment's text."""
+        ...
+
+    def delete(self, comment: int) -> None:
+        """Delete a comment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the comment is to say."""
+
+    mark: str
+    headline: str
+    at: datetime
+    run: Run
+    over: bool
+    key: Callable[[], Key]
+    """Asked in the comment's own thread, because it may ask the runner."""
+    write: Callable[[Key, Record], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where the rollout is told; what a later stage of the same job needs to go on with it."""
+
+    number: int
+    comment: int
+    key: Key
+    id: str
+
+
+class Voice:
+    """What the comment's thread knows of GitHub; nothing of it is known before it is needed."""
+
+    def __init__(self, connect: Callable[[], Board], lead: Lead, id_: str) -> None:
+        """``id_`` tells this rollout from every other."""
+        self._connect = connect
+        self._lead = lead
+        self._id = id_
+        self._board: Board | None = None
+        self._number: int | None = None
+        self._login = ""
+        self._key: Key | None = None
+        self._comment: int | None = None
+        self._record: Record | None = None
+        self._doubles: Sequence[int] = ()
+        self._on_its_way = False
+        """Whether a post of ours was not answered: it may land at any time."""
+        self._in_doubt = False
+        """Whether there may be another comment of ours."""
+        self._posted = False
+        """Whether the newest page was posted, and not looked after since."""
+
+    def say(self, page: Page) -> Told | None:
+        """Edit or post the comment; None if there is no pull request. Raises `Trouble`."""
+        board = self._board = self._board or self._connect()
+        if self._number is None:
+            self._number = find(self._lead, board)
+        if self._number is None:
+            return None
+        key = self._key = self._key or page.key()
+        if self._comment is None or self._in_doubt:
+            # Also after a post whose answer was lost: it may be there.
+            self._look(board, self._number, key)
+        record = self._record_of(page)
+        body = page.write(key, record)
+        if self._comment is None:
+            comment = self._post(board, self._number, record, body)
+        else:
+            comment = self._edit(board, self._comment, record, body)
+        return Told(self._number, comment, key, self._id)
+
+    def _look(self, board: Board, number: int, key: Key) -> None:
+        self._login = self._login or board.login()
+        own = all_own(board.of_author(number, self._login), key)
+        self._doubles = ()
+        if not own:
+            return
+        self._comment, body = own[0]
+        self._record = read_record(body)
+        doubles = []
+        for comment, other in own[1:]:
+            told = read_record(other)
+            if told is not None:
+                doubles.append(comment)
+                self._record = self._record.joined_by(told) if self._record else told
+        self._doubles = doubles
+        self._in_doubt = self._on_its_way or bool(doubles)
+
+    def _record_of(self, page: Page) -> Record:
+        now = Entry.of(self._id, page.mark, page.headline, page.at, page.run, over=page.over)
+        return self._record.followed_by(now) if self._record else Record(now)
+
+    def _post(self, board: Board, number: int, record: Record, body: str) -> int:
+        self._in_doubt = True
+        try:
+            posted = board.create(number, body)
+        except Trouble as trouble:
+            refused = trouble.pause or trouble.lasts is not Lasts.NOW
+            self._on_its_way = self._on_its_way or not refused
+            raise
+        self._comment, self._record, self._posted = posted, record, True
+        return posted
+
+    def _edit(self, board: Board, comment: int, record: Record, body: str) -> int:
+        try:
+            board.edit(comment, body)
+        except Trouble as trouble:
+            if trouble.lasts is Lasts.THIS_COMMENT:
+                self._comment = None
+            raise
+        self._record = record
+        return comment
+
+    def tidy(self) -> bool:
+        """See to it that there is one comment, after a page was said. Raises `Trouble`, to be tried again later.
+
+        Returns:
+            Whether the page is to be said again, because another comment of ours stays.
+        """
+        board, number, key = self._board, self._number, self._key
+        if board is None or number is None or key is None:
+            return False
+        if self._posted:
+            # Another run may have looked, and posted, in the same moment.
+            posted, self._posted = self._comment, False
+            self._look(board, number, key)
+            return self._comment != posted
+        self._drop_doubles(board)
+        return False
+
+    def _drop_doubles(self, board: Board) -> None:
+        """Delete what the comment now tells as well."""
+        while self._doubles:
+            board.delete(self._doubles[0])
+            self._doubles = self._doubles[1:]
+        self._in_doubt = self._on_its_way

@@ -1,0 +1,150 @@
+"""The live log, as the Actions viewer shows it: groups, lines and annotations.
+
+One group for each step. What ends a rollout stands outside of the groups, because the viewer folds
+them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
+from lambda_rollout.github.stream import Lines
+from lambda_rollout.preflight.finding import Level
+from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
+from lambda_rollout.report.lines import told
+from lambda_rollout.report.reduce import after
+from lambda_rollout.report.state import Chronicle
+from lambda_rollout.report.verdict import (
+    MARKS,
+    advice,
+    happenings,
+    headline,
+    is_failure,
+    left_against,
+    left_as,
+)
+from lambda_rollout.report.wording import (
+    clean,
+    clock_time,
+    duration,
+    sentence,
+    share,
+    visible,
+)
+from lambda_rollout.rollout import events as e
+
+if TYPE_CHECKING:
+    from lambda_rollout.inputs.problems import InputErrors
+
+_COMMAND_LIMIT = 4000  # characters of an AWS CLI command
+
+
+class Log:
+    """Tells events as they happen."""
+
+    def __init__(self, lines: Lines) -> None:
+        """Begin a log that is written to ``lines``."""
+        self._lines = lines
+        self._story = Chronicle()
+        self._in_group = False
+        self._annotations: Counter[str] = Counter()
+
+    def tell(self, event: e.Event) -> None:
+        """Write what ``event`` has to say."""
+        self._story = after(self._story, event)
+        if isinstance(event, e.StepStarted | e.RolledBack | e.AliasLeft | e.Finished):
+            self._close_group()
+        match event:
+            case e.StepStarted():
+                self._open_group(event)
+            case e.Warned():
+                self._annotate("warning", "Lambda rollout", event.text)
+            case e.PreflightFound():
+                self._preflight(event)
+            case e.AliasLeft():
+                self._left(event)
+            case e.Finished():
+                self._finished(event)
+            case _:
+                for text in told(event, self._story):
+                    self._say(event, text)
+        if isinstance(event, e.StepPassed):
+            self._close_group()
+
+    def input_problems(self, errors: InputErrors) -> None:
+        """Write each mistake in the inputs that is told as an annotation of its own."""
+        for problem in errors.told:
+            given = f"{clean(problem.given, 200)!r}: " if problem.given else ""
+            self._annotate(
+                "error", f"Input {problem.input}", f"{problem.input}: {given}{problem.remedy}"
+            )
+        self.note("❌ The inputs are wrong. Nothing was changed.")
+
+    def note(self, text: str) -> None:
+        """Write a line that is no event: something about the reports themselves."""
+        self._lines.write(inert(clean(text)))
+
+    def _say(self, event: e.Event, text: str) -> None:
+        self._lines.write(inert(f"{clock_time(event.at)}  {clean(text)}"))
+
+    def _open_group(self, event: e.StepStarted) -> None:
+        later = sum(step.percent > event.percent for step in self._story.steps)
+        title = (
+            f"Step {event.number} of {event.number + later}: "
+            f"{share(event.percent)} for {duration(event.watch)}"
+        )
+        self._lines.write(command("group", title))
+        self._in_group = True
+
+    def _close_group(self) -> None:
+        if self._in_group:
+            self._lines.write(command("endgroup"))
+            self._in_group = False
+
+    def _annotate(self, kind: str, title: str, text: str, *, last: bool = False) -> None:
+        """Write an annotation, or a plain line once GitHub would drop it. One is kept for the ``last``."""
+        message = clean(text, ANNOTATION_LIMIT // 4)  # should GitHub count bytes and not characters
+        self._annotations[kind] += 1
+        if last or self._annotations[kind] < ANNOTATIONS_SHOWN:
+            self._lines.write(command(kind, message, title=clean(title, 200)))
+        else:
+            self._lines.write(inert(f"{kind}: {clean(title, 200)}: {message}"))
+
+    def _preflight(self, event: e.PreflightFound) -> None:
+        """Write the findings, the grave ones as annotations, each with its command to copy."""
+        for text in told(event, self._story):
+            self._say(event, text)
+        for finding in event.findings:
+            text = told_in_full(finding)
+            if finding.level is Level.NOTE:
+                self._say(event, f"{LEVEL_MARKS[finding.level]} {about(finding)}: {text}")
+            else:
+                self._annotate(finding.level.value, f"Preflight: {about(finding)}", text)
+            if finding.command:
+                self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
+
+    def _left(self, event: e.AliasLeft) -> None:
+        self._say(event, f"!!! {left_as(event)}")
+        self._say(event, f"!!! {left_against(event)}")
+        self._say(event, f"!!! WHY: {event.why}")
+        if event.command:
+            self._say(event, "!!! MEND IT WITH THIS COMMAND:")
+            self._lines.write(inert(visible(event.command)[:_COMMAND_LIMIT]))
+        mend = f" Mend it with: {event.command}" if event.command else ""
+        text = f"{left_as(event)}. {left_against(event)}. Why: {sentence(event.why)}{mend}"
+        self._annotate("error", f"Alias {event.target}", text)
+
+    def _finished(self, event: e.Finished) -> None:
+        words = headline(self._story)
+        self._say(event, f"{MARKS[event.result]} {words}")
+        if event.reason:
+            self._say(event, f"why: {event.reason}")
+        for text in happenings(self._story):
+            self._say(event, text)
+        if remedy := advice(self._story):
+            self._say(event, f"what to do: {remedy}")
+        if is_failure(event):
+            message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words
+            self._annotate("error", words, message, last=True)

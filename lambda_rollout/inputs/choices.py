@@ -1,0 +1,63 @@
+"""The inputs whose values are a few words; the words are those of ``action.yml``."""
+
+from enum import StrEnum
+
+
+class Preflight(StrEnum):
+    """What findings are that would make the watch blind."""
+
+    WARN = "warn"
+    STRICT = "strict"
+
+
+class Mode(StrEnum):
+    """What to do with the alias."""
+
+    ROLLOUT = "rollout"
+    PLAN = "plan"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class OnCancel(StrEnum):
+    """What to do when the job is cancelled or times out."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+
+
+class OnStranded(StrEnum):
+    """What to do with an alias that a dead run left split."""
+
+    ROLLBACK = "rollback"
+    RESUME = "resume"
+    FAIL = "fail"
+
+
+class Engine(StrEnum):
+    """Who shifts the weights."""
+
+    DIRECT = "direct"
+    CODEDEPLOY = "codedeploy"
+
+
+class Comment(StrEnum):
+    """Whether to comment on the pull request."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
+class AlarmAtStart(StrEnum):
+    """What an alarm means that is in ALARM before anything was shifted."""
+
+    FAIL = "fail"
+    WAIT = "wait"
+    IGNORE_UNTIL_OK = "ignore-until-ok"
+
+
+class InsufficientData(StrEnum):
+    """What an alarm means that is in INSUFFICIENT_DATA at a step's last read."""
+
+    IGNORE = "ignore"
+    FAIL = "fail"

@@ -1,0 +1,275 @@
+"""The names that AWS gives things: functions, aliases, versions, alarms, Regions, roles, packages."""
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from lambda_rollout.inputs.text import (
+    Mistake,
+    Mistakes,
+    has_newline,
+    parse_each,
+    quote,
+    split_items,
+    split_lines,
+)
+
+_PARTITION = r"aws[a-zA-Z-]*"
+_REGION_PATTERN = r"[a-z]{2,5}(?:-[a-z]+){1,3}-[0-9]{1,2}"
+_REGION = re.compile(_REGION_PATTERN)
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html, FunctionName: a name, a
+# partial ARN or a full ARN. The looser forms that its pattern also lets through are not documented.
+_FUNCTION = re.compile(
+    rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?[0-9]{{12}}:function:)?"
+    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
+)
+_LONGEST_FUNCTION_NAME = 64
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html, Name
+_ALIAS = re.compile(r"(?![0-9]+\Z)[a-zA-Z0-9_-]{1,128}")
+_VERSION = re.compile(r"[1-9][0-9]{0,18}")
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+_ALARM_ARN = re.compile(
+    rf"arn:{_PARTITION}:cloudwatch:(?P<region>{_REGION_PATTERN}):(?P<account>[0-9]{{12}})"
+    r":alarm:(?P<name>.+)"
+)
+_LONGEST_ALARM_NAME = 255
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+_ROLE = re.compile(rf"arn:{_PARTITION}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,576}}", re.ASCII)
+# https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_CreateDeployment.html
+_CODEDEPLOY_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
+# https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
+_S3_OBJECT = re.compile(r"s3://[0-9A-Za-z._-]{3,63}/[^?]+(?:\?versionId=[^?&#\s]+)?")
+_IMAGE = re.compile(
+    r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Publish ``$LATEST`` and roll that version out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Roll out the published version ``number``, in digits as AWS writes them."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromAlias:
+    """Roll out the version that another alias of the function, ``alias``, points at."""
+
+    alias: str
+
+
+VersionChoice = Latest | Numbered | FromAlias
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmName:
+    """An alarm as the user named it.
+
+    ``text`` is what was written, ``name`` the alarm's own name. ``region`` and ``account`` come
+    from an ARN; None means those of the rollout.
+    """
+
+    text: str
+    name: str
+    region: str | None = None
+    account: str | None = None
+
+    def same_as(self, other: "AlarmName", region: str) -> bool:
+        """Whether both are one alarm for a rollout in ``region``."""
+        return (
+            self.name == other.name
+            and (self.region or region) == (other.region or region)
+            and (self.account == other.account or None in {self.account, other.account})
+        )
+
+
+def _refuse(given: str, remedy: str) -> NoReturn:
+    raise Mistakes(Mistake(given, remedy))
+
+
+def region_of_function(function: str) -> str | None:
+    """Answer the Region that a full function ARN names, None for the other forms."""
+    found = _FUNCTION.fullmatch(function)
+    return found["region"] if found else None
+
+
+def parse_functions(text: str) -> tuple[str, ...]:
+    """Read function names, partial ARNs and full ARNs, by commas or lines; none give none.
+
+    Raises:
+        Mistakes: a qualifier, a character that no name has, a function named twice.
+    """
+    if not text.strip():
+        return ()
+    functions = parse_each(text, split_items(text), _parse_function)
+    first: dict[str, int] = {}
+    twice = [
+        function
+        for at, function in enumerate(functions)
+        if first.setdefault(function.rpartition(":")[2], at) != at
+    ]
+    if twice:
+        remedy = "This function is already in the list: name it once."
+        raise Mistakes(*(Mistake(function, remedy) for function in twice))
+    return functions
+
+
+def _parse_function(text: str) -> str:
+    found = _FUNCTION.fullmatch(text)
+    if found is None:
+        _refuse(
+            text,
+            "Write a function's name (letters, digits, - and _), its partial ARN "
+            "(123456789012:function:NAME) or its full ARN.",
+        )
+    qualifier = found["qualifier"]
+    if qualifier:
+        bare = text.removesuffix(f":{qualifier}")
+        _refuse(text, f"Write {quote(bare)} without the qualifier. {_place_for(qualifier)}")
+    if len(found["name"]) > _LONGEST_FUNCTION_NAME:
+        _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
+    return text
+
+
+def _place_for(qualifier: str) -> str:
+    if _ALIAS.fullmatch(qualifier):
+        return f"To shift that alias, set alias to {quote(qualifier)}."
+    number = f", and version to {qualifier}" if _VERSION.fullmatch(qualifier) else ""
+    return f"What is shifted is an alias: set alias to its name, such as 'live'{number}."
+
+
+def parse_alias(text: str) -> str:
+    """Read the name of an alias.
+
+    Raises:
+        Mistakes: no alias can have it.
+    """
+    if text.startswith("$LATEST"):
+        _refuse(text, "$LATEST cannot be shifted: write the name of an alias, such as live.")
+    if _ALIAS.fullmatch(text) is None:
+        _refuse(
+            text,
+            "Write an alias's name: 1 to 128 letters, digits, - and _, and not only digits.",
+        )
+    return text
+
+
+def parse_version(text: str) -> VersionChoice:
+    """Read which version to roll out: nothing, a number, or ``alias:NAME``.
+
+    Raises:
+        Mistakes: it is none of these.
+    """
+    if not text:
+        return Latest()
+    if text == "$LATEST":
+        _refuse(text, "Leave version empty: then $LATEST is published and that version rolled out.")
+    if text.startswith("alias:"):
+        try:
+            return FromAlias(parse_alias(text.removeprefix("alias:").strip()))
+        except Mistakes as found:
+            raise Mistakes(*(Mistake(text, m.remedy) for m in found.mistakes)) from None
+    if _VERSION.fullmatch(text):
+        return Numbered(text)
+    hint = ""
+    if _VERSION.fullmatch(text.lstrip("0")):
+        hint = f" Did you mean {text.lstrip('0')}?"
+    elif _ALIAS.fullmatch(text):
+        hint = f" Did you mean alias:{text}?"
+    _refuse(
+        text,
+        "Write the number of a published version, such as 12, or alias:NAME, or leave it empty "
+        f"to publish $LATEST.{hint}",
+    )
+
+
+def parse_alarms(text: str) -> tuple[AlarmName, ...]:
+    """Read alarm names and ARNs: by lines where there is a newline, otherwise by commas.
+
+    The text must not be stripped before: a newline at its end tells that a comma in the line is
+    part of the name.
+
+    Raises:
+        Mistakes: an ARN that is none of an alarm, a name that no alarm can have.
+    """
+    if not text.strip():
+        return ()
+    items = split_lines(text) if has_newline(text) else split_items(text)
+    return parse_each(text, items, _parse_alarm)
+
+
+def _parse_alarm(text: str) -> AlarmName:
+    if _CONTROL_CHARACTER.search(text):
+        _refuse(text, "An alarm's name has no control characters: write one name on each line.")
+    alarm = AlarmName(text, text)
+    if text.startswith("arn:"):
+        found = _ALARM_ARN.fullmatch(text)
+        if found is None:
+            _refuse(
+                text,
+                "Write the ARN of an alarm as arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME, or "
+                "the alarm's name.",
+            )
+        alarm = AlarmName(text, found["name"], found["region"], found["account"])
+    if len(alarm.name) > _LONGEST_ALARM_NAME:
+        _refuse(text, f"An alarm's name has at most {_LONGEST_ALARM_NAME} characters.")
+    return alarm
+
+
+def parse_region(text: str) -> str:
+    """Read the code of an AWS Region.
+
+    Raises:
+        Mistakes: it does not look like one.
+    """
+    if _REGION.fullmatch(text) is None:
+        _refuse(text, "Write the code of a Region, such as eu-central-1.")
+    return text
+
+
+def parse_role(text: str) -> str | None:
+    """Read the ARN of an IAM role; nothing is None.
+
+    Raises:
+        Mistakes: it is none.
+    """
+    if text and _ROLE.fullmatch(text) is None:
+        _refuse(text, "Write the role's ARN: arn:aws:iam::123456789012:role/NAME.")
+    return text or None
+
+
+def parse_codedeploy_name(text: str) -> str | None:
+    """Read the name of a CodeDeploy application or deployment group; nothing is None.
+
+    Raises:
+        Mistakes: CodeDeploy has no such names.
+    """
+    if text and _CODEDEPLOY_NAME.fullmatch(text) is None:
+        _refuse(text, "Write a name of 1 to 100 letters, digits and any of + = , . @ _ -.")
+    return text or None
+
+
+def parse_package(text: str) -> str | None:
+    """Read where new code lies: a ``.zip``, ``s3://…`` or a container image; nothing is None.
+
+    Raises:
+        Mistakes: it is none of them. Whether it exists is for AWS and the file system to say.
+    """
+    if not text:
+        return None
+    if text.startswith("s3://"):
+        if _S3_OBJECT.fullmatch(text) is None or _CONTROL_CHARACTER.search(text):
+            _refuse(text, "Write s3://BUCKET/KEY, or s3://BUCKET/KEY?versionId=ID.")
+    elif _CONTROL_CHARACTER.search(text) or not (
+        text.lower().endswith(".zip") or _IMAGE.fullmatch(text)
+    ):
+        _refuse(text, "Write the path of a .zip file, s3://BUCKET/KEY, or the URI of an image.")
+    return text

@@ -1,0 +1,122 @@
+"""The ``package`` input: new code to upload before publishing, read and checked before the first AWS call.
+
+Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and
+https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from base64 import b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from lambda_rollout.inputs.text import Mistake, Mistakes
+
+LARGEST_ZIP = 52_428_800
+"""Bytes of a ``.zip`` that can be sent directly; AWS: "Zipped size must be smaller than 52428800 bytes"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zip:
+    """The bytes of a ``.zip``, as they lay in the workspace at the start."""
+
+    path: str
+    content: bytes = field(repr=False)
+
+    @property
+    def code_sha256(self) -> str:
+        """The SHA-256 of the bytes as Lambda tells it, in base64.
+
+        https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html (CodeSha256).
+        """
+        return b64encode(sha256(self.content).digest()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """A ``.zip`` in S3, in the function's Region."""
+
+    bucket: str
+    key: str
+    version: str
+    """The object's version id; empty for the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A container image in ECR."""
+
+    uri: str
+
+
+Package = Zip | S3Object | Image
+
+
+@dataclass(frozen=True, slots=True)
+class CodeStorage:
+    """How a function's code is kept: what an upload that does not repeat it would take away.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html: without a key AWS's own is used from
+    then on, and without a mode the code is copied.
+    """
+
+    key: str = ""
+    """SourceKMSKeyArn: the customer's key that the package is encrypted with; empty for AWS's own."""
+    by_reference: bool = False
+    """S3ObjectStorageMode REFERENCE: the code stays in the customer's bucket, and is gone when its object is."""
+    lost: str = ""
+    """Why AWS cannot get at the code; empty if it can, or has a copy."""
+
+    def wants(self, package: Package) -> str:
+        """Say what ``package`` would have to be for the code to be kept as it is; empty if it is that."""
+        named = isinstance(package, S3Object) and package.version
+        if not self.by_reference or named or isinstance(package, Image):
+            return ""
+        return (
+            "an object in a bucket with versioning, with its version: s3://bucket/key?versionId=…"
+        )
+
+
+def read_package(text: str, workspace: Path) -> Package:
+    """Read what ``text`` names; a path is relative to ``workspace`` and must stay inside it.
+
+    Raises:
+        Mistakes: there is no such file, it is no zip, too large, or outside of the workspace.
+    """
+    if text.startswith("s3://"):
+        place, _, version = text.removeprefix("s3://").partition("?versionId=")
+        bucket, _, key = place.partition("/")
+        return S3Object(bucket, key, version)
+    if not text.lower().endswith(".zip"):
+        return Image(text)
+    return Zip(text, _content(text, workspace))
+
+
+def _content(text: str, workspace: Path) -> bytes:
+    root = workspace.resolve()
+    try:
+        path = (root / text).resolve(strict=True)
+        size = path.stat().st_size
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _mistake(
+            text,
+            "There is no such file. Write its path relative to the workspace; a path of the "
+            "runner's own does not exist inside the action's container.",
+        ) from error
+    # A checkout decides what lies in the workspace, links included, and we may be root.
+    if not path.is_relative_to(root):
+        raise _mistake(text, "It lies outside of the workspace: copy it there first.")
+    if size >= LARGEST_ZIP:
+        remedy = (
+            f"It has {size} bytes, and Lambda takes less than {LARGEST_ZIP} directly: put it in S3."
+        )
+        raise _mistake(text, remedy)
+    if not path.is_file() or not zipfile.is_zipfile(path):
+        raise _mistake(text, "It is not a zip file: build it with zip, and name that file.")
+    return path.read_bytes()
+
+
+def _mistake(given: str, remedy: str) -> Mistakes:
+    return Mistakes(Mistake(given, remedy))

@@ -1,0 +1,289 @@
+"""What the user asked for: the runner's ``INPUT_*`` variables -> :class:`Inputs`, and the file that one of them names.
+
+Everything is parsed and checked here, before the first AWS call, and all mistakes are told together.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from lambda_rollout.inputs.choices import (
+    AlarmAtStart,
+    Comment,
+    Engine,
+    InsufficientData,
+    Mode,
+    OnCancel,
+    OnStranded,
+    Preflight,
+)
+from lambda_rollout.inputs.durations import parse_duration
+from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.inputs.model import Inputs
+from lambda_rollout.inputs.names import (
+    AlarmName,
+    parse_alarms,
+    parse_alias,
+    parse_codedeploy_name,
+    parse_functions,
+    parse_package,
+    parse_region,
+    parse_role,
+    parse_version,
+    region_of_function,
+)
+from lambda_rollout.inputs.package import Package, read_package
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.inputs.rules import RULES
+from lambda_rollout.inputs.steps import parse_steps
+from lambda_rollout.inputs.text import Mistake, Mistakes, parse_boolean, parse_choice, parse_count
+
+_T = TypeVar("_T")
+
+# Every input with its default, as action.yml declares them. The runner evaluates what stands in
+# ${{ }}; outside it such an input is empty.
+DEFAULTS: Mapping[str, str] = {
+    "function-name": "",
+    "alias": "live",
+    "version": "",
+    "package": "",
+    "description": "",
+    "steps": "10%",
+    "interval": "5m",
+    "alarms": "",
+    "create-alias": "false",
+    "alarm-at-start": "fail",
+    "insufficient-data": "ignore",
+    "guards": "",
+    "min-invocations": "0",
+    "evidence-timeout": "15m",
+    "preflight": "warn",
+    "poll-interval": "5s",
+    "mode": "rollout",
+    "on-cancel": "rollback",
+    "on-stranded": "rollback",
+    "engine": "direct",
+    "codedeploy-application": "",
+    "codedeploy-deployment-group": "",
+    "aws-region": "",
+    "role-to-assume": "",
+    "github-token": "${{ github.token }}",
+    "comment": "auto",
+    "pr-number": "",
+}
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html, Description
+_LONGEST_DESCRIPTION = 256
+_SHORT_SHA = 7
+
+
+def variable(name: str) -> str:
+    """Name the environment variable that carries the input ``name``.
+
+    Source: https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax#inputs
+    """
+    return f"INPUT_{name.upper().replace(' ', '_')}"
+
+
+def read_inputs(environ: Mapping[str, str]) -> Inputs:
+    """Read all inputs out of the runner's environment.
+
+    Apart from ``INPUT_*`` only AWS_REGION, AWS_DEFAULT_REGION, GITHUB_REPOSITORY and GITHUB_SHA
+    are looked at, for two defaults.
+
+    Raises:
+        InputErrors: all mistakes, in the order of :data:`DEFAULTS`.
+    """
+    reader = _Reader(environ)
+    inputs = _read_each(reader)
+    for rule in RULES:
+        if reader.could_read(rule.input, *rule.needs) and rule.broken(inputs):
+            reader.refuse(rule.input, Mistake(reader.text(rule.input), rule.remedy_for(inputs)))
+    if reader.problems:
+        order = list(DEFAULTS)
+        raise InputErrors(tuple(sorted(reader.problems, key=lambda p: order.index(p.input))))
+    return inputs
+
+
+class _Reader:
+    """Takes one input after another and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[InputProblem] = []
+        self._unread: set[str] = set()
+
+    def text(self, name: str) -> str:
+        """What the user wrote, or the default: unset and blank are the same."""
+        written = self.environ.get(variable(name), "")
+        return written if written.strip() else DEFAULTS[name]
+
+    def read(
+        self,
+        name: str,
+        parse: Callable[[str], _T],
+        *,
+        strip: bool = True,
+        default: Callable[[str], _T] | None = None,
+    ) -> _T:
+        """Parse an input; a mistake is kept, and the default stands in for the value.
+
+        ``default`` parses that one, where ``parse`` depends on another input: with it the default may be wrong.
+        """
+        text = self.text(name)
+        try:
+            return parse(text.strip() if strip else text)
+        except Mistakes as found:
+            self.refuse(name, *found.mistakes)
+            self._unread.add(name)
+            return (default or parse)(DEFAULTS[name])
+
+    def refuse(self, name: str, *mistakes: Mistake) -> None:
+        self.problems.extend(InputProblem(name, m.given, m.remedy) for m in mistakes)
+
+    def could_read(self, *names: str) -> bool:
+        return self._unread.isdisjoint(names)
+
+
+def _read_each(reader: _Reader) -> Inputs:
+    functions = reader.read("function-name", parse_functions)
+    interval = reader.read("interval", parse_duration)
+    region = _read_region(reader, functions)
+    return Inputs(
+        functions=functions,
+        alias=reader.read("alias", parse_alias),
+        version=reader.read("version", parse_version),
+        package=reader.read("package", parse_package),
+        description=_read_description(reader),
+        plan=reader.read(
+            "steps",
+            lambda text: parse_steps(text, interval),
+            default=lambda text: parse_steps(text, parse_duration(DEFAULTS["interval"])),
+        ),
+        interval=interval,
+        alarms=_read_alarms(reader, region),
+        create_alias=reader.read("create-alias", parse_boolean),
+        alarm_at_start=reader.read("alarm-at-start", parse_choice(AlarmAtStart)),
+        insufficient_data=reader.read("insufficient-data", parse_choice(InsufficientData)),
+        guards=reader.read("guards", parse_guards, strip=False),
+        min_invocations=reader.read("min-invocations", parse_count),
+        evidence_timeout=reader.read("evidence-timeout", parse_duration),
+        preflight=reader.read("preflight", parse_choice(Preflight)),
+        poll_interval=reader.read("poll-interval", _parse_poll_interval),
+        mode=reader.read("mode", parse_choice(Mode)),
+        on_cancel=reader.read("on-cancel", parse_choice(OnCancel)),
+        on_stranded=reader.read("on-stranded", parse_choice(OnStranded)),
+        engine=reader.read("engine", parse_choice(Engine)),
+        codedeploy_application=reader.read("codedeploy-application", parse_codedeploy_name),
+        codedeploy_deployment_group=reader.read(
+            "codedeploy-deployment-group", parse_codedeploy_name
+        ),
+        region=region,
+        role_to_assume=reader.read("role-to-assume", parse_role),
+        github_token=reader.environ.get(variable("github-token"), "").strip(),
+        comment=reader.read("comment", parse_choice(Comment)),
+        pr_number=reader.read("pr-number", _parse_pr_number),
+    )
+
+
+def _parse_poll_interval(text: str) -> timedelta:
+    return parse_duration(text, at_least=timedelta(seconds=1), at_most=timedelta(minutes=5))
+
+
+def _parse_pr_number(text: str) -> int | None:
+    number = parse_count(text.removeprefix("#")) if text else None
+    if number == 0:
+        raise Mistakes(Mistake(text, "Write the number of a pull request."))
+    return number
+
+
+def _read_description(reader: _Reader) -> str:
+    def parse(text: str) -> str:
+        if len(text) > _LONGEST_DESCRIPTION:
+            remedy = f"Write at most {_LONGEST_DESCRIPTION} characters: Lambda keeps no more."
+            raise Mistakes(Mistake(text, remedy))
+        return text
+
+    repository = reader.environ.get("GITHUB_REPOSITORY", "")
+    sha = reader.environ.get("GITHUB_SHA", "")
+    known = f"{repository}@{sha[:_SHORT_SHA]}" if repository and sha else ""
+    return reader.read("description", parse) or known[:_LONGEST_DESCRIPTION]
+
+
+def _read_alarms(reader: _Reader, region: str) -> tuple[AlarmName, ...]:
+    alarms: list[AlarmName] = []
+    # There may be as many as an input has characters: each is compared with its namesakes only.
+    known: dict[str, list[AlarmName]] = {}
+    for alarm in reader.read("alarms", parse_alarms, strip=False):
+        namesakes = known.setdefault(alarm.name, [])
+        if not any(alarm.same_as(other, region) for other in namesakes):
+            namesakes.append(alarm)
+            alarms.append(alarm)
+    return tuple(alarms)
+
+
+def _read_region(reader: _Reader, functions: tuple[str, ...]) -> str:
+    regions = {function: region_of_function(function) for function in functions}
+    candidates = (
+        (reader.text("aws-region"), "aws-region"),
+        (reader.environ.get("AWS_REGION", ""), "AWS_REGION"),
+        (reader.environ.get("AWS_DEFAULT_REGION", ""), "AWS_DEFAULT_REGION"),
+        (next(filter(None, regions.values()), ""), "the first ARN"),
+    )
+    text, source = next(((t.strip(), s) for t, s in candidates if t.strip()), ("", ""))
+    if not text:
+        # A function that could not be read may well name the Region.
+        if reader.could_read("function-name") or "arn:" not in reader.text("function-name"):
+            remedy = "Write the Region of the function, or set AWS_REGION in the environment."
+            reader.refuse("aws-region", Mistake(text, remedy))
+        return ""
+    try:
+        parse_region(text)
+    except Mistakes as found:
+        come = "" if source == "aws-region" else f" This one comes from {source}."
+        reader.refuse("aws-region", *(Mistake(m.given, m.remedy + come) for m in found.mistakes))
+        return ""
+    for function, region in regions.items():
+        if region not in {None, text}:
+            remedy = f"This function is in {region}, but {source} says {text}: make them agree."
+            reader.refuse("function-name", Mistake(function, remedy))
+    return text
+
+
+# All that the job asks for -------------------------------------------------------------------------
+
+
+def read_all(environ: Mapping[str, str]) -> tuple[Inputs, Package | None]:
+    """Read the inputs, and the package that they name (None: none is named, or none would be uploaded).
+
+    Raises:
+        InputErrors: all mistakes, those of the package's file among them, in the order of the inputs.
+    """
+    try:
+        inputs = read_inputs(environ)
+    except InputErrors as errors:
+        # What the package should have been is not known if that input, or the mode, could not be read.
+        if {"package", "mode"}.isdisjoint(problem.input for problem in errors.problems):
+            _, problems = _read_package(environ)
+            raise InputErrors(_in_order((*errors.problems, *problems))) from None
+        raise
+    package, problems = _read_package(environ)
+    if problems:
+        raise InputErrors(problems)
+    return inputs, package
+
+
+def _read_package(environ: Mapping[str, str]) -> tuple[Package | None, tuple[InputProblem, ...]]:
+    text, mode = (environ.get(variable(name), "").strip() for name in ("package", "mode"))
+    if not text or mode in {Mode.PROMOTE, Mode.ROLLBACK}:
+        return None, ()
+    try:
+        return read_package(text, Path(environ.get("GITHUB_WORKSPACE") or ".")), ()
+    except Mistakes as found:
+        return None, tuple(InputProblem("package", m.given, m.remedy) for m in found.mistakes)
+
+
+def _in_order(problems: Iterable[InputProblem]) -> tuple[InputProblem, ...]:
+    order = list(DEFAULTS)
+    return tuple(sorted(problems, key=lambda problem: order.index(problem.input)))

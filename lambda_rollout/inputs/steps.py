@@ -1,0 +1,285 @@
+"""The schedule of a rollout: which weight, watched for how long, and how it is written."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from math import ceil
+
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.inputs.durations import LONGEST, format_duration, parse_duration
+from lambda_rollout.inputs.text import Mistake, Mistakes, quote, required, split_items
+
+_MOST_DECIMALS = 2
+
+_ITEM = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)(?:\s*%)?(?:\s+(.*))?")
+_LOOKS_LIKE_CODEDEPLOY = re.compile(r"CodeDeploy|Canary|Linear|AllAtOnce", re.IGNORECASE)
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
+_CODEDEPLOY_NAME = re.compile(
+    r"(?:CodeDeployDefault\.Lambda)?(?:"
+    r"Canary(?P<canary>[1-9][0-9]?)Percent(?P<once>[1-9][0-9]{0,3})Minutes?|"
+    r"Linear(?P<linear>[1-9][0-9]?)PercentEvery(?P<every>[1-9][0-9]{0,3})Minutes?|"
+    r"AllAtOnce)"
+)
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
+_CODEDEPLOY_MOST_MINUTES = 2880
+
+
+class StepsError(Mistakes):
+    """Everything that is wrong with a text of steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One weight and how long it is watched before the rollout goes on.
+
+    ``percent`` of the alias's traffic on the new version: over 0, at most 100, up to two
+    decimals. ``watch`` is zero or more.
+
+    Raises:
+        ValueError: one of them is out of its range.
+    """
+
+    percent: Decimal
+    watch: timedelta
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be shifted to."""
+        if not 0 < self.percent <= HUNDRED or self.percent != round(self.percent, _MOST_DECIMALS):
+            raise ValueError(f"no step goes to {self.percent}%")
+        if self.watch < timedelta(0):
+            raise ValueError(f"no step is watched for {self.watch}")
+
+    @property
+    def weight(self) -> float:
+        """The new version's share of the alias, 0 to 1, as AdditionalVersionWeights takes it.
+
+        Source: https://docs.aws.amazon.com/lambda/latest/api/API_AliasRoutingConfiguration.html
+        """
+        return float(self.percent / HUNDRED)
+
+    @property
+    def is_promotion(self) -> bool:
+        """Whether this step is the one at 100%."""
+        return self.percent == HUNDRED
+
+    def __str__(self) -> str:
+        """Write the step as :func:`parse_steps` reads it."""
+        return f"{format_percent(self.percent)} {format_duration(self.watch)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole schedule.
+
+    ``steps`` ascend strictly. The last one is 100%, unless ``ends_held``: then the rollout
+    stays at the last step's weight and nothing in ``steps`` is 100%.
+
+    Raises:
+        ValueError: the steps are not such a schedule.
+    """
+
+    steps: tuple[Step, ...]
+    ends_held: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a schedule that no rollout could follow."""
+        if not self.steps or any(a.percent >= b.percent for a, b in pairwise(self.steps)):
+            raise ValueError("the steps of a plan ascend strictly, and there is at least one")
+        if self.steps[-1].is_promotion is self.ends_held:
+            raise ValueError("a plan ends either at 100% or held below it")
+
+    @property
+    def split_steps(self) -> tuple[Step, ...]:
+        """The steps below 100%, in order: those that split the alias."""
+        return tuple(step for step in self.steps if not step.is_promotion)
+
+    @property
+    def promotion(self) -> Step | None:
+        """The step at 100%, or None for a plan that ends held."""
+        return None if self.ends_held else self.steps[-1]
+
+    @property
+    def total_watch(self) -> timedelta:
+        """How long all the steps are watched together: the least the rollout can take."""
+        return sum((step.watch for step in self.steps), timedelta(0))
+
+    def timetable(self) -> Iterator[tuple[timedelta, Step]]:
+        """Pair each step with when it starts, counted from the first shift."""
+        starts = accumulate((step.watch for step in self.steps), initial=timedelta(0))
+        return zip(starts, self.steps, strict=False)
+
+    def describe(self) -> str:
+        """Write the plan as :func:`parse_steps` reads it back, every duration spelt out."""
+        return ", ".join([*map(str, self.steps), *(["hold"] if self.ends_held else [])])
+
+
+def format_percent(percent: Decimal) -> str:
+    """Write a percentage without needless zeros: ``10%``, ``12.5%``."""
+    return f"{percent.normalize():f}%"
+
+
+def parse_steps(text: str, interval: timedelta) -> Plan:
+    """Read a list of steps, or the name of a CodeDeploy deployment configuration.
+
+    ``interval`` is the duration of every step that names none, 100% included, which is added
+    where it is not written.
+
+    Raises:
+        StepsError: all that is wrong with ``text``.
+    """
+    items = split_items(text)
+    if len(items) == 1 and _LOOKS_LIKE_CODEDEPLOY.match(items[0]):
+        plan = _plan_of_codedeploy_name(items[0], interval)
+    else:
+        plan = _plan_of_items(text, items, interval)
+    if plan.total_watch > LONGEST:
+        remedy = (
+            f"The steps are watched for {format_duration(plan.total_watch)} in all, and no "
+            f"GitHub job runs for more than {format_duration(LONGEST)}: shorten them."
+        )
+        raise StepsError(Mistake(text, remedy))
+    return plan
+
+
+def _plan_of_items(text: str, items: list[str], interval: timedelta) -> Plan:
+    steps: list[Step] = []
+    mistakes: list[Mistake] = []
+    latest = Decimal(0)
+    for number, item in enumerate(items, start=1):
+        watch = None
+        with _gathered(mistakes, item or text):
+            if required(item, number) == "hold":
+                continue
+            percent, duration = _cut_item(item)
+            with _gathered(mistakes, item):
+                watch = parse_duration(duration) if duration else interval
+            latest = _parse_percent(percent, latest)
+            if watch is not None:
+                steps.append(Step(latest, watch))
+    mistakes.extend(_misplaced_hold(text, items, latest))
+    if mistakes or not items:
+        nothing = Mistake(text, "Write at least one step, such as 10% 5m.")
+        raise StepsError(*(mistakes or [nothing]))
+    if "hold" in items:
+        return Plan(tuple(steps), ends_held=True)
+    if not steps[-1].is_promotion:
+        steps.append(Step(HUNDRED, interval))
+    return Plan(tuple(steps))
+
+
+@contextmanager
+def _gathered(mistakes: list[Mistake], given: str) -> Iterator[None]:
+    try:
+        yield
+    except Mistakes as found:
+        mistakes.extend(Mistake(given, mistake.remedy) for mistake in found.mistakes)
+
+
+def _misplaced_hold(text: str, items: list[str], latest: Decimal) -> Iterator[Mistake]:
+    if "hold" not in items:
+        return
+    if "hold" in items[:-1]:
+        yield Mistake(text, "hold can only be the last item, once.")
+    if all(item == "hold" for item in items):
+        yield Mistake(text, "hold stays at a weight: write a step before it, such as 10% 5m, hold.")
+    if latest == HUNDRED:
+        yield Mistake(text, "hold stands in place of 100%: remove one of the two.")
+
+
+def _cut_item(item: str) -> tuple[str, str | None]:
+    if _LOOKS_LIKE_CODEDEPLOY.match(item):
+        raise Mistakes(Mistake(item, "A CodeDeploy name stands alone: remove the other items."))
+    if item.split(maxsplit=1)[0] == "hold":
+        raise Mistakes(Mistake(item, "hold takes no duration: nothing watches a held weight."))
+    found = _ITEM.fullmatch(item)
+    if found is None:
+        remedy = "Write a percentage and, after a space, how long it is watched: 10% 5m."
+        raise Mistakes(Mistake(item, remedy))
+    return found[1], found[2]
+
+
+def _parse_percent(written: str, latest: Decimal) -> Decimal:
+    if len(written.partition(".")[2]) > _MOST_DECIMALS:
+        raise Mistakes(Mistake(written, f"Write {quote(written)} with at most two decimals."))
+    percent = Decimal(written)
+    if not 0 < percent <= HUNDRED:
+        raise Mistakes(Mistake(written, "A percentage is over 0 and at most 100."))
+    if percent <= latest:
+        remedy = f"Percentages ascend: after {format_percent(latest)} comes a higher one."
+        raise Mistakes(Mistake(written, remedy))
+    return percent
+
+
+def _plan_of_codedeploy_name(name: str, interval: timedelta) -> Plan:
+    found = _CODEDEPLOY_NAME.fullmatch(name)
+    minutes = int((found and (found["once"] or found["every"])) or 0)
+    if found is None or minutes > _CODEDEPLOY_MOST_MINUTES:
+        remedy = (
+            "Write CodeDeploy's names as Canary10Percent5Minutes, Linear10PercentEvery1Minute or "
+            "AllAtOnce, with 1 to 99 percent and 1 to 2880 minutes."
+        )
+        raise StepsError(Mistake(name, remedy))
+    percents: Iterable[int] = ()
+    if found["canary"]:
+        percents = (int(found["canary"]),)
+    elif found["linear"]:
+        percents = range(int(found["linear"]), 100, int(found["linear"]))
+    split = tuple(Step(Decimal(percent), timedelta(minutes=minutes)) for percent in percents)
+    return Plan((*split, Step(HUNDRED, interval)))
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficRouting:
+    """A plan as CodeDeploy can run it: shifts of ``percentage``, ``minutes`` apart.
+
+    ``type`` is AWS's word for it: AllAtOnce (percentage 100, 0 minutes), TimeBasedCanary (one
+    shift, then the rest) or TimeBasedLinear (equal shifts).
+
+    Source: https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TrafficRoutingConfig.html
+    """
+
+    type: str
+    percentage: int
+    minutes: int
+
+
+def nearest_codedeploy_name(plan: Plan) -> str:
+    """Name a CodeDeploy schedule close to one that CodeDeploy cannot run; `parse_steps` reads it.
+
+    One split step becomes a canary of about the same weight and time, several become as many equal ones.
+    """
+    split = plan.split_steps
+    count = max(1, len(split))
+    watched = sum((step.watch for step in split), timedelta(0))
+    minutes = min(_CODEDEPLOY_MOST_MINUTES, max(1, ceil(watched / count / timedelta(minutes=1))))
+    unit = "Minute" if minutes == 1 else "Minutes"
+    if count > 1:
+        return f"Linear{ceil(HUNDRED / (count + 1))}PercentEvery{minutes}{unit}"
+    percent = min(99, max(1, round(split[0].percent))) if split else 99
+    return f"Canary{percent}Percent{minutes}{unit}"
+
+
+def codedeploy_routing(plan: Plan) -> TrafficRouting | None:
+    """Find the CodeDeploy configuration that shifts as ``plan`` does, or None if none does.
+
+    The watch at 100% is no part of it: CodeDeploy has no such thing.
+    """
+    split = plan.split_steps
+    if plan.ends_held:
+        return None
+    if not split:
+        return TrafficRouting("AllAtOnce", 100, 0)
+    percentage = int(split[0].percent)
+    minutes, rest = divmod(split[0].watch, timedelta(minutes=1))
+    if percentage != split[0].percent or rest or not 1 <= minutes <= _CODEDEPLOY_MOST_MINUTES:
+        return None
+    if len(split) == 1:
+        return TrafficRouting("TimeBasedCanary", percentage, minutes)
+    linear = [(Decimal(p), split[0].watch) for p in range(percentage, 100, percentage)]
+    if [(step.percent, step.watch) for step in split] != linear:
+        return None
+    return TrafficRouting("TimeBasedLinear", percentage, minutes)

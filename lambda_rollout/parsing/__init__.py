@@ -1,1 +1,0 @@
-"""From what a person wrote to values: pure functions, one ``Mistake`` for each thing wrong."""

@@ -1,0 +1,249 @@
+"""Gathering the facts of a preflight: every call tried, none of them able to fail the rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.metrics import complete_until
+from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.package import CodeStorage
+from lambda_rollout.inputs.steps import Plan
+from lambda_rollout.preflight.facts import (
+    AlarmFacts,
+    Configuration,
+    EventSource,
+    Facts,
+    FunctionUrl,
+    Invoked,
+    Provisioned,
+    Scaling,
+    Statement,
+    TargetFacts,
+    Unread,
+)
+from lambda_rollout.runtime.clock import Clock, Stop
+from lambda_rollout.runtime.errors import (
+    AccessDenied,
+    Busy,
+    CallFailed,
+    Cancelled,
+    RolloutError,
+    Unanswered,
+)
+from lambda_rollout.runtime.retry import heed, patiently
+
+LIMIT = 30.0
+"""Seconds for all calls together; what is not read by then goes unchecked."""
+
+READ_LIMIT = 3.0
+"""Seconds to try one of them again: a preflight is worth some patience, and not a rollout's delay. Where one was
+never answered, each of the rest is asked for once."""
+
+LATEST = "$LATEST"
+
+T = TypeVar("T")
+
+
+class Lookout(Protocol):
+    """The calls of a preflight, one try each, reading only. Errors are `CallFailed` and its kinds."""
+
+    def configuration(self, target: Target, version: str) -> Configuration:
+        """GetFunctionConfiguration."""
+        ...
+
+    def event_sources(self, target: Target) -> tuple[EventSource, ...]:
+        """ListEventSourceMappings, of the function and of the alias."""
+        ...
+
+    def function_policy(self, target: Target) -> tuple[Statement, ...]:
+        """GetPolicy of the unqualified function; empty if there is none."""
+        ...
+
+    def alias_policy(self, target: Target) -> tuple[Statement, ...]:
+        """GetPolicy of the alias; empty if there is none."""
+        ...
+
+    def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
+        """ListFunctionUrlConfigs, of the bare function and of all its aliases."""
+        ...
+
+    def reserved(self, target: Target) -> int | None:
+        """GetFunctionConcurrency."""
+        ...
+
+    def provisioned(self, target: Target) -> Provisioned | None:
+        """GetProvisionedConcurrencyConfig of the alias."""
+        ...
+
+    def storage(self, target: Target, version: str) -> CodeStorage:
+        """GetFunction, of a version: how its code is kept."""
+        ...
+
+    def scaling(self, target: Target, version: str) -> Scaling:
+        """GetFunctionScalingConfig, of a version on Lambda Managed Instances."""
+        ...
+
+    def provider_versions(self, provider: str) -> int:
+        """ListFunctionVersionsByCapacityProvider: how many there are on that of this ARN."""
+        ...
+
+    def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
+        """GetMetricData: how often each alias was invoked in the last day."""
+        ...
+
+    def alarms(self) -> tuple[AlarmFacts, ...]:
+        """DescribeAlarms: how the rollout's alarms are made, those that exist."""
+        ...
+
+    def try_history(self) -> None:
+        """DescribeAlarmHistory, to see whether it is allowed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What one target is to go through."""
+
+    target: Target
+    alias_arn: str
+    """Empty for an alias that is still to be created."""
+    old: str | None
+    new: str
+    """``$LATEST`` if it is still to be published."""
+    by_reference: bool = False
+    """Whether the function's code is known to be kept by reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the preflight is for."""
+
+    now: datetime
+    """On AWS's clock."""
+    passages: tuple[Passage, ...]
+    plan: Plan
+    guards: tuple[Guard, ...] = ()
+    needs_numbers: bool = False
+    writes: tuple[str, ...] = ()
+
+
+def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) -> Facts:
+    """Read everything that the checks decide on.
+
+    Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
+    """
+    reading = _Reading(clock, stop)
+    targets = tuple(passage.target for passage in question.passages)
+    until = complete_until(question.now)
+    invoked = reading("cloudwatch:GetMetricData", lambda: lookout.invoked(targets, until))
+    counts = invoked if isinstance(invoked, Unread) else {one.target: one for one in invoked}
+    alarms = reading("cloudwatch:DescribeAlarms", lookout.alarms)
+    history = (
+        reading("cloudwatch:DescribeAlarmHistory", lookout.try_history) if alarms != () else None
+    )
+    return Facts(
+        now=question.now,
+        plan=question.plan,
+        guards=question.guards,
+        needs_numbers=question.needs_numbers,
+        targets=tuple(
+            _target(
+                passage,
+                lookout,
+                reading,
+                counts if isinstance(counts, Unread) else counts[passage.target],
+            )
+            for passage in question.passages
+        ),
+        alarms=alarms,
+        history=history,
+        writes=question.writes,
+    )
+
+
+def _target(
+    passage: Passage, lookout: Lookout, reading: _Reading, invoked: Invoked | Unread
+) -> TargetFacts:
+    target, old = passage.target, passage.old
+    of_version, policy = "lambda:GetFunctionConfiguration", "lambda:GetPolicy"
+    read = TargetFacts(
+        target=target,
+        alias_arn=passage.alias_arn,
+        old=None
+        if old is None or old == passage.new
+        else reading(of_version, lambda: lookout.configuration(target, old)),
+        new=reading(of_version, lambda: lookout.configuration(target, passage.new)),
+        event_sources=reading(
+            "lambda:ListEventSourceMappings", lambda: lookout.event_sources(target)
+        ),
+        function_policy=reading(policy, lambda: lookout.function_policy(target)),
+        alias_policy=reading(policy, lambda: lookout.alias_policy(target)),
+        urls=reading("lambda:ListFunctionUrlConfigs", lambda: lookout.urls(target)),
+        reserved=reading("lambda:GetFunctionConcurrency", lambda: lookout.reserved(target)),
+        provisioned=reading(
+            "lambda:GetProvisionedConcurrencyConfig", lambda: lookout.provisioned(target)
+        ),
+        invoked=invoked,
+    )
+    if passage.by_reference and isinstance(read.old, Configuration):
+        number = read.old.version
+        old_code = reading("lambda:GetFunction", lambda: lookout.storage(target, number))
+        read = replace(read, old_code=old_code)
+    return _with_capacity(read, lookout, reading) if read.provider else read
+
+
+def _with_capacity(read: TargetFacts, lookout: Lookout, reading: _Reading) -> TargetFacts:
+    """Read what there is besides of a function on Lambda Managed Instances."""
+    target = read.target
+
+    def scaling(version: Configuration | Unread | None) -> Scaling | Unread | None:
+        # A version that is still to be published has none of its own, and neither has one that AWS runs.
+        if not isinstance(version, Configuration) or not version.capacity_provider:
+            return None
+        if version.version == LATEST:
+            return None
+        action = "lambda:GetFunctionScalingConfig"
+        return reading(action, lambda: lookout.scaling(target, version.version))
+
+    publishes = isinstance(read.new, Configuration) and read.new.version == LATEST
+    return replace(
+        read,
+        old_scaling=scaling(read.old),
+        new_scaling=scaling(read.new),
+        provider_versions=reading(
+            "lambda:ListFunctionVersionsByCapacityProvider",
+            lambda: lookout.provider_versions(read.provider),
+        )
+        if publishes
+        else None,
+    )
+
+
+class _Reading:
+    """Reads one fact after the other, patiently, until the time for all is over."""
+
+    def __init__(self, clock: Clock, stop: Stop | None) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._end = clock.monotonic() + LIMIT
+        self._patience = READ_LIMIT
+
+    def __call__(self, action: str, read: Callable[[], T]) -> T | Unread:
+        heed(self._stop)
+        left = self._end - self._clock.monotonic()
+        if left <= 0:
+            return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)
+        try:
+            return patiently(self._clock, self._stop, min(left, self._patience))(read)
+        except Cancelled:
+            raise
+        except CallFailed as error:
+            if isinstance(error, Busy | Unanswered):
+                self._patience = 0.0
+            return Unread(action, str(error), denied=isinstance(error, AccessDenied))
+        except RolloutError as error:
+            return Unread(action, error.what, denied=False)

@@ -1,0 +1,1 @@
+"""The comment on the pull request, as Markdown."""

@@ -1,0 +1,240 @@
+"""The comment on the pull request: Markdown that is current while the rollout goes on.
+
+The verdict comes first. What does not fit under GitHub's limit is left out from what matters least, and
+the comment says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_rollout.report.comment.progress import if_cancelled, progress
+from lambda_rollout.report.comment.record import Key, Record, hidden_line
+from lambda_rollout.report.comment.tables import (
+    FULL,
+    ROOMS,
+    Room,
+    alarms,
+    findings,
+    is_going_back,
+    numbers,
+    schedule,
+)
+from lambda_rollout.report.findings import counted
+from lambda_rollout.report.markdown import alert, code, code_block, link, prose, together
+from lambda_rollout.report.state import Chronicle, Status
+from lambda_rollout.report.summary.summary import MOST_RUNS, summary_of_input_problems
+from lambda_rollout.report.summary.tables import plan
+from lambda_rollout.report.timeline import Seen, chart
+from lambda_rollout.report.verdict import (
+    MARKS,
+    advice,
+    happenings,
+    headline,
+    left_against,
+    left_as,
+    other_runs,
+)
+from lambda_rollout.report.wording import (
+    clock_time,
+    count,
+    date_and_time,
+    duration,
+    listing,
+    sentence,
+    share,
+)
+from lambda_rollout.rollout.events import AliasLeft, Run
+
+if TYPE_CHECKING:
+    from lambda_rollout.inputs.problems import InputErrors
+
+LIMIT = 65_000
+"""Characters; GitHub states 65,536 (https://github.com/orgs/community/discussions/41331)."""
+
+RUNNING = "⏳"
+
+_COMMAND = "aws lambda "
+_VERSION = re.compile(r"\bversion (?=\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the events do not tell."""
+
+    key: Key
+    run: Run
+    holds_on_cancel: bool = False
+    environment: str = ""
+    """The GitHub environment of the job, empty if it has none or it is not known."""
+
+
+def comment(seen: Seen, context: Context, record: Record) -> str:
+    """Write the whole comment, in as much detail as fits."""
+    text = ""
+    for room in ROOMS:
+        text = "\n\n".join(
+            [hidden_line(context.key, record), *_sections(seen, context, record, room)]
+        )
+        if len(text) <= LIMIT:
+            return text + "\n"
+    return _cut(text)
+
+
+def comment_of_input_problems(errors: InputErrors, run: Run, key: Key, record: Record) -> str:
+    """Write a comment about inputs that are wrong."""
+    parts = [hidden_line(key, record), "#" + summary_of_input_problems(errors).rstrip("\n")]
+    if run.url:
+        parts.append(f"<sub>{link(f'run {run.run_id}', run.url)}</sub>")
+    text = "\n\n".join([*parts, *_history(record, run)])
+    return text + "\n" if len(text) < LIMIT else _cut(text)
+
+
+def _cut(text: str) -> str:
+    kept = text[: LIMIT - 200].rpartition("\n")[0]
+    return f"{kept}\n\n*Cut here: the whole is in the run's log, summary and JSON report.*\n"
+
+
+def title(story: Chronicle) -> tuple[str, str]:
+    """Return the mark and the words that the comment begins with; plain text, not escaped."""
+    if story.finished is not None:
+        return MARKS[story.result], headline(story)
+    names = listing([str(now.target) for now in story.targets.values()]) or "Rollout"
+    if is_going_back(story):
+        fired = [alarm.fired.name for alarm in story.alarms.values() if alarm.fired is not None]
+        why = f", because {listing(fired)} fired" if fired else ""
+        return RUNNING, f"{names}: rolling back{why}"
+    step = story.going_on
+    if step is None:
+        return RUNNING, f"{names}: {_DOING.get(story.mode, 'getting ready to roll out')}"
+    versions = {now.version for now in story.targets.values() if now.version}
+    which = f"version {versions.pop()}" if len(versions) == 1 else "the new versions"
+    verb = "shifting to" if step.status is Status.SHIFTING else "rolling out,"
+    return RUNNING, f"{names}: {verb} {share(step.percent)} on {which}"
+
+
+_DOING = {"plan": "making the plan", "promote": "about to be promoted", "rollback": "rolling back"}
+
+
+def _sections(seen: Seen, context: Context, record: Record, room: Room) -> Iterator[str]:
+    story = seen.story
+    mark, words = title(story)
+    yield f"### {mark} {_VERSION.sub('version&nbsp;', prose(words))}{_in(context)}"
+    yield from (alert("CAUTION", _left(left, room)) for left in story.left[: room.targets])
+    if story.finished is None and not is_going_back(story):
+        yield from progress(story)
+        yield from if_cancelled(story, context.run, holds=context.holds_on_cancel)
+    elif story.finished is not None:
+        yield from _ending(story, room)
+    yield from _warnings(story, room)
+    if compared := numbers(story, room):
+        yield compared
+    yield from _details(seen, room)
+    yield _footer(story, context.run)
+    yield from _history(record, context.run)
+    if room is not FULL:
+        yield "<sub>Shortened to fit; the run's log, summary and JSON report have it all.</sub>"
+
+
+def _in(context: Context) -> str:
+    return f" in {code(context.environment)}" if context.environment else ""
+
+
+def _ending(story: Chronicle, room: Room) -> Iterator[str]:
+    if story.reason:
+        yield f"**Why:** {prose(sentence(story.reason), 2 * room.reason)}"
+    if told := " ".join(prose(text) for text in list(happenings(story))[: room.targets + 1]):
+        yield told
+    # A page that is named in a sentence is no link there: whatever may be foreign is none.
+    if pages := [link(prose(words), url) for url, words in other_runs(story).items()]:
+        yield f"**Look at:** {', '.join(pages[:MOST_RUNS])}"
+    words, aws, arguments = advice(story).partition(_COMMAND)
+    if words:
+        yield f"**What to do:** {prose(words, 600)}"
+    if aws:
+        yield code_block(aws + arguments)
+
+
+def _left(left: AliasLeft, room: Room) -> Iterator[str]:
+    yield f"**{prose(left_as(left))}**"
+    yield ""
+    yield f"**{prose(left_against(left))}**"
+    yield ""
+    yield f"Why: {prose(sentence(left.why), room.reason)}"
+    if left.command:
+        yield ""
+        yield "Mend it with this command:"
+        yield ""
+        yield code_block(left.command)
+
+
+def _warnings(story: Chronicle, room: Room) -> Iterator[str]:
+    if not story.warnings:
+        return
+    shown = [prose(text, room.reason) for text in story.warnings[: room.warnings]]
+    lines = shown if len(story.warnings) == 1 else [f"- {text}" for text in shown]
+    if len(story.warnings) > len(shown):
+        lines.append(f"- and {len(story.warnings) - len(shown)} more, told in the log")
+    yield alert("WARNING", lines)
+
+
+def _details(seen: Seen, room: Room) -> Iterator[str]:
+    story = seen.story
+    found = findings(story, room)
+    if story.mode == "plan":
+        if found:
+            yield f"#### Preflight\n\n{found}"
+            found = ""
+        yield f"#### Schedule\n\n{plan(story)}"
+    elif steps := schedule(story, room):
+        yield f"#### Schedule\n\n{steps}"
+    if story.alarms:
+        yield f"#### Alarms\n\n{alarms(story, room)}"
+    if room.chart and (drawn := chart(seen)):
+        yield f"#### Timeline\n\n{drawn}"
+    if found:
+        told = f"Preflight: {counted(story.findings or ())}"
+        yield f"<details><summary>{told}</summary>\n\n{found}\n\n</details>"
+
+
+def _footer(story: Chronicle, run: Run) -> str:
+    parts = []
+    if story.started is not None:
+        began = date_and_time(story.started.at)
+        if story.finished is None and story.latest is not None:
+            parts += [f"as of {clock_time(story.latest)}", f"began {began}"]
+        else:
+            parts += [f"{began}, {duration(story.lasted)}"]
+        parts += [prose(story.started.region)]
+    if run.run_id:
+        words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")
+        parts.append(link(together(prose(words)), run.url))
+    if run.actor:
+        parts.append(f"by {code(run.actor)}")
+    if run.sha:
+        parts.append(f"commit {code(run.sha[:7])}")
+    return f"<sub>{' · '.join([*parts, 'all times are UTC'])}</sub>"
+
+
+def _history(record: Record, run: Run) -> Iterator[str]:
+    if not record.earlier:
+        return
+    lines = [f"<details><summary>{_runs_before(record)}</summary>", ""]
+    for each in record.earlier:
+        url = ""
+        if each.run:
+            of = Run(run.server_url, run.repository, each.run, each.attempt)
+            url = of.url
+        when = link(prose(each.at), url)
+        unfinished = "" if each.over else " (when last heard of)"
+        lines.append(f"- {prose(each.mark)} {prose(each.headline)}{unfinished} · {when}")
+    if record.forgotten:
+        lines.append(f"- and {count(record.forgotten, 'run')} before")
+    yield "\n".join([*lines, "", "</details>"])
+
+
+def _runs_before(record: Record) -> str:
+    return f"Before this: {count(len(record.earlier) + record.forgotten, 'run')}"

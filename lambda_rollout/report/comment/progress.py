@@ -1,0 +1,81 @@
+"""The comment while a rollout goes on: how far it is, and what happens if it is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from lambda_rollout.report.lines import bar
+from lambda_rollout.report.markdown import code, link, prose
+from lambda_rollout.report.state import GOING_ON, Chronicle, Status, StepNow
+from lambda_rollout.report.wording import clock_time, duration, listing, share
+from lambda_rollout.rollout.events import Run
+
+
+def progress(story: Chronicle) -> Iterator[str]:
+    """Say how far it is: by the clock, because a comment is read later than it was written."""
+    if not story.steps or story.mode in ("plan", "rollback"):
+        return
+    yield _picture(story)
+    step = story.going_on
+    if step is None or story.latest is None or step.watched_from is None:
+        return
+    ends = step.extended_until or step.watched_from + step.watch
+    left = max(timedelta(), ends - story.latest)
+    after = sum((each.watch for each in story.steps if each.number > step.number), timedelta())
+    said = f"**{share(step.percent)}** since {clock_time(step.watched_from)}"
+    if step.extended_until is not None:
+        why = prose(step.lacked, 200)
+        yield f"{said}. The step is extended, to {clock_time(ends)} at most, because of {why}."
+        return
+    end = "" if not after else f"; all steps by about {clock_time(ends + after)}"
+    yield f"{said}, **{duration(left)} left** until {clock_time(ends)}{end} (UTC)."
+
+
+_STEP_MARKS = {
+    Status.PASSED: "✅",
+    Status.SKIPPED: "✅",
+    Status.FAILED: "❌",
+    Status.WAITING: "⬜",
+    Status.NOT_REACHED: "⬜",
+}
+
+
+def _picture(story: Chronicle) -> str:
+    """Draw the schedule as a row. The bar is hidden from screen readers: the words say the same."""
+    shown = story.steps if len(story.steps) <= 12 else ()
+    steps = " → ".join(
+        f"**👀 {share(step.percent)}**"
+        if step.status in GOING_ON
+        else f"{_STEP_MARKS[step.status]} {share(step.percent)}"
+        for step in shown
+    )
+    total = sum((step.watch for step in story.steps), timedelta())
+    left = sum((_left_of(step, story.latest) for step in story.steps), timedelta())
+    drawn = f'<span aria-hidden="true">`{bar(total, left)}`</span>'
+    return f"{drawn}<br>{steps}" if steps else drawn
+
+
+def _left_of(step: StepNow, now: datetime | None) -> timedelta:
+    if step.status in GOING_ON and step.watched_from and now:
+        return max(timedelta(), step.watched_from + step.watch - now)
+    over = step.status in (Status.PASSED, Status.SKIPPED)
+    return timedelta() if over else step.watch
+
+
+def if_cancelled(story: Chronicle, run: Run, *, holds: bool) -> Iterator[str]:
+    """Say what a cancelled run leaves behind, once there is something to leave."""
+    if story.mode not in ("rollout", "promote") or not story.shifted:
+        return
+    names = listing([code(str(now.target)) for now in story.targets.values()])
+    one = len(story.targets) == 1
+    if holds:
+        # At 100% nothing is split any more.
+        stays = "stays as it is then" if one else "stay as they are then"
+        yield f"If this run is cancelled, {names} {stays}, and nothing watches."
+        return
+    previous = {now.previous for now in story.targets.values() if now.previous}
+    back = f"version {previous.pop()}" if len(previous) == 1 else "the old versions"
+    goes = "goes" if one else "go"
+    cancel = link("Cancel the run", run.url)
+    yield f"{cancel} to stop this: {names} {goes} back to {prose(back)} at once."

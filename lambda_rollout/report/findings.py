@@ -1,0 +1,136 @@
+"""What the preflight found, and what the two versions did, as lines for the log and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
+from statistics import median
+
+from lambda_rollout.analysis.metrics import MINUTE, Comparison, Numbers
+from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.report.markdown import breakable, code, code_block, prose, table
+from lambda_rollout.report.wording import count, sentence
+
+LEVEL_MARKS: Mapping[Level, str] = {Level.ERROR: "❌", Level.WARNING: "⚠️", Level.NOTE: "💡"}
+
+_MOST_ROWS = 50
+_SEEN_LIMIT = 600  # characters
+_NOTHING = "–"
+
+
+# Findings --------------------------------------------------------------------------------------
+
+
+def about(finding: Finding) -> str:
+    """Say what a finding is about: its code, and the alarm or the alias."""
+    what = f"alarm {finding.alarm}" if finding.alarm else str(finding.target or "")
+    return f"{finding.code.value} {what}".rstrip()
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """Say how many findings there are of each level: ``1 error, 2 warnings``."""
+    levels = [finding.level for finding in findings]
+    told = [count(levels.count(level), level.value) for level in Level if level in levels]
+    return ", ".join(told) or "nothing found"
+
+
+def told_in_full(finding: Finding) -> str:
+    """Return what was seen and what to do, as one line."""
+    return " ".join(filter(None, (sentence(finding.seen), finding.remedy)))
+
+
+def findings_table(findings: Sequence[Finding]) -> str:
+    """Lay out the findings, and below them the commands that do what they advise."""
+    shown = findings[:_MOST_ROWS]
+    rows = [
+        (
+            f"{LEVEL_MARKS[finding.level]} {code(finding.code.value)}"
+            f"<br>{code(finding.alarm or str(finding.target or ''))}".removesuffix("<br>"),
+            breakable(prose(finding.seen, _SEEN_LIMIT)) + _to_do(finding),
+        )
+        for finding in shown
+    ]
+    # Two columns: four would leave a phone no room for what to do.
+    parts = [table(("finding", "what was seen, and what to do"), rows)]
+    if len(findings) > len(shown):
+        parts.append(f"And {len(findings) - len(shown)} more, told in the log.")
+    commands = dict.fromkeys(finding.command for finding in shown if finding.command)
+    if commands:
+        parts.append("Commands for what is found above; read each before you run it.")
+        parts.extend(code_block(command) for command in commands)
+    return "\n\n".join(parts)
+
+
+def _to_do(finding: Finding) -> str:
+    remedy = breakable(prose(finding.remedy, _SEEN_LIMIT))
+    return f"<br>**What to do:** {remedy}" if remedy else ""
+
+
+# Numbers ---------------------------------------------------------------------------------------
+
+
+def numbers(comparisons: Iterable[Comparison]) -> Iterator[str]:
+    """Tell what both versions did, a line for each alias."""
+    for comparison in comparisons:
+        told = [_told(side) for side in (comparison.canary, comparison.baseline)]
+        throttled = f" · {comparison.throttles} throttled" if comparison.throttles else ""
+        yield f"{comparison.target}{_span(comparison)}: {' · '.join(told)}{throttled}"
+
+
+def _told(side: Numbers) -> str:
+    words = [count(side.invocations, "invocation"), count(side.errors, "error")]
+    if slow := typical(side, "p99"):
+        words.append(f"p99 {slow}")
+    return f"version {side.version}: {', '.join(words)}"
+
+
+def _span(comparison: Comparison) -> str:
+    minutes = comparison.canary.minutes
+    if not minutes:
+        return ""
+    first, last = minutes[0].start, minutes[-1].start + MINUTE
+    return f" {first.astimezone(UTC):%H:%M} to {last.astimezone(UTC):%H:%M}"
+
+
+def numbers_table(comparisons: Iterable[Comparison]) -> str:
+    """Lay out both versions side by side. Of the durations, the middle one of their minutes is shown."""
+    rows = [
+        row
+        for comparison in comparisons
+        for row in (
+            _row(comparison, comparison.canary, "new"),
+            _row(comparison, comparison.baseline, "old"),
+        )
+    ][:_MOST_ROWS]
+    header = ("alias", "version", "invocations", "errors", "error rate", "p50", "p99", "throttled")
+    return table(header, rows)
+
+
+def _row(comparison: Comparison, side: Numbers, which: str) -> tuple[str, ...]:
+    return (
+        code(str(comparison.target)),
+        prose(f"{which}, version {side.version}"),
+        str(side.invocations),
+        str(side.errors),
+        rate(side),
+        typical(side, "p50") or _NOTHING,
+        typical(side, "p99") or _NOTHING,
+        # Throttled calls are counted for the alias, not by version.
+        str(comparison.throttles) if side is comparison.canary else "",
+    )
+
+
+def rate(side: Numbers) -> str:
+    """Return the share of the invocations that failed: ``1.25%``; a dash without invocations."""
+    return f"{100 * side.errors / side.invocations:.3g}%" if side.invocations else _NOTHING
+
+
+def typical(side: Numbers, percentile: str) -> str:
+    """Return the median of a percentile's minutes, ``123 ms``; empty without any.
+
+    Percentiles of minutes cannot be added up to one of the whole.
+    """
+    found = [
+        minute.durations[percentile] for minute in side.minutes if percentile in minute.durations
+    ]
+    return f"{median(found):.0f} ms" if found else ""

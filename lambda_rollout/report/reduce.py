@@ -1,0 +1,300 @@
+"""Events in, `Chronicle` out: the one place that knows what each event changes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from functools import reduce
+
+from lambda_rollout.alias.routing import HUNDRED, Routing, Target, routing_of
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.report.state import (
+    GOING_ON,
+    AlarmNow,
+    Chronicle,
+    Exposure,
+    Status,
+    StepNow,
+    TargetNow,
+)
+from lambda_rollout.rollout import events as e
+
+
+def chronicle(events: Iterable[e.Event]) -> Chronicle:
+    """Fold the events of one run, in their order."""
+    return reduce(after, events, Chronicle())
+
+
+def after(story: Chronicle, event: e.Event) -> Chronicle:
+    """Take one more event into account."""
+    story = replace(story, latest=event.at)
+    match event:
+        case e.Started():
+            return _started(story, event)
+        case e.Warned() | e.PreflightFound() | e.NumbersRead():
+            return _evidence(story, event)
+        case e.Finished():
+            return _finished(story, event)
+        case e.StepStarted() | e.StepExtended() | e.StepPassed():
+            return _step(story, event)
+        case e.AlarmsFound():
+            return _readings(story, event.readings)
+        case e.AlarmChanged():
+            return _alarm_changed(story, event)
+        case _:
+            return _target(story, event)
+
+
+def _evidence(story: Chronicle, event: e.Warned | e.PreflightFound | e.NumbersRead) -> Chronicle:
+    match event:
+        case e.Warned():
+            return replace(story, warnings=(*story.warnings, event.text))
+        case e.PreflightFound():
+            return replace(story, findings=event.findings)
+        case e.NumbersRead():
+            known = dict(story.numbers)
+            for more in event.comparisons:
+                before = known.get(more.target)
+                known[more.target] = before.joined(more) if before else more
+            return replace(story, numbers=known)
+
+
+def _started(story: Chronicle, event: e.Started) -> Chronicle:
+    steps = tuple(
+        StepNow(number, step.percent, step.watch)
+        for number, step in enumerate(event.plan.steps, start=1)
+    )
+    targets = {target: TargetNow(target) for target in event.targets}
+    return replace(story, started=event, steps=steps, targets=targets)
+
+
+def _each_step(story: Chronicle, change: Callable[[StepNow], StepNow]) -> Chronicle:
+    return replace(story, steps=tuple(change(step) for step in story.steps))
+
+
+def _finished(story: Chronicle, event: e.Finished) -> Chronicle:
+    for reading in event.failed_alarms:
+        seen = story.alarms.get(reading.arn, AlarmNow(reading))
+        story = _with_alarm(story, replace(seen, fired=reading))
+
+    def closed(step: StepNow) -> StepNow:
+        if step.status is Status.WAITING:
+            return replace(step, status=Status.NOT_REACHED)
+        if step.status in GOING_ON:
+            return replace(step, status=Status.FAILED, ended=step.ended or event.at)
+        return step
+
+    return _each_step(replace(story, finished=event), closed)
+
+
+def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed) -> Chronicle:
+    match event:
+        case e.StepStarted():
+            return _step_started(story, event)
+        case e.StepExtended():
+
+            def extended(step: StepNow) -> StepNow:
+                if step.status not in GOING_ON:
+                    return step
+                late = replace(step, extended_until=event.until, lacked=event.why)
+                return replace(late, status=Status.EXTENDED)
+
+            return _each_step(story, extended)
+        case e.StepPassed():
+
+            def passed(step: StepNow) -> StepNow:
+                running = step.status in GOING_ON
+                return replace(step, status=Status.PASSED, ended=event.at) if running else step
+
+            return _each_step(_readings(story, event.readings), passed)
+
+
+def _step_started(story: Chronicle, event: e.StepStarted) -> Chronicle:
+    """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule."""
+    steps = story.steps
+    if all(step.percent != event.percent for step in steps):
+        steps = (*steps, StepNow(0, event.percent, event.watch))
+    steps = tuple(
+        replace(step, number=number)
+        for number, step in enumerate(sorted(steps, key=lambda step: step.percent), start=1)
+    )
+
+    def begun(step: StepNow) -> StepNow:
+        if step.percent == event.percent:
+            return replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
+        skipped = step.percent < event.percent and step.status is Status.WAITING
+        return replace(step, status=Status.SKIPPED) if skipped else step
+
+    return _each_step(replace(story, steps=steps), begun)
+
+
+def _readings(story: Chronicle, readings: Iterable[AlarmReading]) -> Chronicle:
+    for reading in readings:
+        seen = story.alarms.get(reading.arn, AlarmNow(reading))
+        known = replace(
+            seen,
+            newest=reading,
+            was_ok=seen.was_ok or reading.state is AlarmState.OK,
+            had_data=seen.had_data or reading.state is not AlarmState.INSUFFICIENT_DATA,
+        )
+        story = _with_alarm(story, known)
+    return story
+
+
+def _alarm_changed(story: Chronicle, event: e.AlarmChanged) -> Chronicle:
+    story = _readings(story, (event.reading,))
+    # The state may be what it was before: then it came and went between two reads, on data.
+    seen = replace(story.alarms[event.reading.arn], had_data=True)
+    if event.fired and seen.fired is None:
+        seen = replace(seen, fired=event.reading)
+    return _with_alarm(story, seen)
+
+
+def _with_alarm(story: Chronicle, alarm: AlarmNow) -> Chronicle:
+    return replace(story, alarms={**story.alarms, alarm.newest.arn: alarm})
+
+
+def _target(story: Chronicle, event: e.Event) -> Chronicle:
+    target = getattr(event, "target", None)
+    if not isinstance(target, Target):
+        return story
+    now = _moved(story.targets.get(target, TargetNow(target)), event)
+    match event:
+        case e.AliasFound():
+            now = replace(now, version=_to_be_ended(event.routing, story.mode) or now.version)
+        case e.RolledBack():
+            in_this_run = now.version is not None and story.mode != "rollback"
+            began = _step_began(story, event) if in_this_run else None
+            now = _rolled_back(now, event, began)
+    story = replace(story, targets={**story.targets, target: now})
+    match event:
+        case e.WeightShifted():
+            return _watch_begins(story, event)
+        case e.RolledBack() | e.AliasLeft():
+            return _watch_ends(story, event)
+        case _:
+            return story
+
+
+def _to_be_ended(found: Routing, mode: str) -> str | None:
+    """Return the new version of a rollout that an earlier run began, and this one is to finish or to undo.
+
+    It is known from the first look on, so that outputs tell its weight however this run ends.
+    """
+    if mode == "rollback":
+        return next(iter(found.weights), found.version)
+    return next(iter(found.weights), None) if mode == "promote" else None
+
+
+def _moved(now: TargetNow, event: e.Event) -> TargetNow:
+    match event:
+        case e.AliasFound():
+            found = event.routing
+            return replace(now, arn=event.arn, routing=found, previous=found.version)
+        case e.AliasMissing():
+            return replace(now, missing=True)
+        case e.AliasCreated():
+            whole = Routing.whole(event.version)
+            made = replace(now, arn=event.arn, version=event.version, routing=whole)
+            return replace(made, created=True)
+        case e.VersionPublished() | e.VersionTaken():
+            published = isinstance(event, e.VersionPublished)
+            known = replace(now, version=event.version, previous=event.previous)
+            return replace(known, published=published)
+        case e.AlreadyThere():
+            return replace(now, version=event.version, already_there=True)
+        case e.WeightShifted():
+            return _shifted(now, event)
+        case e.AliasLeft():
+            return _left(now, event)
+        case _:
+            return _of_other_runs(now, event)
+
+
+def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
+    match event:
+        case e.StrandedFound():
+            return replace(now, stranded=event, routing=event.routing)
+        case e.Mended():
+            whole = Routing.whole(event.version)
+            return replace(now, mended=True, routing=whole, previous=event.version)
+        case e.Held():
+            held = routing_of(event.previous, event.version, event.percent)
+            return replace(now, version=event.version, previous=event.previous, routing=held)
+        case e.ExecutionsLeft():
+            return replace(now, executions_left=event)
+        case _:
+            return now
+
+
+def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
+    whole = event.percent == HUNDRED
+    return replace(
+        now,
+        version=event.version,
+        previous=event.previous,
+        routing=Routing.whole(event.version)
+        if whole
+        else Routing.split(event.previous, event.version, event.percent),
+        exposures=(*now.exposures, Exposure(event.at, event.percent)),
+    )
+
+
+def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime | None) -> TargetNow:
+    """Take a way back into account; ``step_began`` is None if an earlier run had shifted it."""
+    exposures = now.exposures
+    known = exposures[-1].percent if exposures else Decimal()
+    if step_began is not None and event.percent > known:
+        # A shift whose answer was lost: it may have worked from the step's first moment on.
+        exposures = (*exposures, Exposure(step_began, event.percent))
+    if exposures:
+        exposures = (*exposures, Exposure(event.at, Decimal()))
+    return replace(
+        now,
+        version=event.abandoned,
+        previous=event.version,
+        routing=Routing.whole(event.version),
+        rolled_back_at=event.at,
+        exposures=exposures,
+        left=None,
+    )
+
+
+def _left(now: TargetNow, event: e.AliasLeft) -> TargetNow:
+    exposures = now.exposures
+    # The post stage does not say which version it was about.
+    version = now.version or (next(iter(event.routing.weights), None) if event.routing else None)
+    if exposures and event.routing is not None and version is not None:
+        exposures = (*exposures, Exposure(event.at, event.routing.percent_of(version)))
+    return replace(now, version=version, left=event, routing=event.routing, exposures=exposures)
+
+
+def _step_began(story: Chronicle, event: e.Event) -> datetime:
+    begun = [step.began for step in story.steps if step.began is not None]
+    return begun[-1] if begun else event.at
+
+
+def _watch_begins(story: Chronicle, event: e.WeightShifted) -> Chronicle:
+    """Let the running step's watch begin once its weight is out on every target."""
+    moving = (now for now in story.targets.values() if not now.already_there and not now.created)
+    if any(now.weight != event.percent for now in moving):
+        return story
+
+    def watched(step: StepNow) -> StepNow:
+        if step.status is not Status.SHIFTING:
+            return step
+        return replace(step, status=Status.WATCHING, watched_from=event.at)
+
+    return _each_step(story, watched)
+
+
+def _watch_ends(story: Chronicle, event: e.Event) -> Chronicle:
+    """Let a running step end with the first alias that is put back, not with the verdict on it."""
+
+    def ended(step: StepNow) -> StepNow:
+        running = step.status in GOING_ON and step.ended is None
+        return replace(step, ended=event.at) if running else step
+
+    return _each_step(story, ended)

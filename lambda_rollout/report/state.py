@@ -1,0 +1,215 @@
+"""What stands at this moment, as one value that every report reads; `fold` makes it of the events.
+
+Nothing here knows how a report looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from itertools import pairwise
+
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.metrics import Comparison
+from lambda_rollout.preflight.finding import Finding
+from lambda_rollout.rollout import events as e
+
+
+class Status(StrEnum):
+    """Where a step of the schedule is."""
+
+    WAITING = "waiting"
+    SHIFTING = "shifting"
+    WATCHING = "watching"
+    EXTENDED = "extended"
+    PASSED = "passed"
+    FAILED = "failed"
+    """The rollout ended in it, whatever ended it."""
+    SKIPPED = "skipped"
+    """A later step began without it: an earlier run had done it."""
+    NOT_REACHED = "not reached"
+
+
+GOING_ON = frozenset({Status.SHIFTING, Status.WATCHING, Status.EXTENDED})
+"""A step that has begun and not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepNow:
+    """One step of the schedule and what has come of it."""
+
+    number: int
+    percent: Decimal
+    watch: timedelta
+    status: Status = Status.WAITING
+    began: datetime | None = None
+    watched_from: datetime | None = None
+    """When AWS had confirmed the weight of every target."""
+    ended: datetime | None = None
+    extended_until: datetime | None = None
+    lacked: str = ""
+    """Why it was extended."""
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """How long its weight was watched, None if it never was out."""
+        if self.ended is None or self.watched_from is None:
+            return None
+        return max(timedelta(), self.ended - self.watched_from)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmNow:
+    """One alarm: its newest reading, and what else was seen of it."""
+
+    newest: AlarmReading
+    fired: AlarmReading | None = None
+    """The reading that counted against the new version; its reason is that of the firing."""
+    was_ok: bool = False
+    had_data: bool = False
+
+    @property
+    def guarded(self) -> bool:
+        """False for an alarm that was in ALARM from before the start and has never been OK."""
+        return self.fired is not None or self.was_ok or self.newest.state is not AlarmState.ALARM
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """From when on the new version had which share of the traffic."""
+
+    since: datetime
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TargetNow:
+    """One alias: from which version to which, and what it sends where."""
+
+    target: Target
+    arn: str = ""
+    previous: str | None = None
+    version: str | None = None
+    published: bool = False
+    """Whether ``version`` was published from ``$LATEST`` by this run."""
+    missing: bool = False
+    """Whether there was no such alias at the start."""
+    created: bool = False
+    already_there: bool = False
+    stranded: e.StrandedFound | None = None
+    """How a run that died had left the alias before this one began."""
+    mended: bool = False
+    """Whether that was put right first."""
+    routing: Routing | None = None
+    """As last confirmed or seen; None if unknown."""
+    exposures: tuple[Exposure, ...] = ()
+    rolled_back_at: datetime | None = None
+    left: e.AliasLeft | None = None
+    executions_left: e.ExecutionsLeft | None = None
+    """The durable executions that a rollback did not stop, if any."""
+
+    @property
+    def weight(self) -> Decimal | None:
+        """Percent of the traffic on the new version, None if unknown."""
+        if self.routing is None or self.version is None:
+            return None
+        return self.routing.percent_of(self.version)
+
+    @property
+    def partition(self) -> str:
+        """``aws``, ``aws-cn`` and so on; empty before the alias was read."""
+        return self.arn.split(":")[1] if self.arn.count(":") > 1 else ""
+
+    def exposed(self, until: datetime) -> tuple[tuple[Decimal, timedelta], ...]:
+        """How long the new version had which share of the traffic, in order, without times at 0%."""
+        changes = [
+            each
+            for before, each in pairwise([Exposure(until, Decimal()), *self.exposures])
+            if each.percent != before.percent
+        ]
+        return tuple(
+            (now.percent, max(timedelta(), after.since - now.since))
+            for now, after in pairwise([*changes, Exposure(until, Decimal())])
+            if now.percent
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chronicle:
+    """Everything that the reports tell."""
+
+    started: e.Started | None = None
+    targets: Mapping[Target, TargetNow] = field(default_factory=dict)
+    steps: tuple[StepNow, ...] = ()
+    alarms: Mapping[str, AlarmNow] = field(default_factory=dict)
+    """By ARN, in the order they were found."""
+    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] | None = None
+    """Of the preflight, None if there was none."""
+    numbers: Mapping[Target, Comparison] = field(default_factory=dict)
+    """The versions' own metrics, all minutes so far."""
+    finished: e.Finished | None = None
+    latest: datetime | None = None
+
+    @property
+    def mode(self) -> str:
+        """The input of that name; empty before anything is known."""
+        return self.started.mode if self.started else ""
+
+    @property
+    def going_on(self) -> StepNow | None:
+        """The step that is going on, if one is."""
+        return next((step for step in self.steps if step.status in GOING_ON), None)
+
+    @property
+    def result(self) -> e.Result:
+        """How it ended; without an end it failed."""
+        return self.finished.result if self.finished else e.Result.FAILED
+
+    @property
+    def reason(self) -> str:
+        """Why it was rolled back, held or failed; AWS's words may be in it. Empty otherwise."""
+        return self.finished.reason if self.finished else "the run broke off before its end"
+
+    @property
+    def remedy(self) -> str:
+        """What to do next; may be empty."""
+        return self.finished.remedy if self.finished else ""
+
+    @property
+    def lasted(self) -> timedelta:
+        """From the first event to the newest."""
+        if self.started is None or self.latest is None:
+            return timedelta()
+        return self.latest - self.started.at
+
+    @property
+    def left(self) -> tuple[e.AliasLeft, ...]:
+        """The aliases that are not as they should be."""
+        return tuple(now.left for now in self.targets.values() if now.left is not None)
+
+    @property
+    def failed_alarms(self) -> tuple[AlarmReading, ...]:
+        """The alarms that caused a rollback."""
+        return self.finished.failed_alarms if self.finished else ()
+
+    @property
+    def unguarding(self) -> tuple[AlarmNow, ...]:
+        """The alarms that could not have stopped the new version, because they never left ALARM."""
+        return tuple(alarm for alarm in self.alarms.values() if not alarm.guarded)
+
+    @property
+    def watched(self) -> bool:
+        """Whether any step began."""
+        return any(step.began is not None for step in self.steps)
+
+    @property
+    def shifted(self) -> bool:
+        """Whether any alias was, or may have been, touched."""
+        return any(
+            now.created or now.exposures or now.rolled_back_at for now in self.targets.values()
+        )

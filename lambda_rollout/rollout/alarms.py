@@ -1,0 +1,192 @@
+"""The alarms of one rollout, read every poll, and asked what they did between two reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from lambda_rollout.analysis.alarms import (
+    AlarmReading,
+    AlarmState,
+    AlarmWatch,
+    Survey,
+    explain,
+    observe,
+)
+from lambda_rollout.rollout.events import AlarmChanged, Event, Unreadable
+from lambda_rollout.rollout.ports import Alarms
+from lambda_rollout.runtime.clock import Clock, Stop
+from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired
+from lambda_rollout.runtime.retry import heed
+
+RETRY_EVERY = 5.0
+"""Seconds until a failed read is tried again, at most, however long the poll interval is."""
+
+HISTORY_MARGIN = timedelta(seconds=5)
+
+
+class Rhythm:
+    """When something was last read, and when it is to be read again. Moments are monotonic seconds."""
+
+    def __init__(self, every: float, now: float) -> None:
+        """Read every so many seconds, counted from now."""
+        self.every = every
+        self.tried_at = now
+        """When the newest read was sent."""
+        self.good_at = -math.inf
+        """When the newest successful read of this step was sent."""
+        self.failing_since: float | None = None
+
+    def begin_step(self) -> None:
+        """Forget that it was read: what was sent before the shift says nothing about the step after it."""
+        self.good_at = -math.inf
+
+    def good(self, sent: float) -> None:
+        """Take note of a read that succeeded."""
+        self.tried_at = self.good_at = sent
+        self.failing_since = None
+
+    def bad(self, sent: float) -> bool:
+        """Take note of a read that failed; return whether it is the first one in a row."""
+        self.tried_at = sent
+        first = self.failing_since is None
+        if first:
+            self.failing_since = sent
+        return first
+
+    def next_at(self, end: float) -> float:
+        """Return when to read next, if a step ends at ``end``: a read is due then, too."""
+        if self.failing_since is not None:
+            return self.tried_at + min(self.every, RETRY_EVERY)
+        if self.good_at < end:
+            return min(self.tried_at + self.every, end)
+        return self.tried_at + self.every
+
+
+class Tools(Protocol):
+    """What the poll works with; the story's own `Parts` have it all."""
+
+    @property
+    def alarms(self) -> Alarms: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def stop(self) -> Stop: ...
+    @property
+    def emit(self) -> Callable[[Event], None]: ...
+
+
+class AlarmPoll:
+    """What is known of every alarm, from a first survey on.
+
+    After each single read the caller has its word: the call that follows an alarm's firing is the rollback.
+    """
+
+    def __init__(self, tools: Tools, every: float, survey: Survey, began_at: datetime) -> None:
+        """Begin with the ``survey`` made just before; ``every`` is in seconds, ``began_at`` on AWS's clock."""
+        self._tools = tools
+        self._began_at = began_at
+        self._by_arn = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
+        self._untold: list[AlarmChanged] = []
+        self.rhythm = Rhythm(every, tools.clock.monotonic())
+        self.missing: tuple[str, ...] = ()
+        """Alarms that the newest read did not find."""
+
+    @property
+    def watches(self) -> tuple[AlarmWatch, ...]:
+        """All alarms, as the judge takes them."""
+        return tuple(self._by_arn.values())
+
+    @property
+    def readings(self) -> tuple[AlarmReading, ...]:
+        """The newest readings."""
+        return tuple(watch.newest for watch in self.watches)
+
+    @property
+    def survey(self) -> Survey:
+        """The readings up to which every change is known: what another watch can begin with."""
+        return Survey(tuple(watch.explained for watch in self.watches))
+
+    @property
+    def never_counted(self) -> tuple[AlarmReading, ...]:
+        """Alarms that were in ALARM from before the start and never OK: they did not guard."""
+        return tuple(watch.newest for watch in self.watches if not watch.counts)
+
+    @property
+    def in_alarm(self) -> tuple[AlarmReading, ...]:
+        """The alarms that fired, or else are in ALARM now."""
+        fired = tuple(watch.fired for watch in self.watches if watch.fired is not None)
+        return fired or tuple(r for r in self.readings if r.state is AlarmState.ALARM)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether it is unknown of one what it did between two reads."""
+        return any(watch.unexplained for watch in self.watches)
+
+    def read_what_is_due(self, end: float) -> bool:
+        """Read the states if it is time, for a step that ends at ``end`` (monotonic seconds), and fill the gaps.
+
+        Ends with the call that finds an alarm to have fired, and returns whether one did. Raises as `read`, and
+        `Cancelled` on stop between two calls.
+        """
+        if self._tools.clock.monotonic() >= self.rhythm.next_at(end):
+            self.read()
+            if self._has_fired:
+                return True
+        for arn, watch in self._by_arn.items():
+            if watch.unexplained:
+                heed(self._tools.stop)
+                self._by_arn[arn] = self._explained(watch)
+                if self._has_fired:
+                    return True
+        return False
+
+    def read(self) -> None:
+        """Read all states, one try. Raises `CredentialsExpired` on the second failure in a row: they are over."""
+        sent = self._tools.clock.monotonic()
+        try:
+            survey = self._tools.alarms.read()
+        except CallFailed as error:
+            if self.rhythm.bad(sent):
+                at = self._tools.clock.now()
+                self._tools.emit(Unreadable(at=at, what="alarms", why=str(error)))
+            elif isinstance(error, CredentialsExpired):
+                raise
+            return
+        self.rhythm.good(sent)
+        self.missing = survey.missing
+        for reading in survey.readings:
+            before = self._by_arn.get(reading.arn) or AlarmWatch.start(reading)
+            after = self._by_arn[reading.arn] = observe(before, reading)
+            if before.newest.state is not reading.state:
+                self._note(reading, before.newest.state, fired=after.fired is not None)
+        if not self._has_fired:
+            self.tell()
+
+    def tell(self) -> None:
+        """Emit what the alarms did. Nothing is told of a firing before the rollback was sent."""
+        while self._untold:
+            self._tools.emit(self._untold.pop(0))
+
+    @property
+    def _has_fired(self) -> bool:
+        return any(watch.fired for watch in self.watches)
+
+    def _explained(self, watch: AlarmWatch) -> AlarmWatch:
+        # An alarm without a timestamp had never changed its state before the watch began.
+        since = watch.explained.transitioned_at or self._began_at
+        try:
+            history = self._tools.alarms.history(watch.newest, since - HISTORY_MARGIN)
+        except CallFailed:
+            # Asked again with the next poll; what is not explained by the step's end counts as fired.
+            return watch
+        after = explain(watch, history)
+        if after.fired is not None:
+            self._note(after.fired, watch.explained.state, fired=True)
+        return after
+
+    def _note(self, reading: AlarmReading, before: AlarmState, *, fired: bool) -> None:
+        at = self._tools.clock.now()
+        self._untold.append(AlarmChanged(at=at, reading=reading, before=before, fired=fired))

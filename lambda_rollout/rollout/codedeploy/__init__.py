@@ -1,0 +1,1 @@
+"""The same story where AWS CodeDeploy shifts the traffic: docs/codedeploy.md."""

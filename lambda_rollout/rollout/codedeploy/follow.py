@@ -1,0 +1,287 @@
+"""Following a CodeDeploy deployment: its status and lifecycle, the weight on the alias, and the alarms.
+
+Nothing is written here. The alias itself says which weight is out; a deployment's own words are only told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from lambda_rollout.alias.routing import HUNDRED, Target
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.metrics import Began, Pair
+from lambda_rollout.analysis.step import Evidence, Failed, judge_step
+from lambda_rollout.inputs.steps import Step
+from lambda_rollout.rollout.alarms import AlarmPoll
+from lambda_rollout.rollout.codedeploy.model import DeploymentState, Engine, LostSight, Shift
+from lambda_rollout.rollout.events import (
+    DeploymentChanged,
+    Heartbeat,
+    NumbersRead,
+    StepPassed,
+    StepStarted,
+    Unreadable,
+    WeightShifted,
+)
+from lambda_rollout.rollout.metrics import Demands, Numbers
+from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.watch import BEAT_EVERY, RETRY_NUMBERS_EVERY, GoBack
+from lambda_rollout.runtime.errors import (
+    Busy,
+    CallFailed,
+    CredentialsExpired,
+    NotFound,
+    Refused,
+    Unanswered,
+)
+from lambda_rollout.runtime.retry import heed
+
+LOOK_EVERY = 10.0
+"""Seconds between two looks at the deployment and the alias; CodeDeploy's own shifts are minutes apart."""
+
+END_EVERY = 2.0
+"""Seconds between two looks at a deployment that is about to end."""
+
+
+class Following:
+    """One deployment, followed from its start, or from when it was found, to its end."""
+
+    def __init__(
+        self, order: Order, parts: Parts, engine: Engine, shift: Shift, deployment: str
+    ) -> None:
+        """``shift`` says which versions; nothing was seen of it yet."""
+        self._order = order
+        self._parts = parts
+        self._engine = engine
+        self._shift = shift
+        self._target: Target = order.targets[0]
+        self._deployment = deployment
+        self._told: object = None
+        self._step: Step | None = None
+        self._number = 0
+        self._shifted_at = 0.0
+        self._beat_at = parts.clock.monotonic()
+        self._failing = False
+        self._blind_to_targets = False
+        self._numbers_tried_at = -math.inf
+        self.numbers = Numbers(
+            parts.metrics,
+            [Pair(self._target, shift.new, shift.old)],
+            Demands(),
+            parts.aws_clock.now,
+        )
+        """The versions' own numbers; nothing depends on them here, they are told."""
+        self.percent = Decimal()
+        """The share of the new version, as last seen on the alias."""
+
+    @property
+    def number(self) -> int:
+        """The number of the step that was last seen to begin; 0 before the first."""
+        return self._number
+
+    def to_the_end(self, alarms: AlarmPoll) -> DeploymentState:
+        """Follow it until it is over.
+
+        Raises `GoBack` if an alarm fires that has not stopped it yet, `Cancelled` on stop, `LostSight` if the
+        credentials are over, and what AWS refused.
+        """
+        clock, stop = self._parts.clock, self._parts.stop
+        look_at = clock.monotonic()
+        while True:
+            heed(stop)
+            self._heed_alarms(alarms)
+            if clock.monotonic() >= look_at:
+                state = self.look(alarms.readings)
+                if state is not None and state.ended:
+                    return state
+                look_at = clock.monotonic() + LOOK_EVERY
+                self._read_numbers()
+            self._beat(alarms.readings)
+            due = alarms.rhythm.next_at(math.inf) if alarms.watches else math.inf
+            clock.wait(max(0.0, min(look_at, due) - clock.monotonic()), stop)
+
+    def _heed_alarms(self, alarms: AlarmPoll) -> None:
+        """Read what is due. Raises `GoBack` if an alarm fired, is gone, or if none can be read."""
+        if not alarms.watches:
+            return
+        try:
+            alarms.read_what_is_due(math.inf)
+        except CredentialsExpired as error:
+            raise LostSight(f"the AWS credentials have expired ({error.operation})") from error
+        verdict = judge_step(
+            Evidence(
+                now=self._parts.clock.monotonic(),
+                planned_end=math.inf,
+                last_end=math.inf,
+                alarms_read_at=alarms.rhythm.good_at,
+                aliases_read_at=math.inf,
+                watches=alarms.watches,
+                alarms_failing_since=alarms.rhythm.failing_since,
+                missing=alarms.missing,
+            )
+        )
+        if isinstance(verdict, Failed):
+            raise GoBack(verdict.reason, verdict.alarms)
+
+    def look(self, readings: tuple[AlarmReading, ...] = ()) -> DeploymentState | None:
+        """Look once at the deployment and at the alias; None if AWS gave no answer."""
+        try:
+            state = self._engine.read(self._deployment)
+            self._tell(state)
+            # Read after the status: what it says then was there when the deployment ended.
+            alias = self._parts.aliases.read(self._target)
+        except (Busy, Unanswered) as error:
+            self._note_failure(error)
+            return None
+        except CredentialsExpired as error:
+            if self._failing:
+                raise LostSight(f"the AWS credentials have expired ({error.operation})") from error
+            self._note_failure(error)
+            return None
+        self._failing = False
+        # CodeDeploy adds its shifts up as floats: 30% may stand there as 0.30000000000000004.
+        self.see(round(alias.shown.percent_of(self._shift.new), 2), readings)
+        return state
+
+    def _read_numbers(self) -> None:
+        """Read another minute of the versions' numbers, one try; a failed read is told once."""
+        now = self._parts.clock.monotonic()
+        if not self.numbers.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
+            return
+        first, self._numbers_tried_at = not self.numbers.trouble, now
+        try:
+            news = self.numbers.read()
+        except CallFailed as error:
+            if first:
+                at = self._parts.clock.now()
+                self._parts.emit(Unreadable(at=at, what="metrics", why=str(error)))
+            return
+        at = self._parts.clock.now()
+        self._parts.emit(NumbersRead(at=at, number=self._number, comparisons=news))
+
+    def _note_failure(self, error: CallFailed) -> None:
+        if not self._failing:
+            what = f"deployment {self._deployment}"
+            self._parts.emit(Unreadable(at=self._parts.clock.now(), what=what, why=str(error)))
+        self._failing = True
+
+    def _tell(self, state: DeploymentState) -> None:
+        lifecycle = self._lifecycle()
+        if self._told != (state.status, lifecycle):
+            self._told = (state.status, lifecycle)
+            self._parts.emit(
+                DeploymentChanged(
+                    at=self._parts.clock.now(),
+                    target=self._target,
+                    deployment=self._deployment,
+                    status=state.status,
+                    lifecycle=lifecycle,
+                    description=state.description,
+                    rolls_back=state.rolls_back,
+                )
+            )
+
+    def _lifecycle(self) -> tuple[tuple[str, str], ...]:
+        if self._blind_to_targets:
+            return ()
+        try:
+            shift = self._engine.shift(self._deployment)
+        except NotFound:
+            return ()
+        except CredentialsExpired:
+            raise
+        except Refused as error:
+            # It is only told: a weight is read from the alias, and an end from the status.
+            self._blind_to_targets = True
+            what = f"the lifecycle of {self._deployment}"
+            self._parts.emit(Unreadable(at=self._parts.clock.now(), what=what, why=str(error)))
+            return ()
+        return shift.lifecycle if shift else ()
+
+    # Steps -------------------------------------------------------------------------------------
+
+    def see(self, percent: Decimal, readings: tuple[AlarmReading, ...]) -> None:
+        """Take note of the weight on the alias; a higher one begins a step and ends the one before."""
+        if percent <= self.percent:
+            return
+        now = self._parts.clock.now()
+        if self._step is not None:
+            self._parts.emit(
+                StepPassed(
+                    at=now, number=self._number, percent=self._step.percent, readings=readings
+                )
+            )
+        steps = self._order.plan.steps
+        planned = next((step for step in steps if step.percent == percent), None)
+        # A deployment that another run started may have another schedule than ours.
+        self._step = planned or Step(percent, timedelta(0))
+        self._number = sum(step.percent < percent for step in steps) + 1
+        self._shifted_at = self._parts.clock.monotonic()
+        self.percent = percent
+        if percent < HUNDRED:
+            self.numbers.begin_step(Began(self._parts.aws_clock.now(), percent))
+        self._parts.emit(
+            StepStarted(at=now, number=self._number, percent=percent, watch=self._step.watch)
+        )
+        self._parts.emit(
+            WeightShifted(
+                at=now,
+                target=self._target,
+                version=self._shift.new,
+                previous=self._shift.old,
+                percent=percent,
+            )
+        )
+
+    def _beat(self, readings: tuple[AlarmReading, ...]) -> None:
+        now = self._parts.clock.monotonic()
+        if self._step is None or now < self._beat_at + BEAT_EVERY:
+            return
+        self._beat_at = now
+        passed = timedelta(seconds=now - self._shifted_at)
+        left = max(timedelta(0), self._step.watch - passed)
+        later = (step.watch for step in self._order.plan.steps if step.percent > self.percent)
+        states = [reading.state for reading in readings]
+        self._parts.emit(
+            Heartbeat(
+                at=self._parts.clock.now(),
+                number=self._number,
+                percent=self.percent,
+                step_left=left,
+                all_left=sum(later, left),
+                states=tuple(
+                    (state, states.count(state)) for state in AlarmState if state in states
+                ),
+            )
+        )
+
+
+def await_end(
+    engine: Engine,
+    parts: Parts,
+    deployment: str,
+    until: float,
+    tell: Callable[[DeploymentState], None],
+) -> DeploymentState | None:
+    """Wait for a deployment to end, at most ``until`` (monotonic seconds); None if it did not.
+
+    It listens to no stop: a deployment that was told to stop is seen through.
+    """
+    told = ""
+    while True:
+        try:
+            state = engine.read(deployment)
+        except CallFailed:
+            state = None
+        if state is not None and state.status != told:
+            told = state.status
+            tell(state)
+        if state is not None and state.ended:
+            return state
+        if parts.clock.monotonic() >= until:
+            return None
+        parts.clock.wait(END_EVERY, None)

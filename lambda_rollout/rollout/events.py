@@ -1,0 +1,342 @@
+"""What happened, as frozen values: the only record of a rollout.
+
+The story emits these; log, summary, outputs and the JSON report are made of them and of nothing
+else. Every event has ``at``, the runner's wall clock in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.metrics import Comparison
+from lambda_rollout.inputs.steps import Plan
+from lambda_rollout.preflight.finding import Finding
+
+
+class Result(StrEnum):
+    """How it ended; the ``result`` output."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled-back"
+    HELD = "held"
+    UNCHANGED = "unchanged"
+    PLANNED = "planned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The workflow run that this is part of; every field is empty outside GitHub."""
+
+    server_url: str = ""
+    repository: str = ""
+    run_id: str = ""
+    attempt: str = ""
+    actor: str = ""
+    sha: str = ""
+
+    @property
+    def url(self) -> str:
+        """The run's page on GitHub, or empty."""
+        if not (self.server_url and self.repository and self.run_id):
+            return ""
+        return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}/attempts/{self.attempt or '1'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """The inputs were good and work begins. Always the first event unless the inputs were bad."""
+
+    mode: str
+    targets: tuple[Target, ...]
+    region: str
+    plan: Plan
+    alarms: tuple[str, ...]
+    guards: tuple[str, ...] = ()
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasFound(Event):
+    """The alias before anything was changed."""
+
+    target: Target
+    arn: str
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasMissing(Event):
+    """There is no such alias, and ``create-alias`` allows to make it."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasCreated(Event):
+    """The missing alias was created, whole on the new version."""
+
+    target: Target
+    arn: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrandedFound(Event):
+    """A run of this action died and left the alias unfinished; what is done about it follows."""
+
+    target: Target
+    routing: Routing
+    record: str
+    """The record on the alias, as it stands there."""
+    run_url: str
+    """The dead run's page on GitHub if it was of this repository, else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended(Event):
+    """The alias that a dead run left is whole on its old version again."""
+
+    target: Target
+    version: str
+    abandoned: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmsFound(Event):
+    """The alarms as they were before anything was shifted."""
+
+    readings: tuple[AlarmReading, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPublished(Event):
+    """``$LATEST`` was published, or AWS answered that nothing is new since ``version``."""
+
+    target: Target
+    version: str
+    previous: str | None
+    """The version the alias pointed at, None for an alias still to be created."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionTaken(Event):
+    """The ``version`` input names an already published version."""
+
+    target: Target
+    version: str
+    previous: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionWaited(Event):
+    """The version cannot serve yet; told once per change of ``state``."""
+
+    target: Target
+    version: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionReady(Event):
+    """The version can serve."""
+
+    target: Target
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyThere(Event):
+    """The alias was already whole on that version: nothing to shift."""
+
+    target: Target
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    """A step of the schedule begins; ``number`` counts from 1. Its weights are shifted next."""
+
+    number: int
+    percent: Decimal
+    watch: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightShifted(Event):
+    """AWS confirmed it: ``percent`` of the alias's traffic goes to the new version."""
+
+    target: Target
+    version: str
+    previous: str
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmChanged(Event):
+    """An alarm is in another state than at the read before, or was between the two reads."""
+
+    reading: AlarmReading
+    before: AlarmState
+    fired: bool
+    """Whether this counts as fired: it is, or between the two reads it was, in ALARM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable(Event):
+    """A read failed; told once until it works again. ``what`` is ``alarms`` or the alias."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat(Event):
+    """Nothing new, at most once a minute: how far it is."""
+
+    number: int
+    percent: Decimal
+    step_left: timedelta
+    all_left: timedelta
+    states: tuple[tuple[AlarmState, int], ...]
+    """How many alarms are in which state, in the order ALARM, INSUFFICIENT_DATA, OK."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepExtended(Event):
+    """The step's time is over but its evidence is not there yet; it is watched on, at most to ``until``."""
+
+    number: int
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPassed(Event):
+    """The step was watched to its end, and a read after its last second found nothing."""
+
+    number: int
+    percent: Decimal
+    readings: tuple[AlarmReading, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack(Event):
+    """AWS confirmed it: the alias is whole on ``version`` again."""
+
+    target: Target
+    version: str
+    abandoned: str
+    percent: Decimal
+    """Percent of the traffic that ``abandoned`` had when the rollback was decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionsLeft(Event):
+    """A durable function went back, and executions go on on the version that it left; none is stopped by that."""
+
+    target: Target
+    version: str
+    running: int | None
+    """How many, None if that could not be read."""
+    more: bool = False
+    """Whether there are more than that."""
+    why: str = ""
+    """Why it could not be read, or empty."""
+    command: str
+    """The AWS CLI command that lists them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Event):
+    """AWS confirmed it: the alias stays as it is, marked as held; nothing watches it from now on."""
+
+    target: Target
+    version: str
+    previous: str
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released(Event):
+    """AWS confirmed it: the rollout's record is off the alias, and the owner's description is back."""
+
+    target: Target
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasLeft(Event):
+    """The alias could not be, or must not be, put back by us: what it sends where, and how to mend it."""
+
+    target: Target
+    routing: Routing | None
+    """As last seen; None if it could not be read, or is gone."""
+    expected: Routing
+    why: str
+    command: str
+    """The AWS CLI command that makes the alias whole on the old version; empty if there is nothing to mend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentChanged(Event):
+    """A CodeDeploy deployment is in another state, or its lifecycle is further on."""
+
+    target: Target
+    deployment: str
+    """Its id, such as ``d-A1B2C3D4E``."""
+    status: str
+    """AWS's word: Created, InProgress, Succeeded, Failed, Stopped, …"""
+    lifecycle: tuple[tuple[str, str], ...]
+    """Name and status of each lifecycle event, in order; empty while it has not started."""
+    description: str
+    rolls_back: str = ""
+    """The deployment that this one rolls back; empty for any other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightFound(Event):
+    """What was found before the first write, the gravest first; empty if nothing was."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumbersRead(Event):
+    """The two versions' own metrics: the minutes of this step that were not told before, for each target."""
+
+    number: int
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Event):
+    """Something the person deploying should know; it does not end the rollout."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Event):
+    """The end; always the last event."""
+
+    result: Result
+    reason: str
+    """One line: why it was rolled back, held or failed; empty otherwise."""
+    remedy: str = ""
+    """What to do next, in a sentence; may be empty."""
+    failed_alarms: tuple[AlarmReading, ...] = ()
+    asked_for: bool = False
+    """Whether a rollback was what the user asked for (``mode: rollback``), so no failure."""

@@ -1,0 +1,108 @@
+"""What the story needs of the world: one small protocol for each kind of call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.alias.record import Record, RunWord
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.alias.writer import Aliases
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
+from lambda_rollout.analysis.metrics import Comparison, Pair
+from lambda_rollout.analysis.version import Running, VersionState
+from lambda_rollout.inputs.package import CodeStorage, Package
+from lambda_rollout.preflight.reader import Lookout
+from lambda_rollout.rollout.events import Event
+from lambda_rollout.rollout.saved_state import Handover
+from lambda_rollout.runtime.clock import Clock, Stop
+from lambda_rollout.runtime.parallel import Together, one_by_one
+
+
+class Alarms(Protocol):
+    """CloudWatch's alarm calls, one try each. Errors are `CallFailed` and its kinds."""
+
+    def read(self) -> Survey:
+        """DescribeAlarms for all alarms of the rollout."""
+        ...
+
+    def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
+        """DescribeAlarmHistory: the alarm's state changes from ``since`` on."""
+        ...
+
+
+class Metrics(Protocol):
+    """Lambda's metrics, one try a call. Errors are `CallFailed` and its kinds."""
+
+    def compare(
+        self, pairs: Sequence[Pair], since: datetime, until: datetime
+    ) -> tuple[Comparison, ...]:
+        """GetMetricData: every whole minute between the two moments, for all pairs, in their order."""
+        ...
+
+
+class Versions(Protocol):
+    """Lambda's version calls, one try each. Errors are `CallFailed` and its kinds."""
+
+    def latest(self, target: Target) -> VersionState:
+        """GetFunctionConfiguration of ``$LATEST``."""
+        ...
+
+    def read(self, target: Target, version: str) -> VersionState:
+        """GetFunctionConfiguration of a published version."""
+        ...
+
+    def storage(self, target: Target) -> CodeStorage:
+        """GetFunction of ``$LATEST``: how its code is kept. The presigned URL in the answer is not looked at."""
+        ...
+
+    def upload(
+        self, target: Target, package: Package, architectures: Sequence[str], storage: CodeStorage
+    ) -> str:
+        """UpdateFunctionCode, for the architectures and the storage of the function; return the code's SHA-256."""
+        ...
+
+    def running(self, target: Target, version: str) -> Running:
+        """ListDurableExecutionsByFunction: how many executions of a version are running, up to a thousand."""
+        ...
+
+    def publish(self, target: Target, description: str, code_sha256: str) -> str:
+        """PublishVersion, if the code is still that; return the version's number."""
+        ...
+
+
+class Runs(Protocol):
+    """What GitHub knows about other runs. Never raises: no answer is `RunWord.UNKNOWN`."""
+
+    def word(self, record: Record) -> RunWord:
+        """Say whether the run that wrote this record is over."""
+        ...
+
+    def url(self, record: Record) -> str:
+        """Return the page of the run that wrote this record, or empty."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the story works with."""
+
+    aliases: Aliases
+    versions: Versions
+    alarms: Alarms
+    runs: Runs
+    clock: Clock
+    aws_clock: AwsClock
+    stop: Stop
+    emit: Callable[[Event], None]
+    remember: Callable[[Handover], None]
+    """Saves what the post stage needs, before the next write."""
+    together: Together = one_by_one
+    """Does the same to many targets."""
+    metrics: Metrics | None = None
+    """The calls that read the versions' own numbers; None goes without them."""
+    lookout: Lookout | None = None
+    """The calls of the preflight; None goes without one."""

@@ -1,0 +1,124 @@
+"""What main leaves for the post stage, saved before main's first write and again at every turn.
+
+The post stage may run after main was killed, or while a lost container of it still runs. It obeys this
+and never the inputs, which the runner evaluates anew for it (facts on a container action's life: the
+runner's source, ``ContainerActionHandler``).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from lambda_rollout.alias.routing import Routing, Target, routing_of
+
+KEY = "handover"
+"""The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_handover``."""
+
+
+class Phase(StrEnum):
+    """How far main was, that is: what is to be made of an alias that it left."""
+
+    MENDING = "mending"
+    """What a dead run left is being put back, before anything of ours: to be judged anew."""
+    MOVING = "moving"
+    """Between the look at the alias and the last verdict: back to the old version."""
+    CLEARING = "clearing"
+    """Every watch was passed: forward, only the record is still to be cleared."""
+    HOLDING = "holding"
+    """It is to stay split, marked as held."""
+    GOING_BACK = "going-back"
+    """A verdict said to go back: to the old version, whatever ``on-cancel`` says."""
+    DEPLOYING = "deploying"
+    """CodeDeploy shifts it, and goes on without us."""
+    STOPPING = "stopping"
+    """CodeDeploy's deployment is to be stopped, and its rollback seen through."""
+    DONE = "done"
+    """Nothing is left to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One alias that main has, or may have, touched."""
+
+    function: str
+    alias: str
+    old: str
+    """The version to go back to."""
+    new: str
+    """The new version; empty while it is not published yet."""
+    text: str
+    """The owner's description, whole."""
+    tried: tuple[str, ...] = ()
+    """The percentages that main set out to write so far, in order."""
+    nonce: str = ""
+    """The id in the record on this alias."""
+    taken: str = ""
+    """The id in the record that main found there, if it went on with a held or a dead run's rollout."""
+
+    @property
+    def target(self) -> Target:
+        """The alias in question."""
+        return Target(self.function, self.alias)
+
+    @property
+    def routings(self) -> tuple[Routing, ...]:
+        """Every routing that main may have given the alias, the one to go back to included."""
+        shifted = (routing_of(self.old, self.new, Decimal(percent)) for percent in self.tried)
+        return (Routing.whole(self.old), *shifted)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Everything the post stage needs."""
+
+    phase: Phase
+    region: str
+    role_to_assume: str
+    hold_on_cancel: bool
+    charges: tuple[Charge, ...]
+    deployment: Place | None = None
+    """CodeDeploy's deployment, if one shifts the alias."""
+
+    def to_json(self) -> str:
+        """Return it as one line of JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Handover:
+        """Read `to_json`'s line. Raises ValueError if it is not one."""
+        try:
+            fields = json.loads(text)
+            charges = tuple(
+                Charge(**{**charge, "tried": tuple(charge["tried"])})
+                for charge in fields.pop("charges")
+            )
+            place = fields.pop("deployment", None)
+            deployment = Place(**place) if place else None
+            phase = Phase(fields.pop("phase"))
+            return cls(phase=phase, charges=charges, deployment=deployment, **fields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a saved rollout: {text[:80]!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a deployment is: the application, its deployment group and, once known, its id."""
+
+    application: str
+    group: str
+    deployment: str = ""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        name = f"deployment {self.deployment}" if self.deployment else "the deployment"
+        return f"CodeDeploy {name} ({self.application}/{self.group})"
+
+    def stop_command(self, region: str) -> str:
+        """Return the AWS CLI command that stops it and rolls it back; empty while there is no id."""
+        words = ["aws", "deploy", "stop-deployment", "--region", region]
+        words += ["--deployment-id", self.deployment, "--auto-rollback-enabled"]
+        return shlex.join(words) if self.deployment else ""

@@ -1,0 +1,364 @@
+"""Watching a step: the alarms every poll, the alias at least once a minute, and both once more at its end.
+
+Each thing has its own next moment; the loop waits for the earliest. After every single look the judge is
+asked, so that the call that follows an alarm's firing is the rollback and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.alias.provisioned import could_not_start
+from lambda_rollout.alias.record import RENEW_AFTER, RENEW_IN_DOUBT, Record
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.alias.writer import Traffic
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, Survey
+from lambda_rollout.analysis.metrics import Began
+from lambda_rollout.analysis.step import Evidence, Failed, NotYet, Passed, judge_step
+from lambda_rollout.inputs.choices import InsufficientData
+from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
+from lambda_rollout.rollout.alarms import Tools as AlarmTools
+from lambda_rollout.rollout.events import (
+    Heartbeat,
+    NumbersRead,
+    StepExtended,
+    StepPassed,
+    Unreadable,
+    Warned,
+)
+from lambda_rollout.rollout.metrics import Numbers
+from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
+from lambda_rollout.runtime.parallel import HANDS, Together
+from lambda_rollout.runtime.retry import heed
+
+LOOK_EVERY = 50.0
+"""Seconds between two reads of the alias, so that with its answer's time it is read once a minute. Tools that
+write without a RevisionId (Terraform) would otherwise take the canary away unseen."""
+
+RETRY_NUMBERS_EVERY = 15.0
+"""Seconds until metrics are asked for again after a read that failed."""
+
+BEAT_EVERY = 60.0
+
+RENEW_LIMIT = 300.0
+"""Seconds after the last confirmed record at which an unrenewable one ends the rollout: half the lease is
+left for rolling back while nobody else may touch the alias."""
+
+
+class GoBack(RolloutError):
+    """The watch found a reason to roll back."""
+
+    def __init__(self, reason: str, alarms: tuple[AlarmReading, ...] = ()) -> None:
+        """``reason`` is one line; ``alarms`` are those that caused it."""
+        super().__init__(reason)
+        self.alarms = alarms
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step as the watch sees it. Durations in seconds."""
+
+    number: int
+    percent: Decimal
+    seconds: float
+    left_after: float
+    """Seconds that the steps after this one are planned to take."""
+    may_still_move: bool
+    """Whether forward writes are still to come: only the last step has none."""
+
+
+class Tools(AlarmTools, Protocol):
+    """What the watch works with; the story's own `Parts` have it all."""
+
+    @property
+    def together(self) -> Together: ...
+    @property
+    def aws_clock(self) -> AwsClock: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to watch. Times in seconds."""
+
+    poll_interval: float
+    evidence_timeout: float
+    insufficient_data: InsufficientData
+
+
+class Watch:
+    """The watch over all alarms and aliases of one rollout, from the first shift to the end."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        rules: Rules,
+        traffics: Sequence[Traffic],
+        survey: Survey,
+        numbers: Numbers,
+        record: Callable[[Traffic], Record],
+    ) -> None:
+        """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
+        self._clock, self._stop, self._emit = tools.clock, tools.stop, tools.emit
+        self._together = tools.together
+        self._rules = rules
+        self._traffics = traffics
+        self._numbers = numbers
+        self._numbers_tried_at = -math.inf
+        self._record = record
+        now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
+        self._aws_clock = tools.aws_clock
+        self.alarms = AlarmPoll(tools, rules.poll_interval, survey, self._aws_clock.now())
+        self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
+        self._renewed_at = {traffic.target: now for traffic in traffics}
+        self._told_lacking = ""
+        self._lacked_at = -math.inf
+
+    def shifted(self, traffic: Traffic) -> None:
+        """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
+        self._renewed_at[traffic.target] = self._clock.monotonic() - traffic.record_age
+
+    # One step ----------------------------------------------------------------------------------
+
+    def step(self, stage: Stage) -> None:
+        """Watch one step to its end. Returns if it passed.
+
+        Raises `GoBack`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
+        """
+        began = self._beat_at = self._clock.monotonic()
+        self._told_lacking = ""
+        self._lacked_at = -math.inf
+        for rhythm in (self.alarms.rhythm, *self._looks.values()):
+            rhythm.begin_step()
+        self._numbers.begin_step(Began(self._aws_clock.now(), stage.percent))
+        end = began + stage.seconds
+        moving = stage.percent >= HUNDRED
+        while True:
+            heed(self._stop)
+            now = self._clock.monotonic()
+            self._read_what_is_due(stage, end, moving=moving)
+            waited, moving = moving, self._aws_still_moves(stage, began)
+            if waited or moving:
+                end = now + stage.seconds + (RETRY_EVERY if moving else 0.0)
+            if self._judge(stage, end):
+                break
+            self._beat(stage, end)
+            self._clock.wait(max(0.0, self._next_moment(end) - self._clock.monotonic()), self._stop)
+        self._emit(
+            StepPassed(
+                at=self._clock.now(),
+                number=stage.number,
+                percent=stage.percent,
+                readings=self.alarms.readings,
+            )
+        )
+
+    def _read_what_is_due(self, stage: Stage, end: float, *, moving: bool) -> None:
+        try:
+            if self.alarms.read_what_is_due(max(end, self._lacked_at)):
+                return
+        except CredentialsExpired as error:
+            _give_up_if_expired(error)
+        self._together(
+            lambda traffic: self._look(traffic, stage), self._looks_due(end, moving=moving)
+        )
+        heed(self._stop)
+        self._renew(stage)
+        self.read_numbers(stage.number)
+
+    def _looks_due(self, end: float, *, moving: bool) -> Sequence[Traffic]:
+        """Return whom to look at now; never so many that the next read of the alarms would come late for it.
+
+        A hundred aliases take AWS's quota seven seconds. The others' turn is right after this one.
+        """
+        if moving:
+            return self._traffics
+        now = self._clock.monotonic()
+        due = [t for t in self._traffics if now >= self._looks[t.target].next_at(end)]
+        return sorted(due, key=lambda traffic: self._looks[traffic.target].tried_at)[:HANDS]
+
+    def _next_moment(self, end: float) -> float:
+        looks = [self.alarms.rhythm, *self._looks.values()]
+        renewals = [at + self._renew_after for at in self._renewed_at.values()]
+        now = self._clock.monotonic()
+        moments = [rhythm.next_at(end) for rhythm in looks] + [
+            max(min(renewals), now + RETRY_EVERY)
+        ]
+        if self._told_lacking or self.alarms.has_gaps:
+            moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
+        moments.append(
+            max(now + self._numbers.next_due(), self._numbers_tried_at + RETRY_NUMBERS_EVERY)
+        )
+        return min(*moments, self._beat_at + BEAT_EVERY)
+
+    def _judge(self, stage: Stage, end: float) -> bool:
+        """Ask the judge; return whether the step has passed, raise `GoBack` if it failed."""
+        now = self._clock.monotonic()
+        failing = [
+            look.failing_since for look in self._looks.values() if look.failing_since is not None
+        ]
+        broken, lacks = self._numbers.verdict()
+        if stage.percent >= HUNDRED and not stage.seconds:
+            # "100% 0s promotes without watching", so it waits for nothing.
+            lacks = ""
+        verdict = judge_step(
+            Evidence(
+                now=now,
+                planned_end=end,
+                last_end=end + self._rules.evidence_timeout,
+                alarms_read_at=self.alarms.rhythm.good_at,
+                aliases_read_at=min(look.good_at for look in self._looks.values()),
+                alarms_failing_since=self.alarms.rhythm.failing_since,
+                aliases_failing_since=min(failing, default=None),
+                watches=self.alarms.watches,
+                missing=self.alarms.missing,
+                broken=broken,
+                lacks=lacks,
+                lacked_at=self._lacked_at,
+                insufficient_data=self._rules.insufficient_data,
+            )
+        )
+        if isinstance(verdict, NotYet) and verdict.lacks:
+            self._lacked_at = now
+        match verdict:
+            case Failed(reason, alarms):
+                raise GoBack(reason, alarms)
+            case NotYet(lacks) if lacks and not self._told_lacking:
+                self._told_lacking = lacks
+                until = self._clock.now() + timedelta(
+                    seconds=end + self._rules.evidence_timeout - now
+                )
+                self._emit(
+                    StepExtended(at=self._clock.now(), number=stage.number, until=until, why=lacks)
+                )
+        return isinstance(verdict, Passed)
+
+    # Numbers -----------------------------------------------------------------------------------
+
+    def read_numbers(self, step: int) -> None:
+        """Read the versions' own numbers if another minute of them can be there; a failed read is told once."""
+        now = self._clock.monotonic()
+        if not self._numbers.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
+            return
+        heed(self._stop)
+        first = self._numbers_tried_at == -math.inf or not self._numbers.trouble
+        self._numbers_tried_at = now
+        try:
+            news = self._numbers.read()
+        except CallFailed as error:
+            if first:
+                self._emit(Unreadable(at=self._clock.now(), what="metrics", why=str(error)))
+            return
+        self._emit(NumbersRead(at=self._clock.now(), number=step, comparisons=news))
+
+    def say_what_was_not_seen(self) -> None:
+        """Count once more at the very end, and tell for which steps there is no evidence of traffic."""
+        self._numbers_tried_at = -math.inf
+        self.read_numbers(len(self._numbers.steps))
+        gaps = list(self._numbers.gaps())
+        if gaps:
+            text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
+            self._emit(Warned(at=self._clock.now(), text=text))
+
+    # Aliases -----------------------------------------------------------------------------------
+
+    def _look(self, traffic: Traffic, stage: Stage) -> None:
+        heed(self._stop)
+        look = self._looks[traffic.target]
+        sent = self._clock.monotonic()
+        try:
+            traffic.look(may_still_move=stage.may_still_move)
+        except NotFound:
+            raise
+        except CallFailed as error:
+            if look.bad(sent):
+                self._emit(
+                    Unreadable(at=self._clock.now(), what=str(traffic.target), why=str(error))
+                )
+            else:
+                _give_up_if_expired(error)
+        else:
+            look.good(sent)
+
+    def _renew(self, stage: Stage) -> None:
+        """Renew the records that are due, one try each; a failed one is tried again a little later."""
+        now = self._clock.monotonic()
+        if now - self._renewal_tried_at < RETRY_EVERY:
+            return
+        due = [traffic for traffic in self._traffics if self._renewal_is_due(traffic, now)]
+        if due:
+            self._renewal_tried_at = now
+            # No more than a few in a row, as for the looks: the others follow with the next tries.
+            due = sorted(due, key=lambda traffic: self._renewed_at[traffic.target])[:HANDS]
+            self._together(lambda traffic: self._renew_one(traffic, stage, now), due)
+
+    def _renewal_is_due(self, traffic: Traffic, now: float) -> bool:
+        age = now - self._renewed_at[traffic.target]
+        return age >= self._renew_after or not traffic.bears_record
+
+    @property
+    def _renew_after(self) -> float:
+        """Seconds until a record is renewed."""
+        after = RENEW_AFTER if self._aws_clock.believed else RENEW_IN_DOUBT
+        return after.total_seconds()
+
+    def _renew_one(self, traffic: Traffic, stage: Stage, now: float) -> None:
+        heed(self._stop)
+        age = now - self._renewed_at[traffic.target]
+        record = self._record(traffic)
+        if traffic.renew(record, self._stop, may_still_move=stage.may_still_move):
+            self._renewed_at[traffic.target] = now
+        elif age >= RENEW_LIMIT:
+            raise GoBack(f"the record on {traffic.target} could not be renewed for {age:.0f} s")
+
+    def _aws_still_moves(self, stage: Stage, began: float) -> bool:
+        """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.
+
+        The answer to our own write may not show them yet, so it takes a look made after it. If the new version
+        cannot start they stay: AWS says so, or the wait has an end. Raises `GoBack` for either.
+        """
+        if stage.percent < HUNDRED:
+            return False
+        looked = all(self._looks[t.target].good_at > -math.inf for t in self._traffics)
+        moving = [t for t in self._traffics if t.known.moving]
+        for traffic in moving:
+            if traffic.known.moving and traffic.known.moving.failed:
+                raise GoBack(f"{traffic.target}: {could_not_start(traffic.known)}")
+        if looked and not moving:
+            return False
+        if self._clock.monotonic() - began >= self._rules.evidence_timeout:
+            raise GoBack("provisioned concurrency did not get ready on the new version in time")
+        return True
+
+    # Telling -----------------------------------------------------------------------------------
+
+    def _beat(self, stage: Stage, end: float) -> None:
+        now = self._clock.monotonic()
+        if now < self._beat_at + BEAT_EVERY:
+            return
+        self._beat_at = now
+        left = timedelta(seconds=max(0.0, end - now))
+        states = [reading.state for reading in self.alarms.readings]
+        self._emit(
+            Heartbeat(
+                at=self._clock.now(),
+                number=stage.number,
+                percent=stage.percent,
+                step_left=left,
+                all_left=left + timedelta(seconds=stage.left_after),
+                states=tuple(
+                    (state, states.count(state)) for state in AlarmState if state in states
+                ),
+            )
+        )
+
+
+def _give_up_if_expired(error: CallFailed) -> None:
+    """End the watch, on the second failure in a row: nothing guards it, and the environment's never come back."""
+    if isinstance(error, CredentialsExpired):
+        raise GoBack(f"the AWS credentials have expired ({error.operation}: {error.code})")

@@ -1,0 +1,110 @@
+"""How long to go on asking AWS, and how often: strategies for tenacity on our own clock and stop.
+
+botocore's own retries are switched off for the calls that write the alias or read alarms: they sleep
+where no stop can wake them, and they would hide that an answer was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from lambda_rollout.runtime.clock import Clock, Stop
+from lambda_rollout.runtime.errors import (
+    Busy,
+    CallFailed,
+    Cancelled,
+    CredentialsExpired,
+    Unanswered,
+    Unreachable,
+)
+
+FORWARD_LIMIT = 60.0
+"""Seconds to try a read or a forward write before it ends the rollout."""
+
+SETTLE_LIMIT = 300.0
+"""Seconds to try a settling write before saying that the alias is left as it is (contract, promise 1)."""
+
+EXPIRED_LIMIT = 30.0
+"""Seconds of nothing but expired credentials after which trying is over: those of the environment never come
+back, and the runner's time is better spent on saying what state the alias is in."""
+
+UNREACHABLE_LIMIT = 10.0
+"""Seconds without a single connection after which the very first call is given up: a wrong Region or endpoint, or
+a runner without a way to AWS. Only there: later the same is an outage, which is waited out."""
+
+PAUSES = wait_exponential_jitter(multiplier=0.25, max=5.0, exp_base=2.0, jitter=0.25)
+"""Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
+
+
+def in_vain(
+    clock: Clock, seconds: float, unreachable: float | None = None
+) -> Callable[[RetryCallState], bool]:
+    """Stop trying when ``seconds`` from now have passed on our own clock (tenacity's is the machine's).
+
+    Or after `EXPIRED_LIMIT` in which every single answer was that the credentials expired, or after
+    ``unreachable`` seconds, if given, in which there was no connection at all. A try fails by raising a
+    `CallFailed`, or by returning a list of them.
+    """
+    end = clock.monotonic() + seconds
+    limits: list[tuple[type[CallFailed], float]] = [(CredentialsExpired, EXPIRED_LIMIT)]
+    if unreachable is not None:
+        limits.append((Unreachable, unreachable))
+    since: dict[type[CallFailed], float] = {}
+
+    def stop(state: RetryCallState) -> bool:
+        now = clock.monotonic()
+        failures = _failures(state)
+        for kind, _ in limits:
+            if failures and all(isinstance(failure, kind) for failure in failures):
+                since.setdefault(kind, now)
+            else:
+                since.pop(kind, None)
+        return now >= end or any(
+            kind in since and now - since[kind] >= limit for kind, limit in limits
+        )
+
+    return stop
+
+
+def _failures(state: RetryCallState) -> list[BaseException | None]:
+    if state.outcome is None:
+        return []
+    if state.outcome.failed:
+        return [state.outcome.exception()]
+    result = state.outcome.result()
+    return result if isinstance(result, list) else []
+
+
+def patiently(
+    clock: Clock,
+    stop: Stop | None,
+    seconds: float = FORWARD_LIMIT,
+    repeat: type[CallFailed] | tuple[type[CallFailed], ...] = (Busy, Unanswered),
+    unreachable: float | None = None,
+) -> Retrying:
+    """Build a caller that repeats a call that may succeed later, for at most ``seconds``.
+
+    ``unreachable``: seconds without any connection after which it gives up; None: as after any failure. It
+    re-raises the last error when time is up. Raises `Cancelled` as soon as ``stop`` is requested; with None it
+    listens to nobody.
+    """
+
+    def pause(length: float) -> None:
+        clock.wait(length, stop)
+        heed(stop)
+
+    return Retrying(
+        sleep=pause,
+        stop=in_vain(clock, seconds, unreachable),
+        wait=PAUSES,
+        retry=retry_if_exception_type(repeat),
+        reraise=True,
+    )
+
+
+def heed(stop: Stop | None) -> None:
+    """Raise `Cancelled` if somebody asked to stop."""
+    if stop is not None and stop.requested:
+        raise Cancelled(stop.reason)

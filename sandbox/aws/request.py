@@ -1,0 +1,55 @@
+"""One request as AWS saw it, and what a fault may do to the account that it meets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sandbox.aws.lambda_ import Lambda
+    from sandbox.clock import Clock
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass
+class Request:
+    """One request as AWS saw it.
+
+    outcome: ``ok``, an error code, or how the answer was lost (``closed``, ``refused``,
+    ``silent``, ``page 502``, ``cut``). effect_at: when its work was done, None if it never was; a lost answer
+    can have an effect, and a late one comes after `at`. delay: seconds that the answer takes.
+    """
+
+    at: datetime
+    service: str
+    operation: str
+    params: Mapping[str, Any]
+    region: str
+    caller: str = ""
+    outcome: str = ""
+    effect_at: datetime | None = None
+    delay: float = 0.0
+
+
+class Account(Protocol):
+    """The `sandbox.aws.world.World` that a request meets, as far as faults know it."""
+
+    account: str
+
+    @property
+    def clock(self) -> Clock:
+        """Its time."""
+        ...
+
+    def lambda_(self, region: str = ..., /) -> Lambda:
+        """The Lambda of a Region."""
+        ...
+
+    def schedule(self, at: datetime, action: Callable[[], None], /) -> None:
+        """Put something on its timeline."""
+        ...
+
+    def perform(self, request: Request, /) -> dict[str, Any]:
+        """Do a request's work, now and without faults."""
+        ...
