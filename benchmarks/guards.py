@@ -27,7 +27,7 @@ from benchmarks.rollouts import (
 from benchmarks.table import Row
 from lambda_rollout.analysis.guards.error_rate import CLEARLY_WORSE
 from lambda_rollout.analysis.guards.verdict import Outcome, judge_guards
-from lambda_rollout.analysis.metrics import MINUTE, Began, Comparison, Minute, Numbers
+from lambda_rollout.analysis.metrics import MINUTE, Comparison, Minute, StepStart, VersionMetrics
 
 EQUAL_ROLLOUTS = 2000
 WORSE_ROLLOUTS = 1000
@@ -157,12 +157,14 @@ def _outcome(percent: int, invocations: int, new: float, old: float, seed: str =
         for count, rate in ((invocations, new), (others, old))
     )
     comparison = Comparison(
-        Numbers(TARGET, "8", (Minute(BEGAN, invocations, errors),)),
-        Numbers(TARGET, "7", (Minute(BEGAN, others, old_errors),)),
+        VersionMetrics(TARGET, "8", (Minute(BEGAN, invocations, errors),)),
+        VersionMetrics(TARGET, "7", (Minute(BEGAN, others, old_errors),)),
         throttles=0,
         until=BEGAN + MINUTE,
     )
-    return judge_guards(guard(COMPARED), [comparison], [Began(BEGAN, Decimal(percent))])[0].outcome
+    return judge_guards(guard(COMPARED), [comparison], [StepStart(BEGAN, Decimal(percent))])[
+        0
+    ].outcome
 
 
 def _share(rule: Rule, rollouts: Sequence[Rollout]) -> str:

@@ -11,7 +11,7 @@ from statistics import median, quantiles
 
 from benchmarks.table import Row
 from lambda_rollout.rollout.events import Result
-from tests.scene import Scene, order
+from tests.scene import Scene, rollout_spec
 
 TRIALS = 200
 ROUND_TRIP = 0.05
@@ -38,7 +38,7 @@ def delay(poll: float, after: float) -> float:
     scene = Scene.ready()
     began = scene.clock.now()
     scene.after(after, lambda: scene.set_alarm("checkout-errors", "ALARM"))
-    ordered = order("10% 10m, 100% 0s", poll_interval=poll)
+    ordered = rollout_spec("10% 10m, 100% 0s", poll_interval=poll)
     finished = scene.roll_out(ordered, scene.clients(latency=ROUND_TRIP))
     assert finished.result is Result.ROLLED_BACK, finished
     # The others are the shift and renewals of the record: they carry weights.
@@ -71,7 +71,7 @@ def _row(poll: float) -> Row:
 def requests_of_an_hour() -> Counter[str]:
     """Count the requests of a rollout of an hour by operation."""
     scene = Scene.ready()
-    finished = scene.roll_out(order("10% 30m, 100% 30m", poll_interval=5.0))
+    finished = scene.roll_out(rollout_spec("10% 30m, 100% 30m", poll_interval=5.0))
     assert finished.result is Result.PROMOTED, finished
     return Counter(request.operation for request in scene.world.log)
 

@@ -17,7 +17,7 @@ from statistics import NormalDist
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.guards.verdict import Outcome, judge_guards
-from lambda_rollout.analysis.metrics import MINUTE, Began, Comparison, Minute, Numbers
+from lambda_rollout.analysis.metrics import MINUTE, Comparison, Minute, StepStart, VersionMetrics
 from lambda_rollout.inputs.guards import Guard, parse_guards
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,14 +46,14 @@ class Rollout:
 
     canary: tuple[Minute, ...]
     baseline: tuple[Minute, ...]
-    steps: tuple[Began, ...] = field(default_factory=lambda: tuple(_steps()))
+    steps: tuple[StepStart, ...] = field(default_factory=lambda: tuple(_steps()))
 
-    def until(self, minutes: int) -> tuple[Comparison, tuple[Began, ...]]:
+    def until(self, minutes: int) -> tuple[Comparison, tuple[StepStart, ...]]:
         """Return what is known when so many of its minutes are."""
         end = BEGAN + minutes * MINUTE
         comparison = Comparison(
-            Numbers(TARGET, "8", self.canary[:minutes]),
-            Numbers(TARGET, "7", self.baseline[:minutes]),
+            VersionMetrics(TARGET, "8", self.canary[:minutes]),
+            VersionMetrics(TARGET, "7", self.baseline[:minutes]),
             throttles=0,
             until=end,
         )
@@ -64,10 +64,10 @@ class Rollout:
         return sum(minute.invocations for minute in self.canary[:minutes])
 
 
-def _steps() -> Iterator[Began]:
+def _steps() -> Iterator[StepStart]:
     at = BEGAN
     for percent, minutes in SCHEDULE:
-        yield Began(at, percent)
+        yield StepStart(at, percent)
         at += minutes * MINUTE
 
 

@@ -36,13 +36,13 @@ from lambda_rollout.inputs.read import read_all
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.saved_state import KEY, Handover, Phase, Place
-from lambda_rollout.rollout.spec import Order, order_of_handover, seconds
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec, seconds, spec_of_saved_state
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
-from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, patiently
+from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
@@ -58,7 +58,7 @@ USUAL_LIFETIME = timedelta(minutes=50)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class JobContext:
     """What every stage works at: the runner's side, the record, the clock and the stop."""
 
     environ: Mapping[str, str]
@@ -81,62 +81,62 @@ def main(environ: Mapping[str, str], stop: Stop) -> int:
     clock = SystemClock()
     log = BackgroundStream(STDOUT)
     runner = Runner(environ, Lines(log), stop=stop)
-    desk = Desk(environ, runner, Journal(runner, clock), clock, stop)
+    context = JobContext(environ, runner, Journal(runner, clock), clock, stop)
     foreign = ForeignText(runner.echo)
     # A library's warning would block in the same pipe.
     with contextlib.redirect_stdout(foreign), contextlib.redirect_stderr(foreign):
         try:
-            return _stage(desk)
+            return _stage(context)
         finally:
             log.drain(DRAIN_CANCELLED if stop.requested else DRAIN)
 
 
-def _stage(desk: Desk) -> int:
+def _stage(context: JobContext) -> int:
     try:
-        return post_stage(desk) if desk.environ.get(STAGE) == "post" else main_stage(desk)
+        return post_stage(context) if context.environ.get(STAGE) == "post" else main_stage(context)
     except Exception as error:  # noqa: BLE001 - the outputs are written on every way out
         # AWS's words may be in it, and the runner would obey them.
-        desk.runner.quote(traceback.format_exc().splitlines())
+        context.runner.quote(traceback.format_exc().splitlines())
         reason = f"internal error: {type(error).__name__}: {error}"
-        desk.journal.finish(reason, "Please report it with the log.")
+        context.journal.finish(reason, "Please report it with the log.")
         return 1
 
 
-def main_stage(desk: Desk) -> int:
+def main_stage(context: JobContext) -> int:
     """Read the inputs and do what they ask for."""
     try:
-        inputs, package = read_all(desk.environ)
+        inputs, package = read_all(context.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
-        errors = InputErrors(desk.runner.masks.of_value(found.told), found.count)
-        desk.journal.input_problems(errors)
-        if feed := feed_for_bad_inputs(desk.runner, desk.clock):
+        errors = InputErrors(context.runner.masks.of_value(found.told), found.count)
+        context.journal.input_problems(errors)
+        if feed := feed_for_bad_inputs(context.runner, context.clock):
             feed.input_problems(errors)
-            feed.finish(patience(desk.stop))
+            feed.finish(patience(context.stop))
         return 1
-    feed = _listening(feed_for(inputs, desk.runner, desk.clock), desk)
+    feed = _listening(feed_for(inputs, context.runner, context.clock), context)
     reason, remedy = "the run broke off before its end", ""
     try:
-        finished = _tell(inputs, package, desk)
+        finished = _tell(inputs, package, context)
         return exit_status(finished)
     except RolloutError as error:
         reason, remedy = error.what, error.remedy
         return 1
     finally:
-        _close(desk, feed, reason, remedy)
+        _close(context, feed, reason, remedy)
 
 
-def _listening(feed: CommentFeed | None, desk: Desk) -> CommentFeed | None:
+def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
     if feed is not None:
-        desk.journal.also_tell(feed.emit)
+        context.journal.also_tell(feed.emit)
     return feed
 
 
-def _close(desk: Desk, feed: CommentFeed | None, reason: str, remedy: str) -> None:
+def _close(context: JobContext, feed: CommentFeed | None, reason: str, remedy: str) -> None:
     """Write everything down; GitHub's answer is waited for last, when nothing else is left to do."""
-    desk.journal.finish(reason, remedy)
+    context.journal.finish(reason, remedy)
     if feed is not None:
-        feed.finish(patience(desk.stop))
+        feed.finish(patience(context.stop))
 
 
 def exit_status(finished: Finished) -> int:
@@ -144,104 +144,110 @@ def exit_status(finished: Finished) -> int:
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, package: Package | None, desk: Desk) -> Finished:
-    from lambda_rollout.rollout.rollback import undo
+def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+    from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
-    order = order_of(inputs, package, desk)
+    spec = spec_of(inputs, package, context)
     # Who rolls back waits out what others give up at once: for them nothing was changed yet.
     unreachable = None if inputs.mode is Mode.ROLLBACK else UNREACHABLE_LIMIT
-    patient = patiently(desk.clock, desk.stop, unreachable=unreachable)
-    clients = build_clients(order, desk, patient)
-    parts = build_parts(clients, order, inputs.alarms, inputs.github_token, desk)
+    patient = retrying(context.clock, context.stop, unreachable=unreachable)
+    clients = build_clients(spec, context, patient)
+    ports = build_ports(clients, spec, inputs.alarms, inputs.github_token, context)
     if inputs.engine is Engine.CODEDEPLOY:
-        return _deploy(inputs, order, parts, clients)
+        return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
-        return undo(order, parts)
-    return Rollout(order, parts).run()
+        return rollback(spec, ports)
+    return Rollout(spec, ports).run()
 
 
-def _deploy(inputs: Inputs, order: Order, parts: Parts, clients: Clients) -> Finished:
+def _deploy(inputs: Inputs, spec: RolloutSpec, ports: Ports, clients: Clients) -> Finished:
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
-    from lambda_rollout.rollout.codedeploy.ended import undo_deployment
+    from lambda_rollout.rollout.codedeploy.ended import rollback_deployment
     from lambda_rollout.rollout.codedeploy.engine import Deployment
 
-    place = Place(inputs.codedeploy_application or "", inputs.codedeploy_deployment_group or "")
-    engine = CodeDeployEngine(clients, place)
+    ref = DeploymentRef(
+        inputs.codedeploy_application or "", inputs.codedeploy_deployment_group or ""
+    )
+    engine = CodeDeployEngine(clients, ref)
     if inputs.mode is Mode.ROLLBACK:
-        return undo_deployment(order, parts, engine)
+        return rollback_deployment(spec, ports, engine)
 
     def alarms_of(more: Sequence[str]) -> Alarms:
         names = (AlarmName(name, name) for name in more)
-        return CloudWatchAlarms(clients, [*inputs.alarms, *names], parts.stop)
+        return CloudWatchAlarms(clients, [*inputs.alarms, *names], ports.stop)
 
-    return Deployment(order, parts, engine, alarms_of).run()
+    return Deployment(spec, ports, engine, alarms_of).run()
 
 
-def post_stage(desk: Desk) -> int:
+def post_stage(context: JobContext) -> int:
     """Settle what main left; only STATE_* counts, never the inputs, which are evaluated anew."""
-    saved = desk.runner.state(KEY)
+    saved = context.runner.state(KEY)
     if not saved:
-        desk.runner.note(
+        context.runner.note(
             "Post stage: main saved nothing. It changed nothing, or its log says why it could not save. "
             "Nothing was done."
         )
         return 0
     try:
-        handover = Handover.from_json(saved)
+        saved_state = SavedState.from_json(saved)
     except ValueError as error:
-        desk.runner.note(f"Post stage: {error}. Nothing was done.")
+        context.runner.note(f"Post stage: {error}. Nothing was done.")
         return 1
-    if handover.phase is Phase.DONE or not handover.charges:
-        desk.runner.note("Post stage: main finished. Nothing was left to do.")
+    if saved_state.phase is Phase.DONE or not saved_state.aliases:
+        context.runner.note("Post stage: main finished. Nothing was left to do.")
         return 0
-    desk.runner.note("Post stage: main did not finish, so its aliases are settled now.")
+    context.runner.note("Post stage: main did not finish, so its aliases are settled now.")
     from lambda_rollout.rollout.post_stage import all_left
 
-    order = order_of_handover(handover, desk.runner.run)
-    feed = _listening(feed_of_post_stage(desk.runner, desk.clock), desk)
+    spec = spec_of_saved_state(saved_state, context.runner.run)
+    feed = _listening(feed_of_post_stage(context.runner, context.clock), context)
     reason, remedy = "the post stage broke off before its end", ""
     try:
-        finished = _settle(handover, order, desk)
+        finished = _settle(saved_state, spec, context)
         return int(finished.result is Result.FAILED)
     except RolloutError as error:
-        for left in all_left(handover, order, desk.clock.now()):
-            desk.journal.emit(left)
+        for left in all_left(saved_state, spec, context.clock.now()):
+            context.journal.emit(left)
         reason, remedy = error.what, error.remedy
         return 1
     finally:
-        _close(desk, feed, reason, remedy)
+        _close(context, feed, reason, remedy)
 
 
-def _settle(handover: Handover, order: Order, desk: Desk) -> Finished:
+def _settle(saved_state: SavedState, spec: RolloutSpec, context: JobContext) -> Finished:
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
     from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left
     from lambda_rollout.rollout.post_stage import (
         ASKING_LIMIT,
-        WHOLE_LIMIT,
+        TOTAL_LIMIT,
         not_yet,
         settle_what_main_left,
     )
 
     def tell(state: RetryCallState) -> None:
         if state.attempt_number == TELL_TROUBLE_AT and state.outcome is not None:
-            for warned in not_yet(handover, order, desk.clock.now(), state.outcome.exception()):
-                desk.journal.emit(warned)
+            for warned in not_yet(
+                saved_state, spec, context.clock.now(), state.outcome.exception()
+            ):
+                context.journal.emit(warned)
 
-    began = desk.clock.monotonic()
+    began = context.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
-    patient = patiently(desk.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
-    clients = build_clients(order, desk, patient, obeys=False)
-    parts = build_parts(clients, order, (), "", desk)
-    if handover.deployment is None:
-        left = WHOLE_LIMIT - (desk.clock.monotonic() - began)
-        return settle_what_main_left(handover, order, parts, left)
-    engine = CodeDeployEngine(clients, handover.deployment)
-    return settle_deployment_main_left(handover, order, parts, engine)
+    patient = retrying(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
+    clients = build_clients(spec, context, patient, obeys=False)
+    ports = build_ports(clients, spec, (), "", context)
+    if saved_state.deployment is None:
+        left = TOTAL_LIMIT - (context.clock.monotonic() - began)
+        return settle_what_main_left(saved_state, spec, ports, left)
+    engine = CodeDeployEngine(clients, saved_state.deployment)
+    return settle_deployment_main_left(saved_state, spec, ports, engine)
 
 
-def build_clients(order: Order, desk: Desk, patient: Retrying, *, obeys: bool = True) -> Clients:
+def build_clients(
+    spec: RolloutSpec, context: JobContext, patient: Retrying, *, obeys: bool = True
+) -> Clients:
     """Build the AWS clients; whether their first credentials are waited for until the stop only is ``obeys``.
 
     Raises `RolloutError` if there are none, or ``role-to-assume`` cannot be assumed, however ``patient``.
@@ -249,16 +255,16 @@ def build_clients(order: Order, desk: Desk, patient: Retrying, *, obeys: bool = 
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
 
-    name = f"lambda-rollout-{order.run.run_id or 'local'}"
-    role = order.role_to_assume
+    name = f"lambda-rollout-{spec.run.run_id or 'local'}"
+    role = spec.role_to_assume
     aws = session(
-        order.region, role, name, desk.environ, desk.clock, desk.stop, patient, obeys=obeys
+        spec.region, role, name, context.environ, context.clock, context.stop, patient, obeys=obeys
     )
 
     def warn(text: str) -> None:
-        desk.journal.emit(Warned(at=desk.clock.now(), text=text))
+        context.journal.emit(Warned(at=context.clock.now(), text=text))
 
-    clients = Clients(aws, order.region, desk.clock, warn)
+    clients = Clients(aws, spec.region, context.clock, warn)
     _start_is_over(clients)
     return clients
 
@@ -272,60 +278,64 @@ def _start_is_over(clients: Clients) -> None:
     gc.enable()
 
 
-def build_parts(
-    clients: Clients, order: Order, alarms: Sequence[AlarmName], token: str, desk: Desk
-) -> Parts:
+def build_ports(
+    clients: Clients,
+    spec: RolloutSpec,
+    alarms: Sequence[AlarmName],
+    token: str,
+    context: JobContext,
+) -> Ports:
     """Build the real parts."""
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.metrics import CloudWatchMetrics
-    from lambda_rollout.aws.preflight import AwsLookout
+    from lambda_rollout.aws.preflight import AwsPreflightReader
     from lambda_rollout.aws.versions import LambdaVersions
 
-    return Parts(
-        aliases=LambdaAliases(clients, desk.stop),
+    return Ports(
+        aliases=LambdaAliases(clients, context.stop),
         versions=LambdaVersions(clients),
-        alarms=CloudWatchAlarms(clients, alarms, desk.stop),
-        runs=GitHubRuns(order.run, desk.environ.get("GITHUB_API_URL", ""), token),
-        clock=desk.clock,
+        alarms=CloudWatchAlarms(clients, alarms, context.stop),
+        runs=GitHubRuns(spec.run, context.environ.get("GITHUB_API_URL", ""), token),
+        clock=context.clock,
         aws_clock=clients.aws_clock,
-        stop=desk.stop,
-        emit=desk.journal.emit,
-        remember=_memory(desk),
-        together=several_at_once,
+        stop=context.stop,
+        emit=context.journal.emit,
+        remember=_memory(context),
+        parallel=several_at_once,
         metrics=CloudWatchMetrics(clients),
-        lookout=AwsLookout(clients, alarms),
+        preflight_reader=AwsPreflightReader(clients, alarms),
     )
 
 
-def _memory(desk: Desk) -> Callable[[Handover], None]:
+def _memory(context: JobContext) -> Callable[[SavedState], None]:
     """Return what saves for the post stage, before what it describes is done.
 
     It returns when that is saved, or when it takes too long. That it is not saved is told once, and ends nothing.
     """
     told: list[str] = []
 
-    def remember(handover: Handover) -> None:
+    def remember(saved_state: SavedState) -> None:
         # When all is done nothing else is needed, and a full disk has room for so little.
-        saved = replace(handover, charges=()) if handover.phase is Phase.DONE else handover
-        problem = desk.runner.save_state({KEY: saved.to_json()})
-        if problem and not told and desk.environ.get(STAGE) != "post":
+        saved = replace(saved_state, aliases=()) if saved_state.phase is Phase.DONE else saved_state
+        problem = context.runner.save_state({KEY: saved.to_json()})
+        if problem and not told and context.environ.get(STAGE) != "post":
             told.append(problem)
             text = (
                 f"State could not be saved ({problem}). If this job is killed now, its post stage cannot restore the "
                 "alias: the next run does, or `mode: rollback`. Look at the runner's disk and its temporary folder."
             )
-            desk.journal.emit(Warned(at=desk.clock.now(), text=text))
+            context.journal.emit(Warned(at=context.clock.now(), text=text))
 
     return remember
 
 
-def order_of(inputs: Inputs, package: Package | None, desk: Desk) -> Order:
+def spec_of(inputs: Inputs, package: Package | None, context: JobContext) -> RolloutSpec:
     """Say what the inputs ask for in the story's words."""
     watch = inputs.plan.promotion.watch if inputs.plan.promotion else inputs.interval
     # The steps before, or a `hold` at their end, are those of the rollout that was held.
     promotes = inputs.mode is Mode.PROMOTE
-    return Order(
+    return RolloutSpec(
         mode=inputs.mode,
         targets=inputs.targets,
         region=inputs.region,
@@ -344,9 +354,9 @@ def order_of(inputs: Inputs, package: Package | None, desk: Desk) -> Order:
         on_cancel=inputs.on_cancel,
         on_stranded=inputs.on_stranded,
         role_to_assume=inputs.role_to_assume or "",
-        run=desk.runner.run,
-        nonce=secrets.token_hex(4),
-        warnings=tuple(_warnings(inputs, desk.environ)),
+        run=context.runner.run,
+        rollout_id=secrets.token_hex(4),
+        warnings=tuple(_warnings(inputs, context.environ)),
         preflight=inputs.preflight,
         guards=inputs.guards,
         min_invocations=inputs.min_invocations,

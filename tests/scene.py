@@ -22,10 +22,10 @@ from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, 
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.rollout.events import Event, Finished, Run
-from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.saved_state import Handover
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.saved_state import SavedState
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws import World
 from sandbox.aws.request import Request
@@ -59,11 +59,11 @@ def plan(text: str) -> Plan:
     return parse_steps(text, timedelta(minutes=5))
 
 
-def order(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> Order:
-    """An order for `TARGET`; ``asked`` are fields of `Order`."""
+def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
+    """An order for `TARGET`; ``asked`` are fields of `RolloutSpec`."""
     alarms = tuple(asked.pop("alarms", ("checkout-errors",)))
     schedule = plan(steps) if isinstance(steps, str) else steps
-    default = Order(
+    default = RolloutSpec(
         mode=Mode.ROLLOUT,
         targets=(TARGET,),
         region=REGION,
@@ -81,7 +81,7 @@ def order(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> Order:
         on_stranded=OnStranded.ROLLBACK,
         role_to_assume="",
         run=Run(),
-        nonce=NONCE,
+        rollout_id=NONCE,
     )
     return replace(default, **asked)
 
@@ -92,7 +92,7 @@ class Scene:
 
     world: World = field(default_factory=World)
     events: list[Event] = field(default_factory=list)
-    handovers: list[Handover] = field(default_factory=list)
+    saved_states: list[SavedState] = field(default_factory=list)
     runs: SimRuns = field(default_factory=SimRuns)
     stop: Stop = field(default_factory=Stop)
     skew: timedelta = timedelta()
@@ -159,9 +159,9 @@ class Scene:
         clock = SimClock(self.world, self.skew)
         return direct(self.world, latency=latency, clock=clock, date=self.date)
 
-    def parts(self, ordered: Order, clients: Clients | None = None) -> Parts:
+    def ports(self, ordered: RolloutSpec, clients: Clients | None = None) -> Ports:
         clients = clients or self.clients()
-        return Parts(
+        return Ports(
             aliases=LambdaAliases(clients, self.stop),
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(
@@ -172,13 +172,15 @@ class Scene:
             aws_clock=clients.aws_clock,
             stop=self.stop,
             emit=self.events.append,
-            remember=self.handovers.append,
+            remember=self.saved_states.append,
         )
 
-    def roll_out(self, ordered: Order | None = None, clients: Clients | None = None) -> Finished:
+    def roll_out(
+        self, ordered: RolloutSpec | None = None, clients: Clients | None = None
+    ) -> Finished:
         """Tell the story from beginning to end, in no time."""
-        ordered = ordered or order()
-        return Rollout(ordered, self.parts(ordered, clients)).run()
+        ordered = ordered or rollout_spec()
+        return Rollout(ordered, self.ports(ordered, clients)).run()
 
     # What came of it ---------------------------------------------------------------------------
 

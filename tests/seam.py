@@ -24,7 +24,7 @@ from botocore.exceptions import (
 )
 
 from lambda_rollout.alias.aws_clock import AwsClock
-from lambda_rollout.alias.record import Record, RunWord
+from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
@@ -244,10 +244,10 @@ def WorldAlarms(  # noqa: N802
 class SimRuns:
     """`lambda_rollout.rollout.ports.Runs`: says the same word of every run, and keeps whom it was asked about."""
 
-    said: RunWord = RunWord.UNKNOWN
+    said: RunStatus = RunStatus.UNKNOWN
     asked: list[Record] = field(default_factory=list)
 
-    def word(self, record: Record) -> RunWord:
+    def run_status(self, record: Record) -> RunStatus:
         self.asked.append(record)
         return self.said
 

@@ -17,14 +17,14 @@ from typing import Any
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.rollout.events import Finished as End
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws import World
 from sandbox.aws.http import Server
 from sandbox.aws.lambda_.things import Alias
 from sandbox.clock import ManualClock
 from sandbox.runner import Runner
 from tests.live import JumpingClock, Live
-from tests.scene import NEW, OLD, QUERY, ROLE, Scene, order, package
+from tests.scene import NEW, OLD, QUERY, ROLE, Scene, package, rollout_spec
 
 MINE = "the one that customers of {} see"
 
@@ -47,10 +47,10 @@ def code_of(name: str, version: str) -> bytes:
     return package(f"def handler(event, context): return '{name} {version}'")
 
 
-def unit_order(count: int, steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> Order:
-    """An order for `count` functions; ``asked`` are fields of `Order`."""
+def group_spec(count: int, steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
+    """An order for `count` functions; ``asked`` are fields of `RolloutSpec`."""
     alarms = asked.pop("alarms", [f"{name}-errors" for name in names(count)])
-    return order(steps, targets=targets(count), alarms=alarms, **asked)
+    return rollout_spec(steps, targets=targets(count), alarms=alarms, **asked)
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Unit(Scene):
 
     def start(self, steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> End:
         """Tell the story of the whole unit."""
-        return self.roll_out(unit_order(self.count, steps, **asked))
+        return self.roll_out(group_spec(self.count, steps, **asked))
 
     def alias_of(self, name: str) -> Alias:
         return self.world.lambda_().functions[name].aliases["live"]

@@ -41,7 +41,7 @@ class PendingWrite:
 class Claim:
     """What a rollout knows of its own writes to one alias."""
 
-    nonce: str
+    rollout_id: str
     """The id that its records carry."""
     old: str
     """The version to go back to."""
@@ -59,25 +59,25 @@ class Claim:
     shared: bool = False
     """Whether another process may be writing for the same rollout right now."""
 
-    def covers(self, alias: Alias, now: datetime) -> bool:
+    def is_ours(self, alias: Alias, now: datetime) -> bool:
         """Return whether this routing is the one we wrote, or one that is pending; ``now`` is AWS's time.
 
         Another owner's record makes even the same routing his, unless we took it over and it is as we found it; and
         so does our own one as held, if it was not we who wrote that. Without a record, which somebody may have
         struck out, the routing decides; but after a 412 it was somebody else who wrote it.
         """
-        if not self.is_news(alias):
+        if not self.changed_since_read(alias):
             return True
         if self._is_held_elsewhere(alias):
             return False
         record = lease.parse(alias.description)[1]
         agrees = record is not None and lease.agrees(record, alias.routing)
         if record is not None and agrees:
-            if record.nonce != self.nonce:
+            if record.rollout_id != self.rollout_id:
                 return self._is_as_found(record, alias.routing)
             if self.shared:
                 return True
-            if record.held and not self.is_echo(alias):
+            if record.held and not self.matches_pending_write(alias):
                 # The post stage has held it in our name: our runner has given us up.
                 return False
             if self._was_moved_under(record, alias.routing):
@@ -89,7 +89,7 @@ class Claim:
             ours.append(self.routing)
         return alias.routing in ours
 
-    def is_news(self, alias: Alias) -> bool:
+    def changed_since_read(self, alias: Alias) -> bool:
         """Return whether it is another state than the newest that we know of.
 
         The routing is looked at, too: a server that is no AWS may leave the RevisionId as it is (stock moto does),
@@ -100,10 +100,10 @@ class Claim:
         known = alias.routing in (self.known.routing, self.routing)
         return not known or alias.description != self.known.description
 
-    def is_echo(self, alias: Alias) -> bool:
+    def matches_pending_write(self, alias: Alias) -> bool:
         """Return whether it is, to the letter, what a pending write would make of the alias.
 
-        AWS may take an empty description for "leave it as it is" (unconfirmed), so that may be what it shows.
+        AWS may take an empty description for "leave it is" (unconfirmed), so that may be what it shows.
         """
         return any(
             alias.routing == sent.routing
@@ -138,7 +138,7 @@ class Claim:
         """
         if self.shared or self.until is None:
             return False
-        return routing.is_whole and now >= self.until
+        return routing.is_unsplit and now >= self.until
 
     def _is_as_found(self, record: Record, routing: Routing) -> bool:
         """Whether we have not moved it yet, and nobody has: only its owner's text is another."""
@@ -148,4 +148,4 @@ class Claim:
     def _was_finished(self, routing: Routing) -> bool:
         """Whether the run that we took for dead, to resume it, has promoted it meanwhile: nothing of ours is out."""
         resumes = not (self.confirmed or self.shared)
-        return resumes and routing.is_whole and routing.version != self.old
+        return resumes and routing.is_unsplit and routing.version != self.old

@@ -51,7 +51,7 @@ def moved_by_aws(alias: Alias, said: Provisioning | None = None) -> Alias:
 
 def as_written(answer: Alias, sent: Routing) -> Alias:
     """Return the answer to our own write of ``sent``: what it shows beyond that is AWS's, nobody was in between."""
-    asked_for_one = sent.is_whole or may_be_from_aws(sent)
+    asked_for_one = sent.is_unsplit or may_be_from_aws(sent)
     if asked_for_one and answer.routing.version == sent.version and may_be_from_aws(answer.routing):
         return moved_by_aws(answer)
     return answer

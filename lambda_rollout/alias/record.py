@@ -53,7 +53,7 @@ class Record:
 
     old: str
     new: str
-    nonce: str
+    rollout_id: str
     """Eight random hex digits: two jobs of one run are two owners."""
     until: datetime | None
     run: str = ""
@@ -84,7 +84,7 @@ class Record:
         """Return the text that stands in the Description."""
         run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
         until = f"until {self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "held"
-        return f"[lambda-rollout {self.old}>{self.new} run {run} id {self.nonce} {until}]"
+        return f"[lambda-rollout {self.old}>{self.new} run {run} id {self.rollout_id} {until}]"
 
 
 def repository_hash(repository: str) -> str:
@@ -111,7 +111,7 @@ def parse(description: str) -> tuple[str, Record | None]:
     record = Record(
         old=match["old"],
         new=match["new"],
-        nonce=match["nonce"],
+        rollout_id=match["nonce"],
         until=until,
         run=match["run"] or "",
         attempt=match["attempt"] or "",
@@ -171,7 +171,7 @@ def _units(text: str) -> int:
     return sum(2 if ord(character) > _ONE_UNIT else 1 for character in text)
 
 
-class RunWord(Enum):
+class RunStatus(Enum):
     """What GitHub says about the run that wrote a record."""
 
     OVER = auto()
@@ -180,7 +180,7 @@ class RunWord(Enum):
     """No token, 403, 404, another repository, no answer."""
 
 
-class Whose(Enum):
+class Ownership(Enum):
     """Whose doing an alias's present state is."""
 
     NOBODYS = auto()
@@ -205,10 +205,10 @@ def agrees(record: Record, routing: Routing) -> bool:
     """
     if routing.version == record.old:
         return set(routing.weights) == {record.new}
-    return routing == Routing.whole(record.new)
+    return routing == Routing.all_on(record.new)
 
 
-def whose(alias: Alias, now: datetime | None, word: RunWord) -> Whose:
+def ownership_of(alias: Alias, now: datetime | None, status: RunStatus) -> Ownership:
     """Decide whose doing the state of an alias is.
 
     ``now`` is AWS's clock, never the runner's, and None if it is not believed: then only ``word`` ends a lease. It
@@ -219,12 +219,12 @@ def whose(alias: Alias, now: datetime | None, word: RunWord) -> Whose:
     if record is None or not agrees(record, alias.routing):
         if alias.moving is not None:
             # One that failed stays as it is until somebody does something about it.
-            return Whose.STRANGERS if alias.moving.failed else Whose.AWS
-        return Whose.NOBODYS if alias.routing.is_whole else Whose.STRANGERS
+            return Ownership.STRANGERS if alias.moving.failed else Ownership.AWS
+        return Ownership.NOBODYS if alias.routing.is_unsplit else Ownership.STRANGERS
     if alias.moving is not None and set(alias.moving.weights) != {record.old}:
-        return Whose.STRANGERS
+        return Ownership.STRANGERS
     if record.held:
-        return Whose.HELD
-    if word is RunWord.OVER or record.expired(now):
-        return Whose.DEAD
-    return Whose.ALIVE
+        return Ownership.HELD
+    if status is RunStatus.OVER or record.expired(now):
+        return Ownership.DEAD
+    return Ownership.ALIVE

@@ -42,7 +42,7 @@ class Routing:
     """Additional version -> share from 0 to 1; AWS allows at most one entry."""
 
     @classmethod
-    def whole(cls, version: str) -> Routing:
+    def all_on(cls, version: str) -> Routing:
         """All traffic on one version."""
         return cls(version)
 
@@ -52,7 +52,7 @@ class Routing:
         return cls(old, {new: float(percent / HUNDRED)})
 
     @property
-    def is_whole(self) -> bool:
+    def is_unsplit(self) -> bool:
         """Whether one version gets everything and no weight is left behind."""
         return not self.weights
 
@@ -71,7 +71,7 @@ class Routing:
 
 def routing_of(old: str, new: str, percent: Decimal) -> Routing:
     """Return the routing of a step: split below 100%, whole on the new version at 100%."""
-    return Routing.whole(new) if percent >= HUNDRED else Routing.split(old, new, percent)
+    return Routing.all_on(new) if percent >= HUNDRED else Routing.split(old, new, percent)
 
 
 @dataclass(frozen=True, slots=True)

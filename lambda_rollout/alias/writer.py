@@ -35,7 +35,7 @@ from lambda_rollout.runtime.errors import (
     Unanswered,
     UnmarkedNotFound,
 )
-from lambda_rollout.runtime.retry import heed, patiently
+from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 NO_TEXT_LEFT = "-"
 """Written in place of an empty description if AWS should take "" for "leave it" (unconfirmed)."""
@@ -93,14 +93,14 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ChangedByOther:
     """The routing is somebody else's; it was left as it is."""
 
     alias: Alias
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Deleted:
     """The alias or its function was deleted."""
 
 
@@ -118,7 +118,7 @@ class Unsettled:
     why: CallFailed
 
 
-Settlement = Settled | Foreign | Gone | VersionGone | Unsettled
+Settlement = Settled | ChangedByOther | Deleted | VersionGone | Unsettled
 
 
 class AliasReader:
@@ -158,7 +158,7 @@ class AliasReader:
             return None
 
 
-class Traffic:
+class AliasWriter:
     """One alias in the hands of one rollout."""
 
     def __init__(
@@ -168,7 +168,7 @@ class Traffic:
         aliases: Aliases,
         clock: Clock,
         aws_clock: AwsClock,
-        nonce: str,
+        rollout_id: str,
         old: str | None = None,
         *,
         shared: bool = False,
@@ -196,7 +196,7 @@ class Traffic:
         self._answered_at = clock.monotonic()
         self.lost_record = False
         """Whether its record was found to be gone when it was to be settled: it was over, or somebody struck it out."""
-        self.nonce = nonce
+        self.rollout_id = rollout_id
         self._shared = shared
         self._forward_since = aws_clock.now()
         """When the newest forward write was first tried, with a record that was made then."""
@@ -232,7 +232,7 @@ class Traffic:
     def bears_record(self) -> bool:
         """Whether the alias, as last seen, carries our record."""
         _, record = lease.parse(self.known.description)
-        return record is not None and record.nonce == self.nonce
+        return record is not None and record.rollout_id == self.rollout_id
 
     @property
     def record_age(self) -> float:
@@ -244,12 +244,12 @@ class Traffic:
 
     def is_ours(self, alias: Alias) -> bool:
         """Whether this routing is our doing: see `Claim`."""
-        return self._claim.covers(alias, self.aws_clock.now())
+        return self._claim.is_ours(alias, self.aws_clock.now())
 
     @property
     def _claim(self) -> Claim:
         return Claim(
-            nonce=self.nonce,
+            rollout_id=self.rollout_id,
             old=self.old,
             found=self.found,
             known=self.known,
@@ -281,7 +281,7 @@ class Traffic:
 
     def _take_news(self, seen: Alias, *, may_still_move: bool) -> None:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
-        if self._claim.is_news(seen) and not self._claim.is_echo(seen):
+        if self._claim.changed_since_read(seen) and not self._claim.matches_pending_write(seen):
             if not self.is_ours(seen):
                 # It is to be left as it is: a settling write would be refused, or, where nobody heeds the
                 # RevisionId, overwrite it. So another look comes first.
@@ -313,7 +313,7 @@ class Traffic:
         """
         self._forward_since = self.aws_clock.now()
         try:
-            patiently(self._clock, stop)(self._forward_from_news, routing, record, stop)
+            retrying(self._clock, stop)(self._forward_from_news, routing, record, stop)
         except (Busy, Unanswered) as error:
             raise CannotShift(
                 f"{self.target} could not be shifted to {routing}: {error}"
@@ -357,7 +357,7 @@ class Traffic:
             raise
         except CallFailed as error:
             # A call that hung has used up half of the time between SIGINT and SIGKILL.
-            heed(stop)
+            raise_if_stopped(stop)
             self._look_after(error, may_still_move=may_still_move)
             if self._shows(description, routing):
                 return
@@ -393,7 +393,7 @@ class Traffic:
 
     # Settling ----------------------------------------------------------------------------------
 
-    def settle_once(self, routing: Routing, record: Record | None = None) -> Settlement:
+    def restore_once(self, routing: Routing, record: Record | None = None) -> Settlement:
         """Try once to make the alias whole (or held).
 
         The first try sends nothing but the UpdateAlias, with the newest RevisionId known. A later one looks
@@ -415,10 +415,10 @@ class Traffic:
         try:
             seen = self._read()
         except NotFound:
-            return Gone()
+            return Deleted()
         except CallFailed as error:
             return Unsettled(error)
-        echo = self._claim.is_echo(seen)
+        echo = self._claim.matches_pending_write(seen)
         shows = seen.routing == routing and self._bears(seen, record)
         if echo and seen.revision_id != self.known.revision_id and shows:
             if self._may_be_older(seen, record):
@@ -427,7 +427,7 @@ class Traffic:
             return self._settled(seen, routing, record)
         if not self.is_ours(seen):
             self._forget_what_is_overtaken(seen)
-            return Foreign(seen)
+            return ChangedByOther(seen)
         if seen.revision_id != self.known.revision_id:
             if not echo:
                 self._take_text(seen.description)
@@ -455,7 +455,7 @@ class Traffic:
         self.routing = routing
         self.looks_first = False
         if record is None and self.bears_record and not self.text:
-            # AWS took "" for "leave it as it is". A record left on a whole alias would read as an unfinished
+            # AWS took "" for "leave it is". A record left on a whole alias would read as an unfinished
             # rollout, so it is worth a text that nobody asked for.
             self.text = NO_TEXT_LEFT
             return Unsettled(

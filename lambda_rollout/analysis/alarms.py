@@ -51,7 +51,7 @@ class Transition:
 class AlarmWatch:
     """What is known of one alarm since the watch began."""
 
-    explained: AlarmReading
+    history_known: AlarmReading
     """The newest reading up to which every change of state is known."""
     newest: AlarmReading
     counts: bool
@@ -67,16 +67,18 @@ class AlarmWatch:
         return cls(reading, reading, counts=reading.state is not AlarmState.ALARM)
 
     @property
-    def unexplained(self) -> bool:
+    def needs_history(self) -> bool:
         """Whether the state changed in a way that only the alarm's history can tell."""
-        return self.fired is None and self.newest.transitioned_at != self.explained.transitioned_at
+        return (
+            self.fired is None and self.newest.transitioned_at != self.history_known.transitioned_at
+        )
 
 
 def observe(watch: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
     """Take a new reading into account.
 
     The timestamp of the last transition is what tells a state that stayed from one that left and came
-    back between two reads. The first is explained by the reading alone; for the second `explain` must
+    back between two reads. The first is explained by the reading alone; for the second `with_history` must
     be given the history.
     """
     now_ok = reading.state is AlarmState.OK
@@ -84,24 +86,26 @@ def observe(watch: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
     if watch.fired is not None:
         return seen
     if reading.state is AlarmState.ALARM and (watch.counts or watch.was_ok):
-        return replace(seen, explained=reading, counts=True, fired=reading)
+        return replace(seen, history_known=reading, counts=True, fired=reading)
     if (
         reading.transitioned_at is None
-        or reading.transitioned_at == watch.explained.transitioned_at
+        or reading.transitioned_at == watch.history_known.transitioned_at
     ):
-        return replace(seen, explained=reading, counts=watch.counts or now_ok)
+        return replace(seen, history_known=reading, counts=watch.counts or now_ok)
     return seen
 
 
-def explain(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch:
+def with_history(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch:
     """Take the alarm's history since ``watch.explained`` into account, as far as it is complete.
 
     History may lag behind the state. It is complete only when it reaches the newest reading; until
     then the watch comes back unexplained, unless what is there already shows a firing.
     """
-    if not watch.unexplained:
+    if not watch.needs_history:
         return watch
-    since = _after_what_was_known(watch.explained, sorted(history, key=lambda change: change.at))
+    since = _after_what_was_known(
+        watch.history_known, sorted(history, key=lambda change: change.at)
+    )
     counts = watch.counts
     for change in since:
         if change.after is AlarmState.ALARM and counts:
@@ -115,7 +119,7 @@ def explain(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch:
         counts = counts or change.after is AlarmState.OK
     if not since or not _reaches(watch.newest, since[-1]):
         return watch
-    return replace(watch, explained=watch.newest, counts=counts)
+    return replace(watch, history_known=watch.newest, counts=counts)
 
 
 def _after_what_was_known(

@@ -41,7 +41,7 @@ def complete_until(now: datetime) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CanaryPair:
     """What is to be compared: a target's new version (``canary``) and its old one, by their numbers."""
 
     target: Target
@@ -64,7 +64,7 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class VersionMetrics:
     """One version of one target: every minute of the window whose data are in, in order, without gaps.
 
     A minute that nothing ran in is there with zeros; a minute whose data may still come is not there.
@@ -84,10 +84,10 @@ class Numbers:
         """Invocations that failed, in all minutes."""
         return sum(minute.errors for minute in self.minutes)
 
-    def since(self, start: datetime) -> Numbers:
+    def since(self, start: datetime) -> VersionMetrics:
         """Return the minutes that lie wholly after ``start``."""
         inside = tuple(minute for minute in self.minutes if minute.start >= start)
-        return Numbers(self.target, self.version, inside)
+        return VersionMetrics(self.target, self.version, inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class Comparison:
     ``throttles`` are those of the alias as a whole: which version a throttled call was for is not told.
     """
 
-    canary: Numbers
-    baseline: Numbers
+    canary: VersionMetrics
+    baseline: VersionMetrics
     throttles: int
     until: datetime
     """The end of the last minute whose data are in."""
@@ -118,12 +118,12 @@ class Comparison:
         return self.canary.target
 
 
-def _joined(before: Numbers, later: Numbers) -> Numbers:
-    return Numbers(before.target, before.version, (*before.minutes, *later.minutes))
+def _joined(before: VersionMetrics, later: VersionMetrics) -> VersionMetrics:
+    return VersionMetrics(before.target, before.version, (*before.minutes, *later.minutes))
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class StepStart:
     """When the alias got the weight of a step, on AWS's clock, as the minutes of metrics are."""
 
     at: datetime

@@ -21,7 +21,7 @@ HISTORY_GRACE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class StepEvidence:
     """What is known about a step at one moment. Moments are monotonic seconds of one clock."""
 
     now: float
@@ -37,13 +37,13 @@ class Evidence:
     alarms_failing_since: float | None = None
     """When the first read was sent that failed with no success since; None while reads succeed."""
     aliases_failing_since: float | None = None
-    missing: tuple[str, ...] = ()
+    missing_alarms: tuple[str, ...] = ()
     """Alarms that were there and are no more."""
-    broken: str = ""
+    failed: str = ""
     """Which guard is broken, and by which figures."""
-    lacks: str = ""
+    missing: str = ""
     """Which guard cannot be judged yet, or whose invocations are too few."""
-    lacked_at: float = -math.inf
+    missing_at: float = -math.inf
     """When the step was last found to lack something: as long as that it lasts at least."""
     insufficient_data: InsufficientData = InsufficientData.IGNORE
 
@@ -62,16 +62,16 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class NotYet:
+class Inconclusive:
     """Watch on. ``lacks`` is empty while the step simply has time left."""
 
-    lacks: str = ""
+    missing: str = ""
 
 
-Verdict = Passed | Failed | NotYet
+Verdict = Passed | Failed | Inconclusive
 
 
-def judge_step(evidence: Evidence) -> Verdict:
+def judge_step(evidence: StepEvidence) -> Verdict:
     """Decide whether a step has passed, must go back, or goes on.
 
     Passed needs a read of the alarms and one of the aliases, both sent after the step's last second
@@ -81,27 +81,29 @@ def judge_step(evidence: Evidence) -> Verdict:
     failed = _reason_at_any_time(evidence)
     if failed is not None:
         return failed
-    last_second = max(evidence.planned_end, evidence.lacked_at)
+    last_second = max(evidence.planned_end, evidence.missing_at)
     if evidence.now < last_second or evidence.alarms_read_at < last_second:
-        return NotYet()
-    unexplained = tuple(watch.newest for watch in evidence.watches if watch.unexplained)
-    if unexplained and evidence.now < evidence.planned_end + HISTORY_GRACE:
-        return NotYet(f"the history of {', '.join(reading.name for reading in unexplained)}")
-    if unexplained:
-        return Failed(_unexplained_reason(unexplained), unexplained)
+        return Inconclusive()
+    without_history = tuple(watch.newest for watch in evidence.watches if watch.needs_history)
+    if without_history and evidence.now < evidence.planned_end + HISTORY_GRACE:
+        return Inconclusive(
+            f"the history of {', '.join(reading.name for reading in without_history)}"
+        )
+    if without_history:
+        return Failed(_needs_history_reason(without_history), without_history)
     if evidence.aliases_read_at < evidence.planned_end:
-        return NotYet()
-    return _judge_what_is_lacking(evidence)
+        return Inconclusive()
+    return _judge_what_is_missing(evidence)
 
 
-def _reason_at_any_time(evidence: Evidence) -> Failed | None:
+def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:
     fired = tuple(watch.fired for watch in evidence.watches if watch.fired is not None)
     if fired:
         return Failed(_fired_reason(fired), fired)
-    if evidence.missing:
-        return Failed(f"alarm deleted during the rollout: {', '.join(evidence.missing)}")
-    if evidence.broken:
-        return Failed(evidence.broken)
+    if evidence.missing_alarms:
+        return Failed(f"alarm deleted during the rollout: {', '.join(evidence.missing_alarms)}")
+    if evidence.failed:
+        return Failed(evidence.failed)
     for what, since in (
         ("alarms", evidence.alarms_failing_since),
         ("alias", evidence.aliases_failing_since),
@@ -111,7 +113,7 @@ def _reason_at_any_time(evidence: Evidence) -> Failed | None:
     return None
 
 
-def _judge_what_is_lacking(evidence: Evidence) -> Verdict:
+def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:
     blind: tuple[AlarmReading, ...] = ()
     if evidence.insufficient_data is InsufficientData.FAIL:
         blind = tuple(
@@ -120,12 +122,12 @@ def _judge_what_is_lacking(evidence: Evidence) -> Verdict:
             if watch.newest.state is AlarmState.INSUFFICIENT_DATA
         )
     names = ", ".join(reading.name for reading in blind)
-    lacks = f"INSUFFICIENT_DATA: {names}" if blind else evidence.lacks
+    lacks = f"INSUFFICIENT_DATA: {names}" if blind else evidence.missing
     if not lacks:
         return Passed()
     if evidence.now >= evidence.last_end:
         return Failed(f"evidence-timeout ran out, still {lacks}", blind)
-    return NotYet(lacks)
+    return Inconclusive(lacks)
 
 
 def _fired_reason(fired: Sequence[AlarmReading]) -> str:
@@ -134,6 +136,6 @@ def _fired_reason(fired: Sequence[AlarmReading]) -> str:
     return f"alarm {first.name} fired{others}: {first.reason}"
 
 
-def _unexplained_reason(readings: Sequence[AlarmReading]) -> str:
+def _needs_history_reason(readings: Sequence[AlarmReading]) -> str:
     names = ", ".join(reading.name for reading in readings)
     return f"alarm {names} changed its state between two reads, and its history could not be read"

@@ -19,7 +19,7 @@ from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import Unanswered
-from lambda_rollout.runtime.retry import heed
+from lambda_rollout.runtime.retry import raise_if_stopped
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType
@@ -70,7 +70,7 @@ class CloudWatchAlarms:
     def _page(self, region: str, names: Sequence[str]) -> Iterator[AlarmReading]:
         token: dict[str, Any] = {}
         while True:
-            heed(self._stop)
+            raise_if_stopped(self._stop)
             answer, readings = ask(
                 "DescribeAlarms",
                 partial(
@@ -97,7 +97,7 @@ class CloudWatchAlarms:
         transitions: list[Transition] = []
         token: dict[str, Any] = {}
         while True:
-            heed(self._stop)
+            raise_if_stopped(self._stop)
             answer: Mapping[str, Any] = ask(
                 "DescribeAlarmHistory",
                 partial(

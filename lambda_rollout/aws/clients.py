@@ -15,7 +15,7 @@ from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
-from lambda_rollout.aws.rate_limit import Pace
+from lambda_rollout.aws.rate_limit import RateLimit
 from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Clients:
         self._session = session
         events: Any = session.events
         events.register("after-call", keep_source)
-        self._turns = _Turns(Pace(), clock or SystemClock())
+        self._turns = _Turns(RateLimit(), clock or SystemClock())
         self.aws_clock = AwsClock(clock or SystemClock())
         """What all answers to these clients say of the time."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
@@ -138,8 +138,8 @@ class Clients:
 class _Turns:
     """Lets every call of a client wait for its turn, and learns from its answer."""
 
-    def __init__(self, pace: Pace, clock: Clock) -> None:
-        self._pace = pace
+    def __init__(self, rate_limit: RateLimit, clock: Clock) -> None:
+        self._rate_limit = rate_limit
         self._clock = clock
 
     def of(self, client: LambdaClient) -> LambdaClient:
@@ -151,7 +151,7 @@ class _Turns:
         return client
 
     def _wait(self, context: dict[str, Any], **_: object) -> None:
-        while (away := self._pace.turn(self._clock.monotonic())) > 0:
+        while (away := self._rate_limit.turn(self._clock.monotonic())) > 0:
             # No stop: a turn is a fraction of a second away, and a settling write must not be turned back.
             self._clock.wait(away, None)
         context["lambda_rollout_sent"] = self._clock.monotonic()
@@ -159,6 +159,6 @@ class _Turns:
     def _learn(self, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
         now = self._clock.monotonic()
         if is_throttling(parsed):
-            self._pace.throttled(context["lambda_rollout_sent"], now)
+            self._rate_limit.throttled(context["lambda_rollout_sent"], now)
         else:
-            self._pace.answered(now)
+            self._rate_limit.answered(now)

@@ -16,8 +16,13 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws import calls
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.steps import TrafficRouting
-from lambda_rollout.rollout.codedeploy.model import ROLLBACK_EVENTS, DeploymentState, Group, Shift
-from lambda_rollout.rollout.saved_state import Place
+from lambda_rollout.rollout.codedeploy.model import (
+    ROLLBACK_EVENTS,
+    DeploymentGroup,
+    DeploymentState,
+    DeploymentTarget,
+)
+from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import AlreadyExists, InvalidRequest, NotFound, Refused
 
 if TYPE_CHECKING:
@@ -41,15 +46,15 @@ Read = TypeVar("Read")
 class CodeDeployEngine:
     """`lambda_rollout.rollout.codedeploy.model.Engine` over boto3."""
 
-    def __init__(self, clients: Clients, place: Place) -> None:
+    def __init__(self, clients: Clients, ref: DeploymentRef) -> None:
         """Make no call yet."""
         self._clients = clients
-        self._place = place
+        self._ref = ref
 
     @property
-    def place(self) -> Place:
+    def place(self) -> DeploymentRef:
         """See `Engine.place`."""
-        return self._place
+        return self._ref
 
     @property
     def _client(self) -> CodeDeployClient:
@@ -59,16 +64,16 @@ class CodeDeployEngine:
         """See `Engine.platform`."""
         return _ask(
             "GetApplication",
-            lambda: self._client.get_application(applicationName=self._place.application),
+            lambda: self._client.get_application(applicationName=self._ref.application),
             lambda answer: str(answer["application"]["computePlatform"]),
         )
 
-    def group(self) -> Group:
+    def group(self) -> DeploymentGroup:
         """See `Engine.group`."""
         return _ask(
             "GetDeploymentGroup",
             lambda: self._client.get_deployment_group(
-                applicationName=self._place.application, deploymentGroupName=self._place.group
+                applicationName=self._ref.application, deploymentGroupName=self._ref.group
             ),
             lambda answer: _group(answer["deploymentGroupInfo"]),
         )
@@ -104,8 +109,8 @@ class CodeDeployEngine:
         return _ask(
             "CreateDeployment",
             lambda: self._client.create_deployment(
-                applicationName=self._place.application,
-                deploymentGroupName=self._place.group,
+                applicationName=self._ref.application,
+                deploymentGroupName=self._ref.group,
                 deploymentConfigName=configuration,
                 description=description,
                 # Whatever the group says: a deployment that ends without it leaves the alias split.
@@ -124,8 +129,8 @@ class CodeDeployEngine:
         return _ask(
             "ListDeployments",
             lambda: self._client.list_deployments(
-                applicationName=self._place.application,
-                deploymentGroupName=self._place.group,
+                applicationName=self._ref.application,
+                deploymentGroupName=self._ref.group,
                 includeOnlyStatuses=wanted,
             ),
             lambda answer: answer["deployments"],
@@ -139,7 +144,7 @@ class CodeDeployEngine:
             lambda answer: _state(deployment, answer["deploymentInfo"]),
         )
 
-    def shift(self, deployment: str) -> Shift | None:
+    def shift(self, deployment: str) -> DeploymentTarget | None:
         """See `Engine.shift`."""
         try:
             listed = _ask(
@@ -211,11 +216,11 @@ def _ask(operation: str, call: Callable[[], Answer], read: Callable[[Answer], Re
         raise kind(operation, error.code, error.message) from error
 
 
-def _group(found: Mapping[str, Any]) -> Group:
+def _group(found: Mapping[str, Any]) -> DeploymentGroup:
     alarms = found.get("alarmConfiguration", {})
     rollback = found.get("autoRollbackConfiguration", {})
     named = (alarm["name"] for alarm in alarms.get("alarms", ())) if alarms.get("enabled") else ()
-    return Group(
+    return DeploymentGroup(
         rollback_on=frozenset(rollback.get("events", ()) if rollback.get("enabled") else ()),
         alarms=tuple(named),
         ignores_unreadable_alarms=bool(alarms.get("ignorePollAlarmFailure")),
@@ -236,14 +241,14 @@ def _state(deployment: str, found: Mapping[str, Any]) -> DeploymentState:
     )
 
 
-def _first_shift(answer: Mapping[str, Any]) -> Shift | None:
+def _first_shift(answer: Mapping[str, Any]) -> DeploymentTarget | None:
     targets = (one["lambdaTarget"] for one in answer["deploymentTargets"] if "lambdaTarget" in one)
     return next((_shift(target) for target in targets), None)
 
 
-def _shift(found: Mapping[str, Any]) -> Shift:
+def _shift(found: Mapping[str, Any]) -> DeploymentTarget:
     info = found.get("lambdaFunctionInfo", {})
-    return Shift(
+    return DeploymentTarget(
         function=info.get("functionName", ""),
         alias=info.get("functionAlias", ""),
         old=info.get("currentVersion", ""),

@@ -39,7 +39,7 @@ from lambda_rollout.runtime.errors import (
     Unanswered,
     Unreachable,
 )
-from lambda_rollout.runtime.retry import patiently
+from lambda_rollout.runtime.retry import retrying
 
 AUDIENCE = "sts.amazonaws.com"
 AUDIENCES = {"aws-cn": ("sts.amazonaws.com.cn", AUDIENCE)}
@@ -260,7 +260,7 @@ def session(
     often as it thinks fit; the default gives up after a minute. Raises `RolloutError` if there are none, or the role
     cannot be assumed: before anything is changed.
     """
-    patient = patient or patiently(clock, stop)
+    patient = patient or retrying(clock, stop)
     until = stop if obeys else Stop()
     if not role:
         chain = Chain(region)

@@ -18,10 +18,10 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.metrics import (
     MINUTE,
     PERCENTILES,
+    CanaryPair,
     Comparison,
     Minute,
-    Numbers,
-    Pair,
+    VersionMetrics,
     first_whole_minute,
 )
 from lambda_rollout.aws.calls import ask
@@ -83,7 +83,7 @@ class CloudWatchMetrics:
         self._clients = clients
 
     def compare(
-        self, pairs: Sequence[Pair], since: datetime, until: datetime
+        self, pairs: Sequence[CanaryPair], since: datetime, until: datetime
     ) -> tuple[Comparison, ...]:
         """Read every whole minute between ``since`` and ``until``, for all pairs at once.
 
@@ -173,7 +173,7 @@ def _check(statuses: Sequence[str]) -> None:
         raise Unanswered("GetMetricData", bad, "not all metrics were answered")
 
 
-def _series(pair: Pair) -> Iterator[Series]:
+def _series(pair: CanaryPair) -> Iterator[Series]:
     resource = str(pair.target)
     for version in (pair.canary, pair.baseline):
         for metric in ("Invocations", "Errors"):
@@ -189,7 +189,7 @@ def _count(metric: str, target: Target, resource: str = "", version: str = "") -
 
 
 def _comparison(
-    pair: Pair, found: Mapping[Series, Points], minutes: Sequence[datetime], until: datetime
+    pair: CanaryPair, found: Mapping[Series, Points], minutes: Sequence[datetime], until: datetime
 ) -> Comparison:
     throttles = found.get(_count("Throttles", pair.target, str(pair.target)), {})
     return Comparison(
@@ -202,7 +202,7 @@ def _comparison(
 
 def _numbers(
     target: Target, version: str, found: Mapping[Series, Points], minutes: Iterable[datetime]
-) -> Numbers:
+) -> VersionMetrics:
     resource = str(target)
     invocations = found.get(_count("Invocations", target, resource, version), {})
     errors = found.get(_count("Errors", target, resource, version), {})
@@ -210,7 +210,7 @@ def _numbers(
         name: found.get(Series("Duration", name, target.name, resource, version), {})
         for name in PERCENTILES
     }
-    return Numbers(
+    return VersionMetrics(
         target,
         version,
         tuple(

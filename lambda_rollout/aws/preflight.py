@@ -34,8 +34,8 @@ from lambda_rollout.runtime.errors import NotFound, Unanswered, UnmarkedNotFound
 Raw = Mapping[str, Any]
 
 
-class AwsLookout:
-    """`lambda_rollout.preflight.reader.Lookout` over boto3."""
+class AwsPreflightReader:
+    """`lambda_rollout.preflight.reader.PreflightReader` over boto3."""
 
     def __init__(self, clients: Clients, alarms: Sequence[AlarmName]) -> None:
         """Make no call yet."""
@@ -44,7 +44,7 @@ class AwsLookout:
         self._definitions = AlarmDefinitions(clients, alarms)
 
     def configuration(self, target: Target, version: str) -> Configuration:
-        """See `Lookout.configuration`."""
+        """See `PreflightReader.configuration`."""
         return ask(
             "GetFunctionConfiguration",
             lambda: self._clients.lambda_.get_function_configuration(
@@ -54,7 +54,7 @@ class AwsLookout:
         )
 
     def event_sources(self, target: Target) -> tuple[EventSource, ...]:
-        """See `Lookout.event_sources`.
+        """See `PreflightReader.event_sources`.
 
         Whether the bare name also finds the mappings of aliases is not documented, so both are asked for.
         """
@@ -85,11 +85,11 @@ class AwsLookout:
             )
 
     def function_policy(self, target: Target) -> tuple[Statement, ...]:
-        """See `Lookout.function_policy`."""
+        """See `PreflightReader.function_policy`."""
         return self._policy(target)
 
     def alias_policy(self, target: Target) -> tuple[Statement, ...]:
-        """See `Lookout.alias_policy`."""
+        """See `PreflightReader.alias_policy`."""
         return self._policy(target, Qualifier=target.alias)
 
     def _policy(self, target: Target, **qualifier: str) -> tuple[Statement, ...]:
@@ -107,7 +107,7 @@ class AwsLookout:
             raise Unanswered("GetPolicy", "UnreadablePolicy", str(error)) from error
 
     def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
-        """See `Lookout.urls`."""
+        """See `PreflightReader.urls`."""
 
         def ask_page(marker: Mapping[str, Any]) -> Raw:
             return ask(
@@ -121,7 +121,7 @@ class AwsLookout:
         return tuple(map(_url, _pages(ask_page, "FunctionUrlConfigs")))
 
     def reserved(self, target: Target) -> int | None:
-        """See `Lookout.reserved`."""
+        """See `PreflightReader.reserved`."""
         return ask(
             "GetFunctionConcurrency",
             lambda: self._clients.lambda_.get_function_concurrency(FunctionName=target.function),
@@ -129,7 +129,7 @@ class AwsLookout:
         )
 
     def provisioned(self, target: Target) -> Provisioned | None:
-        """See `Lookout.provisioned`."""
+        """See `PreflightReader.provisioned`."""
         try:
             return ask(
                 "GetProvisionedConcurrencyConfig",
@@ -142,7 +142,7 @@ class AwsLookout:
             return None
 
     def storage(self, target: Target, version: str) -> CodeStorage:
-        """See `Lookout.storage`."""
+        """See `PreflightReader.storage`."""
         return ask(
             "GetFunction",
             lambda: self._clients.lambda_.get_function(
@@ -152,7 +152,7 @@ class AwsLookout:
         )
 
     def scaling(self, target: Target, version: str) -> Scaling:
-        """See `Lookout.scaling`; a version that nobody scaled may have no configuration at all."""
+        """See `PreflightReader.scaling`; a version that nobody scaled may have no configuration at all."""
         try:
             return ask(
                 "GetFunctionScalingConfig",
@@ -165,7 +165,7 @@ class AwsLookout:
             return Scaling()
 
     def provider_versions(self, provider: str) -> int:
-        """See `Lookout.provider_versions`."""
+        """See `PreflightReader.provider_versions`."""
         name = provider.rpartition(":")[2]
 
         def ask_page(marker: Mapping[str, Any]) -> Raw:
@@ -180,15 +180,15 @@ class AwsLookout:
         return sum(1 for _ in _pages(ask_page, "FunctionVersions"))
 
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
-        """See `Lookout.invoked`."""
+        """See `PreflightReader.invoked`."""
         return self._metrics.invoked(targets, until)
 
     def alarms(self) -> tuple[AlarmFacts, ...]:
-        """See `Lookout.alarms`."""
+        """See `PreflightReader.alarms`."""
         return self._definitions.read()
 
     def try_history(self) -> None:
-        """See `Lookout.try_history`."""
+        """See `PreflightReader.try_history`."""
         self._definitions.try_history()
 
 

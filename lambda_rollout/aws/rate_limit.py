@@ -26,7 +26,7 @@ LEAST = 1.0
 """Calls a second, however hard AWS throttles: a rollback must go on trying."""
 
 
-class Pace:
+class RateLimit:
     """The turns of all threads that call one quota. Moments are monotonic seconds."""
 
     def __init__(self) -> None:

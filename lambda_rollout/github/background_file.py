@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from lambda_rollout.runtime.background import ThreadAside
+from lambda_rollout.runtime.background import BackgroundThread
 
 _T = TypeVar("_T")
 
@@ -67,7 +67,7 @@ class BackgroundFile(Generic[_T]):
 
     def _begin(self) -> None:
         try:
-            ThreadAside(self._name).start(self._run)
+            BackgroundThread(self._name).start(self._run)
         except RuntimeError:  # no thread to be had
             self._run()
 

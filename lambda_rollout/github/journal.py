@@ -14,8 +14,8 @@ from lambda_rollout.github.log import Log
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.report.json_report import document
 from lambda_rollout.report.outputs import outputs
-from lambda_rollout.report.reduce import chronicle
-from lambda_rollout.report.state import Chronicle
+from lambda_rollout.report.reduce import rollout_state
+from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.summary.summary import summary, summary_of_input_problems
 from lambda_rollout.report.wording import count, listing
 from lambda_rollout.rollout.events import Event, Finished, Result
@@ -51,9 +51,9 @@ class Journal:
         return tuple(self._events)
 
     @property
-    def story(self) -> Chronicle:
+    def story(self) -> RolloutState:
         """What stands at this moment."""
-        return chronicle(self._events)
+        return rollout_state(self._events)
 
     def emit(self, event: Event) -> None:
         """Keep ``event``, without secrets, and tell it in the log; never raises."""

@@ -15,7 +15,7 @@ from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
 from lambda_rollout.report.lines import told
 from lambda_rollout.report.reduce import after
-from lambda_rollout.report.state import Chronicle
+from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import (
     MARKS,
     advice,
@@ -47,7 +47,7 @@ class Log:
     def __init__(self, lines: Lines) -> None:
         """Begin a log that is written to ``lines``."""
         self._lines = lines
-        self._story = Chronicle()
+        self._story = RolloutState()
         self._in_group = False
         self._annotations: Counter[str] = Counter()
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from lambda_rollout.alias.record import Record, RunWord, repository_hash
+from lambda_rollout.alias.record import Record, RunStatus, repository_hash
 from lambda_rollout.rollout.events import Run
-from lambda_rollout.runtime.background import ThreadAside
+from lambda_rollout.runtime.background import BackgroundThread
 
 TIMEOUT = 5
 """Seconds for GitHub to connect, and to begin its answer; without one, time alone decides."""
@@ -33,32 +33,32 @@ class GitHubRuns:
     api_url: str
     token: str = field(repr=False)
     patience: float = PATIENCE
-    _words: dict[str, RunWord] = field(default_factory=dict, init=False, repr=False)
+    _statuses: dict[str, RunStatus] = field(default_factory=dict, init=False, repr=False)
     _silent: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
     _asking: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def word(self, record: Record) -> RunWord:
-        """See `Runs.word`."""
+    def run_status(self, record: Record) -> RunStatus:
+        """See `Runs.run_status`."""
         if not (self.token and self.api_url and self._is_of_this_repository(record)):
-            return RunWord.UNKNOWN
+            return RunStatus.UNKNOWN
         path = f"/repos/{self.run.repository}/actions/runs/{record.run}/attempts/{record.attempt}"
         with self._asking:
-            if path not in self._words:
-                self._words[path] = self._asked(path)
-            return self._words[path]
+            if path not in self._statuses:
+                self._statuses[path] = self._asked(path)
+            return self._statuses[path]
 
-    def _asked(self, path: str) -> RunWord:
+    def _asked(self, path: str) -> RunStatus:
         if self._silent.is_set():
-            return RunWord.UNKNOWN
+            return RunStatus.UNKNOWN
         heard: list[str | None] = []
-        asking = ThreadAside("run")
+        asking = BackgroundThread("run")
         asking.start(lambda: heard.append(self._status(path)))
         if not asking.join(self.patience):
             self._silent.set()
         status = heard[0] if heard else None
         if status is None:
-            return RunWord.UNKNOWN
-        return RunWord.OVER if status == "completed" else RunWord.IN_PROGRESS
+            return RunStatus.UNKNOWN
+        return RunStatus.OVER if status == "completed" else RunStatus.IN_PROGRESS
 
     def _status(self, path: str) -> str | None:
         from github import Auth, Github

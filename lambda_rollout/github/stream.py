@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lambda_rollout.github.commands import command
-from lambda_rollout.runtime.background import ThreadAside
+from lambda_rollout.runtime.background import BackgroundThread
 
 QUEUE_LIMIT = 1 << 20
 """Bytes that wait for a reader: some ten thousand lines, many more than a reader who is alive leaves unread."""
@@ -85,7 +85,7 @@ class BackgroundStream:
         """What is left of the text that is being written."""
         self._group_is_open = False
         self._gone = False
-        self._writer: ThreadAside | None = None
+        self._writer: BackgroundThread | None = None
         """None while nothing is being written."""
 
     def write(self, text: str, /) -> object:
@@ -122,7 +122,7 @@ class BackgroundStream:
         with self._lock:
             if self._writer is not None:
                 return
-            self._writer = ThreadAside("log")
+            self._writer = BackgroundThread("log")
             try:
                 self._writer.start(self._run)
             except RuntimeError:  # no thread to be had: the next line tries again

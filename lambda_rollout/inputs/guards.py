@@ -38,7 +38,7 @@ class Metric(StrEnum):
         return "%" if self is Metric.ERROR_RATE else "ms"
 
 
-class Comparison(StrEnum):
+class Operator(StrEnum):
     """How the metric must compare with its bound."""
 
     BELOW = "<"
@@ -74,7 +74,7 @@ class Guard:
     """One check; ``str()`` writes it as :func:`parse_guards` reads it."""
 
     metric: Metric
-    comparison: Comparison
+    operator: Operator
     bound: Bound
 
     @property
@@ -93,7 +93,7 @@ class Guard:
                 bound = f"baseline + {_plain(margin)}{self.metric.unit}"
             case BaselineTimes(factor):
                 bound = f"baseline * {_plain(factor)}"
-        return f"{self.metric} {self.comparison} {bound}"
+        return f"{self.metric} {self.operator} {bound}"
 
 
 def _plain(number: Decimal) -> str:
@@ -160,9 +160,9 @@ def _parse_guard(line: _Line) -> Guard:
     bound = _parse_bound(line, metric)
     if line.rest:
         line.refuse(f"the guard ends before {quote(line.rest)}: write one guard on each line.")
-    if bound == Absolute(Decimal(0)) and comparison == Comparison.BELOW:
+    if bound == Absolute(Decimal(0)) and comparison == Operator.BELOW:
         line.refuse(f"nothing is below 0{metric.unit}: write a higher bound.", start)
-    return Guard(metric, Comparison(comparison), bound)
+    return Guard(metric, Operator(comparison), bound)
 
 
 def _parse_metric(line: _Line) -> Metric:

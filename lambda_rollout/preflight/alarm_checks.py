@@ -8,7 +8,7 @@ from lambda_rollout.inputs.guards import Guard, Metric
 from lambda_rollout.preflight.composite import fires, leaves, unclear
 from lambda_rollout.preflight.facts import AlarmFacts, Facts
 from lambda_rollout.preflight.finding import Code, Finding, Level
-from lambda_rollout.preflight.sight import Seen, Sight, of_alarm, unjudged
+from lambda_rollout.preflight.sight import AlarmSight, Seen, of_alarm, unjudged
 from lambda_rollout.preflight.speed import takes
 
 _GUARDS = {"Errors": "error-rate <= baseline + 1%", "Duration": "p99-duration <= baseline * 1.2"}
@@ -33,14 +33,14 @@ def alarms_see_the_new_version(facts: Facts) -> Iterator[Finding]:
                 yield from _told(alarm, leaf, seen, facts)
 
 
-def _best(sights: Mapping[str, Sight], alarm: AlarmFacts) -> Sight:
+def _best(sights: Mapping[str, AlarmSight], alarm: AlarmFacts) -> AlarmSight:
     """Return the most that the alarms see which are enough to fire this one."""
     able = [
         least
-        for least in Sight
+        for least in AlarmSight
         if fires(alarm, {name for name, sight in sights.items() if sight >= least})
     ]
-    return max(able, default=Sight.NOTHING)
+    return max(able, default=AlarmSight.NOTHING)
 
 
 def every_alarm_was_judged(facts: Facts) -> Iterator[Finding]:
@@ -85,29 +85,29 @@ def _told(alarm: AlarmFacts, leaf: AlarmFacts, seen: Seen, facts: Facts) -> Iter
     wanted = f"Resource={target}" if target else "Resource=FUNCTION:ALIAS"
     aim = f"Let it count FunctionName and {wanted}"
     match seen.sight:
-        case Sight.NOTHING:
+        case AlarmSight.NOTHING:
             what = f"{counts}: Lambda has no metric with exactly these dimensions, so it never has data."
             yield Finding(
                 Level.WARNING, Code.ALARM_WITHOUT_DATA, what, f"{aim}.", seen.target, alarm.name
             )
-        case Sight.ELSEWHERE:
+        case AlarmSight.ELSEWHERE:
             what = f"{counts}: nothing of what this rollout moves."
             yield Finding(
                 Level.WARNING, Code.ALARM_ELSEWHERE, what, f"{aim}.", seen.target, alarm.name
             )
-        case Sight.OTHER_VERSION:
+        case AlarmSight.OTHER_VERSION:
             what = (
                 f"{counts}: what comes to the new version through the alias is not counted there."
             )
             yield Finding(
                 Level.WARNING, Code.ALARM_ON_VERSION, what, f"{aim}.", seen.target, alarm.name
             )
-        case Sight.FUNCTION:
+        case AlarmSight.FUNCTION:
             what = f"{counts}: both versions, $LATEST and every other alias are mixed in it."
             yield Finding(
                 Level.WARNING, Code.ALARM_ON_FUNCTION, what, f"{aim}.", seen.target, alarm.name
             )
-        case Sight.ALIAS if not _told_apart(leaf, facts.guards):
+        case AlarmSight.ALIAS if not _told_apart(leaf, facts.guards):
             what = f"{counts}: the old version's too, whose errors would roll back the new one."
             yield Finding(
                 Level.NOTE,

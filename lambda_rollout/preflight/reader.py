@@ -34,7 +34,7 @@ from lambda_rollout.runtime.errors import (
     RolloutError,
     Unanswered,
 )
-from lambda_rollout.runtime.retry import heed, patiently
+from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 LIMIT = 30.0
 """Seconds for all calls together; what is not read by then goes unchecked."""
@@ -48,7 +48,7 @@ LATEST = "$LATEST"
 T = TypeVar("T")
 
 
-class Lookout(Protocol):
+class PreflightReader(Protocol):
     """The calls of a preflight, one try each, reading only. Errors are `CallFailed` and its kinds."""
 
     def configuration(self, target: Target, version: str) -> Configuration:
@@ -131,7 +131,9 @@ class Question:
     writes: tuple[str, ...] = ()
 
 
-def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) -> Facts:
+def read_facts(
+    question: Question, reader: PreflightReader, clock: Clock, stop: Stop | None
+) -> Facts:
     """Read everything that the checks decide on.
 
     Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
@@ -139,11 +141,11 @@ def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) 
     reading = _Reading(clock, stop)
     targets = tuple(passage.target for passage in question.passages)
     until = complete_until(question.now)
-    invoked = reading("cloudwatch:GetMetricData", lambda: lookout.invoked(targets, until))
+    invoked = reading("cloudwatch:GetMetricData", lambda: reader.invoked(targets, until))
     counts = invoked if isinstance(invoked, Unread) else {one.target: one for one in invoked}
-    alarms = reading("cloudwatch:DescribeAlarms", lookout.alarms)
+    alarms = reading("cloudwatch:DescribeAlarms", reader.alarms)
     history = (
-        reading("cloudwatch:DescribeAlarmHistory", lookout.try_history) if alarms != () else None
+        reading("cloudwatch:DescribeAlarmHistory", reader.try_history) if alarms != () else None
     )
     return Facts(
         now=question.now,
@@ -153,7 +155,7 @@ def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) 
         targets=tuple(
             _target(
                 passage,
-                lookout,
+                reader,
                 reading,
                 counts if isinstance(counts, Unread) else counts[passage.target],
             )
@@ -166,7 +168,7 @@ def look(question: Question, lookout: Lookout, clock: Clock, stop: Stop | None) 
 
 
 def _target(
-    passage: Passage, lookout: Lookout, reading: _Reading, invoked: Invoked | Unread
+    passage: Passage, reader: PreflightReader, reading: _Reading, invoked: Invoked | Unread
 ) -> TargetFacts:
     target, old = passage.target, passage.old
     of_version, policy = "lambda:GetFunctionConfiguration", "lambda:GetPolicy"
@@ -175,28 +177,28 @@ def _target(
         alias_arn=passage.alias_arn,
         old=None
         if old is None or old == passage.new
-        else reading(of_version, lambda: lookout.configuration(target, old)),
-        new=reading(of_version, lambda: lookout.configuration(target, passage.new)),
+        else reading(of_version, lambda: reader.configuration(target, old)),
+        new=reading(of_version, lambda: reader.configuration(target, passage.new)),
         event_sources=reading(
-            "lambda:ListEventSourceMappings", lambda: lookout.event_sources(target)
+            "lambda:ListEventSourceMappings", lambda: reader.event_sources(target)
         ),
-        function_policy=reading(policy, lambda: lookout.function_policy(target)),
-        alias_policy=reading(policy, lambda: lookout.alias_policy(target)),
-        urls=reading("lambda:ListFunctionUrlConfigs", lambda: lookout.urls(target)),
-        reserved=reading("lambda:GetFunctionConcurrency", lambda: lookout.reserved(target)),
+        function_policy=reading(policy, lambda: reader.function_policy(target)),
+        alias_policy=reading(policy, lambda: reader.alias_policy(target)),
+        urls=reading("lambda:ListFunctionUrlConfigs", lambda: reader.urls(target)),
+        reserved=reading("lambda:GetFunctionConcurrency", lambda: reader.reserved(target)),
         provisioned=reading(
-            "lambda:GetProvisionedConcurrencyConfig", lambda: lookout.provisioned(target)
+            "lambda:GetProvisionedConcurrencyConfig", lambda: reader.provisioned(target)
         ),
         invoked=invoked,
     )
     if passage.by_reference and isinstance(read.old, Configuration):
         number = read.old.version
-        old_code = reading("lambda:GetFunction", lambda: lookout.storage(target, number))
+        old_code = reading("lambda:GetFunction", lambda: reader.storage(target, number))
         read = replace(read, old_code=old_code)
-    return _with_capacity(read, lookout, reading) if read.provider else read
+    return _with_capacity(read, reader, reading) if read.provider else read
 
 
-def _with_capacity(read: TargetFacts, lookout: Lookout, reading: _Reading) -> TargetFacts:
+def _with_capacity(read: TargetFacts, reader: PreflightReader, reading: _Reading) -> TargetFacts:
     """Read what there is besides of a function on Lambda Managed Instances."""
     target = read.target
 
@@ -207,7 +209,7 @@ def _with_capacity(read: TargetFacts, lookout: Lookout, reading: _Reading) -> Ta
         if version.version == LATEST:
             return None
         action = "lambda:GetFunctionScalingConfig"
-        return reading(action, lambda: lookout.scaling(target, version.version))
+        return reading(action, lambda: reader.scaling(target, version.version))
 
     publishes = isinstance(read.new, Configuration) and read.new.version == LATEST
     return replace(
@@ -216,7 +218,7 @@ def _with_capacity(read: TargetFacts, lookout: Lookout, reading: _Reading) -> Ta
         new_scaling=scaling(read.new),
         provider_versions=reading(
             "lambda:ListFunctionVersionsByCapacityProvider",
-            lambda: lookout.provider_versions(read.provider),
+            lambda: reader.provider_versions(read.provider),
         )
         if publishes
         else None,
@@ -233,12 +235,12 @@ class _Reading:
         self._patience = READ_LIMIT
 
     def __call__(self, action: str, read: Callable[[], T]) -> T | Unread:
-        heed(self._stop)
+        raise_if_stopped(self._stop)
         left = self._end - self._clock.monotonic()
         if left <= 0:
             return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)
         try:
-            return patiently(self._clock, self._stop, min(left, self._patience))(read)
+            return retrying(self._clock, self._stop, min(left, self._patience))(read)
         except Cancelled:
             raise
         except CallFailed as error:

@@ -42,7 +42,7 @@ _SETS = (
 )
 
 
-class Sight(IntEnum):
+class AlarmSight(IntEnum):
     """From blind to exact; the best of an alarm's metrics is what the alarm sees."""
 
     NOTHING = 0
@@ -61,14 +61,14 @@ class Sight(IntEnum):
     @property
     def blind(self) -> bool:
         """Whether nothing of the new version is counted."""
-        return self <= Sight.OTHER_VERSION
+        return self <= AlarmSight.OTHER_VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What an alarm, or one of its metrics, counts."""
 
-    sight: Sight
+    sight: AlarmSight
     target: Target | None
     where: str
     """The dimensions in words."""
@@ -83,7 +83,7 @@ def of_alarm(alarm: AlarmFacts, facts: Facts) -> Seen | None:
         return None
     seen = [of_metric(metric, facts.targets) for metric in alarm.metrics]
     least = min(seen, key=_sight)
-    if least.sight is Sight.NOTHING and "FILL(" not in alarm.expression.upper():
+    if least.sight is AlarmSight.NOTHING and "FILL(" not in alarm.expression.upper():
         return least
     return max(seen, key=_sight)
 
@@ -105,16 +105,16 @@ def of_metric(metric: WatchedMetric, targets: Iterable[TargetFacts]) -> Seen:
     """Say what a metric of Lambda counts."""
     where = ", ".join(f"{name}={value}" for name, value in metric.dimensions.items())
     if frozenset(metric.dimensions) not in _SETS:
-        return Seen(Sight.NOTHING, _named(metric, targets), where)
+        return Seen(AlarmSight.NOTHING, _named(metric, targets), where)
     function = metric.dimensions.get("FunctionName")
     if function is None:
-        return Seen(Sight.FUNCTION, None, where or "no dimension")
+        return Seen(AlarmSight.FUNCTION, None, where or "no dimension")
     found = [
         Seen(_of_target(metric, each), each.target, where)
         for each in targets
         if each.target.name == function
     ]
-    return max(found, key=_sight, default=Seen(Sight.ELSEWHERE, None, where))
+    return max(found, key=_sight, default=Seen(AlarmSight.ELSEWHERE, None, where))
 
 
 def _named(metric: WatchedMetric, targets: Iterable[TargetFacts]) -> Target | None:
@@ -125,18 +125,22 @@ def _named(metric: WatchedMetric, targets: Iterable[TargetFacts]) -> Target | No
     )
 
 
-def _of_target(metric: WatchedMetric, each: TargetFacts) -> Sight:
+def _of_target(metric: WatchedMetric, each: TargetFacts) -> AlarmSight:
     resource = metric.dimensions.get("Resource")
     version = metric.dimensions.get("ExecutedVersion")
     if resource is None:
-        return Sight.FUNCTION
+        return AlarmSight.FUNCTION
     if resource != str(each.target):
-        return Sight.OTHER_VERSION if resource.rpartition(":")[2].isdecimal() else Sight.ELSEWHERE
+        return (
+            AlarmSight.OTHER_VERSION
+            if resource.rpartition(":")[2].isdecimal()
+            else AlarmSight.ELSEWHERE
+        )
     if version is None:
-        return Sight.ALIAS
+        return AlarmSight.ALIAS
     new = each.new.version if isinstance(each.new, Configuration) else version
-    return Sight.NEW if version == new else Sight.OTHER_VERSION
+    return AlarmSight.NEW if version == new else AlarmSight.OTHER_VERSION
 
 
-def _sight(seen: Seen) -> Sight:
+def _sight(seen: Seen) -> AlarmSight:
     return seen.sight

@@ -17,7 +17,7 @@ from lambda_rollout.preflight.composite import fires, leaves, unclear
 from lambda_rollout.preflight.expression import value_of
 from lambda_rollout.preflight.facts import AlarmFacts, Configuration, Facts, Invoked, WatchedMetric
 from lambda_rollout.preflight.finding import Code, Finding, Level, words
-from lambda_rollout.preflight.sight import Seen, Sight, of_alarm
+from lambda_rollout.preflight.sight import AlarmSight, Seen, of_alarm
 from lambda_rollout.preflight.speed import decisive, takes, told, warm_until
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -175,7 +175,7 @@ class _Reckoning:
         self.alarm = alarm
         self.invoked = invoked
         self.per_period = Fraction(invoked.last_hour * (alarm.period // SECOND), HOUR // SECOND)
-        self._alone = seen.sight is Sight.NEW
+        self._alone = seen.sight is AlarmSight.NEW
 
     def fires(self, percent: Decimal) -> bool:
         """Whether it would fire, on the average, with this share of the traffic."""
@@ -216,7 +216,7 @@ class _Reckoning:
 def _reckoned(alarm: AlarmFacts, facts: Facts) -> _Reckoning | None:
     """Prepare the reckoning, None where nothing can be said."""
     seen = of_alarm(alarm, facts)
-    if seen is None or seen.sight not in {Sight.ALIAS, Sight.NEW} or not alarm.period:
+    if seen is None or seen.sight not in {AlarmSight.ALIAS, AlarmSight.NEW} or not alarm.period:
         return None
     invoked = next(each.invoked for each in facts.targets if each.target == seen.target)
     if not isinstance(invoked, Invoked) or not invoked.last_day:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from statistics import median
 
-from lambda_rollout.analysis.metrics import MINUTE, Comparison, Numbers
+from lambda_rollout.analysis.metrics import MINUTE, Comparison, VersionMetrics
 from lambda_rollout.preflight.finding import Finding, Level
 from lambda_rollout.report.markdown import breakable, code, code_block, prose, table
 from lambda_rollout.report.wording import count, sentence
@@ -77,7 +77,7 @@ def numbers(comparisons: Iterable[Comparison]) -> Iterator[str]:
         yield f"{comparison.target}{_span(comparison)}: {' · '.join(told)}{throttled}"
 
 
-def _told(side: Numbers) -> str:
+def _told(side: VersionMetrics) -> str:
     words = [count(side.invocations, "invocation"), count(side.errors, "error")]
     if slow := typical(side, "p99"):
         words.append(f"p99 {slow}")
@@ -106,7 +106,7 @@ def numbers_table(comparisons: Iterable[Comparison]) -> str:
     return table(header, rows)
 
 
-def _row(comparison: Comparison, side: Numbers, which: str) -> tuple[str, ...]:
+def _row(comparison: Comparison, side: VersionMetrics, which: str) -> tuple[str, ...]:
     return (
         code(str(comparison.target)),
         prose(f"{which}, version {side.version}"),
@@ -120,12 +120,12 @@ def _row(comparison: Comparison, side: Numbers, which: str) -> tuple[str, ...]:
     )
 
 
-def rate(side: Numbers) -> str:
+def rate(side: VersionMetrics) -> str:
     """Return the share of the invocations that failed: ``1.25%``; a dash without invocations."""
     return f"{100 * side.errors / side.invocations:.3g}%" if side.invocations else _NOTHING
 
 
-def typical(side: Numbers, percentile: str) -> str:
+def typical(side: VersionMetrics, percentile: str) -> str:
     """Return the median of a percentile's minutes, ``123 ms``; empty without any.
 
     Percentiles of minutes cannot be added up to one of the whole.

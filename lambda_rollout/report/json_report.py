@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from lambda_rollout.report.state import Chronicle, TargetNow
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.rollout.events import Event, Heartbeat
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
 def document(
-    story: Chronicle, events: Iterable[Event], problems: Iterable[InputProblem] = ()
+    story: RolloutState, events: Iterable[Event], problems: Iterable[InputProblem] = ()
 ) -> str:
     """Return the whole report as JSON text, pure ASCII, with a newline at its end."""
     started = story.started

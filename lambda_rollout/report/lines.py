@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.report.findings import counted, numbers
-from lambda_rollout.report.state import Chronicle
+from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left
 from lambda_rollout.report.wording import (
     clock_time,
@@ -30,7 +30,7 @@ _BAR = 20
 _DOING = {"plan": "Planning for", "promote": "Promoting", "rollback": "Rolling back"}
 
 
-def told(event: e.Event, story: Chronicle) -> Iterator[str]:
+def told(event: e.Event, story: RolloutState) -> Iterator[str]:
     """Say what one event changed, a line for each thing; ``story`` includes the event already."""
     match event:
         case e.Started():
@@ -47,7 +47,7 @@ def told(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield f"step {event.number} passed: {_alarms_at_end(event)}"
         case e.PreflightFound():
             yield f"preflight: {counted(event.findings)}"
-        case e.NumbersRead():
+        case e.MetricsRead():
             yield from numbers(event.comparisons)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
@@ -55,7 +55,7 @@ def told(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield from _told_of_target(event, story)
 
 
-def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
+def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
     match event:
         case e.WeightShifted():
             now = story.targets[event.target].routing
@@ -66,17 +66,17 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
             yield from executions_left(event)
         case e.Held():
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
-        case e.Released():
+        case e.RecordCleared():
             yield f"{event.target} is released: its description is its own again"
         case e.DeploymentChanged():
             yield _deployment_changed(event)
-        case e.StrandedFound():
+        case e.AbandonedFound():
             run = f" ({event.run_url})" if event.run_url else ""
             yield f"{event.target} was left by a run that died{run}: {event.record}"
-        case e.Mended():
+        case e.Restored():
             yield (
                 f"{event.target} is whole on version {event.version} again; "
-                f"the dead run's version {event.abandoned} gets no traffic"
+                f"the dead run's version {event.from_version} gets no traffic"
             )
         case _:
             yield from _told_of_alias(event)
@@ -160,7 +160,7 @@ def _counted(readings: Iterable[AlarmReading]) -> list[tuple[AlarmState, int]]:
     return [(state, found[state]) for state in AlarmState]
 
 
-def _heartbeat(event: e.Heartbeat, story: Chronicle) -> str:
+def _heartbeat(event: e.Heartbeat, story: RolloutState) -> str:
     total = story.started.plan.total_watch if story.started else timedelta()
     return (
         f"{bar(total, event.all_left)} {share(event.percent)}"

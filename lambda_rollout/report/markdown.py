@@ -65,7 +65,7 @@ def code(text: str) -> str:
     return f"<code>{prose(text, CODE_LIMIT)}</code>" if name else ""
 
 
-def together(markdown: str) -> str:
+def unbroken(markdown: str) -> str:
     """Keep a few words of ours on one line: ``version 8``, ``2 m 05 s``."""
     return markdown.replace(" ", "&nbsp;")
 

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from lambda_rollout.report.json_report import Json, number
-from lambda_rollout.report.state import Chronicle, TargetNow
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import clean
 
 REASON_LIMIT = 1000
 """Characters of the one line that says why."""
 
 
-def outputs(story: Chronicle, report: str = "", pull_request: str = "") -> dict[str, str]:
+def outputs(story: RolloutState, report: str = "", pull_request: str = "") -> dict[str, str]:
     """Return all eight outputs; what is not known is the empty string.
 
     ``report`` is the JSON report's path as the next steps see it, ``pull_request`` the number of the
@@ -40,7 +40,7 @@ def _weight(now: TargetNow) -> Json:
     return 0 if now.version is None and now.routing is not None else ""
 
 
-def _each(story: Chronicle, value: Callable[[TargetNow], Json]) -> str:
+def _each(story: RolloutState, value: Callable[[TargetNow], Json]) -> str:
     """One function: its value alone. Several: a JSON object, from each function's name to its value."""
     targets = list(story.targets.values())
     if len(targets) <= 1:

@@ -1,4 +1,4 @@
-"""Events in, `Chronicle` out: the one place that knows what each event changes. Pure."""
+"""Events in, `RolloutState` out: the one place that knows what each event changes. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.report.state import (
     GOING_ON,
     AlarmNow,
-    Chronicle,
     Exposure,
+    RolloutState,
     Status,
     StepNow,
     TargetNow,
@@ -22,18 +22,18 @@ from lambda_rollout.report.state import (
 from lambda_rollout.rollout import events as e
 
 
-def chronicle(events: Iterable[e.Event]) -> Chronicle:
+def rollout_state(events: Iterable[e.Event]) -> RolloutState:
     """Fold the events of one run, in their order."""
-    return reduce(after, events, Chronicle())
+    return reduce(after, events, RolloutState())
 
 
-def after(story: Chronicle, event: e.Event) -> Chronicle:
+def after(story: RolloutState, event: e.Event) -> RolloutState:
     """Take one more event into account."""
     story = replace(story, latest=event.at)
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned() | e.PreflightFound() | e.NumbersRead():
+        case e.Warned() | e.PreflightFound() | e.MetricsRead():
             return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
@@ -47,13 +47,15 @@ def after(story: Chronicle, event: e.Event) -> Chronicle:
             return _target(story, event)
 
 
-def _evidence(story: Chronicle, event: e.Warned | e.PreflightFound | e.NumbersRead) -> Chronicle:
+def _evidence(
+    story: RolloutState, event: e.Warned | e.PreflightFound | e.MetricsRead
+) -> RolloutState:
     match event:
         case e.Warned():
             return replace(story, warnings=(*story.warnings, event.text))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
-        case e.NumbersRead():
+        case e.MetricsRead():
             known = dict(story.numbers)
             for more in event.comparisons:
                 before = known.get(more.target)
@@ -61,7 +63,7 @@ def _evidence(story: Chronicle, event: e.Warned | e.PreflightFound | e.NumbersRe
             return replace(story, numbers=known)
 
 
-def _started(story: Chronicle, event: e.Started) -> Chronicle:
+def _started(story: RolloutState, event: e.Started) -> RolloutState:
     steps = tuple(
         StepNow(number, step.percent, step.watch)
         for number, step in enumerate(event.plan.steps, start=1)
@@ -70,11 +72,11 @@ def _started(story: Chronicle, event: e.Started) -> Chronicle:
     return replace(story, started=event, steps=steps, targets=targets)
 
 
-def _each_step(story: Chronicle, change: Callable[[StepNow], StepNow]) -> Chronicle:
+def _each_step(story: RolloutState, change: Callable[[StepNow], StepNow]) -> RolloutState:
     return replace(story, steps=tuple(change(step) for step in story.steps))
 
 
-def _finished(story: Chronicle, event: e.Finished) -> Chronicle:
+def _finished(story: RolloutState, event: e.Finished) -> RolloutState:
     for reading in event.failed_alarms:
         seen = story.alarms.get(reading.arn, AlarmNow(reading))
         story = _with_alarm(story, replace(seen, fired=reading))
@@ -89,7 +91,9 @@ def _finished(story: Chronicle, event: e.Finished) -> Chronicle:
     return _each_step(replace(story, finished=event), closed)
 
 
-def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed) -> Chronicle:
+def _step(
+    story: RolloutState, event: e.StepStarted | e.StepExtended | e.StepPassed
+) -> RolloutState:
     match event:
         case e.StepStarted():
             return _step_started(story, event)
@@ -111,7 +115,7 @@ def _step(story: Chronicle, event: e.StepStarted | e.StepExtended | e.StepPassed
             return _each_step(_readings(story, event.readings), passed)
 
 
-def _step_started(story: Chronicle, event: e.StepStarted) -> Chronicle:
+def _step_started(story: RolloutState, event: e.StepStarted) -> RolloutState:
     """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule."""
     steps = story.steps
     if all(step.percent != event.percent for step in steps):
@@ -130,7 +134,7 @@ def _step_started(story: Chronicle, event: e.StepStarted) -> Chronicle:
     return _each_step(replace(story, steps=steps), begun)
 
 
-def _readings(story: Chronicle, readings: Iterable[AlarmReading]) -> Chronicle:
+def _readings(story: RolloutState, readings: Iterable[AlarmReading]) -> RolloutState:
     for reading in readings:
         seen = story.alarms.get(reading.arn, AlarmNow(reading))
         known = replace(
@@ -143,7 +147,7 @@ def _readings(story: Chronicle, readings: Iterable[AlarmReading]) -> Chronicle:
     return story
 
 
-def _alarm_changed(story: Chronicle, event: e.AlarmChanged) -> Chronicle:
+def _alarm_changed(story: RolloutState, event: e.AlarmChanged) -> RolloutState:
     story = _readings(story, (event.reading,))
     # The state may be what it was before: then it came and went between two reads, on data.
     seen = replace(story.alarms[event.reading.arn], had_data=True)
@@ -152,11 +156,11 @@ def _alarm_changed(story: Chronicle, event: e.AlarmChanged) -> Chronicle:
     return _with_alarm(story, seen)
 
 
-def _with_alarm(story: Chronicle, alarm: AlarmNow) -> Chronicle:
+def _with_alarm(story: RolloutState, alarm: AlarmNow) -> RolloutState:
     return replace(story, alarms={**story.alarms, alarm.newest.arn: alarm})
 
 
-def _target(story: Chronicle, event: e.Event) -> Chronicle:
+def _target(story: RolloutState, event: e.Event) -> RolloutState:
     target = getattr(event, "target", None)
     if not isinstance(target, Target):
         return story
@@ -196,7 +200,7 @@ def _moved(now: TargetNow, event: e.Event) -> TargetNow:
         case e.AliasMissing():
             return replace(now, missing=True)
         case e.AliasCreated():
-            whole = Routing.whole(event.version)
+            whole = Routing.all_on(event.version)
             made = replace(now, arn=event.arn, version=event.version, routing=whole)
             return replace(made, created=True)
         case e.VersionPublished() | e.VersionTaken():
@@ -215,11 +219,11 @@ def _moved(now: TargetNow, event: e.Event) -> TargetNow:
 
 def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
     match event:
-        case e.StrandedFound():
-            return replace(now, stranded=event, routing=event.routing)
-        case e.Mended():
-            whole = Routing.whole(event.version)
-            return replace(now, mended=True, routing=whole, previous=event.version)
+        case e.AbandonedFound():
+            return replace(now, abandoned=event, routing=event.routing)
+        case e.Restored():
+            whole = Routing.all_on(event.version)
+            return replace(now, restored=True, routing=whole, previous=event.version)
         case e.Held():
             held = routing_of(event.previous, event.version, event.percent)
             return replace(now, version=event.version, previous=event.previous, routing=held)
@@ -235,7 +239,7 @@ def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
         now,
         version=event.version,
         previous=event.previous,
-        routing=Routing.whole(event.version)
+        routing=Routing.all_on(event.version)
         if whole
         else Routing.split(event.previous, event.version, event.percent),
         exposures=(*now.exposures, Exposure(event.at, event.percent)),
@@ -253,9 +257,9 @@ def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime | Non
         exposures = (*exposures, Exposure(event.at, Decimal()))
     return replace(
         now,
-        version=event.abandoned,
+        version=event.from_version,
         previous=event.version,
-        routing=Routing.whole(event.version),
+        routing=Routing.all_on(event.version),
         rolled_back_at=event.at,
         exposures=exposures,
         left=None,
@@ -271,12 +275,12 @@ def _left(now: TargetNow, event: e.AliasLeft) -> TargetNow:
     return replace(now, version=version, left=event, routing=event.routing, exposures=exposures)
 
 
-def _step_began(story: Chronicle, event: e.Event) -> datetime:
+def _step_began(story: RolloutState, event: e.Event) -> datetime:
     begun = [step.began for step in story.steps if step.began is not None]
     return begun[-1] if begun else event.at
 
 
-def _watch_begins(story: Chronicle, event: e.WeightShifted) -> Chronicle:
+def _watch_begins(story: RolloutState, event: e.WeightShifted) -> RolloutState:
     """Let the running step's watch begin once its weight is out on every target."""
     moving = (now for now in story.targets.values() if not now.already_there and not now.created)
     if any(now.weight != event.percent for now in moving):
@@ -290,7 +294,7 @@ def _watch_begins(story: Chronicle, event: e.WeightShifted) -> Chronicle:
     return _each_step(story, watched)
 
 
-def _watch_ends(story: Chronicle, event: e.Event) -> Chronicle:
+def _watch_ends(story: RolloutState, event: e.Event) -> RolloutState:
     """Let a running step end with the first alias that is put back, not with the verdict on it."""
 
     def ended(step: StepNow) -> StepNow:

@@ -100,9 +100,9 @@ class TargetNow:
     """Whether there was no such alias at the start."""
     created: bool = False
     already_there: bool = False
-    stranded: e.StrandedFound | None = None
+    abandoned: e.AbandonedFound | None = None
     """How a run that died had left the alias before this one began."""
-    mended: bool = False
+    restored: bool = False
     """Whether that was put right first."""
     routing: Routing | None = None
     """As last confirmed or seen; None if unknown."""
@@ -139,7 +139,7 @@ class TargetNow:
 
 
 @dataclass(frozen=True, slots=True)
-class Chronicle:
+class RolloutState:
     """Everything that the reports tell."""
 
     started: e.Started | None = None

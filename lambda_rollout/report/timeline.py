@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.report.reduce import after
-from lambda_rollout.report.state import Chronicle, TargetNow
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import share
 from lambda_rollout.rollout import events as e
 
@@ -49,14 +49,14 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Timeline:
     """Everything that a comment shows: what stands, and what each alarm did."""
 
-    story: Chronicle = field(default_factory=Chronicle)
+    story: RolloutState = field(default_factory=RolloutState)
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     """By the alarm's ARN; of a flapping alarm only the newest."""
 
-    def after(self, event: e.Event) -> Seen:
+    def after(self, event: e.Event) -> Timeline:
         """Take one more event into account."""
         seen = replace(self, story=after(self.story, event))
         match event:
@@ -72,7 +72,7 @@ class Seen:
             case _:
                 return seen
 
-    def with_state(self, reading: AlarmReading, at: datetime) -> Seen:
+    def with_state(self, reading: AlarmReading, at: datetime) -> Timeline:
         """Note an alarm's state, if it is another one than before."""
         known = self.spans.get(reading.arn, ())
         if known and known[-1].state is reading.state:
@@ -81,7 +81,7 @@ class Seen:
         return replace(self, spans={**self.spans, reading.arn: newest})
 
 
-def chart(seen: Seen) -> str:
+def chart(seen: Timeline) -> str:
     """Draw it as a Mermaid block; empty before any traffic was shifted."""
     exposed = [now for now in seen.story.targets.values() if now.exposures]
     end = seen.story.latest
@@ -143,7 +143,7 @@ def _fits(said: str, span: timedelta, whole: timedelta) -> bool:
     return len(said) * _LETTER <= _PHONE * (span / whole)
 
 
-def _alarms_to_draw(seen: Seen) -> list[str]:
+def _alarms_to_draw(seen: Timeline) -> list[str]:
     """Choose those that fired, then those that changed most."""
 
     def weight(arn: str) -> tuple[bool, int]:
@@ -153,7 +153,7 @@ def _alarms_to_draw(seen: Seen) -> list[str]:
     return sorted(seen.spans, key=weight, reverse=True)[:MOST_ALARMS]
 
 
-def _states(seen: Seen, arn: str, begin: datetime, end: datetime) -> list[str]:
+def _states(seen: Timeline, arn: str, begin: datetime, end: datetime) -> list[str]:
     name = seen.story.alarms[arn].newest.name if arn in seen.story.alarms else "alarm"
     lines = [f"  section {plain(name)}"]
     spans = seen.spans[arn]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lambda_rollout.report.state import Chronicle, TargetNow
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import count, duration, listing, share, traffic
 from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
 
@@ -23,7 +23,7 @@ MARKS = {
 }
 
 
-def headline(story: Chronicle) -> str:
+def headline(story: RolloutState) -> str:
     """Say how it ended, without a mark and without the reason: a few words, no full stop."""
     targets = tuple(story.targets.values())
     names = listing([str(now.target) for now in targets]) or "The rollout"
@@ -48,7 +48,7 @@ def headline(story: Chronicle) -> str:
             return _failed_headline(story, names)
 
 
-def _failed_headline(story: Chronicle, names: str) -> str:
+def _failed_headline(story: RolloutState, names: str) -> str:
     by_hand = [left for left in story.left if left.command]
     to_mend = [str(left.target) for left in by_hand if left.routing != left.expected]
     if to_mend:
@@ -62,9 +62,9 @@ def _failed_headline(story: Chronicle, names: str) -> str:
     return f"{names} failed, no traffic was shifted"
 
 
-def happenings(story: Chronicle) -> Iterator[str]:
+def happenings(story: RolloutState) -> Iterator[str]:
     """Say what happened beyond the headline and the reason, in a few sentences."""
-    yield from _mended(story)
+    yield from _restored(story)
     match story.result:
         case Result.PROMOTED:
             yield from _promoted(story)
@@ -81,14 +81,14 @@ def happenings(story: Chronicle) -> Iterator[str]:
                     yield from executions_left(now.executions_left)
 
 
-def other_runs(story: Chronicle) -> dict[str, str]:
+def other_runs(story: RolloutState) -> dict[str, str]:
     """Return the pages of the runs of this repository that the story tells of, each with its words."""
     run = story.started.run if story.started else None
     if run is None or not (run.server_url and run.repository):
         return {}
     page = re.escape(f"{run.server_url}/{run.repository}/actions/runs/") + r"(\d+)/attempts/(\d+)"
-    stranded = (now.stranded.run_url for now in story.targets.values() if now.stranded)
-    told = " ".join((story.reason, *stranded))
+    abandoned = (now.abandoned.run_url for now in story.targets.values() if now.abandoned)
+    told = " ".join((story.reason, *abandoned))
     return {
         found[0]: f"run {found[1]}, attempt {found[2]}"
         for found in re.finditer(page, told)
@@ -96,20 +96,20 @@ def other_runs(story: Chronicle) -> dict[str, str]:
     }
 
 
-def _held(story: Chronicle) -> str:
-    if all(now.routing is None or now.routing.is_whole for now in story.targets.values()):
+def _held(story: RolloutState) -> str:
+    if all(now.routing is None or now.routing.is_unsplit for now in story.targets.values()):
         return "All of the traffic stays on the new version, though its watch was not over."
     return "The alias stays split on purpose."
 
 
-def _mended(story: Chronicle) -> Iterator[str]:
+def _restored(story: RolloutState) -> Iterator[str]:
     for now in story.targets.values():
-        if now.stranded is not None:
-            then = f"; it was put back to version {now.previous} first" if now.mended else ""
-            yield f"A run that died had left {now.target} at {traffic(now.stranded.routing)}{then}."
+        if now.abandoned is not None:
+            then = f"; it was put back to version {now.previous} first" if now.restored else ""
+            yield f"A run that died had left {now.target} at {traffic(now.abandoned.routing)}{then}."
 
 
-def _promoted(story: Chronicle) -> Iterator[str]:
+def _promoted(story: RolloutState) -> Iterator[str]:
     if all(now.created for now in story.targets.values()):
         yield "The alias did not exist, so there was nothing to shift."
         return
@@ -128,7 +128,7 @@ def _promoted(story: Chronicle) -> Iterator[str]:
         yield f"{took}. No alarm guarded it."
 
 
-def _exposures(story: Chronicle) -> Iterator[str]:
+def _exposures(story: RolloutState) -> Iterator[str]:
     alike: dict[str, list[TargetNow]] = {}
     for now in story.targets.values():
         if exposure := exposure_of(now, story):
@@ -160,7 +160,7 @@ def executions_left(event: ExecutionsLeft) -> Iterator[str]:
     )
 
 
-def exposure_of(now: TargetNow, story: Chronicle) -> str:
+def exposure_of(now: TargetNow, story: RolloutState) -> str:
     """Say which share of the traffic the new version had for how long; empty if it had none.
 
     For example ``10% of the traffic for 5 m 00 s, then 50% for 2 m 05 s``.
@@ -176,7 +176,7 @@ def exposure_of(now: TargetNow, story: Chronicle) -> str:
     return ", then ".join(parts)
 
 
-def advice(story: Chronicle) -> str:
+def advice(story: RolloutState) -> str:
     """Say what to do next: what the end says of itself, or what a rollback leaves to do; may be empty."""
     by_itself = story.result is Result.ROLLED_BACK and not (
         story.finished and story.finished.asked_for

@@ -12,14 +12,14 @@ from lambda_rollout.analysis.alarms import (
     AlarmState,
     AlarmWatch,
     Survey,
-    explain,
     observe,
+    with_history,
 )
 from lambda_rollout.rollout.events import AlarmChanged, Event, Unreadable
 from lambda_rollout.rollout.ports import Alarms
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired
-from lambda_rollout.runtime.retry import heed
+from lambda_rollout.runtime.retry import raise_if_stopped
 
 RETRY_EVERY = 5.0
 """Seconds until a failed read is tried again, at most, however long the poll interval is."""
@@ -65,8 +65,8 @@ class Rhythm:
         return self.tried_at + self.every
 
 
-class Tools(Protocol):
-    """What the poll works with; the story's own `Parts` have it all."""
+class AlarmPorts(Protocol):
+    """What the poll works with; the story's own `Ports` have it all."""
 
     @property
     def alarms(self) -> Alarms: ...
@@ -84,13 +84,13 @@ class AlarmPoll:
     After each single read the caller has its word: the call that follows an alarm's firing is the rollback.
     """
 
-    def __init__(self, tools: Tools, every: float, survey: Survey, began_at: datetime) -> None:
+    def __init__(self, ports: AlarmPorts, every: float, survey: Survey, began_at: datetime) -> None:
         """Begin with the ``survey`` made just before; ``every`` is in seconds, ``began_at`` on AWS's clock."""
-        self._tools = tools
+        self._ports = ports
         self._began_at = began_at
         self._by_arn = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
         self._untold: list[AlarmChanged] = []
-        self.rhythm = Rhythm(every, tools.clock.monotonic())
+        self.rhythm = Rhythm(every, ports.clock.monotonic())
         self.missing: tuple[str, ...] = ()
         """Alarms that the newest read did not find."""
 
@@ -107,7 +107,7 @@ class AlarmPoll:
     @property
     def survey(self) -> Survey:
         """The readings up to which every change is known: what another watch can begin with."""
-        return Survey(tuple(watch.explained for watch in self.watches))
+        return Survey(tuple(watch.history_known for watch in self.watches))
 
     @property
     def never_counted(self) -> tuple[AlarmReading, ...]:
@@ -123,7 +123,7 @@ class AlarmPoll:
     @property
     def has_gaps(self) -> bool:
         """Whether it is unknown of one what it did between two reads."""
-        return any(watch.unexplained for watch in self.watches)
+        return any(watch.needs_history for watch in self.watches)
 
     def read_what_is_due(self, end: float) -> bool:
         """Read the states if it is time, for a step that ends at ``end`` (monotonic seconds), and fill the gaps.
@@ -131,27 +131,27 @@ class AlarmPoll:
         Ends with the call that finds an alarm to have fired, and returns whether one did. Raises as `read`, and
         `Cancelled` on stop between two calls.
         """
-        if self._tools.clock.monotonic() >= self.rhythm.next_at(end):
+        if self._ports.clock.monotonic() >= self.rhythm.next_at(end):
             self.read()
             if self._has_fired:
                 return True
         for arn, watch in self._by_arn.items():
-            if watch.unexplained:
-                heed(self._tools.stop)
-                self._by_arn[arn] = self._explained(watch)
+            if watch.needs_history:
+                raise_if_stopped(self._ports.stop)
+                self._by_arn[arn] = self._with_history(watch)
                 if self._has_fired:
                     return True
         return False
 
     def read(self) -> None:
         """Read all states, one try. Raises `CredentialsExpired` on the second failure in a row: they are over."""
-        sent = self._tools.clock.monotonic()
+        sent = self._ports.clock.monotonic()
         try:
-            survey = self._tools.alarms.read()
+            survey = self._ports.alarms.read()
         except CallFailed as error:
             if self.rhythm.bad(sent):
-                at = self._tools.clock.now()
-                self._tools.emit(Unreadable(at=at, what="alarms", why=str(error)))
+                at = self._ports.clock.now()
+                self._ports.emit(Unreadable(at=at, what="alarms", why=str(error)))
             elif isinstance(error, CredentialsExpired):
                 raise
             return
@@ -168,25 +168,25 @@ class AlarmPoll:
     def tell(self) -> None:
         """Emit what the alarms did. Nothing is told of a firing before the rollback was sent."""
         while self._untold:
-            self._tools.emit(self._untold.pop(0))
+            self._ports.emit(self._untold.pop(0))
 
     @property
     def _has_fired(self) -> bool:
         return any(watch.fired for watch in self.watches)
 
-    def _explained(self, watch: AlarmWatch) -> AlarmWatch:
+    def _with_history(self, watch: AlarmWatch) -> AlarmWatch:
         # An alarm without a timestamp had never changed its state before the watch began.
-        since = watch.explained.transitioned_at or self._began_at
+        since = watch.history_known.transitioned_at or self._began_at
         try:
-            history = self._tools.alarms.history(watch.newest, since - HISTORY_MARGIN)
+            history = self._ports.alarms.history(watch.newest, since - HISTORY_MARGIN)
         except CallFailed:
             # Asked again with the next poll; what is not explained by the step's end counts as fired.
             return watch
-        after = explain(watch, history)
+        after = with_history(watch, history)
         if after.fired is not None:
-            self._note(after.fired, watch.explained.state, fired=True)
+            self._note(after.fired, watch.history_known.state, fired=True)
         return after
 
     def _note(self, reading: AlarmReading, before: AlarmState, *, fired: bool) -> None:
-        at = self._tools.clock.now()
+        at = self._ports.clock.now()
         self._untold.append(AlarmChanged(at=at, reading=reading, before=before, fired=fired))

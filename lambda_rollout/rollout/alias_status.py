@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.provisioned import could_not_start
-from lambda_rollout.alias.record import Record, Whose
+from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasReader
-from lambda_rollout.rollout.events import AliasFound, AliasMissing, StrandedFound, Warned
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.events import AbandonedFound, AliasFound, AliasMissing, Warned
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import NotFound, RolloutError
-from lambda_rollout.runtime.retry import patiently
+from lambda_rollout.runtime.retry import retrying
 
 
 class NotOurs(RolloutError):
@@ -21,41 +21,41 @@ class NotOurs(RolloutError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class AliasStatus:
     """One alias as it was seen, and whose doing that is."""
 
     target: Target
     alias: Alias
     record: Record | None
-    whose: Whose
+    ownership: Ownership
 
     @property
     def dead(self) -> Record | None:
         """The record of a dead run, if one left the alias as it is."""
-        return self.record if self.whose is Whose.DEAD else None
+        return self.record if self.ownership is Ownership.DEAD else None
 
 
 def read_alias(
-    target: Target, order: Order, parts: Parts, unreachable: float | None = None
+    target: Target, spec: RolloutSpec, ports: Ports, unreachable: float | None = None
 ) -> Alias | None:
     """Read an alias; None if it is missing and may be created. Raises `RolloutError` if it may not.
 
     ``unreachable``: seconds without any connection after which it is given up; None: as after any failure.
     """
-    reader = AliasReader(target, parts.aliases, parts.clock, written=False)
+    reader = AliasReader(target, ports.aliases, ports.clock, written=False)
     try:
-        patient = patiently(parts.clock, parts.stop, unreachable=unreachable)
+        patient = retrying(ports.clock, ports.stop, unreachable=unreachable)
         return patient(reader.read)
     except NotFound:
         pass
     try:
-        patiently(parts.clock, parts.stop)(parts.versions.latest, target)
+        retrying(ports.clock, ports.stop)(ports.versions.latest, target)
     except NotFound as error:
         raise RolloutError(
-            f"there is no function {target.function} in {order.region}: {error.message}",
+            f"there is no function {target.function} in {spec.region}: {error.message}",
             "Check `function-name`, `aws-region` and the account of the credentials.",
         ) from error
-    if not order.create_alias:
+    if not spec.create_alias:
         raise RolloutError(
             f"function {target.name} has no alias {target.alias}.",
             "Create it, or set `create-alias: true` to have it created on the new version.",
@@ -63,28 +63,32 @@ def read_alias(
     return None
 
 
-def _tell(target: Target, sight: Sight | None, parts: Parts) -> None:
-    now = parts.clock.now()
-    if sight is None:
-        parts.emit(AliasMissing(at=now, target=target))
+def tell_status(target: Target, status: AliasStatus | None, ports: Ports) -> None:
+    """Emit what was found."""
+    now = ports.clock.now()
+    if status is None:
+        ports.emit(AliasMissing(at=now, target=target))
         return
-    alias = sight.alias
-    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
-    if sight.dead is not None:
-        url = parts.runs.url(sight.dead)
-        parts.emit(
-            StrandedFound(
-                at=now, target=target, routing=alias.shown, record=str(sight.dead), run_url=url
+    alias = status.alias
+    ports.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
+    if status.dead is not None:
+        url = ports.runs.url(status.dead)
+        ports.emit(
+            AbandonedFound(
+                at=now, target=target, routing=alias.shown, record=str(status.dead), run_url=url
             )
         )
 
 
-def _by_hand(sight: Sight, record: Record, order: Order, *, forward: bool = False) -> str:
-    whole = Routing.whole(record.new if forward else record.old)
-    return order.command(sight.target, whole, lease.owners_text(sight.alias.description))
+def command_by_hand(
+    status: AliasStatus, record: Record, spec: RolloutSpec, *, forward: bool = False
+) -> str:
+    """Return the AWS CLI command that ends a dead run's rollout, back or ``forward``."""
+    whole = Routing.all_on(record.new if forward else record.old)
+    return spec.command(status.target, whole, lease.owners_text(status.alias.description))
 
 
-def say_if_cut(target: Target, alias: Alias, parts: Parts) -> None:
+def say_if_cut(target: Target, alias: Alias, ports: Ports) -> None:
     """Say that the owner's text on an alias, as it was found, may have lost its end to an earlier run's record."""
     if lease.was_cut(alias.description):
         text = lease.owners_text(alias.description)
@@ -92,34 +96,34 @@ def say_if_cut(target: Target, alias: Alias, parts: Parts) -> None:
             f"The description of {target} left no room beside an earlier run's record and may have been cut by it: "
             f"what is left is {text!r}."
         )
-        parts.emit(Warned(at=parts.clock.now(), text=say))
+        ports.emit(Warned(at=ports.clock.now(), text=say))
 
 
-def refusal(sight: Sight, order: Order, parts: Parts) -> NotOurs:
+def refusal(status: AliasStatus, spec: RolloutSpec, ports: Ports) -> NotOurs:
     """Make the error for an alias that is in somebody's hands, with what to do about it."""
-    target, routing, record = sight.target, sight.alias.shown, sight.record
-    moving = sight.alias.moving
-    if moving is not None and moving.failed and sight.whose is Whose.STRANGERS:
+    target, routing, record = status.target, status.alias.shown, status.record
+    moving = status.alias.moving
+    if moving is not None and moving.failed and status.ownership is Ownership.STRANGERS:
         return NotOurs(
-            f"{target}: {could_not_start(sight.alias)}, so AWS keeps the traffic where it was: {routing}. It was left "
+            f"{target}: {could_not_start(status.alias)}, so AWS keeps the traffic where it was: {routing}. It was left "
             "untouched.",
-            f"Put it back, for example: {order.command(target, Routing.whole(_majority(routing)))}",
+            f"Put it back, for example: {spec.command(target, Routing.all_on(_majority(routing)))}",
         )
-    if sight.whose is Whose.STRANGERS or record is None:
+    if status.ownership is Ownership.STRANGERS or record is None:
         return NotOurs(
             f"{target} is split: {routing}. Somebody else did that, so it was left untouched.",
             "Make it whole first, for example on the version that has most of the traffic: "
-            f"{order.command(target, Routing.whole(_majority(routing)))}",
+            f"{spec.command(target, Routing.all_on(_majority(routing)))}",
         )
-    url = parts.runs.url(record)
-    if sight.whose is Whose.HELD:
+    url = ports.runs.url(record)
+    if status.ownership is Ownership.HELD:
         by = f" ({url})" if url else ""
         return NotOurs(
             f"{target} is held by an earlier rollout{by}: {routing}.",
             f"Finish it with `mode: promote` (version {record.new}) or undo it with `mode: rollback` "
             f"(version {record.old}).",
         )
-    if not parts.aws_clock.believed:
+    if not ports.aws_clock.believed:
         return NotOurs(
             f"{target} bears the record of another run{f' ({url})' if url else ''}: {routing}. Whether that one is still "
             "alive cannot be told, as AWS's time is in doubt, so it was left untouched.",

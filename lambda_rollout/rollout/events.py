@@ -94,7 +94,7 @@ class AliasCreated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StrandedFound(Event):
+class AbandonedFound(Event):
     """A run of this action died and left the alias unfinished; what is done about it follows."""
 
     target: Target
@@ -106,12 +106,12 @@ class StrandedFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mended(Event):
+class Restored(Event):
     """The alias that a dead run left is whole on its old version again."""
 
     target: Target
     version: str
-    abandoned: str
+    from_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +238,7 @@ class RolledBack(Event):
 
     target: Target
     version: str
-    abandoned: str
+    from_version: str
     percent: Decimal
     """Percent of the traffic that ``abandoned`` had when the rollback was decided."""
 
@@ -270,7 +270,7 @@ class Held(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Released(Event):
+class RecordCleared(Event):
     """AWS confirmed it: the rollout's record is off the alias, and the owner's description is back."""
 
     target: Target
@@ -314,7 +314,7 @@ class PreflightFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NumbersRead(Event):
+class MetricsRead(Event):
     """The two versions' own metrics: the minutes of this step that were not told before, for each target."""
 
     number: int

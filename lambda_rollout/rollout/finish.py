@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import PASSED
-from lambda_rollout.alias.restore import Wish, settle
+from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.alias.writer import (
-    Foreign,
-    Gone,
+    AliasWriter,
+    ChangedByOther,
+    Deleted,
     Settled,
     Settlement,
-    Traffic,
     Unsettled,
     VersionGone,
 )
@@ -27,14 +27,14 @@ from lambda_rollout.rollout.events import (
     ExecutionsLeft,
     Finished,
     Held,
-    Released,
+    RecordCleared,
     Result,
     RolledBack,
     Warned,
 )
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.saved_state import Charge, Phase
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.saved_state import Phase, SavedAlias
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
@@ -43,51 +43,51 @@ TELL_TROUBLE_AT = 2
 
 
 @dataclass(slots=True)
-class InCharge:
+class AliasRollout:
     """One alias that this rollout answers for."""
 
-    traffic: Traffic
+    writer: AliasWriter
     new: str = ""
     """The new version; empty while it is not published yet."""
-    tried: list[str] = field(default_factory=list)
+    attempted_percents: list[str] = field(default_factory=list)
     """The percentages that we set out to write so far."""
-    doubtful: bool = False
+    possibly_written: bool = False
     """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
     alias as it is, and we took it over to go on with it."""
-    taken: str = ""
+    taken_over_from: str = ""
     """The id in the record of the run that it was taken over from."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
 
     @property
-    def at_stake(self) -> bool:
+    def needs_restore(self) -> bool:
         """Whether the alias has to be settled. When in doubt, it has (contract, promise 5)."""
-        return self.doubtful or self.traffic.touched
+        return self.possibly_written or self.writer.touched
 
     @property
     def shifted(self) -> bool:
         """Whether the alias, as we know it, is anywhere but whole on its old version."""
-        return self.traffic.routing != Routing.whole(self.traffic.old)
+        return self.writer.routing != Routing.all_on(self.writer.old)
 
 
-class Ending:
+class Finisher:
     """Knows every alias the rollout is in charge of, and how to leave it."""
 
-    def __init__(self, order: Order, parts: Parts, limit: float = SETTLE_LIMIT) -> None:
+    def __init__(self, spec: RolloutSpec, ports: Ports, limit: float = SETTLE_LIMIT) -> None:
         """Nothing is in charge yet. ``limit`` is how many seconds to try to settle; it may be changed later."""
         self.limit = limit
-        self._order = order
-        self._parts = parts
-        self._charges: list[InCharge] = []
+        self._spec = spec
+        self._ports = ports
+        self._tracked: list[AliasRollout] = []
         self.created: list[Target] = []
         """Aliases that this rollout created; they stay."""
         self._troubles: Counter[Target] = Counter()
 
-    def take_charge(self, traffic: Traffic, new: str = "") -> InCharge:
+    def track(self, writer: AliasWriter, new: str = "") -> AliasRollout:
         """From here on ``traffic`` is to be left whole, on its old version or on the new one."""
-        charge = InCharge(traffic, new)
-        self._charges.append(charge)
-        return charge
+        rollout = AliasRollout(writer, new)
+        self._tracked.append(rollout)
+        return rollout
 
     @property
     def can_hold(self) -> bool:
@@ -96,37 +96,39 @@ class Ending:
         Of several functions all were: with a part of them held, the rest would stay behind at promotion. What
         another run left, and we have not taken over yet, is not ours to call held.
         """
-        moving = [charge for charge in self._charges if charge.new not in {"", charge.traffic.old}]
-        return bool(moving) and all(charge.at_stake and charge.shifted for charge in moving)
+        moving = [
+            rollout for rollout in self._tracked if rollout.new not in {"", rollout.writer.old}
+        ]
+        return bool(moving) and all(rollout.needs_restore and rollout.shifted for rollout in moving)
 
     @property
     def has_shifted(self) -> bool:
         """Whether any alias in charge is anywhere but whole on its old version."""
-        return any(charge.shifted for charge in self._charges)
+        return any(rollout.shifted for rollout in self._tracked)
 
     def remember(self, phase: Phase) -> None:
         """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""
-        order = self._order
-        if order.mode is Mode.PLAN:
+        spec = self._spec
+        if spec.mode is Mode.PLAN:
             return
-        charges = tuple(
-            Charge(
-                function=charge.traffic.target.function,
-                alias=charge.traffic.target.alias,
-                old=charge.traffic.old,
-                new=charge.new,
-                text=charge.traffic.text,
-                tried=tuple(charge.tried),
-                nonce=charge.traffic.nonce,
-                taken=charge.taken,
+        saved_aliases = tuple(
+            SavedAlias(
+                function=rollout.writer.target.function,
+                alias=rollout.writer.target.alias,
+                old=rollout.writer.old,
+                new=rollout.new,
+                text=rollout.writer.text,
+                attempted_percents=tuple(rollout.attempted_percents),
+                rollout_id=rollout.writer.rollout_id,
+                taken_over_from=rollout.taken_over_from,
             )
-            for charge in self._charges
+            for rollout in self._tracked
         )
-        self._parts.remember(order.handover(phase, charges))
+        self._ports.remember(spec.saved_state(phase, saved_aliases))
 
     # The ways out ------------------------------------------------------------------------------
 
-    def go_back(
+    def roll_back(
         self,
         cause: RolloutError,
         alarms: tuple[AlarmReading, ...] = (),
@@ -139,19 +141,21 @@ class Ending:
         Only then anything is told. ``failed`` makes it `Result.FAILED` however it ends: a conflict is no
         rollback.
         """
-        charges = [charge for charge in reversed(self._charges) if charge.at_stake]
-        if charges:
+        rollouts = [rollout for rollout in reversed(self._tracked) if rollout.needs_restore]
+        if rollouts:
             # What was held, and is not promoted yet, goes with the others: a unit is not left in parts.
-            charges = [each for each in reversed(self._charges) if each.at_stake or each.shifted]
-        all_back = self.put_back(charges, tell)
+            rollouts = [
+                each for each in reversed(self._tracked) if each.needs_restore or each.shifted
+            ]
+        all_back = self.restore(rollouts, tell)
         for target in self.created:
             text = f"Alias {target} was created by this rollout and stays."
-            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
-        result = Result.ROLLED_BACK if charges and all_back and not failed else Result.FAILED
+            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+        result = Result.ROLLED_BACK if rollouts and all_back and not failed else Result.FAILED
         return self.finished(result, cause.what, cause.remedy, alarms)
 
-    def put_back(
-        self, charges: Sequence[InCharge], tell: Callable[[], None] = lambda: None
+    def restore(
+        self, rollouts: Sequence[AliasRollout], tell: Callable[[], None] = lambda: None
     ) -> bool:
         """Make each alias whole on its old version; return whether all of them are.
 
@@ -159,163 +163,172 @@ class Ending:
         exposed must not depend on another alias.
         """
         went_from = {
-            charge.traffic.target: (charge, charge.traffic.routing.percent_of(charge.new))
-            for charge in charges
+            rollout.writer.target: (rollout, rollout.writer.routing.percent_of(rollout.new))
+            for rollout in rollouts
         }
-        if charges:
-            self.remember(Phase.GOING_BACK)
+        if rollouts:
+            self.remember(Phase.ROLLING_BACK)
 
-        def done(wish: Wish, settlement: Settlement) -> None:
+        def done(desired: DesiredState, settlement: Settlement) -> None:
             tell()
             if isinstance(settlement, Settled):
-                charge, share = went_from[wish.traffic.target]
-                self._parts.emit(
+                rollout, share = went_from[desired.writer.target]
+                self._ports.emit(
                     RolledBack(
-                        at=self._parts.clock.now(),
-                        target=charge.traffic.target,
-                        version=charge.traffic.old,
-                        abandoned=charge.new,
+                        at=self._ports.clock.now(),
+                        target=rollout.writer.target,
+                        version=rollout.writer.old,
+                        from_version=rollout.new,
                         percent=share,
                     )
                 )
 
-        settlements = self._settle(
-            [Wish(charge.traffic, Routing.whole(charge.traffic.old)) for charge in charges],
+        settlements = self._restore(
+            [
+                DesiredState(rollout.writer, Routing.all_on(rollout.writer.old))
+                for rollout in rollouts
+            ],
             self._missing,
             done,
         )
         tell()
-        for charge, settlement in zip(charges, settlements, strict=True):
+        for rollout, settlement in zip(rollouts, settlements, strict=True):
             if isinstance(settlement, Settled):
-                self._tell_what_aws_still_sends(charge)
+                self._tell_what_aws_still_sends(rollout)
             else:
-                self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
-        for charge, settlement in zip(charges, settlements, strict=True):
+                self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
+        for rollout, settlement in zip(rollouts, settlements, strict=True):
             if isinstance(settlement, Settled):
-                self._tell_executions_left(charge)
+                self._tell_executions_left(rollout)
         return self._all_settled(settlements)
 
-    def _tell_executions_left(self, charge: InCharge) -> None:
+    def _tell_executions_left(self, rollout: AliasRollout) -> None:
         """Say how many durable executions go on on the version that was left: they end where they began.
 
         https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html. After all are back, and not when the
         runner is about to kill us; no answer changes anything.
         """
-        target, version = charge.traffic.target, charge.new
-        if self._parts.stop.requested or not version or version == charge.traffic.old:
+        target, version = rollout.writer.target, rollout.new
+        if self._ports.stop.requested or not version or version == rollout.writer.old:
             return
         running, why = Running(0), ""
         try:
-            if charge.durable is None:
-                charge.durable = self._parts.versions.read(target, version).is_durable
-            if not charge.durable:
+            if rollout.durable is None:
+                rollout.durable = self._ports.versions.read(target, version).is_durable
+            if not rollout.durable:
                 return
-            running = self._parts.versions.running(target, version)
+            running = self._ports.versions.running(target, version)
         except RolloutError as error:
-            if not charge.durable:
+            if not rollout.durable:
                 return
             why = error.what
         if running.count or why:
-            self._parts.emit(
+            self._ports.emit(
                 ExecutionsLeft(
-                    at=self._parts.clock.now(),
+                    at=self._ports.clock.now(),
                     target=target,
                     version=version,
                     running=None if why else running.count,
                     more=running.more,
                     why=why,
-                    command=list_executions(target.function, version, self._order.region),
+                    command=list_executions(target.function, version, self._spec.region),
                 )
             )
 
-    def _tell_what_aws_still_sends(self, charge: InCharge) -> None:
+    def _tell_what_aws_still_sends(self, rollout: AliasRollout) -> None:
         """Say so if AWS keeps the traffic where it was while provisioned concurrency moves back.
 
         It writes ``{new: 1}`` of its own then (for a way back unconfirmed). One look, and none when the runner is
         about to kill us.
         """
-        if self._parts.stop.requested:
+        if self._ports.stop.requested:
             return
-        target, old = charge.traffic.target, charge.traffic.old
+        target, old = rollout.writer.target, rollout.writer.old
         try:
-            seen = self._parts.aliases.read(target)
+            seen = self._ports.aliases.read(target)
         except CallFailed:
             return
-        if seen.moving and seen.shown == Routing(old, {charge.new: 1.0}):
+        if seen.moving and seen.shown == Routing(old, {rollout.new: 1.0}):
             why = f"until provisioned concurrency is ready on version {old} again"
             if seen.moving.failed:
                 why = f"because {could_not_start(seen)}"
-            text = f"AWS still sends all traffic of {target} to version {charge.new}, {why}."
-            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+            text = f"AWS still sends all traffic of {target} to version {rollout.new}, {why}."
+            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
 
     def hold(self, reason: str) -> Finished:
         """Leave every alias where it is, marked as held; what was never confirmed goes back."""
         self.remember(Phase.HOLDING)
-        charges = [charge for charge in self._charges if charge.at_stake]
-        wishes = [self._held(charge) for charge in charges]
-        settlements = self._settle(wishes)
-        for charge, wish, settlement in zip(charges, wishes, settlements, strict=True):
+        rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
+        desired_states = [self._held(rollout) for rollout in rollouts]
+        settlements = self._restore(desired_states)
+        for rollout, desired, settlement in zip(rollouts, desired_states, settlements, strict=True):
             if isinstance(settlement, Settled):
-                self._parts.emit(
+                self._ports.emit(
                     Held(
-                        at=self._parts.clock.now(),
-                        target=charge.traffic.target,
-                        version=charge.new,
-                        previous=charge.traffic.old,
-                        percent=wish.routing.percent_of(charge.new),
+                        at=self._ports.clock.now(),
+                        target=rollout.writer.target,
+                        version=rollout.new,
+                        previous=rollout.writer.old,
+                        percent=desired.routing.percent_of(rollout.new),
                     )
                 )
             else:
-                self._tell_left(charge, Routing.whole(charge.traffic.old), settlement)
+                self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
         if not self._all_settled(settlements):
             return self.finished(Result.FAILED, f"it could not be held ({reason})")
         remedy = "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`."
         return self.finished(Result.HELD, reason, remedy)
 
-    def _held(self, charge: InCharge) -> Wish:
-        traffic = charge.traffic
-        if not charge.shifted:
-            return Wish(traffic, Routing.whole(traffic.old))
-        return Wish(traffic, traffic.routing, self._order.record(traffic.old, charge.new, None))
+    def _held(self, rollout: AliasRollout) -> DesiredState:
+        writer = rollout.writer
+        if not rollout.shifted:
+            return DesiredState(writer, Routing.all_on(writer.old))
+        return DesiredState(
+            writer, writer.routing, self._spec.record(writer.old, rollout.new, None)
+        )
 
-    def let_go(self) -> Finished:
+    def complete(self) -> Finished:
         """Take the record off every alias; they are whole on the new version already.
 
         Of several, the last one says first that all have passed, and says so until the others are done. If we
         die meanwhile, the next run knows from it that the rest is to be finished, and nothing to go back.
         """
         self.remember(Phase.CLEARING)
-        charges = [charge for charge in self._charges if charge.at_stake]
+        rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
         # The post stage answers for unchanged ones, too: a record from a version to itself would be no record.
-        charges.sort(key=lambda charge: charge.new != charge.traffic.old)
-        mark = self._mark_passed(charges[-1]) if len(charges) > 1 else None
+        rollouts.sort(key=lambda rollout: rollout.new != rollout.writer.old)
+        mark = self._mark_passed(rollouts[-1]) if len(rollouts) > 1 else None
         # Without the mark none is cleared: the rest of a unit could not be told from one that never passed.
-        settlements = [mark] * (len(charges) - 1) if mark else self._clear(charges[:-1])
+        settlements = [mark] * (len(rollouts) - 1) if mark else self._clear(rollouts[:-1])
         open_ = next((s for s in settlements if isinstance(s, Unsettled)), None)
-        settlements += [open_] if open_ else self._clear(charges[-1:])
-        for charge, settlement in zip(charges, settlements, strict=True):
+        settlements += [open_] if open_ else self._clear(rollouts[-1:])
+        for rollout, settlement in zip(rollouts, settlements, strict=True):
             if isinstance(settlement, Settled):
-                target = charge.traffic.target
-                self._parts.emit(
-                    Released(at=self._parts.clock.now(), target=target, version=charge.new)
+                target = rollout.writer.target
+                self._ports.emit(
+                    RecordCleared(at=self._ports.clock.now(), target=target, version=rollout.new)
                 )
             else:
-                self._tell_left(charge, Routing.whole(charge.new), settlement)
+                self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
         if self._all_settled(settlements):
             return self.finished(Result.PROMOTED)
         return self.finished(
             Result.FAILED, "every step passed, but not every alias could be released"
         )
 
-    def _mark_passed(self, charge: InCharge) -> Unsettled | None:
+    def _mark_passed(self, rollout: AliasRollout) -> Unsettled | None:
         """Write the mark; return why it is in doubt, None if AWS confirmed it (or nothing can be written there)."""
-        record = self._order.live_record(charge.traffic, charge.new)
-        routing = Routing.whole(charge.new)
-        (mark,) = self._settle([Wish(charge.traffic, routing, replace(record, until=PASSED))])
+        record = self._spec.live_record(rollout.writer, rollout.new)
+        routing = Routing.all_on(rollout.new)
+        (mark,) = self._restore(
+            [DesiredState(rollout.writer, routing, replace(record, until=PASSED))]
+        )
         return mark if isinstance(mark, Unsettled) else None
 
-    def _clear(self, charges: Sequence[InCharge]) -> list[Settlement]:
-        return self._settle([Wish(charge.traffic, Routing.whole(charge.new)) for charge in charges])
+    def _clear(self, rollouts: Sequence[AliasRollout]) -> list[Settlement]:
+        return self._restore(
+            [DesiredState(rollout.writer, Routing.all_on(rollout.new)) for rollout in rollouts]
+        )
 
     def finished(
         self,
@@ -325,31 +338,37 @@ class Ending:
         alarms: tuple[AlarmReading, ...] = (),
     ) -> Finished:
         """Make the last event."""
-        now = self._parts.clock.now()
+        now = self._ports.clock.now()
         return Finished(at=now, result=result, reason=reason, remedy=remedy, failed_alarms=alarms)
 
     # Settling and telling ----------------------------------------------------------------------
 
-    def _settle(
+    def _restore(
         self,
-        wishes: list[Wish],
-        missing: Callable[[Wish], str] = lambda _: "",
-        done: Callable[[Wish, Settlement], None] = lambda _wish, _how: None,
+        desired_states: list[DesiredState],
+        missing: Callable[[DesiredState], str] = lambda _: "",
+        done: Callable[[DesiredState, Settlement], None] = lambda _desired, _how: None,
     ) -> list[Settlement]:
-        parts = self._parts
-        return settle(
-            wishes, parts.clock, self._tell_trouble, self.limit, parts.together, missing, done
+        ports = self._ports
+        return restore(
+            desired_states,
+            ports.clock,
+            self._tell_trouble,
+            self.limit,
+            ports.parallel,
+            missing,
+            done,
         )
 
-    def _missing(self, wish: Wish) -> str:
+    def _missing(self, desired: DesiredState) -> str:
         """Return the old version if AWS says that it has it no more; empty if it has it, or does not say.
 
         At 100% the alias does not name it any more, so AWS lets anybody delete it.
         """
         try:
-            self._parts.versions.read(wish.traffic.target, wish.routing.version)
+            self._ports.versions.read(desired.writer.target, desired.routing.version)
         except NotFound:
-            return wish.routing.version
+            return desired.routing.version
         except CallFailed:
             pass
         return ""
@@ -360,55 +379,55 @@ class Ending:
         Without a charge there is nothing to say: what is saved then speaks of what a dead run left, if of anything.
         """
         settled = all(isinstance(settlement, Settled) for settlement in settlements)
-        if self._charges and not any(
+        if self._tracked and not any(
             isinstance(settlement, Unsettled | VersionGone) for settlement in settlements
         ):
             self.remember(Phase.DONE)
         return settled
 
-    def _tell_trouble(self, wish: Wish, why: CallFailed) -> None:
+    def _tell_trouble(self, desired: DesiredState, why: CallFailed) -> None:
         """Say at once what state the alias is in: the runner may kill us before the end of trying."""
-        target = wish.traffic.target
+        target = desired.writer.target
         self._troubles[target] += 1
         if self._troubles[target] != TELL_TROUBLE_AT:
             return
-        command = self._order.command(target, wish.routing, wish.traffic.text)
+        command = self._spec.command(target, desired.routing, desired.writer.text)
         text = (
-            f"Not confirmed yet: {target} to {wish.routing}. It was last seen with "
-            f"{wish.traffic.known.shown}. Trying on: {why.brief}. By hand: {command}"
+            f"Not confirmed yet: {target} to {desired.routing}. It was last seen with "
+            f"{desired.writer.known.shown}. Trying on: {why.brief}. By hand: {command}"
         )
-        self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+        self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
 
-    def _tell_left(self, charge: InCharge, wished: Routing, settlement: Settlement) -> None:
-        traffic = charge.traffic
-        routing: Routing | None = traffic.known.shown
-        command = self._order.command(traffic.target, wished, traffic.text)
+    def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
+        writer = rollout.writer
+        routing: Routing | None = writer.known.shown
+        command = self._spec.command(writer.target, wished, writer.text)
         match settlement:
-            case Foreign(alias):
+            case ChangedByOther(alias):
                 routing = alias.routing
-                why = f"somebody else changed its routing: it was {traffic.routing}"
-                if routing == traffic.routing:
+                why = f"somebody else changed its routing: it was {writer.routing}"
+                if routing == writer.routing:
                     why = "this run stood still until its time was over, and others may have taken its place"
-                command = "" if routing.is_whole else command
-            case Gone():
+                command = "" if routing.is_unsplit else command
+            case Deleted():
                 routing, why, command = None, "the alias or its function was deleted", ""
             case VersionGone(version):
                 why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
                 command = ""
-                if charge.new:
-                    why += f". The command makes it whole on version {charge.new}, so that another rollout can begin"
-                    whole = Routing.whole(charge.new)
-                    command = self._order.command(traffic.target, whole, traffic.text)
+                if rollout.new:
+                    why += f". The command makes it whole on version {rollout.new}, so that another rollout can begin"
+                    whole = Routing.all_on(rollout.new)
+                    command = self._spec.command(writer.target, whole, writer.text)
             case Unsettled(error):
                 why = f"AWS did not confirm it: {error}"
-                if routing == wished and traffic.may_be_elsewhere:
+                if routing == wished and writer.may_be_elsewhere:
                     routing = None
             case Settled():
                 return
-        self._parts.emit(
+        self._ports.emit(
             AliasLeft(
-                at=self._parts.clock.now(),
-                target=traffic.target,
+                at=self._ports.clock.now(),
+                target=writer.target,
                 routing=routing,
                 expected=wished,
                 why=why,

@@ -10,27 +10,27 @@ from decimal import Decimal
 from itertools import pairwise
 
 from lambda_rollout.alias.routing import HUNDRED, Target
-from lambda_rollout.analysis.guards.verdict import judge_guards, what_broke, what_lacks
+from lambda_rollout.analysis.guards.verdict import judge_guards, what_failed, what_is_missing
 from lambda_rollout.analysis.guards.windows import SPLIT_ONCE
 from lambda_rollout.analysis.metrics import (
     EMISSION_DELAY,
     MINUTE,
-    Began,
+    CanaryPair,
     Comparison,
-    Pair,
+    StepStart,
     complete_until,
     first_whole_minute,
 )
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.steps import format_percent
-from lambda_rollout.rollout.events import NumbersRead
-from lambda_rollout.rollout.ports import Metrics, Parts
+from lambda_rollout.rollout.events import MetricsRead
+from lambda_rollout.rollout.ports import Metrics, Ports
 from lambda_rollout.runtime.errors import AccessDenied, CallFailed, RolloutError
-from lambda_rollout.runtime.retry import patiently
+from lambda_rollout.runtime.retry import retrying
 
 
 @dataclass(frozen=True, slots=True)
-class Demands:
+class SuccessCriteria:
     """What the numbers must show."""
 
     guards: tuple[Guard, ...] = ()
@@ -42,16 +42,16 @@ class Demands:
         return bool(self.guards) or self.min_invocations > 0
 
 
-class Numbers:
+class RolloutMetrics:
     """All numbers of one rollout so far."""
 
     def __init__(
         self,
         metrics: Metrics | None,
-        pairs: Sequence[Pair],
-        demands: Demands,
+        pairs: Sequence[CanaryPair],
+        criteria: SuccessCriteria,
         aws_time: Callable[[], datetime],
-        before: Began | None = None,
+        before: StepStart | None = None,
     ) -> None:
         """Nothing was read yet; without ``metrics`` nothing ever will be.
 
@@ -59,9 +59,9 @@ class Numbers:
         """
         self._metrics = metrics
         self._pairs = pairs
-        self._demands = demands
+        self._criteria = criteria
         self._aws_time = aws_time
-        self.steps: list[Began] = [before] if before else []
+        self.steps: list[StepStart] = [before] if before else []
         """The steps so far, and when each began on AWS's clock."""
         self._comparisons: tuple[Comparison, ...] = ()
         self._until: datetime | None = None
@@ -70,9 +70,9 @@ class Numbers:
         self.trouble = ""
         """Why the newest read failed; empty if it did not."""
 
-    def begin_step(self, began: Began) -> None:
+    def begin_step(self, start: StepStart) -> None:
         """Take note that the alias has the weight of a step from now on."""
-        self.steps.append(began)
+        self.steps.append(start)
         self._verdict = None
 
     # Reading -----------------------------------------------------------------------------------
@@ -131,26 +131,26 @@ class Numbers:
         Worked out once for each read and step: guards of many functions take their time to judge.
         """
         if self._verdict is None:
-            self._verdict = self._judge() if self._demands.any else ("", "")
+            self._verdict = self._judge() if self._criteria.any else ("", "")
         broken, lacks = self._verdict
         if lacks and self.trouble:
             lacks = f"{lacks} (the metrics could not be read: {self.trouble})"
         return broken, lacks
 
     def _judge(self) -> tuple[str, str]:
-        if self._demands.guards and not self._comparisons:
+        if self._criteria.guards and not self._comparisons:
             return "", "no metrics of the new version yet"
-        verdicts = judge_guards(self._demands.guards, self._comparisons, self.steps)
-        return what_broke(verdicts), what_lacks(verdicts) or self._too_few()
+        verdicts = judge_guards(self._criteria.guards, self._comparisons, self.steps)
+        return what_failed(verdicts), what_is_missing(verdicts) or self._too_few()
 
-    def lacks_baseline(self) -> str:
+    def missing_baseline(self) -> str:
         """Return which guard beside the baseline cannot be judged by the steps so far, in one line; empty if none."""
-        guards = self._demands.guards
+        guards = self._criteria.guards
         verdicts = judge_guards(guards, self._comparisons, self.steps)
-        return what_lacks(each for each in verdicts if each.guard.compares_with_baseline)
+        return what_is_missing(each for each in verdicts if each.guard.compares_with_baseline)
 
     def _too_few(self) -> str:
-        wanted = self._demands.min_invocations
+        wanted = self._criteria.min_invocations
         for pair in self._pairs:
             count = self._invocations(pair.target, len(self.steps) - 1)
             if wanted and (count or 0) < wanted:
@@ -193,27 +193,27 @@ LOOK_BACK = timedelta(hours=1)
 """Nobody wrote down since when an alias is split; so much is baseline enough."""
 
 
-def split_before(shares: Sequence[Decimal], now: datetime) -> Began:
+def split_before(shares: Sequence[Decimal], now: datetime) -> StepStart:
     """Return it as a step; ``shares`` are the new versions' in percent, ``now`` is AWS's clock."""
     share = min(shares)
-    return Began(now - LOOK_BACK, share if share < HUNDRED else SPLIT_ONCE)
+    return StepStart(now - LOOK_BACK, share if share < HUNDRED else SPLIT_ONCE)
 
 
-def judge_split_before(numbers: Numbers, parts: Parts) -> str:
+def judge_split_before(metrics: RolloutMetrics, ports: Ports) -> str:
     """Judge the guards by it, before it is gone; return which one is broken, empty if none.
 
     Raises `RolloutError` if one that compares with the old version cannot be judged, `Cancelled` on stop.
     """
     try:
-        news = patiently(parts.clock, parts.stop)(numbers.read)
+        news = retrying(ports.clock, ports.stop)(metrics.read)
     except CallFailed as error:
         raise RolloutError(
             f"the metrics that the guards are about could not be read: {error.what}",
             error.remedy or "Start again, or leave `guards` empty.",
         ) from error
-    parts.emit(NumbersRead(at=parts.clock.now(), number=1, comparisons=news))
-    broken, _ = numbers.verdict()
-    lacks = numbers.lacks_baseline()
+    ports.emit(MetricsRead(at=ports.clock.now(), number=1, comparisons=news))
+    broken, _ = metrics.verdict()
+    lacks = metrics.missing_baseline()
     if lacks and not broken:
         raise RolloutError(
             f"{lacks}; at 100% there is nothing to compare with, so the last hour's split must tell",

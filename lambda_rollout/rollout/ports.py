@@ -8,18 +8,18 @@ from datetime import datetime
 from typing import Protocol
 
 from lambda_rollout.alias.aws_clock import AwsClock
-from lambda_rollout.alias.record import Record, RunWord
+from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.alias.writer import Aliases
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
-from lambda_rollout.analysis.metrics import Comparison, Pair
+from lambda_rollout.analysis.metrics import CanaryPair, Comparison
 from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.inputs.package import CodeStorage, Package
-from lambda_rollout.preflight.reader import Lookout
+from lambda_rollout.preflight.reader import PreflightReader
 from lambda_rollout.rollout.events import Event
-from lambda_rollout.rollout.saved_state import Handover
+from lambda_rollout.rollout.saved_state import SavedState
 from lambda_rollout.runtime.clock import Clock, Stop
-from lambda_rollout.runtime.parallel import Together, one_by_one
+from lambda_rollout.runtime.parallel import Parallel, one_by_one
 
 
 class Alarms(Protocol):
@@ -38,7 +38,7 @@ class Metrics(Protocol):
     """Lambda's metrics, one try a call. Errors are `CallFailed` and its kinds."""
 
     def compare(
-        self, pairs: Sequence[Pair], since: datetime, until: datetime
+        self, pairs: Sequence[CanaryPair], since: datetime, until: datetime
     ) -> tuple[Comparison, ...]:
         """GetMetricData: every whole minute between the two moments, for all pairs, in their order."""
         ...
@@ -75,9 +75,9 @@ class Versions(Protocol):
 
 
 class Runs(Protocol):
-    """What GitHub knows about other runs. Never raises: no answer is `RunWord.UNKNOWN`."""
+    """What GitHub knows about other runs. Never raises: no answer is `RunStatus.UNKNOWN`."""
 
-    def word(self, record: Record) -> RunWord:
+    def run_status(self, record: Record) -> RunStatus:
         """Say whether the run that wrote this record is over."""
         ...
 
@@ -87,7 +87,7 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Ports:
     """What the story works with."""
 
     aliases: Aliases
@@ -98,11 +98,11 @@ class Parts:
     aws_clock: AwsClock
     stop: Stop
     emit: Callable[[Event], None]
-    remember: Callable[[Handover], None]
+    remember: Callable[[SavedState], None]
     """Saves what the post stage needs, before the next write."""
-    together: Together = one_by_one
+    parallel: Parallel = one_by_one
     """Does the same to many targets."""
     metrics: Metrics | None = None
     """The calls that read the versions' own numbers; None goes without them."""
-    lookout: Lookout | None = None
+    preflight_reader: PreflightReader | None = None
     """The calls of the preflight; None goes without one."""

@@ -13,21 +13,21 @@ from datetime import datetime
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
-from lambda_rollout.alias.restore import Wish, settle
+from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import AliasReader, Settled, Traffic, Unsettled
+from lambda_rollout.alias.writer import AliasReader, AliasWriter, Settled, Unsettled
 from lambda_rollout.inputs.choices import Mode, OnStranded
-from lambda_rollout.rollout.acquire import arrive
+from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
-from lambda_rollout.rollout.finish import Ending
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, RolloutError
-from lambda_rollout.runtime.retry import patiently
+from lambda_rollout.runtime.retry import retrying
 
-WHOLE_LIMIT = 270.0
+TOTAL_LIMIT = 270.0
 """Seconds for all of it: the runner gives a post stage about 4:45 after a cancellation (source: actions/runner)."""
 
 ASKING_LIMIT = 240.0
@@ -40,196 +40,205 @@ LEAST = 20.0
 """Seconds to try it at least."""
 
 UNFINISHED = "main ended before it had settled the alias"
-MENDING = "main ended while it put back what a dead run had left"
+RESTORING = "main ended while it put back what a dead run had left"
 
 
 @dataclass(frozen=True, slots=True)
 class StillHeld:
     """One alias that main was to promote, and is held as main found it."""
 
-    charge: Charge
-    traffic: Traffic
+    saved: SavedAlias
+    writer: AliasWriter
     record: Record
 
 
 def settle_what_main_left(
-    handover: Handover, order: Order, parts: Parts, left_for_it: float = WHOLE_LIMIT
+    saved_state: SavedState, spec: RolloutSpec, ports: Ports, left_for_it: float = TOTAL_LIMIT
 ) -> Finished:
     """Do for every alias what main would have done next; ``left_for_it`` is how many seconds the runner gives still.
 
     Raises `RolloutError` if AWS cannot be asked at all, for want of credentials.
     """
-    if handover.phase is Phase.MENDING:
-        return _mend(order, parts, left_for_it)
-    end = parts.clock.monotonic() + left_for_it
-    ending = Ending(order, parts)
+    if saved_state.phase is Phase.RESTORING:
+        return _restore_abandoned(spec, ports, left_for_it)
+    end = ports.clock.monotonic() + left_for_it
+    finisher = Finisher(spec, ports)
     left = False
     held: list[StillHeld] = []
-    for charge in handover.charges:
-        ending.limit = _limit(end, parts)
-        left |= not _take_over(charge, handover, order, parts, ending, held)
-    moves = handover.phase is Phase.MOVING and ending.has_shifted
-    goes_along = moves or handover.phase is Phase.GOING_BACK
+    for saved in saved_state.aliases:
+        finisher.limit = _limit(end, ports)
+        left |= not _take_over(saved, saved_state, spec, ports, finisher, held)
+    moves = saved_state.phase is Phase.MOVING and finisher.has_shifted
+    goes_along = moves or saved_state.phase is Phase.ROLLING_BACK
     for each in held:
-        ending.limit = _limit(end, parts)
+        finisher.limit = _limit(end, ports)
         if goes_along:
             # As main would have done: what it had not promoted yet is not left behind by the others.
-            _take(each.charge, each.traffic, ending)
+            _take(each.saved, each.writer, finisher)
         else:
-            left |= not _leave_held(each, order, parts, ending.limit)
-    ending.limit = _limit(end, parts)
-    if handover.phase is Phase.CLEARING:
-        finished = ending.let_go()
-    elif handover.phase is Phase.HOLDING or _asked_to_hold(handover, ending):
-        finished = ending.hold(UNFINISHED)
+            left |= not _leave_held(each, spec, ports, finisher.limit)
+    finisher.limit = _limit(end, ports)
+    if saved_state.phase is Phase.CLEARING:
+        finished = finisher.complete()
+    elif saved_state.phase is Phase.HOLDING or _asked_to_hold(saved_state, finisher):
+        finished = finisher.hold(UNFINISHED)
     else:
-        finished = ending.go_back(RolloutError(UNFINISHED))
+        finished = finisher.roll_back(RolloutError(UNFINISHED))
     if left:
-        finished = ending.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
-    parts.emit(finished)
+        finished = finisher.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
+    ports.emit(finished)
     return finished
 
 
-def _mend(order: Order, parts: Parts, left_for_it: float) -> Finished:
+def _restore_abandoned(spec: RolloutSpec, ports: Ports, left_for_it: float) -> Finished:
     """Put back what a dead run had left, as main was about to; and write what is whole once more.
 
     It is judged anew, by its record's time alone: should the dead run be alive, it is left to it.
     """
-    end = parts.clock.monotonic() + left_for_it
-    ending = Ending(order, parts)
-    anew = replace(order, mode=Mode.ROLLOUT, on_stranded=OnStranded.ROLLBACK)
+    end = ports.clock.monotonic() + left_for_it
+    finisher = Finisher(spec, ports)
+    anew = replace(spec, mode=Mode.ROLLOUT, on_stranded=OnStranded.ROLLBACK)
     try:
-        found = arrive(anew, replace(parts, stop=Stop()), _limit(end, parts))
+        found = acquire(anew, replace(ports, stop=Stop()), _limit(end, ports))
     except RolloutError as cause:
-        finished = ending.finished(Result.FAILED, cause.what, cause.remedy)
+        finished = finisher.finished(Result.FAILED, cause.what, cause.remedy)
     else:
         for taken in found:
             if taken.alias is not None:
                 # Main may have gone on meanwhile: its record speaks for ours.
-                traffic = Traffic(
+                writer = AliasWriter(
                     taken.target,
                     taken.alias,
-                    parts.aliases,
-                    parts.clock,
-                    parts.aws_clock,
-                    order.nonce,
+                    ports.aliases,
+                    ports.clock,
+                    ports.aws_clock,
+                    spec.rollout_id,
                     shared=True,
                 )
-                ending.take_charge(traffic).doubtful = True
-        ending.limit = _limit(end, parts)
-        finished = ending.go_back(RolloutError(MENDING))
-    parts.emit(finished)
+                finisher.track(writer).possibly_written = True
+        finisher.limit = _limit(end, ports)
+        finished = finisher.roll_back(RolloutError(RESTORING))
+    ports.emit(finished)
     return finished
 
 
-def _limit(end: float, parts: Parts) -> float:
-    return max(LEAST, min(LIMIT, end - parts.clock.monotonic()))
+def _limit(end: float, ports: Ports) -> float:
+    return max(LEAST, min(LIMIT, end - ports.clock.monotonic()))
 
 
-def _asked_to_hold(handover: Handover, ending: Ending) -> bool:
-    return handover.phase is Phase.MOVING and handover.hold_on_cancel and ending.can_hold
+def _asked_to_hold(saved_state: SavedState, finisher: Finisher) -> bool:
+    return saved_state.phase is Phase.MOVING and saved_state.hold_on_cancel and finisher.can_hold
 
 
 def _take_over(
-    charge: Charge,
-    handover: Handover,
-    order: Order,
-    parts: Parts,
-    ending: Ending,
+    saved: SavedAlias,
+    saved_state: SavedState,
+    spec: RolloutSpec,
+    ports: Ports,
+    finisher: Finisher,
     held: list[StillHeld],
 ) -> bool:
     """Take charge of an alias if it is still this rollout's; return False if it is left in a bad state.
 
     What main was to promote, and is held as main found it, is put among ``held``: the others decide on it.
     """
-    target = charge.target
-    back = _whole(charge, handover)
+    target = saved.target
+    back = _whole(saved, saved_state)
     try:
-        reader = AliasReader(target, parts.aliases, parts.clock)
-        alias = patiently(parts.clock, None, ending.limit, CallFailed)(reader.read_or_gone)
+        reader = AliasReader(target, ports.aliases, ports.clock)
+        alias = retrying(ports.clock, None, finisher.limit, CallFailed)(reader.read_or_gone)
     except CallFailed as error:
-        command = order.command(target, back, charge.text)
-        parts.emit(_left(charge, None, back, f"it could not be read: {error}", command, parts))
+        command = spec.command(target, back, saved.text)
+        ports.emit(_left(saved, None, back, f"it could not be read: {error}", command, ports))
         return False
     if alias is None:
-        parts.emit(_left(charge, None, back, "the alias or its function was deleted", "", parts))
+        ports.emit(_left(saved, None, back, "the alias or its function was deleted", "", ports))
         return True
     _, record = lease.parse(alias.description)
     agreeing = record is not None and lease.agrees(record, alias.routing)
-    if agreeing and record is not None and record.held and record.nonce == charge.taken:
-        held.append(StillHeld(charge, _traffic(charge, alias, parts), record))
+    if (
+        agreeing
+        and record is not None
+        and record.held
+        and record.rollout_id == saved.taken_over_from
+    ):
+        held.append(StillHeld(saved, _traffic(saved, alias, ports), record))
         return True
-    if agreeing and record is not None and record.nonce not in {charge.nonce, charge.taken}:
+    if (
+        agreeing
+        and record is not None
+        and record.rollout_id not in {saved.rollout_id, saved.taken_over_from}
+    ):
         text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
-        parts.emit(Warned(at=parts.clock.now(), text=text))
+        ports.emit(Warned(at=ports.clock.now(), text=text))
         return True
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put
     # back by somebody else.
-    ours = (back,) if handover.phase is Phase.CLEARING else charge.routings
+    ours = (back,) if saved_state.phase is Phase.CLEARING else saved.routings
     if not agreeing and alias.routing not in ours:
         why = "its routing is none that this rollout gave it, so somebody else changed it"
-        command = "" if alias.routing.is_whole else order.command(target, back, charge.text)
-        parts.emit(_left(charge, alias.routing, back, why, command, parts))
+        command = "" if alias.routing.is_unsplit else spec.command(target, back, saved.text)
+        ports.emit(_left(saved, alias.routing, back, why, command, ports))
         return False
-    traffic = _traffic(charge, alias, parts)
-    if record is not None and traffic.text == lease.parse(lease.compose(charge.text, record))[0]:
+    writer = _traffic(saved, alias, ports)
+    if record is not None and writer.text == lease.parse(lease.compose(saved.text, record))[0]:
         # The text was cut to make room for the record; it is to come back whole.
-        traffic.text = charge.text
-    _take(charge, traffic, ending)
+        writer.text = saved.text
+    _take(saved, writer, finisher)
     return True
 
 
-def _traffic(charge: Charge, alias: Alias, parts: Parts) -> Traffic:
-    return Traffic(
-        charge.target,
+def _traffic(saved: SavedAlias, alias: Alias, ports: Ports) -> AliasWriter:
+    return AliasWriter(
+        saved.target,
         alias,
-        parts.aliases,
-        parts.clock,
-        parts.aws_clock,
-        charge.nonce,
-        charge.old,
+        ports.aliases,
+        ports.clock,
+        ports.aws_clock,
+        saved.rollout_id,
+        saved.old,
         shared=True,
     )
 
 
-def _take(charge: Charge, traffic: Traffic, ending: Ending) -> None:
-    ending.take_charge(traffic, charge.new).doubtful = True
+def _take(saved: SavedAlias, writer: AliasWriter, finisher: Finisher) -> None:
+    finisher.track(writer, saved.new).possibly_written = True
 
 
-def _leave_held(held: StillHeld, order: Order, parts: Parts, limit: float) -> bool:
+def _leave_held(held: StillHeld, spec: RolloutSpec, ports: Ports, limit: float) -> bool:
     """Write what main was to promote once more as it is: main may still be about to."""
-    charge, target = held.charge, held.charge.target
-    found = held.traffic.found
-    wish = Wish(held.traffic, found.routing, held.record)
-    [settlement] = settle([wish], parts.clock, seconds=limit)
+    saved, target = held.saved, held.saved.target
+    found = held.writer.found
+    desired = DesiredState(held.writer, found.routing, held.record)
+    [settlement] = restore([desired], ports.clock, seconds=limit)
     if isinstance(settlement, Unsettled):
-        command = order.command(target, Routing.whole(charge.old), charge.text)
+        command = spec.command(target, Routing.all_on(saved.old), saved.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
-        parts.emit(_left(charge, None, found.routing, why, command, parts))
+        ports.emit(_left(saved, None, found.routing, why, command, ports))
         return False
     if isinstance(settlement, Settled):
         text = f"{target} is still held ({found.routing}): it was not promoted."
-        parts.emit(Warned(at=parts.clock.now(), text=text))
+        ports.emit(Warned(at=ports.clock.now(), text=text))
     return True
 
 
 def not_yet(
-    handover: Handover, order: Order, at: datetime, why: BaseException | None
+    saved_state: SavedState, spec: RolloutSpec, at: datetime, why: BaseException | None
 ) -> Iterator[Warned]:
     """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
-    for left in all_left(handover, order, at):
+    for left in all_left(saved_state, spec, at):
         text = f"Not settled yet: {left.target}. Trying on: {why}. By hand: {left.command}"
         yield Warned(at=at, text=text)
 
 
-def all_left(handover: Handover, order: Order, at: datetime) -> Iterator[AliasLeft]:
+def all_left(saved_state: SavedState, spec: RolloutSpec, at: datetime) -> Iterator[AliasLeft]:
     """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
-    for charge in handover.charges:
-        back = _whole(charge, handover)
-        command = order.command(charge.target, back, charge.text)
+    for saved in saved_state.aliases:
+        back = _whole(saved, saved_state)
+        command = spec.command(saved.target, back, saved.text)
         yield AliasLeft(
             at=at,
-            target=charge.target,
+            target=saved.target,
             routing=None,
             expected=back,
             why="AWS could not be asked",
@@ -237,16 +246,21 @@ def all_left(handover: Handover, order: Order, at: datetime) -> Iterator[AliasLe
         )
 
 
-def _whole(charge: Charge, handover: Handover) -> Routing:
-    return Routing.whole(charge.new if handover.phase is Phase.CLEARING else charge.old)
+def _whole(saved: SavedAlias, saved_state: SavedState) -> Routing:
+    return Routing.all_on(saved.new if saved_state.phase is Phase.CLEARING else saved.old)
 
 
 def _left(
-    charge: Charge, routing: Routing | None, expected: Routing, why: str, command: str, parts: Parts
+    saved: SavedAlias,
+    routing: Routing | None,
+    expected: Routing,
+    why: str,
+    command: str,
+    ports: Ports,
 ) -> AliasLeft:
     return AliasLeft(
-        at=parts.clock.now(),
-        target=charge.target,
+        at=ports.clock.now(),
+        target=saved.target,
         routing=routing,
         expected=expected,
         why=why,

@@ -12,78 +12,78 @@ from functools import partial
 from typing import TypeVar
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.record import Record, Whose
+from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Target
-from lambda_rollout.alias.writer import Traffic
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.version import NeverReady, readiness, wake_command
-from lambda_rollout.rollout.alias_status import Sight, read_alias, refusal, say_if_cut
+from lambda_rollout.rollout.alias_status import AliasStatus, read_alias, refusal, say_if_cut
 from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
-from lambda_rollout.rollout.finish import Ending, InCharge
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.version import check_exists, version_of_alias
 from lambda_rollout.runtime.errors import RolloutError
 
 _T = TypeVar("_T")
 
 
-def undo(order: Order, parts: Parts) -> Finished:
+def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
     """Put every target back. Never raises."""
-    parts.emit(order.started(parts.clock.now()))
-    ending = Ending(order, parts)
+    ports.emit(spec.started(ports.clock.now()))
+    finisher = Finisher(spec, ports)
     try:
-        finished = _undo(replace(order, create_alias=False), parts, ending)
+        finished = _rollback(replace(spec, create_alias=False), ports, finisher)
     except RolloutError as cause:
-        finished = ending.finished(Result.FAILED, cause.what, cause.remedy)
-    parts.emit(finished)
+        finished = finisher.finished(Result.FAILED, cause.what, cause.remedy)
+    ports.emit(finished)
     return finished
 
 
-def _undo(order: Order, parts: Parts, ending: Ending) -> Finished:
-    seen = parts.together(lambda target: _tried(lambda: _look(target, order, parts)), order.targets)
+def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
+    seen = ports.parallel(lambda target: _tried(lambda: _look(target, spec, ports)), spec.targets)
     found = [each for each in seen if not isinstance(each, RolloutError)]
     # What is wrong with one must not keep the others from going back.
     problems = [each for each in seen if isinstance(each, RolloutError)]
     on_record = [record for _, _, record in found if record is not None]
-    charges = []
+    rollouts = []
     for each in found:
         alone = not on_record
-        grasped = _tried(partial(_grasp, *each, order=order, parts=parts, alone=alone))
+        grasped = _tried(partial(_grasp, *each, spec=spec, ports=ports, alone=alone))
         if isinstance(grasped, RolloutError):
             problems.append(grasped)
         elif isinstance(grasped, str):
-            parts.emit(AlreadyThere(at=parts.clock.now(), target=each[0], version=grasped))
+            ports.emit(AlreadyThere(at=ports.clock.now(), target=each[0], version=grasped))
         else:
-            charges.append(ending.take_charge(*grasped))
-            charges[-1].doubtful = True
+            rollouts.append(finisher.track(*grasped))
+            rollouts[-1].possibly_written = True
             if each[2] is None:
                 # The post stage knows from it that what it finds is where this rollback began.
-                charges[-1].tried.append(str(HUNDRED))
-    all_back = ending.put_back(list(reversed(charges)))
-    for charge in charges:
-        _say_if_asleep(charge, order, parts)
-    cleared = any(charge.traffic.lost_record for charge in charges)
+                rollouts[-1].attempted_percents.append(str(HUNDRED))
+    all_back = finisher.restore(list(reversed(rollouts)))
+    for rollout in rollouts:
+        _say_if_asleep(rollout, spec, ports)
+    cleared = any(rollout.writer.lost_record for rollout in rollouts)
     if on_record and (cleared or any(record.passed for record in on_record)):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
     if problems:
-        return ending.finished(
+        return finisher.finished(
             Result.FAILED, "; ".join(each.what for each in problems), problems[0].remedy
         )
     if not all_back:
-        return ending.finished(Result.FAILED, "not every alias could be put back")
-    if not charges:
-        return ending.finished(Result.UNCHANGED)
-    finished = ending.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
+        return finisher.finished(Result.FAILED, "not every alias could be put back")
+    if not rollouts:
+        return finisher.finished(Result.UNCHANGED)
+    finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
     return replace(finished, asked_for=True)
 
 
-def _say_if_asleep(charge: InCharge, order: Order, parts: Parts) -> None:
+def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> None:
     """Say how to wake the version that the alias went back to, if it is idle. First back, then this: one look."""
-    target, version = charge.traffic.target, charge.traffic.old
-    if charge.shifted or parts.stop.requested:
+    target, version = rollout.writer.target, rollout.writer.old
+    if rollout.shifted or ports.stop.requested:
         return
     try:
-        state = parts.versions.read(target, version)
+        state = ports.versions.read(target, version)
     except RolloutError:
         return
     match readiness(state):
@@ -91,9 +91,9 @@ def _say_if_asleep(charge: InCharge, order: Order, parts: Parts) -> None:
             text = (
                 f"Version {version} of {target.name}, which {target} is on again, needs a moment: {why.rstrip('.')}. The next "
                 "invocation fails and wakes it. Do that now, unless somebody has: "
-                f"{wake_command(target.function, version, order.region)}"
+                f"{wake_command(target.function, version, spec.region)}"
             )
-            parts.emit(Warned(at=parts.clock.now(), text=text))
+            ports.emit(Warned(at=ports.clock.now(), text=text))
 
 
 def _tried(act: Callable[[], _T]) -> _T | RolloutError:
@@ -110,16 +110,16 @@ def _may_be_new(target: Target) -> RolloutError:
     )
 
 
-def _look(target: Target, order: Order, parts: Parts) -> tuple[Target, Alias, Record | None]:
+def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
-    alias = read_alias(target, order, parts)
+    alias = read_alias(target, spec, ports)
     if alias is None:
         raise RolloutError(f"there is no alias {target}.")
-    parts.emit(AliasFound(at=parts.clock.now(), target=target, arn=alias.arn, routing=alias.shown))
+    ports.emit(AliasFound(at=ports.clock.now(), target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
         return target, alias, None
-    say_if_cut(target, alias, parts)
+    say_if_cut(target, alias, ports)
     return target, alias, record
 
 
@@ -127,45 +127,45 @@ def _grasp(
     target: Target,
     alias: Alias,
     record: Record | None,
-    order: Order,
-    parts: Parts,
+    spec: RolloutSpec,
+    ports: Ports,
     *,
     alone: bool,
-) -> tuple[Traffic, str] | str:
+) -> tuple[AliasWriter, str] | str:
     """Return the alias's traffic and the version to leave, or the version it is on already.
 
     ``alone`` says that none of the others is in a rollout. In one of several functions, what is whole without a
     record was unchanged, or was not shifted yet: it is where it is to be.
     """
     if record is not None:
-        if order.version not in {None, record.old}:
+        if spec.version not in {None, record.old}:
             raise RolloutError(
                 f"{target} is in a rollout from version {record.old} to {record.new}, so it cannot go back to "
-                f"version {order.version}.",
+                f"version {spec.version}.",
                 "Leave `version` empty.",
             )
-        traffic = Traffic(
+        writer = AliasWriter(
             target,
             alias,
-            parts.aliases,
-            parts.clock,
-            parts.aws_clock,
-            record.nonce,
+            ports.aliases,
+            ports.clock,
+            ports.aws_clock,
+            record.rollout_id,
             record.old,
             shared=True,
         )
-        return traffic, record.new
-    if not alias.routing.is_whole:
-        raise refusal(Sight(target, alias, None, Whose.STRANGERS), order, parts)
-    if order.version is None and not alone:
+        return writer, record.new
+    if not alias.routing.is_unsplit:
+        raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec, ports)
+    if spec.version is None and not alone:
         return alias.routing.version
-    return _grasp_whole(target, alias, order, parts)
+    return _grasp_whole(target, alias, spec, ports)
 
 
 def _grasp_whole(
-    target: Target, alias: Alias, order: Order, parts: Parts
-) -> tuple[Traffic, str] | str:
-    asked = order.version or version_of_alias(target, order, parts)
+    target: Target, alias: Alias, spec: RolloutSpec, ports: Ports
+) -> tuple[AliasWriter, str] | str:
+    asked = spec.version or version_of_alias(target, spec, ports)
     if asked is None:
         raise RolloutError(
             f"{target} is whole on version {alias.routing.version}, and no rollout is on record there.",
@@ -173,10 +173,10 @@ def _grasp_whole(
         )
     if asked == alias.routing.version:
         return asked
-    ready = readiness(check_exists(target, asked, parts))
+    ready = readiness(check_exists(target, asked, ports))
     if isinstance(ready, NeverReady) and not ready.idle:
         raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}")
-    traffic = Traffic(
-        target, alias, parts.aliases, parts.clock, parts.aws_clock, order.nonce, asked
+    writer = AliasWriter(
+        target, alias, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id, asked
     )
-    return traffic, alias.routing.version
+    return writer, alias.routing.version

@@ -1,7 +1,7 @@
 """The story of a rollout: look, publish, shift, watch, and promote or roll back.
 
 Told from top to bottom in `Rollout._tell`; each verb is a method below it, in the order of the telling.
-It knows no boto3 and no GitHub: what it needs of them comes in as the small protocols of `Parts`.
+It knows no boto3 and no GitHub: what it needs of them comes in as the small protocols of `Ports`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
-from lambda_rollout.alias.writer import Conflict, Traffic
-from lambda_rollout.analysis.metrics import Pair
+from lambda_rollout.alias.writer import AliasWriter, Conflict
+from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Step
-from lambda_rollout.rollout.acquire import arrive, say_if_time_is_in_doubt
+from lambda_rollout.rollout.acquire import acquire, say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_status import say_if_cut
 from lambda_rollout.rollout.events import (
     AliasCreated,
@@ -29,17 +29,22 @@ from lambda_rollout.rollout.events import (
     Warned,
     WeightShifted,
 )
-from lambda_rollout.rollout.finish import Ending, InCharge
-from lambda_rollout.rollout.metrics import Demands, Numbers, judge_split_before, split_before
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.prepare import first_look, last_look, preflight
+from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.metrics import (
+    RolloutMetrics,
+    SuccessCriteria,
+    judge_split_before,
+    split_before,
+)
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.prepare import check_alarms_at_start, preflight, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import Order, seconds
+from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.version import await_ready, check_latest, choose, read_storage
-from lambda_rollout.rollout.watch import GoBack, Rules, Stage, Watch
+from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch, WatchRules
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
-from lambda_rollout.runtime.retry import heed, patiently
+from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 
 @dataclass(slots=True)
@@ -47,7 +52,7 @@ class Course:
     """One target's way through the rollout."""
 
     target: Target
-    charge: InCharge | None = None
+    rollout: AliasRollout | None = None
     """None for an alias that is still to be created."""
     new: str = ""
     resumed: Record | None = None
@@ -56,49 +61,49 @@ class Course:
     @property
     def old(self) -> str | None:
         """The version the alias was on, None if there is no alias."""
-        return self.charge.traffic.old if self.charge else None
+        return self.rollout.writer.old if self.rollout else None
 
     @property
     def moves(self) -> bool:
         """Whether there is anything to shift."""
-        return self.charge is not None and (self.resumed is not None or self.new != self.old)
+        return self.rollout is not None and (self.resumed is not None or self.new != self.old)
 
 
 class Rollout:
     """One rollout of one or several targets: all go forward, or all go back."""
 
-    def __init__(self, order: Order, parts: Parts) -> None:
+    def __init__(self, spec: RolloutSpec, ports: Ports) -> None:
         """Nothing is done yet."""
-        self._order = order
-        self._parts = parts
+        self._spec = spec
+        self._ports = ports
         self._courses: list[Course] = []
-        self._ending = Ending(order, parts)
+        self._finisher = Finisher(spec, ports)
         self._watch: Watch | None = None
         self._storages: Mapping[Target, CodeStorage] = {}
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
-        parts, order = self._parts, self._order
-        parts.emit(order.started(parts.clock.now()))
-        for text in order.warnings:
-            parts.emit(Warned(at=parts.clock.now(), text=text))
+        ports, spec = self._ports, self._spec
+        ports.emit(spec.started(ports.clock.now()))
+        for text in spec.warnings:
+            ports.emit(Warned(at=ports.clock.now(), text=text))
         finished = self._run()
-        parts.emit(finished)
+        ports.emit(finished)
         return finished
 
     def _run(self) -> Finished:
         try:
             return self._tell()
-        except GoBack as cause:
-            return self._ending.go_back(cause, cause.alarms, self._tell_alarms)
+        except AnalysisFailed as cause:
+            return self._finisher.roll_back(cause, cause.alarms, self._tell_alarms)
         except Cancelled as cause:
-            if self._order.on_cancel is OnCancel.HOLD and self._ending.can_hold:
-                return self._ending.hold(f"{cause.what}; on-cancel is `hold`")
-            return self._ending.go_back(cause)
+            if self._spec.on_cancel is OnCancel.HOLD and self._finisher.can_hold:
+                return self._finisher.hold(f"{cause.what}; on-cancel is `hold`")
+            return self._finisher.roll_back(cause)
         except RolloutError as cause:
-            return self._ending.go_back(cause, failed=isinstance(cause, Conflict))
+            return self._finisher.roll_back(cause, failed=isinstance(cause, Conflict))
         except Exception as error:  # noqa: BLE001 - whatever it is, an alias must not stay split for it
-            return self._ending.go_back(
+            return self._finisher.roll_back(
                 RolloutError(
                     f"internal error: {type(error).__name__}: {error}",
                     "Please report it with the log.",
@@ -107,9 +112,9 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        first_look(self._order, self._parts)
-        self._look_ahead()
-        if self._order.mode is Mode.PLAN:
+        check_alarms_at_start(self._spec, self._ports)
+        self._preflight()
+        if self._spec.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
         self._wait_until_ready()
@@ -118,54 +123,54 @@ class Rollout:
         if not self._moving():
             return self._nothing_to_shift()
         watch = self._begin_watch()
-        for stage in self._stages():
-            self._shift(stage, watch)
-            watch.step(stage)
+        for step in self._scheduled_steps():
+            self._shift(step, watch)
+            watch.step(step)
         self._look_at_what_stays()
         self._say_what_did_not_guard(watch)
         watch.say_what_was_not_seen()
-        if self._order.plan.ends_held:
-            return self._ending.hold("the schedule ends with `hold`")
-        return self._ending.let_go()
+        if self._spec.plan.ends_held:
+            return self._finisher.hold("the schedule ends with `hold`")
+        return self._finisher.complete()
 
     # Look --------------------------------------------------------------------------------------
 
     def _look_at_aliases(self) -> None:
-        order, parts = self._order, self._parts
-        for taken in arrive(order, parts):
+        spec, ports = self._spec, self._ports
+        for taken in acquire(spec, ports):
             if taken.alias is None:
                 self._courses.append(Course(taken.target))
                 continue
             old = taken.resumed.old if taken.resumed else None
-            traffic = Traffic(
+            writer = AliasWriter(
                 taken.target,
                 taken.alias,
-                parts.aliases,
-                parts.clock,
-                parts.aws_clock,
-                order.nonce,
+                ports.aliases,
+                ports.clock,
+                ports.aws_clock,
+                spec.rollout_id,
                 old,
             )
-            charge = self._ending.take_charge(traffic)
+            rollout = self._finisher.track(writer)
             if taken.resumed is not None:
-                say_if_cut(taken.target, taken.alias, parts)
-                charge.new, charge.taken = taken.resumed.new, taken.resumed.nonce
+                say_if_cut(taken.target, taken.alias, ports)
+                rollout.new, rollout.taken_over_from = taken.resumed.new, taken.resumed.rollout_id
                 # Nobody watches what a dead run left, so whatever ends us now puts it back. A held one stays.
-                charge.doubtful = order.mode is Mode.ROLLOUT
-            self._courses.append(Course(taken.target, charge, resumed=taken.resumed))
-        self._ending.remember(Phase.MOVING)
+                rollout.possibly_written = spec.mode is Mode.ROLLOUT
+            self._courses.append(Course(taken.target, rollout, resumed=taken.resumed))
+        self._finisher.remember(Phase.MOVING)
 
-    def _look_ahead(self) -> None:
+    def _preflight(self) -> None:
         """Find what AWS would refuse, and what would make the watch blind, before the first write."""
-        if self._order.mode is not Mode.PROMOTE:
-            aliases = [(c.target, c.charge.traffic if c.charge else None) for c in self._courses]
+        if self._spec.mode is not Mode.PROMOTE:
+            aliases = [(c.target, c.rollout.writer if c.rollout else None) for c in self._courses]
             self._read_storages()
-            preflight(self._order, self._parts, aliases, self._storages)
+            preflight(self._spec, self._ports, aliases, self._storages)
 
     def _read_storages(self) -> None:
         targets = [course.target for course in self._courses]
-        found = self._parts.together(
-            lambda target: read_storage(target, self._order, self._parts), targets
+        found = self._ports.parallel(
+            lambda target: read_storage(target, self._spec, self._ports), targets
         )
         self._storages = {
             target: storage
@@ -178,32 +183,32 @@ class Rollout:
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for course in self._courses:
-            if self._order.version is not None or self._order.version_alias is not None:
-                choose(course.target, course.old, self._order, self._parts)
+            if self._spec.version is not None or self._spec.version_alias is not None:
+                choose(course.target, course.old, self._spec, self._ports)
             else:
-                check_latest(course.target, self._parts)
-        return self._ending.finished(Result.PLANNED)
+                check_latest(course.target, self._ports)
+        return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
-        versions = self._parts.together(self._version_of, self._courses)
+        versions = self._ports.parallel(self._version_of, self._courses)
         for course, version in zip(self._courses, versions, strict=True):
             course.new = version
-            if course.charge is not None:
-                course.charge.new = version
-        self._ending.remember(Phase.MOVING)
+            if course.rollout is not None:
+                course.rollout.new = version
+        self._finisher.remember(Phase.MOVING)
 
     def _version_of(self, course: Course) -> str:
-        order, resumed = self._order, course.resumed
-        if resumed is not None and order.mode is Mode.PROMOTE and order.version is None:
-            taken = replace(order, version=resumed.new)
-            return choose(course.target, course.old, taken, self._parts)
-        if resumed is None and order.mode is Mode.PROMOTE and course.old is not None:
+        spec, resumed = self._spec, course.resumed
+        if resumed is not None and spec.mode is Mode.PROMOTE and spec.version is None:
+            taken = replace(spec, version=resumed.new)
+            return choose(course.target, course.old, taken, self._ports)
+        if resumed is None and spec.mode is Mode.PROMOTE and course.old is not None:
             # One of a unit whose code was unchanged: there is nothing of it to promote.
             return course.old
-        if resumed is not None and order.version is not None:
-            self._refuse_another(order.version, course, resumed)
+        if resumed is not None and spec.version is not None:
+            self._refuse_another(spec.version, course, resumed)
         version = choose(
-            course.target, course.old, order, self._parts, self._storages.get(course.target)
+            course.target, course.old, spec, self._ports, self._storages.get(course.target)
         )
         if resumed is not None:
             self._refuse_another(version, course, resumed)
@@ -214,34 +219,34 @@ class Rollout:
             return
         # The contract calls it an error, and not a rollback: what is there was not this run's to judge.
         for each in self._courses:
-            if each.charge is not None:
-                each.charge.doubtful = False
+            if each.rollout is not None:
+                each.rollout.possibly_written = False
         raise RolloutError(
             f"{course.target} is in a rollout of version {resumed.new}, not of version {version}.",
             "Leave `version` empty."
-            if self._order.mode is Mode.PROMOTE
+            if self._spec.mode is Mode.PROMOTE
             else "So it cannot be resumed: set `on-stranded: rollback`.",
         )
 
     def _wait_until_ready(self) -> None:
         waiting = [course for course in self._courses if course.new != course.old]
-        self._parts.together(self._wait_for_one, waiting)
+        self._ports.parallel(self._wait_for_one, waiting)
 
     def _wait_for_one(self, course: Course) -> None:
-        state = await_ready(course.target, course.new, self._order, self._parts)
-        if course.charge is not None:
-            course.charge.durable = state.is_durable
+        state = await_ready(course.target, course.new, self._spec, self._ports)
+        if course.rollout is not None:
+            course.rollout.durable = state.is_durable
 
     def _create_missing_aliases(self) -> None:
         for course in self._courses:
-            if course.charge is not None:
+            if course.rollout is not None:
                 continue
-            heed(self._parts.stop)
+            raise_if_stopped(self._ports.stop)
             alias = self._create(course)
-            self._ending.created.append(course.target)
-            self._parts.emit(
+            self._finisher.created.append(course.target)
+            self._ports.emit(
                 AliasCreated(
-                    at=self._parts.clock.now(),
+                    at=self._ports.clock.now(),
                     target=course.target,
                     arn=alias.arn,
                     version=course.new,
@@ -249,93 +254,96 @@ class Rollout:
             )
 
     def _create(self, course: Course) -> Alias:
-        alias = patiently(self._parts.clock, self._parts.stop)(self._create_once, course)
-        if alias.routing != Routing.whole(course.new):
-            raise Conflict(course.target, Routing.whole(course.new), alias)
+        alias = retrying(self._ports.clock, self._ports.stop)(self._create_once, course)
+        if alias.routing != Routing.all_on(course.new):
+            raise Conflict(course.target, Routing.all_on(course.new), alias)
         return alias
 
     def _create_once(self, course: Course) -> Alias:
         try:
-            return self._parts.aliases.create(course.target, course.new, "")
+            return self._ports.aliases.create(course.target, course.new, "")
         except CallFailed as error:
             if not error.may_have_effect:
                 raise
             # Either it was done all the same, or somebody was faster: the alias itself tells.
             with contextlib.suppress(NotFound):
-                return self._parts.aliases.read(course.target)
+                return self._ports.aliases.read(course.target)
             raise
 
-    def _moving(self) -> list[InCharge]:
-        return [course.charge for course in self._courses if course.charge and course.moves]
+    def _moving(self) -> list[AliasRollout]:
+        return [course.rollout for course in self._courses if course.rollout and course.moves]
 
     def _say_what_stays(self) -> None:
         for course in self._courses:
-            if course.charge is not None and not course.moves:
-                now = self._parts.clock.now()
-                self._parts.emit(AlreadyThere(at=now, target=course.target, version=course.new))
+            if course.rollout is not None and not course.moves:
+                now = self._ports.clock.now()
+                self._ports.emit(AlreadyThere(at=now, target=course.target, version=course.new))
 
     def _look_at_what_stays(self) -> None:
         """See that what was on its version already still is: somebody may have put it back, and the unit is in parts.
 
         Raises `Conflict`, and `CallFailed` if it cannot be read for a minute.
         """
-        read = patiently(self._parts.clock, self._parts.stop)
-        staying = [c.charge.traffic for c in self._courses if c.charge and not c.moves]
-        self._parts.together(lambda each: read(each.look, may_still_move=False), staying)
+        read = retrying(self._ports.clock, self._ports.stop)
+        staying = [c.rollout.writer for c in self._courses if c.rollout and not c.moves]
+        self._ports.parallel(lambda each: read(each.look, may_still_move=False), staying)
 
     def _nothing_to_shift(self) -> Finished:
-        self._ending.remember(Phase.DONE)
-        return self._ending.finished(Result.PROMOTED if self._ending.created else Result.UNCHANGED)
+        self._finisher.remember(Phase.DONE)
+        return self._finisher.finished(
+            Result.PROMOTED if self._finisher.created else Result.UNCHANGED
+        )
 
     # Shift and watch ---------------------------------------------------------------------------
 
     def _begin_watch(self) -> Watch:
-        order = self._order
-        news = {charge.traffic.target: charge.new for charge in self._moving()}
-        numbers = self._numbers()
-        self._judge_the_split_before(numbers)
+        spec = self._spec
+        news = {rollout.writer.target: rollout.new for rollout in self._moving()}
+        metrics = self._numbers()
+        self._judge_the_split_before(metrics)
         self._watch = Watch(
-            self._parts,
-            Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
-            [charge.traffic for charge in self._moving()],
-            last_look(order, self._parts),
-            numbers,
-            lambda traffic: self._record(traffic, news[traffic.target]),
+            self._ports,
+            WatchRules(spec.poll_interval, spec.evidence_timeout, spec.insufficient_data),
+            [rollout.writer for rollout in self._moving()],
+            recheck_alarms(spec, self._ports),
+            metrics,
+            lambda writer: self._record(writer, news[writer.target]),
         )
         return self._watch
 
-    def _numbers(self) -> Numbers:
+    def _numbers(self) -> RolloutMetrics:
         moving = self._moving()
         before = None
         goes_on = any(course.resumed for course in self._courses)
         if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
-            shares = [charge.traffic.found.routing.percent_of(charge.new) for charge in moving]
-            before = split_before(shares, self._parts.aws_clock.now())
-        return Numbers(
-            self._parts.metrics,
-            [Pair(c.traffic.target, c.new, c.traffic.old) for c in moving],
-            Demands(self._order.guards, self._order.min_invocations),
-            self._parts.aws_clock.now,
+            shares = [rollout.writer.found.routing.percent_of(rollout.new) for rollout in moving]
+            before = split_before(shares, self._ports.aws_clock.now())
+        return RolloutMetrics(
+            self._ports.metrics,
+            [CanaryPair(c.writer.target, c.new, c.writer.old) for c in moving],
+            SuccessCriteria(self._spec.guards, self._spec.min_invocations),
+            self._ports.aws_clock.now,
             before,
         )
 
-    def _judge_the_split_before(self, numbers: Numbers) -> None:
+    def _judge_the_split_before(self, metrics: RolloutMetrics) -> None:
         """Judge what goes to 100% at once by the split that it was left in: later there is no baseline.
 
-        Raises `GoBack` if a guard is broken, `RolloutError` if one that compares with the old version cannot be judged.
+        Raises `AnalysisFailed` if a guard failed, `RolloutError` if one that compares with the old version cannot be
+        judged.
         """
-        if not (self._order.guards and numbers.looks_back):
+        if not (self._spec.guards and metrics.looks_back):
             return
-        if broken := judge_split_before(numbers, self._parts):
-            for charge in self._moving():
-                charge.doubtful = True
-            raise GoBack(broken)
+        if broken := judge_split_before(metrics, self._ports):
+            for rollout in self._moving():
+                rollout.possibly_written = True
+            raise AnalysisFailed(broken)
 
-    def _stages(self) -> Iterator[Stage]:
+    def _scheduled_steps(self) -> Iterator[ScheduledStep]:
         """Yield the schedule as the watch sees it; a resumed one starts with the weight it was left at."""
         steps = self._steps()
         for index, step in enumerate(steps):
-            yield Stage(
+            yield ScheduledStep(
                 number=index + 1,
                 percent=step.percent,
                 seconds=seconds(step.watch),
@@ -344,13 +352,13 @@ class Rollout:
             )
 
     def _steps(self) -> Sequence[Step]:
-        steps = self._order.plan.steps
-        if self._order.mode is Mode.PROMOTE:
-            return [Step(HUNDRED, self._order.promotion_watch)]
+        steps = self._spec.plan.steps
+        if self._spec.mode is Mode.PROMOTE:
+            return [Step(HUNDRED, self._spec.promotion_watch)]
         reached = [
-            course.charge.traffic.found.routing.percent_of(course.new)
+            course.rollout.writer.found.routing.percent_of(course.new)
             for course in self._courses
-            if course.charge is not None and course.resumed is not None
+            if course.rollout is not None and course.resumed is not None
         ]
         if not reached:
             return steps
@@ -358,53 +366,55 @@ class Rollout:
         watch = next((step.watch for step in steps if step.percent >= at), steps[-1].watch)
         return [Step(at, watch), *(step for step in steps if step.percent > at)]
 
-    def _shift(self, stage: Stage, watch: Watch) -> None:
-        parts = self._parts
-        parts.emit(
+    def _shift(self, step: ScheduledStep, watch: Watch) -> None:
+        ports = self._ports
+        ports.emit(
             StepStarted(
-                at=parts.clock.now(),
-                number=stage.number,
-                percent=stage.percent,
-                watch=timedelta(seconds=stage.seconds),
+                at=ports.clock.now(),
+                number=step.number,
+                percent=step.percent,
+                watch=timedelta(seconds=step.seconds),
             )
         )
-        for charge in self._moving():
-            charge.tried.append(str(stage.percent))
-        self._ending.remember(Phase.MOVING)
-        with parts.stop.inner() as stop:
-            parts.together(
-                lambda charge: self._shift_one(charge, stage, watch, stop), self._moving()
+        for rollout in self._moving():
+            rollout.attempted_percents.append(str(step.percent))
+        self._finisher.remember(Phase.MOVING)
+        with ports.stop.inner() as stop:
+            ports.parallel(
+                lambda rollout: self._shift_one(rollout, step, watch, stop), self._moving()
             )
 
-    def _shift_one(self, charge: InCharge, stage: Stage, watch: Watch, stop: Stop) -> None:
-        parts, traffic = self._parts, charge.traffic
-        heed(stop)
-        routing = routing_of(traffic.old, charge.new, stage.percent)
+    def _shift_one(
+        self, rollout: AliasRollout, step: ScheduledStep, watch: Watch, stop: Stop
+    ) -> None:
+        ports, writer = self._ports, rollout.writer
+        raise_if_stopped(stop)
+        routing = routing_of(writer.old, rollout.new, step.percent)
         try:
-            traffic.forward(routing, self._record(traffic, charge.new), stop)
+            writer.forward(routing, self._record(writer, rollout.new), stop)
         except Exception:
             # All go back now: another one that AWS keeps waiting must not keep them waiting.
-            stop.request(f"{traffic.target} could not be shifted")
+            stop.request(f"{writer.target} could not be shifted")
             raise
-        watch.shifted(traffic)
-        parts.emit(
+        watch.shifted(writer)
+        ports.emit(
             WeightShifted(
-                at=parts.clock.now(),
-                target=traffic.target,
-                version=charge.new,
-                previous=traffic.old,
-                percent=stage.percent,
+                at=ports.clock.now(),
+                target=writer.target,
+                version=rollout.new,
+                previous=writer.old,
+                percent=step.percent,
             )
         )
 
-    def _record(self, traffic: Traffic, new: str) -> Record:
-        say_if_time_is_in_doubt(self._parts)
-        return self._order.live_record(traffic, new)
+    def _record(self, writer: AliasWriter, new: str) -> Record:
+        say_if_time_is_in_doubt(self._ports)
+        return self._spec.live_record(writer, new)
 
     def _say_what_did_not_guard(self, watch: Watch) -> None:
         for reading in watch.alarms.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
-            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
 
     def _tell_alarms(self) -> None:
         if self._watch is not None:

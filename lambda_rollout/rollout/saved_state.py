@@ -15,14 +15,14 @@ from enum import StrEnum
 
 from lambda_rollout.alias.routing import Routing, Target, routing_of
 
-KEY = "handover"
-"""The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_handover``."""
+KEY = "saved_state"
+"""The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_saved_state``."""
 
 
 class Phase(StrEnum):
     """How far main was, that is: what is to be made of an alias that it left."""
 
-    MENDING = "mending"
+    RESTORING = "restoring"
     """What a dead run left is being put back, before anything of ours: to be judged anew."""
     MOVING = "moving"
     """Between the look at the alias and the last verdict: back to the old version."""
@@ -30,7 +30,7 @@ class Phase(StrEnum):
     """Every watch was passed: forward, only the record is still to be cleared."""
     HOLDING = "holding"
     """It is to stay split, marked as held."""
-    GOING_BACK = "going-back"
+    ROLLING_BACK = "rolling-back"
     """A verdict said to go back: to the old version, whatever ``on-cancel`` says."""
     DEPLOYING = "deploying"
     """CodeDeploy shifts it, and goes on without us."""
@@ -41,7 +41,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class SavedAlias:
     """One alias that main has, or may have, touched."""
 
     function: str
@@ -52,11 +52,11 @@ class Charge:
     """The new version; empty while it is not published yet."""
     text: str
     """The owner's description, whole."""
-    tried: tuple[str, ...] = ()
+    attempted_percents: tuple[str, ...] = ()
     """The percentages that main set out to write so far, in order."""
-    nonce: str = ""
+    rollout_id: str = ""
     """The id in the record on this alias."""
-    taken: str = ""
+    taken_over_from: str = ""
     """The id in the record that main found there, if it went on with a held or a dead run's rollout."""
 
     @property
@@ -67,20 +67,22 @@ class Charge:
     @property
     def routings(self) -> tuple[Routing, ...]:
         """Every routing that main may have given the alias, the one to go back to included."""
-        shifted = (routing_of(self.old, self.new, Decimal(percent)) for percent in self.tried)
-        return (Routing.whole(self.old), *shifted)
+        shifted = (
+            routing_of(self.old, self.new, Decimal(percent)) for percent in self.attempted_percents
+        )
+        return (Routing.all_on(self.old), *shifted)
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class SavedState:
     """Everything the post stage needs."""
 
     phase: Phase
     region: str
     role_to_assume: str
     hold_on_cancel: bool
-    charges: tuple[Charge, ...]
-    deployment: Place | None = None
+    aliases: tuple[SavedAlias, ...]
+    deployment: DeploymentRef | None = None
     """CodeDeploy's deployment, if one shifts the alias."""
 
     def to_json(self) -> str:
@@ -88,24 +90,24 @@ class Handover:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> Handover:
+    def from_json(cls, text: str) -> SavedState:
         """Read `to_json`'s line. Raises ValueError if it is not one."""
         try:
             fields = json.loads(text)
-            charges = tuple(
-                Charge(**{**charge, "tried": tuple(charge["tried"])})
-                for charge in fields.pop("charges")
+            saved_aliases = tuple(
+                SavedAlias(**{**each, "attempted_percents": tuple(each["attempted_percents"])})
+                for each in fields.pop("aliases")
             )
-            place = fields.pop("deployment", None)
-            deployment = Place(**place) if place else None
+            ref = fields.pop("deployment", None)
+            deployment = DeploymentRef(**ref) if ref else None
             phase = Phase(fields.pop("phase"))
-            return cls(phase=phase, charges=charges, deployment=deployment, **fields)
+            return cls(phase=phase, aliases=saved_aliases, deployment=deployment, **fields)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a saved rollout: {text[:80]!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeploymentRef:
     """Where a deployment is: the application, its deployment group and, once known, its id."""
 
     application: str

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target
-from lambda_rollout.alias.writer import Traffic
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.inputs.choices import (
     AlarmAtStart,
     InsufficientData,
@@ -22,11 +22,11 @@ from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Run, Started
-from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
+from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RolloutSpec:
     """What was asked for. Times in seconds."""
 
     mode: Mode
@@ -48,7 +48,7 @@ class Order:
     on_stranded: OnStranded
     role_to_assume: str
     run: Run
-    nonce: str
+    rollout_id: str
     """Eight random hex digits that tell this rollout from every other."""
     version_alias: str | None = None
     """The alias of the function whose version to take; None if ``version`` says it."""
@@ -73,14 +73,14 @@ class Order:
             run=self.run,
         )
 
-    def handover(self, phase: Phase, charges: tuple[Charge, ...]) -> Handover:
+    def saved_state(self, phase: Phase, aliases: tuple[SavedAlias, ...]) -> SavedState:
         """Make what the post stage needs to do the rest."""
-        return Handover(
+        return SavedState(
             phase=phase,
             region=self.region,
             role_to_assume=self.role_to_assume,
             hold_on_cancel=self.on_cancel is OnCancel.HOLD,
-            charges=charges,
+            aliases=aliases,
         )
 
     def record(self, old: str, new: str, until: datetime | None) -> Record:
@@ -91,16 +91,16 @@ class Order:
         return Record(
             old=old,
             new=new,
-            nonce=self.nonce,
+            rollout_id=self.rollout_id,
             until=until.replace(microsecond=0) if until else None,
             run=self.run.run_id if in_github else "",
             attempt=attempt if in_github else "",
             repository=lease.repository_hash(self.run.repository) if in_github else "",
         )
 
-    def live_record(self, traffic: Traffic, new: str) -> Record:
+    def live_record(self, writer: AliasWriter, new: str) -> Record:
         """Make a record with a fresh lease."""
-        return self.record(traffic.old, new, traffic.aws_clock.lease_end())
+        return self.record(writer.old, new, writer.aws_clock.lease_end())
 
     def command(self, target: Target, routing: Routing, description: str | None = None) -> str:
         """Return the AWS CLI command that gives an alias this whole routing."""
@@ -122,13 +122,13 @@ def seconds(duration: timedelta) -> float:
     return duration.total_seconds()
 
 
-def order_of_handover(handover: Handover, run: Run) -> Order:
+def spec_of_saved_state(saved_state: SavedState, run: Run) -> RolloutSpec:
     """Say what the post stage has to do in the story's words; it shifts nothing and watches nothing."""
-    nonce = handover.charges[0].nonce if handover.charges else ""
-    return Order(
+    rollout_id = saved_state.aliases[0].rollout_id if saved_state.aliases else ""
+    return RolloutSpec(
         mode=Mode.ROLLBACK,
-        targets=tuple(charge.target for charge in handover.charges),
-        region=handover.region,
+        targets=tuple(saved.target for saved in saved_state.aliases),
+        region=saved_state.region,
         version=None,
         description="",
         plan=Plan((Step(HUNDRED, timedelta(0)),)),
@@ -139,9 +139,9 @@ def order_of_handover(handover: Handover, run: Run) -> Order:
         alarm_at_start=AlarmAtStart.FAIL,
         insufficient_data=InsufficientData.IGNORE,
         create_alias=False,
-        on_cancel=OnCancel.HOLD if handover.hold_on_cancel else OnCancel.ROLLBACK,
+        on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
         on_stranded=OnStranded.FAIL,
-        role_to_assume=handover.role_to_assume,
+        role_to_assume=saved_state.role_to_assume,
         run=run,
-        nonce=nonce,
+        rollout_id=rollout_id,
     )

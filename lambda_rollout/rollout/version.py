@@ -21,8 +21,8 @@ from lambda_rollout.rollout.events import (
     VersionTaken,
     VersionWaited,
 )
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
@@ -32,7 +32,7 @@ from lambda_rollout.runtime.errors import (
     RolloutError,
     Unanswered,
 )
-from lambda_rollout.runtime.retry import heed, patiently
+from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 READY_LIMIT = 1_600.0
 """Seconds for a version to become ready: as long as botocore's waiter PublishedVersionActive, 26 minutes."""
@@ -46,15 +46,15 @@ READABLE_LIMIT = 60.0
 PAUSE = 2.0
 
 
-def read_storage(target: Target, order: Order, parts: Parts) -> CodeStorage | None:
+def read_storage(target: Target, spec: RolloutSpec, ports: Ports) -> CodeStorage | None:
     """Read how the function's code is kept, if it is to be uploaded.
 
     Raises `RolloutError` if ``package`` cannot be kept like that: before anything is changed.
     """
-    if order.package is None:
+    if spec.package is None:
         return None
-    storage = patiently(parts.clock, parts.stop)(parts.versions.storage, target)
-    if wanted := storage.wants(order.package):
+    storage = retrying(ports.clock, ports.stop)(ports.versions.storage, target)
+    if wanted := storage.wants(spec.package):
         raise RolloutError(
             f"the code of {target.name} is kept by reference (S3ObjectStorageMode REFERENCE), and `package` cannot be.",
             f"Give `package` as {wanted}",
@@ -65,8 +65,8 @@ def read_storage(target: Target, order: Order, parts: Parts) -> CodeStorage | No
 def choose(
     target: Target,
     previous: str | None,
-    order: Order,
-    parts: Parts,
+    spec: RolloutSpec,
+    ports: Ports,
     storage: CodeStorage | None = None,
 ) -> str:
     """Return the number of the version to roll out, publishing ``$LATEST`` if none was named.
@@ -76,34 +76,34 @@ def choose(
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
     """
-    named = order.version or version_of_alias(target, order, parts)
+    named = spec.version or version_of_alias(target, spec, ports)
     if named is not None:
-        check_exists(target, named, parts)
-        parts.emit(
-            VersionTaken(at=parts.clock.now(), target=target, version=named, previous=previous)
+        check_exists(target, named, ports)
+        ports.emit(
+            VersionTaken(at=ports.clock.now(), target=target, version=named, previous=previous)
         )
         return named
-    latest = _settled_latest(target, parts)
+    latest = _settled_latest(target, ports)
     code_sha256 = latest.code_sha256
-    kept = storage or read_storage(target, order, parts)
-    if order.package is not None and kept is not None:
-        code_sha256 = patiently(parts.clock, parts.stop, UPDATE_LIMIT)(
-            _upload_once, target, order.package, latest.architectures, kept, parts
+    kept = storage or read_storage(target, spec, ports)
+    if spec.package is not None and kept is not None:
+        code_sha256 = retrying(ports.clock, ports.stop, UPDATE_LIMIT)(
+            _upload_once, target, spec.package, latest.architectures, kept, ports
         )
-        if _settled_latest(target, parts).code_sha256 != code_sha256:
+        if _settled_latest(target, ports).code_sha256 != code_sha256:
             raise _overtaken(target)
     # The code's hash and not $LATEST's RevisionId: that one changes when an update completes, without anybody
     # having changed anything. With it AWS refuses to publish what somebody else put there meanwhile. Published once
     # more, what is unchanged is the same version: so whatever may have had its effect is asked for again.
-    patient = patiently(parts.clock, parts.stop, UPDATE_LIMIT, (Busy, Unanswered, RevisionMismatch))
+    patient = retrying(ports.clock, ports.stop, UPDATE_LIMIT, (Busy, Unanswered, RevisionMismatch))
     try:
-        version = patient(parts.versions.publish, target, order.description, code_sha256)
+        version = patient(ports.versions.publish, target, spec.description, code_sha256)
     except Refused as error:
-        if check_latest(target, parts).code_sha256 != code_sha256:
+        if check_latest(target, ports).code_sha256 != code_sha256:
             raise _overtaken(target) from error
         raise
-    parts.emit(
-        VersionPublished(at=parts.clock.now(), target=target, version=version, previous=previous)
+    ports.emit(
+        VersionPublished(at=ports.clock.now(), target=target, version=version, previous=previous)
     )
     return version
 
@@ -113,18 +113,18 @@ def _upload_once(
     package: Package,
     architectures: Sequence[str],
     storage: CodeStorage,
-    parts: Parts,
+    ports: Ports,
 ) -> str:
     """Upload; what was not confirmed is there all the same if ``$LATEST`` has the very bytes.
 
     Of another kind of package that cannot be seen: it is uploaded again, which changes nothing more.
     """
     try:
-        return parts.versions.upload(target, package, architectures, storage)
+        return ports.versions.upload(target, package, architectures, storage)
     except CallFailed as error:
         if not (error.may_have_effect and isinstance(package, Zip)):
             raise
-        if check_latest(target, parts).code_sha256 != package.code_sha256:
+        if check_latest(target, ports).code_sha256 != package.code_sha256:
             raise
         return package.code_sha256
 
@@ -136,28 +136,28 @@ def _overtaken(target: Target) -> RolloutError:
     )
 
 
-def version_of_alias(target: Target, order: Order, parts: Parts) -> str | None:
+def version_of_alias(target: Target, spec: RolloutSpec, ports: Ports) -> str | None:
     """Return the version that ``version: alias:NAME`` points at; None if that is not what was asked for."""
-    if order.version_alias is None:
+    if spec.version_alias is None:
         return None
-    source = Target(target.function, order.version_alias)
+    source = Target(target.function, spec.version_alias)
     remedy = "Name an alias that is whole on a published version, in `version: alias:NAME`."
     try:
-        alias = patiently(parts.clock, parts.stop)(parts.aliases.read, source)
+        alias = retrying(ports.clock, ports.stop)(ports.aliases.read, source)
     except NotFound as error:
         raise RolloutError(f"there is no alias {source}.", remedy) from error
     _, record = lease.parse(alias.description)
     if record is not None and lease.agrees(record, alias.routing):
         raise RolloutError(f"{source} is in the middle of a rollout: {alias.routing}.", remedy)
-    if not alias.shown.is_whole or not alias.routing.version.isdecimal():
+    if not alias.shown.is_unsplit or not alias.routing.version.isdecimal():
         raise RolloutError(f"{source} cannot be taken from: {alias.shown}.", remedy)
     return alias.routing.version
 
 
-def check_exists(target: Target, version: str, parts: Parts) -> VersionState:
+def check_exists(target: Target, version: str, ports: Ports) -> VersionState:
     """Read a published version. Raises `RolloutError` if there is none of that number."""
     try:
-        return patiently(parts.clock, parts.stop)(parts.versions.read, target, version)
+        return retrying(ports.clock, ports.stop)(ports.versions.read, target, version)
     except NotFound as error:
         raise RolloutError(
             f"function {target.name} has no version {version}: {error.message}",
@@ -165,9 +165,9 @@ def check_exists(target: Target, version: str, parts: Parts) -> VersionState:
         ) from error
 
 
-def check_latest(target: Target, parts: Parts) -> VersionState:
+def check_latest(target: Target, ports: Ports) -> VersionState:
     """Read ``$LATEST``. Raises `RolloutError` if its last update failed: what is there is not what was meant."""
-    latest = patiently(parts.clock, parts.stop)(parts.versions.latest, target)
+    latest = retrying(ports.clock, ports.stop)(ports.versions.latest, target)
     if latest.last_update == "Failed" or latest.state == "Failed":
         why = latest.last_update_reason or latest.state_reason or "no reason given"
         raise RolloutError(
@@ -177,34 +177,34 @@ def check_latest(target: Target, parts: Parts) -> VersionState:
     return latest
 
 
-def _settled_latest(target: Target, parts: Parts) -> VersionState:
-    end = parts.clock.monotonic() + UPDATE_LIMIT
+def _settled_latest(target: Target, ports: Ports) -> VersionState:
+    end = ports.clock.monotonic() + UPDATE_LIMIT
     while True:
-        latest = check_latest(target, parts)
+        latest = check_latest(target, ports)
         if latest.last_update != "InProgress" and latest.state != "Pending":
             return latest
-        if parts.clock.monotonic() >= end:
+        if ports.clock.monotonic() >= end:
             raise RolloutError(
                 f"an update of {target.name} is still in progress.", "Start again when it is done."
             )
-        parts.clock.wait(PAUSE, parts.stop)
-        heed(parts.stop)
+        ports.clock.wait(PAUSE, ports.stop)
+        raise_if_stopped(ports.stop)
 
 
-def await_ready(target: Target, version: str, order: Order, parts: Parts) -> VersionState:
+def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -> VersionState:
     """Return its state once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
-    began = parts.clock.monotonic()
+    began = ports.clock.monotonic()
     told = ""
     while True:
-        heed(parts.stop)
-        elapsed = parts.clock.monotonic() - began
-        state, ready = _readiness(target, version, parts, elapsed)
+        raise_if_stopped(ports.stop)
+        elapsed = ports.clock.monotonic() - began
+        state, ready = _readiness(target, version, ports, elapsed)
         match ready:
             case Ready():
-                parts.emit(VersionReady(at=parts.clock.now(), target=target, version=version))
+                ports.emit(VersionReady(at=ports.clock.now(), target=target, version=version))
                 return state
             case NeverReady(why, idle):
-                command = wake_command(target.function, version, order.region)
+                command = wake_command(target.function, version, spec.region)
                 raise RolloutError(
                     f"version {version} of {target.name} cannot serve: {why}",
                     f"Wake it, and start again when it is Active: {command}"
@@ -214,9 +214,9 @@ def await_ready(target: Target, version: str, order: Order, parts: Parts) -> Ver
             case Waiting(why):
                 if why != told:
                     told = why
-                    parts.emit(
+                    ports.emit(
                         VersionWaited(
-                            at=parts.clock.now(), target=target, version=version, state=why
+                            at=ports.clock.now(), target=target, version=version, state=why
                         )
                     )
                 if elapsed >= READY_LIMIT:
@@ -224,14 +224,14 @@ def await_ready(target: Target, version: str, order: Order, parts: Parts) -> Ver
                         f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {why}",
                         "Look at it in the console.",
                     )
-        parts.clock.wait(PAUSE, parts.stop)
+        ports.clock.wait(PAUSE, ports.stop)
 
 
 def _readiness(
-    target: Target, version: str, parts: Parts, elapsed: float
+    target: Target, version: str, ports: Ports, elapsed: float
 ) -> tuple[VersionState, Ready | Waiting | NeverReady]:
     try:
-        state = parts.versions.read(target, version)
+        state = ports.versions.read(target, version)
     except (Busy, Unanswered) as error:
         if elapsed >= READY_LIMIT:
             raise

@@ -17,25 +17,25 @@ from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import RENEW_AFTER, RENEW_IN_DOUBT, Record
 from lambda_rollout.alias.routing import HUNDRED
-from lambda_rollout.alias.writer import Traffic
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, Survey
-from lambda_rollout.analysis.metrics import Began
-from lambda_rollout.analysis.step import Evidence, Failed, NotYet, Passed, judge_step
+from lambda_rollout.analysis.metrics import StepStart
+from lambda_rollout.analysis.step import Failed, Inconclusive, Passed, StepEvidence, judge_step
 from lambda_rollout.inputs.choices import InsufficientData
 from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
-from lambda_rollout.rollout.alarms import Tools as AlarmTools
+from lambda_rollout.rollout.alarms import AlarmPorts as AlarmTools
 from lambda_rollout.rollout.events import (
     Heartbeat,
-    NumbersRead,
+    MetricsRead,
     StepExtended,
     StepPassed,
     Unreadable,
     Warned,
 )
-from lambda_rollout.rollout.metrics import Numbers
+from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
-from lambda_rollout.runtime.parallel import HANDS, Together
-from lambda_rollout.runtime.retry import heed
+from lambda_rollout.runtime.parallel import MAX_WORKERS, Parallel
+from lambda_rollout.runtime.retry import raise_if_stopped
 
 LOOK_EVERY = 50.0
 """Seconds between two reads of the alias, so that with its answer's time it is read once a minute. Tools that
@@ -51,7 +51,7 @@ RENEW_LIMIT = 300.0
 left for rolling back while nobody else may touch the alias."""
 
 
-class GoBack(RolloutError):
+class AnalysisFailed(RolloutError):
     """The watch found a reason to roll back."""
 
     def __init__(self, reason: str, alarms: tuple[AlarmReading, ...] = ()) -> None:
@@ -61,7 +61,7 @@ class GoBack(RolloutError):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ScheduledStep:
     """A step as the watch sees it. Durations in seconds."""
 
     number: int
@@ -73,17 +73,17 @@ class Stage:
     """Whether forward writes are still to come: only the last step has none."""
 
 
-class Tools(AlarmTools, Protocol):
-    """What the watch works with; the story's own `Parts` have it all."""
+class WatchPorts(AlarmTools, Protocol):
+    """What the watch works with; the story's own `Ports` have it all."""
 
     @property
-    def together(self) -> Together: ...
+    def parallel(self) -> Parallel: ...
     @property
     def aws_clock(self) -> AwsClock: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class WatchRules:
     """How to watch. Times in seconds."""
 
     poll_interval: float
@@ -96,91 +96,89 @@ class Watch:
 
     def __init__(
         self,
-        tools: Tools,
-        rules: Rules,
-        traffics: Sequence[Traffic],
+        ports: WatchPorts,
+        rules: WatchRules,
+        writers: Sequence[AliasWriter],
         survey: Survey,
-        numbers: Numbers,
-        record: Callable[[Traffic], Record],
+        metrics: RolloutMetrics,
+        record: Callable[[AliasWriter], Record],
     ) -> None:
         """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
-        self._clock, self._stop, self._emit = tools.clock, tools.stop, tools.emit
-        self._together = tools.together
+        self._clock, self._stop, self._emit = ports.clock, ports.stop, ports.emit
+        self._parallel = ports.parallel
         self._rules = rules
-        self._traffics = traffics
-        self._numbers = numbers
+        self._writers = writers
+        self._metrics = metrics
         self._numbers_tried_at = -math.inf
         self._record = record
         now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
-        self._aws_clock = tools.aws_clock
-        self.alarms = AlarmPoll(tools, rules.poll_interval, survey, self._aws_clock.now())
-        self._looks = {traffic.target: Rhythm(LOOK_EVERY, now) for traffic in traffics}
-        self._renewed_at = {traffic.target: now for traffic in traffics}
-        self._told_lacking = ""
-        self._lacked_at = -math.inf
+        self._aws_clock = ports.aws_clock
+        self.alarms = AlarmPoll(ports, rules.poll_interval, survey, self._aws_clock.now())
+        self._looks = {writer.target: Rhythm(LOOK_EVERY, now) for writer in writers}
+        self._renewed_at = {writer.target: now for writer in writers}
+        self._told_missing = ""
+        self._missing_at = -math.inf
 
-    def shifted(self, traffic: Traffic) -> None:
+    def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
-        self._renewed_at[traffic.target] = self._clock.monotonic() - traffic.record_age
+        self._renewed_at[writer.target] = self._clock.monotonic() - writer.record_age
 
     # One step ----------------------------------------------------------------------------------
 
-    def step(self, stage: Stage) -> None:
+    def step(self, step: ScheduledStep) -> None:
         """Watch one step to its end. Returns if it passed.
 
-        Raises `GoBack`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
+        Raises `AnalysisFailed`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
         """
         began = self._beat_at = self._clock.monotonic()
-        self._told_lacking = ""
-        self._lacked_at = -math.inf
+        self._told_missing = ""
+        self._missing_at = -math.inf
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
-        self._numbers.begin_step(Began(self._aws_clock.now(), stage.percent))
-        end = began + stage.seconds
-        moving = stage.percent >= HUNDRED
+        self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
+        end = began + step.seconds
+        moving = step.percent >= HUNDRED
         while True:
-            heed(self._stop)
+            raise_if_stopped(self._stop)
             now = self._clock.monotonic()
-            self._read_what_is_due(stage, end, moving=moving)
-            waited, moving = moving, self._aws_still_moves(stage, began)
+            self._read_what_is_due(step, end, moving=moving)
+            waited, moving = moving, self._aws_still_moves(step, began)
             if waited or moving:
-                end = now + stage.seconds + (RETRY_EVERY if moving else 0.0)
-            if self._judge(stage, end):
+                end = now + step.seconds + (RETRY_EVERY if moving else 0.0)
+            if self._judge(step, end):
                 break
-            self._beat(stage, end)
+            self._beat(step, end)
             self._clock.wait(max(0.0, self._next_moment(end) - self._clock.monotonic()), self._stop)
         self._emit(
             StepPassed(
                 at=self._clock.now(),
-                number=stage.number,
-                percent=stage.percent,
+                number=step.number,
+                percent=step.percent,
                 readings=self.alarms.readings,
             )
         )
 
-    def _read_what_is_due(self, stage: Stage, end: float, *, moving: bool) -> None:
+    def _read_what_is_due(self, step: ScheduledStep, end: float, *, moving: bool) -> None:
         try:
-            if self.alarms.read_what_is_due(max(end, self._lacked_at)):
+            if self.alarms.read_what_is_due(max(end, self._missing_at)):
                 return
         except CredentialsExpired as error:
             _give_up_if_expired(error)
-        self._together(
-            lambda traffic: self._look(traffic, stage), self._looks_due(end, moving=moving)
-        )
-        heed(self._stop)
-        self._renew(stage)
-        self.read_numbers(stage.number)
+        self._parallel(lambda writer: self._look(writer, step), self._looks_due(end, moving=moving))
+        raise_if_stopped(self._stop)
+        self._renew(step)
+        self.read_numbers(step.number)
 
-    def _looks_due(self, end: float, *, moving: bool) -> Sequence[Traffic]:
+    def _looks_due(self, end: float, *, moving: bool) -> Sequence[AliasWriter]:
         """Return whom to look at now; never so many that the next read of the alarms would come late for it.
 
         A hundred aliases take AWS's quota seven seconds. The others' turn is right after this one.
         """
         if moving:
-            return self._traffics
+            return self._writers
         now = self._clock.monotonic()
-        due = [t for t in self._traffics if now >= self._looks[t.target].next_at(end)]
-        return sorted(due, key=lambda traffic: self._looks[traffic.target].tried_at)[:HANDS]
+        due = [t for t in self._writers if now >= self._looks[t.target].next_at(end)]
+        return sorted(due, key=lambda writer: self._looks[writer.target].tried_at)[:MAX_WORKERS]
 
     def _next_moment(self, end: float) -> float:
         looks = [self.alarms.rhythm, *self._looks.values()]
@@ -189,25 +187,25 @@ class Watch:
         moments = [rhythm.next_at(end) for rhythm in looks] + [
             max(min(renewals), now + RETRY_EVERY)
         ]
-        if self._told_lacking or self.alarms.has_gaps:
+        if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
         moments.append(
-            max(now + self._numbers.next_due(), self._numbers_tried_at + RETRY_NUMBERS_EVERY)
+            max(now + self._metrics.next_due(), self._numbers_tried_at + RETRY_NUMBERS_EVERY)
         )
         return min(*moments, self._beat_at + BEAT_EVERY)
 
-    def _judge(self, stage: Stage, end: float) -> bool:
-        """Ask the judge; return whether the step has passed, raise `GoBack` if it failed."""
+    def _judge(self, step: ScheduledStep, end: float) -> bool:
+        """Ask the judge; return whether the step has passed, raise `AnalysisFailed` if it failed."""
         now = self._clock.monotonic()
         failing = [
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
-        broken, lacks = self._numbers.verdict()
-        if stage.percent >= HUNDRED and not stage.seconds:
+        broken, lacks = self._metrics.verdict()
+        if step.percent >= HUNDRED and not step.seconds:
             # "100% 0s promotes without watching", so it waits for nothing.
             lacks = ""
         verdict = judge_step(
-            Evidence(
+            StepEvidence(
                 now=now,
                 planned_end=end,
                 last_end=end + self._rules.evidence_timeout,
@@ -216,25 +214,25 @@ class Watch:
                 alarms_failing_since=self.alarms.rhythm.failing_since,
                 aliases_failing_since=min(failing, default=None),
                 watches=self.alarms.watches,
-                missing=self.alarms.missing,
-                broken=broken,
-                lacks=lacks,
-                lacked_at=self._lacked_at,
+                missing_alarms=self.alarms.missing,
+                failed=broken,
+                missing=lacks,
+                missing_at=self._missing_at,
                 insufficient_data=self._rules.insufficient_data,
             )
         )
-        if isinstance(verdict, NotYet) and verdict.lacks:
-            self._lacked_at = now
+        if isinstance(verdict, Inconclusive) and verdict.missing:
+            self._missing_at = now
         match verdict:
             case Failed(reason, alarms):
-                raise GoBack(reason, alarms)
-            case NotYet(lacks) if lacks and not self._told_lacking:
-                self._told_lacking = lacks
+                raise AnalysisFailed(reason, alarms)
+            case Inconclusive(lacks) if lacks and not self._told_missing:
+                self._told_missing = lacks
                 until = self._clock.now() + timedelta(
                     seconds=end + self._rules.evidence_timeout - now
                 )
                 self._emit(
-                    StepExtended(at=self._clock.now(), number=stage.number, until=until, why=lacks)
+                    StepExtended(at=self._clock.now(), number=step.number, until=until, why=lacks)
                 )
         return isinstance(verdict, Passed)
 
@@ -243,63 +241,63 @@ class Watch:
     def read_numbers(self, step: int) -> None:
         """Read the versions' own numbers if another minute of them can be there; a failed read is told once."""
         now = self._clock.monotonic()
-        if not self._numbers.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
+        if not self._metrics.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
             return
-        heed(self._stop)
-        first = self._numbers_tried_at == -math.inf or not self._numbers.trouble
+        raise_if_stopped(self._stop)
+        first = self._numbers_tried_at == -math.inf or not self._metrics.trouble
         self._numbers_tried_at = now
         try:
-            news = self._numbers.read()
+            news = self._metrics.read()
         except CallFailed as error:
             if first:
                 self._emit(Unreadable(at=self._clock.now(), what="metrics", why=str(error)))
             return
-        self._emit(NumbersRead(at=self._clock.now(), number=step, comparisons=news))
+        self._emit(MetricsRead(at=self._clock.now(), number=step, comparisons=news))
 
     def say_what_was_not_seen(self) -> None:
         """Count once more at the very end, and tell for which steps there is no evidence of traffic."""
         self._numbers_tried_at = -math.inf
-        self.read_numbers(len(self._numbers.steps))
-        gaps = list(self._numbers.gaps())
+        self.read_numbers(len(self._metrics.steps))
+        gaps = list(self._metrics.gaps())
         if gaps:
             text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
             self._emit(Warned(at=self._clock.now(), text=text))
 
     # Aliases -----------------------------------------------------------------------------------
 
-    def _look(self, traffic: Traffic, stage: Stage) -> None:
-        heed(self._stop)
-        look = self._looks[traffic.target]
+    def _look(self, writer: AliasWriter, step: ScheduledStep) -> None:
+        raise_if_stopped(self._stop)
+        look = self._looks[writer.target]
         sent = self._clock.monotonic()
         try:
-            traffic.look(may_still_move=stage.may_still_move)
+            writer.look(may_still_move=step.may_still_move)
         except NotFound:
             raise
         except CallFailed as error:
             if look.bad(sent):
                 self._emit(
-                    Unreadable(at=self._clock.now(), what=str(traffic.target), why=str(error))
+                    Unreadable(at=self._clock.now(), what=str(writer.target), why=str(error))
                 )
             else:
                 _give_up_if_expired(error)
         else:
             look.good(sent)
 
-    def _renew(self, stage: Stage) -> None:
+    def _renew(self, step: ScheduledStep) -> None:
         """Renew the records that are due, one try each; a failed one is tried again a little later."""
         now = self._clock.monotonic()
         if now - self._renewal_tried_at < RETRY_EVERY:
             return
-        due = [traffic for traffic in self._traffics if self._renewal_is_due(traffic, now)]
+        due = [writer for writer in self._writers if self._renewal_is_due(writer, now)]
         if due:
             self._renewal_tried_at = now
             # No more than a few in a row, as for the looks: the others follow with the next tries.
-            due = sorted(due, key=lambda traffic: self._renewed_at[traffic.target])[:HANDS]
-            self._together(lambda traffic: self._renew_one(traffic, stage, now), due)
+            due = sorted(due, key=lambda writer: self._renewed_at[writer.target])[:MAX_WORKERS]
+            self._parallel(lambda writer: self._renew_one(writer, step, now), due)
 
-    def _renewal_is_due(self, traffic: Traffic, now: float) -> bool:
-        age = now - self._renewed_at[traffic.target]
-        return age >= self._renew_after or not traffic.bears_record
+    def _renewal_is_due(self, writer: AliasWriter, now: float) -> bool:
+        age = now - self._renewed_at[writer.target]
+        return age >= self._renew_after or not writer.bears_record
 
     @property
     def _renew_after(self) -> float:
@@ -307,37 +305,41 @@ class Watch:
         after = RENEW_AFTER if self._aws_clock.believed else RENEW_IN_DOUBT
         return after.total_seconds()
 
-    def _renew_one(self, traffic: Traffic, stage: Stage, now: float) -> None:
-        heed(self._stop)
-        age = now - self._renewed_at[traffic.target]
-        record = self._record(traffic)
-        if traffic.renew(record, self._stop, may_still_move=stage.may_still_move):
-            self._renewed_at[traffic.target] = now
+    def _renew_one(self, writer: AliasWriter, step: ScheduledStep, now: float) -> None:
+        raise_if_stopped(self._stop)
+        age = now - self._renewed_at[writer.target]
+        record = self._record(writer)
+        if writer.renew(record, self._stop, may_still_move=step.may_still_move):
+            self._renewed_at[writer.target] = now
         elif age >= RENEW_LIMIT:
-            raise GoBack(f"the record on {traffic.target} could not be renewed for {age:.0f} s")
+            raise AnalysisFailed(
+                f"the record on {writer.target} could not be renewed for {age:.0f} s"
+            )
 
-    def _aws_still_moves(self, stage: Stage, began: float) -> bool:
+    def _aws_still_moves(self, step: ScheduledStep, began: float) -> bool:
         """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.
 
         The answer to our own write may not show them yet, so it takes a look made after it. If the new version
-        cannot start they stay: AWS says so, or the wait has an end. Raises `GoBack` for either.
+        cannot start they stay: AWS says so, or the wait has an end. Raises `AnalysisFailed` for either.
         """
-        if stage.percent < HUNDRED:
+        if step.percent < HUNDRED:
             return False
-        looked = all(self._looks[t.target].good_at > -math.inf for t in self._traffics)
-        moving = [t for t in self._traffics if t.known.moving]
-        for traffic in moving:
-            if traffic.known.moving and traffic.known.moving.failed:
-                raise GoBack(f"{traffic.target}: {could_not_start(traffic.known)}")
+        looked = all(self._looks[t.target].good_at > -math.inf for t in self._writers)
+        moving = [t for t in self._writers if t.known.moving]
+        for writer in moving:
+            if writer.known.moving and writer.known.moving.failed:
+                raise AnalysisFailed(f"{writer.target}: {could_not_start(writer.known)}")
         if looked and not moving:
             return False
         if self._clock.monotonic() - began >= self._rules.evidence_timeout:
-            raise GoBack("provisioned concurrency did not get ready on the new version in time")
+            raise AnalysisFailed(
+                "provisioned concurrency did not get ready on the new version in time"
+            )
         return True
 
     # Telling -----------------------------------------------------------------------------------
 
-    def _beat(self, stage: Stage, end: float) -> None:
+    def _beat(self, step: ScheduledStep, end: float) -> None:
         now = self._clock.monotonic()
         if now < self._beat_at + BEAT_EVERY:
             return
@@ -347,10 +349,10 @@ class Watch:
         self._emit(
             Heartbeat(
                 at=self._clock.now(),
-                number=stage.number,
-                percent=stage.percent,
+                number=step.number,
+                percent=step.percent,
                 step_left=left,
-                all_left=left + timedelta(seconds=stage.left_after),
+                all_left=left + timedelta(seconds=step.left_after),
                 states=tuple(
                     (state, states.count(state)) for state in AlarmState if state in states
                 ),
@@ -361,4 +363,4 @@ class Watch:
 def _give_up_if_expired(error: CallFailed) -> None:
     """End the watch, on the second failure in a row: nothing guards it, and the environment's never come back."""
     if isinstance(error, CredentialsExpired):
-        raise GoBack(f"the AWS credentials have expired ({error.operation}: {error.code})")
+        raise AnalysisFailed(f"the AWS credentials have expired ({error.operation}: {error.code})")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 
-class Aside(Protocol):
+class Background(Protocol):
     """One piece of work beside the story."""
 
     def start(self, body: Callable[[], None]) -> None:
@@ -33,7 +33,7 @@ class Aside(Protocol):
         ...
 
 
-class ThreadAside:
+class BackgroundThread:
     """A thread of the machine. A daemon: what it waits for cannot keep the process from ending."""
 
     def __init__(self, name: str) -> None:
@@ -43,21 +43,21 @@ class ThreadAside:
         self._thread: threading.Thread | None = None
 
     def start(self, body: Callable[[], None]) -> None:
-        """See `Aside.start`."""
+        """See `Background.start`."""
         self._thread = threading.Thread(target=body, name=self._name, daemon=True)
         self._thread.start()
 
     def rest(self, seconds: float | None) -> None:
-        """See `Aside.rest`."""
+        """See `Background.rest`."""
         self._woken.wait(seconds)
         self._woken.clear()
 
     def wake(self) -> None:
-        """See `Aside.wake`."""
+        """See `Background.wake`."""
         self._woken.set()
 
     def join(self, seconds: float) -> bool:
-        """See `Aside.join`."""
+        """See `Background.join`."""
         if self._thread is None:
             return True
         self._thread.join(seconds)

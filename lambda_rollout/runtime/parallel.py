@@ -16,11 +16,11 @@ from lambda_rollout.runtime.errors import Cancelled
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-HANDS = 8
+MAX_WORKERS = 8
 """Calls under way at once: enough to use up the quota at 0.5 s a call."""
 
 
-class Together(Protocol):
+class Parallel(Protocol):
     """Does ``act`` to every item and returns the answers in the items' order.
 
     Once one has raised, no further one is begun; when all that were begun are over, the error that came first
@@ -33,12 +33,12 @@ class Together(Protocol):
 
 
 def one_by_one(act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]:
-    """Do it in order, in this thread; see `Together`."""
+    """Do it in order, in this thread; see `Parallel`."""
     return [act(item) for item in items]
 
 
 def several_at_once(act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]:
-    """Do it in a few threads, begun in order; see `Together`. A single item needs no thread."""
+    """Do it in a few threads, begun in order; see `Parallel`. A single item needs no thread."""
     if len(items) <= 1:
         return one_by_one(act, items)
     errors: list[BaseException] = []
@@ -52,7 +52,7 @@ def several_at_once(act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]
             errors.append(error)
             raise
 
-    with ThreadPoolExecutor(min(HANDS, len(items))) as pool:
+    with ThreadPoolExecutor(min(MAX_WORKERS, len(items))) as pool:
         begun = [pool.submit(unless_failed, item) for item in items]
     if errors:
         # One that fails stops the others, and may be the later one to get here: it is the one to tell of.

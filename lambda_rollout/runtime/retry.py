@@ -38,7 +38,7 @@ PAUSES = wait_exponential_jitter(multiplier=0.25, max=5.0, exp_base=2.0, jitter=
 """Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
 
 
-def in_vain(
+def stop_after(
     clock: Clock, seconds: float, unreachable: float | None = None
 ) -> Callable[[RetryCallState], bool]:
     """Stop trying when ``seconds`` from now have passed on our own clock (tenacity's is the machine's).
@@ -77,7 +77,7 @@ def _failures(state: RetryCallState) -> list[BaseException | None]:
     return result if isinstance(result, list) else []
 
 
-def patiently(
+def retrying(
     clock: Clock,
     stop: Stop | None,
     seconds: float = FORWARD_LIMIT,
@@ -93,18 +93,18 @@ def patiently(
 
     def pause(length: float) -> None:
         clock.wait(length, stop)
-        heed(stop)
+        raise_if_stopped(stop)
 
     return Retrying(
         sleep=pause,
-        stop=in_vain(clock, seconds, unreachable),
+        stop=stop_after(clock, seconds, unreachable),
         wait=PAUSES,
         retry=retry_if_exception_type(repeat),
         reraise=True,
     )
 
 
-def heed(stop: Stop | None) -> None:
+def raise_if_stopped(stop: Stop | None) -> None:
     """Raise `Cancelled` if somebody asked to stop."""
     if stop is not None and stop.requested:
         raise Cancelled(stop.reason)

@@ -18,19 +18,19 @@ from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.rollout.events import (
     Finished,
-    NumbersRead,
+    MetricsRead,
     Result,
     StepExtended,
     StepPassed,
     Warned,
 )
-from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import AccessDenied, Die
 from sandbox.aws.traffic import Traffic
-from tests.scene import NEW, OLD, Scene, order
+from tests.scene import NEW, OLD, Scene, rollout_spec
 
 CODE = """
 import random
@@ -65,14 +65,14 @@ def scene(seed: int, new_rate: float, old_rate: float = 0.0) -> Scene:
     return made
 
 
-def ordered(steps: str, guards: str = "", **asked: Any) -> Order:
-    return order(steps, alarms=(), guards=parse_guards(guards), **asked)
+def ordered(steps: str, guards: str = "", **asked: Any) -> RolloutSpec:
+    return rollout_spec(steps, alarms=(), guards=parse_guards(guards), **asked)
 
 
-def roll_out(made: Scene, wanted: Order) -> Finished:
-    parts: Parts = made.parts(wanted)
-    parts = replace(parts, metrics=CloudWatchMetrics(made.clients()))
-    return Rollout(wanted, parts).run()
+def roll_out(made: Scene, wanted: RolloutSpec) -> Finished:
+    ports: Ports = made.ports(wanted)
+    ports = replace(ports, metrics=CloudWatchMetrics(made.clients()))
+    return Rollout(wanted, ports).run()
 
 
 def test_a_doubled_error_rate_is_rolled_back_by_a_guard_alone() -> None:
@@ -83,8 +83,8 @@ def test_a_doubled_error_rate_is_rolled_back_by_a_guard_alone() -> None:
 
     assert finished.result is Result.ROLLED_BACK
     assert "guard error-rate <= baseline + 0.5% is broken on checkout:live" in finished.reason
-    assert made.alias.routing == Routing.whole("2")
-    assert Routing.whole("3") not in made.routings()
+    assert made.alias.routing == Routing.all_on("2")
+    assert Routing.all_on("3") not in made.routings()
 
 
 def test_an_absolute_guard_rolls_back_at_a_hundred_percent_too() -> None:
@@ -94,7 +94,7 @@ def test_an_absolute_guard_rolls_back_at_a_hundred_percent_too() -> None:
     finished = roll_out(made, ordered("100% 10m", "error-rate < 5%"))
 
     assert finished.result is Result.ROLLED_BACK
-    assert made.alias.routing == Routing.whole(OLD)
+    assert made.alias.routing == Routing.all_on(OLD)
 
 
 def test_a_rollout_to_100_at_once_looks_back_at_nothing() -> None:
@@ -116,7 +116,7 @@ def test_a_version_as_good_as_the_old_one_is_promoted() -> None:
     finished = roll_out(made, ordered("50% 15m, 100% 5m", guards, evidence_timeout=3600.0))
 
     assert finished.result is Result.PROMOTED, finished.reason
-    assert made.alias.routing == Routing.whole("3")
+    assert made.alias.routing == Routing.all_on("3")
 
 
 def test_without_traffic_a_wanted_count_holds_the_step_up_and_then_rolls_back() -> None:
@@ -131,7 +131,7 @@ def test_without_traffic_a_wanted_count_holds_the_step_up_and_then_rolls_back() 
     assert "100 are wanted" in finished.reason
     assert len(made.told(StepExtended)) == 1
     assert made.told(StepPassed) == []
-    assert made.alias.routing == Routing.whole(OLD)
+    assert made.alias.routing == Routing.all_on(OLD)
     split, whole = (r.at for r in made.requests("UpdateAlias") if _is_turn(made, r))
     assert 20 * 60 <= (whole - split).total_seconds() <= 20 * 60 + 5
 
@@ -167,8 +167,8 @@ def test_promoting_what_is_held_compares_with_the_hour_before() -> None:
 
     assert finished.result is Result.ROLLED_BACK
     assert "guard error-rate <= baseline + 1% is broken" in finished.reason
-    assert made.alias.routing == Routing.whole("2")
-    assert Routing.whole("3") not in made.routings(), "not by way of 100%"
+    assert made.alias.routing == Routing.all_on("2")
+    assert Routing.all_on("3") not in made.routings(), "not by way of 100%"
 
 
 def test_what_is_held_and_as_good_as_the_old_version_is_promoted() -> None:
@@ -181,7 +181,7 @@ def test_what_is_held_and_as_good_as_the_old_version_is_promoted() -> None:
     finished = roll_out(made, ordered("100% 10m", guards, mode=Mode.PROMOTE))
 
     assert finished.result is Result.PROMOTED, finished.reason
-    assert made.alias.routing == Routing.whole("3")
+    assert made.alias.routing == Routing.all_on("3")
 
 
 def promoted_with(made: Scene, guards: str) -> Finished:
@@ -238,7 +238,7 @@ def held_at_the_end(made: Scene) -> None:
     made.after(20 * 60, lambda: made.stop.request("cancelled"))
     finished = roll_out(made, ordered("50% 15m, 100% 30m", on_cancel=OnCancel.HOLD))
     assert finished.result is Result.HELD
-    assert made.alias.routing == Routing.whole("3")
+    assert made.alias.routing == Routing.all_on("3")
     made.stop = Stop()
 
 
@@ -270,19 +270,20 @@ def test_what_a_run_left_at_100_and_cannot_be_compared_any_more_goes_back_at_onc
     made.after(20 * 60, lambda: made.world.faults.add(Die(kill), operation="GetAlias"))
     with pytest.raises(Killed):
         roll_out(made, ordered("50% 15m, 100% 30m"))
-    assert made.alias.routing == Routing.whole("3")
+    assert made.alias.routing == Routing.all_on("3")
     made.clock.advance(3600)
     made.world.log.clear()
 
     guards = "error-rate <= baseline + 2%"
     finished = roll_out(
-        made, ordered("50% 15m, 100% 30m", guards, on_stranded=OnStranded.RESUME, nonce="00000001")
+        made,
+        ordered("50% 15m, 100% 30m", guards, on_stranded=OnStranded.RESUME, rollout_id="00000001"),
     )
 
     assert finished.result is Result.ROLLED_BACK
     assert "there was no minute in which both versions were invoked" in finished.reason
     assert len(made.requests("UpdateAlias")) == 1
-    assert made.alias.routing == Routing.whole("2")
+    assert made.alias.routing == Routing.all_on("2")
 
 
 @pytest.mark.parametrize(("watched", "why"), [("10m", "no invocations"), ("1m", "no data yet")])
@@ -305,7 +306,7 @@ def test_numbers_are_read_at_most_once_a_minute() -> None:
     reads = [request.at for request in made.requests("GetMetricData")]
     assert len(reads) >= 15
     assert all((b - a).total_seconds() >= 59 for a, b in pairwise(reads))
-    told = [event for event in made.told(NumbersRead) if isinstance(event, NumbersRead)]
+    told = [event for event in made.told(MetricsRead) if isinstance(event, MetricsRead)]
     minutes = [m.start for event in told for m in event.comparisons[0].canary.minutes]
     assert minutes == sorted(set(minutes))
 
@@ -316,7 +317,7 @@ def test_the_new_version_is_told_from_the_old_one() -> None:
 
     roll_out(made, ordered("20% 10m, 100% 0s"))
 
-    told = [event for event in made.told(NumbersRead) if isinstance(event, NumbersRead)]
+    told = [event for event in made.told(MetricsRead) if isinstance(event, MetricsRead)]
     new = [event.comparisons[0].canary for event in told]
     old = [event.comparisons[0].baseline for event in told]
     assert sum(n.errors for n in new) == sum(n.invocations for n in new) > 0

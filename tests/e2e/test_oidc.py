@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import STAGE, Desk, post_stage
+from lambda_rollout.app import STAGE, JobContext, post_stage
 from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
@@ -155,7 +155,7 @@ def test_the_post_stage_tries_for_credentials_as_long_as_the_runner_gives_it(
     environ = {**os.environ, **saved, STAGE: "post", "GITHUB_WORKSPACE": str(tmp_path)}
     runner = Runner(environ, Lines(written))
 
-    status = post_stage(Desk(environ, runner, Journal(runner, clock), clock, stop))
+    status = post_stage(JobContext(environ, runner, Journal(runner, clock), clock, stop))
 
     log = written.getvalue()
     assert scene.whole_on(OLD), log

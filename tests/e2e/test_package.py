@@ -12,7 +12,7 @@ from lambda_rollout.inputs.package import Image, Package, S3Object, Zip
 from lambda_rollout.rollout.events import Result, VersionPublished
 from sandbox.aws.faults import DropAnswer, Hang, Meanwhile, Throttle
 from tests.live import live
-from tests.scene import NEW, OLD, ROLE, Scene, order, package
+from tests.scene import NEW, OLD, ROLE, Scene, package, rollout_spec
 from tests.units import Unit, names
 
 CODE = package("def handler(event, context): return 'uploaded'")
@@ -25,7 +25,7 @@ def uploads(scene: Scene) -> list[dict[str, Any]]:
 
 
 def roll_out(scene: Scene, new: Package = ZIP, **asked: Any) -> Any:
-    return scene.roll_out(order(package=new, **asked))
+    return scene.roll_out(rollout_spec(package=new, **asked))
 
 
 def hash_of(scene: Scene, version: str) -> str:
@@ -61,7 +61,7 @@ def test_the_same_bytes_again_are_unchanged() -> None:
     scene = Scene.ready()
     assert roll_out(scene).result is Result.PROMOTED
     scene.world.log.clear()
-    end = roll_out(scene, nonce="00000001")
+    end = roll_out(scene, rollout_id="00000001")
     assert end.result is Result.UNCHANGED
     assert not scene.requests("UpdateAlias")
 
@@ -163,7 +163,7 @@ def test_an_image_is_published_by_its_digest() -> None:
     (publication,) = scene.requests("PublishVersion")
     assert publication.params["CodeSha256"] == hash_of(scene, NEW)
     scene.world.log.clear()
-    assert roll_out(scene, Image(URI), nonce="00000001").result is Result.UNCHANGED
+    assert roll_out(scene, Image(URI), rollout_id="00000001").result is Result.UNCHANGED
 
 
 def test_an_image_that_is_not_there_or_a_zip_for_an_image_fails_with_awss_words() -> None:

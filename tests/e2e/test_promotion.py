@@ -11,8 +11,8 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import Result, VersionTaken
 from lambda_rollout.rollout.rollout import Rollout
-from tests.scene import NEW, OLD, Scene, order
-from tests.units import Unit, code_of, names, unit_order
+from tests.scene import NEW, OLD, Scene, rollout_spec
+from tests.units import Unit, code_of, group_spec, names
 
 
 def with_dev(scene: Scene, functions: list[str] | None = None, **alias: Any) -> None:
@@ -31,7 +31,7 @@ def test_the_version_that_dev_points_at_is_rolled_out_and_nothing_is_published()
     # Newer code has no part in it.
     scene.build("def handler(event, context): return 3")
     scene.call("lambda", "PublishVersion", FunctionName="checkout")
-    end = scene.roll_out(order(version_alias="dev"))
+    end = scene.roll_out(rollout_spec(version_alias="dev"))
     assert end.result is Result.PROMOTED
     assert scene.alias.routing.version == NEW
     assert not scene.requests("PublishVersion", "UpdateFunctionCode")
@@ -41,14 +41,14 @@ def test_dev_itself_is_left_alone() -> None:
     scene = Scene.ready()
     with_dev(scene, Description="dev's")
     before = scene.call("lambda", "GetAlias", FunctionName="checkout", Name="dev")
-    scene.roll_out(order(version_alias="dev"))
+    scene.roll_out(rollout_spec(version_alias="dev"))
     assert scene.call("lambda", "GetAlias", FunctionName="checkout", Name="dev") == before
 
 
 def test_when_prod_is_on_it_already_it_is_unchanged() -> None:
     scene = Scene.ready()
     with_dev(scene, FunctionVersion=OLD)
-    assert scene.roll_out(order(version_alias="dev")).result is Result.UNCHANGED
+    assert scene.roll_out(rollout_spec(version_alias="dev")).result is Result.UNCHANGED
     assert not scene.requests("UpdateAlias")
 
 
@@ -69,7 +69,7 @@ RECORD = "[lambda-rollout 1>2 run local id 00c0ffee until 2026-11-23T09:00:00Z]"
 def test_an_alias_that_is_not_whole_on_a_version_is_refused(dev: dict[str, Any], said: str) -> None:
     scene = Scene.ready()
     with_dev(scene, **dev)
-    end = scene.roll_out(order(version_alias="dev"))
+    end = scene.roll_out(rollout_spec(version_alias="dev"))
     assert end.result is Result.FAILED
     assert "checkout:dev" in end.reason
     assert said in end.reason
@@ -78,7 +78,7 @@ def test_an_alias_that_is_not_whole_on_a_version_is_refused(dev: dict[str, Any],
 
 def test_an_alias_that_is_not_there_is_refused() -> None:
     scene = Scene.ready()
-    end = scene.roll_out(order(version_alias="dev"))
+    end = scene.roll_out(rollout_spec(version_alias="dev"))
     assert end.result is Result.FAILED
     assert "there is no alias checkout:dev" in end.reason
 
@@ -86,7 +86,9 @@ def test_an_alias_that_is_not_there_is_refused() -> None:
 def test_a_plan_says_which_version_it_would_be() -> None:
     scene = Scene.ready()
     with_dev(scene)
-    assert scene.roll_out(order(version_alias="dev", mode=Mode.PLAN)).result is Result.PLANNED
+    assert (
+        scene.roll_out(rollout_spec(version_alias="dev", mode=Mode.PLAN)).result is Result.PLANNED
+    )
     (taken,) = scene.told(VersionTaken)
     assert isinstance(taken, VersionTaken)
     assert taken.version == NEW
@@ -126,9 +128,9 @@ def test_dev_and_prod_may_be_rolled_out_one_after_the_other() -> None:
     for name in names(2):
         scene.call("lambda", "CreateAlias", FunctionName=name, Name="dev", FunctionVersion=OLD)
     in_dev = tuple(Target(name, "dev") for name in names(2))
-    dev = replace(unit_order(2, "100% 60s"), targets=in_dev)
-    assert Rollout(dev, scene.parts(dev)).run().result is Result.PROMOTED
+    dev = replace(group_spec(2, "100% 60s"), targets=in_dev)
+    assert Rollout(dev, scene.ports(dev)).run().result is Result.PROMOTED
     assert scene.whole_on(OLD)
-    end = scene.start(version_alias="dev", nonce="00000001")
+    end = scene.start(version_alias="dev", rollout_id="00000001")
     assert end.result is Result.PROMOTED
     assert scene.whole_on(NEW)

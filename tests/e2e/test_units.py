@@ -11,21 +11,21 @@ from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.rollout.events import (
     AlarmChanged,
     AlreadyThere,
-    Mended,
-    Released,
+    RecordCleared,
+    Restored,
     Result,
     RolledBack,
     StepPassed,
     Warned,
     WeightShifted,
 )
-from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.runtime.parallel import HANDS
+from lambda_rollout.runtime.parallel import MAX_WORKERS
 from sandbox.aws.faults import AccessDenied, Answer, Die, Meanwhile, ServerError
 from sandbox.aws.world import World
 from tests.scene import NEW, OLD
-from tests.units import Unit, names, order_of_writes, unit_order
+from tests.units import Unit, group_spec, names, order_of_writes
 
 TWELVE = "10% 60s, 25% 60s, 100% 60s"
 
@@ -249,7 +249,7 @@ def held(count: int = 4, unchanged: tuple[str, ...] = ()) -> Unit:
 
 def test_what_is_held_is_promoted_together_and_unchanged_ones_stay() -> None:
     scene = held(4, unchanged=("f3",))
-    end = scene.start(mode=Mode.PROMOTE, nonce="00000001")
+    end = scene.start(mode=Mode.PROMOTE, rollout_id="00000001")
     assert end.result is Result.PROMOTED, end.reason
     assert scene.whole_on(NEW, "f3")
     assert scene.states()["f3"] == (OLD, {})
@@ -258,8 +258,8 @@ def test_what_is_held_is_promoted_together_and_unchanged_ones_stay() -> None:
 
 def test_one_that_was_put_back_by_itself_is_not_promoted_around() -> None:
     scene = held(3)
-    alone = unit_order(1, mode=Mode.ROLLBACK)
-    assert undo(alone, scene.parts(alone)).result is Result.ROLLED_BACK
+    alone = group_spec(1, mode=Mode.ROLLBACK)
+    assert rollback(alone, scene.ports(alone)).result is Result.ROLLED_BACK
     end = scene.start(mode=Mode.PROMOTE)
     assert end.result is Result.FAILED
     assert "f1:live is not held" in end.reason
@@ -268,8 +268,8 @@ def test_one_that_was_put_back_by_itself_is_not_promoted_around() -> None:
 
 def test_what_is_held_goes_back_together_and_unchanged_ones_are_no_hindrance() -> None:
     scene = held(4, unchanged=("f3",))
-    asked = unit_order(4, mode=Mode.ROLLBACK)
-    end = undo(asked, scene.parts(asked))
+    asked = group_spec(4, mode=Mode.ROLLBACK)
+    end = rollback(asked, scene.ports(asked))
     assert end.result is Result.ROLLED_BACK, end.reason
     assert end.asked_for
     assert scene.whole_on(OLD)
@@ -280,7 +280,7 @@ def test_cancelled_in_the_middle_of_a_promotion_none_is_left_split(on_cancel: On
     scene = held(3)
     cancel = Meanwhile(lambda _: scene.stop.request("cancelled"))
     scene.world.faults.add(cancel, operation="UpdateAlias", nth=2)
-    end = scene.start(mode=Mode.PROMOTE, nonce="00000001", on_cancel=on_cancel)
+    end = scene.start(mode=Mode.PROMOTE, rollout_id="00000001", on_cancel=on_cancel)
     assert end.result is Result.ROLLED_BACK
     assert scene.whole_on(OLD), scene.states()
 
@@ -288,7 +288,7 @@ def test_cancelled_in_the_middle_of_a_promotion_none_is_left_split(on_cancel: On
 def test_one_that_may_not_be_promoted_takes_the_others_back_with_it() -> None:
     scene = held(3)
     scene.world.faults.add(AccessDenied(), operation="UpdateAlias", nth=2)
-    end = scene.start(mode=Mode.PROMOTE, nonce="00000001")
+    end = scene.start(mode=Mode.PROMOTE, rollout_id="00000001")
     assert end.result is Result.ROLLED_BACK
     assert scene.whole_on(OLD), scene.states()
 
@@ -299,7 +299,7 @@ def test_one_whose_text_was_edited_before_it_was_promoted_goes_back_with_the_oth
     edited = {"FunctionName": "f2", "Name": "live", "Description": text}
     edit = Meanwhile(lambda _: scene.call("lambda", "UpdateAlias", **edited))
     scene.world.faults.add(edit, operation="UpdateAlias", nth=2)
-    end = scene.start(mode=Mode.PROMOTE, nonce="00000001")
+    end = scene.start(mode=Mode.PROMOTE, rollout_id="00000001")
     assert end.result is Result.FAILED
     assert "somebody else edited f2:live" in end.reason
     assert scene.states() == {"f1": (OLD, {}), "f2": (OLD, {})}
@@ -309,15 +309,15 @@ def test_one_whose_text_was_edited_before_it_was_promoted_goes_back_with_the_oth
 def test_one_that_may_not_be_promoted_leaves_all_held_if_it_is_the_first() -> None:
     scene = held(3)
     scene.world.faults.add(AccessDenied(), operation="UpdateAlias", nth=1)
-    assert scene.start(mode=Mode.PROMOTE, nonce="00000001").result is Result.FAILED
+    assert scene.start(mode=Mode.PROMOTE, rollout_id="00000001").result is Result.FAILED
     assert set(map(str, scene.states().values())) == {str((OLD, {NEW: 0.25}))}
 
 
 def test_one_that_is_gone_does_not_keep_the_others_from_going_back() -> None:
     scene = held(4)
     del scene.world.lambda_().functions["f2"]
-    asked = unit_order(4, mode=Mode.ROLLBACK)
-    end = undo(asked, scene.parts(asked))
+    asked = group_spec(4, mode=Mode.ROLLBACK)
+    end = rollback(asked, scene.ports(asked))
     assert end.result is Result.FAILED
     assert "f2" in end.reason
     assert all(scene.alias_of(name).weights == {} for name in ("f1", "f3", "f4"))
@@ -351,7 +351,7 @@ def test_cancelled_in_the_middle_of_a_later_shift_all_are_held_where_they_are() 
     assert end.result is Result.HELD
     assert scene.states() == {"f1": (OLD, {NEW: 0.25}), "f2": (OLD, {}), "f3": (OLD, {NEW: 0.1})}
     scene.stop = type(scene.stop)()
-    assert scene.start(mode=Mode.PROMOTE, nonce="00000001").result is Result.PROMOTED
+    assert scene.start(mode=Mode.PROMOTE, rollout_id="00000001").result is Result.PROMOTED
     assert scene.whole_on(NEW, "f2")
 
 
@@ -361,13 +361,13 @@ def test_cancelled_in_the_middle_of_a_later_shift_all_are_held_where_they_are() 
 def test_the_looks_at_many_aliases_keep_no_alarm_waiting() -> None:
     # With half a second a call, thirty looks in a row would take 15 s.
     scene = Unit.of(30)
-    asked = unit_order(30, "10% 120s, 100% 0s", poll_interval=5.0)
+    asked = group_spec(30, "10% 120s, 100% 0s", poll_interval=5.0)
     end = scene.roll_out(asked, scene.clients(latency=0.5))
     assert end.result is Result.PROMOTED
     shifts = [r.at for r in scene.requests("UpdateAlias")]
     step = [r for r in scene.requests("DescribeAlarms") if shifts[29] < r.at < shifts[30]]
     gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(step)]
-    assert max(gaps) <= 5.0 + HANDS * 0.5 + 1.0
+    assert max(gaps) <= 5.0 + MAX_WORKERS * 0.5 + 1.0
     looks = [
         r.params["FunctionName"]
         for r in scene.requests("GetAlias")
@@ -390,9 +390,9 @@ def dies_at(scene: Unit, nth: int, *, after_effect: bool = True) -> None:
         raise Dead
 
     rule = scene.world.faults.add(Die(die, after_effect), operation="UpdateAlias", nth=nth)
-    asked = unit_order(scene.count)
+    asked = group_spec(scene.count)
     with pytest.raises(Dead):
-        Rollout(asked, scene.parts(asked)).run()
+        Rollout(asked, scene.ports(asked)).run()
     scene.world.faults.rules.remove(rule)
     scene.clock.advance(LEASE.total_seconds() + 1)
     scene.world.log.clear()
@@ -404,14 +404,14 @@ def test_wherever_a_unit_dies_the_next_run_never_leaves_a_mixture(nth: int) -> N
     # 1-4: 10%; 5-8: 100%; 9: the mark that all have passed; 10-12: three of the records taken off.
     scene = Unit.of(4)
     dies_at(scene, nth)
-    end = scene.start("10% 60s, 100% 60s", nonce="00000001")
+    end = scene.start("10% 60s, 100% 60s", rollout_id="00000001")
     assert scene.whole_on(NEW), scene.states()
     if nth < 9:
         assert end.result is Result.PROMOTED
-        assert scene.told(Mended)
+        assert scene.told(Restored)
     else:
         assert end.result is Result.UNCHANGED
-        assert len(scene.told(Released)) == 13 - nth
+        assert len(scene.told(RecordCleared)) == 13 - nth
         assert not scene.told(WeightShifted)
 
 
@@ -422,9 +422,9 @@ def test_an_unchanged_function_is_not_taken_for_one_that_was_finished() -> None:
         "octo/shop@9f2c1ab"
     )
     dies_at(scene, 4)
-    scene.start(nonce="00000001")
+    scene.start(rollout_id="00000001")
     # Not one watch had passed at 100%: so they were put back first.
-    assert [event.target.name for event in scene.told(Mended) if isinstance(event, Mended)] == [
+    assert [event.target.name for event in scene.told(Restored) if isinstance(event, Restored)] == [
         "f1",
         "f3",
     ]
@@ -442,16 +442,16 @@ def test_functions_with_differing_descriptions_are_finished_forward_all_the_same
     scene.clock.advance(2)
     for name in names(3):
         scene.call("lambda", "PublishVersion", FunctionName=name)
-    scene.start(version=NEW, nonce="00000001")
-    assert not scene.told(Mended)
+    scene.start(version=NEW, rollout_id="00000001")
+    assert not scene.told(Restored)
     assert scene.whole_on(NEW)
 
 
 def test_the_button_in_the_middle_of_the_release_says_what_it_cannot_put_back() -> None:
     scene = Unit.of(3)
     dies_at(scene, 8)  # f1 has no record any more
-    asked = unit_order(3, mode=Mode.ROLLBACK)
-    end = undo(asked, scene.parts(asked))
+    asked = group_spec(3, mode=Mode.ROLLBACK)
+    end = rollback(asked, scene.ports(asked))
     assert end.result is Result.FAILED
     assert "f1:live may be on its new version" in end.reason
     assert scene.whole_on(OLD, "f1")
@@ -467,8 +467,8 @@ def test_the_button_says_so_too_if_it_finds_out_while_putting_back() -> None:
 
     clear("f1")
     scene.world.faults.add(Meanwhile(lambda _: clear("f2")), operation="UpdateAlias")
-    asked = unit_order(2, mode=Mode.ROLLBACK)
-    end = undo(asked, scene.parts(asked))
+    asked = group_spec(2, mode=Mode.ROLLBACK)
+    end = rollback(asked, scene.ports(asked))
     assert scene.states() == {"f1": (NEW, {}), "f2": (OLD, {})}
     assert end.result is Result.FAILED
     assert "f1:live may be on its new version" in end.reason

@@ -8,13 +8,13 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from lambda_rollout.analysis.guards.verdict import judge_guards, what_broke
-from lambda_rollout.analysis.metrics import Began, Comparison, Minute, Numbers
+from lambda_rollout.analysis.guards.verdict import judge_guards, what_failed
+from lambda_rollout.analysis.metrics import Comparison, Minute, StepStart, VersionMetrics
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.comment.comment import Context, comment, comment_of_input_problems, title
-from lambda_rollout.report.comment.record import Entry, Key, Record
-from lambda_rollout.report.timeline import Seen
+from lambda_rollout.report.comment.record import CommentRecord, Entry, Key
+from lambda_rollout.report.timeline import Timeline
 from lambda_rollout.rollout import events as e
 from tests.golden.render import PROBLEMS
 from tests.unit.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
@@ -28,7 +28,7 @@ def earlier(mark: str, headline: str, hours: float, run: str) -> Entry:
     return Entry.of(f"id-of-{run}", mark, headline, at, replace(RUN, run_id=run), over=True)
 
 
-EARLIER = Record(
+EARLIER = CommentRecord(
     earlier("↩️", "checkout:live rolled back to version 7", 26, "1234500000"),
     (
         replace(
@@ -40,8 +40,8 @@ EARLIER = Record(
 )
 
 
-def seen_of(events: Iterable[e.Event]) -> Seen:
-    seen = Seen()
+def seen_of(events: Iterable[e.Event]) -> Timeline:
+    seen = Timeline()
     for event in events:
         seen = seen.after(event)
     return seen
@@ -49,7 +49,7 @@ def seen_of(events: Iterable[e.Event]) -> Seen:
 
 def page_of(
     events: Sequence[e.Event],
-    before: Record | None = None,
+    before: CommentRecord | None = None,
     *,
     environment: str = "",
     holds: bool = False,
@@ -58,7 +58,7 @@ def page_of(
     mark, words = title(seen.story)
     over = seen.story.finished is not None
     now = Entry.of("3fa94c7d", mark, words, events[-1].at, RUN, over=over)
-    record = before.followed_by(now) if before else Record(now)
+    record = before.followed_by(now) if before else CommentRecord(now)
     return comment(seen, Context(KEY, RUN, holds, environment), record)
 
 
@@ -88,18 +88,20 @@ def rolled_back_by_guard() -> Sequence[e.Event]:
     comparison = None
     for minute, (served, failed) in enumerate([(118, 7), (131, 9)], start=1):
         start = START + timedelta(minutes=minute)
-        new = Numbers(CHECKOUT, "8", (Minute(start, served, failed, {"p50": 34.0, "p99": 412.0}),))
-        old = Numbers(CHECKOUT, "7", (Minute(start, 1102, 1, {"p50": 30.0, "p99": 80.0}),))
+        new = VersionMetrics(
+            CHECKOUT, "8", (Minute(start, served, failed, {"p50": 34.0, "p99": 412.0}),)
+        )
+        old = VersionMetrics(CHECKOUT, "7", (Minute(start, 1102, 1, {"p50": 30.0, "p99": 80.0}),))
         tell.pass_time(60)
         more = Comparison(new, old, 0, start + timedelta(minutes=1))
-        tell.say(e.NumbersRead, number=1, comparisons=(more,))
+        tell.say(e.MetricsRead, number=1, comparisons=(more,))
         comparison = comparison.joined(more) if comparison else more
     assert comparison is not None
     verdicts = judge_guards(
-        parse_guards("error-rate < 1%"), [comparison], [Began(START, Decimal(10))]
+        parse_guards("error-rate < 1%"), [comparison], [StepStart(START, Decimal(10))]
     )
     tell.rolls_back("10")
-    tell.ends(e.Result.ROLLED_BACK, what_broke(verdicts))
+    tell.ends(e.Result.ROLLED_BACK, what_failed(verdicts))
     return tell.events
 
 
@@ -117,4 +119,4 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "now-rolling-back", page_of(until("several-functions", _is(e.RolledBack)))
     yield "with-history", page_of(STORIES["promoted"](), EARLIER)
     now = Entry.of("3fa94c7d", "❌", "The inputs are wrong", START, RUN, over=True)
-    yield "bad-inputs", comment_of_input_problems(PROBLEMS, RUN, KEY, Record(now))
+    yield "bad-inputs", comment_of_input_problems(PROBLEMS, RUN, KEY, CommentRecord(now))

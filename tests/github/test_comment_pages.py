@@ -15,9 +15,9 @@ from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.report.comment.comment import LIMIT
 from lambda_rollout.report.comment.record import (
     MOST_EARLIER,
+    CommentRecord,
     Entry,
     Key,
-    Record,
     all_own,
     hidden_line,
     key_of,
@@ -99,7 +99,7 @@ def hostile_story(text: str) -> Telling:
         e.AliasLeft,
         target=tell.targets[0],
         routing=None,
-        expected=Routing.whole("7"),
+        expected=Routing.all_on("7"),
         why=text,
         command=text,
     )
@@ -107,9 +107,9 @@ def hostile_story(text: str) -> Telling:
     return tell
 
 
-def hostile_record(text: str) -> Record:
+def hostile_record(text: str) -> CommentRecord:
     odd = Entry.of(text, text[:4], text, START, RUN, over=True)
-    return Record(odd, (odd, odd), 3)
+    return CommentRecord(odd, (odd, odd), 3)
 
 
 def shown(text: str, count: int | None = None) -> Page:
@@ -159,11 +159,13 @@ def test_a_chart_has_only_the_lines_that_we_wrote(text: str) -> None:
 entries = st.builds(
     Entry, st.text(max_size=9), st.text(max_size=4), hostile, hostile, st.just("7"), st.just("1")
 )
-records = st.builds(Record, entries, st.lists(entries, max_size=12).map(tuple), st.integers(0, 9))
+records = st.builds(
+    CommentRecord, entries, st.lists(entries, max_size=12).map(tuple), st.integers(0, 9)
+)
 
 
 @given(records)
-def test_a_record_is_read_back_and_is_one_comment_of_html(record: Record) -> None:
+def test_a_record_is_read_back_and_is_one_comment_of_html(record: CommentRecord) -> None:
     line = hidden_line(KEY, record)
     assert Page(line).tags == ["comment"]
     back = read_record(line + "\n\nmore")
@@ -177,7 +179,7 @@ def test_what_somebody_made_of_it_is_survived(text: str, raw: bytes) -> None:
 
     packed = base64.b64encode(raw).decode()
     for body in (text, f"<!-- lambda-rollout 1 {KEY.exact} {KEY.loose} {packed} -->{text}"):
-        assert read_record(body) is None or isinstance(read_record(body), Record)
+        assert read_record(body) is None or isinstance(read_record(body), CommentRecord)
 
 
 def test_nested_deeper_than_any_record_is_no_record() -> None:
@@ -191,7 +193,7 @@ def test_history_is_kept_newest_first_and_the_rest_counted() -> None:
     def run(number: int) -> Entry:
         return Entry.of(str(number), "✅", f"run {number}", START, RUN, over=True)
 
-    record = Record(run(0))
+    record = CommentRecord(run(0))
     for number in range(1, 15):
         record = record.followed_by(run(number)).followed_by(run(number))
     assert record.now == run(14)
@@ -280,7 +282,7 @@ def test_the_console_is_that_of_the_partition() -> None:
         arn = f"arn:{partition}:cloudwatch:{region}:1:alarm:a b"
         tell.starts(AlarmReading(arn, "a b", region, AlarmState.OK, "", START))
         alias = f"arn:{partition}:lambda:{region}:1:function:checkout:live"
-        tell.say(e.AliasFound, target=CHECKOUT, arn=alias, routing=Routing.whole("7"))
+        tell.say(e.AliasFound, target=CHECKOUT, arn=alias, routing=Routing.all_on("7"))
         tell.say(e.AlarmsFound, readings=tell.readings)
         text = page_of(tell.events)
         assert f"https://{region}.{host}/lambda/home?region={region}#/functions/checkout" in text

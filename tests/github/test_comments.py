@@ -13,8 +13,8 @@ from lambda_rollout.github.comment.api import GitHubComments
 from lambda_rollout.github.comment.errors import Lasts, Trouble
 from lambda_rollout.github.comment.pull_request import ByCommit, Lead, Named, Nowhere, find
 from lambda_rollout.github.comment.sync import Page, Told
-from lambda_rollout.github.comment.thread import LiveComment, Pace
-from lambda_rollout.report.comment.record import Entry, Key, Record, hidden_line, read_record
+from lambda_rollout.github.comment.thread import EditPace, LiveComment
+from lambda_rollout.report.comment.record import CommentRecord, Entry, Key, hidden_line, read_record
 from lambda_rollout.rollout.events import Run
 from lambda_rollout.runtime.clock import SystemClock
 from sandbox.github import BOT, Comment, Effect, Fault, GitHub, PullRequest, Server, Token
@@ -24,7 +24,7 @@ SHA = "9f2c1abd5e6f708192a3b4c5d6e7f8091a2b3c4d"
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 KEY = Key("1" * 16, "2" * 16)
 RUN = Run("https://github.com", "octo/shop", "77", "1", "octocat", SHA)
-QUICK = Pace(every=0.05, first_retry=0.05, longest_retry=0.1, last_retry=0.05)
+QUICK = EditPace(every=0.05, first_retry=0.05, longest_retry=0.1, last_retry=0.05)
 ENOUGH = 30.0
 
 
@@ -53,7 +53,7 @@ def live(url: str, wanted: Lead | None = None, id_: str = "") -> LiveComment:
 
 
 def page(words: str, key: Key = KEY, *, over: bool = False) -> Page:
-    def write(key: Key, record: Record) -> str:
+    def write(key: Key, record: CommentRecord) -> str:
         earlier = "".join(f"\n- {each.headline}" for each in record.earlier)
         return f"{hidden_line(key, record)}\n\n{words}{earlier}"
 
@@ -97,11 +97,11 @@ def test_what_github_had_no_time_for_is_never_sent(github: GitHub) -> None:
 
 
 def test_it_is_found_again_behind_pages_of_others(github: GitHub) -> None:
-    mine = hidden_line(KEY, Record(entry_of("other-run")))
+    mine = hidden_line(KEY, CommentRecord(entry_of("other-run")))
     github.add_comment(12, f"{mine}\n\nof a person who copied the marker", "mallory")
     for number in range(230):
         github.add_comment(12, f"comment {number}", "alice")
-    theirs = hidden_line(Key("3" * 16, "4" * 16), Record(entry_of("other-run")))
+    theirs = hidden_line(Key("3" * 16, "4" * 16), CommentRecord(entry_of("other-run")))
     github.add_comment(12, f"{theirs}\n\nanother alias", BOT, "Bot")
     own = github.add_comment(12, f"{mine}\n\nearlier", BOT, "Bot")
     with serving(github) as url:
@@ -147,7 +147,7 @@ def test_a_graphql_that_asks_to_slow_down_does_not_make_the_job_the_author(
 
 def test_who_we_are_is_asked_again_before_anything_is_posted(github: GitHub) -> None:
     github.tokens["ghs_sandbox"] = Token("alice", "User")
-    mine = hidden_line(KEY, Record(entry_of("other-run")))
+    mine = hidden_line(KEY, CommentRecord(entry_of("other-run")))
     own = github.add_comment(12, f"{mine}\n\nearlier", "alice")
     github.faults.add(Fault(part="/graphql", status=502, times=2))
     with serving(github) as url:

@@ -9,8 +9,8 @@ import pytest
 
 from lambda_rollout.github.comment.errors import Lasts, Trouble
 from lambda_rollout.github.comment.pull_request import Candidate, Named
-from lambda_rollout.github.comment.sync import Page, Told, Voice
-from lambda_rollout.report.comment.record import Entry, Key, Record, hidden_line, read_record
+from lambda_rollout.github.comment.sync import CommentSync, Page, Told
+from lambda_rollout.report.comment.record import CommentRecord, Entry, Key, hidden_line, read_record
 from lambda_rollout.rollout.events import Run
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -69,14 +69,14 @@ def page(words: str, key: Key = KEY, *, minutes: int = 0) -> Page:
 
 def text(id_: str, words: str, key: Key = KEY, *, minutes: int = 0) -> str:
     at = AT + timedelta(minutes=minutes)
-    return hidden_line(key, Record(Entry.of(id_, "⏳", words, at, RUN, over=True)))
+    return hidden_line(key, CommentRecord(Entry.of(id_, "⏳", words, at, RUN, over=True)))
 
 
-def voice(shelf: Shelf, id_: str = "ours") -> Voice:
-    return Voice(lambda: shelf, Named(12), id_)
+def voice(shelf: Shelf, id_: str = "ours") -> CommentSync:
+    return CommentSync(lambda: shelf, Named(12), id_)
 
 
-def say(ours: Voice, newest: Page) -> Told | None:
+def say(ours: CommentSync, newest: Page) -> Told | None:
     """Say it as the comment's thread does."""
     said = ours.say(newest)
     if ours.tidy():

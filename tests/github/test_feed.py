@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rollout.github.comment.environment import environment, environment_in
-from lambda_rollout.github.comment.feed import CommentFeed, Whose, state_of, told_before
+from lambda_rollout.github.comment.feed import CommentFeed, CommentOwner, state_of, told_before
 from lambda_rollout.github.comment.sync import Page, Told
 from lambda_rollout.github.comment.thread import LiveComment
 from lambda_rollout.report.comment.record import Key
@@ -50,8 +50,8 @@ class StoryClock(ManualClock):
 
 def feed_of(tmp_path: Path, story: str) -> tuple[Shown, list[int]]:
     shown, clock = Shown(), StoryClock()
-    whose = Whose(("checkout",), "live", lambda: "production")
-    feed = CommentFeed(shown, whose, Job(tmp_path).runner, clock)
+    owner = CommentOwner(("checkout",), "live", lambda: "production")
+    feed = CommentFeed(shown, owner, Job(tmp_path).runner, clock)
     before = STORIES[story]()[0].at
     after_each = []
     for event in STORIES[story]():
@@ -162,6 +162,6 @@ def test_a_page_says_when_it_was_made(tmp_path: Path) -> None:
 def test_a_later_stage_goes_on_where_main_told(tmp_path: Path) -> None:
     key = Key("1" * 16, "2" * 16)
     shown, clock = Shown(), StoryClock()
-    feed = CommentFeed(shown, Whose((), "", str, key=key), Job(tmp_path).runner, clock)
+    feed = CommentFeed(shown, CommentOwner((), "", str, key=key), Job(tmp_path).runner, clock)
     feed.emit(STORIES["promoted"]()[-1])
     assert shown.pages[-1].key() == key

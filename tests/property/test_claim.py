@@ -23,8 +23,8 @@ ANSWERS = [
 
 percents = st.integers(1, 100).map(Decimal)
 routings = percents.map(lambda percent: Routing.split(OLD, NEW, percent))
-whole = st.just(Routing.whole(NEW))
-splits = routings.filter(lambda routing: not routing.is_whole)
+whole = st.just(Routing.all_on(NEW))
+splits = routings.filter(lambda routing: not routing.is_unsplit)
 seconds = st.integers(0, 599)
 texts = st.sampled_from(["", "What customers use", "[lambda-rollout 7>8 run local]", "x" * 256])
 
@@ -33,9 +33,9 @@ def alias(routing: Routing, description: str, revision_id: str) -> Alias:
     return Alias("arn:aws:lambda:eu-central-1:1:function:f:live", routing, description, revision_id)
 
 
-def described(text: str, made: int, nonce: str = OURS) -> str:
+def described(text: str, made: int, rollout_id: str = OURS) -> str:
     until = NOW + timedelta(seconds=made) + LEASE
-    return compose(text, Record(old=OLD, new=NEW, nonce=nonce, until=until))
+    return compose(text, Record(old=OLD, new=NEW, rollout_id=rollout_id, until=until))
 
 
 @st.composite
@@ -48,9 +48,9 @@ def claims(draw: st.DrawFn, reached: st.SearchStrategy[Routing] = routings) -> C
         for number, (each, answer) in enumerate(tries)
     ]
     return Claim(
-        nonce=OURS,
+        rollout_id=OURS,
         old=OLD,
-        found=alias(Routing.whole(OLD), text, "0"),
+        found=alias(Routing.all_on(OLD), text, "0"),
         known=alias(routing, described(text, made), "1"),
         routing=routing,
         pending=pending,
@@ -64,14 +64,14 @@ def test_what_it_sent_is_its_own(claim: Claim, data: st.DataObject) -> None:
     sent = [(claim.routing, claim.known.description)]
     sent += [(each.routing, each.description) for each in claim.pending]
     routing, description = data.draw(st.sampled_from(sent))
-    assert claim.covers(alias(routing, description, "2"), NOW)
+    assert claim.is_ours(alias(routing, description, "2"), NOW)
 
 
 @given(claims(), routings, texts, seconds)
 def test_what_bears_anothers_record_is_his(
     claim: Claim, routing: Routing, text: str, made: int
 ) -> None:
-    assert not claim.covers(alias(routing, described(text, made, THEIRS), "2"), NOW)
+    assert not claim.is_ours(alias(routing, described(text, made, THEIRS), "2"), NOW)
 
 
 @given(claims(), routings)
@@ -79,7 +79,7 @@ def test_a_weight_set_alone_under_its_record_is_somebody_elses(
     claim: Claim, routing: Routing
 ) -> None:
     assume(routing != claim.routing)
-    assert not claim.covers(alias(routing, claim.known.description, "2"), NOW)
+    assert not claim.is_ours(alias(routing, claim.known.description, "2"), NOW)
 
 
 @given(claims(), routings, st.sampled_from(["", "mine"]))
@@ -89,14 +89,14 @@ def test_without_a_record_the_routing_decides_but_for_what_aws_refused(
     refusals = (RevisionMismatch, AccessDenied)
     in_doubt = [each for each in claim.pending if not isinstance(each.answer, refusals)]
     ours = {str(claim.routing), *(str(each.routing) for each in in_doubt)}
-    assert claim.covers(alias(routing, description, "2"), NOW) == (str(routing) in ours)
+    assert claim.is_ours(alias(routing, description, "2"), NOW) == (str(routing) in ours)
 
 
 @given(claims(whole), st.sampled_from([OLD, "6"]))
 def test_aws_keeps_the_traffic_on_the_old_version_and_on_no_other(claim: Claim, kept: str) -> None:
     moving = Moving({kept: 1.0})
     seen = replace(alias(claim.routing, claim.known.description, "2"), moving=moving)
-    assert claim.covers(seen, NOW) == (kept == OLD)
+    assert claim.is_ours(seen, NOW) == (kept == OLD)
 
 
 @given(claims(whole), st.integers(0, 3600))
@@ -105,17 +105,17 @@ def test_a_whole_alias_without_a_record_is_its_own_only_within_its_lease(
 ) -> None:
     assert claim.until is not None
     seen = alias(claim.routing, "", "2")
-    assert claim.covers(seen, claim.until - timedelta(seconds=1))
-    assert not claim.covers(seen, claim.until + timedelta(seconds=late))
+    assert claim.is_ours(seen, claim.until - timedelta(seconds=1))
+    assert not claim.is_ours(seen, claim.until + timedelta(seconds=late))
 
 
 @given(claims(splits), st.integers(0, 3600))
 def test_a_split_without_a_record_stays_its_own(claim: Claim, late: int) -> None:
     assert claim.until is not None
-    assert claim.covers(alias(claim.routing, "", "2"), claim.until + timedelta(seconds=late))
+    assert claim.is_ours(alias(claim.routing, "", "2"), claim.until + timedelta(seconds=late))
 
 
 @given(claims())
 def test_one_held_in_its_name_by_another_is_not_its_own(claim: Claim) -> None:
-    held = compose("", Record(old=OLD, new=NEW, nonce=OURS, until=None))
-    assert not claim.covers(alias(claim.routing, held, "2"), NOW)
+    held = compose("", Record(old=OLD, new=NEW, rollout_id=OURS, until=None))
+    assert not claim.is_ours(alias(claim.routing, held, "2"), NOW)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.guards.sequential import Limit, against_baseline
 from lambda_rollout.analysis.guards.verdict import LEVEL, GuardVerdict, Outcome, judge_guards
-from lambda_rollout.analysis.metrics import Began, Comparison, Minute, Numbers
+from lambda_rollout.analysis.metrics import Comparison, Minute, StepStart, VersionMetrics
 from lambda_rollout.inputs.guards import Guard, parse_guards
 
 BEGAN = datetime(2026, 11, 23, 5, tzinfo=UTC)
@@ -50,13 +50,13 @@ def judged(
 ) -> tuple[GuardVerdict, ...]:
     """Judge a rollout to 10%, to 50% and, unless that is 0 minutes long, to 100%."""
     new, old = (
-        Numbers(TARGET, version, tuple(both[index] for both in timed(rollout)))
+        VersionMetrics(TARGET, version, tuple(both[index] for both in timed(rollout)))
         for index, version in enumerate("87")
     )
     until = BEGAN + timedelta(minutes=len(rollout))
     begins = (0, lengths[0], lengths[0] + lengths[1])
     steps = [
-        Began(BEGAN + timedelta(minutes=begin), Decimal(percent))
+        StepStart(BEGAN + timedelta(minutes=begin), Decimal(percent))
         for begin, percent in zip(begins, (10, 50, 100), strict=True)
         if begin < max(1, len(rollout)) and (percent < 100 or lengths[2])
     ]
@@ -144,11 +144,14 @@ def test_the_minutes_may_come_in_any_order(
         Random(seed).shuffle(minutes)
     in_order, as_they_came = (
         Comparison(
-            Numbers(TARGET, "8", tuple(canary)), Numbers(TARGET, "7", tuple(baseline)), 0, BEGAN
+            VersionMetrics(TARGET, "8", tuple(canary)),
+            VersionMetrics(TARGET, "7", tuple(baseline)),
+            0,
+            BEGAN,
         )
         for canary, baseline in ((new, old), shuffled)
     )
-    steps = [Began(BEGAN, Decimal(10))]
+    steps = [StepStart(BEGAN, Decimal(10))]
     assert judge_guards(guards, [in_order], steps) == judge_guards(guards, [as_they_came], steps)
 
 

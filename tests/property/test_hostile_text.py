@@ -22,7 +22,7 @@ from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.report.markdown import code, code_block, link, prose, table
-from lambda_rollout.report.reduce import chronicle
+from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.rollout import events as e
@@ -196,7 +196,7 @@ def story_of(text: str) -> Telling:
         e.AliasLeft,
         target=CHECKOUT,
         routing=None,
-        expected=Routing.whole("7"),
+        expected=Routing.all_on("7"),
         why=text,
         command=text,
     )
@@ -206,8 +206,8 @@ def story_of(text: str) -> Telling:
 
 @given(hostile)
 def test_a_whole_summary_keeps_its_shape(text: str) -> None:
-    calm = Page(summary(chronicle(story_of("calm").events)))
-    page = Page(summary(chronicle(story_of(text).events)))
+    calm = Page(summary(rollout_state(story_of("calm").events)))
+    page = Page(summary(rollout_state(story_of(text).events)))
     assert page.tags.count("table") == calm.tags.count("table") == 3
     assert page.tags.count("td") == calm.tags.count("td")
     assert page.tags.count("h2") == 1
@@ -291,7 +291,7 @@ def test_thousands_of_alarms_and_warnings_fit() -> None:
     for _ in range(2000):
         tell.say(e.Warned, text=long)
     tell.ends(e.Result.FAILED, long, long)
-    text = summary(chronicle(tell.events))
+    text = summary(rollout_state(tell.events))
     assert len(text.encode()) < LIMIT
     assert "more, told in the log" in text
     assert text.rstrip().endswith("all times are UTC</sub>")

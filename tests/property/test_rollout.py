@@ -21,9 +21,18 @@ from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.choices import AlarmAtStart
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Finished, Result
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, in_percent, in_percent_of, order, routing_of
+from tests.scene import (
+    NEW,
+    OLD,
+    OWNERS_TEXT,
+    Scene,
+    in_percent,
+    in_percent_of,
+    rollout_spec,
+    routing_of,
+)
 from tests.seam import direct, through_botocore
 
 ALARMS = ("checkout-errors", "checkout-latency", "checkout-throttles")
@@ -146,7 +155,7 @@ def play(case: Case, clients: Callable[[Scene], Clients]) -> Outcome:
         "poll_interval": case.poll_interval,
         "alarm_at_start": case.at_start,
     }
-    ordered: Order = order(case.plan, **asked)
+    ordered: RolloutSpec = rollout_spec(case.plan, **asked)
     return Outcome(case, scene, scene.roll_out(ordered, clients(scene)), states)
 
 
@@ -169,7 +178,7 @@ def check_refused(outcome: Outcome) -> None:
     assert outcome.finished.result is Result.FAILED
     assert outcome.case.at_start is AlarmAtStart.FAIL
     assert any(outcome.state(alarm, at) == "ALARM" for alarm in outcome.states for at in looks)
-    assert outcome.scene.alias.routing == Routing.whole(OLD)
+    assert outcome.scene.alias.routing == Routing.all_on(OLD)
 
 
 def check_writes(outcome: Outcome) -> None:
@@ -197,7 +206,7 @@ def check_end(outcome: Outcome) -> None:
     # Without alarms nothing is read.
     began = surveys[-1] if surveys else log[outcome.shifted_at].at
     if result is Result.PROMOTED:
-        assert scene.alias.routing == Routing.whole(NEW)
+        assert scene.alias.routing == Routing.all_on(NEW)
         promoted = next(
             r for r in scene.requests("UpdateAlias") if routing_of(r.params).version == NEW
         )
@@ -207,7 +216,7 @@ def check_end(outcome: Outcome) -> None:
         assert outcome.finished.failed_alarms == ()
     else:
         assert result is Result.ROLLED_BACK
-        assert scene.alias.routing == Routing.whole(OLD)
+        assert scene.alias.routing == Routing.all_on(OLD)
         last_look = scene.requests("DescribeAlarms", "DescribeAlarmHistory")[-1].at
         assert outcome.fired(began, last_look)
         assert {alarm.name for alarm in outcome.finished.failed_alarms} <= set(outcome.case.first)

@@ -30,7 +30,7 @@ def records(draw: st.DrawFn) -> Record:
     return Record(
         old=old,
         new=new,
-        nonce=draw(hex_digits),
+        rollout_id=draw(hex_digits),
         until=draw(st.none() | moments),
         run="" if local else draw(numbers),
         attempt="" if local else draw(numbers),
@@ -55,7 +55,7 @@ texts = st.lists(pieces, max_size=4).map("".join)
 
 
 @given(texts, records())
-@example("\ud800\udc00" + 256 * "0", Record(old="1", new="2", nonce="00000000", until=None))
+@example("\ud800\udc00" + 256 * "0", Record(old="1", new="2", rollout_id="00000000", until=None))
 def test_what_was_written_is_read_back(text: str, record: Record) -> None:
     composed = compose(text, record)
     kept, read = parse(composed)

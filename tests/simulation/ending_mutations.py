@@ -13,23 +13,23 @@ from typing import Any
 from lambda_rollout.alias import aws_clock
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias import writer as traffic
-from lambda_rollout.alias.record import Record, RunWord, Whose
-from lambda_rollout.alias.restore import Wish
+from lambda_rollout.alias.record import Ownership, Record, RunStatus
+from lambda_rollout.alias.restore import DesiredState
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import Conflict, Settled, Settlement, Traffic, Unsettled
+from lambda_rollout.alias.writer import AliasWriter, Conflict, Settled, Settlement, Unsettled
 from lambda_rollout.analysis import step as judge
 from lambda_rollout.analysis.alarms import AlarmState
-from lambda_rollout.analysis.step import Evidence, Verdict
+from lambda_rollout.analysis.step import StepEvidence, Verdict
 from lambda_rollout.aws import marks, members
 from lambda_rollout.inputs import choices
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout import abandoned, watch
 from lambda_rollout.rollout import post_stage as post
-from lambda_rollout.rollout.abandoned import Mending
-from lambda_rollout.rollout.finish import Ending, InCharge
+from lambda_rollout.rollout.abandoned import Restoration
+from lambda_rollout.rollout.finish import AliasRollout, Finisher
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
+from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.runtime.errors import CallFailed, RevisionMismatch
 from tests.simulation.between import Between
 from tests.simulation.mutations import Mutation, Patch, search, two_in_a_row, unit_dies_clearing
@@ -243,7 +243,7 @@ def promotion_is_lost(seed: int) -> Scenario:
 
 
 def no_text(seed: int) -> Scenario:
-    """An alias without a description, and AWS takes an empty one for "leave it as it is"."""
+    """An alias without a description, and AWS takes an empty one for "leave it is"."""
     return quiet(seed, text="", keeps_descriptions=True)
 
 
@@ -284,7 +284,7 @@ def _steps(change: Callable[[Rollout, Sequence[Step]], Sequence[Step]]) -> list[
     def mutated(self: Rollout) -> Sequence[Step]:
         found = planned(self)
         goes_on = any(course.resumed for course in self._courses)
-        return change(self, found) if goes_on and self._order.mode is Mode.ROLLOUT else found
+        return change(self, found) if goes_on and self._spec.mode is Mode.ROLLOUT else found
 
     return [(Rollout, "_steps", mutated)]
 
@@ -300,9 +300,9 @@ def _found_weight_not_watched() -> list[Patch]:
 def _highest_weight_first() -> list[Patch]:
     def change(self: Rollout, found: Sequence[Step]) -> Sequence[Step]:
         at = max(
-            course.charge.traffic.found.routing.percent_of(course.new)
+            course.rollout.writer.found.routing.percent_of(course.new)
             for course in self._courses
-            if course.charge is not None and course.resumed is not None
+            if course.rollout is not None and course.resumed is not None
         )
         return [Step(at, found[0].watch), *(step for step in found if step.percent > at)]
 
@@ -319,8 +319,8 @@ def _resumed_left_to_die() -> list[Patch]:
     def mutated(self: Rollout) -> None:
         look(self)
         for course in self._courses:
-            if course.charge is not None:
-                course.charge.doubtful = False
+            if course.rollout is not None:
+                course.rollout.possibly_written = False
 
     return [(Rollout, "_look_at_aliases", mutated)]
 
@@ -329,158 +329,156 @@ def _resumed_left_to_die() -> list[Patch]:
 
 
 def _not_saved(*phases: Phase) -> list[Patch]:
-    remember = Ending.remember
+    remember = Finisher.remember
 
-    def mutated(self: Ending, phase: Phase) -> None:
+    def mutated(self: Finisher, phase: Phase) -> None:
         if phase not in phases:
             remember(self, phase)
 
-    return [(Ending, "remember", mutated)]
+    return [(Finisher, "remember", mutated)]
 
 
 def _saved_after_the_write() -> list[Patch]:
     shift = Rollout._shift
 
     def mutated(self: Rollout, stage: Any, watched: Any) -> None:
-        remember = self._ending.remember
-        self._ending.remember = lambda phase: None  # type: ignore[method-assign]
+        remember = self._finisher.remember
+        self._finisher.remember = lambda phase: None  # type: ignore[method-assign]
         try:
             shift(self, stage, watched)
         finally:
-            self._ending.remember = remember  # type: ignore[method-assign]
+            self._finisher.remember = remember  # type: ignore[method-assign]
         remember(Phase.MOVING)
 
     return [(Rollout, "_shift", mutated)]
 
 
 def _done_whatever_happened() -> list[Patch]:
-    all_settled = Ending._all_settled
+    all_settled = Finisher._all_settled
 
-    def mutated(self: Ending, settlements: Sequence[Settlement]) -> bool:
+    def mutated(self: Finisher, settlements: Sequence[Settlement]) -> bool:
         settled = all_settled(self, settlements)
         self.remember(Phase.DONE)
         return settled
 
-    return [(Ending, "_all_settled", mutated)]
+    return [(Finisher, "_all_settled", mutated)]
 
 
 def _mending_not_saved() -> list[Patch]:
-    mended = Mending.mended
+    mended = Restoration.restored
 
-    def mutated(self: Mending, seen: Any, order: Any) -> bool:
-        self._parts = replace(self._parts, remember=lambda _handover: None)
+    def mutated(self: Restoration, seen: Any, order: Any) -> bool:
+        self._ports = replace(self._ports, remember=lambda _handover: None)
         return mended(self, seen, order)
 
-    return [(Mending, "mended", mutated)]
+    return [(Restoration, "restored", mutated)]
 
 
 def _cut_text_saved() -> list[Patch]:
-    remember = Ending.remember
+    remember = Finisher.remember
 
-    def mutated(self: Ending, phase: Phase) -> None:
-        for charge in self._charges:
-            charge.traffic.text = lease.owners_text(charge.traffic.known.description)
+    def mutated(self: Finisher, phase: Phase) -> None:
+        for rollout in self._tracked:
+            rollout.writer.text = lease.owners_text(rollout.writer.known.description)
         remember(self, phase)
 
-    return [(Ending, "remember", mutated)]
+    return [(Finisher, "remember", mutated)]
 
 
 # Endings ------------------------------------------------------------------------------------------
 
 
 def _mark_in_doubt_ignored() -> list[Patch]:
-    mark_passed = Ending._mark_passed
+    mark_passed = Finisher._mark_passed
 
-    def mutated(self: Ending, charge: InCharge) -> Unsettled | None:
-        mark_passed(self, charge)
+    def mutated(self: Finisher, rollout: AliasRollout) -> Unsettled | None:
+        mark_passed(self, rollout)
         return None
 
-    return [(Ending, "_mark_passed", mutated)]
+    return [(Finisher, "_mark_passed", mutated)]
 
 
 def _marked_one_cleared_first() -> list[Patch]:
-    clear = Ending._clear
+    clear = Finisher._clear
 
-    def mutated(self: Ending, charges: Sequence[InCharge]) -> list[Settlement]:
-        last = [charge for charge in self._charges if charge.traffic.bears_record]
-        marked = [
-            c for c in last if (r := lease.parse(c.traffic.known.description)[1]) and r.passed
-        ]
-        if marked and marked[0] not in charges:
+    def mutated(self: Finisher, rollouts: Sequence[AliasRollout]) -> list[Settlement]:
+        last = [rollout for rollout in self._tracked if rollout.writer.bears_record]
+        marked = [c for c in last if (r := lease.parse(c.writer.known.description)[1]) and r.passed]
+        if marked and marked[0] not in rollouts:
             clear(self, marked)
-        return clear(self, charges)
+        return clear(self, rollouts)
 
-    return [(Ending, "_clear", mutated)]
+    return [(Finisher, "_clear", mutated)]
 
 
 def _holds_what_it_has() -> list[Patch]:
-    def can_hold(self: Ending) -> bool:
-        return any(charge.at_stake and charge.shifted for charge in self._charges)
+    def can_hold(self: Finisher) -> bool:
+        return any(rollout.needs_restore and rollout.shifted for rollout in self._tracked)
 
-    return [(Ending, "can_hold", property(can_hold))]
+    return [(Finisher, "can_hold", property(can_hold))]
 
 
 def _held_as_alive() -> list[Patch]:
-    held = Ending._held
+    held = Finisher._held
 
-    def mutated(self: Ending, charge: InCharge) -> Wish:
-        wish = held(self, charge)
-        until = self._parts.aws_clock.lease_end().replace(microsecond=0)
-        return replace(wish, record=wish.record and replace(wish.record, until=until))
+    def mutated(self: Finisher, rollout: AliasRollout) -> DesiredState:
+        desired = held(self, rollout)
+        until = self._ports.aws_clock.lease_end().replace(microsecond=0)
+        return replace(desired, record=desired.record and replace(desired.record, until=until))
 
-    return [(Ending, "_held", mutated)]
+    return [(Finisher, "_held", mutated)]
 
 
 def _first_one_first() -> list[Patch]:
-    put_back = Ending.put_back
+    put_back = Finisher.restore
 
-    def mutated(self: Ending, charges: Sequence[InCharge], *rest: Any) -> bool:
-        return put_back(self, list(reversed(charges)), *rest)
+    def mutated(self: Finisher, rollouts: Sequence[AliasRollout], *rest: Any) -> bool:
+        return put_back(self, list(reversed(rollouts)), *rest)
 
-    return [(Ending, "put_back", mutated)]
+    return [(Finisher, "restore", mutated)]
 
 
 def _held_ones_stay_behind() -> list[Patch]:
-    put_back = Ending.put_back
+    put_back = Finisher.restore
 
-    def mutated(self: Ending, charges: Sequence[InCharge], *rest: Any) -> bool:
-        return put_back(self, [charge for charge in charges if charge.at_stake], *rest)
+    def mutated(self: Finisher, rollouts: Sequence[AliasRollout], *rest: Any) -> bool:
+        return put_back(self, [rollout for rollout in rollouts if rollout.needs_restore], *rest)
 
-    return [(Ending, "put_back", mutated)]
+    return [(Finisher, "restore", mutated)]
 
 
 def _empty_text_not_replaced() -> list[Patch]:
-    settled = Traffic._settled
+    settled = AliasWriter._settled
 
     def mutated(
-        self: Traffic, answer: Alias, routing: Routing, record: Record | None
+        self: AliasWriter, answer: Alias, routing: Routing, record: Record | None
     ) -> Settlement:
         how, self.text = settled(self, answer, routing, record), self.text
         return Settled(answer) if isinstance(how, Unsettled) else how
 
-    return [(Traffic, "_settled", mutated)]
+    return [(AliasWriter, "_settled", mutated)]
 
 
 def _no_look_after_a_conflict() -> list[Patch]:
-    take_news = Traffic._take_news
+    take_news = AliasWriter._take_news
 
-    def mutated(self: Traffic, seen: Alias, *, may_still_move: bool) -> None:
+    def mutated(self: AliasWriter, seen: Alias, *, may_still_move: bool) -> None:
         try:
             take_news(self, seen, may_still_move=may_still_move)
         except Conflict:
             self.looks_first = False
             raise
 
-    return [(Traffic, "_take_news", mutated)]
+    return [(AliasWriter, "_take_news", mutated)]
 
 
 # Answers ------------------------------------------------------------------------------------------
 
 
 def _settled_by(*kinds: type[CallFailed]) -> list[Patch]:
-    send = Traffic._send
+    send = AliasWriter._send
 
-    def mutated(self: Traffic, routing: Routing, description: str) -> Alias:
+    def mutated(self: AliasWriter, routing: Routing, description: str) -> Alias:
         before = list(self._pending)
         try:
             return send(self, routing, description)
@@ -488,7 +486,7 @@ def _settled_by(*kinds: type[CallFailed]) -> list[Patch]:
             self._pending = before
             raise
 
-    return [(Traffic, "_send", mutated)]
+    return [(AliasWriter, "_send", mutated)]
 
 
 def _page_is_awss() -> list[Patch]:
@@ -510,10 +508,10 @@ def _gone_at_one_word() -> list[Patch]:
 # Time ---------------------------------------------------------------------------------------------
 
 
-def _judging(change: Callable[[Evidence], Evidence]) -> Patch:
+def _judging(change: Callable[[StepEvidence], StepEvidence]) -> Patch:
     judge_step = judge.judge_step
 
-    def mutated(evidence: Evidence) -> Verdict:
+    def mutated(evidence: StepEvidence) -> Verdict:
         return judge_step(change(evidence))
 
     return (watch, "judge_step", mutated)
@@ -527,8 +525,8 @@ def _old_look_accepted() -> list[Patch]:
 
 
 def _post_holds_whatever_was_found() -> list[Patch]:
-    def asked(handover: Handover, ending: Ending) -> bool:
-        return handover.hold_on_cancel and ending.can_hold
+    def asked(saved_state: SavedState, finisher: Finisher) -> bool:
+        return saved_state.hold_on_cancel and finisher.can_hold
 
     return [(post, "_asked_to_hold", asked)]
 
@@ -545,15 +543,15 @@ class _Everything(tuple[Routing, ...]):
 
 
 def _post_takes_any_routing() -> list[Patch]:
-    return [(Charge, "routings", property(lambda _self: _Everything()))]
+    return [(SavedAlias, "routings", property(lambda _self: _Everything()))]
 
 
 class _Renamed:
     """Aliases whose records all bear one id."""
 
-    def __init__(self, aliases: Any, nonce: str) -> None:
+    def __init__(self, aliases: Any, rollout_id: str) -> None:
         self._aliases = aliases
-        self._nonce = nonce
+        self._nonce = rollout_id
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._aliases, name)
@@ -563,16 +561,18 @@ class _Renamed:
         text, record = lease.parse(alias.description)
         if record is None:
             return alias
-        ours = lease.compose(text, replace(record, nonce=self._nonce))
+        ours = lease.compose(text, replace(record, rollout_id=self._nonce))
         return replace(alias, description=ours)
 
 
 def _post_takes_anothers_record() -> list[Patch]:
     take_over = post._take_over
 
-    def mutated(charge: Charge, handover: Handover, order: Any, parts: Any, *rest: Any) -> bool:
-        renamed: Any = _Renamed(parts.aliases, charge.nonce)
-        return take_over(charge, handover, order, replace(parts, aliases=renamed), *rest)
+    def mutated(
+        saved: SavedAlias, saved_state: SavedState, order: Any, parts: Any, *rest: Any
+    ) -> bool:
+        renamed: Any = _Renamed(parts.aliases, saved.rollout_id)
+        return take_over(saved, saved_state, order, replace(parts, aliases=renamed), *rest)
 
     return [(post, "_take_over", mutated)]
 
@@ -581,13 +581,13 @@ def _post_takes_anothers_record() -> list[Patch]:
 
 
 def _held_is_dead() -> list[Patch]:
-    whose = lease.whose
+    ownership = lease.ownership_of
 
-    def mutated(alias: Alias, now: Any, word: RunWord, **how: Any) -> Whose:
-        answer = whose(alias, now, word, **how)
-        return Whose.DEAD if answer is Whose.HELD else answer
+    def mutated(alias: Alias, now: Any, status: RunStatus, **how: Any) -> Ownership:
+        answer = ownership(alias, now, status, **how)
+        return Ownership.DEAD if answer is Ownership.HELD else answer
 
-    return [(lease, "whose", mutated)]
+    return [(lease, "ownership_of", mutated)]
 
 
 def _lease_of_an_hour() -> list[Patch]:
@@ -595,7 +595,7 @@ def _lease_of_an_hour() -> list[Patch]:
 
 
 def _mark_not_heeded() -> list[Patch]:
-    return [(abandoned, "_was_all_but_done", lambda _seen: False)]
+    return [(abandoned, "was_all_but_done", lambda _seen: False)]
 
 
 ENDING_MUTATIONS = [
@@ -614,7 +614,7 @@ ENDING_MUTATIONS = [
         "leave what is resumed to the next run", _resumed_left_to_die, drawn=resumed, seeds=(36,)
     ),
     Mutation("save after the write", _saved_after_the_write, drawn=dies_shifting, seeds=(0,)),
-    Mutation("do not save that it goes back", lambda: _not_saved(Phase.GOING_BACK), seeds=(1,)),
+    Mutation("do not save that it goes back", lambda: _not_saved(Phase.ROLLING_BACK), seeds=(1,)),
     Mutation("do not save that it clears", lambda: _not_saved(Phase.CLEARING), seeds=(0,)),
     Mutation("do not save that it holds", lambda: _not_saved(Phase.HOLDING), seeds=(9,)),
     Mutation("do not save that it mends", _mending_not_saved, seeds=(15,)),

@@ -12,8 +12,8 @@ from typing import Any
 from lambda_rollout.github.comment import thread as live_comment
 from lambda_rollout.github.comment.api import GitHubComments
 from lambda_rollout.github.comment.errors import Lasts, Trouble
-from lambda_rollout.github.comment.sync import Page, Voice
-from lambda_rollout.github.comment.thread import LiveComment, Pace
+from lambda_rollout.github.comment.sync import CommentSync, Page
+from lambda_rollout.github.comment.thread import EditPace, LiveComment
 from lambda_rollout.github.journal import Journal
 from tests.simulation.compared import compared
 from tests.simulation.github_drawn import OFF
@@ -37,13 +37,13 @@ def one_at_a_time(seed: int) -> Scenario:
 
 
 def _sent_by_the_story() -> list[Patch]:
-    voices: dict[int, Voice] = {}
+    voices: dict[int, CommentSync] = {}
 
     def mutated(self: LiveComment, page: Page) -> None:
-        voice = voices.setdefault(id(self), Voice(self._connect, self.lead, self._id))
+        sync = voices.setdefault(id(self), CommentSync(self._connect, self.lead, self._id))
         with suppress(Trouble):
-            voice.say(page)
-            voice.tidy()
+            sync.say(page)
+            sync.tidy()
 
     return [(LiveComment, "show", mutated)]
 
@@ -73,7 +73,7 @@ def _end_not_sent() -> list[Patch]:
 
 
 def _no_pace() -> list[Patch]:
-    return [(live_comment, "Pace", partial(Pace, every=0.0))]
+    return [(live_comment, "EditPace", partial(EditPace, every=0.0))]
 
 
 def _asked_in_vain() -> list[Patch]:
@@ -81,25 +81,25 @@ def _asked_in_vain() -> list[Patch]:
 
 
 def _gives_up() -> list[Patch]:
-    say = Voice.say
+    say = CommentSync.say
 
-    def mutated(self: Voice, page: Page) -> Any:
+    def mutated(self: CommentSync, page: Page) -> Any:
         try:
             return say(self, page)
         except Trouble as trouble:
             raise Trouble(trouble.what, Lasts.FOR_GOOD) from trouble
 
-    return [(Voice, "say", mutated)]
+    return [(CommentSync, "say", mutated)]
 
 
 def _posts_without_looking() -> list[Patch]:
-    look = Voice._look
+    look = CommentSync._look
 
-    def mutated(self: Voice, *given: Any) -> None:
+    def mutated(self: CommentSync, *given: Any) -> None:
         if not self._in_doubt:
             look(self, *given)
 
-    return [(Voice, "_look", mutated)]
+    return [(CommentSync, "_look", mutated)]
 
 
 def _posts_twice() -> list[Patch]:
@@ -115,7 +115,7 @@ def _posts_twice() -> list[Patch]:
 
 
 def _doubles_left() -> list[Patch]:
-    return [(Voice, "tidy", lambda _self: False)]
+    return [(CommentSync, "tidy", lambda _self: False)]
 
 
 def _anybody_is_us() -> list[Patch]:

@@ -16,14 +16,14 @@ from unittest.mock import patch
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias import restore as settling
 from lambda_rollout.alias.aws_clock import AwsClock
-from lambda_rollout.alias.record import LEASE, Record, RunWord, Whose
-from lambda_rollout.alias.restore import Wish
+from lambda_rollout.alias.record import LEASE, Ownership, Record, RunStatus
+from lambda_rollout.alias.restore import DesiredState
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target
-from lambda_rollout.alias.writer import Settled, Settlement, Traffic
+from lambda_rollout.alias.writer import AliasWriter, Settled, Settlement
 from lambda_rollout.analysis import alarms
 from lambda_rollout.analysis import step as judge
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmWatch, Transition
-from lambda_rollout.analysis.step import Evidence, Verdict
+from lambda_rollout.analysis.step import StepEvidence, Verdict
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
@@ -31,10 +31,10 @@ from lambda_rollout.rollout import abandoned, rollout, watch
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
-from lambda_rollout.rollout.finish import Ending, InCharge
-from lambda_rollout.rollout.saved_state import Handover, Phase
-from lambda_rollout.rollout.spec import Order
-from lambda_rollout.rollout.watch import Stage, Watch
+from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.saved_state import Phase, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.watch import ScheduledStep, Watch
 from lambda_rollout.runtime import retry as patience
 from lambda_rollout.runtime.errors import RevisionMismatch, Unanswered
 from tests.simulation.between import Between
@@ -184,23 +184,23 @@ def _newest_revision_id() -> list[Patch]:
 
 
 def _no_conflict() -> list[Patch]:
-    def take_news(self: Traffic, seen: Alias, *, may_still_move: bool) -> None:
+    def take_news(self: AliasWriter, seen: Alias, *, may_still_move: bool) -> None:
         self._accept(seen)
 
-    return [(Traffic, "_take_news", take_news)]
+    return [(AliasWriter, "_take_news", take_news)]
 
 
 def _pending_forgotten() -> list[Patch]:
-    send = Traffic._send
+    send = AliasWriter._send
 
-    def mutated(self: Traffic, routing: Routing, description: str) -> Alias:
+    def mutated(self: AliasWriter, routing: Routing, description: str) -> Alias:
         try:
             return send(self, routing, description)
         except Unanswered:
             self._pending.clear()
             raise
 
-    return [(Traffic, "_send", mutated)]
+    return [(AliasWriter, "_send", mutated)]
 
 
 class _Never(set[str]):
@@ -209,62 +209,62 @@ class _Never(set[str]):
 
 
 def _refused_counted() -> list[Patch]:
-    begin = Traffic.__init__
+    begin = AliasWriter.__init__
 
-    def mutated(self: Traffic, *given: Any, **named: Any) -> None:
+    def mutated(self: AliasWriter, *given: Any, **named: Any) -> None:
         begin(self, *given, **named)
         self._spent = _Never()
 
-    return [(Traffic, "__init__", mutated)]
+    return [(AliasWriter, "__init__", mutated)]
 
 
 def _stale_read_believed() -> list[Patch]:
-    begin = Traffic.__init__
+    begin = AliasWriter.__init__
 
-    def mutated(self: Traffic, *given: Any, **named: Any) -> None:
+    def mutated(self: AliasWriter, *given: Any, **named: Any) -> None:
         begin(self, *given, **named)
         self._past = _Never()
 
-    return [(Traffic, "__init__", mutated)]
+    return [(AliasWriter, "__init__", mutated)]
 
 
 # Whose it is --------------------------------------------------------------------------------------
 
 
 def _everything_is_ours() -> list[Patch]:
-    return [(Traffic, "is_ours", lambda _self, _alias: True)]
+    return [(AliasWriter, "is_ours", lambda _self, _alias: True)]
 
 
 def _held_by_post_is_ours() -> list[Patch]:
-    is_ours = Traffic.is_ours
+    is_ours = AliasWriter.is_ours
 
-    def mutated(self: Traffic, alias: Alias) -> bool:
+    def mutated(self: AliasWriter, alias: Alias) -> bool:
         text, record = lease.parse(alias.description)
-        if record is not None and record.held and record.nonce == self.nonce:
+        if record is not None and record.held and record.rollout_id == self.rollout_id:
             alias = replace(alias, description=text)
         return is_ours(self, alias)
 
-    return [(Traffic, "is_ours", mutated)]
+    return [(AliasWriter, "is_ours", mutated)]
 
 
 def _strangers_split_is_free() -> list[Patch]:
-    whose = lease.whose
+    ownership = lease.ownership_of
 
-    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
-        answer = whose(alias, now, word)
-        return Whose.NOBODYS if answer is Whose.STRANGERS else answer
+    def mutated(alias: Alias, now: Any, status: RunStatus) -> Ownership:
+        answer = ownership(alias, now, status)
+        return Ownership.NOBODYS if answer is Ownership.STRANGERS else answer
 
-    return [(lease, "whose", mutated)]
+    return [(lease, "ownership_of", mutated)]
 
 
 def _everybody_is_dead() -> list[Patch]:
-    whose = lease.whose
+    ownership = lease.ownership_of
 
-    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
-        answer = whose(alias, now, word)
-        return Whose.DEAD if answer is Whose.ALIVE else answer
+    def mutated(alias: Alias, now: Any, status: RunStatus) -> Ownership:
+        answer = ownership(alias, now, status)
+        return Ownership.DEAD if answer is Ownership.ALIVE else answer
 
-    return [(lease, "whose", mutated)]
+    return [(lease, "ownership_of", mutated)]
 
 
 def _in_progress_is_alive() -> list[Patch]:
@@ -273,27 +273,27 @@ def _in_progress_is_alive() -> list[Patch]:
 
 
 def _whole_is_free() -> list[Patch]:
-    whose = lease.whose
+    ownership = lease.ownership_of
 
-    def mutated(alias: Alias, now: Any, word: RunWord) -> Whose:
-        if alias.routing.is_whole:
-            return Whose.NOBODYS
-        return whose(alias, now, word)
+    def mutated(alias: Alias, now: Any, status: RunStatus) -> Ownership:
+        if alias.routing.is_unsplit:
+            return Ownership.NOBODYS
+        return ownership(alias, now, status)
 
-    return [(lease, "whose", mutated)]
+    return [(lease, "ownership_of", mutated)]
 
 
 def _mended_unjudged() -> list[Patch]:
-    settle = abandoned.Mending._settle
+    settle = abandoned.Restoration._settle
 
     def mutated(
-        self: abandoned.Mending, sight: Any, record: Record, *, forward: bool
+        self: abandoned.Restoration, sight: Any, record: Record, *, forward: bool
     ) -> Alias | None:
-        self._parts.clock.wait(2.0, None)
-        seen = self._parts.aliases.read(sight.target)
+        self._ports.clock.wait(2.0, None)
+        seen = self._ports.aliases.read(sight.target)
         return settle(self, replace(sight, alias=seen), record, forward=forward)
 
-    return [(abandoned.Mending, "_settle", mutated)]
+    return [(abandoned.Restoration, "_settle", mutated)]
 
 
 # Time ---------------------------------------------------------------------------------------------
@@ -317,17 +317,18 @@ def _lease_judged_by_the_runners_clock() -> list[Patch]:
 
 def _stop_ignored() -> list[Patch]:
     return [
-        (module, "heed", lambda _stop: None) for module in (patience, rollout, watch, alarm_poll)
+        (module, "raise_if_stopped", lambda _stop: None)
+        for module in (patience, rollout, watch, alarm_poll)
     ]
 
 
 # The watch ----------------------------------------------------------------------------------------
 
 
-def _judging(change: Callable[[Evidence], Evidence]) -> Patch:
+def _judging(change: Callable[[StepEvidence], StepEvidence]) -> Patch:
     judge_step = judge.judge_step
 
-    def mutated(evidence: Evidence) -> Verdict:
+    def mutated(evidence: StepEvidence) -> Verdict:
         return judge_step(change(evidence))
 
     return (watch, "judge_step", mutated)
@@ -338,8 +339,8 @@ def _no_final_read() -> list[Patch]:
 
 
 def _no_look_at_the_alias() -> list[Patch]:
-    def look(self: Watch, traffic: Traffic, _stage: Stage) -> None:
-        self._looks[traffic.target].good(self._clock.monotonic())
+    def look(self: Watch, writer: AliasWriter, _stage: ScheduledStep) -> None:
+        self._looks[writer.target].good(self._clock.monotonic())
 
     return [(Watch, "_look", look)]
 
@@ -347,7 +348,7 @@ def _no_look_at_the_alias() -> list[Patch]:
 def _step_cut_short() -> list[Patch]:
     step = Watch.step
 
-    def mutated(self: Watch, stage: Stage) -> None:
+    def mutated(self: Watch, stage: ScheduledStep) -> None:
         step(self, replace(stage, seconds=stage.seconds * 0.8))
 
     return [(Watch, "step", mutated)]
@@ -355,9 +356,9 @@ def _step_cut_short() -> list[Patch]:
 
 def _history_ignored() -> list[Patch]:
     def explain(each: AlarmWatch, _history: Iterable[Transition]) -> AlarmWatch:
-        return replace(each, explained=each.newest)
+        return replace(each, history_known=each.newest)
 
-    return [(alarm_poll, "explain", explain)]
+    return [(alarm_poll, "with_history", explain)]
 
 
 def _ok_only_by_history() -> list[Patch]:
@@ -386,7 +387,8 @@ def _firing_ignored() -> list[Patch]:
             lambda evidence: replace(
                 evidence,
                 watches=tuple(
-                    replace(each, fired=None, explained=each.newest) for each in evidence.watches
+                    replace(each, fired=None, history_known=each.newest)
+                    for each in evidence.watches
                 ),
             )
         )
@@ -394,69 +396,79 @@ def _firing_ignored() -> list[Patch]:
 
 
 def _looks_before_it_rolls_back() -> list[Patch]:
-    settle_once = Traffic.settle_once
+    settle_once = AliasWriter.restore_once
 
-    def mutated(self: Traffic, routing: Routing, record: Record | None = None) -> Settlement:
+    def mutated(self: AliasWriter, routing: Routing, record: Record | None = None) -> Settlement:
         self.looks_first = True
         return settle_once(self, routing, record)
 
-    return [(Traffic, "settle_once", mutated)]
+    return [(AliasWriter, "restore_once", mutated)]
 
 
 # Endings ------------------------------------------------------------------------------------------
 
 
-def _settling(change: Callable[[Wish], Wish]) -> Patch:
-    settle = settling.settle
+def _settling(change: Callable[[DesiredState], DesiredState]) -> Patch:
+    settle = settling.restore
 
-    def mutated(wishes: Sequence[Wish], *rest: Any) -> list[Settlement]:
-        return settle([change(wish) for wish in wishes], *rest)
+    def mutated(desired_states: Sequence[DesiredState], *rest: Any) -> list[Settlement]:
+        return settle([change(desired) for desired in desired_states], *rest)
 
-    return (ending, "settle", mutated)
+    return (ending, "restore", mutated)
 
 
 def _wrong_version_restored() -> list[Patch]:
-    def change(wish: Wish) -> Wish:
-        newer = max(wish.traffic.old, *wish.traffic.routing.weights, wish.traffic.routing.version)
-        return replace(wish, routing=Routing.whole(newer)) if wish.record is None else wish
+    def change(desired: DesiredState) -> DesiredState:
+        newer = max(
+            desired.writer.old, *desired.writer.routing.weights, desired.writer.routing.version
+        )
+        return (
+            replace(desired, routing=Routing.all_on(newer)) if desired.record is None else desired
+        )
 
     return [_settling(change)]
 
 
 def _released_without_a_word_to_aws() -> list[Patch]:
-    def clear(_self: Ending, charges: Sequence[InCharge]) -> list[Settlement]:
-        return [Settled(charge.traffic.known) for charge in charges]
+    def clear(_self: Finisher, rollouts: Sequence[AliasRollout]) -> list[Settlement]:
+        return [Settled(rollout.writer.known) for rollout in rollouts]
 
-    return [(Ending, "_clear", clear)]
+    return [(Finisher, "_clear", clear)]
 
 
 def _never_tried_again() -> list[Patch]:
-    settle = settling.settle
+    settle = settling.restore
 
-    def mutated(wishes: Sequence[Wish], clock: Any, tell: Any, _seconds: float, *rest: Any) -> Any:
+    def mutated(
+        desired_states: Sequence[DesiredState], clock: Any, tell: Any, _seconds: float, *rest: Any
+    ) -> Any:
         return [
-            Settled(each.alias) if isinstance(each, Settled) else Settled(wish.traffic.known)
-            for wish, each in zip(wishes, settle(wishes, clock, tell, 0.0, *rest), strict=True)
+            Settled(each.alias) if isinstance(each, Settled) else Settled(desired.writer.known)
+            for desired, each in zip(
+                desired_states, settle(desired_states, clock, tell, 0.0, *rest), strict=True
+            )
         ]
 
-    return [(ending, "settle", mutated)]
+    return [(ending, "restore", mutated)]
 
 
 def _cut_text_restored() -> list[Patch]:
-    def change(wish: Wish) -> Wish:
-        wish.traffic.text = lease.owners_text(wish.traffic.known.description)
-        return wish
+    def change(desired: DesiredState) -> DesiredState:
+        desired.writer.text = lease.owners_text(desired.writer.known.description)
+        return desired
 
     return [_settling(change)]
 
 
 def _post_trusts_its_eyes() -> list[Patch]:
-    return [(InCharge, "at_stake", property(lambda self: self.traffic.touched or self.shifted))]
+    return [
+        (AliasRollout, "needs_restore", property(lambda self: self.traffic.touched or self.shifted))
+    ]
 
 
 def _post_goes_forward() -> list[Patch]:
-    def settle(handover: Handover, order: Order, parts: Any) -> Any:
-        return post.settle_what_main_left(replace(handover, phase=Phase.CLEARING), order, parts)
+    def settle(saved_state: SavedState, spec: RolloutSpec, parts: Any) -> Any:
+        return post.settle_what_main_left(replace(saved_state, phase=Phase.CLEARING), spec, parts)
 
     from tests.simulation import simulate as played
 
@@ -464,7 +476,7 @@ def _post_goes_forward() -> list[Patch]:
 
 
 def _mark_not_set() -> list[Patch]:
-    return [(Ending, "_mark_passed", lambda _self, _charge: None)]
+    return [(Finisher, "_mark_passed", lambda _self, _charge: None)]
 
 
 MUTATIONS = [

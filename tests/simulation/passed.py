@@ -24,7 +24,7 @@ def never_blind(witness: Witness, actor: Actor, request: Request) -> None:
         actor.looks_sent[request.params["FunctionName"]] = now
     if request.operation in {"UpdateAlias", "PublishVersion"} or not _is_watching(actor):
         return
-    poll = actor.order.poll_interval
+    poll = actor.spec.poll_interval
     for function in actor.reached:
         began = max(actor.since.get(function, now), actor.forward_at)
         asked = max(began, actor.looks_sent.get(function, -1.0))
@@ -33,7 +33,7 @@ def never_blind(witness: Witness, actor: Actor, request: Request) -> None:
         seen = max(began, actor.aliases_read_at.get(function, -1.0))
         if now - seen > 120 + LONGEST_CALLS:
             witness.blame("never blind", f"{actor.name} saw {function} {now - seen} s ago")
-    if actor.order.alarms:
+    if actor.spec.alarms:
         blind = now - max(actor.forward_at, actor.alarms_read_at)
         if blind > 60 + poll + LONGEST_CALLS:
             witness.blame("never blind", f"{actor.name} saw the alarms {blind} s ago")
@@ -43,7 +43,7 @@ def _is_watching(actor: Actor) -> bool:
     if actor.role == "post" or actor.frozen_ever or actor.settling_since is not None:
         return False
     # Whoever has found a conflict looks before it writes, for as long as that takes.
-    goes_forward = bool(actor.handovers) and actor.handovers[-1].phase is Phase.MOVING
+    goes_forward = bool(actor.saved_states) and actor.saved_states[-1].phase is Phase.MOVING
     return bool(actor.reached) and goes_forward and actor.finished is None
 
 
@@ -59,7 +59,7 @@ def not_passed(actor: Actor) -> str | None:
     end = max(actor.since[f] for f in functions) + seconds - BLUR
     if actor.suspended_for:
         return None
-    why = _alarms_not_passed(actor, end) if actor.order.alarms else None
+    why = _alarms_not_passed(actor, end) if actor.spec.alarms else None
     if why is not None:
         return why
     for function in functions:
@@ -73,9 +73,9 @@ def _alarms_not_passed(actor: Actor, end: float) -> str | None:
         return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
     if actor.fired_at_read:
         return f"{sorted(actor.fired_at_read)} fired"
-    if set(actor.states) != set(actor.order.alarms):
+    if set(actor.states) != set(actor.spec.alarms):
         return "an alarm is missing"
-    strict = actor.order.insufficient_data is InsufficientData.FAIL
+    strict = actor.spec.insufficient_data is InsufficientData.FAIL
     if strict and "INSUFFICIENT_DATA" in actor.states.values():
         return "insufficient data"
     return None
@@ -84,14 +84,14 @@ def _alarms_not_passed(actor: Actor, end: float) -> str | None:
 def _watch_of(actor: Actor) -> float:
     """Seconds that the weight last sent is to be watched."""
     percent = max(actor.reached.values(), default=Decimal())
-    steps = actor.order.plan.steps
-    if percent == HUNDRED and actor.order.mode is Mode.PROMOTE:
-        return actor.order.promotion_watch.total_seconds()
+    steps = actor.spec.plan.steps
+    if percent == HUNDRED and actor.spec.mode is Mode.PROMOTE:
+        return actor.spec.promotion_watch.total_seconds()
     watch = next((step.watch for step in steps if step.percent >= percent), steps[-1].watch)
     return watch.total_seconds()
 
 
 def weight_after(actor: Actor, last: Decimal | None) -> Decimal | None:
-    if actor.order.mode is Mode.PROMOTE:
+    if actor.spec.mode is Mode.PROMOTE:
         return HUNDRED
-    return next((s.percent for s in actor.order.plan.steps if s.percent > (last or 0)), None)
+    return next((s.percent for s in actor.spec.plan.steps if s.percent > (last or 0)), None)

@@ -76,15 +76,23 @@ def is_one_of_ours(witness: Witness, actor: Actor, write: Write) -> None:
     if record is None:
         there = actor.records.get(write.function)
         new = _new_version(actor, write.function)
-        finished = there.new if there and there.nonce in witness.cleared else None
-        if routing.is_whole and routing.version in {base, new, finished}:
+        finished = there.new if there and there.rollout_id in witness.cleared else None
+        if routing.is_unsplit and routing.version in {base, new, finished}:
             return
         witness.blame("one of ours", f"{actor.name} wrote {routing} over {base}>{new}")
         return
     if not lease.agrees(record, routing):
         witness.blame("record agrees", f"{actor.name} wrote {routing} with {record}")
-    taken = {charge.taken for charge in actor.handover.charges} if actor.handover else set()
-    if record.nonce not in {*actor.nonces, actor.order.nonce, *(taken if record.held else ())}:
+    taken = (
+        {saved.taken_over_from for saved in actor.saved_state.aliases}
+        if actor.saved_state
+        else set()
+    )
+    if record.rollout_id not in {
+        *actor.nonces,
+        actor.spec.rollout_id,
+        *(taken if record.held else ()),
+    }:
         witness.blame("record is its writer's", f"{actor.name} wrote {record}")
 
 
@@ -111,7 +119,12 @@ def lease_outlives_no_wait(witness: Witness, actor: Actor) -> None:
     for function in actor.reached:
         shown = witness.show(function)
         ours = shown.ours if shown else None
-        if ours is None or ours.nonce != actor.order.nonce or ours.until is None or ours.passed:
+        if (
+            ours is None
+            or ours.rollout_id != actor.spec.rollout_id
+            or ours.until is None
+            or ours.passed
+        ):
             continue
         if ours.until <= _aws_now(witness):
             witness.blame("renewed in time", f"{actor.name} let {ours} run out")
@@ -131,7 +144,7 @@ def goes_forward_by_the_plan(witness: Witness, actor: Actor, write: Write) -> No
     if percent == last:
         return
     following = weight_after(actor, last)
-    resumes = actor.order.on_stranded is OnStranded.RESUME and actor.order.mode is not Mode.PROMOTE
+    resumes = actor.spec.on_stranded is OnStranded.RESUME and actor.spec.mode is not Mode.PROMOTE
     if last is None and resumes:
         # "watch its weight again in full": the lowest that a function of the group was left at.
         following = min(actor.left_for_it, default=following)
@@ -148,7 +161,7 @@ def goes_on_with_what_it_found(witness: Witness, actor: Actor, write: Write) -> 
     """Inputs: to resume or promote a rollout with another version than its own is an error."""
     found = actor.found.get(write.function)
     record = found.ours if found is not None else None
-    if record is None or write.record is None or record.nonce == write.record.nonce:
+    if record is None or write.record is None or record.rollout_id == write.record.rollout_id:
         return
     if record.new != write.record.new:
         witness.blame("goes on with its version", f"{actor.name} wrote {write.shown} over {record}")
@@ -197,7 +210,7 @@ def goes_back_in_order(witness: Witness, actor: Actor, write: Write) -> None:
     reached = list(actor.reached)
     if write.function not in reached or write.function in actor.settled:
         return
-    if write.shown.routing != Routing.whole(actor.bases.get(write.function, "")):
+    if write.shown.routing != Routing.all_on(actor.bases.get(write.function, "")):
         return
     later = reached[reached.index(write.function) + 1 :]
     if waiting := [each for each in later if each in actor.touched - actor.settled]:
@@ -206,7 +219,7 @@ def goes_back_in_order(witness: Witness, actor: Actor, write: Write) -> None:
 
 def says_passed_only_if_passed(witness: Witness, actor: Actor, write: Write) -> None:
     """3: what is marked as passed is finished forward by whoever comes next."""
-    if write.kind == "passed" and write.record and write.record.nonce not in witness.cleared:
+    if write.kind == "passed" and write.record and write.record.rollout_id not in witness.cleared:
         witness.blame("passed only if passed", f"{actor.name} wrote {write.record}")
 
 
@@ -261,7 +274,7 @@ def never_over_a_foreign_routing(
         # Somebody changed the routing and kept our record: by the record it is an unfinished rollout.
         return
     taken = actor.looked_at.get(function, -1) >= truth.changed and actor.role != "post"
-    if not taken or (not before.routing.is_whole and before.ours is None):
+    if not taken or (not before.routing.is_unsplit and before.ours is None):
         witness.blame("foreign routing", f"{actor.name} made {before.routing} {after.routing}")
 
 
@@ -282,16 +295,16 @@ def never_over_another_runs_routing(
 def never_a_living_runs_alias(witness: Witness, actor: Actor, before: Shown, after: Shown) -> None:
     """record: a lease is over by AWS's clock or by GitHub's word, and by nothing else."""
     record = before.ours
-    if record is None or record.nonce in {*actor.nonces, actor.order.nonce}:
+    if record is None or record.rollout_id in {*actor.nonces, actor.spec.rollout_id}:
         return
-    if actor.order.mode is Mode.ROLLBACK and actor.role != "post":
+    if actor.spec.mode is Mode.ROLLBACK and actor.role != "post":
         return
     if record.held:
-        asked = actor.order.mode is Mode.PROMOTE or actor.role == "post"
+        asked = actor.spec.mode is Mode.PROMOTE or actor.role == "post"
         if not asked:
             witness.blame("held is held", f"{actor.name} wrote {after.routing} over {record}")
         return
-    over = witness.words.get(record.nonce, False)
+    over = witness.words.get(record.rollout_id, False)
     if not over and not record.expired(_aws_now(witness)):
         witness.blame("a living run's", f"{actor.name} wrote {after.routing} over {record}")
     if not over and any(_is_at_work(witness, each, record) for each in witness.actors.values()):
@@ -302,7 +315,7 @@ def _is_at_work(witness: Witness, actor: Actor, record: Record) -> bool:
     """Whether the process that wrote a record is alive and well, and has written it in time: whatever clocks say."""
     well = actor.alive and actor.finished is None and not (actor.frozen_ever or actor.lost)
     renewed = witness.now - actor.recorded_at < LEASE.total_seconds() - 140
-    return well and renewed and record.nonce == actor.order.nonce
+    return well and renewed and record.rollout_id == actor.spec.rollout_id
 
 
 def nobody_writes_after_a_follower(
@@ -330,7 +343,7 @@ def _looks_like_its_own(actor: Actor, function: str, before: Shown) -> bool:
         return False
     if before.routing in actor.unanswered.get(function, ()):
         return True
-    whole = Routing.whole(_new_version(actor, function) or "")
+    whole = Routing.all_on(_new_version(actor, function) or "")
     at_100 = actor.reached.get(function) == HUNDRED and before.routing == whole
     return at_100 and (actor.frozen_ever or actor.lost)
 
@@ -349,11 +362,11 @@ def split_with_its_record(
 ) -> None:
     """record: weight and owner are written together and agree; a whole old version has none."""
     base = actor.bases.get(function, "")
-    if not after.routing.is_whole and after.ours is None:
+    if not after.routing.is_unsplit and after.ours is None:
         witness.blame("split with its record", f"{actor.name} left {after.routing} without")
     # AWS may keep a description in place of an empty one; then there is another write.
     kept = witness.world.lambda_().keeps_descriptions and before.description == after.description
-    if after.routing == Routing.whole(base) and after.record is not None and not kept:
+    if after.routing == Routing.all_on(base) and after.record is not None and not kept:
         witness.blame("split with its record", f"{actor.name} left {after.record} on a whole alias")
     if len(after.description.encode("utf-16-le")) > 512:
         witness.blame("256 characters", f"{len(after.description)}")
@@ -364,11 +377,15 @@ def promoted_only_if_passed(
 ) -> None:
     """3: whole on the new version without a record only after every watch was passed."""
     new = before.record.new if before.record else _new_version(actor, function)
-    if after.record is not None or after.routing != Routing.whole(new or ""):
+    if after.record is not None or after.routing != Routing.all_on(new or ""):
         return
     if after.routing.version == actor.bases.get(function):
         return
-    nonces = {*actor.nonces, actor.order.nonce, before.record.nonce if before.record else ""}
+    nonces = {
+        *actor.nonces,
+        actor.spec.rollout_id,
+        before.record.rollout_id if before.record else "",
+    }
     if not witness.cleared & nonces:
         witness.blame("promoted only if passed", f"{actor.name} released {after.routing}")
 
@@ -378,14 +395,14 @@ def cleared_only_once_marked(
 ) -> None:
     """record: before the first of several is cleared, one of them says that all have passed."""
     record = before.ours
-    if record is None or after.record is not None or after.routing != Routing.whole(record.new):
+    if record is None or after.record is not None or after.routing != Routing.all_on(record.new):
         return
     others = [
         each.ours
         for other in witness.truths
         if other != function and (each := witness.show(other)) is not None and each.ours is not None
     ]
-    left = [each for each in others if each.nonce == record.nonce]
+    left = [each for each in others if each.rollout_id == record.rollout_id]
     if left and not any(each.passed for each in (record, *left)):
         witness.blame("marked before cleared", f"{actor.name} cleared {function}, not yet {left}")
 
@@ -411,13 +428,13 @@ def _heed_the_cancelled(witness: Witness, actor: Actor) -> None:
 
 
 def _new_version(actor: Actor, function: str) -> str | None:
-    if actor.handover is not None:
-        new = next((c.new for c in actor.handover.charges if c.function == function), "")
+    if actor.saved_state is not None:
+        new = next((c.new for c in actor.saved_state.aliases if c.function == function), "")
         return new or None
     held = actor.records.get(function)
-    if actor.order.mode is Mode.PROMOTE and held is not None:
+    if actor.spec.mode is Mode.PROMOTE and held is not None:
         return held.new
-    return actor.versions.get(function) or actor.order.version
+    return actor.versions.get(function) or actor.spec.version
 
 
 def _aws_now(witness: Witness) -> datetime:

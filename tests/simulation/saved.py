@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import Routing
-from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
+from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from tests.simulation.witness import Actor, Witness, Write
 
 
@@ -13,9 +13,9 @@ def saved_before_written(witness: Witness, actor: Actor, write: Write) -> None:
     """5: whatever ends the process, the post stage knows of a write before AWS does."""
     if actor.role == "post":
         return
-    saved = actor.handovers[-1] if actor.handovers else None
-    charges = saved.charges if saved else ()
-    charge = next((each for each in charges if each.function == write.function), None)
+    saved = actor.saved_states[-1] if actor.saved_states else None
+    saved_aliases = saved.aliases if saved else ()
+    charge = next((each for each in saved_aliases if each.function == write.function), None)
     if saved is None or charge is None:
         witness.blame("saved before written", f"{actor.name} wrote {write.shown}, saved: {saved}")
     elif saved.phase not in _phases(actor, write) or not _was_announced(charge, write):
@@ -33,23 +33,23 @@ def _phases(actor: Actor, write: Write) -> set[Phase]:
             return {Phase.CLEARING}
     if write.function not in actor.reached:
         # What a dead run left, or one of several that is put back with the others.
-        return {Phase.MENDING, Phase.GOING_BACK, Phase.HOLDING, Phase.CLEARING}
-    if write.shown.routing != Routing.whole(actor.bases.get(write.function, "")):
+        return {Phase.RESTORING, Phase.ROLLING_BACK, Phase.HOLDING, Phase.CLEARING}
+    if write.shown.routing != Routing.all_on(actor.bases.get(write.function, "")):
         return {Phase.CLEARING}
-    return {Phase.GOING_BACK} if actor.knows_fired else {Phase.GOING_BACK, Phase.HOLDING}
+    return {Phase.ROLLING_BACK} if actor.knows_fired else {Phase.ROLLING_BACK, Phase.HOLDING}
 
 
-def _was_announced(charge: Charge, write: Write) -> bool:
+def _was_announced(charge: SavedAlias, write: Write) -> bool:
     record = write.record
     if write.kind != "forward" or record is None:
         return True
-    tried = {Decimal(percent) for percent in charge.tried}
+    tried = {Decimal(percent) for percent in charge.attempted_percents}
     return charge.new == record.new and write.percent in tried
 
 
-def done_is_done(witness: Witness, actor: Actor, handover: Handover) -> None:
+def done_is_done(witness: Witness, actor: Actor, saved_state: SavedState) -> None:
     """5: the post stage is told that nothing is left only if nothing is: no write can land, and no alias is ours."""
-    if handover.phase is not Phase.DONE or actor.role == "post":
+    if saved_state.phase is not Phase.DONE or actor.role == "post":
         return
     for write in witness.can_still_land(actor):
         witness.blame("done is done", f"{actor.name} is done, and {write.shown} can still land")
@@ -58,5 +58,5 @@ def done_is_done(witness: Witness, actor: Actor, handover: Handover) -> None:
         if shown is None or truth.author != actor.name or function in actor.missing_twice:
             continue
         ours = shown.ours is not None and not shown.ours.held
-        if ours or (shown.ours is None and not shown.routing.is_whole):
+        if ours or (shown.ours is None and not shown.routing.is_unsplit):
             witness.blame("done is done", f"{actor.name} is done, and left {shown}")

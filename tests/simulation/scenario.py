@@ -156,7 +156,7 @@ class Scenario:
     held_before: Decimal | None
     """The weight at which an earlier rollout held every alias; main is to promote it."""
     keeps_descriptions: bool
-    """Whether AWS takes an empty description for "leave it as it is"."""
+    """Whether AWS takes an empty description for "leave it is"."""
 
     @property
     def horizon(self) -> float:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal, TypeVar
 
-from lambda_rollout.alias.record import Record, RunWord
+from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
@@ -20,14 +20,14 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Event, Finished, Result, Run
-from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.post_stage import settle_what_main_left
-from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.saved_state import Handover, Phase
-from lambda_rollout.rollout.spec import Order, order_of_handover
+from lambda_rollout.rollout.saved_state import Phase, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec, spec_of_saved_state
 from lambda_rollout.runtime.clock import Stop
-from lambda_rollout.runtime.parallel import Together, one_by_one
+from lambda_rollout.runtime.parallel import Parallel, one_by_one
 from sandbox.aws.world import REGION
 from tests.seam import direct
 from tests.simulation.commented import judged
@@ -66,11 +66,11 @@ class Words:
 
     simulation: Simulation
 
-    def word(self, record: Record) -> RunWord:
-        word = self.simulation.word(record)
-        self.simulation.witness.words[record.nonce] = word is RunWord.OVER
-        self.simulation.witness.seen[f"word {word.name}"] += 1
-        return word
+    def run_status(self, record: Record) -> RunStatus:
+        status = self.simulation.word(record)
+        self.simulation.witness.words[record.rollout_id] = status is RunStatus.OVER
+        self.simulation.witness.seen[f"word {status.name}"] += 1
+        return status
 
     def url(self, record: Record) -> str:
         return f"https://github.invalid/runs/{record.run}"
@@ -127,8 +127,8 @@ class Simulation:
             if scenario.following_builds:
                 for function in self.stage.functions:
                     self.stage.build(function, 3)
-            order = self._order("00000003", "1003", version=None, mode=scenario.following_mode)
-            self._start("next", "next", order, scenario.following.fate)
+            spec = self._order("00000003", "1003", version=None, mode=scenario.following_mode)
+            self._start("next", "next", spec, scenario.following.fate)
         for actor in list(self.witness.actors.values()):
             self._await(actor)
         self._let_everything_land()
@@ -137,9 +137,14 @@ class Simulation:
     # The acts ----------------------------------------------------------------------------------
 
     def _start(
-        self, name: str, role: Role, order: Order, fate: Fate, handover: Handover | None = None
+        self,
+        name: str,
+        role: Role,
+        spec: RolloutSpec,
+        fate: Fate,
+        saved_state: SavedState | None = None,
     ) -> Actor:
-        actor = Actor(name, role, order, fate, len(self.witness.actors), handover)
+        actor = Actor(name, role, spec, fate, len(self.witness.actors), saved_state)
         dates = self.scenario.between.dates
         actor.misdated = name in dates
         if actor.misdated:
@@ -152,13 +157,13 @@ class Simulation:
         telling = self.tellings[name] = Telling(self.hub, self.witness, actor, stop, clock)
         main = self.tellings["main"] if role == "post" else None
         telling.open(main, lambda: main is None or self._lost or main.silent)
-        parts = self._parts(actor, stop, clock, telling.emit)
-        tell: Callable[[], Finished] = Rollout(order, parts).run
-        if order.mode is Mode.ROLLBACK:
-            tell = lambda: undo(order, parts)  # noqa: E731
-        if handover is not None:
-            saved = Handover.from_json(handover.to_json())
-            tell = lambda: settle_what_main_left(saved, order, parts)  # noqa: E731
+        ports = self._parts(actor, stop, clock, telling.emit)
+        tell: Callable[[], Finished] = Rollout(spec, ports).run
+        if spec.mode is Mode.ROLLBACK:
+            tell = lambda: rollback(spec, ports)  # noqa: E731
+        if saved_state is not None:
+            saved = SavedState.from_json(saved_state.to_json())
+            tell = lambda: settle_what_main_left(saved, spec, ports)  # noqa: E731
         actor.process = self.turns.start(name, partial(telling.play, tell))
         self._decide_fate(actor, stop, clock)
         return actor
@@ -198,16 +203,16 @@ class Simulation:
 
     def _run_post(self, main: Actor) -> None:
         post = self.scenario.post
-        if post is None or not main.handovers:
+        if post is None or not main.saved_states:
             return
         self.turns.clock.advance(post.delay)
-        handover = main.handovers[-1]
-        if handover.phase is Phase.DONE or not handover.charges:
+        saved_state = main.saved_states[-1]
+        if saved_state.phase is Phase.DONE or not saved_state.aliases:
             self.witness.seen["post with nothing to do"] += 1
             return
-        self.witness.seen[f"post {handover.phase}"] += 1
-        order = order_of_handover(handover, main.order.run)
-        actor = self._start("post", "post", order, post.fate, handover)
+        self.witness.seen[f"post {saved_state.phase}"] += 1
+        spec = spec_of_saved_state(saved_state, main.spec.run)
+        actor = self._start("post", "post", spec, post.fate, saved_state)
         actor.bases = dict(main.bases)
         if not self._lost:
             self._await(actor)
@@ -243,7 +248,7 @@ class Simulation:
         """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
         # Also a lease of 15 minutes on a clock that is 15 minutes fast is over then.
         self.turns.clock.advance(1_900.0)
-        order = self._order(
+        spec = self._order(
             "00000004",
             "1004",
             plan=Plan((Step(HUNDRED, timedelta(0)),)),
@@ -252,7 +257,7 @@ class Simulation:
             version=None,
         )
         began = self.witness.now
-        sweeper = self._start("sweeper", "sweeper", order, Fate())
+        sweeper = self._start("sweeper", "sweeper", spec, Fate())
         self._await(sweeper)
         for function in self.stage.functions:
             why = settled(self.witness, function)
@@ -270,23 +275,25 @@ class Simulation:
                 return True
             if shown is None or (shown.ours is not None and shown.ours.held):
                 return True
-            if not shown.routing.is_whole and (truth.author == SOMEBODY or truth.edited):
+            if not shown.routing.is_unsplit and (truth.author == SOMEBODY or truth.edited):
                 return True
         return False
 
     # What a process is made of -----------------------------------------------------------------
 
-    def word(self, record: Record) -> RunWord:
+    def word(self, record: Record) -> RunStatus:
         """Say what GitHub would say of the run that wrote a record."""
         said = self.scenario.word
-        writers = [a for a in self.witness.actors.values() if record.nonce == a.order.nonce]
+        writers = [
+            a for a in self.witness.actors.values() if record.rollout_id == a.spec.rollout_id
+        ]
         if said == "unknown" or not record.run or not writers:
-            return RunWord.UNKNOWN
+            return RunStatus.UNKNOWN
         writer = writers[0]
         over = not writer.alive or (writer.role == "main" and self._lost)
-        return RunWord.OVER if over and said == "truth" else RunWord.IN_PROGRESS
+        return RunStatus.OVER if over and said == "truth" else RunStatus.IN_PROGRESS
 
-    def _order(self, nonce: str, run: str, **other: object) -> Order:
+    def _order(self, rollout_id: str, run: str, **other: object) -> RolloutSpec:
         scenario = self.scenario
         local = scenario.local and run == "1001"
         asked: dict[str, object] = {
@@ -307,28 +314,28 @@ class Simulation:
             "on_stranded": scenario.on_stranded,
             "role_to_assume": "",
             "run": Run() if local else Run("https://github.invalid", "octo/shop", run, "1"),
-            "nonce": nonce,
+            "nonce": rollout_id,
         }
-        return Order(**{**asked, **other})  # type: ignore[arg-type]
+        return RolloutSpec(**{**asked, **other})  # type: ignore[arg-type]
 
     def _parts(
         self, actor: Actor, stop: Stop, clock: OwnClock, emit: Callable[[Event], None]
-    ) -> Parts:
+    ) -> Ports:
         clients = self._clients(actor, clock)
-        return Parts(
+        return Ports(
             aliases=LambdaAliases(clients),
             versions=LambdaVersions(clients),
-            alarms=CloudWatchAlarms(clients, parse_alarms("\n".join([*actor.order.alarms, ""]))),
+            alarms=CloudWatchAlarms(clients, parse_alarms("\n".join([*actor.spec.alarms, ""]))),
             runs=Words(self),
             clock=clock,
             aws_clock=clients.aws_clock,
             stop=stop,
             emit=emit,
-            remember=lambda handover: self.witness.handed_over(actor, handover),
-            together=self._together(actor),
+            remember=lambda saved_state: self.witness.handed_over(actor, saved_state),
+            parallel=self._together(actor),
         )
 
-    def _together(self, actor: Actor) -> Together:
+    def _together(self, actor: Actor) -> Parallel:
         if not self.scenario.at_once:
             return one_by_one
 

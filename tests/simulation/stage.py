@@ -383,7 +383,7 @@ class Stage:
         for function in self.functions:
             shown = self.witness.show(function)
             record = shown.ours if shown is not None else None
-            if shown is None or record is None or shown.routing != Routing.whole(record.new):
+            if shown is None or record is None or shown.routing != Routing.all_on(record.new):
                 continue
             self.witness.seen["split by hand at 100%"] += 1
             weights = {"AdditionalVersionWeights": {record.old: 0.5}}
@@ -409,7 +409,7 @@ class Stage:
             case "weight" if routing.weights:
                 weights = dict.fromkeys(routing.weights, 0.42)
                 return {"RoutingConfig": {"AdditionalVersionWeights": weights}}
-            case "split" if routing.is_whole:
+            case "split" if routing.is_unsplit:
                 versions = self.world.lambda_().functions[function].published
                 others = [version for version in versions if version != routing.version][:1]
                 return {"RoutingConfig": {"AdditionalVersionWeights": dict.fromkeys(others, 0.3)}}

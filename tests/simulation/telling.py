@@ -40,7 +40,7 @@ class SimRunner(Runner):
 
 
 class TurnAside:
-    """`lambda_rollout.runtime.background.Aside` that takes turns."""
+    """`lambda_rollout.runtime.background.Background` that takes turns."""
 
     def __init__(self, turns: Turns, actor: Actor, gate: Callable[[], bool]) -> None:
         self.process: Process | None = None
@@ -50,7 +50,7 @@ class TurnAside:
         self._woken = False
 
     def start(self, body: Callable[[], None]) -> None:
-        """See `Aside.start`."""
+        """See `Background.start`."""
 
         def begin() -> None:
             self.pass_gate()
@@ -65,18 +65,18 @@ class TurnAside:
             self._turns.clock.advance(FOREVER, self._gate)
 
     def rest(self, seconds: float | None) -> None:
-        """See `Aside.rest`."""
+        """See `Background.rest`."""
         if not self._woken:
             longest = FOREVER if seconds is None else max(0.0, seconds) + 1e-5
             self._turns.clock.advance(longest, lambda: self._woken)
         self._woken = False
 
     def wake(self) -> None:
-        """See `Aside.wake`."""
+        """See `Background.wake`."""
         self._woken = True
 
     def join(self, seconds: float) -> bool:
-        """See `Aside.join`."""
+        """See `Background.join`."""
         process = self.process
         return process is None or self._turns.join(process, seconds)
 
@@ -103,7 +103,7 @@ class Telling:
         ``before``: main's, for a post stage; ``gate``: whether this process may speak already.
         """
         actor, drawn = self.teller.actor, self._hub.drawn
-        run = actor.order.run
+        run = actor.spec.run
         if drawn.pull == "off" or not run.repository:
             return
         environ = {
@@ -127,9 +127,9 @@ class Telling:
                 comment=Comment.AUTO,
                 pr_number=NUMBER if drawn.pull == "number" else None,
                 github_token=TOKEN,
-                targets=actor.order.targets,
+                targets=actor.spec.targets,
                 alias="live",
-                on_cancel=actor.order.on_cancel,
+                on_cancel=actor.spec.on_cancel,
             )
             self._feed = feed_for(inputs, runner, self._clock, self._aside)
         if self._feed is None:

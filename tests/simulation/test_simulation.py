@@ -32,7 +32,7 @@ MUST_OCCUR = {
     *("fault hang-late", "fault reset-late", "fault denied", "fault expired"),
     *("answer PreconditionFailedException", "answer ResourceNotFoundException"),
     *(f"main {result}" for result in ("promoted", "rolled-back", "held", "failed")),
-    *(f"post {phase}" for phase in ("moving", "clearing", "holding", "going-back")),
+    *(f"post {phase}" for phase in ("moving", "clearing", "holding", "rolling-back")),
     *(f"post {result}" for result in ("rolled-back", "held", "promoted", "failed")),
     *(f"next {result}" for result in ("promoted", "rolled-back", "failed", "unchanged")),
     *("next rollback rolled-back", "next promote promoted", "next promote held"),

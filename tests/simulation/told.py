@@ -12,8 +12,8 @@ from lambda_rollout.rollout.events import (
     Event,
     Finished,
     Held,
-    Mended,
-    Released,
+    RecordCleared,
+    Restored,
     Result,
     RolledBack,
     VersionPublished,
@@ -39,15 +39,15 @@ def told(witness: Witness, actor: Actor, event: Event) -> None:
             shown = witness.show(event.target.function)
             asked = routing_of(event.previous, event.version, event.percent)
             _is_there(witness, actor, "shift is told", event.target.function, shown, asked)
-        case RolledBack() | Mended() | Released():
+        case RolledBack() | Restored() | RecordCleared():
             shown = witness.show(event.target.function)
-            asked = Routing.whole(event.version)
+            asked = Routing.all_on(event.version)
             _is_there(witness, actor, "end is told", event.target.function, shown, asked)
         case Held():
             shown = witness.show(event.target.function)
             asked = routing_of(event.previous, event.version, event.percent)
             if not event.percent:
-                asked = Routing.whole(event.previous)
+                asked = Routing.all_on(event.previous)
             _is_there(witness, actor, "end is told", event.target.function, shown, asked)
         case AlarmsFound() | VersionPublished() | VersionTaken():
             unit_stays_together(witness, actor)
@@ -111,7 +111,7 @@ def unit_stays_together(witness: Witness, actor: Actor) -> None:
 
     Asked when a next run has mended what it found.
     """
-    if actor.order.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
+    if actor.spec.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
         return
     if witness.ambiguous or any(t.edited or t.gone for t in witness.truths.values()):
         return
@@ -135,14 +135,16 @@ def unit_stays_together(witness: Witness, actor: Actor) -> None:
 def _could_not_put_all_back(actor: Actor) -> bool:
     """Whether it was asked to roll back, and said that it could not do so everywhere."""
     failed = actor.finished is not None and actor.finished.result is Result.FAILED
-    return actor.order.mode is Mode.ROLLBACK and failed
+    return actor.spec.mode is Mode.ROLLBACK and failed
 
 
 def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
     held_together(witness, actor, finished)
     nothing_stays_behind(witness, actor, finished)
-    left = {e.target.function for e in actor.events if isinstance(e, AliasLeft | Released | Held)}
+    left = {
+        e.target.function for e in actor.events if isinstance(e, AliasLeft | RecordCleared | Held)
+    }
     for function in actor.touched:
         truth, shown = witness.truths[function], witness.show(function)
         if shown is None or truth.gone or truth.writer != actor.name or actor.must_settle:
@@ -152,14 +154,14 @@ def result_is_true(witness: Witness, actor: Actor, finished: Finished) -> None:
             case Result.PROMOTED:
                 # A post stage that came before the end may be clearing once more.
                 clear = shown.record is None or shown.record.passed
-                true = shown.routing.is_whole and clear and actor.earned
+                true = shown.routing.is_unsplit and clear and actor.earned
             case Result.ROLLED_BACK:
-                true = shown.routing == Routing.whole(base) and shown.record is None
+                true = shown.routing == Routing.all_on(base) and shown.record is None
             case Result.HELD:
                 true = shown.ours is not None and shown.ours.held
-                true = true or shown.routing == Routing.whole(base) or truth.edited
+                true = true or shown.routing == Routing.all_on(base) or truth.edited
             case Result.FAILED:
-                true = function in left or shown.routing == Routing.whole(base)
+                true = function in left or shown.routing == Routing.all_on(base)
             case _:
                 true = False
         if not true:
@@ -174,12 +176,11 @@ def held_together(witness: Witness, actor: Actor, finished: Finished) -> None:
         return
     if any(t.edited or t.gone for t in witness.truths.values()):
         return
-    charges = actor.handovers[-1].charges if actor.handovers else ()
+    saved_aliases = actor.saved_states[-1].aliases if actor.saved_states else ()
     held = {
-        charge.function: shown.ours is not None and shown.ours.held
-        for charge in charges
-        if charge.new not in {"", charge.old}
-        and (shown := witness.show(charge.function)) is not None
+        saved.function: shown.ours is not None and shown.ours.held
+        for saved in saved_aliases
+        if saved.new not in {"", saved.old} and (shown := witness.show(saved.function)) is not None
     }
     if len(set(held.values())) > 1:
         witness.blame("held together", f"{actor.name} held {held}")
@@ -189,23 +190,28 @@ def nothing_stays_behind(witness: Witness, actor: Actor, finished: Finished) -> 
     """record: what it took over, held or dead, goes back with what it moved, however far it came."""
     if (
         actor.role == "post"
-        or not actor.handovers
+        or not actor.saved_states
         or " is in a rollout of version " in finished.reason
     ):
         return
     left = {e.target.function for e in actor.events if isinstance(e, AliasLeft)}
     goes_back = finished.result is Result.ROLLED_BACK
-    for charge in actor.handovers[-1].charges:
-        shown, truth = witness.show(charge.function), witness.truths[charge.function]
+    for saved in actor.saved_states[-1].aliases:
+        shown, truth = witness.show(saved.function), witness.truths[saved.function]
         ours = shown.ours if shown is not None else None
-        if not charge.taken or ours is None or ours.nonce != charge.taken or truth.edited:
+        if (
+            not saved.taken_over_from
+            or ours is None
+            or ours.rollout_id != saved.taken_over_from
+            or truth.edited
+        ):
             continue
-        if charge.function not in left and (goes_back if ours.held else _resumes(actor)):
+        if saved.function not in left and (goes_back if ours.held else _resumes(actor)):
             witness.blame("nothing stays behind", f"{actor.name}: {finished.result}, left {shown}")
 
 
 def _resumes(actor: Actor) -> bool:
-    return actor.order.on_stranded is OnStranded.RESUME and actor.order.mode is Mode.ROLLOUT
+    return actor.spec.on_stranded is OnStranded.RESUME and actor.spec.mode is Mode.ROLLOUT
 
 
 # At the end -------------------------------------------------------------------------------------
@@ -218,12 +224,12 @@ def settled(witness: Witness, function: str, *, may_cut: bool = True) -> str | N
         return None if truth.gone else "it is gone"
     if shown.ours is not None and shown.ours.held:
         held = any(
-            a.order.on_cancel is OnCancel.HOLD or a.order.plan.ends_held
+            a.spec.on_cancel is OnCancel.HOLD or a.spec.plan.ends_held
             for a in witness.actors.values()
         )
-        held = held or shown.ours.nonce == EARLIER
+        held = held or shown.ours.rollout_id == EARLIER
         return None if held else "held by nobody's wish"
-    if not shown.routing.is_whole:
+    if not shown.routing.is_unsplit:
         foreign = truth.author == SOMEBODY or (shown.record is None and truth.edited)
         return None if foreign or _the_unit_is_blocked(witness) else f"it is split: {shown.routing}"
     if shown.ours is not None:
@@ -245,6 +251,6 @@ def _the_unit_is_blocked(witness: Witness) -> bool:
     for shown in map(witness.show, witness.truths):
         if shown is None or (shown.ours is not None and shown.ours.held):
             return True
-        if not shown.routing.is_whole and shown.ours is None:
+        if not shown.routing.is_unsplit and shown.ours is None:
             return True
     return False

@@ -18,8 +18,8 @@ from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import AliasLeft, Event, Finished, Warned
-from lambda_rollout.rollout.saved_state import Handover, Phase
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.saved_state import Phase, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
 from tests.simulation.turns import Process
@@ -96,16 +96,16 @@ class Actor:
 
     name: str
     role: Role
-    order: Order
+    spec: RolloutSpec
     fate: Fate
     number: int
     """Actors are numbered in the order of their start."""
-    handover: Handover | None = None
+    saved_state: SavedState | None = None
     """What a post stage was given."""
     process: Process | None = None
     requests: int = 0
     events: list[Event] = field(default_factory=list)
-    handovers: list[Handover] = field(default_factory=list)
+    saved_states: list[SavedState] = field(default_factory=list)
     adopted: dict[str, Routing] = field(default_factory=dict)
     """What it found under the record it acts for, by function, whoever set the weight."""
     finished: Finished | None = None
@@ -114,7 +114,7 @@ class Actor:
     lost: bool = False
     """Whether its runner took it for gone."""
     misdated: bool = False
-    """Whether the Date of AWS's answers does not reach it as it is."""
+    """Whether the Date of AWS's answers does not reach it is."""
     recorded_at: float = -1e9
     """When a record of its own last took effect."""
     suspended_for: float = 0.0
@@ -189,15 +189,15 @@ class Actor:
         return [
             shown.routing.percent_of(shown.ours.new)
             for shown in self.found.values()
-            if shown.ours is not None and shown.ours.nonce != self.order.nonce
+            if shown.ours is not None and shown.ours.rollout_id != self.spec.rollout_id
         ]
 
     @property
     def nonces(self) -> set[str]:
         """The ids that its records may carry."""
-        if self.handover is not None:
-            return {charge.nonce for charge in self.handover.charges}
-        return {self.order.nonce}
+        if self.saved_state is not None:
+            return {saved.rollout_id for saved in self.saved_state.aliases}
+        return {self.spec.rollout_id}
 
 
 @dataclass
@@ -236,7 +236,7 @@ class Rules:
     after_effect: Callable[[Witness], None]
     not_passed: Callable[[Actor], str | None]
     told: Callable[[Witness, Actor, Event], None]
-    handed_over: Callable[[Witness, Actor, Handover], None]
+    handed_over: Callable[[Witness, Actor, SavedState], None]
 
 
 class Witness:
@@ -360,14 +360,14 @@ class Witness:
         elif after.record is not None:
             # Our record may have been struck out meanwhile; it is back, and with it what it says.
             truth.base = after.record.old
-        elif after.routing.is_whole:
+        elif after.routing.is_unsplit:
             truth.base = after.routing.version
 
     def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
         self._rules.written(self, actor, function, before, after)
-        if after.record is not None and after.record.nonce == actor.order.nonce:
+        if after.record is not None and after.record.rollout_id == actor.spec.rollout_id:
             actor.recorded_at = self.now
-        if after.record is None and after.routing.is_whole and function not in actor.reached:
+        if after.record is None and after.routing.is_unsplit and function not in actor.reached:
             # It has mended what it found, whichever way, and begins there.
             actor.bases[function] = after.routing.version
         self._stands(actor, function, after)
@@ -376,7 +376,7 @@ class Witness:
         truth.edited, truth.edited_at = True, self.now
         if before.description != after.description:
             truth.text = lease.owners_text(after.description)
-        if after.routing.is_whole and after.ours is None:
+        if after.routing.is_unsplit and after.ours is None:
             truth.base = after.routing.version
 
     def _stands(self, actor: Actor, function: str, after: Shown) -> None:
@@ -420,12 +420,12 @@ class Witness:
             actor.learn_revision(function, answer["RevisionId"])
         record = _record(answer.get("Description", ""))
         if actor.role == "post":
-            if record is not None and record.nonce in actor.nonces:
+            if record is not None and record.rollout_id in actor.nonces:
                 actor.adopted[function] = _routing(answer)
             return
         if function in actor.reached:
             return
-        if actor.order.mode is Mode.ROLLBACK and function in actor.bases:
+        if actor.spec.mode is Mode.ROLLBACK and function in actor.bases:
             # It goes back to where it first saw that it had to, even if the rollout ends meanwhile.
             return
         actor.bases[function] = self.truths[function].base
@@ -454,11 +454,11 @@ class Witness:
     def _close_to_main(self, post: Actor) -> None:
         """Once the post stage is over, main's RevisionIds are useless, unless it said what it left alone."""
         left = {event.target.function for event in post.events if isinstance(event, AliasLeft)}
-        charges = post.handover.charges if post.handover else ()
+        saved_aliases = post.saved_state.aliases if post.saved_state else ()
         warned = any(isinstance(event, Warned) for event in post.events)
-        for charge in charges:
-            if charge.function not in left and not warned:
-                truth = self.truths[charge.function]
+        for saved in saved_aliases:
+            if saved.function not in left and not warned:
+                truth = self.truths[saved.function]
                 truth.closed_to["main"] = truth.writes + 1
 
     def on_its_way(self, request: Request, seconds: float) -> None:
@@ -499,11 +499,11 @@ class Witness:
             actor.since.setdefault(write.function, self.now)
             self.truths[write.function].author = actor.name
 
-    def handed_over(self, actor: Actor, handover: Handover) -> None:
+    def handed_over(self, actor: Actor, saved_state: SavedState) -> None:
         """Take note of what was saved for the post stage."""
-        actor.handovers.append(handover)
-        self._rules.handed_over(self, actor, handover)
-        if handover.phase is Phase.CLEARING and actor.role != "post":
+        actor.saved_states.append(saved_state)
+        self._rules.handed_over(self, actor, saved_state)
+        if saved_state.phase is Phase.CLEARING and actor.role != "post":
             why = self._rules.not_passed(actor)
             if why is None:
                 actor.earned = True
@@ -523,8 +523,8 @@ class Witness:
             actor.finished = event
             mode = (
                 ""
-                if actor.order.mode is Mode.ROLLOUT or actor.role == "post"
-                else f" {actor.order.mode}"
+                if actor.spec.mode is Mode.ROLLOUT or actor.role == "post"
+                else f" {actor.spec.mode}"
             )
             self.seen[f"{actor.role}{mode} {event.result}"] += 1
             self._close_to_main(actor)
@@ -533,7 +533,7 @@ class Witness:
 
 
 def _is_anothers(before: Shown, after: Shown) -> bool:
-    nonces = [each.record.nonce if each.record else "" for each in (before, after)]
+    nonces = [each.record.rollout_id if each.record else "" for each in (before, after)]
     return nonces[0] != nonces[1]
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
-from lambda_rollout.analysis.metrics import Comparison, Minute, Numbers
+from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
 from lambda_rollout.analysis.version import list_executions
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
@@ -89,7 +89,7 @@ class Telling:
                 e.AliasFound,
                 target=target,
                 arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{target.name}:{target.alias}",
-                routing=routing or Routing.whole("7"),
+                routing=routing or Routing.all_on("7"),
             )
         if self.readings:
             self.say(e.AlarmsFound, readings=self.readings)
@@ -157,13 +157,13 @@ class Telling:
         for target in self.targets:
             self.pass_time(0.3)
             self.say(
-                e.RolledBack, target=target, version="7", abandoned="8", percent=Decimal(percent)
+                e.RolledBack, target=target, version="7", from_version="8", percent=Decimal(percent)
             )
 
     def is_released(self) -> None:
         for target in self.targets:
             self.pass_time(0.2)
-            self.say(e.Released, target=target, version="8")
+            self.say(e.RecordCleared, target=target, version="8")
 
     def ends(self, result: e.Result, reason: str = "", remedy: str = "", **more: object) -> None:
         self.pass_time(0.1)
@@ -251,8 +251,8 @@ with _story("conflict", Telling()) as tell:
     tell.say(
         e.AliasLeft,
         target=CHECKOUT,
-        routing=Routing.whole("9"),
-        expected=Routing.whole("7"),
+        routing=Routing.all_on("9"),
+        expected=Routing.all_on("7"),
         why="somebody else changed its routing: it was 90% on version 7, 10% on version 8",
         command="",
     )
@@ -278,7 +278,7 @@ with _story("rollback-not-confirmed", Telling()) as tell:
         e.AliasLeft,
         target=CHECKOUT,
         routing=Routing.split("7", "8", Decimal(10)),
-        expected=Routing.whole("7"),
+        expected=Routing.all_on("7"),
         why="AWS did not confirm it: UpdateAlias: ExpiredTokenException: The security token included in the"
         " request is expired. Renew the credentials; with `role-to-assume` the action renews them itself.",
         command=MEND,
@@ -344,11 +344,11 @@ with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
         tell.pass_time(60)
         start = START + timedelta(minutes=minute)
         slow = {"p50": 31.25, "p90": 60.0, "p95": 70.0, "p99": 123.4} if served else {}
-        new = Numbers(CHECKOUT, "8", (Minute(start, served, failed, slow),))
+        new = VersionMetrics(CHECKOUT, "8", (Minute(start, served, failed, slow),))
         fast = {"p50": 30.0, "p90": 50.0, "p95": 60.0, "p99": 80.0}
-        old = Numbers(CHECKOUT, "7", (Minute(start, 1100 + minute, 1, fast),))
+        old = VersionMetrics(CHECKOUT, "7", (Minute(start, 1100 + minute, 1, fast),))
         until = start + timedelta(minutes=1)
-        tell.say(e.NumbersRead, number=1, comparisons=(Comparison(new, old, minute, until),))
+        tell.say(e.MetricsRead, number=1, comparisons=(Comparison(new, old, minute, until),))
     tell.pass_time(120.6)
     tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
     tell.shifts(2)
@@ -387,12 +387,12 @@ with _story("left-in-parts", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as te
     fired = tell.fires()
     tell.pass_time(300)
     part = Decimal(25)
-    tell.say(e.RolledBack, target=BASKET, version="7", abandoned="8", percent=part)
+    tell.say(e.RolledBack, target=BASKET, version="7", from_version="8", percent=part)
     tell.say(
         e.AliasLeft,
         target=CHECKOUT,
         routing=Routing.split("7", "8", part),
-        expected=Routing.whole("7"),
+        expected=Routing.all_on("7"),
         why="AWS did not confirm it: UpdateAlias: ServiceException: Service is unavailable",
         command=MEND,
     )
@@ -453,14 +453,14 @@ with _story("stranded-and-mended", Telling("10% 1m, 100% 1m")) as tell:
     tell.starts(ERRORS_OK)
     tell.finds_aliases(left)
     tell.say(
-        e.StrandedFound,
+        e.AbandonedFound,
         target=CHECKOUT,
         routing=left,
         record="[lambda-rollout 7>6 run 1234567000/1 of 9f2c1a id 3fa94c7d until 2026-11-23T05:10:00Z]",
         run_url="https://github.com/octo/shop/actions/runs/1234567000/attempts/1",
     )
     tell.pass_time(0.5)
-    tell.say(e.Mended, target=CHECKOUT, version="7", abandoned="6")
+    tell.say(e.Restored, target=CHECKOUT, version="7", from_version="6")
     tell.publishes()
     for step in (1, 2):
         tell.shifts(step)

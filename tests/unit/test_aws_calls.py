@@ -51,7 +51,7 @@ def aliases(request: pytest.FixtureRequest, scene: Scene) -> Aliases:
 
 def write(aliases: Aliases, scene: Scene, revision_id: str = "") -> None:
     revision_id = revision_id or scene.alias.revision_id
-    aliases.write(TARGET, Routing.whole(OLD), "text", revision_id)
+    aliases.write(TARGET, Routing.all_on(OLD), "text", revision_id)
 
 
 FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
@@ -159,7 +159,7 @@ def test_no_credentials_are_said_to_be_none(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_an_alias_is_read_as_it_is(scene: Scene, aliases: Aliases) -> None:
     seen = aliases.read(TARGET)
-    assert seen.routing == Routing.whole(OLD)
+    assert seen.routing == Routing.all_on(OLD)
     assert seen.description == OWNERS_TEXT
     assert seen.revision_id == scene.alias.revision_id
     assert seen.arn.endswith(":function:checkout:live")
@@ -171,8 +171,8 @@ def test_writing_no_weights_clears_them(scene: Scene, aliases: Aliases) -> None:
     split = Routing(OLD, {NEW: 0.125})
     written = aliases.write(TARGET, split, "a", scene.alias.revision_id)
     assert written.routing == split == scene.alias.routing
-    cleared = aliases.write(TARGET, Routing.whole(OLD), "", written.revision_id)
-    assert cleared.routing == Routing.whole(OLD) == scene.alias.routing
+    cleared = aliases.write(TARGET, Routing.all_on(OLD), "", written.revision_id)
+    assert cleared.routing == Routing.all_on(OLD) == scene.alias.routing
     assert scene.alias.description == ""
 
 

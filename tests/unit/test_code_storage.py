@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.aws.preflight import AwsLookout
+from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.inputs.package import CodeStorage, Image, Package, S3Object, Zip
 from lambda_rollout.preflight.finding import Code
 from lambda_rollout.rollout.events import Finished, PreflightFound, Result
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.faults import AccessDenied, Throttle
-from tests.scene import NEW, OLD, ROLE, Scene, order, package
+from tests.scene import NEW, OLD, ROLE, Scene, package, rollout_spec
 from tests.units import Unit, names, targets
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f1e"
@@ -64,10 +64,10 @@ def referenced() -> Scene:
 
 def roll_out(scene: Scene, new: Package, **asked: Any) -> Finished:
     """As `Scene.roll_out`, with a preflight."""
-    wanted: Order = order(package=new, alarms=(), **asked)
+    wanted: RolloutSpec = rollout_spec(package=new, alarms=(), **asked)
     clients = scene.clients()
-    parts = replace(scene.parts(wanted, clients), lookout=AwsLookout(clients, ()))
-    return Rollout(wanted, parts).run()
+    ports = replace(scene.ports(wanted, clients), preflight_reader=AwsPreflightReader(clients, ()))
+    return Rollout(wanted, ports).run()
 
 
 def uploaded(scene: Scene) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_it_costs_one_call_and_only_with_a_package() -> None:
     counted = []
     for new in (None, ZIP):
         scene = Scene.ready()
-        wanted = order(package=new, alarms=())
+        wanted = rollout_spec(package=new, alarms=())
         assert scene.roll_out(wanted).result is Result.PROMOTED
         counted.append(Counter(request.operation for request in scene.world.log))
     more = counted[1] - counted[0]
@@ -130,7 +130,7 @@ def test_it_costs_one_call_and_only_with_a_package() -> None:
 def test_of_several_functions_none_is_uploaded_to_if_one_cannot_keep_its_code() -> None:
     unit = Unit.ready(3)
     unit.world.lambda_().functions[names(3)[2]].latest.reference = (BUCKET, BUILD, "v1")
-    finished = unit.roll_out(order(package=ZIP, targets=targets(3)))
+    finished = unit.roll_out(rollout_spec(package=ZIP, targets=targets(3)))
     assert finished.result is Result.FAILED
     assert names(3)[2] in finished.reason
     assert not unit.requests("UpdateFunctionCode", "PublishVersion")
@@ -164,5 +164,5 @@ def test_nothing_that_is_told_has_the_signed_url(referenced: Scene) -> None:
     assert referenced.requests("GetFunction")
     assert "X-Amz-Signature" not in repr(referenced.events)
     clients = referenced.clients()
-    seen = AwsLookout(clients, ()).storage(Target("checkout", "live"), OLD)
+    seen = AwsPreflightReader(clients, ()).storage(Target("checkout", "live"), OLD)
     assert seen == CodeStorage(KEY, by_reference=True)

@@ -15,7 +15,7 @@ from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.names import AlarmName, parse_alarms
-from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left, undo_deployment
+from lambda_rollout.rollout.codedeploy.ended import rollback_deployment, settle_deployment_main_left
 from lambda_rollout.rollout.codedeploy.engine import Deployment
 from lambda_rollout.rollout.events import (
     AliasLeft,
@@ -23,8 +23,8 @@ from lambda_rollout.rollout.events import (
     DeploymentChanged,
     Event,
     Finished,
-    NumbersRead,
-    Released,
+    MetricsRead,
+    RecordCleared,
     Result,
     RolledBack,
     StepPassed,
@@ -34,17 +34,17 @@ from lambda_rollout.rollout.events import (
     WeightShifted,
 )
 from lambda_rollout.rollout.ports import Alarms
-from lambda_rollout.rollout.saved_state import Handover, Phase, Place
-from lambda_rollout.rollout.spec import Order, order_of_handover
+from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec, spec_of_saved_state
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, plan, rollout_spec
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 T = TypeVar("T", bound=Event)
 
-PLACE = Place("shop", "prod")
+PLACE = DeploymentRef("shop", "prod")
 CANARY = "10% 5m, 100% 2m"
 
 
@@ -76,34 +76,39 @@ class Shop(Scene):
     def engine(self) -> CodeDeployEngine:
         return CodeDeployEngine(self.clients(), PLACE)
 
-    def release(self, ordered: Order | None = None, *, with_metrics: bool = False) -> Finished:
-        ordered = ordered or order(CANARY)
-        parts = self.parts(ordered)
+    def release(
+        self, ordered: RolloutSpec | None = None, *, with_metrics: bool = False
+    ) -> Finished:
+        ordered = ordered or rollout_spec(CANARY)
+        ports = self.ports(ordered)
         if with_metrics:
-            parts = replace(parts, metrics=CloudWatchMetrics(self.clients()))
+            ports = replace(ports, metrics=CloudWatchMetrics(self.clients()))
 
         def alarms_of(more: Sequence[str]) -> Alarms:
             ours = parse_alarms("\n".join([*ordered.alarms, ""]))
             names = [*ours, *(AlarmName(n, n) for n in more)]
             return CloudWatchAlarms(self.clients(), names, self.stop)
 
-        return Deployment(ordered, parts, self.engine, alarms_of).run()
+        return Deployment(ordered, ports, self.engine, alarms_of).run()
 
-    def undo(self, ordered: Order) -> Finished:
-        return undo_deployment(ordered, self.parts(ordered), self.engine)
+    def undo(self, ordered: RolloutSpec) -> Finished:
+        return rollback_deployment(ordered, self.ports(ordered), self.engine)
 
-    def post(self, handover: Handover) -> Finished:
-        ordered = order_of_handover(handover, order().run)
-        assert handover.deployment is not None
-        engine = CodeDeployEngine(self.clients(), handover.deployment)
-        return settle_deployment_main_left(handover, ordered, self.parts(ordered), engine)
+    def post(self, saved_state: SavedState) -> Finished:
+        ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+        assert saved_state.deployment is not None
+        engine = CodeDeployEngine(self.clients(), saved_state.deployment)
+        return settle_deployment_main_left(saved_state, ordered, self.ports(ordered), engine)
 
     def deployments(self) -> list[str]:
         """Status of each deployment, in the order of their creation."""
         return [one.status for one in self.world.codedeploy().deployments.values()]
 
     def whole_on(self, version: str) -> bool:
-        return (self.alias.routing, self.alias.description) == (Routing.whole(version), OWNERS_TEXT)
+        return (self.alias.routing, self.alias.description) == (
+            Routing.all_on(version),
+            OWNERS_TEXT,
+        )
 
     def weights(self) -> list[Any]:
         return [int(event.percent) for event in self.events if isinstance(event, WeightShifted)]
@@ -157,11 +162,11 @@ def test_the_watch_at_100_percent_bears_a_record_that_is_cleared(shop: Shop) -> 
     said = [request.params["Description"] for request in shop.requests("UpdateAlias")]
     assert all(f"[lambda-rollout {OLD}>{NEW} run local" in text for text in said[:-1])
     assert said[-1] == OWNERS_TEXT
-    assert shop.told(Released)
+    assert shop.told(RecordCleared)
 
 
 def test_a_linear_one_tells_every_weight(shop: Shop) -> None:
-    finished = shop.release(order("25% 1m, 50% 1m, 75% 1m, 100% 1m"))
+    finished = shop.release(rollout_spec("25% 1m, 50% 1m, 75% 1m, 100% 1m"))
     assert finished.result is Result.PROMOTED
     assert shop.weights() == [25, 50, 75, 100]
     assert [event.number for event in shop.all(StepStarted)] == [1, 2, 3, 4]
@@ -177,7 +182,7 @@ def test_weights_that_codedeploy_adds_up_are_those_of_the_plan(shop: Shop) -> No
 
     for second in range(60, 300, 5):
         shop.after(second, smudge)
-    shop.release(order("25% 1m, 50% 1m, 75% 1m, 100% 1m"))
+    shop.release(rollout_spec("25% 1m, 50% 1m, 75% 1m, 100% 1m"))
     assert shop.weights() == [25, 50, 75, 100]
     assert [event.number for event in shop.all(StepStarted)] == [1, 2, 3, 4]
 
@@ -192,9 +197,12 @@ def test_lifecycle_events_are_told(shop: Shop) -> None:
 
 
 def test_a_configuration_of_ours_is_named_by_its_content_and_used_again(shop: Shop) -> None:
-    assert shop.release(order("20% 7m, 100% 0s")).result is Result.PROMOTED
+    assert shop.release(rollout_spec("20% 7m, 100% 0s")).result is Result.PROMOTED
     shop.build("def handler(event, context): return 3")
-    assert shop.release(order("20% 7m, 100% 0s", nonce="11111111")).result is Result.PROMOTED
+    assert (
+        shop.release(rollout_spec("20% 7m, 100% 0s", rollout_id="11111111")).result
+        is Result.PROMOTED
+    )
     made = [
         request.params["deploymentConfigName"]
         for request in shop.requests("CreateDeploymentConfig")
@@ -212,20 +220,20 @@ def test_a_configuration_that_lies_about_itself_is_refused(shop: Shop) -> None:
         computePlatform="Lambda",
         trafficRoutingConfig={"type": "AllAtOnce"},
     )
-    finished = shop.release(order("20% 7m"))
+    finished = shop.release(rollout_spec("20% 7m"))
     assert finished.result is Result.FAILED
     assert "not what its name says" in finished.reason
     assert not shop.requests("CreateDeployment")
 
 
 def test_nothing_new_is_left_alone(shop: Shop) -> None:
-    assert shop.release(order(CANARY, version=OLD)).result is Result.UNCHANGED
+    assert shop.release(rollout_spec(CANARY, version=OLD)).result is Result.UNCHANGED
     assert shop.told(AlreadyThere)
     assert not shop.requests("CreateDeployment", "UpdateAlias")
 
 
 def test_a_plan_changes_nothing(shop: Shop) -> None:
-    assert shop.release(order("20% 7m", mode=Mode.PLAN)).result is Result.PLANNED
+    assert shop.release(rollout_spec("20% 7m", mode=Mode.PLAN)).result is Result.PLANNED
     writes = ("UpdateAlias", "PublishVersion", "CreateDeployment", "CreateDeploymentConfig")
     assert not shop.requests(*writes)
 
@@ -253,7 +261,7 @@ def test_a_cancellation_after_codedeploy_took_it_back_is_not_the_reason(shop: Sh
     rule = Meanwhile(cancel_once_it_stopped)
     shop.world.faults.add(rule, operation="GetDeployment", count=None)
     shop.after(61, lambda: shop.set_alarm("checkout-errors", "ALARM"))
-    finished = shop.release(order(CANARY, poll_interval=300.0))
+    finished = shop.release(rollout_spec(CANARY, poll_interval=300.0))
     assert finished.result is Result.ROLLED_BACK
     assert "Activated alarms: <checkout-errors>" in finished.reason
     assert not shop.requests("StopDeployment"), "it had ended"
@@ -278,7 +286,7 @@ def test_an_alarm_that_came_and_went_between_two_reads_counts(shop: Shop) -> Non
     shop.put_group(alarms=())
     shop.after(61, lambda: shop.set_alarm("checkout-errors", "ALARM"))
     shop.after(62, lambda: shop.set_alarm("checkout-errors", "OK"))
-    finished = shop.release(order(CANARY, poll_interval=30.0))
+    finished = shop.release(rollout_spec(CANARY, poll_interval=30.0))
     assert finished.result is Result.ROLLED_BACK
     assert shop.weights() == [10]
     assert shop.whole_on(OLD)
@@ -306,7 +314,7 @@ def test_an_alarm_at_100_percent_takes_the_alias_back(shop: Shop) -> None:
 def test_an_alarm_between_the_deployment_and_the_watch_is_not_missed(shop: Shop) -> None:
     fire = Meanwhile(lambda _: shop.set_alarm("checkout-errors", "ALARM"))
     shop.world.faults.add(fire, operation="UpdateAlias")
-    finished = shop.release(order(CANARY, poll_interval=60.0))
+    finished = shop.release(rollout_spec(CANARY, poll_interval=60.0))
     assert finished.result is Result.ROLLED_BACK
     assert shop.whole_on(OLD)
 
@@ -323,14 +331,14 @@ def test_100_percent_that_cannot_be_taken_over_goes_back(shop: Shop) -> None:
 def test_the_versions_own_numbers_are_told(shop: Shop) -> None:
     Traffic(shop.world, "checkout:live", per_second=1)
     assert shop.release(with_metrics=True).result is Result.PROMOTED
-    numbers = [event.number for event in shop.all(NumbersRead)]
+    numbers = [event.number for event in shop.all(MetricsRead)]
     assert {1, 2} <= set(numbers)
 
 
 def test_a_group_without_rollback_rolls_back_all_the_same(shop: Shop) -> None:
     shop.put_group(events=())
     shop.after(62, lambda: shop.set_alarm("checkout-errors", "ALARM"))
-    assert shop.release(order(CANARY, poll_interval=60.0)).result is Result.ROLLED_BACK
+    assert shop.release(rollout_spec(CANARY, poll_interval=60.0)).result is Result.ROLLED_BACK
     assert shop.deployments() == ["Stopped", "Succeeded"]
     assert not shop.requests("UpdateAlias")
 
@@ -342,10 +350,10 @@ def test_a_rollback_that_does_not_come_is_made_by_us(shop: Shop) -> None:
 
     shop.after(61, forget)
     shop.after(62, lambda: shop.set_alarm("checkout-errors", "ALARM"))
-    finished = shop.release(order(CANARY, poll_interval=60.0, alarms=()))
+    finished = shop.release(rollout_spec(CANARY, poll_interval=60.0, alarms=()))
     assert finished.result is Result.ROLLED_BACK, finished
     assert shop.deployments() == ["Stopped"]
-    assert shop.routings() == [Routing.whole(OLD)]
+    assert shop.routings() == [Routing.all_on(OLD)]
     assert shop.whole_on(OLD)
 
 
@@ -482,7 +490,7 @@ def test_differences_of_the_group_are_told(shop: Shop) -> None:
 
 def test_differences_are_errors_under_strict(shop: Shop) -> None:
     shop.put_group(events=())
-    finished = shop.release(order(CANARY, preflight=Preflight.STRICT))
+    finished = shop.release(rollout_spec(CANARY, preflight=Preflight.STRICT))
     assert finished.result is Result.FAILED
     assert not shop.requests("PublishVersion", "CreateDeployment")
 
@@ -503,7 +511,7 @@ def test_what_cannot_deploy_to_lambda_is_refused_first(shop: Shop, missing: str)
 
 def test_an_alarm_of_the_group_in_alarm_cannot_be_ignored(shop: Shop) -> None:
     shop.set_alarm("checkout-errors", "ALARM")
-    finished = shop.release(order(CANARY, alarm_at_start=AlarmAtStart.IGNORE_UNTIL_OK))
+    finished = shop.release(rollout_spec(CANARY, alarm_at_start=AlarmAtStart.IGNORE_UNTIL_OK))
     assert finished.result is Result.FAILED
     assert "stops on it: checkout-errors" in finished.reason
     assert not shop.requests("CreateDeployment")
@@ -527,7 +535,7 @@ def killed_at(shop: Shop, seconds: float) -> None:
 def test_the_next_run_follows_what_a_killed_one_started(shop: Shop) -> None:
     killed_at(shop, 60)
     assert shop.deployments() == ["InProgress"]
-    finished = shop.release(order(CANARY, nonce="11111111"))
+    finished = shop.release(rollout_spec(CANARY, rollout_id="11111111"))
     assert finished.result is Result.PROMOTED, finished
     assert shop.deployments() == ["Succeeded"]
     assert len(shop.requests("CreateDeployment")) == 1
@@ -539,7 +547,7 @@ def test_the_next_run_follows_what_a_killed_one_started(shop: Shop) -> None:
 def test_the_next_run_does_not_take_other_code_for_its_own(shop: Shop) -> None:
     killed_at(shop, 60)
     shop.build("def handler(event, context): return 3")
-    finished = shop.release(order(CANARY, nonce="11111111"))
+    finished = shop.release(rollout_spec(CANARY, rollout_id="11111111"))
     assert finished.result is Result.FAILED
     assert "something else" in finished.reason
     assert not shop.requests("StopDeployment")
@@ -549,15 +557,15 @@ def test_the_next_run_does_not_take_other_code_for_its_own(shop: Shop) -> None:
 
 def test_the_next_run_asks_for_the_same_version_by_number(shop: Shop) -> None:
     killed_at(shop, 60)
-    assert shop.release(order(CANARY, version=OLD)).result is Result.FAILED
-    assert shop.release(order(CANARY, version=NEW)).result is Result.PROMOTED
+    assert shop.release(rollout_spec(CANARY, version=OLD)).result is Result.FAILED
+    assert shop.release(rollout_spec(CANARY, version=NEW)).result is Result.PROMOTED
 
 
 def test_the_next_run_stops_it_if_an_alarm_fired_meanwhile(shop: Shop) -> None:
     shop.put_group(alarms=())
     killed_at(shop, 60)
     shop.set_alarm("checkout-errors", "ALARM")
-    finished = shop.release(order(CANARY, nonce="11111111"))
+    finished = shop.release(rollout_spec(CANARY, rollout_id="11111111"))
     assert finished.result is Result.ROLLED_BACK
     assert [alarm.name for alarm in finished.failed_alarms] == ["checkout-errors"]
     assert shop.whole_on(OLD)
@@ -565,9 +573,9 @@ def test_the_next_run_stops_it_if_an_alarm_fired_meanwhile(shop: Shop) -> None:
 
 def test_a_run_killed_in_the_watch_at_100_percent_is_mended_as_ever(shop: Shop) -> None:
     killed_at(shop, 5 * 60 + 60)
-    assert shop.alias.routing == Routing.whole(NEW)
+    assert shop.alias.routing == Routing.all_on(NEW)
     shop.clock.advance(11 * 60)
-    finished = shop.release(order(CANARY, nonce="11111111"))
+    finished = shop.release(rollout_spec(CANARY, rollout_id="11111111"))
     assert finished.result is Result.PROMOTED
     assert shop.deployments() == ["Succeeded", "Succeeded"], "back to the old version, then afresh"
     assert shop.whole_on(NEW)
@@ -578,7 +586,7 @@ def test_a_group_that_moves_another_alias_is_busy(shop: Shop) -> None:
     killed_at(shop, 60)
     for one in shop.world.codedeploy().deployments.values():
         one.shift = replace(one.shift, alias="other")
-    finished = shop.release(order(CANARY, nonce="11111111"))
+    finished = shop.release(rollout_spec(CANARY, rollout_id="11111111"))
     assert finished.result is Result.FAILED
     assert "is busy" in finished.reason
 
@@ -588,7 +596,7 @@ def test_a_group_that_moves_another_alias_is_busy(shop: Shop) -> None:
 
 def test_the_button_stops_a_running_deployment(shop: Shop) -> None:
     killed_at(shop, 60)
-    finished = shop.undo(order(CANARY, mode=Mode.ROLLBACK))
+    finished = shop.undo(rollout_spec(CANARY, mode=Mode.ROLLBACK))
     assert (finished.result, finished.asked_for) == (Result.ROLLED_BACK, True)
     assert shop.deployments() == ["Stopped", "Succeeded"]
     assert shop.whole_on(OLD)
@@ -596,16 +604,16 @@ def test_the_button_stops_a_running_deployment(shop: Shop) -> None:
 
 def test_the_button_goes_back_from_the_watch_at_100_percent(shop: Shop) -> None:
     killed_at(shop, 5 * 60 + 60)
-    finished = shop.undo(order(CANARY, mode=Mode.ROLLBACK))
+    finished = shop.undo(rollout_spec(CANARY, mode=Mode.ROLLBACK))
     assert (finished.result, finished.asked_for) == (Result.ROLLED_BACK, True)
     assert shop.whole_on(OLD)
 
 
 def test_the_post_stage_lets_a_deployment_go_on(shop: Shop) -> None:
     killed_at(shop, 60)
-    handover = Handover.from_json(shop.handovers[-1].to_json())
-    assert handover.phase is Phase.DEPLOYING
-    finished = shop.post(handover)
+    saved_state = SavedState.from_json(shop.saved_states[-1].to_json())
+    assert saved_state.phase is Phase.DEPLOYING
+    finished = shop.post(saved_state)
     assert finished.result is Result.FAILED
     assert "goes on in AWS" in finished.reason
     assert not shop.requests("StopDeployment")
@@ -616,7 +624,7 @@ def test_the_post_stage_lets_a_deployment_go_on(shop: Shop) -> None:
 def test_the_post_stage_says_when_it_is_over(shop: Shop) -> None:
     killed_at(shop, 60)
     shop.clock.advance(600)
-    finished = shop.post(shop.handovers[-1])
+    finished = shop.post(shop.saved_states[-1])
     assert finished.result is Result.FAILED
     assert "is Succeeded, and nobody watched" in finished.reason
 
@@ -625,10 +633,10 @@ def test_the_post_stage_stops_what_a_cancelled_main_was_stopping(shop: Shop) -> 
     shop.after(60, lambda: shop.stop.request("SIGINT"))
     shop.world.faults.add(ServerError(), operation="StopDeployment", count=None)
     killed_at(shop, 68)
-    assert shop.handovers[-1].phase is Phase.STOPPING
+    assert shop.saved_states[-1].phase is Phase.STOPPING
     shop.world.faults.clear()
     shop.stop = Stop()
-    finished = shop.post(Handover.from_json(shop.handovers[-1].to_json()))
+    finished = shop.post(SavedState.from_json(shop.saved_states[-1].to_json()))
     assert finished.result is Result.ROLLED_BACK
     assert shop.deployments() == ["Stopped", "Succeeded"]
     assert shop.whole_on(OLD)
@@ -646,8 +654,8 @@ def test_events_end_with_the_verdict(shop: Shop) -> None:
 SHORT = "10% 1m, 100% 20s"
 
 
-def short(nonce: str = "3fa94c7d") -> Order:
-    return order(SHORT, poll_interval=20.0, nonce=nonce)
+def short(rollout_id: str = "3fa94c7d") -> RolloutSpec:
+    return rollout_spec(SHORT, poll_interval=20.0, rollout_id=rollout_id)
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
@@ -664,9 +672,9 @@ def test_killed_at_any_request_the_next_run_finishes(after_effect: bool) -> None
         shop.world.faults.add(Die(die, after_effect=after_effect), nth=nth)
         with pytest.raises(Died):
             shop.release(short())
-        saved = [one for one in shop.handovers if one.deployment is not None]
-        if saved and saved[-1] is shop.handovers[-1]:
-            shop.post(Handover.from_json(saved[-1].to_json()))
+        saved = [one for one in shop.saved_states if one.deployment is not None]
+        if saved and saved[-1] is shop.saved_states[-1]:
+            shop.post(SavedState.from_json(saved[-1].to_json()))
         assert "StopDeployment" not in {request.operation for request in shop.world.log}
         finished = shop.release(short("11111111"))
         assert finished.result in {Result.PROMOTED, Result.UNCHANGED, Result.FAILED}, nth
@@ -737,7 +745,7 @@ def test_two_that_follow_the_same_deployment_do_not_fight(shop: Shop) -> None:
     assert finished.result is Result.FAILED
     assert "another run has taken over" in finished.reason
     assert (alias.version, alias.description) == ("3", other)
-    assert shop.handovers[-1].phase is Phase.DONE
+    assert shop.saved_states[-1].phase is Phase.DONE
 
 
 def test_an_alarm_of_the_group_that_does_not_exist_is_told(shop: Shop) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks.latency import ROUND_TRIP, delays, requests_of_an_hour
 from benchmarks.rollout import LEAST
-from lambda_rollout.aws.preflight import AwsLookout
+from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.rollout import Rollout
-from tests.scene import Scene, order
+from tests.scene import Scene, rollout_spec
 
 MORE_THAN_THE_LEAST = {"GetAlias": 3, "DescribeAlarms": 2, "UpdateAlias": 1}
 """GetAlias: for AWS's Date before the first shift, and before verdicts. DescribeAlarms: the second look before
@@ -25,7 +25,7 @@ the first shift. UpdateAlias: the record is taken off at the end."""
 
 def test_a_rollout_of_three_steps_makes_no_more_calls_than_today() -> None:
     scene = Scene.ready()
-    assert scene.roll_out(order("10% 0s, 50% 0s, 100% 0s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("10% 0s, 50% 0s, 100% 0s")).result is Result.PROMOTED
     counted = Counter(request.operation for request in scene.world.log)
     for operation, least in LEAST.items():
         most = least + MORE_THAN_THE_LEAST.get(operation, 2)
@@ -34,13 +34,13 @@ def test_a_rollout_of_three_steps_makes_no_more_calls_than_today() -> None:
 
 def test_the_preflight_of_an_ordinary_function_makes_these_calls_and_no_more() -> None:
     scene = Scene.ready()
-    asked = order("100% 0s", alarms=())
+    asked = rollout_spec("100% 0s", alarms=())
     assert scene.roll_out(asked).result is Result.PROMOTED
     without = Counter(request.operation for request in scene.world.log)
     scene = Scene.ready()
     clients = scene.clients()
-    parts = replace(scene.parts(asked, clients), lookout=AwsLookout(clients, ()))
-    assert Rollout(asked, parts).run().result is Result.PROMOTED
+    ports = replace(scene.ports(asked, clients), preflight_reader=AwsPreflightReader(clients, ()))
+    assert Rollout(asked, ports).run().result is Result.PROMOTED
     counted = Counter(request.operation for request in scene.world.log)
     assert counted - without == {
         # Of the old version and of $LATEST, of the function and of the alias.

@@ -9,10 +9,10 @@ from lambda_rollout.alias.routing import Routing
 from lambda_rollout.rollout.events import AliasLeft, Result, Unreadable, Warned
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.runtime.errors import Busy, CallFailed, CredentialsExpired
-from lambda_rollout.runtime.retry import EXPIRED_LIMIT, in_vain, patiently
+from lambda_rollout.runtime.retry import EXPIRED_LIMIT, retrying, stop_after
 from sandbox.aws import World
 from sandbox.aws.faults import ExpiredCredentials, Throttle
-from tests.scene import NEW, OLD, TARGET, Scene, order
+from tests.scene import NEW, OLD, TARGET, Scene, rollout_spec
 from tests.seam import SimClock, manual
 
 KEY = "AKIASANDBOX"
@@ -27,7 +27,7 @@ def after(scene: Scene, seconds: float) -> Scene:
 def test_it_says_what_the_alias_does_and_how_to_mend_it() -> None:
     scene = after(Scene.ready(), 100)
 
-    finished = scene.roll_out(order("10% 10m, 100% 5m"))
+    finished = scene.roll_out(rollout_spec("10% 10m, 100% 5m"))
 
     assert finished.result is Result.FAILED
     assert "credentials have expired" in finished.reason
@@ -35,7 +35,7 @@ def test_it_says_what_the_alias_does_and_how_to_mend_it() -> None:
     assert isinstance(left, AliasLeft)
     assert left.target == TARGET
     assert left.routing == Routing(OLD, {NEW: 0.1})
-    assert left.expected == Routing.whole(OLD)
+    assert left.expected == Routing.all_on(OLD)
     assert f"--function-version {OLD}" in left.command
     assert "ExpiredToken" in left.why
 
@@ -43,7 +43,7 @@ def test_it_says_what_the_alias_does_and_how_to_mend_it() -> None:
 def test_the_first_refused_call_is_told_and_the_command_long_before_the_end_of_trying() -> None:
     scene = after(Scene.ready(), 100)
 
-    scene.roll_out(order("10% 10m, 100% 5m"))
+    scene.roll_out(rollout_spec("10% 10m, 100% 5m"))
 
     begins = scene.told(Unreadable)[0].at
     commands = [e.at for e in scene.told(Warned) if "update-alias" in getattr(e, "text", "")]
@@ -55,7 +55,7 @@ def test_the_first_refused_call_is_told_and_the_command_long_before_the_end_of_t
 def test_without_alarms_the_reads_of_the_alias_tell() -> None:
     scene = after(Scene.ready(), 100)
 
-    finished = scene.roll_out(order("10% 10m, 100% 5m", alarms=()))
+    finished = scene.roll_out(rollout_spec("10% 10m, 100% 5m", alarms=()))
 
     assert "credentials have expired" in finished.reason
 
@@ -78,17 +78,17 @@ def test_a_rollback_goes_on_as_long_as_anything_else_is_answered_too() -> None:
     finished = scene.roll_out()
 
     assert finished.result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
 
 
 def test_the_post_stage_gives_up_as_soon() -> None:
     scene = after(Scene.ready(), 100)
-    ordered = order("10% 10m, 100% 5m")
+    ordered = rollout_spec("10% 10m, 100% 5m")
     scene.roll_out(ordered)
     scene.events.clear()
     began = scene.clock.now()
 
-    finished = settle_what_main_left(scene.handovers[-1], ordered, scene.parts(ordered))
+    finished = settle_what_main_left(scene.saved_states[-1], ordered, scene.ports(ordered))
 
     assert finished.result is Result.FAILED
     [left] = scene.told(AliasLeft)
@@ -105,7 +105,7 @@ def test_patience_with_each_kind(kind: type[CallFailed]) -> None:
         raise kind("GetAlias", "Code", "")
 
     with pytest.raises(kind):
-        patiently(SimClock(world), None, 200, CallFailed)(call)
+        retrying(SimClock(world), None, 200, CallFailed)(call)
 
     limit = EXPIRED_LIMIT if kind is CredentialsExpired else 200
     assert limit <= manual(world).monotonic() < limit + 6
@@ -119,7 +119,7 @@ def test_another_answer_in_between_begins_the_count_anew() -> None:
 
     Retrying(
         sleep=lambda length: clock.wait(length, None),
-        stop=in_vain(clock, 1000),
+        stop=stop_after(clock, 1000),
         wait=wait_fixed(20),
         retry=retry_if_result(bool),
         retry_error_callback=lambda _: None,

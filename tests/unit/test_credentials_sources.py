@@ -15,7 +15,7 @@ from lambda_rollout.aws.credentials import Chain, WebIdentity, session
 from lambda_rollout.aws.renewal import RenewedCredentials
 from lambda_rollout.runtime.clock import Stop, SystemClock
 from lambda_rollout.runtime.errors import Cancelled, RolloutError
-from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, patiently
+from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
 from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
 from sandbox.aws.http import Server
@@ -195,7 +195,7 @@ def test_where_nobody_answers_it_is_soon_given_up_with_the_inputs_name_and_a_rem
     _, environ = sts
     nobody(monkeypatch, environ)
     clock, stop = SkippingClock(), Stop()
-    patient = patiently(clock, None, unreachable=UNREACHABLE_LIMIT)
+    patient = retrying(clock, None, unreachable=UNREACHABLE_LIMIT)
     with pytest.raises(RolloutError) as caught:
         session("eu-central-1", ROLE, "lambda-rollout-1", environ, clock, stop, patient)
     assert caught.value.what.startswith(f"role-to-assume: {ROLE} could not be assumed: {call}: ")

@@ -12,16 +12,16 @@ import pytest
 from lambda_rollout.alias.routing import HUNDRED, Routing
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.report.outputs import outputs
-from lambda_rollout.report.reduce import chronicle
-from lambda_rollout.rollout.events import AliasLeft, Mended, Result, WeightShifted
+from lambda_rollout.report.reduce import rollout_state
+from lambda_rollout.rollout.events import AliasLeft, Restored, Result, WeightShifted
 from lambda_rollout.rollout.post_stage import settle_what_main_left
-from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import order_of_handover
+from lambda_rollout.rollout.spec import spec_of_saved_state
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Fault, Work
 from sandbox.aws.request import Account, Request
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 LATER = "00000002"
 
@@ -78,8 +78,8 @@ IN_DOUBT: list[Fault] = [
 ]
 """The same, where going on makes no sense."""
 
-WHOLE_AGAIN = (Routing.whole(OLD), OWNERS_TEXT)
-PROMOTED = (Routing.whole(NEW), OWNERS_TEXT)
+WHOLE_AGAIN = (Routing.all_on(OLD), OWNERS_TEXT)
+PROMOTED = (Routing.all_on(NEW), OWNERS_TEXT)
 
 
 @pytest.fixture
@@ -98,9 +98,9 @@ def test_each_write_of_a_promotion_is_known_by_its_effect(
 ) -> None:
     # 10%, 100%, and while that is watched a renewal; then the record is removed.
     scene.world.faults.add(fault, operation="UpdateAlias", nth=nth)
-    finished = scene.roll_out(order("10% 60s, 100% 400s"))
+    finished = scene.roll_out(rollout_spec("10% 60s, 100% 400s"))
     assert (finished.result, *now(scene)) == (Result.PROMOTED, *PROMOTED)
-    assert scene.handovers[-1].phase is Phase.DONE
+    assert scene.saved_states[-1].phase is Phase.DONE
 
 
 @pytest.mark.parametrize("fault", [*DOUBLED, *IN_DOUBT], ids=repr)
@@ -110,7 +110,7 @@ def test_a_rollback_is_known_by_its_effect(scene: Scene, fault: Fault) -> None:
     finished = scene.roll_out()
     assert (finished.result, *now(scene)) == (Result.ROLLED_BACK, *WHOLE_AGAIN)
     assert not scene.told(AliasLeft)
-    assert scene.handovers[-1].phase is Phase.DONE
+    assert scene.saved_states[-1].phase is Phase.DONE
 
 
 @pytest.mark.parametrize("fault", IN_DOUBT, ids=repr)
@@ -119,7 +119,7 @@ def test_a_forward_write_is_gone_on_with_if_a_look_shows_its_effect(
     scene: Scene, fault: Fault, nth: int
 ) -> None:
     scene.world.faults.add(fault, operation="UpdateAlias", nth=nth)
-    finished = scene.roll_out(order("10% 60s, 50% 60s, 100% 60s"))
+    finished = scene.roll_out(rollout_spec("10% 60s, 50% 60s, 100% 60s"))
     assert (finished.result, *now(scene)) == (Result.PROMOTED, *PROMOTED)
 
 
@@ -129,14 +129,14 @@ def test_one_that_no_look_can_decide_is_taken_back(scene: Scene, fault: Fault, n
     scene.world.faults.add(fault, operation="UpdateAlias", nth=nth)
     looks = 1 if nth == 1 else len(looks_before_the_second_write())
     scene.world.faults.add(AlwaysUnanswered(), operation="GetAlias", nth=looks + 1, count=20)
-    finished = scene.roll_out(order("10% 60s, 50% 60s, 100% 60s"))
+    finished = scene.roll_out(rollout_spec("10% 60s, 50% 60s, 100% 60s"))
     assert (finished.result, *now(scene)) == (Result.ROLLED_BACK, *WHOLE_AGAIN)
     assert not scene.told(AliasLeft)
 
 
 def looks_before_the_second_write() -> list[Request]:
     scene = Scene.ready()
-    scene.roll_out(order("10% 60s, 50% 60s, 100% 60s"))
+    scene.roll_out(rollout_spec("10% 60s, 50% 60s, 100% 60s"))
     log = scene.requests("GetAlias", "UpdateAlias")
     second = [each.operation for each in log].index("UpdateAlias", 2)
     return [each for each in log[:second] if each.operation == "GetAlias"]
@@ -162,9 +162,9 @@ def test_a_dead_runs_alias_is_told_as_mended_when_a_look_shows_it(
 ) -> None:
     dead(scene)
     scene.world.faults.add(fault, operation="UpdateAlias")
-    finished = scene.roll_out(order("100% 0s", nonce=LATER))
+    finished = scene.roll_out(rollout_spec("100% 0s", rollout_id=LATER))
     assert finished.result is Result.PROMOTED
-    assert len(scene.told(Mended)) == 1
+    assert len(scene.told(Restored)) == 1
 
 
 def dead(scene: Scene) -> None:
@@ -189,10 +189,10 @@ def test_no_record_of_a_dead_run_stays_where_aws_keeps_a_description_for_an_empt
     scene.world.lambda_().keeps_descriptions = True
     if fault is not None:
         scene.world.faults.add(fault, operation="UpdateAlias")
-    finished = scene.roll_out(order("100% 0s", nonce=LATER, version=OLD))
+    finished = scene.roll_out(rollout_spec("100% 0s", rollout_id=LATER, version=OLD))
     assert finished.result is Result.UNCHANGED
-    assert len(scene.told(Mended)) == 1
-    assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), "-")
+    assert len(scene.told(Restored)) == 1
+    assert (scene.alias.routing, scene.alias.description) == (Routing.all_on(OLD), "-")
 
 
 def test_a_rollback_without_a_text_is_known_by_its_effect_also_where_aws_keeps_the_record(
@@ -205,7 +205,7 @@ def test_a_rollback_without_a_text_is_known_by_its_effect_also_where_aws_keeps_t
     finished = scene.roll_out()
     assert finished.result is Result.ROLLED_BACK
     assert scene.told(AliasLeft) == []
-    assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), "-")
+    assert (scene.alias.routing, scene.alias.description) == (Routing.all_on(OLD), "-")
 
 
 @dataclass(frozen=True)
@@ -221,25 +221,25 @@ class AlwaysUnanswered:
 def test_the_emergency_rollback_is_known_by_its_effect(scene: Scene, fault: Fault) -> None:
     dead(scene)
     scene.world.faults.add(fault, operation="UpdateAlias")
-    ordered = order(mode=Mode.ROLLBACK, nonce=LATER)
-    finished = undo(ordered, scene.parts(ordered))
+    ordered = rollout_spec(mode=Mode.ROLLBACK, rollout_id=LATER)
+    finished = rollback(ordered, scene.ports(ordered))
     assert (finished.result, *now(scene)) == (Result.ROLLED_BACK, *WHOLE_AGAIN)
 
 
 @pytest.mark.parametrize("fault", [*DOUBLED, *IN_DOUBT], ids=repr)
 def test_the_post_stage_is_known_by_its_effect(scene: Scene, fault: Fault) -> None:
     dead(scene)
-    handover = next(h for h in reversed(scene.handovers) if h.phase is Phase.GOING_BACK)
+    saved_state = next(h for h in reversed(scene.saved_states) if h.phase is Phase.ROLLING_BACK)
     scene.world.faults.add(fault, operation="UpdateAlias")
-    ordered = order_of_handover(handover, order().run)
-    finished = settle_what_main_left(handover, ordered, scene.parts(ordered))
+    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    finished = settle_what_main_left(saved_state, ordered, scene.ports(ordered))
     assert (finished.result, *now(scene)) == (Result.ROLLED_BACK, *WHOLE_AGAIN)
 
 
 @pytest.mark.parametrize("fault", [*DOUBLED, *IN_DOUBT], ids=repr)
 def test_what_is_held_is_known_by_its_effect(scene: Scene, fault: Fault) -> None:
     scene.world.faults.add(fault, operation="UpdateAlias", nth=2)
-    finished = scene.roll_out(order("10% 60s, hold"))
+    finished = scene.roll_out(rollout_spec("10% 60s, hold"))
     assert finished.result is Result.HELD
     assert scene.alias.routing == Routing.split(OLD, NEW, HUNDRED / 10)
 
@@ -254,7 +254,7 @@ def test_code_and_version_are_known_by_what_is_there(
 
     scene.world.faults.add(fault, operation=operation)
     new = Zip("build.zip", package("def handler(event, context): return 3"))
-    finished = scene.roll_out(order(package=new))
+    finished = scene.roll_out(rollout_spec(package=new))
     assert finished.result is Result.PROMOTED
     # Uploaded before the first version was published from it: once is enough.
     assert sum(r.outcome == "ok" for r in scene.requests("UpdateFunctionCode")) <= 1
@@ -266,9 +266,9 @@ def test_an_alias_that_exists_after_all_is_the_one_that_was_created(
 ) -> None:
     scene.call("lambda", "DeleteAlias", FunctionName="checkout", Name="live")
     scene.world.faults.add(fault, operation="CreateAlias")
-    finished = scene.roll_out(order(create_alias=True))
+    finished = scene.roll_out(rollout_spec(create_alias=True))
     assert finished.result is Result.PROMOTED
-    assert scene.alias.routing == Routing.whole(NEW)
+    assert scene.alias.routing == Routing.all_on(NEW)
 
 
 def test_after_a_412_the_same_routing_without_our_record_is_somebody_elses(scene: Scene) -> None:
@@ -307,11 +307,11 @@ def test_a_read_that_shows_the_refused_revision_id_is_stale_and_read_again(scene
 
 def test_done_is_not_saved_while_what_a_dead_run_left_is_in_doubt(scene: Scene) -> None:
     dead(scene)
-    scene.handovers.clear()
+    scene.saved_states.clear()
     scene.world.faults.add(AlwaysUnanswered(), operation="UpdateAlias", count=None)
-    finished = scene.roll_out(order(nonce=LATER, evidence_timeout=60.0))
+    finished = scene.roll_out(rollout_spec(rollout_id=LATER, evidence_timeout=60.0))
     assert finished.result is Result.FAILED
-    assert {handover.phase for handover in scene.handovers} == {Phase.MENDING}
+    assert {saved_state.phase for saved_state in scene.saved_states} == {Phase.RESTORING}
 
 
 def test_a_throttled_write_that_no_look_can_decide_is_taken_back_as_well(scene: Scene) -> None:
@@ -333,4 +333,4 @@ def test_where_an_alias_is_is_not_told_while_a_write_of_a_weight_is_in_doubt(sce
     # As last seen it was whole on the old version; in truth a tenth of the traffic goes to the new one.
     assert left.routing is None
     assert scene.alias.routing == Routing.split(OLD, NEW, HUNDRED / 10)
-    assert outputs(chronicle(scene.events))["weight"] == ""
+    assert outputs(rollout_state(scene.events))["weight"] == ""

@@ -12,12 +12,12 @@ import pytest
 
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.report.json_report import document
-from lambda_rollout.report.reduce import chronicle
+from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.verdict import executions_left, happenings
 from lambda_rollout.rollout.events import ExecutionsLeft, Finished, Result, RolledBack
-from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollback import rollback
 from sandbox.aws.faults import AccessDenied, Fault, Hang, ServerError
-from tests.scene import NEW, OLD, TARGET, Scene, order
+from tests.scene import NEW, OLD, TARGET, Scene, rollout_spec
 from tests.unit.stories import START
 
 LIST = (
@@ -49,7 +49,7 @@ def rolled_back(scene: Scene, running: int = 3, **asked: Any) -> Finished:
     """The alarm fires in the first step, while so many executions run on the new version."""
     scene.after(20, lambda: begin(scene, NEW, running))
     scene.after(30, lambda: scene.set_alarm("checkout-errors", "ALARM"))
-    return scene.roll_out(order(**asked))
+    return scene.roll_out(rollout_spec(**asked))
 
 
 def left(scene: Scene) -> list[ExecutionsLeft]:
@@ -67,7 +67,7 @@ def test_a_rollback_counts_what_runs_on_the_version_that_it_left(scene: Scene) -
     assert (event.version, event.running, event.more, event.command) == (NEW, 3, False, LIST)
     kinds = [type(e) for e in scene.events if isinstance(e, RolledBack | ExecutionsLeft)]
     assert kinds == [RolledBack, ExecutionsLeft]
-    told = " ".join(happenings(chronicle(scene.events)))
+    told = " ".join(happenings(rollout_state(scene.events)))
     assert "3 durable executions are still running on version 2 of checkout" in told
     assert LIST in told
     assert "pause-durable-execution" in told
@@ -87,7 +87,7 @@ def test_what_has_ended_is_not_counted(scene: Scene) -> None:
 def test_nothing_is_told_where_nothing_runs(scene: Scene) -> None:
     assert rolled_back(scene, running=0).result is Result.ROLLED_BACK
     assert left(scene) == []
-    assert "durable" not in " ".join(happenings(chronicle(scene.events)))
+    assert "durable" not in " ".join(happenings(rollout_state(scene.events)))
 
 
 def test_a_great_many_are_told_as_more_than_a_thousand(scene: Scene) -> None:
@@ -114,18 +114,18 @@ def test_an_ordinary_rollback_makes_no_such_call() -> None:
         scene = Scene.ready()
         if fires:
             scene.after(30, lambda at=scene: at.set_alarm("checkout-errors", "ALARM"))  # type: ignore[misc]
-        scene.roll_out(order())
+        scene.roll_out(rollout_spec())
         counted.append(Counter(request.operation for request in scene.world.log))
     assert "ListDurableExecutionsByFunction" not in counted[1]
     assert counted[1]["GetFunctionConfiguration"] == counted[0]["GetFunctionConfiguration"]
 
 
 def test_the_emergency_button_counts_too(scene: Scene) -> None:
-    assert scene.roll_out(order("10% 60s, hold")).result is Result.HELD
+    assert scene.roll_out(rollout_spec("10% 60s, hold")).result is Result.HELD
     begin(scene, NEW, 1)
-    wanted = order(mode=Mode.ROLLBACK, alarms=(), nonce="00000001")
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=(), rollout_id="00000001")
     scene.events.clear()
-    assert undo(wanted, scene.parts(wanted)).result is Result.ROLLED_BACK
+    assert rollback(wanted, scene.ports(wanted)).result is Result.ROLLED_BACK
     [event] = left(scene)
     assert event.running == 1
     assert words(event).startswith("1 durable execution is still running")
@@ -134,7 +134,7 @@ def test_the_emergency_button_counts_too(scene: Scene) -> None:
 def test_a_cancelled_job_has_no_time_for_it(scene: Scene) -> None:
     scene.after(20, lambda: begin(scene, NEW, 1))
     scene.after(30, lambda: scene.stop.request("SIGTERM"))
-    assert scene.roll_out(order()).result is Result.ROLLED_BACK
+    assert scene.roll_out(rollout_spec()).result is Result.ROLLED_BACK
     assert left(scene) == []
     assert not scene.requests("ListDurableExecutionsByFunction")
 
@@ -154,7 +154,7 @@ def test_why_it_could_not_be_read_is_told() -> None:
 def test_the_json_report_keeps_to_its_schema(scene: Scene) -> None:
     rolled_back(scene)
     schema = json.loads(Path("docs/report.schema.json").read_text(encoding="utf-8"))
-    report = json.loads(document(chronicle(scene.events), scene.events))
+    report = json.loads(document(rollout_state(scene.events), scene.events))
     jsonschema.Draft202012Validator(schema).validate(report)
     [told] = [event for event in report["events"] if event["type"] == "executions-left"]
     assert (told["version"], told["running"], told["command"]) == (NEW, 3, LIST)

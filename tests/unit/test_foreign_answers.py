@@ -25,12 +25,12 @@ from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.credentials import WebIdentity
 from lambda_rollout.aws.members import NEEDED
 from lambda_rollout.aws.metrics import CloudWatchMetrics
-from lambda_rollout.aws.preflight import AwsLookout
+from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.package import CodeStorage, Image
 from lambda_rollout.inputs.steps import TrafficRouting
-from lambda_rollout.rollout.saved_state import Place
+from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import (
     AccessDenied,
     AlreadyExists,
@@ -75,11 +75,11 @@ def environ(monkeypatch: pytest.MonkeyPatch, server: Stranger) -> None:
 
 
 def engine() -> CodeDeployEngine:
-    return CodeDeployEngine(clients(), Place("app", "group"))
+    return CodeDeployEngine(clients(), DeploymentRef("app", "group"))
 
 
-def lookout() -> AwsLookout:
-    return AwsLookout(clients(), ALARMS)
+def lookout() -> AwsPreflightReader:
+    return AwsPreflightReader(clients(), ALARMS)
 
 
 def aliases() -> LambdaAliases:
@@ -101,7 +101,7 @@ def identity(url: str) -> WebIdentity:
 
 CALLS: dict[str, Callable[[Stranger], object]] = {
     "GetAlias": lambda _: aliases().read(TARGET),
-    "UpdateAlias": lambda _: aliases().write(TARGET, Routing.whole(OLD), "text", "r1"),
+    "UpdateAlias": lambda _: aliases().write(TARGET, Routing.all_on(OLD), "text", "r1"),
     "CreateAlias": lambda _: aliases().create(TARGET, OLD, "text"),
     "GetFunctionConfiguration": lambda _: versions().latest(TARGET),
     "UpdateFunctionCode": lambda _: versions().upload(
@@ -504,4 +504,4 @@ def test_credentials_that_could_not_be_had_are_not_the_call_s_own_answer(
 
 def _with_profile(_: Stranger) -> None:
     aliases = LambdaAliases(of_session(boto3.Session(profile_name="deploy", region_name=REGION)))
-    aliases.write(TARGET, Routing.whole(OLD), "text", "r1")
+    aliases.write(TARGET, Routing.all_on(OLD), "text", "r1")

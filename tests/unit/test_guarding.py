@@ -11,10 +11,10 @@ from lambda_rollout.analysis.guards.verdict import (
     GuardVerdict,
     Outcome,
     judge_guards,
-    what_broke,
-    what_lacks,
+    what_failed,
+    what_is_missing,
 )
-from lambda_rollout.analysis.metrics import Began, Comparison, Minute, Numbers
+from lambda_rollout.analysis.metrics import Comparison, Minute, StepStart, VersionMetrics
 from lambda_rollout.inputs.guards import parse_guards
 
 BEGAN = datetime(2026, 11, 23, 5, tzinfo=UTC)
@@ -36,8 +36,8 @@ def compared(
     target: Target = CHECKOUT,
 ) -> Comparison:
     return Comparison(
-        Numbers(target, "8", tuple(minutes(new, new_p99))),
-        Numbers(target, "7", tuple(minutes(old, old_p99))),
+        VersionMetrics(target, "8", tuple(minutes(new, new_p99))),
+        VersionMetrics(target, "7", tuple(minutes(old, old_p99))),
         throttles=0,
         until=at(len(new)),
     )
@@ -50,8 +50,8 @@ def minutes(counts: Sequence[Counts], p99: Sequence[float]) -> Iterable[Minute]:
 
 
 def judge(guard: str, comparison: Comparison, *steps: tuple[float, Decimal]) -> GuardVerdict:
-    began = [Began(at(minute), percent) for minute, percent in steps or [(0, TEN)]]
-    (verdict,) = judge_guards(parse_guards(guard), [comparison], began)
+    start = [StepStart(at(minute), percent) for minute, percent in steps or [(0, TEN)]]
+    (verdict,) = judge_guards(parse_guards(guard), [comparison], start)
     return verdict
 
 
@@ -296,7 +296,7 @@ class TestDurationBelowAFixedOne:
 
 class TestManyAtOnce:
     GUARDS = parse_guards("error-rate <= baseline\nerror-rate < 1%")
-    STEPS = (Began(at(0), TEN),)
+    STEPS = (StepStart(at(0), TEN),)
 
     def test_each_guard_is_judged_on_each_target(self) -> None:
         good = compared([(500, 1)], [(4500, 9)])
@@ -308,11 +308,11 @@ class TestManyAtOnce:
             ("error-rate <= baseline", CART, Outcome.BROKEN),
             ("error-rate < 1%", CART, Outcome.BROKEN),
         ]
-        assert what_broke(verdicts).startswith(
+        assert what_failed(verdicts).startswith(
             "guard error-rate <= baseline is broken on cart:live"
         )
-        assert what_broke(verdicts).endswith("(and 1 more)")
-        assert what_lacks(verdicts) == ""
+        assert what_failed(verdicts).endswith("(and 1 more)")
+        assert what_is_missing(verdicts) == ""
 
     def test_the_level_is_shared_out(self) -> None:
         # Evidence that is just enough for one guard on one function.
@@ -323,12 +323,12 @@ class TestManyAtOnce:
         targets = [Target(f"f{number}", "live") for number in range(20)]
         others = [compared([(500, 0)], [(4500, 0)], target=target) for target in targets]
         among_many = judge_guards(guard, [comparison, *others], self.STEPS)
-        assert not what_broke(among_many)
+        assert not what_failed(among_many)
 
     def test_what_lacks_is_told(self) -> None:
         verdicts = judge_guards(self.GUARDS, [compared([NOTHING], [NOTHING])], self.STEPS)
-        assert what_broke(verdicts) == ""
-        assert what_lacks(verdicts) == (
+        assert what_failed(verdicts) == ""
+        assert what_is_missing(verdicts) == (
             "guard error-rate <= baseline cannot be judged yet on checkout:live: "
             "there was no minute in which both versions were invoked (and 1 more)"
         )

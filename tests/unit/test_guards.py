@@ -8,14 +8,14 @@ from lambda_rollout.inputs.guards import (
     Absolute,
     BaselinePlus,
     BaselineTimes,
-    Comparison,
     Guard,
     Metric,
+    Operator,
     parse_guards,
 )
 from lambda_rollout.inputs.text import Mistake, Mistakes
 
-BELOW, AT_MOST = Comparison.BELOW, Comparison.AT_MOST
+BELOW, AT_MOST = Operator.BELOW, Operator.AT_MOST
 
 
 @pytest.mark.parametrize(

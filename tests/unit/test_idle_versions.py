@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Routing
-from lambda_rollout.aws.preflight import AwsLookout
+from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.rollout.events import Finished, Result, RolledBack, Warned
-from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.faults import ServerError
 from sandbox.aws.lambda_ import Fate
-from tests.scene import NEW, OLD, Scene, order
+from tests.scene import NEW, OLD, Scene, rollout_spec
 
 IDLE = Fate("Inactive", "The function is idle.", "Idle")
 WAKE = "aws lambda invoke --region eu-central-1 --function-name checkout --qualifier"
@@ -36,16 +36,16 @@ def publish(scene: Scene) -> None:
     scene.clock.advance(2)
 
 
-def roll_out(scene: Scene, asked: Order) -> Finished:
+def roll_out(scene: Scene, asked: RolloutSpec) -> Finished:
     """As `Scene.roll_out`, with a preflight."""
     clients = scene.clients()
-    parts = replace(scene.parts(asked, clients), lookout=AwsLookout(clients, ()))
-    return Rollout(asked, parts).run()
+    ports = replace(scene.ports(asked, clients), preflight_reader=AwsPreflightReader(clients, ()))
+    return Rollout(asked, ports).run()
 
 
 def back(scene: Scene, **asked: Any) -> Finished:
-    wanted = order(mode=Mode.ROLLBACK, alarms=(), nonce="00000001", **asked)
-    return undo(wanted, scene.parts(wanted))
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=(), rollout_id="00000001", **asked)
+    return rollback(wanted, scene.ports(wanted))
 
 
 def test_a_sleeping_latest_is_published_and_rolled_out_even_when_strict(scene: Scene) -> None:
@@ -53,7 +53,7 @@ def test_a_sleeping_latest_is_published_and_rolled_out_even_when_strict(scene: S
     for _ in range(20):
         scene.call("lambda", "Invoke", FunctionName="checkout:live")
     scene.clock.advance(600)
-    asked = order("10% 60s, 100% 60s", preflight=Preflight.STRICT, alarms=())
+    asked = rollout_spec("10% 60s, 100% 60s", preflight=Preflight.STRICT, alarms=())
     finished = roll_out(scene, asked)
     assert (finished.result, finished.reason) == (Result.PROMOTED, "")
     assert not scene.requests("Invoke")
@@ -65,7 +65,7 @@ def test_an_idle_version_is_refused_with_what_wakes_it_and_works_then(
 ) -> None:
     publish(scene)
     sleep(scene, NEW)
-    asked = order("10% 60s, 100% 60s", version=NEW, alarms=())
+    asked = rollout_spec("10% 60s, 100% 60s", version=NEW, alarms=())
     finished = roll_out(scene, asked) if looked else scene.roll_out(asked)
     assert finished.result is Result.FAILED
     assert "Inactive" in finished.reason
@@ -80,17 +80,17 @@ def test_an_idle_version_is_refused_with_what_wakes_it_and_works_then(
 def test_without_a_preflight_the_remedy_has_the_command(scene: Scene) -> None:
     publish(scene)
     sleep(scene, NEW)
-    assert f"{WAKE} 2 /dev/stdout" in scene.roll_out(order(version=NEW, alarms=())).remedy
+    assert f"{WAKE} 2 /dev/stdout" in scene.roll_out(rollout_spec(version=NEW, alarms=())).remedy
 
 
 def whole_on_new(scene: Scene) -> None:
-    assert scene.roll_out(order("100% 0s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("100% 0s")).result is Result.PROMOTED
     scene.events.clear()
     scene.world.log.clear()
 
 
 def held(scene: Scene) -> None:
-    assert scene.roll_out(order("10% 60s, hold")).result is Result.HELD
+    assert scene.roll_out(rollout_spec("10% 60s, hold")).result is Result.HELD
     scene.events.clear()
     scene.world.log.clear()
 
@@ -102,7 +102,7 @@ def test_a_rollback_goes_back_first_and_then_says_what_wakes_it(
     begun(scene)
     sleep(scene, OLD)
     assert back(scene, version=version).result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
     told = [event for event in scene.events if isinstance(event, RolledBack | Warned)]
     assert [type(event) for event in told] == [RolledBack, Warned]
     assert isinstance(told[1], Warned)
@@ -120,7 +120,7 @@ def test_a_rollback_to_a_broken_version_is_refused_still(scene: Scene) -> None:
     whole_on_new(scene)
     sleep(scene, OLD, Fate("Failed", "The image is gone."))
     assert back(scene, version=OLD).result is Result.FAILED
-    assert scene.alias.routing == Routing.whole(NEW)
+    assert scene.alias.routing == Routing.all_on(NEW)
 
 
 def test_whether_it_sleeps_is_asked_once_and_no_answer_fails_nothing(scene: Scene) -> None:

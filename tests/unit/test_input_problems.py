@@ -10,7 +10,7 @@ from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.text import Mistake, Mistakes
 from lambda_rollout.report.comment.comment import comment_of_input_problems
-from lambda_rollout.report.comment.record import Entry, Key, Record
+from lambda_rollout.report.comment.record import CommentRecord, Entry, Key
 from lambda_rollout.rollout.events import Run
 from tests.unit.job import Job
 
@@ -78,7 +78,7 @@ def test_no_report_of_any_kind_is_large(tmp_path: Path) -> None:
     job = Job(tmp_path)
     job.journal().input_problems(errors)
     comment = comment_of_input_problems(
-        errors, Run(), Key("a", "b"), Record(Entry("id", "❌", "wrong", "now"))
+        errors, Run(), Key("a", "b"), CommentRecord(Entry("id", "❌", "wrong", "now"))
     )
     for text in (job.log, job.summary, comment):
         assert len(text) < 65_000

@@ -12,17 +12,17 @@ from lambda_rollout.analysis.alarms import (
     AlarmState,
     AlarmWatch,
     Transition,
-    explain,
     firing_at_start,
     observe,
+    with_history,
 )
 from lambda_rollout.analysis.step import (
     HISTORY_GRACE,
     UNREADABLE_LIMIT,
-    Evidence,
     Failed,
-    NotYet,
+    Inconclusive,
     Passed,
+    StepEvidence,
     judge_step,
 )
 from lambda_rollout.analysis.version import NeverReady, Ready, VersionState, Waiting, readiness
@@ -56,31 +56,31 @@ def began(state: AlarmState, since: float | None = -60.0) -> AlarmWatch:
 def test_an_alarm_that_is_on_has_fired() -> None:
     watch = observe(began(OK), reading(ALARM, 10))
     assert watch.fired == reading(ALARM, 10)
-    assert not watch.unexplained
+    assert not watch.needs_history
 
 
 def test_a_firing_is_never_taken_back() -> None:
     watch = observe(observe(began(OK), reading(ALARM, 10)), reading(OK, 20))
     assert watch.fired == reading(ALARM, 10)
     assert watch.newest == reading(OK, 20)
-    assert not watch.unexplained
-    assert explain(watch, []) == watch
+    assert not watch.needs_history
+    assert with_history(watch, []) == watch
 
 
 def test_a_state_that_stayed_needs_no_history() -> None:
-    assert not observe(began(OK, -60), reading(OK, -60)).unexplained
+    assert not observe(began(OK, -60), reading(OK, -60)).needs_history
 
 
 @pytest.mark.parametrize("state", [OK, NO_DATA])
 def test_a_state_that_changed_or_came_back_needs_the_history(state: AlarmState) -> None:
     watch = observe(began(OK, -60), reading(state, 10))
-    assert watch.unexplained
+    assert watch.needs_history
     assert watch.fired is None
 
 
 def test_without_a_timestamp_only_the_state_speaks() -> None:
     watch = observe(began(OK, None), reading(OK, None))
-    assert not watch.unexplained
+    assert not watch.needs_history
     assert observe(watch, reading(ALARM, None)).fired is not None
 
 
@@ -90,7 +90,7 @@ def test_without_a_timestamp_only_the_state_speaks() -> None:
 def test_fired_and_recovered_between_two_reads_counts() -> None:
     watch = observe(began(OK, -60), reading(OK, 12))
     history = [became(OK, -60, ALARM), became(ALARM, 10), became(OK, 12, ALARM)]
-    fired = explain(watch, history).fired
+    fired = with_history(watch, history).fired
     assert fired is not None
     assert (fired.state, fired.reason) == (ALARM, "because ALARM at 10")
     assert fired.transitioned_at == at(10)
@@ -99,75 +99,75 @@ def test_fired_and_recovered_between_two_reads_counts() -> None:
 def test_history_may_come_in_any_order() -> None:
     watch = observe(began(OK, -60), reading(OK, 12))
     history = [became(OK, 12, ALARM), became(OK, -60, ALARM), became(ALARM, 10)]
-    assert explain(watch, history).fired is not None
+    assert with_history(watch, history).fired is not None
 
 
 def test_history_that_lags_explains_nothing_yet() -> None:
     watch = observe(began(OK, -60), reading(OK, 12))
-    assert explain(watch, []).unexplained
-    assert explain(watch, [became(OK, -60, ALARM)]).unexplained
-    assert explain(watch, [became(OK, -60, ALARM), became(NO_DATA, 8)]).unexplained
+    assert with_history(watch, []).needs_history
+    assert with_history(watch, [became(OK, -60, ALARM)]).needs_history
+    assert with_history(watch, [became(OK, -60, ALARM), became(NO_DATA, 8)]).needs_history
 
 
 def test_half_a_history_that_shows_a_firing_is_enough() -> None:
     watch = observe(began(OK, -60), reading(OK, 12))
-    assert explain(watch, [became(OK, -60, ALARM), became(ALARM, 10)]).fired is not None
+    assert with_history(watch, [became(OK, -60, ALARM), became(ALARM, 10)]).fired is not None
 
 
 def test_what_was_there_before_the_watch_is_no_firing() -> None:
     watch = observe(began(OK, -60), reading(NO_DATA, 12))
     history = [became(ALARM, -90), became(OK, -60, ALARM), became(NO_DATA, 12)]
-    after = explain(watch, history)
+    after = with_history(watch, history)
     assert after.fired is None
-    assert not after.unexplained
+    assert not after.needs_history
 
 
 def test_a_history_stamped_a_little_off_is_the_same_transition() -> None:
     watch = observe(began(ALARM, -60.0), reading(ALARM, -60.0))
     later = observe(watch, reading(NO_DATA, 12))
-    after = explain(later, [became(ALARM, -59.6), became(NO_DATA, 12.3, ALARM)])
+    after = with_history(later, [became(ALARM, -59.6), became(NO_DATA, 12.3, ALARM)])
     assert after.fired is None
-    assert not after.unexplained
+    assert not after.needs_history
 
 
 def test_a_history_stamped_a_little_early_reaches_the_newest_reading() -> None:
     watch = observe(began(OK, -60), reading(NO_DATA, 12))
-    assert not explain(watch, [became(OK, -60, ALARM), became(NO_DATA, 11.7)]).unexplained
+    assert not with_history(watch, [became(OK, -60, ALARM), became(NO_DATA, 11.7)]).needs_history
 
 
 def test_a_history_stamped_a_little_late_does_not_repeat_an_old_firing() -> None:
     watch = observe(began(OK, -60), reading(NO_DATA, 12))
     history = [became(ALARM, -59.8), became(OK, -59.6, ALARM), became(NO_DATA, 12)]
-    assert explain(watch, history).fired is None
+    assert with_history(watch, history).fired is None
 
 
 def test_a_history_that_ends_in_another_state_is_not_complete() -> None:
     watch = observe(began(OK, -60), reading(OK, 12))
-    assert explain(watch, [became(OK, -60, ALARM), became(NO_DATA, 11.9)]).unexplained
+    assert with_history(watch, [became(OK, -60, ALARM), became(NO_DATA, 11.9)]).needs_history
 
 
 def test_a_history_that_ends_before_the_newest_reading_is_not_complete() -> None:
     # What is not there yet may be a firing at 10.
     watch = observe(began(OK, -60), reading(OK, 12))
     history = [became(OK, -60, ALARM), became(NO_DATA, 3), became(OK, 5, NO_DATA)]
-    assert explain(watch, history).unexplained
+    assert with_history(watch, history).needs_history
 
 
 def test_there_and_back_through_no_data_is_no_firing() -> None:
     watch = observe(began(OK, -60), reading(OK, 12))
     history = [became(OK, -60), became(NO_DATA, 8), became(OK, 12, NO_DATA)]
-    after = explain(watch, history)
+    after = with_history(watch, history)
     assert after.fired is None
-    assert not after.unexplained
-    assert after.explained == reading(OK, 12)
+    assert not after.needs_history
+    assert after.history_known == reading(OK, 12)
 
 
 def test_after_an_explanation_only_newer_changes_need_one() -> None:
-    watch = explain(
+    watch = with_history(
         observe(began(OK, -60), reading(NO_DATA, 12)), [became(NO_DATA, 12), became(OK, -60)]
     )
-    assert not observe(watch, reading(NO_DATA, 12)).unexplained
-    assert observe(watch, reading(OK, 30)).unexplained
+    assert not observe(watch, reading(NO_DATA, 12)).needs_history
+    assert observe(watch, reading(OK, 30)).needs_history
 
 
 # An alarm that was on from before the start -----------------------------------------------------
@@ -187,7 +187,7 @@ def test_it_counts_once_it_was_ok_in_a_read() -> None:
 def test_it_counts_once_it_was_ok_in_the_history() -> None:
     watch = observe(began(ALARM, -60), reading(ALARM, 20))
     history = [became(ALARM, -60), became(OK, 10, ALARM), became(ALARM, 20)]
-    fired = explain(watch, history).fired
+    fired = with_history(watch, history).fired
     assert fired is not None
     assert fired.transitioned_at == at(20)
 
@@ -195,10 +195,10 @@ def test_it_counts_once_it_was_ok_in_the_history() -> None:
 def test_it_does_not_count_for_having_had_no_data() -> None:
     watch = observe(began(ALARM, -60), reading(ALARM, 20))
     history = [became(ALARM, -60), became(NO_DATA, 10, ALARM), became(ALARM, 20, NO_DATA)]
-    after = explain(watch, history)
+    after = with_history(watch, history)
     assert after.fired is None
     assert not after.counts
-    assert not after.unexplained
+    assert not after.needs_history
 
 
 def test_ok_without_a_timestamp_makes_it_count() -> None:
@@ -208,7 +208,7 @@ def test_ok_without_a_timestamp_makes_it_count() -> None:
 
 def test_ok_on_its_own_makes_it_count_when_explained() -> None:
     watch = observe(began(ALARM, -60), reading(OK, 10))
-    after = explain(watch, [became(ALARM, -60), became(OK, 10, ALARM)])
+    after = with_history(watch, [became(ALARM, -60), became(OK, 10, ALARM)])
     assert after.counts
     assert after.fired is None
 
@@ -220,7 +220,7 @@ def test_alarms_that_are_on_at_the_start_are_named() -> None:
 
 # A step -----------------------------------------------------------------------------------------
 
-GOOD = Evidence(
+GOOD = StepEvidence(
     now=101.0,
     planned_end=100.0,
     last_end=1000.0,
@@ -246,8 +246,8 @@ def test_a_step_without_alarms_passes_too() -> None:
         replace(GOOD, aliases_read_at=99.9),
     ],
 )
-def test_a_step_has_not_passed_before(early: Evidence) -> None:
-    assert judge_step(early) == NotYet()
+def test_a_step_has_not_passed_before(early: StepEvidence) -> None:
+    assert judge_step(early) == Inconclusive()
 
 
 def test_an_alarm_fails_it_at_any_time() -> None:
@@ -266,7 +266,7 @@ def test_every_alarm_that_fired_is_named() -> None:
 
 
 def test_an_alarm_that_is_gone_fails_it() -> None:
-    verdict = judge_step(replace(GOOD, now=5.0, missing=("errors",)))
+    verdict = judge_step(replace(GOOD, now=5.0, missing_alarms=("errors",)))
     assert verdict == Failed("alarm deleted during the rollout: errors")
 
 
@@ -274,14 +274,14 @@ def test_an_alarm_that_is_gone_fails_it() -> None:
 def test_what_cannot_be_read_for_a_minute_fails_it(what: str) -> None:
     blind = {f"{what}_failing_since": 10.0}
     just_before = replace(GOOD, now=10.0 + UNREADABLE_LIMIT - 0.1, **blind)  # type: ignore[arg-type]
-    assert judge_step(just_before) == NotYet()
+    assert judge_step(just_before) == Inconclusive()
     assert isinstance(judge_step(replace(just_before, now=10.0 + UNREADABLE_LIMIT)), Failed)
 
 
 def test_a_change_without_its_history_is_waited_for_and_then_counts_as_fired() -> None:
-    unexplained = observe(began(OK, -60), reading(OK, 12))
-    waiting = replace(GOOD, watches=(unexplained,), now=100.0 + HISTORY_GRACE - 0.1)
-    assert judge_step(waiting) == NotYet("the history of errors")
+    without_history = observe(began(OK, -60), reading(OK, 12))
+    waiting = replace(GOOD, watches=(without_history,), now=100.0 + HISTORY_GRACE - 0.1)
+    assert judge_step(waiting) == Inconclusive("the history of errors")
     verdict = judge_step(replace(waiting, now=100.0 + HISTORY_GRACE))
     assert isinstance(verdict, Failed)
     assert verdict.alarms == (reading(OK, 12),)
@@ -291,7 +291,7 @@ def test_no_data_at_the_end_is_ignored_or_waited_for_and_then_fails() -> None:
     blind = replace(GOOD, watches=(began(NO_DATA),))
     assert judge_step(blind) == Passed()
     must_not = replace(blind, insufficient_data=InsufficientData.FAIL)
-    assert judge_step(must_not) == NotYet("INSUFFICIENT_DATA: errors")
+    assert judge_step(must_not) == Inconclusive("INSUFFICIENT_DATA: errors")
     verdict = judge_step(replace(must_not, now=1000.0))
     assert isinstance(verdict, Failed)
     assert [alarm.name for alarm in verdict.alarms] == ["errors"]

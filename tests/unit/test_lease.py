@@ -9,15 +9,15 @@ import pytest
 
 from lambda_rollout.alias.record import (
     DESCRIPTION_LIMIT,
+    Ownership,
     Record,
-    RunWord,
-    Whose,
+    RunStatus,
     agrees,
     compose,
     owners_text,
+    ownership_of,
     parse,
     repository_hash,
-    whose,
 )
 from lambda_rollout.alias.routing import Alias, Moving, Routing
 
@@ -25,7 +25,7 @@ UNTIL = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
 RECORD = Record(
     old="7",
     new="8",
-    nonce="3fa94c7d",
+    rollout_id="3fa94c7d",
     until=UNTIL,
     run="1234567890",
     attempt="1",
@@ -100,7 +100,7 @@ def test_what_only_looks_alike_is_the_owners(text: str) -> None:
 
 
 def test_several_at_the_end_are_all_taken_off() -> None:
-    older = replace(RECORD, nonce="00000000")
+    older = replace(RECORD, rollout_id="00000000")
     thrice = f"x {older} {older} {MARK}"
     assert parse(thrice) == (f"x {older} {older}", RECORD)
     assert owners_text(thrice) == "x"
@@ -151,7 +151,7 @@ def test_a_repository_is_six_hex_digits() -> None:
     [
         SPLIT,
         Routing("7", {"8": 0.99}),
-        Routing.whole("8"),
+        Routing.all_on("8"),
     ],
 )
 def test_a_record_agrees_with_what_its_rollout_writes(routing: Routing) -> None:
@@ -161,14 +161,14 @@ def test_a_record_agrees_with_what_its_rollout_writes(routing: Routing) -> None:
 @pytest.mark.parametrize(
     "routing",
     [
-        Routing.whole("7"),
+        Routing.all_on("7"),
         Routing("7", {"9": 0.1}),
         Routing("6", {"8": 0.1}),
         Routing("8", {"6": 1.0}),
         # Half turned back by hand, or all of it: AWS's own weight is no part of a routing.
         Routing("8", {"7": 0.5}),
         Routing("8", {"7": 1.0}),
-        Routing.whole("9"),
+        Routing.all_on("9"),
     ],
 )
 def test_a_record_does_not_agree_with_anything_else(routing: Routing) -> None:
@@ -180,45 +180,45 @@ def alias(routing: Routing, record: Record | None, moving: Moving | None = None)
 
 
 MOVES, FAILED = Moving({"7": 1.0}), Moving({"7": 1.0}, failed=True)
-EIGHT = Routing.whole("8")
+EIGHT = Routing.all_on("8")
 
 
 BEFORE, AFTER = UNTIL - timedelta(seconds=1), UNTIL
 
 
 @pytest.mark.parametrize(
-    ("seen", "now", "word", "is_"),
+    ("seen", "now", "status", "is_"),
     [
-        (alias(Routing.whole("7"), None), BEFORE, RunWord.UNKNOWN, Whose.NOBODYS),
-        (alias(SPLIT, None), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
-        (alias(Routing("8", {"7": 1.0}), None), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
-        (alias(EIGHT, None, MOVES), BEFORE, RunWord.UNKNOWN, Whose.AWS),
+        (alias(Routing.all_on("7"), None), BEFORE, RunStatus.UNKNOWN, Ownership.NOBODYS),
+        (alias(SPLIT, None), BEFORE, RunStatus.UNKNOWN, Ownership.STRANGERS),
+        (alias(Routing("8", {"7": 1.0}), None), BEFORE, RunStatus.UNKNOWN, Ownership.STRANGERS),
+        (alias(EIGHT, None, MOVES), BEFORE, RunStatus.UNKNOWN, Ownership.AWS),
         # It stays like that until somebody does something: nothing to wait for.
-        (alias(EIGHT, None, FAILED), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
-        (alias(SPLIT, RECORD), BEFORE, RunWord.UNKNOWN, Whose.ALIVE),
-        (alias(SPLIT, RECORD), BEFORE, RunWord.IN_PROGRESS, Whose.ALIVE),
-        (alias(SPLIT, RECORD), BEFORE, RunWord.OVER, Whose.DEAD),
-        (alias(SPLIT, RECORD), AFTER, RunWord.UNKNOWN, Whose.DEAD),
+        (alias(EIGHT, None, FAILED), BEFORE, RunStatus.UNKNOWN, Ownership.STRANGERS),
+        (alias(SPLIT, RECORD), BEFORE, RunStatus.UNKNOWN, Ownership.ALIVE),
+        (alias(SPLIT, RECORD), BEFORE, RunStatus.IN_PROGRESS, Ownership.ALIVE),
+        (alias(SPLIT, RECORD), BEFORE, RunStatus.OVER, Ownership.DEAD),
+        (alias(SPLIT, RECORD), AFTER, RunStatus.UNKNOWN, Ownership.DEAD),
         # GitHub's word never prolongs it: another job may keep the run in progress.
-        (alias(SPLIT, RECORD), AFTER, RunWord.IN_PROGRESS, Whose.DEAD),
+        (alias(SPLIT, RECORD), AFTER, RunStatus.IN_PROGRESS, Ownership.DEAD),
         # Killed during the watch at 100%: unfinished like any other.
-        (alias(Routing.whole("8"), RECORD), AFTER, RunWord.UNKNOWN, Whose.DEAD),
-        (alias(Routing.whole("8"), RECORD), BEFORE, RunWord.UNKNOWN, Whose.ALIVE),
-        (alias(EIGHT, RECORD, MOVES), BEFORE, RunWord.UNKNOWN, Whose.ALIVE),
-        (alias(EIGHT, RECORD, MOVES), AFTER, RunWord.UNKNOWN, Whose.DEAD),
-        (alias(EIGHT, RECORD, FAILED), AFTER, RunWord.UNKNOWN, Whose.DEAD),
+        (alias(Routing.all_on("8"), RECORD), AFTER, RunStatus.UNKNOWN, Ownership.DEAD),
+        (alias(Routing.all_on("8"), RECORD), BEFORE, RunStatus.UNKNOWN, Ownership.ALIVE),
+        (alias(EIGHT, RECORD, MOVES), BEFORE, RunStatus.UNKNOWN, Ownership.ALIVE),
+        (alias(EIGHT, RECORD, MOVES), AFTER, RunStatus.UNKNOWN, Ownership.DEAD),
+        (alias(EIGHT, RECORD, FAILED), AFTER, RunStatus.UNKNOWN, Ownership.DEAD),
         # All of the traffic on a version that this rollout did not come from.
-        (alias(EIGHT, RECORD, Moving({"6": 1.0})), AFTER, RunWord.OVER, Whose.STRANGERS),
+        (alias(EIGHT, RECORD, Moving({"6": 1.0})), AFTER, RunStatus.OVER, Ownership.STRANGERS),
         # Turned back by hand under a record, dead or alive.
-        (alias(Routing("8", {"7": 0.5}), RECORD), AFTER, RunWord.OVER, Whose.STRANGERS),
-        (alias(Routing("8", {"7": 1.0}), RECORD), AFTER, RunWord.OVER, Whose.STRANGERS),
-        (alias(SPLIT, HELD), AFTER, RunWord.OVER, Whose.HELD),
+        (alias(Routing("8", {"7": 0.5}), RECORD), AFTER, RunStatus.OVER, Ownership.STRANGERS),
+        (alias(Routing("8", {"7": 1.0}), RECORD), AFTER, RunStatus.OVER, Ownership.STRANGERS),
+        (alias(SPLIT, HELD), AFTER, RunStatus.OVER, Ownership.HELD),
         # A record that could not be cleared is harmless.
-        (alias(Routing.whole("7"), RECORD), BEFORE, RunWord.UNKNOWN, Whose.NOBODYS),
+        (alias(Routing.all_on("7"), RECORD), BEFORE, RunStatus.UNKNOWN, Ownership.NOBODYS),
         # Somebody moved the routing below our record: then it is not ours any more.
-        (alias(Routing("7", {"9": 0.1}), RECORD), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
-        (alias(Routing("7", {"9": 0.1}), HELD), BEFORE, RunWord.UNKNOWN, Whose.STRANGERS),
+        (alias(Routing("7", {"9": 0.1}), RECORD), BEFORE, RunStatus.UNKNOWN, Ownership.STRANGERS),
+        (alias(Routing("7", {"9": 0.1}), HELD), BEFORE, RunStatus.UNKNOWN, Ownership.STRANGERS),
     ],
 )
-def test_whose_it_is(seen: Alias, now: datetime, word: RunWord, is_: Whose) -> None:
-    assert whose(seen, now, word) is is_
+def test_whose_it_is(seen: Alias, now: datetime, status: RunStatus, is_: Ownership) -> None:
+    assert ownership_of(seen, now, status) is is_

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.metrics import Minute, Pair, complete_until, first_whole_minute
+from lambda_rollout.analysis.metrics import CanaryPair, Minute, complete_until, first_whole_minute
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.preflight.facts import Invoked
@@ -21,7 +21,7 @@ from sandbox.aws.world import REGION
 from sandbox.clock import START
 
 LIVE = Target("checkout", "live")
-PAIR = Pair(LIVE, canary="8", baseline="7")
+PAIR = CanaryPair(LIVE, canary="8", baseline="7")
 MINUTE = timedelta(minutes=1)
 
 
@@ -121,9 +121,9 @@ def test_what_is_invoked_by_number_is_not_the_alias_s(
     assert found.canary.invocations == 0
 
 
-def pairs(number: int) -> Iterator[Pair]:
+def pairs(number: int) -> Iterator[CanaryPair]:
     for n in range(number):
-        yield Pair(Target(f"fn{n}", "live"), "2", "1")
+        yield CanaryPair(Target(f"fn{n}", "live"), "2", "1")
 
 
 @pytest.mark.parametrize(("number", "sent"), [(38, 1), (39, 2), (77, 3)])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_rollout.aws.rate_limit import LEAST, Pace
+from lambda_rollout.aws.rate_limit import LEAST, RateLimit
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Bucket:
 
 
 def until_done(
-    pace: Pace, bucket: Bucket, calls: int, hands: int, takes: float
+    rate_limit: RateLimit, bucket: Bucket, calls: int, hands: int, takes: float
 ) -> tuple[float, int]:
     """Make so many calls with so many hands; return the seconds it took, and how many were throttled."""
     free = [(0.0, hand) for hand in range(hands)]
@@ -39,16 +39,16 @@ def until_done(
     now = 0.0
     while done < calls:
         now, hand = heapq.heappop(free)
-        away = pace.turn(now)
+        away = rate_limit.turn(now)
         if away:
             heapq.heappush(free, (now + away, hand))
         elif bucket.takes(now):
             done += 1
-            pace.answered(now + takes)
+            rate_limit.answered(now + takes)
             heapq.heappush(free, (now + takes, hand))
         else:
             throttled += 1
-            pace.throttled(now, now + takes)
+            rate_limit.throttled(now, now + takes)
             heapq.heappush(free, (now + takes, hand))
     return now, throttled
 
@@ -61,42 +61,44 @@ def until_done(
 @settings(max_examples=50)
 def test_it_uses_the_quota_that_there_is(per_second: float, burst: float, takes: float) -> None:
     calls = 300
-    took, throttled = until_done(Pace(), Bucket(per_second, burst, tokens=burst), calls, 8, takes)
+    took, throttled = until_done(
+        RateLimit(), Bucket(per_second, burst, tokens=burst), calls, 8, takes
+    )
     assert took <= 1.2 * (calls - burst) / per_second + 2.0
     assert throttled <= 0.1 * calls + 30
 
 
 def test_without_throttling_nobody_waits() -> None:
-    pace = Pace()
+    rate_limit = RateLimit()
     for moment in range(100):
-        assert pace.turn(moment / 100) == 0
-        pace.answered(moment / 100)
+        assert rate_limit.turn(moment / 100) == 0
+        rate_limit.answered(moment / 100)
 
 
 def test_threads_take_turns_one_after_the_other() -> None:
-    pace = Pace()
+    rate_limit = RateLimit()
     for moment in range(10):
-        pace.answered(moment / 10)
-    pace.throttled(sent=1.0, now=1.0)
-    away = pace.turn(1.0)
+        rate_limit.answered(moment / 10)
+    rate_limit.throttled(sent=1.0, now=1.0)
+    away = rate_limit.turn(1.0)
     assert away > 0
-    assert pace.turn(1.0 + away) == 0
-    assert pace.turn(1.0 + away) == pytest.approx(away)
+    assert rate_limit.turn(1.0 + away) == 0
+    assert rate_limit.turn(1.0 + away) == pytest.approx(away)
 
 
 def test_calls_that_were_on_their_way_slow_it_down_once() -> None:
-    one, many = Pace(), Pace()
-    for pace, late in ((one, 0), (many, 7)):
+    one, many = RateLimit(), RateLimit()
+    for rate_limit, late in ((one, 0), (many, 7)):
         for moment in range(10):
-            pace.answered(moment / 10)
-        pace.throttled(sent=0.95, now=1.0)
+            rate_limit.answered(moment / 10)
+        rate_limit.throttled(sent=0.95, now=1.0)
         for _ in range(late):
-            pace.throttled(sent=0.96, now=1.0)
+            rate_limit.throttled(sent=0.96, now=1.0)
     assert one.turn(1.0) == many.turn(1.0)
 
 
 def test_it_never_stops_trying() -> None:
-    pace = Pace()
+    rate_limit = RateLimit()
     for moment in range(100):
-        pace.throttled(sent=float(moment), now=float(moment))
-    assert pace.turn(99.0) == pytest.approx(1.0 / LEAST)
+        rate_limit.throttled(sent=float(moment), now=float(moment))
+    assert rate_limit.turn(99.0) == pytest.approx(1.0 / LEAST)

@@ -16,7 +16,7 @@ from lambda_rollout.runtime.errors import (
     RevisionMismatch,
     Unanswered,
 )
-from lambda_rollout.runtime.retry import EXPIRED_LIMIT, FORWARD_LIMIT, heed, patiently
+from lambda_rollout.runtime.retry import EXPIRED_LIMIT, FORWARD_LIMIT, raise_if_stopped, retrying
 from sandbox.aws import World
 from tests.seam import SimClock
 
@@ -40,7 +40,7 @@ def failing(*kinds: type[CallFailed]) -> Callable[[], int]:
 
 @pytest.mark.parametrize("kind", [Busy, Unanswered])
 def test_what_may_succeed_later_is_repeated(clock: SimClock, kind: type[CallFailed]) -> None:
-    assert patiently(clock, None)(failing(*[kind] * 5)) == 6
+    assert retrying(clock, None)(failing(*[kind] * 5)) == 6
     # A quarter, a half, one, two, four seconds, and up to a quarter by chance on each.
     assert 7.75 <= clock.monotonic() <= 9.0
 
@@ -48,25 +48,25 @@ def test_what_may_succeed_later_is_repeated(clock: SimClock, kind: type[CallFail
 @pytest.mark.parametrize("kind", [Refused, RevisionMismatch, CredentialsExpired])
 def test_what_was_refused_is_not(clock: SimClock, kind: type[CallFailed]) -> None:
     with pytest.raises(kind):
-        patiently(clock, None)(failing(kind))
+        retrying(clock, None)(failing(kind))
     assert clock.monotonic() == 0
 
 
 def test_only_what_is_named_is_repeated(clock: SimClock) -> None:
     with pytest.raises(Unanswered):
-        patiently(clock, None, repeat=Busy)(failing(Busy, Unanswered))
+        retrying(clock, None, repeat=Busy)(failing(Busy, Unanswered))
 
 
 def test_after_its_time_the_last_failure_is_told(clock: SimClock) -> None:
     with pytest.raises(Busy):
-        patiently(clock, None)(failing(*[Busy] * 1000))
+        retrying(clock, None)(failing(*[Busy] * 1000))
     assert FORWARD_LIMIT <= clock.monotonic() < FORWARD_LIMIT + 6
 
 
 def test_expired_credentials_do_not_come_back(clock: SimClock) -> None:
     expired = failing(*[CredentialsExpired] * 1000)
     with pytest.raises(CredentialsExpired):
-        patiently(clock, None, 300, repeat=CredentialsExpired)(expired)
+        retrying(clock, None, 300, repeat=CredentialsExpired)(expired)
     assert EXPIRED_LIMIT <= clock.monotonic() < EXPIRED_LIMIT + 6
 
 
@@ -81,20 +81,20 @@ def test_stop_ends_a_pause(clock: SimClock) -> None:
         raise Busy("GetAlias", "Code", "message")
 
     with pytest.raises(Cancelled, match="cancelled"):
-        patiently(clock, stop)(call)
+        retrying(clock, stop)(call)
     assert len(calls) == 3
     assert clock.monotonic() == calls[-1]
 
 
 def test_without_a_stop_nothing_does(clock: SimClock) -> None:
-    assert patiently(clock, None)(failing(Busy, Busy)) == 3
+    assert retrying(clock, None)(failing(Busy, Busy)) == 3
 
 
 def test_heed() -> None:
     stop = Stop()
-    heed(None)
-    heed(stop)
+    raise_if_stopped(None)
+    raise_if_stopped(stop)
     stop.request("cancelled (SIGINT)")
     with pytest.raises(Cancelled) as caught:
-        heed(stop)
+        raise_if_stopped(stop)
     assert caught.value.what == "cancelled (SIGINT)"

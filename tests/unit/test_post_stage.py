@@ -9,11 +9,11 @@ import pytest
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
-from lambda_rollout.rollout.post_stage import LIMIT, WHOLE_LIMIT, all_left, settle_what_main_left
-from lambda_rollout.rollout.saved_state import Charge, Handover, Phase
-from lambda_rollout.rollout.spec import order_of_handover
+from lambda_rollout.rollout.post_stage import LIMIT, TOTAL_LIMIT, all_left, settle_what_main_left
+from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
+from lambda_rollout.rollout.spec import spec_of_saved_state
 from sandbox.aws.faults import Die, Meanwhile, ServerError
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order, plan
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, plan, rollout_spec
 
 
 class Killed(BaseException):
@@ -30,15 +30,15 @@ def left_by_main(nth_write: int, text: str = OWNERS_TEXT, **asked: object) -> Sc
     scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description=text)
     scene.world.faults.add(Die(die), operation="UpdateAlias", nth=nth_write)
     with pytest.raises(Killed):
-        scene.roll_out(order("50% 10s, 100% 10s", **asked))
+        scene.roll_out(rollout_spec("50% 10s, 100% 10s", **asked))
     scene.events.clear()
     return scene
 
 
 def post(scene: Scene) -> Finished:
-    handover = Handover.from_json(scene.handovers[-1].to_json())
-    ordered = order_of_handover(handover, order().run)
-    return settle_what_main_left(handover, ordered, scene.parts(ordered))
+    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
+    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 
 def somebody_writes(scene: Scene, **params: object) -> None:
@@ -49,15 +49,15 @@ def somebody_writes(scene: Scene, **params: object) -> None:
 def test_before_the_last_verdict_it_goes_back(nth_write: int) -> None:
     scene = left_by_main(nth_write)
     assert post(scene).result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
 
 
 def test_after_the_last_verdict_it_stays_and_the_record_is_cleared() -> None:
     scene = left_by_main(3)
-    assert scene.handovers[-1].phase is Phase.CLEARING
+    assert scene.saved_states[-1].phase is Phase.CLEARING
     assert post(scene).result is Result.PROMOTED
-    assert scene.alias.routing == Routing.whole(NEW)
+    assert scene.alias.routing == Routing.all_on(NEW)
     assert scene.alias.description == OWNERS_TEXT
 
 
@@ -72,7 +72,7 @@ def test_what_somebody_put_back_after_the_last_verdict_is_not_moved_forward_agai
     )
 
     assert post(scene).result is Result.FAILED
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
     [left] = scene.told(AliasLeft)
     assert isinstance(left, AliasLeft)
     assert "somebody else" in left.why
@@ -83,10 +83,10 @@ def mending(*, after_effect: bool = False) -> Scene:
     scene = left_by_main(2)
     scene.clock.advance(lease.LEASE.total_seconds() + 1)
     scene.world.faults.clear()
-    scene.handovers.clear()
+    scene.saved_states.clear()
     scene.world.faults.add(Die(die, after_effect), operation="UpdateAlias")
     with pytest.raises(Killed):
-        scene.roll_out(order("50% 10s, 100% 10s", nonce="00000001"))
+        scene.roll_out(rollout_spec("50% 10s, 100% 10s", rollout_id="00000001"))
     scene.events.clear()
     scene.world.log.clear()
     return scene
@@ -96,9 +96,9 @@ def mending(*, after_effect: bool = False) -> Scene:
 def test_what_main_was_to_mend_is_mended(after_effect: bool) -> None:
     scene = mending(after_effect=after_effect)
     held_by_main = scene.alias.revision_id
-    assert [handover.phase for handover in scene.handovers] == [Phase.MENDING]
+    assert [saved_state.phase for saved_state in scene.saved_states] == [Phase.RESTORING]
     assert post(scene).result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
     # Main may be alive, and about to go on.
     assert scene.alias.revision_id != held_by_main
@@ -126,14 +126,14 @@ def test_mending_and_writing_once_more_share_what_time_the_runner_gives() -> Non
 
     scene.after(LIMIT - 10, only_the_next_one_succeeds)
     assert post(scene).result is Result.FAILED
-    assert (scene.clock.now() - began).total_seconds() <= WHOLE_LIMIT + 10
+    assert (scene.clock.now() - began).total_seconds() <= TOTAL_LIMIT + 10
 
 
 def test_main_that_goes_on_meanwhile_is_put_back_too() -> None:
     """Its runner has lost it: it has mended, and shifts between the post stage's look and its write."""
     scene = mending(after_effect=True)
     until = scene.clock.now().replace(microsecond=0) + lease.LEASE
-    record = lease.Record(old=OLD, new=NEW, nonce="00000001", until=until)
+    record = lease.Record(old=OLD, new=NEW, rollout_id="00000001", until=until)
     shifted = {
         "Description": lease.compose(OWNERS_TEXT, record),
         "RoutingConfig": {"AdditionalVersionWeights": {NEW: 0.5}},
@@ -143,7 +143,7 @@ def test_main_that_goes_on_meanwhile_is_put_back_too() -> None:
         Meanwhile(lambda _: somebody_writes(scene, **shifted)), operation="UpdateAlias"
     )
     assert post(scene).result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
 
 
@@ -165,18 +165,18 @@ def test_a_main_that_went_on_without_saying_so_is_settled() -> None:
     _, record = lease.parse(scene.alias.description)
     assert record is not None
     until = scene.clock.now().replace(microsecond=0) + lease.LEASE
-    nonce = scene.handovers[-1].charges[0].nonce
-    its = lease.compose(OWNERS_TEXT, replace(record, nonce=nonce, until=until))
+    rollout_id = scene.saved_states[-1].aliases[0].rollout_id
+    its = lease.compose(OWNERS_TEXT, replace(record, rollout_id=rollout_id, until=until))
     somebody_writes(scene, Description=its)
     assert post(scene).result is Result.ROLLED_BACK
-    assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), OWNERS_TEXT)
+    assert (scene.alias.routing, scene.alias.description) == (Routing.all_on(OLD), OWNERS_TEXT)
 
 
 def test_another_rollout_is_left_alone() -> None:
     scene = left_by_main(2)
     text, record = lease.parse(scene.alias.description)
     assert record is not None
-    other = lease.compose(text, replace(record, nonce="00000000"))
+    other = lease.compose(text, replace(record, rollout_id="00000000"))
     somebody_writes(scene, Description=other)
 
     post(scene)
@@ -206,17 +206,19 @@ def test_main_that_still_lives_can_do_no_more() -> None:
     scene = left_by_main(1)
     held_by_main = scene.alias.revision_id
     post(scene)
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.revision_id != held_by_main
 
 
 def test_nobody_can_be_asked() -> None:
     scene = Scene.ready()
-    charges = (Charge("checkout", "live", OLD, NEW, OWNERS_TEXT, ("50",), "3fa94c7d"),)
+    saved_aliases = (SavedAlias("checkout", "live", OLD, NEW, OWNERS_TEXT, ("50",), "3fa94c7d"),)
     for phase, version in ((Phase.MOVING, OLD), (Phase.CLEARING, NEW)):
-        handover = Handover(phase, "eu-central-1", "", hold_on_cancel=False, charges=charges)
-        ordered = order_of_handover(handover, order().run)
-        [left] = all_left(handover, ordered, scene.clock.now())
+        saved_state = SavedState(
+            phase, "eu-central-1", "", hold_on_cancel=False, aliases=saved_aliases
+        )
+        ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+        [left] = all_left(saved_state, ordered, scene.clock.now())
         assert left.routing is None
         assert f"--function-version {version} " in left.command
         assert OWNERS_TEXT in left.command
@@ -224,5 +226,5 @@ def test_nobody_can_be_asked() -> None:
 
 def test_the_plan_of_these_tests_writes_three_times() -> None:
     scene = Scene.ready()
-    scene.roll_out(order(plan("50% 10s, 100% 10s")))
+    scene.roll_out(rollout_spec(plan("50% 10s, 100% 10s")))
     assert len(scene.requests("UpdateAlias")) == 3

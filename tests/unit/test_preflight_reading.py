@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.aws.preflight import AwsLookout
+from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.preflight.alarm_rule import AtLeast
@@ -30,7 +30,7 @@ from lambda_rollout.preflight.facts import (
     Unread,
 )
 from lambda_rollout.preflight.finding import Code, Level
-from lambda_rollout.preflight.reader import READ_LIMIT, Passage, Question, look
+from lambda_rollout.preflight.reader import READ_LIMIT, Passage, Question, read_facts
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import Cancelled
 from sandbox.aws import World
@@ -96,7 +96,7 @@ class Place:
         self.cloudwatch.put_metric_alarm(AlarmName=name, **given)
 
     def look(self, *alarms: str, old: str = "1", new: str = "2", **more: Any) -> Facts:
-        lookout = AwsLookout(self.clients, parse_alarms("\n".join([*alarms, ""])))
+        lookout = AwsPreflightReader(self.clients, parse_alarms("\n".join([*alarms, ""])))
         question = Question(
             now=self.world.clock.now(),
             passages=(Passage(LIVE, f"{ARN}:live", old, new),),
@@ -104,7 +104,7 @@ class Place:
             **more,
         )
         self.world.log.clear()
-        return look(question, lookout, SimClock(self.world), self.stop)
+        return read_facts(question, lookout, SimClock(self.world), self.stop)
 
 
 def dimensions(**values: str) -> list[dict[str, str]]:

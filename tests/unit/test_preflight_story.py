@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.aws.preflight import AwsLookout
+from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.preflight.finding import Code, Finding
 from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.faults import AccessDenied
-from tests.scene import ROLE, Scene, order
+from tests.scene import ROLE, Scene, rollout_spec
 
 WRITES = ("PublishVersion", "UpdateAlias", "CreateAlias", "UpdateFunctionCode")
 
@@ -25,12 +25,14 @@ def scene() -> Scene:
     return Scene.ready()
 
 
-def roll_out(scene: Scene, asked: Order) -> Finished:
+def roll_out(scene: Scene, asked: RolloutSpec) -> Finished:
     """As `Scene.roll_out`, with a preflight."""
     clients = scene.clients()
     alarms = parse_alarms("\n".join([*asked.alarms, ""]))
-    parts = replace(scene.parts(asked, clients), lookout=AwsLookout(clients, alarms))
-    return Rollout(asked, parts).run()
+    ports = replace(
+        scene.ports(asked, clients), preflight_reader=AwsPreflightReader(clients, alarms)
+    )
+    return Rollout(asked, ports).run()
 
 
 def findings(scene: Scene) -> tuple[Finding, ...]:
@@ -48,7 +50,7 @@ def other_role(scene: Scene) -> None:
 
 
 def test_it_looks_before_the_first_write_and_once(scene: Scene) -> None:
-    assert roll_out(scene, order()).result is Result.PROMOTED
+    assert roll_out(scene, rollout_spec()).result is Result.PROMOTED
     assert Code.NO_TRAFFIC in codes(scene)
     operations = [request.operation for request in scene.requests()]
     first_write = min(operations.index(name) for name in ("PublishVersion", "UpdateAlias"))
@@ -58,7 +60,7 @@ def test_it_looks_before_the_first_write_and_once(scene: Scene) -> None:
 
 def test_what_aws_would_refuse_ends_it_before_anything_is_written(scene: Scene) -> None:
     other_role(scene)
-    finished = roll_out(scene, order())
+    finished = roll_out(scene, rollout_spec())
     assert finished.result is Result.FAILED
     assert "execution role" in finished.reason
     assert finished.remedy == findings(scene)[0].remedy
@@ -67,11 +69,11 @@ def test_what_aws_would_refuse_ends_it_before_anything_is_written(scene: Scene) 
 
 def test_without_a_split_there_is_nothing_to_refuse(scene: Scene) -> None:
     other_role(scene)
-    assert roll_out(scene, order("100% 60s")).result is Result.PROMOTED
+    assert roll_out(scene, rollout_spec("100% 60s")).result is Result.PROMOTED
 
 
 def test_blindness_is_refused_only_when_strict(scene: Scene) -> None:
-    finished = roll_out(scene, order(preflight=Preflight.STRICT))
+    finished = roll_out(scene, rollout_spec(preflight=Preflight.STRICT))
     assert finished.result is Result.FAILED
     assert "invoked the function" in finished.reason
     assert not scene.requests(*WRITES)
@@ -80,7 +82,7 @@ def test_blindness_is_refused_only_when_strict(scene: Scene) -> None:
 @pytest.mark.parametrize("preflight", Preflight)
 def test_a_plan_tells_everything_and_refuses_nothing(scene: Scene, preflight: Preflight) -> None:
     other_role(scene)
-    finished = roll_out(scene, order(mode=Mode.PLAN, preflight=preflight))
+    finished = roll_out(scene, rollout_spec(mode=Mode.PLAN, preflight=preflight))
     assert finished.result is Result.PLANNED
     assert [codes(scene)[0], codes(scene)[-1]] == [Code.ROLES_DIFFER, Code.WRITES_NEEDED]
     assert "lambda:PublishVersion, lambda:UpdateAlias" in findings(scene)[-1].seen
@@ -103,13 +105,13 @@ def test_a_plan_lists_what_it_takes_to_write(
     scene.call("lambda", "PublishVersion", FunctionName="checkout")
     scene.call("lambda", "CreateAlias", FunctionName="checkout", Name="next", FunctionVersion="2")
     scene.clock.advance(2)
-    roll_out(scene, order(mode=Mode.PLAN, **asked))
+    roll_out(scene, rollout_spec(mode=Mode.PLAN, **asked))
     assert findings(scene)[-1].seen.endswith(writes)
 
 
 def test_a_missing_alias_is_looked_at_as_far_as_it_can_be(scene: Scene) -> None:
     scene.call("lambda", "DeleteAlias", FunctionName="checkout", Name="live")
-    finished = roll_out(scene, order(mode=Mode.PLAN, create_alias=True))
+    finished = roll_out(scene, rollout_spec(mode=Mode.PLAN, create_alias=True))
     assert finished.result is Result.PLANNED
     assert "lambda:CreateAlias" in findings(scene)[-1].seen
     assert Code.NO_TRAFFIC not in codes(scene)
@@ -123,17 +125,17 @@ def test_without_any_optional_permission_a_rollout_goes_on(scene: Scene) -> None
     )
     for operation in optional:
         scene.world.faults.add(AccessDenied(), operation=operation, count=None)
-    assert roll_out(scene, order(preflight=Preflight.STRICT)).result is Result.PROMOTED
+    assert roll_out(scene, rollout_spec(preflight=Preflight.STRICT)).result is Result.PROMOTED
     assert set(codes(scene)) == {Code.NOT_CHECKED, Code.ALARM_NOT_JUDGED}
 
 
 def test_an_alias_that_is_there_already_is_not_looked_at(scene: Scene) -> None:
-    assert roll_out(scene, order(version="1")).result is Result.UNCHANGED
+    assert roll_out(scene, rollout_spec(version="1")).result is Result.UNCHANGED
     assert not scene.requests("GetPolicy")
 
 
 def test_stop_during_the_preflight_ends_the_rollout_as_at_any_time(scene: Scene) -> None:
     scene.world.faults.add(AccessDenied(), operation="GetPolicy", count=None)
     scene.stop.request("SIGTERM")
-    assert roll_out(scene, order()).result is Result.FAILED
+    assert roll_out(scene, rollout_spec()).result is Result.FAILED
     assert not scene.requests(*WRITES)

@@ -17,7 +17,7 @@ from lambda_rollout.rollout.version import (
 from lambda_rollout.runtime.errors import Cancelled, NotFound, RolloutError
 from sandbox.aws.faults import Answer, DropAnswer, Throttle
 from sandbox.aws.lambda_ import Fate
-from tests.scene import NEW, OLD, TARGET, Scene, order, package
+from tests.scene import NEW, OLD, TARGET, Scene, package, rollout_spec
 
 LATE = 10.0
 MISSING = Answer("ResourceNotFoundException", "Function not found: checkout:2", 404)
@@ -29,14 +29,14 @@ def scene() -> Scene:
 
 
 def published(scene: Scene, **asked: Any) -> str:
-    ordered = order(**asked)
-    return choose(TARGET, OLD, ordered, scene.parts(ordered))
+    ordered = rollout_spec(**asked)
+    return choose(TARGET, OLD, ordered, scene.ports(ordered))
 
 
 def awaited(scene: Scene, version: str = NEW) -> float:
     """Publish, wait until it is ready; return how many seconds that took."""
     began = scene.clock.monotonic()
-    await_ready(TARGET, version, order(), scene.parts(order()))
+    await_ready(TARGET, version, rollout_spec(), scene.ports(rollout_spec()))
     return scene.clock.monotonic() - began
 
 

@@ -68,7 +68,7 @@ def test_no_more_annotations_than_github_shows_and_the_verdict_is_among_them() -
             e.AliasLeft,
             target=CHECKOUT,
             routing=None,
-            expected=Routing.whole("7"),
+            expected=Routing.all_on("7"),
             why=f"why {number}",
             command="",
         )
@@ -122,7 +122,7 @@ def test_hostile_text_commands_nothing(evil: str) -> None:
         e.AliasLeft,
         target=CHECKOUT,
         routing=Routing.split("7", "8", Decimal(10)),
-        expected=Routing.whole("7"),
+        expected=Routing.all_on("7"),
         why=evil,
         command=evil,
     )

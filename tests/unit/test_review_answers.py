@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import Foreign, Settled, Traffic, Unsettled
+from lambda_rollout.alias.writer import AliasWriter, ChangedByOther, Settled, Unsettled
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
@@ -58,11 +58,11 @@ def test_a_rollback_is_neither_confirmed_nor_given_up_by_an_answer_that_says_not
     aliases = LambdaAliases(answering(status, body))
     split = Alias("arn", Routing(OLD, {NEW: 0.1}), "text", "r1")
     clock = SystemClock()
-    traffic = Traffic(TARGET, split, aliases, clock, AwsClock(clock), NONCE)
+    writer = AliasWriter(TARGET, split, aliases, clock, AwsClock(clock), NONCE)
     for _ in range(2):
         # First the write, then the look that decides about it.
-        settlement = traffic.settle_once(Routing.whole(OLD))
-        assert not isinstance(settlement, Settled | Foreign)
+        settlement = writer.restore_once(Routing.all_on(OLD))
+        assert not isinstance(settlement, Settled | ChangedByOther)
         assert isinstance(settlement, Unsettled)
         assert isinstance(settlement.why, Unanswered)
 

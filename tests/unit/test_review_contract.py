@@ -17,16 +17,16 @@ from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.report.outputs import outputs
-from lambda_rollout.report.reduce import chronicle
+from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.verdict import happenings
 from lambda_rollout.rollout.events import Result, Run, Warned
 from lambda_rollout.rollout.post_stage import settle_what_main_left
-from lambda_rollout.rollout.rollback import undo
-from lambda_rollout.rollout.saved_state import Handover
-from lambda_rollout.rollout.spec import order_of_handover
+from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.saved_state import SavedState
+from lambda_rollout.rollout.spec import spec_of_saved_state
 from sandbox.aws.faults import AccessDenied, Answer, Fault, ServerError, Work
 from sandbox.aws.request import Account, Request
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 
 def warnings(scene: Scene) -> list[str]:
@@ -36,10 +36,10 @@ def warnings(scene: Scene) -> list[str]:
 def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
     told = "No alarm guards this rollout: `alarms` is empty."
     scene = Scene.ready(alarms=())
-    scene.roll_out(order("100% 0s", alarms=()))
+    scene.roll_out(rollout_spec("100% 0s", alarms=()))
     assert told in warnings(scene)
     scene = Scene.ready(alarms=())
-    scene.roll_out(order("100% 0s", alarms=(), guards=parse_guards("error-rate < 1%")))
+    scene.roll_out(rollout_spec("100% 0s", alarms=(), guards=parse_guards("error-rate < 1%")))
     assert told not in warnings(scene)
 
 
@@ -57,18 +57,18 @@ def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
 def test_a_plan_says_what_an_alarm_would_do_that_is_on(policy: AlarmAtStart, told: str) -> None:
     scene = Scene.ready()
     scene.set_alarm("checkout-errors", "ALARM")
-    scene.roll_out(order(mode=Mode.PLAN, alarm_at_start=policy))
+    scene.roll_out(rollout_spec(mode=Mode.PLAN, alarm_at_start=policy))
     assert f"{told} (set by the test)" in warnings(scene)
 
 
 def test_the_command_for_a_dead_rollout_takes_its_record_off_too() -> None:
     scene = Scene.ready()
     scene.after(40.0, lambda: scene.world.faults.add(AccessDenied(), count=None))
-    scene.roll_out(order("20% 10m"))
+    scene.roll_out(rollout_spec("20% 10m"))
     scene.world.faults.clear()
     scene.clock.advance(900)
     scene.events.clear()
-    finished = scene.roll_out(order(on_stranded=OnStranded.FAIL))
+    finished = scene.roll_out(rollout_spec(on_stranded=OnStranded.FAIL))
     assert finished.remedy.endswith(f"--description '{OWNERS_TEXT}'")
 
 
@@ -110,7 +110,7 @@ def test_without_the_time_of_its_change_an_alarms_history_is_asked_at_each_updat
     if history is not None:
         scene.world.faults.add(history, operation="DescribeAlarmHistory", count=None)
     flickers(scene, *states)
-    ordered = order("10% 60s, 100% 60s", poll_interval=20.0)
+    ordered = rollout_spec("10% 60s, 100% 60s", poll_interval=20.0)
     assert scene.roll_out(ordered).result is result
     assert scene.requests("DescribeAlarmHistory")
 
@@ -119,13 +119,13 @@ def test_without_the_time_of_its_change_an_alarms_history_is_asked_at_each_updat
 
 
 def told(scene: Scene) -> tuple[str, str, str, str]:
-    said = outputs(chronicle(scene.events))
+    said = outputs(rollout_state(scene.events))
     return said["result"], said["version"], said["previous-version"], said["weight"]
 
 
 def held() -> Scene:
     scene = Scene.ready()
-    assert scene.roll_out(order("20% 10s, hold")).result is Result.HELD
+    assert scene.roll_out(rollout_spec("20% 10s, hold")).result is Result.HELD
     scene.events.clear()
     return scene
 
@@ -133,61 +133,61 @@ def held() -> Scene:
 def test_a_rollback_that_aws_refuses_tells_what_still_has_traffic() -> None:
     scene = held()
     scene.world.faults.add(AccessDenied(), operation="UpdateAlias", count=None)
-    wanted = order(mode=Mode.ROLLBACK, alarms=())
-    undo(wanted, scene.parts(wanted))
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=())
+    rollback(wanted, scene.ports(wanted))
     assert told(scene) == ("failed", NEW, OLD, "20")
 
 
 def test_a_rollback_to_another_version_than_the_old_one_tells_what_has_traffic() -> None:
     scene = held()
-    wanted = order(mode=Mode.ROLLBACK, alarms=(), version=NEW)
-    undo(wanted, scene.parts(wanted))
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=(), version=NEW)
+    rollback(wanted, scene.ports(wanted))
     assert told(scene) == ("failed", NEW, OLD, "20")
 
 
 def test_a_rollback_gives_the_version_that_it_left_no_traffic_of_its_own_time() -> None:
     scene = held()
-    wanted = order(mode=Mode.ROLLBACK, alarms=())
-    undo(wanted, scene.parts(wanted))
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=())
+    rollback(wanted, scene.ports(wanted))
     assert told(scene) == ("rolled-back", NEW, OLD, "0")
-    (function,) = chronicle(scene.events).targets.values()
+    (function,) = rollout_state(scene.events).targets.values()
     assert function.exposures == ()
 
 
 def test_a_promotion_refused_for_an_alarm_tells_what_is_held() -> None:
     scene = held()
     scene.set_alarm("checkout-errors", "ALARM")
-    scene.roll_out(order("100% 10s", mode=Mode.PROMOTE))
+    scene.roll_out(rollout_spec("100% 10s", mode=Mode.PROMOTE))
     assert told(scene) == ("failed", NEW, OLD, "20")
 
 
 def test_a_promotion_of_another_version_tells_what_is_held() -> None:
     scene = held()
-    scene.roll_out(order("100% 10s", mode=Mode.PROMOTE, version=OLD))
+    scene.roll_out(rollout_spec("100% 10s", mode=Mode.PROMOTE, version=OLD))
     assert told(scene) == ("failed", NEW, OLD, "20")
 
 
 def test_a_post_stage_that_aws_refuses_tells_what_still_has_traffic() -> None:
     scene = Scene.ready()
-    seen: list[Handover] = []
-    scene.after(40.0, lambda: seen.append(scene.handovers[-1]))
+    seen: list[SavedState] = []
+    scene.after(40.0, lambda: seen.append(scene.saved_states[-1]))
     scene.after(41.0, lambda: scene.stop.request("cancelled (SIGINT)"))
     scene.world.faults.add(AccessDenied(), operation="UpdateAlias", count=None, nth=2)
-    scene.roll_out(order("20% 60s"))
+    scene.roll_out(rollout_spec("20% 60s"))
     scene.events.clear()
-    left = order_of_handover(seen[0], order().run)
-    settle_what_main_left(seen[0], left, scene.parts(left))
+    left = spec_of_saved_state(seen[0], rollout_spec().run)
+    settle_what_main_left(seen[0], left, scene.ports(left))
     assert told(scene) == ("failed", NEW, "", "20")
 
 
 def test_held_at_100_percent_is_not_called_split() -> None:
     scene = Scene.ready()
     scene.after(40.0, lambda: scene.stop.request("cancelled (SIGINT)"))
-    scene.roll_out(order("100% 60s", on_cancel=OnCancel.HOLD))
+    scene.roll_out(rollout_spec("100% 60s", on_cancel=OnCancel.HOLD))
     assert told(scene) == ("held", NEW, OLD, "100")
-    (function,) = chronicle(scene.events).targets.values()
-    assert function.routing == Routing.whole(NEW)
-    said = list(happenings(chronicle(scene.events)))
+    (function,) = rollout_state(scene.events).targets.values()
+    assert function.routing == Routing.all_on(NEW)
+    said = list(happenings(rollout_state(scene.events)))
     assert said == ["All of the traffic stays on the new version, though its watch was not over."]
 
 
@@ -198,7 +198,7 @@ def test_the_command_in_the_first_word_of_trouble_is_whole_however_much_aws_says
     denied = Answer("AccessDeniedException", "not authorized to perform that. " * 30, 403)
     scene.after(40.0, lambda: scene.world.faults.add(denied, operation="UpdateAlias", count=None))
     scene.after(50.0, lambda: scene.set_alarm("checkout-errors", "ALARM"))
-    scene.roll_out(order("20% 60s"))
+    scene.roll_out(rollout_spec("20% 60s"))
     (trouble,) = [said for said in warnings(scene) if said.startswith("Not confirmed yet")]
     shown = StringIO()
     log = Log(Lines(shown))
@@ -219,7 +219,7 @@ def test_a_record_can_be_read_again_whatever_the_run_is_called(
 ) -> None:
     scene = Scene.ready()
     run = Run(run_id=run_id, attempt=attempt, repository="octo/shop")
-    assert scene.roll_out(order("20% 10s, hold", run=run)).result is Result.HELD
+    assert scene.roll_out(rollout_spec("20% 10s, hold", run=run)).result is Result.HELD
     text, record = parse(scene.alias.description)
     assert text == OWNERS_TEXT
     assert record is not None

@@ -11,11 +11,11 @@ from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.saved_state import Handover, Phase
-from lambda_rollout.rollout.spec import order_of_handover
+from lambda_rollout.rollout.saved_state import Phase, SavedState
+from lambda_rollout.rollout.spec import spec_of_saved_state
 from sandbox.aws.faults import Die, ServerError
-from tests.scene import NEW, OLD, order
-from tests.units import Unit, unit_order
+from tests.scene import NEW, OLD, rollout_spec
+from tests.units import Unit, group_spec
 
 
 class Killed(BaseException):
@@ -48,7 +48,7 @@ def test_a_mending_write_that_fails_once_leaves_no_mixture() -> None:
     all_expire(scene)
     scene.world.faults.add(ServerError(), operation="UpdateAlias", nth=1)
 
-    assert scene.start(nonce="00000001").result is Result.UNCHANGED
+    assert scene.start(rollout_id="00000001").result is Result.UNCHANGED
 
     assert scene.whole_on(NEW), scene.states()
 
@@ -60,22 +60,22 @@ def test_a_next_run_that_names_them_in_another_order_and_dies_too_leaves_no_mixt
     scene = Unit.of(3)
     killed_at(scene, MARKED)
     all_expire(scene)
-    asked = unit_order(3, nonce="00000001")
+    asked = group_spec(3, rollout_id="00000001")
     asked = replace(asked, targets=tuple(reversed(asked.targets)))
     rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=nth)
     with pytest.raises(Killed):
-        Rollout(asked, scene.parts(asked)).run()
+        Rollout(asked, scene.ports(asked)).run()
     scene.world.faults.rules.remove(rule)
 
-    assert scene.start(nonce="00000002").result is Result.UNCHANGED
+    assert scene.start(rollout_id="00000002").result is Result.UNCHANGED
 
     assert scene.whole_on(NEW), scene.states()
 
 
 def post(scene: Unit) -> Result:
-    handover = Handover.from_json(scene.handovers[-1].to_json())
-    ordered = order_of_handover(handover, order().run)
-    return settle_what_main_left(handover, ordered, scene.parts(ordered)).result
+    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
+    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    return settle_what_main_left(saved_state, ordered, scene.ports(ordered)).result
 
 
 @pytest.mark.parametrize("died_at", range(1, 5))
@@ -83,7 +83,7 @@ def test_the_post_stage_puts_its_mark_where_it_can_be_read(died_at: int) -> None
     """The last function's code was unchanged: a record from a version to itself is no record."""
     scene = Unit.of(3, unchanged=("f3",))
     killed_at(scene, 5)
-    assert scene.handovers[-1].phase is Phase.CLEARING
+    assert scene.saved_states[-1].phase is Phase.CLEARING
     rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=died_at)
     with pytest.raises(Killed):
         post(scene)
@@ -91,7 +91,7 @@ def test_the_post_stage_puts_its_mark_where_it_can_be_read(died_at: int) -> None
     assert "[lambda-rollout 1>1" not in scene.alias_of("f3").description
     all_expire(scene)
 
-    assert scene.start(nonce="00000001").result is Result.UNCHANGED
+    assert scene.start(rollout_id="00000001").result is Result.UNCHANGED
 
     assert scene.whole_on(NEW, "f3"), scene.states()
     assert scene.alias_of("f3").description == "the one that customers of f3 see"
@@ -104,7 +104,7 @@ def test_the_post_stage_leaves_no_part_of_a_promotion_behind(died_at: int) -> No
     assert scene.start("25% 60s, hold").result is Result.HELD
     rule = scene.world.faults.add(Die(die), operation="UpdateAlias", nth=died_at)
     with pytest.raises(Killed):
-        scene.start(mode=Mode.PROMOTE, nonce="00000001")
+        scene.start(mode=Mode.PROMOTE, rollout_id="00000001")
     scene.world.faults.rules.remove(rule)
 
     result = post(scene)

@@ -13,7 +13,7 @@ from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.rollout import Rollout
 from sandbox.aws.traffic import Traffic
-from tests.scene import NEW, OLD, Scene, order, routing_of
+from tests.scene import NEW, OLD, Scene, rollout_spec, routing_of
 from tests.seam import Direct, DirectClients, SimClock
 
 SLOW_POLL = 300.0
@@ -22,9 +22,9 @@ SLOW_POLL = 300.0
 def extended(scene: Scene) -> Result:
     """A step of two minutes that waits some three more for its invocations' data, with a slow poll."""
     Traffic(scene.world, "checkout:live", per_second=10)
-    wanted = order("10% 2m, 50% 2m, 100% 0s", min_invocations=1, poll_interval=SLOW_POLL)
-    parts = replace(scene.parts(wanted), metrics=CloudWatchMetrics(scene.clients()))
-    return Rollout(wanted, parts).run().result
+    wanted = rollout_spec("10% 2m, 50% 2m, 100% 0s", min_invocations=1, poll_interval=SLOW_POLL)
+    ports = replace(scene.ports(wanted), metrics=CloudWatchMetrics(scene.clients()))
+    return Rollout(wanted, ports).run().result
 
 
 def test_an_alarm_that_fires_while_a_step_is_extended_is_seen_before_the_next_weight() -> None:
@@ -86,7 +86,7 @@ def test_a_new_alarms_first_change_is_found_in_its_history_though_the_poll_is_sl
     clients = with_a_new_alarm(scene)
     scene.after(70, lambda: scene.set_alarm("checkout-errors", "OK"))
 
-    end = scene.roll_out(order("10% 5m, 100% 0s", poll_interval=120.0), clients)
+    end = scene.roll_out(rollout_spec("10% 5m, 100% 0s", poll_interval=120.0), clients)
 
     assert end.result is Result.PROMOTED, end.reason
 
@@ -99,7 +99,7 @@ def test_what_a_new_alarm_did_between_two_reads_counts() -> None:
     scene.after(70, lambda: scene.set_alarm("checkout-errors", "ALARM"))
     scene.after(100, lambda: scene.set_alarm("checkout-errors", "OK"))
 
-    end = scene.roll_out(order("10% 5m, 100% 0s", poll_interval=120.0), clients)
+    end = scene.roll_out(rollout_spec("10% 5m, 100% 0s", poll_interval=120.0), clients)
 
     assert end.result is Result.ROLLED_BACK
     assert end.reason.startswith("alarm checkout-errors fired")
@@ -112,11 +112,11 @@ def test_the_runners_clock_is_not_asked_from_when_on_a_new_alarms_history_counts
     scene.clock.advance(60)
     clients = with_a_new_alarm(scene)
     scene.after(30, lambda: scene.set_alarm("checkout-errors", "OK"))
-    wanted = order("10% 60s, 100% 0s")
+    wanted = rollout_spec("10% 60s, 100% 0s")
     clock = SimClock(scene.world, timedelta(minutes=4))
     clients.aws_clock = AwsClock(clock)
-    parts = replace(scene.parts(wanted, clients), clock=clock)
+    ports = replace(scene.ports(wanted, clients), clock=clock)
 
-    end = Rollout(wanted, parts).run()
+    end = Rollout(wanted, ports).run()
 
     assert end.result is Result.PROMOTED, end.reason

@@ -14,12 +14,12 @@ from lambda_rollout.app import STAGE, main
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.post_stage import settle_what_main_left
-from lambda_rollout.rollout.rollback import undo
-from lambda_rollout.rollout.saved_state import KEY, Handover
-from lambda_rollout.rollout.spec import order_of_handover
+from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.saved_state import KEY, SavedState
+from lambda_rollout.rollout.spec import spec_of_saved_state
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Die
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 LATER = "00000001"
 LONG = "a long story " * 19
@@ -33,15 +33,15 @@ def die() -> None:
     raise Killed
 
 
-def go_back(scene: Scene, **asked: Any) -> Finished:
-    wanted = order(mode=Mode.ROLLBACK, alarms=(), nonce=LATER, **asked)
-    return undo(wanted, scene.parts(wanted))
+def roll_back(scene: Scene, **asked: Any) -> Finished:
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=(), rollout_id=LATER, **asked)
+    return rollback(wanted, scene.ports(wanted))
 
 
 def held(text: str = OWNERS_TEXT) -> Scene:
     scene = Scene.ready()
     scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description=text)
-    assert scene.roll_out(order("50% 10s, hold")).result is Result.HELD
+    assert scene.roll_out(rollout_spec("50% 10s, hold")).result is Result.HELD
     scene.events.clear()
     return scene
 
@@ -51,11 +51,18 @@ def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_n
 ) -> None:
     output = tmp_path / "output"
     # No name of a function: nothing that is saved by us, so nothing that anybody has thought of.
-    charge = {"function": 7, "alias": "live", "old": OLD, "new": NEW, "text": "", "tried": []}
+    charge = {
+        "function": 7,
+        "alias": "live",
+        "old": OLD,
+        "new": NEW,
+        "text": "",
+        "attempted_percents": [],
+    }
     state = {"phase": "moving", "region": "x", "role_to_assume": "role", "hold_on_cancel": False}
     environ = {
         "LAMBDA_ROLLOUT_STAGE": "post",
-        f"STATE_{KEY}": json.dumps({**state, "charges": [charge]}),
+        f"STATE_{KEY}": json.dumps({**state, "aliases": [charge]}),
         "GITHUB_OUTPUT": str(output),
         "RUNNER_TEMP": str(tmp_path),
     }
@@ -97,7 +104,7 @@ def cut_texts(scene: Scene) -> list[str]:
 
 def test_a_rollback_says_that_it_restores_a_text_without_its_end() -> None:
     scene = held(LONG)
-    assert go_back(scene).result is Result.ROLLED_BACK
+    assert roll_back(scene).result is Result.ROLLED_BACK
     [text] = cut_texts(scene)
     assert scene.alias.description in text
     assert LONG.startswith(scene.alias.description)
@@ -105,7 +112,7 @@ def test_a_rollback_says_that_it_restores_a_text_without_its_end() -> None:
 
 def test_a_promotion_says_that_it_restores_a_text_without_its_end() -> None:
     scene = held(LONG)
-    end = scene.roll_out(order("100% 10s", mode=Mode.PROMOTE, nonce=LATER))
+    end = scene.roll_out(rollout_spec("100% 10s", mode=Mode.PROMOTE, rollout_id=LATER))
     assert end.result is Result.PROMOTED
     [text] = cut_texts(scene)
     assert scene.alias.description in text
@@ -115,7 +122,7 @@ def test_a_promotion_says_that_it_restores_a_text_without_its_end() -> None:
 def test_a_text_that_was_cut_beside_an_emoji_is_told_of_as_well(text: str) -> None:
     """One of the two leaves room for half of one."""
     scene = held(text)
-    assert go_back(scene).result is Result.ROLLED_BACK
+    assert roll_back(scene).result is Result.ROLLED_BACK
     assert cut_texts(scene)
 
 
@@ -130,21 +137,21 @@ def test_a_text_of_emoji_is_restored_whole_by_who_knows_it() -> None:
 
 def test_what_was_not_cut_is_not_talked_about() -> None:
     scene = held()
-    assert go_back(scene).result is Result.ROLLED_BACK
+    assert roll_back(scene).result is Result.ROLLED_BACK
     assert cut_texts(scene) == []
 
 
 def test_the_post_stage_ends_a_rollback_of_a_whole_alias_that_was_cut_short() -> None:
     scene = Scene.ready()
-    assert scene.roll_out(order("100% 0s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("100% 0s")).result is Result.PROMOTED
     scene.world.faults.add(Die(die), operation="UpdateAlias", nth=1)
     with pytest.raises(Killed):
-        go_back(scene, version=OLD)
+        roll_back(scene, version=OLD)
     scene.world.faults.clear()
 
-    handover = Handover.from_json(scene.handovers[-1].to_json())
-    ordered = order_of_handover(handover, order().run)
-    end = settle_what_main_left(handover, ordered, scene.parts(ordered))
+    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
+    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    end = settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
     assert end.result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)

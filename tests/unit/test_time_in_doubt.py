@@ -8,15 +8,15 @@ from itertools import cycle
 
 import pytest
 
-from lambda_rollout.alias.record import LEASE, LEASE_IN_DOUBT, RunWord, parse
+from lambda_rollout.alias.record import LEASE, LEASE_IN_DOUBT, RunStatus, parse
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.post_stage import settle_what_main_left
-from lambda_rollout.rollout.rollback import undo
-from lambda_rollout.rollout.spec import order_of_handover
+from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.spec import spec_of_saved_state
 from sandbox.aws.faults import Die
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 from tests.seam import Dated, SimRuns, said_as_it_is
 
 LATER = "00000001"
@@ -58,7 +58,7 @@ def dead_at_half(date: Dated = said_as_it_is) -> Scene:
     scene.date = date
     rule = scene.world.faults.add(Die(die), operation="UpdateAlias", nth=2)
     with pytest.raises(Killed):
-        scene.roll_out(order("50% 10s, 100% 10s"))
+        scene.roll_out(rollout_spec("50% 10s, 100% 10s"))
     scene.world.faults.rules.remove(rule)
     scene.events.clear()
     scene.world.log.clear()
@@ -67,7 +67,7 @@ def dead_at_half(date: Dated = said_as_it_is) -> Scene:
 
 
 def next_run(scene: Scene, **asked: object) -> Finished:
-    return scene.roll_out(order("50% 10s, 100% 10s", nonce=LATER, **asked))
+    return scene.roll_out(rollout_spec("50% 10s, 100% 10s", rollout_id=LATER, **asked))
 
 
 def doubts(scene: Scene) -> list[str]:
@@ -92,7 +92,7 @@ def leases(scene: Scene, skew: timedelta = timedelta()) -> list[timedelta]:
 def test_its_records_count_by_the_runners_clock_and_for_longer(date: Dated) -> None:
     scene = Scene.ready()
     scene.date = date
-    assert scene.roll_out(order("10% 10m, 100% 60s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("10% 10m, 100% 60s")).result is Result.PROMOTED
     assert len(leases(scene)) >= 5
     assert all(abs(each - LEASE_IN_DOUBT) <= timedelta(seconds=1) for each in leases(scene))
     assert len(doubts(scene)) == 1
@@ -102,7 +102,7 @@ def test_its_records_count_by_the_runners_clock_and_for_longer(date: Dated) -> N
 def test_a_runners_clock_that_is_a_little_off_changes_nothing(minutes: int) -> None:
     scene = Scene.ready()
     scene.skew = timedelta(minutes=minutes)
-    assert scene.roll_out(order("10% 10m, 100% 60s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("10% 10m, 100% 60s")).result is Result.PROMOTED
     assert all(abs(each - LEASE) <= timedelta(seconds=1) for each in leases(scene))
     assert doubts(scene) == []
 
@@ -112,7 +112,7 @@ def test_the_first_record_of_a_rollout_has_two_answers_behind_it() -> None:
     scene = Scene.ready(alarms=())
     scene.call("lambda", "PublishVersion", FunctionName="checkout")
     scene.clock.advance(5)
-    wanted = order("10% 0s, 100% 0s", version=NEW, alarms=())
+    wanted = rollout_spec("10% 0s, 100% 0s", version=NEW, alarms=())
     assert scene.roll_out(wanted).result is Result.PROMOTED
     assert leases(scene)
     assert doubts(scene) == []
@@ -150,7 +150,7 @@ def ends_of_both(scene: Scene, others: Scene) -> list[Finished]:
     """Let the first roll out and end well, and ``others`` start beneath it; return how those end."""
     ends: list[Finished] = []
     scene.after(14.5 * 60, lambda: ends.append(next_run(others)))
-    assert scene.roll_out(order("50% 20m, 100% 60s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("50% 20m, 100% 60s")).result is Result.PROMOTED
     assert [end.result for end in ends] == [Result.FAILED]
     written = [request.params["Description"] for request in scene.requests("UpdateAlias")]
     assert [text for text in written if LATER in text] == []
@@ -185,14 +185,14 @@ def test_its_own_record_after_a_kill_is_refused_too() -> None:
 def test_githubs_word_that_its_attempt_is_over_ends_it(date: Dated) -> None:
     scene = dead_at_half()
     scene.date = date
-    scene.runs = SimRuns(RunWord.OVER)
+    scene.runs = SimRuns(RunStatus.OVER)
     assert next_run(scene).result is Result.PROMOTED
-    assert scene.alias.routing == Routing.whole(NEW)
+    assert scene.alias.routing == Routing.all_on(NEW)
 
 
 def test_githubs_word_that_it_is_in_progress_changes_nothing() -> None:
     scene = dead_at_half(missing)
-    scene.runs = SimRuns(RunWord.IN_PROGRESS)
+    scene.runs = SimRuns(RunStatus.IN_PROGRESS)
     assert next_run(scene).result is Result.FAILED
     assert scene.alias.routing == HALF
 
@@ -210,7 +210,7 @@ def test_resuming_it_takes_the_time_too(date: Dated) -> None:
 def test_a_held_one_is_promoted_whatever_the_time(date: Dated) -> None:
     scene = Scene.ready()
     scene.date = date
-    assert scene.roll_out(order("50% 10s, hold")).result is Result.HELD
+    assert scene.roll_out(rollout_spec("50% 10s, hold")).result is Result.HELD
     assert next_run(scene, mode=Mode.PROMOTE).result is Result.PROMOTED
 
 
@@ -227,14 +227,14 @@ def test_one_answer_more_is_enough_to_know_the_time() -> None:
 
 
 def rolled_back_by_hand(scene: Scene) -> Finished:
-    wanted = order(mode=Mode.ROLLBACK, nonce=LATER)
-    return undo(wanted, scene.parts(wanted))
+    wanted = rollout_spec(mode=Mode.ROLLBACK, rollout_id=LATER)
+    return rollback(wanted, scene.ports(wanted))
 
 
 def post_stage(scene: Scene) -> Finished:
-    handover = scene.handovers[-1]
-    ordered = order_of_handover(handover, order().run)
-    return settle_what_main_left(handover, ordered, scene.parts(ordered))
+    saved_state = scene.saved_states[-1]
+    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 
 @pytest.mark.parametrize("back", [rolled_back_by_hand, post_stage])
@@ -243,6 +243,6 @@ def test_going_back_takes_no_clock(date: Dated, back: Callable[[Scene], Finished
     scene = dead_at_half(date)
     scene.skew = SLOW
     assert back(scene).result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
     assert doubts(scene) == []

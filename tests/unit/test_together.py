@@ -8,14 +8,14 @@ import pytest
 
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import Cancelled
-from lambda_rollout.runtime.parallel import HANDS, Together, one_by_one, several_at_once
+from lambda_rollout.runtime.parallel import MAX_WORKERS, Parallel, one_by_one, several_at_once
 
 
-@pytest.mark.parametrize("together", [one_by_one, several_at_once])
-def test_the_answers_come_in_the_order_of_the_items(together: Together) -> None:
-    assert together(lambda item: item * 2, range(50)) == [item * 2 for item in range(50)]
-    assert together(lambda item: item, [7]) == [7]
-    assert together(lambda item: item, []) == []
+@pytest.mark.parametrize("parallel", [one_by_one, several_at_once])
+def test_the_answers_come_in_the_order_of_the_items(parallel: Parallel) -> None:
+    assert parallel(lambda item: item * 2, range(50)) == [item * 2 for item in range(50)]
+    assert parallel(lambda item: item, [7]) == [7]
+    assert parallel(lambda item: item, []) == []
 
 
 def test_a_single_item_needs_no_thread() -> None:
@@ -25,27 +25,27 @@ def test_a_single_item_needs_no_thread() -> None:
 
 
 def test_several_are_under_way_at_once_and_no_more_than_there_are_hands() -> None:
-    meeting = threading.Barrier(HANDS)
+    meeting = threading.Barrier(MAX_WORKERS)
     # Nobody gets past the barrier unless all hands are there at once.
-    several_at_once(lambda _: meeting.wait(30), range(2 * HANDS))
+    several_at_once(lambda _: meeting.wait(30), range(2 * MAX_WORKERS))
 
 
-@pytest.mark.parametrize("together", [one_by_one, several_at_once])
-def test_once_one_has_failed_no_further_one_is_begun(together: Together) -> None:
+@pytest.mark.parametrize("parallel", [one_by_one, several_at_once])
+def test_once_one_has_failed_no_further_one_is_begun(parallel: Parallel) -> None:
     begun: list[int] = []
 
     def act(item: int) -> None:
         begun.append(item)
         if item == 0:
             raise ValueError(item)
-        if together is several_at_once:
+        if parallel is several_at_once:
             failed.wait(30)
 
     failed = threading.Event()
     threading.Timer(0.2, failed.set).start()
     with pytest.raises(ValueError, match="0"):
-        together(act, range(1000))
-    assert len(begun) <= HANDS
+        parallel(act, range(1000))
+    assert len(begun) <= MAX_WORKERS
 
 
 def test_what_is_raised_is_the_cause_and_not_what_came_of_it() -> None:

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.record import LEASE, Record, compose, parse
-from lambda_rollout.alias.restore import Wish, settle
+from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import (
     Aliases,
+    AliasWriter,
     CannotShift,
+    ChangedByOther,
     Conflict,
-    Foreign,
-    Gone,
+    Deleted,
     Settled,
-    Traffic,
     Unsettled,
 )
 from lambda_rollout.aws.aliases import LambdaAliases
@@ -47,7 +47,7 @@ from tests.seam import SimClock, WorldAliases, direct
 
 TEN = Routing.split(OLD, NEW, Decimal(10))
 FIFTY = Routing.split(OLD, NEW, Decimal(50))
-BACK = Routing.whole(OLD)
+BACK = Routing.all_on(OLD)
 
 LOST: list[Fault] = [ServerError(after_effect=True), DropAnswer(), Hang(effect="before")]
 UNDONE: list[Fault] = [
@@ -69,24 +69,24 @@ class Hands:
         self.clock = SimClock(self.scene.world)
         self.clients = direct(self.scene.world, clock=self.clock)
         self.aws_clock = self.clients.aws_clock
-        self.traffic = self.take()
+        self.writer = self.take()
         self.scene.world.log.clear()
 
-    def take(self, nonce: str = NONCE, **how: Any) -> Traffic:
+    def take(self, rollout_id: str = NONCE, **how: Any) -> AliasWriter:
         aliases = LambdaAliases(self.clients)
-        return Traffic(
-            TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, nonce, **how
+        return AliasWriter(
+            TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, rollout_id, **how
         )
 
-    def record(self, nonce: str = NONCE) -> Record:
+    def record(self, rollout_id: str = NONCE) -> Record:
         until = self.aws_clock.now() + LEASE
-        return Record(old=OLD, new=NEW, nonce=nonce, until=until.replace(microsecond=0))
+        return Record(old=OLD, new=NEW, rollout_id=rollout_id, until=until.replace(microsecond=0))
 
     def forward(self, routing: Routing = TEN, stop: Stop | None = None) -> None:
-        self.traffic.forward(routing, self.record(), stop)
+        self.writer.forward(routing, self.record(), stop)
 
     def settle(self) -> Any:
-        (settlement,) = settle([Wish(self.traffic, BACK)], self.clock)
+        (settlement,) = restore([DesiredState(self.writer, BACK)], self.clock)
         return settlement
 
     def add(self, fault: Fault, **match: Any) -> None:
@@ -170,7 +170,7 @@ def test_a_lost_answer_is_decided_by_reading_and_not_written_twice(
     hands.forward()
     assert hands.seen == (TEN, OWNERS_TEXT)
     assert hands.operations() == ["UpdateAlias", "GetAlias"]
-    assert hands.traffic.confirmed
+    assert hands.writer.confirmed
     hands.forward(FIFTY)
     assert hands.seen == (FIFTY, OWNERS_TEXT)
 
@@ -236,7 +236,7 @@ def test_old_news_are_renewed_before_the_weight_is_raised(hands: Hands) -> None:
     with pytest.raises(Conflict):
         hands.forward()
     assert hands.operations() == ["GetAlias"]
-    assert not hands.traffic.touched
+    assert not hands.writer.touched
 
 
 def test_fresh_news_are_not(hands: Hands) -> None:
@@ -252,7 +252,7 @@ def test_no_clear_answer_for_a_minute_ends_it(hands: Hands) -> None:
         hands.forward()
     assert 60 <= hands.clock.monotonic() - began < 75
     # Each of these answers may have been the one to a second delivery.
-    assert hands.traffic.touched
+    assert hands.writer.touched
 
 
 def test_what_aws_refuses_is_not_repeated(hands: Hands) -> None:
@@ -260,7 +260,7 @@ def test_what_aws_refuses_is_not_repeated(hands: Hands) -> None:
     with pytest.raises(Refused, match="not authorized to perform: lambda:UpdateAlias"):
         hands.forward()
     assert len(hands.writes) == 1
-    assert not hands.traffic.touched
+    assert not hands.writer.touched
 
 
 def test_stop_ends_the_trying(hands: Hands) -> None:
@@ -279,8 +279,8 @@ def test_a_write_that_may_have_had_its_effect_has_touched_the_alias(hands: Hands
     hands.add(Hang(effect="late", lands_after=30.0), count=None)
     with pytest.raises(Cancelled):
         hands.forward(stop=stop)
-    assert hands.traffic.touched
-    assert not hands.traffic.confirmed
+    assert hands.writer.touched
+    assert not hands.writer.confirmed
 
 
 # Looking ----------------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ def test_a_write_that_may_have_had_its_effect_has_touched_the_alias(hands: Hands
 
 def test_a_look_at_our_own_doing_is_quiet(hands: Hands) -> None:
     hands.forward()
-    hands.traffic.look(may_still_move=True)
+    hands.writer.look(may_still_move=True)
 
 
 @pytest.mark.parametrize("change", [weights(30), {"Description": "mine"}, WHOLE])
@@ -296,7 +296,7 @@ def test_a_look_finds_other_peoples_doing(hands: Hands, change: dict[str, Any]) 
     hands.forward()
     hands.edit(**change)
     with pytest.raises(Conflict) as caught:
-        hands.traffic.look(may_still_move=True)
+        hands.writer.look(may_still_move=True)
     assert caught.value.expected == TEN
     assert caught.value.found.routing == hands.scene.alias.routing
 
@@ -307,28 +307,28 @@ def test_somebody_elses_routing_is_left_also_where_nobody_heeds_the_revision(
     hands: Hands, change: dict[str, Any], changes: bool
 ) -> None:
     aliases = Heedless(WorldAliases(hands.scene.world), changes)
-    hands.traffic = Traffic(
+    hands.writer = AliasWriter(
         TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE
     )
     hands.forward()
-    hands.traffic.look(may_still_move=True)
+    hands.writer.look(may_still_move=True)
     hands.edit(**change)
     theirs = hands.scene.alias
     with pytest.raises(Conflict):
-        hands.traffic.look(may_still_move=True)
-    assert isinstance(hands.settle(), Foreign)
+        hands.writer.look(may_still_move=True)
+    assert isinstance(hands.settle(), ChangedByOther)
     assert hands.scene.alias == theirs
 
 
 def test_an_edited_description_is_kept_once_nothing_moves_any_more(hands: Hands) -> None:
-    hands.forward(Routing.whole(NEW))
+    hands.forward(Routing.all_on(NEW))
     hands.edit(Description="mine")
-    hands.traffic.look(may_still_move=False)
-    assert hands.traffic.text == "mine"
-    (done,) = settle([Wish(hands.traffic, Routing.whole(NEW))], hands.clock)
+    hands.writer.look(may_still_move=False)
+    assert hands.writer.text == "mine"
+    (done,) = restore([DesiredState(hands.writer, Routing.all_on(NEW))], hands.clock)
     assert isinstance(done, Settled)
     assert (hands.scene.alias.routing, hands.scene.alias.description) == (
-        Routing.whole(NEW),
+        Routing.all_on(NEW),
         "mine",
     )
 
@@ -339,28 +339,28 @@ def test_a_description_that_our_record_cut_stays_whole_whoever_writes_the_rest(
 ) -> None:
     long = "a long story " * 19
     hands.edit(Description=long)
-    hands.traffic = hands.take()
-    hands.forward(Routing.whole(NEW))
+    hands.writer = hands.take()
+    hands.forward(Routing.all_on(NEW))
     hands.edit(FunctionVersion=NEW)
     if looks:
-        hands.traffic.look(may_still_move=False)
+        hands.writer.look(may_still_move=False)
     assert isinstance(hands.settle(), Settled)
     assert hands.seen == (BACK, long)
 
 
 def test_a_changed_routing_is_a_conflict_also_then(hands: Hands) -> None:
-    hands.forward(Routing.whole(NEW))
+    hands.forward(Routing.all_on(NEW))
     hands.edit(FunctionVersion=OLD)
     with pytest.raises(Conflict):
-        hands.traffic.look(may_still_move=False)
+        hands.writer.look(may_still_move=False)
 
 
 def test_a_stale_answer_is_no_answer(hands: Hands) -> None:
     hands.forward()
     hands.add(StaleRead(), operation="GetAlias")
     with pytest.raises(Unanswered, match="older than our last write"):
-        hands.traffic.look(may_still_move=True)
-    hands.traffic.look(may_still_move=True)
+        hands.writer.look(may_still_move=True)
+    hands.writer.look(may_still_move=True)
 
 
 def test_an_alias_that_is_gone_is_believed_when_it_is_said_twice(hands: Hands) -> None:
@@ -369,10 +369,10 @@ def test_an_alias_that_is_gone_is_believed_when_it_is_said_twice(hands: Hands) -
     for seconds in (0.0, 1.9):
         hands.scene.clock.advance(seconds)
         with pytest.raises(Unanswered, match="Cannot find alias"):
-            hands.traffic.look(may_still_move=True)
+            hands.writer.look(may_still_move=True)
     hands.scene.clock.advance(0.1)
     with pytest.raises(NotFound):
-        hands.traffic.look(may_still_move=True)
+        hands.writer.look(may_still_move=True)
 
 
 def test_a_good_answer_between_takes_the_first_word_back(hands: Hands) -> None:
@@ -383,14 +383,14 @@ def test_a_good_answer_between_takes_the_first_word_back(hands: Hands) -> None:
     for is_there in (False, True, False):
         hands.scene.clock.advance(5.0)
         with nullcontext() if is_there else pytest.raises(Unanswered):
-            hands.traffic.look(may_still_move=True)
+            hands.writer.look(may_still_move=True)
 
 
 def test_the_same_routing_under_another_owners_record_is_theirs(hands: Hands) -> None:
     hands.forward()
     theirs = compose(OWNERS_TEXT, hands.record("00000000"))
     hands.edit(Description=theirs)
-    assert not hands.traffic.is_ours(hands.scene.alias)
+    assert not hands.writer.is_ours(hands.scene.alias)
 
 
 # Renewing ---------------------------------------------------------------------------------------
@@ -399,7 +399,7 @@ def test_the_same_routing_under_another_owners_record_is_theirs(hands: Hands) ->
 def test_a_renewal_writes_the_same_routing_with_a_later_end(hands: Hands) -> None:
     hands.forward()
     hands.scene.clock.advance(180)
-    assert hands.traffic.renew(hands.record(), None, may_still_move=True)
+    assert hands.writer.renew(hands.record(), None, may_still_move=True)
     first, second = (parse(r.params["Description"])[1] for r in hands.scene.requests("UpdateAlias"))
     assert first is not None
     assert second is not None
@@ -415,8 +415,8 @@ def end_of(record: Record) -> datetime:
 def test_a_renewal_is_tried_once(hands: Hands) -> None:
     hands.forward()
     hands.add(Throttle())
-    assert not hands.traffic.renew(hands.record(), None, may_still_move=True)
-    assert hands.traffic.renew(hands.record(), None, may_still_move=True)
+    assert not hands.writer.renew(hands.record(), None, may_still_move=True)
+    assert hands.writer.renew(hands.record(), None, may_still_move=True)
 
 
 def test_time_is_aws_own(hands: Hands) -> None:
@@ -473,9 +473,9 @@ def test_after_an_edit_that_ends_the_rollout_the_rollback_carries_the_newest_rev
     hands.forward(TEN)
     hands.edit(Description="mine")
     with pytest.raises(Conflict):
-        hands.traffic.look(may_still_move=True)
+        hands.writer.look(may_still_move=True)
     hands.scene.world.log.clear()
-    assert isinstance(hands.traffic.settle_once(BACK), Settled)
+    assert isinstance(hands.writer.restore_once(BACK), Settled)
     assert [(each.operation, each.outcome) for each in hands.scene.world.log] == [
         ("UpdateAlias", "ok")
     ]
@@ -495,7 +495,7 @@ def test_somebody_elses_routing_is_left(hands: Hands, change: dict[str, Any]) ->
     hands.edit(**change)
     theirs = hands.scene.alias
     settlement = hands.settle()
-    assert isinstance(settlement, Foreign)
+    assert isinstance(settlement, ChangedByOther)
     assert settlement.alias.routing == theirs.routing
     assert hands.scene.alias == theirs
 
@@ -503,7 +503,7 @@ def test_somebody_elses_routing_is_left(hands: Hands, change: dict[str, Any]) ->
 def test_an_alias_that_was_deleted_is_said_to_be_gone(hands: Hands) -> None:
     hands.forward()
     hands.scene.call("lambda", "DeleteAlias", FunctionName="checkout", Name="live")
-    assert isinstance(hands.settle(), Gone)
+    assert isinstance(hands.settle(), Deleted)
 
 
 def test_a_forward_write_in_doubt_is_made_useless(hands: Hands) -> None:
@@ -534,8 +534,8 @@ def test_nor_is_it_by_a_forward_write(hands: Hands) -> None:
     hands.forward(FIFTY)
     hands.add(ServerError())
     hands.add(StaleRead(), operation="GetAlias")
-    hands.forward(Routing.whole(NEW))
-    assert hands.seen == (Routing.whole(NEW), OWNERS_TEXT)
+    hands.forward(Routing.all_on(NEW))
+    assert hands.seen == (Routing.all_on(NEW), OWNERS_TEXT)
 
 
 def test_a_write_that_never_came_to_be_gives_no_claim(hands: Hands) -> None:
@@ -544,7 +544,7 @@ def test_a_write_that_never_came_to_be_gives_no_claim(hands: Hands) -> None:
     hands.forward(FIFTY)
     hands.edit(**weights(10))
     theirs = hands.scene.alias
-    assert isinstance(hands.settle(), Foreign)
+    assert isinstance(hands.settle(), ChangedByOther)
     assert hands.scene.alias == theirs
 
 
@@ -560,7 +560,7 @@ def test_a_weight_set_by_somebody_else_is_his_even_if_we_were_about_to_write_the
         hands.forward(FIFTY)
     theirs = hands.scene.alias
     assert theirs.routing == FIFTY
-    assert isinstance(hands.settle(), Foreign)
+    assert isinstance(hands.settle(), ChangedByOther)
     assert hands.scene.alias == theirs
 
 
@@ -581,7 +581,7 @@ def test_a_post_stage_takes_no_stale_read_for_its_rollback(hands: Hands) -> None
     post = hands.take(old=OLD, shared=True)
     hands.add(ServerError())
     hands.add(StaleRead(), operation="GetAlias")
-    (settlement,) = settle([Wish(post, BACK)], hands.clock)
+    (settlement,) = restore([DesiredState(post, BACK)], hands.clock)
     assert isinstance(settlement, Settled)
     assert hands.seen == (BACK, OWNERS_TEXT)
 
@@ -591,7 +591,7 @@ def test_a_post_stage_knows_its_rollback_by_the_second_look(hands: Hands) -> Non
     post = hands.take(old=OLD, shared=True)
     hands.add(DropAnswer())
     began = len(hands.writes)
-    (settlement,) = settle([Wish(post, BACK)], hands.clock)
+    (settlement,) = restore([DesiredState(post, BACK)], hands.clock)
     assert isinstance(settlement, Settled)
     assert len(hands.writes) == began + 1
 
@@ -601,24 +601,24 @@ def test_a_first_weight_whose_record_was_struck_out_is_to_be_taken_back(hands: H
     hands.add(Meanwhile(lambda _: hands.edit(Description="mine")), operation="GetAlias")
     with pytest.raises(Conflict):
         hands.forward()
-    assert hands.traffic.touched
-    assert hands.traffic.routing == TEN
+    assert hands.writer.touched
+    assert hands.writer.routing == TEN
 
 
 def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Hands) -> None:
     """It was resumed during its watch at 100%, and finished before the first write of whoever resumed it."""
-    whole = Routing.whole(NEW)
+    whole = Routing.all_on(NEW)
     hands.forward(whole)
     aliases = WorldAliases(hands.scene.world)
-    resumed = Traffic(
+    resumed = AliasWriter(
         TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE, OLD
     )
-    settle([Wish(hands.traffic, whole)], hands.clock)
+    restore([DesiredState(hands.writer, whole)], hands.clock)
     assert hands.seen == (whole, OWNERS_TEXT)
     with pytest.raises(Conflict):
         resumed.look(may_still_move=False)
-    (settlement,) = settle([Wish(resumed, BACK)], hands.clock)
-    assert isinstance(settlement, Foreign)
+    (settlement,) = restore([DesiredState(resumed, BACK)], hands.clock)
+    assert isinstance(settlement, ChangedByOther)
     assert hands.seen == (whole, OWNERS_TEXT)
 
 
@@ -627,11 +627,11 @@ def test_a_whole_alias_without_our_record_is_ours_no_longer_than_our_lease(
     hands: Hands, seconds: int, ours: bool
 ) -> None:
     """We stood still, were taken for dead, and the next run has promoted the same version."""
-    whole = Routing.whole(NEW)
+    whole = Routing.all_on(NEW)
     hands.forward(whole)
     hands.scene.clock.advance(seconds)
     hands.edit(Description="mine")
-    assert isinstance(hands.settle(), Settled if ours else Foreign)
+    assert isinstance(hands.settle(), Settled if ours else ChangedByOther)
     assert hands.seen == (BACK if ours else whole, "mine")
 
 
@@ -649,11 +649,11 @@ def test_one_write_for_each_comes_before_any_other_call(hands: Hands) -> None:
     hands.scene.call("lambda", "CreateAlias", FunctionName="checkout", Name="other", **create)
     aliases = WorldAliases(hands.scene.world)
     target = type(TARGET)("checkout", "other")
-    other = Traffic(target, aliases.read(target), aliases, hands.clock, hands.aws_clock, NONCE)
+    other = AliasWriter(target, aliases.read(target), aliases, hands.clock, hands.aws_clock, NONCE)
     other.forward(TEN, hands.record(), None)
     hands.scene.world.log.clear()
     hands.add(DropAnswer())
-    done = settle([Wish(hands.traffic, BACK), Wish(other, BACK)], hands.clock)
+    done = restore([DesiredState(hands.writer, BACK), DesiredState(other, BACK)], hands.clock)
     assert [type(settlement) for settlement in done] == [Settled, Settled]
     assert hands.operations() == ["UpdateAlias", "UpdateAlias", "GetAlias"]
 
@@ -662,5 +662,5 @@ def test_trouble_is_told_between_two_rounds(hands: Hands) -> None:
     hands.forward()
     hands.add(Throttle(), count=2)
     told: list[CallFailed] = []
-    settle([Wish(hands.traffic, BACK)], hands.clock, lambda _, why: told.append(why))
+    restore([DesiredState(hands.writer, BACK)], hands.clock, lambda _, why: told.append(why))
     assert [why.code for why in told] == ["TooManyRequestsException"] * 2

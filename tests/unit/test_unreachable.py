@@ -6,7 +6,7 @@ import pytest
 
 from lambda_rollout.rollout.events import Result
 from lambda_rollout.runtime.errors import Busy, Unreachable
-from lambda_rollout.runtime.retry import FORWARD_LIMIT, UNREACHABLE_LIMIT, patiently
+from lambda_rollout.runtime.retry import FORWARD_LIMIT, UNREACHABLE_LIMIT, retrying
 from sandbox.aws import World
 from sandbox.aws.faults import RefuseConnection, Throttle
 from tests.scene import NEW, OLD, Scene
@@ -53,6 +53,6 @@ def test_only_an_unbroken_silence_counts(kinds: list[type[Busy]]) -> None:
         raise kinds[tries % len(kinds)]("GetAlias", "Code", "")
 
     with pytest.raises(Busy):
-        patiently(SimClock(world), None, unreachable=UNREACHABLE_LIMIT)(call)
+        retrying(SimClock(world), None, unreachable=UNREACHABLE_LIMIT)(call)
     limit = UNREACHABLE_LIMIT if kinds == [Unreachable] else FORWARD_LIMIT
     assert limit <= manual(world).monotonic() < limit + 6

@@ -12,12 +12,12 @@ from lambda_rollout.alias.routing import Routing
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
-from lambda_rollout.rollout.rollback import undo
+from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import order_of_handover
+from lambda_rollout.rollout.spec import spec_of_saved_state
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import AccessDenied, Answer, Meanwhile, ServerError
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 LATER = "00000001"
 NOT_FOUND = "ResourceNotFoundException"
@@ -36,7 +36,7 @@ def deleted_at_100(scene: Scene) -> Finished:
     """Promoted, the old version deleted, and then the alarm fires."""
     scene.after(90, lambda: delete(scene, OLD))
     scene.after(120, lambda: scene.set_alarm("checkout-errors", "ALARM"))
-    return scene.roll_out(order("10% 60s, 100% 300s"))
+    return scene.roll_out(rollout_spec("10% 60s, 100% 300s"))
 
 
 def left(scene: Scene) -> AliasLeft:
@@ -68,14 +68,14 @@ def test_aws_refuses_it_while_the_alias_is_split(scene: Scene) -> None:
 def test_it_is_said_at_once_with_a_command_that_works(scene: Scene) -> None:
     finished = deleted_at_100(scene)
     assert finished.result is Result.FAILED
-    assert left(scene).routing == Routing.whole(NEW)
-    assert left(scene).expected == Routing.whole(OLD)
+    assert left(scene).routing == Routing.all_on(NEW)
+    assert left(scene).expected == Routing.all_on(OLD)
     assert f"version {OLD} was deleted meanwhile" in left(scene).why
     assert f"--function-version {NEW} " in left(scene).command
     assert OWNERS_TEXT in left(scene).command
     fired = scene.requests("DescribeAlarms")[-1].at
     assert finished.at - fired < timedelta(seconds=5)
-    assert scene.handovers[-1].phase is Phase.GOING_BACK, "the post stage says it, too"
+    assert scene.saved_states[-1].phase is Phase.ROLLING_BACK, "the post stage says it, too"
 
 
 def test_the_rollback_is_sent_before_anything_is_asked(scene: Scene) -> None:
@@ -87,7 +87,7 @@ def test_the_rollback_is_sent_before_anything_is_asked(scene: Scene) -> None:
 
 def test_an_ordinary_rollback_asks_nothing(scene: Scene) -> None:
     scene.after(120, lambda: scene.set_alarm("checkout-errors", "ALARM"))
-    scene.roll_out(order("10% 60s, 100% 300s"))
+    scene.roll_out(rollout_spec("10% 60s, 100% 300s"))
     assert rolling_back(scene)[0] == "UpdateAlias"
     assert "GetFunctionConfiguration" not in rolling_back(scene)
 
@@ -116,16 +116,16 @@ def test_what_is_not_proven_is_tried_on(scene: Scene, trouble: Callable[[Scene],
         trouble(scene)
 
     scene.after(120, fires)
-    assert scene.roll_out(order("10% 60s, 100% 300s")).result is Result.ROLLED_BACK
-    assert scene.alias.routing == Routing.whole(OLD)
+    assert scene.roll_out(rollout_spec("10% 60s, 100% 300s")).result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.all_on(OLD)
 
 
 def test_the_post_stage_says_it_too(scene: Scene) -> None:
     deleted_at_100(scene)
-    handover = scene.handovers[-1]
+    saved_state = scene.saved_states[-1]
     scene.events.clear()
-    wanted = order_of_handover(handover, order().run)
-    finished = settle_what_main_left(handover, wanted, scene.parts(wanted))
+    wanted = spec_of_saved_state(saved_state, rollout_spec().run)
+    finished = settle_what_main_left(saved_state, wanted, scene.ports(wanted))
     assert finished.result is Result.FAILED
     assert f"version {OLD} was deleted meanwhile" in left(scene).why
 
@@ -133,8 +133,8 @@ def test_the_post_stage_says_it_too(scene: Scene) -> None:
 def test_so_does_the_button_at_three_in_the_morning(scene: Scene) -> None:
     deleted_at_100(scene)
     scene.events.clear()
-    wanted = order(mode=Mode.ROLLBACK, alarms=(), nonce=LATER)
-    assert undo(wanted, scene.parts(wanted)).result is Result.FAILED
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=(), rollout_id=LATER)
+    assert rollback(wanted, scene.ports(wanted)).result is Result.FAILED
     assert f"version {OLD} was deleted meanwhile" in left(scene).why
 
 
@@ -142,7 +142,7 @@ def test_the_next_run_says_what_is_to_be_done_and_goes_on_once_it_is(scene: Scen
     deleted_at_100(scene)
     scene.clock.advance(3600)
     scene.set_alarm("checkout-errors", "OK")
-    refused = scene.roll_out(order(nonce=LATER))
+    refused = scene.roll_out(rollout_spec(rollout_id=LATER))
     assert refused.result is Result.FAILED
     assert f"version {OLD}" in refused.reason
     assert "make the alias whole on one that exists" in refused.remedy
@@ -151,7 +151,7 @@ def test_the_next_run_says_what_is_to_be_done_and_goes_on_once_it_is(scene: Scen
     whole: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
     scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", **by_hand, **whole)
     scene.build("def handler(event, context): return 3")
-    assert scene.roll_out(order(nonce=LATER)).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec(rollout_id=LATER)).result is Result.PROMOTED
 
 
 def test_a_new_version_that_is_deleted_before_the_first_shift_leaves_the_alias_as_it_was(
@@ -163,4 +163,4 @@ def test_a_new_version_that_is_deleted_before_the_first_shift_leaves_the_alias_a
     # "Not found" may be the answer to a second delivery, so the alias is written once more.
     assert finished.result is Result.ROLLED_BACK
     assert NOT_FOUND in finished.reason
-    assert (scene.alias.routing, scene.alias.description) == (Routing.whole(OLD), OWNERS_TEXT)
+    assert (scene.alias.routing, scene.alias.description) == (Routing.all_on(OLD), OWNERS_TEXT)

@@ -16,10 +16,10 @@ from lambda_rollout.rollout import events as e
 from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.rollout import Rollout
 from sandbox.aws.faults import Answer, Fault, Hang, ServerError, StaleRead, Throttle
-from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, order
+from tests.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 MINUTE = timedelta(minutes=1)
-BACK = Routing.whole(OLD)
+BACK = Routing.all_on(OLD)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def gaps(moments: list[datetime]) -> list[timedelta]:
 
 
 def test_alarms_are_read_every_poll_and_at_the_steps_end(scene: Scene) -> None:
-    scene.roll_out(order("10% 60s, 100% 0s", poll_interval=25.0))
+    scene.roll_out(rollout_spec("10% 60s, 100% 0s", poll_interval=25.0))
     began = shifted_at(scene)
     after = [
         (request.at - began).total_seconds()
@@ -50,7 +50,7 @@ def test_alarms_are_read_every_poll_and_at_the_steps_end(scene: Scene) -> None:
 
 
 def test_the_alias_is_read_once_a_minute_and_at_the_steps_end(scene: Scene) -> None:
-    scene.roll_out(order("10% 10m, 100% 0s", poll_interval=300.0))
+    scene.roll_out(rollout_spec("10% 10m, 100% 0s", poll_interval=300.0))
     began = shifted_at(scene)
     looks = [began, *(r.at for r in scene.requests("GetAlias") if r.at > began)]
     assert all(gap <= MINUTE for gap in gaps(looks))
@@ -58,7 +58,7 @@ def test_the_alias_is_read_once_a_minute_and_at_the_steps_end(scene: Scene) -> N
 
 
 def test_the_record_is_renewed_every_three_minutes_and_cleared(scene: Scene) -> None:
-    scene.roll_out(order("10% 11m, 100% 5m"))
+    scene.roll_out(rollout_spec("10% 11m, 100% 5m"))
     writes = scene.requests("UpdateAlias")
     assert all(gap <= RENEW_AFTER + timedelta(seconds=10) for gap in gaps([w.at for w in writes]))
     records = [parse(write.params["Description"])[1] for write in writes]
@@ -71,7 +71,7 @@ def test_the_record_is_renewed_every_three_minutes_and_cleared(scene: Scene) -> 
 
 def test_a_record_that_took_long_to_be_written_is_renewed_that_much_earlier(scene: Scene) -> None:
     scene.world.faults.add(Throttle(), operation="UpdateAlias", count=12)
-    scene.roll_out(order("10% 11m, 100% 0s"))
+    scene.roll_out(rollout_spec("10% 11m, 100% 0s"))
     first, second, *_ = (w for w in scene.requests("UpdateAlias") if w.effect_at is not None)
     record = parse(first.params["Description"])[1]
     assert record is not None
@@ -82,7 +82,7 @@ def test_a_record_that_took_long_to_be_written_is_renewed_that_much_earlier(scen
 
 
 def test_a_heartbeat_is_told_once_a_minute(scene: Scene) -> None:
-    scene.roll_out(order("10% 5m, 100% 0s"))
+    scene.roll_out(rollout_spec("10% 5m, 100% 0s"))
     beats = scene.told(e.Heartbeat)
     assert len(beats) == 4
     assert all(gap >= MINUTE for gap in gaps([beat.at for beat in beats]))
@@ -98,7 +98,7 @@ def test_a_heartbeat_is_told_once_a_minute(scene: Scene) -> None:
 @pytest.mark.parametrize("fault", [Throttle(), ServerError(), Hang()], ids=repr)
 def test_alarms_that_cannot_be_read_for_a_minute_end_it(scene: Scene, fault: Fault) -> None:
     scene.world.faults.add(fault, operation="DescribeAlarms", nth=5, count=None)
-    finished = scene.roll_out(order("10% 10m"))
+    finished = scene.roll_out(rollout_spec("10% 10m"))
     assert finished.result is Result.ROLLED_BACK
     assert finished.reason == "the alarms could not be read for 60 s"
     assert scene.alias.routing == BACK
@@ -107,21 +107,21 @@ def test_alarms_that_cannot_be_read_for_a_minute_end_it(scene: Scene, fault: Fau
 
 def test_alarms_that_can_be_read_again_do_not(scene: Scene) -> None:
     scene.world.faults.add(Throttle(), operation="DescribeAlarms", nth=5, count=8)
-    assert scene.roll_out(order("10% 3m, 100% 0s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("10% 3m, 100% 0s")).result is Result.PROMOTED
     assert len(scene.told(e.Unreadable)) == 1
 
 
 def test_no_step_passes_without_a_read_after_its_end(scene: Scene) -> None:
     # From a good read just before the end of the step on, no read succeeds.
     scene.world.faults.add(Throttle(), operation="DescribeAlarms", nth=5, count=None)
-    finished = scene.roll_out(order("10% 17s, 100% 0s"))
+    finished = scene.roll_out(rollout_spec("10% 17s, 100% 0s"))
     assert finished.result is Result.ROLLED_BACK
     assert scene.routings() == [Routing(OLD, {NEW: 0.1}), BACK]
 
 
 def test_an_alias_that_cannot_be_read_for_a_minute_ends_it(scene: Scene) -> None:
     scene.world.faults.add(Throttle(), operation="GetAlias", nth=2, count=None)
-    finished = scene.roll_out(order("10% 10m"))
+    finished = scene.roll_out(rollout_spec("10% 10m"))
     assert finished.result is Result.ROLLED_BACK
     assert finished.reason == "the alias could not be read for 60 s"
     assert scene.alias.routing == BACK
@@ -129,13 +129,13 @@ def test_an_alias_that_cannot_be_read_for_a_minute_ends_it(scene: Scene) -> None
 
 def test_stale_reads_of_the_alias_are_waited_out(scene: Scene) -> None:
     scene.world.faults.add(StaleRead(), operation="GetAlias", nth=2, count=3)
-    assert scene.roll_out(order("10% 30s, 100% 0s")).result is Result.PROMOTED
+    assert scene.roll_out(rollout_spec("10% 30s, 100% 0s")).result is Result.PROMOTED
 
 
 def test_an_alarm_that_is_deleted_ends_it(scene: Scene) -> None:
     names = {"AlarmNames": ["checkout-errors"]}
     scene.after(30, lambda: scene.call("cloudwatch", "DeleteAlarms", **names))
-    finished = scene.roll_out(order("10% 10m"))
+    finished = scene.roll_out(rollout_spec("10% 10m"))
     assert finished.result is Result.ROLLED_BACK
     assert finished.reason == "alarm deleted during the rollout: checkout-errors"
 
@@ -143,7 +143,7 @@ def test_an_alarm_that_is_deleted_ends_it(scene: Scene) -> None:
 def test_an_alias_that_is_deleted_ends_it(scene: Scene) -> None:
     gone = {"FunctionName": "checkout", "Name": "live"}
     scene.after(30, lambda: scene.call("lambda", "DeleteAlias", **gone))
-    finished = scene.roll_out(order("10% 2m"))
+    finished = scene.roll_out(rollout_spec("10% 2m"))
     assert finished.result is Result.FAILED
     (left,) = scene.told(e.AliasLeft)
     assert isinstance(left, e.AliasLeft)
@@ -153,7 +153,7 @@ def test_an_alias_that_is_deleted_ends_it(scene: Scene) -> None:
 
 def test_a_record_that_cannot_be_renewed_ends_it_while_the_lease_lasts(scene: Scene) -> None:
     scene.world.faults.add(Throttle(), operation="UpdateAlias", nth=2, count=30)
-    finished = scene.roll_out(order("10% 20m"))
+    finished = scene.roll_out(rollout_spec("10% 20m"))
     assert finished.result is Result.ROLLED_BACK
     assert "could not be renewed" in finished.reason
     assert scene.alias.routing == BACK
@@ -164,7 +164,7 @@ def test_a_record_that_cannot_be_renewed_ends_it_while_the_lease_lasts(scene: Sc
 def test_cancelled_in_a_wait_goes_back_at_once(scene: Scene) -> None:
     scene.after(100, lambda: scene.stop.request("cancelled (SIGINT)"))
     before = scene.clock.now()
-    finished = scene.roll_out(order("10% 10m", poll_interval=300.0))
+    finished = scene.roll_out(rollout_spec("10% 10m", poll_interval=300.0))
     assert finished.result is Result.ROLLED_BACK
     assert finished.reason == "cancelled (SIGINT)"
     assert scene.requests()[-1].at - before == timedelta(seconds=100)
@@ -181,7 +181,7 @@ def flap(scene: Scene, after: float, *states: str) -> None:
 def test_history_that_comes_late_is_waited_for(scene: Scene) -> None:
     scene.world.cloudwatch().history_lag = timedelta(seconds=8)
     flap(scene, 58.5, "INSUFFICIENT_DATA", "OK")
-    finished = scene.roll_out(order("10% 60s, 100% 0s"))
+    finished = scene.roll_out(rollout_spec("10% 60s, 100% 0s"))
     assert finished.result is Result.PROMOTED
     (extended,) = scene.told(e.StepExtended)
     assert isinstance(extended, e.StepExtended)
@@ -191,7 +191,7 @@ def test_history_that_comes_late_is_waited_for(scene: Scene) -> None:
 def test_a_firing_in_a_history_that_comes_late_counts(scene: Scene) -> None:
     scene.world.cloudwatch().history_lag = timedelta(seconds=8)
     flap(scene, 58.5, "ALARM", "OK")
-    finished = scene.roll_out(order("10% 60s, 100% 0s", poll_interval=30.0))
+    finished = scene.roll_out(rollout_spec("10% 60s, 100% 0s", poll_interval=30.0))
     assert finished.result is Result.ROLLED_BACK
     assert finished.reason == "alarm checkout-errors fired: set by the test"
 
@@ -199,7 +199,7 @@ def test_a_firing_in_a_history_that_comes_late_counts(scene: Scene) -> None:
 def test_a_change_whose_history_never_comes_counts_as_fired(scene: Scene) -> None:
     scene.world.cloudwatch().history_lag = timedelta(days=1)
     flap(scene, 30, "INSUFFICIENT_DATA", "OK")
-    finished = scene.roll_out(order("10% 60s, 100% 0s"))
+    finished = scene.roll_out(rollout_spec("10% 60s, 100% 0s"))
     assert finished.result is Result.ROLLED_BACK
     assert "its history could not be read" in finished.reason
     assert [alarm.name for alarm in finished.failed_alarms] == ["checkout-errors"]
@@ -209,7 +209,7 @@ def test_a_history_that_is_refused_counts_as_fired_at_the_steps_end(scene: Scene
     refusal = Answer("AccessDenied", "no", 403)
     scene.world.faults.add(refusal, operation="DescribeAlarmHistory", count=None)
     flap(scene, 10, "INSUFFICIENT_DATA", "OK")
-    finished = scene.roll_out(order("10% 60s, 100% 0s"))
+    finished = scene.roll_out(rollout_spec("10% 60s, 100% 0s"))
     assert finished.result is Result.ROLLED_BACK
     assert scene.requests("UpdateAlias")[-1].at - shifted_at(scene) >= MINUTE
 
@@ -226,8 +226,8 @@ def test_alarms_are_told_when_they_change_and_a_firing_only_after_the_rollback(
             writes = len(scene.requests("UpdateAlias"))
             told.append((event.reading.state, event.fired, writes))
 
-    asked = order("10% 10m")
-    assert Rollout(asked, replace(scene.parts(asked), emit=emit)).run().result is Result.ROLLED_BACK
+    asked = rollout_spec("10% 10m")
+    assert Rollout(asked, replace(scene.ports(asked), emit=emit)).run().result is Result.ROLLED_BACK
     # By the time anything is told of the firing, the second write, the rollback, has been sent.
     assert told == [(AlarmState.INSUFFICIENT_DATA, False, 1), (AlarmState.ALARM, True, 2)]
 
@@ -237,7 +237,7 @@ def test_alarms_are_told_when_they_change_and_a_firing_only_after_the_rollback(
 
 def test_no_data_is_waited_for_up_to_the_evidence_timeout(scene: Scene) -> None:
     scene.set_alarm("checkout-errors", "INSUFFICIENT_DATA")
-    asked = order(
+    asked = rollout_spec(
         "10% 60s, 100% 0s", insufficient_data=InsufficientData.FAIL, evidence_timeout=120.0
     )
     assert scene.roll_out(asked).result is Result.ROLLED_BACK
@@ -248,7 +248,7 @@ def test_no_data_is_waited_for_up_to_the_evidence_timeout(scene: Scene) -> None:
 def test_data_that_comes_in_time_lets_the_step_pass(scene: Scene) -> None:
     scene.set_alarm("checkout-errors", "INSUFFICIENT_DATA")
     scene.after(100, lambda: scene.set_alarm("checkout-errors", "OK"))
-    asked = order("10% 60s, 100% 0s", insufficient_data=InsufficientData.FAIL)
+    asked = rollout_spec("10% 60s, 100% 0s", insufficient_data=InsufficientData.FAIL)
     assert scene.roll_out(asked).result is Result.PROMOTED
 
 
@@ -259,7 +259,7 @@ def test_an_alarm_that_comes_on_while_the_version_gets_ready_refuses_the_shift(
     scene: Scene,
 ) -> None:
     scene.after(1, lambda: scene.set_alarm("checkout-errors", "ALARM"))
-    finished = scene.roll_out(order())
+    finished = scene.roll_out(rollout_spec())
     assert finished.result is Result.FAILED
     assert scene.requests("UpdateAlias") == []
 
@@ -267,7 +267,7 @@ def test_an_alarm_that_comes_on_while_the_version_gets_ready_refuses_the_shift(
 def test_waiting_for_an_alarm_listens_to_stop(scene: Scene) -> None:
     scene.set_alarm("checkout-errors", "ALARM")
     scene.after(30, lambda: scene.stop.request("cancelled"))
-    finished = scene.roll_out(order(alarm_at_start=AlarmAtStart.WAIT))
+    finished = scene.roll_out(rollout_spec(alarm_at_start=AlarmAtStart.WAIT))
     assert finished.result is Result.FAILED
     assert finished.reason == "cancelled"
     assert scene.requests("UpdateAlias") == []

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 from lambda_rollout.analysis.guards.result import (
-    Broken,
-    Finding,
-    Holding,
-    Lacking,
+    GuardFailed,
+    GuardInconclusive,
+    GuardPassed,
+    GuardResult,
     as_odds,
     limit_of,
 )
@@ -24,9 +24,8 @@ from lambda_rollout.analysis.guards.sequential import (
     log_e_values,
     sign_factors,
 )
-from lambda_rollout.analysis.guards.windows import Both, Course
-from lambda_rollout.inputs.guards import Absolute, Guard
-from lambda_rollout.inputs.guards import Comparison as Operator
+from lambda_rollout.analysis.guards.windows import Both, Windows
+from lambda_rollout.inputs.guards import Absolute, Guard, Operator
 
 IN_A_ROW = 3
 """Minutes over an absolute bound, one after the other, that break a guard; as an alarm of 3 out of 3 would.
@@ -39,18 +38,18 @@ minutes the slowest is exceeded by the next ten, by chance, in at most 1 of 3,00
 _EVEN = 0.5
 
 
-def judge_duration_beside_baseline(guard: Guard, course: Course, level: float) -> Finding:
+def judge_duration_beside_baseline(guard: Guard, windows: Windows, level: float) -> GuardResult:
     """Count the minutes in which the new version's percentile was over the bound made from the old one's.
 
     At 100% it is held against the slowest minute that the old version had in the last split step.
     """
     limit, percentile = limit_of(guard), _percentile(guard)
     needed = -math.log(level)
-    split = [both for both in course.split if all(percentile in one.durations for one in both)]
+    split = [both for both in windows.split if all(percentile in one.durations for one in both)]
     signs = [_sign(limit, percentile, both) for both in split]
-    whole = [new for new in course.whole if percentile in new.durations]
+    whole = [new for new in windows.whole if percentile in new.durations]
     reference = [
-        old.durations[percentile] for _, old in course.last_split if percentile in old.durations
+        old.durations[percentile] for _, old in windows.last_split if percentile in old.durations
     ]
     if len(reference) >= REFERENCE_MINUTES:
         slowest = limit.factor * max(reference) + limit.margin
@@ -58,33 +57,35 @@ def judge_duration_beside_baseline(guard: Guard, course: Course, level: float) -
     value = highest(log_e_values(sign_factors(*sign) for sign in signs))
     slower = sum(slower for slower, _ in signs)
     figures = f"slower than allowed in {slower} of {len(signs)} minutes"
-    if course.at_whole:
+    if windows.at_whole:
         figures += ", those at 100% compared with the last split step's"
     if value >= needed:
-        return Broken(f"{figures}; {as_odds(value)}")
-    if not any(percentile in new.durations for new in course.step):
-        return Lacking("no invocation of the new version in this step's whole minutes yet")
+        return GuardFailed(f"{figures}; {as_odds(value)}")
+    if not any(percentile in new.durations for new in windows.step):
+        return GuardInconclusive(
+            "no invocation of the new version in this step's whole minutes yet"
+        )
     if highest(log_e_values(sign_factors(True, chance) for _, chance in signs)) < needed:
-        return Lacking(f"{figures}; at least {minutes_needed(level)} minutes are needed")
-    return Holding(figures)
+        return GuardInconclusive(f"{figures}; at least {minutes_needed(level)} minutes are needed")
+    return GuardPassed(figures)
 
 
-def judge_duration(guard: Guard, course: Course, level: float) -> Finding:  # noqa: ARG001 - all rules take one
+def judge_duration(guard: Guard, windows: Windows, level: float) -> GuardResult:  # noqa: ARG001 - all rules take one
     """Count the minutes in which the new version's percentile was over a fixed one."""
     percentile = _percentile(guard)
     row = longest = 0
-    for new in course.canary:
+    for new in windows.canary:
         if percentile in new.durations:
             row = row + 1 if _over(guard, new.durations[percentile]) else 0
             longest = max(longest, row)
     if longest >= IN_A_ROW:
-        return Broken(f"over the bound in {longest} minutes in a row")
-    step = [new.durations[percentile] for new in course.step if percentile in new.durations]
+        return GuardFailed(f"over the bound in {longest} minutes in a row")
+    step = [new.durations[percentile] for new in windows.step if percentile in new.durations]
     over = sum(_over(guard, duration) for duration in step)
     figures = f"over the bound in {over} of {len(step)} minutes"
     if len(step) < IN_A_ROW:
-        return Lacking(f"{figures} of this step; at least {IN_A_ROW} minutes are needed")
-    return Lacking(figures) if 2 * over > len(step) else Holding(figures)
+        return GuardInconclusive(f"{figures} of this step; at least {IN_A_ROW} minutes are needed")
+    return GuardInconclusive(figures) if 2 * over > len(step) else GuardPassed(figures)
 
 
 def minutes_needed(level: float) -> int:
@@ -109,4 +110,4 @@ def _sign(limit: Limit, percentile: str, both: Both) -> tuple[bool, float]:
 def _over(guard: Guard, duration: float) -> bool:
     assert isinstance(guard.bound, Absolute)  # noqa: S101 - the grammar's other bounds have a baseline
     bound = float(guard.bound.value)
-    return duration > bound or (duration == bound and guard.comparison is Operator.BELOW)
+    return duration > bound or (duration == bound and guard.operator is Operator.BELOW)

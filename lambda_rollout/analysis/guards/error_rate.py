@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lambda_rollout.analysis.guards.result import (
-    Broken,
-    Finding,
-    Holding,
-    Lacking,
+    GuardFailed,
+    GuardInconclusive,
+    GuardPassed,
+    GuardResult,
     as_odds,
     as_rate,
     limit_of,
@@ -25,10 +25,9 @@ from lambda_rollout.analysis.guards.sequential import (
     highest_believable,
     log_e_values,
 )
-from lambda_rollout.analysis.guards.windows import Both, Course
+from lambda_rollout.analysis.guards.windows import Both, Windows
 from lambda_rollout.analysis.metrics import Minute
-from lambda_rollout.inputs.guards import Absolute, Guard
-from lambda_rollout.inputs.guards import Comparison as Operator
+from lambda_rollout.inputs.guards import Absolute, Guard, Operator
 
 CLEARLY_WORSE = 0.10
 """A guard holds only on numbers that would have broken it in about 9 of 10 cases, had the new version's error
@@ -47,7 +46,7 @@ REFERENCE_SHARE = 0.1
 _MOST_TIMES_MORE = 1000.0
 
 
-def judge_rate_beside_baseline(guard: Guard, course: Course, level: float) -> Finding:
+def judge_rate_beside_baseline(guard: Guard, windows: Windows, level: float) -> GuardResult:
     """Compare the new version's error rate with the old one's, minute by minute.
 
     At 100% there is nothing to compare with in the same minute. The new version is then held against the
@@ -55,30 +54,30 @@ def judge_rate_beside_baseline(guard: Guard, course: Course, level: float) -> Fi
     """
     limit = limit_of(guard)
     needed = -math.log(level * (1 - REFERENCE_SHARE))
-    split = [both for both in course.split if both[0].invocations and both[1].invocations]
+    split = [both for both in windows.split if both[0].invocations and both[1].invocations]
     if not split:
-        return Lacking("there was no minute in which both versions were invoked")
-    reference = _counts(old for _, old in course.last_split)
+        return GuardInconclusive("there was no minute in which both versions were invoked")
+    reference = _counts(old for _, old in windows.last_split)
     allowed = limit.over(highest_believable(*reference, level * REFERENCE_SHARE))
     value = highest(
         log_e_values(
             [
                 *(against_baseline(limit, *map(_count, both)) for both in split),
-                *(against_rate(allowed, _count(new)) for new in course.whole),
+                *(against_rate(allowed, _count(new)) for new in windows.whole),
             ]
         )
     )
-    figures = _beside(course, split)
+    figures = _beside(windows, split)
     if value >= needed:
-        return Broken(f"{figures}; {as_odds(value)}")
-    if course.at_whole:
+        return GuardFailed(f"{figures}; {as_odds(value)}")
+    if windows.at_whole:
         return _if_enough(
-            figures, course.whole, _what_if(allowed, course.whole, reference[0]), needed
+            figures, windows.whole, _what_if(allowed, windows.whole, reference[0]), needed
         )
-    return _if_enough(figures, course.step, _what_if_beside(limit, course.last_split), needed)
+    return _if_enough(figures, windows.step, _what_if_beside(limit, windows.last_split), needed)
 
 
-def judge_rate(guard: Guard, course: Course, level: float) -> Finding:
+def judge_rate(guard: Guard, windows: Windows, level: float) -> GuardResult:
     """Hold the new version's error rate against a fixed one.
 
     Over it by more than chance is broken, at any time. Plainly within it over the present step holds. In
@@ -87,15 +86,15 @@ def judge_rate(guard: Guard, course: Course, level: float) -> Finding:
     assert isinstance(guard.bound, Absolute)  # noqa: S101 - the grammar's other bounds have a baseline
     allowed = float(guard.bound.value / 100)
     needed = -math.log(level)
-    value = highest(log_e_values(against_rate(allowed, _count(new)) for new in course.canary))
+    value = highest(log_e_values(against_rate(allowed, _count(new)) for new in windows.canary))
     if value >= needed:
-        return Broken(f"{as_rate(*_errors_of(course.canary))}; {as_odds(value)}")
-    invocations, errors = _counts(course.step)
+        return GuardFailed(f"{as_rate(*_errors_of(windows.canary))}; {as_odds(value)}")
+    invocations, errors = _counts(windows.step)
     figures = as_rate(errors, invocations)
     at = Decimal(100 * errors) - guard.bound.value * invocations
-    if invocations and (at > 0 or (at == 0 and guard.comparison is Operator.BELOW)):
-        return Lacking(f"{figures} is over the bound, but could be by chance")
-    return _if_enough(figures, course.step, _what_if(allowed, course.step), needed)
+    if invocations and (at > 0 or (at == 0 and guard.operator is Operator.BELOW)):
+        return GuardInconclusive(f"{figures} is over the bound, but could be by chance")
+    return _if_enough(figures, windows.step, _what_if(allowed, windows.step), needed)
 
 
 # Was it enough to tell? --------------------------------------------------------------------------
@@ -142,23 +141,27 @@ def _what_if_beside(limit: Limit, step: Sequence[Both]) -> WhatIf:
     )
 
 
-def _if_enough(figures: str, step: Sequence[Minute], what_if: WhatIf, needed: float) -> Finding:
+def _if_enough(figures: str, step: Sequence[Minute], what_if: WhatIf, needed: float) -> GuardResult:
     """Return whether the step's minutes could have broken the guard at all."""
     invocations, _ = _counts(step)
     if not invocations:
-        return Lacking("no invocation of the new version in this step's whole minutes yet")
+        return GuardInconclusive(
+            "no invocation of the new version in this step's whole minutes yet"
+        )
     if not what_if.factors(0):
-        return Lacking("no minute of this step in which both versions were invoked")
+        return GuardInconclusive("no minute of this step in which both versions were invoked")
     if what_if.allowed >= 1:
         if min(invocations, what_if.compared_with) * CLEARLY_WORSE < EXPECTED_ERRORS:
-            return Lacking(f"{figures}; too few invocations to tell a bad version from a good one")
-        return Holding(f"{figures}; no error rate could be over the bound")
+            return GuardInconclusive(
+                f"{figures}; too few invocations to tell a bad version from a good one"
+            )
+        return GuardPassed(f"{figures}; no error rate could be over the bound")
     if what_if.tells(invocations, 1, needed):
-        return Holding(figures)
+        return GuardPassed(figures)
     times = 1.0
     while times < _MOST_TIMES_MORE and not what_if.tells(invocations, times, needed):
         times *= 1.1
-    return Lacking(
+    return GuardInconclusive(
         f"{figures}; about {math.ceil(times * invocations):,} invocations of the new version are needed"
         " in this step to tell a bad version from a good one"
     )
@@ -182,10 +185,10 @@ def _errors_of(minutes: Iterable[Minute]) -> tuple[int, int]:
     return errors, invocations
 
 
-def _beside(course: Course, split: Sequence[Both]) -> str:
-    if course.at_whole:
-        new = as_rate(*_errors_of(course.whole))
-        old = as_rate(*_errors_of(old for _, old in course.last_split))
+def _beside(windows: Windows, split: Sequence[Both]) -> str:
+    if windows.at_whole:
+        new = as_rate(*_errors_of(windows.whole))
+        old = as_rate(*_errors_of(old for _, old in windows.last_split))
         return f"new {new}, old {old} in the last split step"
     new = as_rate(*_errors_of(new for new, _ in split))
     return f"new {new}, old {as_rate(*_errors_of(old for _, old in split))}"

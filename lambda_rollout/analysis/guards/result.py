@@ -12,27 +12,27 @@ _ANYTHING_RARER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class GuardPassed:
     """The numbers are within the bound, and there were enough of them."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class GuardFailed:
     """They are over it, and not by chance."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class GuardInconclusive:
     """They do not tell."""
 
     why: str
 
 
-Finding = Holding | Broken | Lacking
+GuardResult = GuardPassed | GuardFailed | GuardInconclusive
 
 
 def limit_of(guard: Guard) -> Limit:

@@ -9,9 +9,9 @@ from enum import StrEnum
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.guards.duration import judge_duration, judge_duration_beside_baseline
 from lambda_rollout.analysis.guards.error_rate import judge_rate, judge_rate_beside_baseline
-from lambda_rollout.analysis.guards.result import Broken, Finding, Lacking
-from lambda_rollout.analysis.guards.windows import Course, course_of
-from lambda_rollout.analysis.metrics import Began, Comparison
+from lambda_rollout.analysis.guards.result import GuardFailed, GuardInconclusive, GuardResult
+from lambda_rollout.analysis.guards.windows import Windows, windows_of
+from lambda_rollout.analysis.metrics import Comparison, StepStart
 from lambda_rollout.inputs.guards import Guard, Metric
 
 LEVEL = 0.01
@@ -48,7 +48,7 @@ class GuardVerdict:
 
 
 def judge_guards(
-    guards: Sequence[Guard], comparisons: Sequence[Comparison], steps: Sequence[Began]
+    guards: Sequence[Guard], comparisons: Sequence[Comparison], steps: Sequence[StepStart]
 ) -> tuple[GuardVerdict, ...]:
     """Judge every guard on every target, by all minutes of the rollout so far.
 
@@ -65,19 +65,19 @@ def judge_guards(
     """
     level = LEVEL / max(1, len(guards) * len(comparisons))
     return tuple(
-        _verdict(guard, comparison.target, _judge(guard)(guard, course, level))
+        _verdict(guard, comparison.target, _judge(guard)(guard, windows, level))
         for comparison in comparisons
-        for course in [course_of(comparison, steps)]
+        for windows in [windows_of(comparison, steps)]
         for guard in guards
     )
 
 
-def what_broke(verdicts: Iterable[GuardVerdict]) -> str:
+def what_failed(verdicts: Iterable[GuardVerdict]) -> str:
     """Return why to go back, in one line; empty if no guard is broken."""
     return _first(verdicts, Outcome.BROKEN)
 
 
-def what_lacks(verdicts: Iterable[GuardVerdict]) -> str:
+def what_is_missing(verdicts: Iterable[GuardVerdict]) -> str:
     """Return what a step waits for, in one line; empty if every guard could be judged."""
     return _first(verdicts, Outcome.INCONCLUSIVE)
 
@@ -89,16 +89,16 @@ def _first(verdicts: Iterable[GuardVerdict], outcome: Outcome) -> str:
     return lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "")
 
 
-def _judge(guard: Guard) -> Callable[[Guard, Course, float], Finding]:
+def _judge(guard: Guard) -> Callable[[Guard, Windows, float], GuardResult]:
     if guard.metric is Metric.ERROR_RATE:
         return judge_rate_beside_baseline if guard.compares_with_baseline else judge_rate
     return judge_duration_beside_baseline if guard.compares_with_baseline else judge_duration
 
 
-def _verdict(guard: Guard, target: Target, finding: Finding) -> GuardVerdict:
+def _verdict(guard: Guard, target: Target, finding: GuardResult) -> GuardVerdict:
     match finding:
-        case Broken(why):
+        case GuardFailed(why):
             return GuardVerdict(guard, target, Outcome.BROKEN, why)
-        case Lacking(why):
+        case GuardInconclusive(why):
             return GuardVerdict(guard, target, Outcome.INCONCLUSIVE, why)
     return GuardVerdict(guard, target, Outcome.HOLDS, finding.why)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from lambda_rollout.alias.routing import HUNDRED
-from lambda_rollout.analysis.metrics import MINUTE, Began, Comparison, Minute
+from lambda_rollout.analysis.metrics import MINUTE, Comparison, Minute, StepStart
 
 SPLIT_ONCE = Decimal(0)
 """As a share: the alias may have been split then, nobody knows at which weight. Minutes in which only one version
@@ -19,7 +19,7 @@ Both = tuple[Minute, Minute]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Windows:
     """Minutes that lie wholly inside a step, in order.
 
     A minute in which the weight changed is left out: one version ran more in its one half, the other in its
@@ -46,7 +46,7 @@ class Course:
         return (*(new for new, _ in self.split), *self.whole)
 
 
-def course_of(comparison: Comparison, steps: Sequence[Began]) -> Course:
+def windows_of(comparison: Comparison, steps: Sequence[StepStart]) -> Windows:
     """Cut a target's minutes by ``steps``, which are all steps so far, in order, at least one."""
     old = {minute.start: minute for minute in comparison.baseline.minutes}
     spans: list[list[Both]] = [[] for _ in steps]
@@ -63,7 +63,7 @@ def course_of(comparison: Comparison, steps: Sequence[Began]) -> Course:
         if step.percent >= HUNDRED
         for new, _ in span
     ]
-    return Course(
+    return Windows(
         split=tuple(both for span in split for both in span),
         last_split=tuple(split[-1]) if split else (),
         whole=tuple(whole),

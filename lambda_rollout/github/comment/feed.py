@@ -12,10 +12,10 @@ from lambda_rollout.github.comment.sync import Page, Told
 from lambda_rollout.github.comment.thread import LiveComment
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.report.comment.comment import Context, comment, comment_of_input_problems, title
-from lambda_rollout.report.comment.record import Key, Record, key_of
+from lambda_rollout.report.comment.record import CommentRecord, Key, key_of
 from lambda_rollout.report.markdown import link, prose
-from lambda_rollout.report.state import Chronicle
-from lambda_rollout.report.timeline import Seen
+from lambda_rollout.report.state import RolloutState
+from lambda_rollout.report.timeline import Timeline
 from lambda_rollout.report.verdict import MARKS
 from lambda_rollout.rollout import events as e
 from lambda_rollout.runtime.clock import Clock
@@ -33,7 +33,7 @@ BEATS_IN_ALL = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class CommentOwner:
     """What the key of a comment is made of beside the events; the names as the input has them."""
 
     functions: tuple[str, ...]
@@ -52,7 +52,7 @@ class CommentFeed:
     def __init__(
         self,
         live: LiveComment,
-        whose: Whose,
+        owner: CommentOwner,
         runner: Runner,
         clock: Clock,
         *,
@@ -60,14 +60,14 @@ class CommentFeed:
     ) -> None:
         """Begin with nothing to show."""
         self._live = live
-        self._whose = whose
+        self._owner = owner
         self._runner = runner
         self._clock = clock
         self._holds_on_cancel = holds_on_cancel
-        self._seen = Seen()
+        self._seen = Timeline()
         self._shown_at = clock.monotonic()
         self._said_where = False
-        self._environment = functools.cache(whose.environment)
+        self._environment = functools.cache(owner.environment)
 
     def emit(self, event: e.Event) -> None:
         """Take one more event into account."""
@@ -79,8 +79,8 @@ class CommentFeed:
 
     def input_problems(self, errors: InputErrors) -> None:
         """Show what is wrong with the inputs."""
-        names = (function.rpartition(":")[2] for function in self._whose.functions)
-        key = functools.partial(self._key, sorted(names), self._whose.region, "")
+        names = (function.rpartition(":")[2] for function in self._owner.functions)
+        key = functools.partial(self._key, sorted(names), self._owner.region, "")
         run = self._runner.run
         words = "The inputs are wrong, nothing was changed"
         page = Page(
@@ -132,11 +132,11 @@ class CommentFeed:
         # Only the alias's ARN tells the account, which is part of whose comment it is.
         if not any(now.arn or now.missing for now in story.targets.values()):
             return False
-        if not isinstance(event, e.Heartbeat | e.NumbersRead):
+        if not isinstance(event, e.Heartbeat | e.MetricsRead):
             return True
         return self._clock.monotonic() - self._shown_at >= self._beat(story)
 
-    def _beat(self, story: Chronicle) -> float:
+    def _beat(self, story: RolloutState) -> float:
         total = story.started.plan.total_watch.total_seconds() if story.started else 0.0
         return min(max(OFTEN_ENOUGH, total / BEATS_IN_ALL), SELDOM_ENOUGH) - 1.0
 
@@ -159,11 +159,11 @@ class CommentFeed:
         )
 
     def _key(self, names: list[str], region: str, account: str) -> Key:
-        if self._whose.key is not None:
-            return self._whose.key
-        return key_of(names, self._whose.alias, region, account, self._environment())
+        if self._owner.key is not None:
+            return self._owner.key
+        return key_of(names, self._owner.alias, region, account, self._environment())
 
-    def _write(self, seen: Seen, key: Key, record: Record) -> str:
+    def _write(self, seen: Timeline, key: Key, record: CommentRecord) -> str:
         run = self._runner.run
         context = Context(key, run, self._holds_on_cancel, self._environment())
         return comment(seen, context, record)

@@ -6,16 +6,22 @@ import functools
 from collections.abc import Mapping
 
 from lambda_rollout.github.comment.environment import environment
-from lambda_rollout.github.comment.feed import STATE, CommentFeed, Whose, state_of, told_before
+from lambda_rollout.github.comment.feed import (
+    STATE,
+    CommentFeed,
+    CommentOwner,
+    state_of,
+    told_before,
+)
 from lambda_rollout.github.comment.pull_request import Lead, Named, lead
-from lambda_rollout.github.comment.sync import Board, Told
+from lambda_rollout.github.comment.sync import CommentApi, Told
 from lambda_rollout.github.comment.thread import LiveComment
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.inputs.choices import Comment, OnCancel
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.read import variable
 from lambda_rollout.inputs.text import split_items
-from lambda_rollout.runtime.background import Aside
+from lambda_rollout.runtime.background import Background
 from lambda_rollout.runtime.clock import Clock, Stop
 
 PATIENCE = 10.0
@@ -31,17 +37,17 @@ def patience(stop: Stop) -> float:
 
 
 def feed_for(
-    inputs: Inputs, runner: Runner, clock: Clock, aside: Aside | None = None
+    inputs: Inputs, runner: Runner, clock: Clock, background: Background | None = None
 ) -> CommentFeed | None:
     """Build the feed of a rollout; None if none is wanted, or nothing can be sent."""
     if inputs.comment is Comment.OFF:
         return None
     wanted = lead(inputs.pr_number, runner.environ)
-    live = _live(wanted, inputs.github_token, runner, clock, aside=aside)
+    live = _live(wanted, inputs.github_token, runner, clock, background=background)
     functions = tuple(target.name for target in inputs.targets)
-    whose = Whose(functions, inputs.alias, functools.partial(environment, runner.environ))
+    owner = CommentOwner(functions, inputs.alias, functools.partial(environment, runner.environ))
     holds = inputs.on_cancel is OnCancel.HOLD
-    return CommentFeed(live, whose, runner, clock, holds_on_cancel=holds) if live else None
+    return CommentFeed(live, owner, runner, clock, holds_on_cancel=holds) if live else None
 
 
 def feed_for_bad_inputs(runner: Runner, clock: Clock) -> CommentFeed | None:
@@ -55,22 +61,22 @@ def feed_for_bad_inputs(runner: Runner, clock: Clock) -> CommentFeed | None:
     regions = (environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
     region = next(filter(None, (_raw(environ, "aws-region"), *regions)), "")
     asked = functools.partial(environment, environ)
-    whose = Whose(functions, alias, asked, region=region)
-    return CommentFeed(live, whose, runner, clock) if live else None
+    owner = CommentOwner(functions, alias, asked, region=region)
+    return CommentFeed(live, owner, runner, clock) if live else None
 
 
 def feed_of_post_stage(
-    runner: Runner, clock: Clock, aside: Aside | None = None
+    runner: Runner, clock: Clock, background: Background | None = None
 ) -> CommentFeed | None:
     """Build the feed that goes on with what main told; None if main had told nothing."""
     told = told_before(runner.state(STATE))
     if told is None:
         return None
     token = _raw(runner.environ, "github-token")
-    live = _live(Named(told.number), token, runner, clock, told.id, aside)
+    live = _live(Named(told.number), token, runner, clock, told.id, background)
     asked = functools.partial(environment, runner.environ)
-    whose = Whose((), "", asked, key=told.key)
-    return CommentFeed(live, whose, runner, clock) if live else None
+    owner = CommentOwner((), "", asked, key=told.key)
+    return CommentFeed(live, owner, runner, clock) if live else None
 
 
 def _raw(environ: Mapping[str, str], name: str) -> str:
@@ -83,14 +89,14 @@ def _live(
     runner: Runner,
     clock: Clock,
     id_: str = "",
-    aside: Aside | None = None,
+    background: Background | None = None,
 ) -> LiveComment | None:
     api_url = runner.environ.get("GITHUB_API_URL", "")
     repository = runner.run.repository
     if not (token and api_url and repository):
         return None
 
-    def connect() -> Board:
+    def connect() -> CommentApi:
         from lambda_rollout.github.comment.api import GitHubComments
 
         return GitHubComments(token, api_url, repository)
@@ -98,4 +104,4 @@ def _live(
     def remember(told: Told) -> None:
         runner.save_state(state_of(told))
 
-    return LiveComment(wanted, connect, clock, remember, id_=id_, aside=aside)
+    return LiveComment(wanted, connect, clock, remember, id_=id_, background=background)

@@ -16,11 +16,11 @@ from typing import Protocol
 
 from lambda_rollout.github.comment.errors import Lasts, Trouble
 from lambda_rollout.github.comment.pull_request import Lead, PullRequests, find
-from lambda_rollout.report.comment.record import Entry, Key, Record, all_own, read_record
+from lambda_rollout.report.comment.record import CommentRecord, Entry, Key, all_own, read_record
 from lambda_rollout.rollout.events import Run
 
 
-class Board(PullRequests, Protocol):
+class CommentApi(PullRequests, Protocol):
     """GitHub, one try for each call. Every method raises `Trouble`."""
 
     def login(self) -> str:
@@ -55,7 +55,7 @@ class Page:
     over: bool
     key: Callable[[], Key]
     """Asked in the comment's own thread, because it may ask the runner."""
-    write: Callable[[Key, Record], str]
+    write: Callable[[Key, CommentRecord], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +68,20 @@ class Told:
     id: str
 
 
-class Voice:
+class CommentSync:
     """What the comment's thread knows of GitHub; nothing of it is known before it is needed."""
 
-    def __init__(self, connect: Callable[[], Board], lead: Lead, id_: str) -> None:
+    def __init__(self, connect: Callable[[], CommentApi], lead: Lead, id_: str) -> None:
         """``id_`` tells this rollout from every other."""
         self._connect = connect
         self._lead = lead
         self._id = id_
-        self._board: Board | None = None
+        self._board: CommentApi | None = None
         self._number: int | None = None
         self._login = ""
         self._key: Key | None = None
         self._comment: int | None = None
-        self._record: Record | None = None
+        self._record: CommentRecord | None = None
         self._doubles: Sequence[int] = ()
         self._on_its_way = False
         """Whether a post of ours was not answered: it may land at any time."""
@@ -92,26 +92,26 @@ class Voice:
 
     def say(self, page: Page) -> Told | None:
         """Edit or post the comment; None if there is no pull request. Raises `Trouble`."""
-        board = self._board = self._board or self._connect()
+        api = self._board = self._board or self._connect()
         if self._number is None:
-            self._number = find(self._lead, board)
+            self._number = find(self._lead, api)
         if self._number is None:
             return None
         key = self._key = self._key or page.key()
         if self._comment is None or self._in_doubt:
             # Also after a post whose answer was lost: it may be there.
-            self._look(board, self._number, key)
+            self._look(api, self._number, key)
         record = self._record_of(page)
         body = page.write(key, record)
         if self._comment is None:
-            comment = self._post(board, self._number, record, body)
+            comment = self._post(api, self._number, record, body)
         else:
-            comment = self._edit(board, self._comment, record, body)
+            comment = self._edit(api, self._comment, record, body)
         return Told(self._number, comment, key, self._id)
 
-    def _look(self, board: Board, number: int, key: Key) -> None:
-        self._login = self._login or board.login()
-        own = all_own(board.of_author(number, self._login), key)
+    def _look(self, api: CommentApi, number: int, key: Key) -> None:
+        self._login = self._login or api.login()
+        own = all_own(api.of_author(number, self._login), key)
         self._doubles = ()
         if not own:
             return
@@ -126,14 +126,14 @@ class Voice:
         self._doubles = doubles
         self._in_doubt = self._on_its_way or bool(doubles)
 
-    def _record_of(self, page: Page) -> Record:
+    def _record_of(self, page: Page) -> CommentRecord:
         now = Entry.of(self._id, page.mark, page.headline, page.at, page.run, over=page.over)
-        return self._record.followed_by(now) if self._record else Record(now)
+        return self._record.followed_by(now) if self._record else CommentRecord(now)
 
-    def _post(self, board: Board, number: int, record: Record, body: str) -> int:
+    def _post(self, api: CommentApi, number: int, record: CommentRecord, body: str) -> int:
         self._in_doubt = True
         try:
-            posted = board.create(number, body)
+            posted = api.create(number, body)
         except Trouble as trouble:
             refused = trouble.pause or trouble.lasts is not Lasts.NOW
             self._on_its_way = self._on_its_way or not refused
@@ -141,9 +141,9 @@ class Voice:
         self._comment, self._record, self._posted = posted, record, True
         return posted
 
-    def _edit(self, board: Board, comment: int, record: Record, body: str) -> int:
+    def _edit(self, api: CommentApi, comment: int, record: CommentRecord, body: str) -> int:
         try:
-            board.edit(comment, body)
+            api.edit(comment, body)
         except Trouble as trouble:
             if trouble.lasts is Lasts.THIS_COMMENT:
                 self._comment = None
@@ -157,20 +157,20 @@ class Voice:
         Returns:
             Whether the page is to be said again, because another comment of ours stays.
         """
-        board, number, key = self._board, self._number, self._key
-        if board is None or number is None or key is None:
+        api, number, key = self._board, self._number, self._key
+        if api is None or number is None or key is None:
             return False
         if self._posted:
             # Another run may have looked, and posted, in the same moment.
             posted, self._posted = self._comment, False
-            self._look(board, number, key)
+            self._look(api, number, key)
             return self._comment != posted
-        self._drop_doubles(board)
+        self._drop_doubles(api)
         return False
 
-    def _drop_doubles(self, board: Board) -> None:
+    def _drop_doubles(self, api: CommentApi) -> None:
         """Delete what the comment now tells as well."""
         while self._doubles:
-            board.delete(self._doubles[0])
+            api.delete(self._doubles[0])
             self._doubles = self._doubles[1:]
         self._in_doubt = self._on_its_way

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from lambda_rollout.github.comment.errors import Lasts, Trouble, UntilReset
 from lambda_rollout.github.comment.pull_request import Lead, why_none
-from lambda_rollout.github.comment.sync import Board, Page, Told, Voice
-from lambda_rollout.runtime.background import Aside, ThreadAside
+from lambda_rollout.github.comment.sync import CommentApi, CommentSync, Page, Told
+from lambda_rollout.runtime.background import Background, BackgroundThread
 from lambda_rollout.runtime.clock import Clock
 
 _LONGEST_REST = 86_400.0
@@ -22,7 +22,7 @@ _LONGEST_REST = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class EditPace:
     """Seconds. GitHub allows 80 content writes a minute and 500 an hour to all jobs of a token together."""
 
     every: float = 10.0
@@ -48,12 +48,12 @@ class LiveComment:
     def __init__(
         self,
         lead: Lead,
-        connect: Callable[[], Board],
+        connect: Callable[[], CommentApi],
         clock: Clock,
         remember: Callable[[Told], None],
-        pace: Pace | None = None,
+        pace: EditPace | None = None,
         id_: str = "",
-        aside: Aside | None = None,
+        background: Background | None = None,
     ) -> None:
         """``connect`` and ``remember`` are called in the comment's own thread: they may take their time.
 
@@ -68,28 +68,28 @@ class LiveComment:
         self._connect = connect
         self._remember = remember
         self._clock = clock
-        self._pace = pace or Pace()
+        self._pace = pace or EditPace()
         self._page: Page | None = None
         self._taken: Page | None = None
         self._ending = False
         self._notes: deque[str] = deque()
         self._said: set[str] = set()
-        self._aside = aside or ThreadAside("comment")
+        self._background = background or BackgroundThread("comment")
         self._begun = False
 
     def show(self, page: Page) -> None:
         """Say this from now on; returns at once."""
         self._page = page
-        self._aside.wake()
+        self._background.wake()
         if not self._begun:
             self._begun = True
-            self._aside.start(self._run)
+            self._background.start(self._run)
 
     def finish(self, seconds: float) -> None:
         """Give the newest page at most ``seconds`` to reach GitHub."""
         self._ending = True
-        self._aside.wake()
-        if not self._aside.join(seconds) and self._taken is not self._page:
+        self._background.wake()
+        if not self._background.join(seconds) and self._taken is not self._page:
             self._note("GitHub did not take the last state in time")
 
     def notes(self) -> Iterator[str]:
@@ -110,7 +110,7 @@ class LiveComment:
             self._note(self.why_not)
 
     def _keep_current(self) -> None:
-        voice = Voice(self._connect, self.lead, self._id)
+        sync = CommentSync(self._connect, self.lead, self._id)
         sent: Page | None = None
         fails, earliest = 0, _Earliest(self._clock.monotonic())
         while True:
@@ -118,7 +118,7 @@ class LiveComment:
             if page is None or page is sent:
                 return
             try:
-                told = voice.say(page)
+                told = sync.say(page)
             except Trouble as trouble:
                 self._note(trouble.what)
                 if trouble.lasts is Lasts.FOR_GOOD:
@@ -138,14 +138,14 @@ class LiveComment:
                 # At once: the process may be killed before its next event.
                 self._remember(told)
                 self.told = told
-            again, met = self._tidied(voice)
+            again, met = self._tidied(sync)
             sent = None if again else page
             earliest = self._after(self._pace.every, self._pace.last_retry if again else 0.0, met)
 
-    def _tidied(self, voice: Voice) -> tuple[bool, Trouble | None]:
+    def _tidied(self, sync: CommentSync) -> tuple[bool, Trouble | None]:
         """Let there be one comment; whether the page is to be sent again, and what stood in the way."""
         try:
-            again = voice.tidy()
+            again = sync.tidy()
         except Trouble as trouble:
             self._note(trouble.what)
             return False, trouble
@@ -161,7 +161,7 @@ class LiveComment:
             left = (earliest.last if ending else earliest.usual) - self._clock.monotonic()
             if ending if page is sent else left <= 0:
                 return page
-            self._aside.rest(None if page is sent else min(left, _LONGEST_REST))
+            self._background.rest(None if page is sent else min(left, _LONGEST_REST))
 
     def _after(self, usual: float, last: float, trouble: Trouble | None) -> _Earliest:
         """Say when it may go on: what GitHub asks for counts to the very end, our own pace does not."""

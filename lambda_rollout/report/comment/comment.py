@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_rollout.report.comment.progress import if_cancelled, progress
-from lambda_rollout.report.comment.record import Key, Record, hidden_line
+from lambda_rollout.report.comment.record import CommentRecord, Key, hidden_line
 from lambda_rollout.report.comment.tables import (
     FULL,
     ROOMS,
@@ -24,11 +24,11 @@ from lambda_rollout.report.comment.tables import (
     schedule,
 )
 from lambda_rollout.report.findings import counted
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose, together
-from lambda_rollout.report.state import Chronicle, Status
+from lambda_rollout.report.markdown import alert, code, code_block, link, prose, unbroken
+from lambda_rollout.report.state import RolloutState, Status
 from lambda_rollout.report.summary.summary import MOST_RUNS, summary_of_input_problems
 from lambda_rollout.report.summary.tables import plan
-from lambda_rollout.report.timeline import Seen, chart
+from lambda_rollout.report.timeline import Timeline, chart
 from lambda_rollout.report.verdict import (
     MARKS,
     advice,
@@ -72,7 +72,7 @@ class Context:
     """The GitHub environment of the job, empty if it has none or it is not known."""
 
 
-def comment(seen: Seen, context: Context, record: Record) -> str:
+def comment(seen: Timeline, context: Context, record: CommentRecord) -> str:
     """Write the whole comment, in as much detail as fits."""
     text = ""
     for room in ROOMS:
@@ -84,7 +84,9 @@ def comment(seen: Seen, context: Context, record: Record) -> str:
     return _cut(text)
 
 
-def comment_of_input_problems(errors: InputErrors, run: Run, key: Key, record: Record) -> str:
+def comment_of_input_problems(
+    errors: InputErrors, run: Run, key: Key, record: CommentRecord
+) -> str:
     """Write a comment about inputs that are wrong."""
     parts = [hidden_line(key, record), "#" + summary_of_input_problems(errors).rstrip("\n")]
     if run.url:
@@ -98,7 +100,7 @@ def _cut(text: str) -> str:
     return f"{kept}\n\n*Cut here: the whole is in the run's log, summary and JSON report.*\n"
 
 
-def title(story: Chronicle) -> tuple[str, str]:
+def title(story: RolloutState) -> tuple[str, str]:
     """Return the mark and the words that the comment begins with; plain text, not escaped."""
     if story.finished is not None:
         return MARKS[story.result], headline(story)
@@ -119,7 +121,7 @@ def title(story: Chronicle) -> tuple[str, str]:
 _DOING = {"plan": "making the plan", "promote": "about to be promoted", "rollback": "rolling back"}
 
 
-def _sections(seen: Seen, context: Context, record: Record, room: Room) -> Iterator[str]:
+def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Room) -> Iterator[str]:
     story = seen.story
     mark, words = title(story)
     yield f"### {mark} {_VERSION.sub('version&nbsp;', prose(words))}{_in(context)}"
@@ -143,7 +145,7 @@ def _in(context: Context) -> str:
     return f" in {code(context.environment)}" if context.environment else ""
 
 
-def _ending(story: Chronicle, room: Room) -> Iterator[str]:
+def _ending(story: RolloutState, room: Room) -> Iterator[str]:
     if story.reason:
         yield f"**Why:** {prose(sentence(story.reason), 2 * room.reason)}"
     if told := " ".join(prose(text) for text in list(happenings(story))[: room.targets + 1]):
@@ -171,7 +173,7 @@ def _left(left: AliasLeft, room: Room) -> Iterator[str]:
         yield code_block(left.command)
 
 
-def _warnings(story: Chronicle, room: Room) -> Iterator[str]:
+def _warnings(story: RolloutState, room: Room) -> Iterator[str]:
     if not story.warnings:
         return
     shown = [prose(text, room.reason) for text in story.warnings[: room.warnings]]
@@ -181,7 +183,7 @@ def _warnings(story: Chronicle, room: Room) -> Iterator[str]:
     yield alert("WARNING", lines)
 
 
-def _details(seen: Seen, room: Room) -> Iterator[str]:
+def _details(seen: Timeline, room: Room) -> Iterator[str]:
     story = seen.story
     found = findings(story, room)
     if story.mode == "plan":
@@ -200,7 +202,7 @@ def _details(seen: Seen, room: Room) -> Iterator[str]:
         yield f"<details><summary>{told}</summary>\n\n{found}\n\n</details>"
 
 
-def _footer(story: Chronicle, run: Run) -> str:
+def _footer(story: RolloutState, run: Run) -> str:
     parts = []
     if story.started is not None:
         began = date_and_time(story.started.at)
@@ -211,7 +213,7 @@ def _footer(story: Chronicle, run: Run) -> str:
         parts += [prose(story.started.region)]
     if run.run_id:
         words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")
-        parts.append(link(together(prose(words)), run.url))
+        parts.append(link(unbroken(prose(words)), run.url))
     if run.actor:
         parts.append(f"by {code(run.actor)}")
     if run.sha:
@@ -219,7 +221,7 @@ def _footer(story: Chronicle, run: Run) -> str:
     return f"<sub>{' · '.join([*parts, 'all times are UTC'])}</sub>"
 
 
-def _history(record: Record, run: Run) -> Iterator[str]:
+def _history(record: CommentRecord, run: Run) -> Iterator[str]:
     if not record.earlier:
         return
     lines = [f"<details><summary>{_runs_before(record)}</summary>", ""]
@@ -236,5 +238,5 @@ def _history(record: Record, run: Run) -> Iterator[str]:
     yield "\n".join([*lines, "", "</details>"])
 
 
-def _runs_before(record: Record) -> str:
+def _runs_before(record: CommentRecord) -> str:
     return f"Before this: {count(len(record.earlier) + record.forgotten, 'run')}"

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import code, link, prose
-from lambda_rollout.report.state import GOING_ON, Chronicle, Status, StepNow
+from lambda_rollout.report.state import GOING_ON, RolloutState, Status, StepNow
 from lambda_rollout.report.wording import clock_time, duration, listing, share
 from lambda_rollout.rollout.events import Run
 
 
-def progress(story: Chronicle) -> Iterator[str]:
+def progress(story: RolloutState) -> Iterator[str]:
     """Say how far it is: by the clock, because a comment is read later than it was written."""
     if not story.steps or story.mode in ("plan", "rollback"):
         return
@@ -41,7 +41,7 @@ _STEP_MARKS = {
 }
 
 
-def _picture(story: Chronicle) -> str:
+def _picture(story: RolloutState) -> str:
     """Draw the schedule as a row. The bar is hidden from screen readers: the words say the same."""
     shown = story.steps if len(story.steps) <= 12 else ()
     steps = " → ".join(
@@ -63,7 +63,7 @@ def _left_of(step: StepNow, now: datetime | None) -> timedelta:
     return timedelta() if over else step.watch
 
 
-def if_cancelled(story: Chronicle, run: Run, *, holds: bool) -> Iterator[str]:
+def if_cancelled(story: RolloutState, run: Run, *, holds: bool) -> Iterator[str]:
     """Say what a cancelled run leaves behind, once there is something to leave."""
     if story.mode not in ("rollout", "promote") or not story.shifted:
         return

@@ -53,7 +53,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class CommentRecord:
     """The run that a comment tells of, and those before it."""
 
     now: Entry
@@ -61,7 +61,7 @@ class Record:
     forgotten: int = 0
     """How many still earlier runs are no longer listed."""
 
-    def followed_by(self, entry: Entry) -> Record:
+    def followed_by(self, entry: Entry) -> CommentRecord:
         """Tell of ``entry`` from now on: the same rollout goes on, or another one becomes history."""
         if entry.id == self.now.id:
             return replace(self, now=entry)
@@ -69,7 +69,7 @@ class Record:
         earlier = [each for each in (self.now, *self.earlier) if each.id != entry.id]
         return self._telling(entry, earlier)
 
-    def joined_by(self, other: Record) -> Record:
+    def joined_by(self, other: CommentRecord) -> CommentRecord:
         """Tell of what another comment of the same key tells, too; the newest runs first."""
         known = {each.id for each in (self.now, *self.earlier)}
         more = [each for each in (other.now, *other.earlier) if each.id not in known]
@@ -77,9 +77,9 @@ class Record:
         earlier = sorted([*self.earlier, *more], key=lambda each: each.at, reverse=True)
         return self._telling(self.now, earlier)
 
-    def _telling(self, now: Entry, earlier: Sequence[Entry]) -> Record:
+    def _telling(self, now: Entry, earlier: Sequence[Entry]) -> CommentRecord:
         kept = tuple(earlier[:MOST_EARLIER])
-        return Record(now, kept, self.forgotten + len(earlier) - len(kept))
+        return CommentRecord(now, kept, self.forgotten + len(earlier) - len(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _hash(parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def hidden_line(key: Key, record: Record) -> str:
+def hidden_line(key: Key, record: CommentRecord) -> str:
     """Write the record down as the first line of a comment."""
     told = json.dumps(asdict(record), ensure_ascii=False).encode("utf-8", "replace")
     packed = base64.b64encode(told).decode("ascii")
@@ -140,7 +140,7 @@ def _key_in(body: str) -> Key | None:
     return None if found is None else Key(found[1], found[2])
 
 
-def read_record(body: str) -> Record | None:
+def read_record(body: str) -> CommentRecord | None:
     """Read a comment's record back; None if there is none, or somebody made it unreadable."""
     found = _RECORD.match(body)
     if found is None:
@@ -159,7 +159,7 @@ def read_record(body: str) -> Record | None:
     known = tuple(each for each in earlier if each is not None)[:MOST_EARLIER]
     forgotten = told.get("forgotten")
     count = forgotten if isinstance(forgotten, int) and 0 <= forgotten < 1_000_000 else 0
-    return Record(now, known, count)
+    return CommentRecord(now, known, count)
 
 
 def _entry(told: object) -> Entry | None:

@@ -10,8 +10,8 @@ from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.report.console import alarm_url, alias_url, version_url
 from lambda_rollout.report.findings import findings_table, rate, typical
 from lambda_rollout.report.lines import STATE_MARKS
-from lambda_rollout.report.markdown import breakable, code, link, prose, table, together
-from lambda_rollout.report.state import AlarmNow, Chronicle, Status, StepNow, TargetNow
+from lambda_rollout.report.markdown import breakable, code, link, prose, table, unbroken
+from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow, TargetNow
 from lambda_rollout.report.verdict import exposure_of
 from lambda_rollout.report.wording import clean, clock_time, count, duration, share
 from lambda_rollout.rollout.events import Result
@@ -48,13 +48,13 @@ _RUNNING = {
 }
 
 
-def is_going_back(story: Chronicle) -> bool:
+def is_going_back(story: RolloutState) -> bool:
     """Whether something was decided that only a rollback can follow."""
     begun = any(now.rolled_back_at for now in story.targets.values())
     return begun or any(alarm.fired is not None for alarm in story.alarms.values())
 
 
-def numbers(story: Chronicle, room: Room) -> str:
+def numbers(story: RolloutState, room: Room) -> str:
     """Show the new version beside the old one; several functions get a line each."""
     targets = tuple(story.targets.values())
     if len(targets) == 1:
@@ -71,7 +71,7 @@ def _from_to(now: TargetNow) -> str:
     return f"{name}<br>{_version(now, now.previous)} → {_new(now)}"
 
 
-def _on_the_new(now: TargetNow, story: Chronicle) -> str:
+def _on_the_new(now: TargetNow, story: RolloutState) -> str:
     parts = ["*not known*" if now.weight is None else f"**{share(now.weight)}** now"]
     exposure = "" if story.finished else exposure_of(now, story)  # the verdict tells it
     if exposure:
@@ -87,7 +87,7 @@ def _errors(compared: Comparison | None) -> str:
     return f"{rate(compared.canary)} (old: {rate(compared.baseline)})"
 
 
-def _one(now: TargetNow, story: Chronicle) -> str:
+def _one(now: TargetNow, story: RolloutState) -> str:
     if story.finished and (now.routing, now.previous, now.version) == (None, None, None):
         return ""
     alias = link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias))
@@ -137,11 +137,11 @@ def _version(now: TargetNow, version: str | None) -> str:
     if version is None:
         return "*none*" if now.missing else "*not known*"
     return link(
-        together(prose(f"version {version}")), version_url(now.arn, now.target.name, version)
+        unbroken(prose(f"version {version}")), version_url(now.arn, now.target.name, version)
     )
 
 
-def schedule(story: Chronicle, room: Room) -> str:
+def schedule(story: RolloutState, room: Room) -> str:
     """Show every step and what has come of it; empty if none began."""
     if not story.watched:
         return ""
@@ -149,7 +149,7 @@ def schedule(story: Chronicle, room: Room) -> str:
     rows = [
         (
             f"{step.number}.&nbsp;{share(step.percent)}",
-            together(duration(step.watch)),
+            unbroken(duration(step.watch)),
             _outcome(step, story),
         )
         for step in steps
@@ -159,13 +159,13 @@ def schedule(story: Chronicle, room: Room) -> str:
     return table(("step", "planned", "what happened"), rows) + more
 
 
-def _around_the_running_one(story: Chronicle, most: int) -> tuple[StepNow, ...]:
+def _around_the_running_one(story: RolloutState, most: int) -> tuple[StepNow, ...]:
     begun = sum(step.began is not None for step in story.steps)
     first = max(0, min(begun - most // 2, len(story.steps) - most))
     return story.steps[first : first + most]
 
 
-def _outcome(step: StepNow, story: Chronicle) -> str:
+def _outcome(step: StepNow, story: RolloutState) -> str:
     if story.finished is None and step.status in _RUNNING:
         if is_going_back(story):
             return "⬜ not reached" if step.status is Status.WAITING else "↩️ going back"
@@ -175,12 +175,12 @@ def _outcome(step: StepNow, story: Chronicle) -> str:
         case Status.PASSED:
             lasted = ", not watched"
             if (step.watch or step.extended_until) and step.lasted is not None:
-                lasted = f" after {together(duration(step.lasted))}"
+                lasted = f" after {unbroken(duration(step.lasted))}"
             return f"✅ passed{lasted}{_extended(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
             words += f" at {clock_time(step.ended)}" if step.ended else ""
-            after = "" if step.lasted is None else f", after {together(duration(step.lasted))}"
+            after = "" if step.lasted is None else f", after {unbroken(duration(step.lasted))}"
             return f"{words}{after}{_extended(step)}"
         case Status.SKIPPED:
             return "done by an earlier run"
@@ -192,7 +192,7 @@ def _extended(step: StepNow) -> str:
     return f"; extended: {breakable(prose(step.lacked, 120))}" if step.extended_until else ""
 
 
-def alarms(story: Chronicle, room: Room) -> str:
+def alarms(story: RolloutState, room: Room) -> str:
     """Show each alarm's state with AWS's reason for it, the ones that matter first."""
     ordered = sorted(story.alarms.values(), key=_urgency)
     shown = ordered[: room.alarms]
@@ -202,14 +202,14 @@ def alarms(story: Chronicle, room: Room) -> str:
     return table(("state", "alarm"), rows) + more
 
 
-def _name_and_reason(alarm: AlarmNow, story: Chronicle, room: Room) -> str:
+def _name_and_reason(alarm: AlarmNow, story: RolloutState, room: Room) -> str:
     """Put AWS's words below the name: a column of their own would leave a phone no room."""
     name = link(code(alarm.newest.name), alarm_url(alarm.newest))
     reason = _reason(alarm, story, room)
     return f"{name}<br>{reason}" if reason else name
 
 
-def _reason(alarm: AlarmNow, story: Chronicle, room: Room) -> str:
+def _reason(alarm: AlarmNow, story: RolloutState, room: Room) -> str:
     """Give AWS's words where they tell something: not why all is well, and not what the verdict said."""
     if alarm.fired is None and alarm.newest.state is AlarmState.OK:
         return ""
@@ -224,7 +224,7 @@ def _urgency(alarm: AlarmNow) -> int:
     return 1 + list(AlarmState).index(alarm.newest.state)
 
 
-def _state(alarm: AlarmNow, story: Chronicle) -> str:
+def _state(alarm: AlarmNow, story: RolloutState) -> str:
     state = alarm.newest.state
     if alarm.fired is not None:
         since, began = alarm.fired.transitioned_at, story.started and story.started.at
@@ -233,11 +233,11 @@ def _state(alarm: AlarmNow, story: Chronicle) -> str:
         return f"🔴&nbsp;**fired**{when}{now}"
     # As in the chart; AWS's own word would leave a phone no room for the rest.
     known = "no data" if state is AlarmState.INSUFFICIENT_DATA else state
-    said = together(f"{STATE_MARKS[state]} {known}")
+    said = unbroken(f"{STATE_MARKS[state]} {known}")
     return said if alarm.guarded or not story.watched else f"{said} all the time, did not guard"
 
 
-def findings(story: Chronicle, room: Room) -> str:
+def findings(story: RolloutState, room: Room) -> str:
     """Show what the preflight found; empty if that is nothing."""
     found = story.findings or ()
     if not found:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.report.console import alias_url, version_url
 from lambda_rollout.report.findings import findings_table, numbers_table
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table, together
-from lambda_rollout.report.state import Chronicle, TargetNow
+from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table, unbroken
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.summary.tables import alarms, plan, schedule
 from lambda_rollout.report.verdict import (
     MARKS,
@@ -42,7 +42,7 @@ MOST_RUNS = 3
 _REASON_LIMIT = 600  # characters
 
 
-def summary(story: Chronicle) -> str:
+def summary(story: RolloutState) -> str:
     """Tell a run from its verdict down to its details."""
     if story.started is None:
         return fit(_broken_off(story))
@@ -75,14 +75,14 @@ def fit(markdown: str, limit: int = LIMIT) -> str:
     return kept.rpartition("\n")[0] + note
 
 
-def _broken_off(story: Chronicle) -> str:
+def _broken_off(story: RolloutState) -> str:
     why = [f"**Why:** {prose(story.reason, _REASON_LIMIT)}"] if story.reason else []
     return "\n\n".join(
         [f"## {MARKS[Result.FAILED]} {prose(headline(story))}", *why, *_remedy(story)]
     )
 
 
-def _sections(story: Chronicle) -> Iterator[str]:
+def _sections(story: RolloutState) -> Iterator[str]:
     yield f"## {MARKS[story.result]} {prose(headline(story))}"
     for left in story.left:
         yield alert("CAUTION", _left(left))
@@ -117,7 +117,7 @@ def _left(left: AliasLeft) -> Iterator[str]:
         yield code_block(left.command)
 
 
-def _what_happened(story: Chronicle) -> Iterator[str]:
+def _what_happened(story: RolloutState) -> Iterator[str]:
     if story.reason:
         yield f"**Why:** {prose(sentence(story.reason), _REASON_LIMIT)}"
     if told := " ".join(prose(text) for text in happenings(story)):
@@ -127,7 +127,7 @@ def _what_happened(story: Chronicle) -> Iterator[str]:
         yield f"**Look at:** {', '.join(pages[:MOST_RUNS])}"
 
 
-def _remedy(story: Chronicle) -> Iterator[str]:
+def _remedy(story: RolloutState) -> Iterator[str]:
     words, aws, arguments = advice(story).partition(_COMMAND)
     if words:
         yield f"**What to do:** {prose(words, _REASON_LIMIT)}"
@@ -135,7 +135,7 @@ def _remedy(story: Chronicle) -> Iterator[str]:
         yield code_block(aws + arguments)
 
 
-def _warnings(story: Chronicle) -> Iterator[str]:
+def _warnings(story: RolloutState) -> Iterator[str]:
     shown = story.warnings[:_MOST_WARNINGS]
     # An item that begins with nothing would be the underline of a heading.
     if len(shown) == 1:
@@ -147,7 +147,7 @@ def _warnings(story: Chronicle) -> Iterator[str]:
         yield f"- and {len(story.warnings) - len(shown)} more, told in the log"
 
 
-def _targets(story: Chronicle) -> str:
+def _targets(story: RolloutState) -> str:
     planned = story.result is Result.PLANNED
     header = ("alias", "old → new", "traffic now")
     found = story.targets.values()
@@ -182,11 +182,11 @@ def _version(now: TargetNow, version: str | None) -> str:
     if version is None:
         return ""
     return link(
-        together(prose(f"version {version}")), version_url(now.arn, now.target.name, version)
+        unbroken(prose(f"version {version}")), version_url(now.arn, now.target.name, version)
     )
 
 
-def _footer(story: Chronicle) -> str:
+def _footer(story: RolloutState) -> str:
     started = story.started
     if started is None:
         return ""
@@ -196,7 +196,7 @@ def _footer(story: Chronicle) -> str:
         words = f"run {run.run_id}" + (
             f", attempt {run.attempt}" if run.attempt not in {"", "1"} else ""
         )
-        parts.append(link(together(prose(words)), run.url))
+        parts.append(link(unbroken(prose(words)), run.url))
     if run.actor:
         parts.append(f"by {code(run.actor)}")
     if run.sha:

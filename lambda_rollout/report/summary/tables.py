@@ -7,22 +7,22 @@ from datetime import timedelta
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.report.console import alarm_url
 from lambda_rollout.report.lines import STATE_MARKS
-from lambda_rollout.report.markdown import breakable, code, link, prose, table, together
-from lambda_rollout.report.state import AlarmNow, Chronicle, Status, StepNow
+from lambda_rollout.report.markdown import breakable, code, link, prose, table, unbroken
+from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow
 from lambda_rollout.report.wording import clock_time, count, duration, share
 from lambda_rollout.rollout.events import Result
 
 _MOST_ROWS = 50
 
 
-def schedule(story: Chronicle) -> str:
+def schedule(story: RolloutState) -> str:
     """Show what happened at each step; empty if none began."""
     if not story.watched:
         return ""
     rows = [
         (
             f"{step.number}.&nbsp;{share(step.percent)}",
-            together(duration(step.watch)),
+            unbroken(duration(step.watch)),
             _what_happened(step, story.result),
         )
         for step in story.steps
@@ -30,13 +30,13 @@ def schedule(story: Chronicle) -> str:
     return table(("step", "planned watch", "what happened"), rows)
 
 
-def plan(story: Chronicle) -> str:
+def plan(story: RolloutState) -> str:
     """Show when each step would begin, counted from the first shift."""
     if story.started is None:
         return ""
     schedule = story.started.plan
     rows = [
-        (str(number), _after(start), share(step.percent), together(duration(step.watch)))
+        (str(number), _after(start), share(step.percent), unbroken(duration(step.watch)))
         for number, (start, step) in enumerate(schedule.timetable(), start=1)
     ]
     end = "held there" if schedule.ends_held else "done"
@@ -45,7 +45,7 @@ def plan(story: Chronicle) -> str:
 
 
 def _after(start: timedelta) -> str:
-    return f"after {together(duration(start))}" if start else "at once"
+    return f"after {unbroken(duration(start))}" if start else "at once"
 
 
 def _what_happened(step: StepNow, result: Result) -> str:
@@ -76,10 +76,10 @@ def _span(step: StepNow) -> str:
 def _after_watch(step: StepNow) -> str:
     if step.lasted is None or step.ended is None:
         return " before it was watched"
-    return f" at {clock_time(step.ended)}, after {together(duration(step.lasted))}"
+    return f" at {clock_time(step.ended)}, after {unbroken(duration(step.lasted))}"
 
 
-def alarms(story: Chronicle) -> str:
+def alarms(story: RolloutState) -> str:
     """Show each alarm's newest state with AWS's reason for it, the ones that matter first."""
     ordered = sorted(story.alarms.values(), key=_urgency)
     shown = ordered[:_MOST_ROWS]
@@ -102,7 +102,7 @@ def _urgency(alarm: AlarmNow) -> int:
     return 1 + list(AlarmState).index(alarm.newest.state)
 
 
-def _state(alarm: AlarmNow, story: Chronicle) -> str:
+def _state(alarm: AlarmNow, story: RolloutState) -> str:
     state = alarm.newest.state
     if alarm.fired is not None and state is not AlarmState.ALARM:
         return f"🔴&nbsp;was ALARM, {state} now"

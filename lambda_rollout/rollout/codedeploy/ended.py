@@ -7,134 +7,142 @@ from dataclasses import replace
 from decimal import Decimal
 
 from lambda_rollout.rollout.codedeploy.check import find_running
-from lambda_rollout.rollout.codedeploy.model import Engine, Shift
-from lambda_rollout.rollout.codedeploy.stop import Retreat, handover_of
+from lambda_rollout.rollout.codedeploy.model import CodeDeploy, DeploymentTarget
+from lambda_rollout.rollout.codedeploy.stop import DeploymentStop, saved_state_of
 from lambda_rollout.rollout.events import AliasFound, Event, Finished, Result, Started, Warned
-from lambda_rollout.rollout.finish import Ending
-from lambda_rollout.rollout.ports import Parts
+from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.post_stage import LIMIT, UNFINISHED
-from lambda_rollout.rollout.rollback import undo
-from lambda_rollout.rollout.saved_state import Charge, Handover, Phase, Place
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import CallFailed, RolloutError
-from lambda_rollout.runtime.retry import patiently
+from lambda_rollout.runtime.retry import retrying
 
 
-def undo_deployment(order: Order, parts: Parts, engine: Engine) -> Finished:
+def rollback_deployment(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Finished:
     """``mode: rollback``: stop the deployment that moves the alias; without one, go back as ever. Never raises."""
     trouble = ""
     try:
-        running = find_running(order, parts, engine)
+        running = find_running(spec, ports, engine)
     except RolloutError as error:
         running, trouble = None, error.what
     if running is None:
-        return undo(order, _saying(parts, trouble))
-    parts.emit(order.started(parts.clock.now()))
-    finished = _undo_running(order, parts, engine, *running)
-    parts.emit(finished)
+        return rollback(spec, _saying(ports, trouble))
+    ports.emit(spec.started(ports.clock.now()))
+    finished = _rollback_running(spec, ports, engine, *running)
+    ports.emit(finished)
     return finished
 
 
-def _undo_running(
-    order: Order, parts: Parts, engine: Engine, deployment: str, shift: Shift
+def _rollback_running(
+    spec: RolloutSpec, ports: Ports, engine: CodeDeploy, deployment: str, shift: DeploymentTarget
 ) -> Finished:
-    ending = Ending(order, parts)
-    target = order.targets[0]
-    if order.version not in {None, shift.old}:
-        return ending.finished(
+    finisher = Finisher(spec, ports)
+    target = spec.targets[0]
+    if spec.version not in {None, shift.old}:
+        return finisher.finished(
             Result.FAILED,
             f"deployment {deployment} moves {target} from version {shift.old}, so it cannot go back to version "
-            f"{order.version}.",
+            f"{spec.version}.",
             "Leave `version` empty.",
         )
-    place = replace(engine.place, deployment=deployment)
-    parts.remember(handover_of(order, place, shift, Phase.STOPPING))
-    retreat = Retreat(order, parts, engine, ending)
+    ref = replace(engine.place, deployment=deployment)
+    ports.remember(saved_state_of(spec, ref, shift, Phase.STOPPING))
+    deployment_stop = DeploymentStop(spec, ports, engine, finisher)
     try:
-        retreat.stop(deployment)
+        deployment_stop.stop(deployment)
     except CallFailed as error:
-        retreat.left_running(place, shift, error)
-        return ending.finished(Result.FAILED, f"{place} could not be stopped")
-    _tell_alias(order, parts)
-    retreat.see_through(deployment)
-    outcome = retreat.settle(shift, Decimal(), None)
+        deployment_stop.left_running(ref, shift, error)
+        return finisher.finished(Result.FAILED, f"{ref} could not be stopped")
+    _tell_alias(spec, ports)
+    deployment_stop.see_through(deployment)
+    outcome = deployment_stop.settle(shift, Decimal(), None)
     if not outcome.back:
-        return ending.finished(Result.FAILED, f"{target} could not be put back")
-    ending.remember(Phase.DONE)
-    finished = ending.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
+        return finisher.finished(Result.FAILED, f"{target} could not be put back")
+    finisher.remember(Phase.DONE)
+    finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
     return replace(finished, asked_for=True)
 
 
-def _tell_alias(order: Order, parts: Parts) -> None:
-    target = order.targets[0]
+def _tell_alias(spec: RolloutSpec, ports: Ports) -> None:
+    target = spec.targets[0]
     try:
-        alias = parts.aliases.read(target)
+        alias = ports.aliases.read(target)
     except CallFailed:
         # Only to be told; where it ends up is read again, and with patience.
         return
-    now = parts.clock.now()
-    parts.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
+    now = ports.clock.now()
+    ports.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
 
 
-def _saying(parts: Parts, trouble: str) -> Parts:
+def _saying(ports: Ports, trouble: str) -> Ports:
     """Let the first event be followed by a warning, if there is one to give."""
 
     def emit(event: Event) -> None:
-        parts.emit(event)
+        ports.emit(event)
         if trouble and isinstance(event, Started):
             text = f"CodeDeploy was not asked to stop anything: {trouble}"
-            parts.emit(Warned(at=event.at, text=text))
+            ports.emit(Warned(at=event.at, text=text))
 
-    return replace(parts, emit=emit)
+    return replace(ports, emit=emit)
 
 
 def settle_deployment_main_left(
-    handover: Handover, order: Order, parts: Parts, engine: Engine
+    saved_state: SavedState, spec: RolloutSpec, ports: Ports, engine: CodeDeploy
 ) -> Finished:
     """The post stage, when main ended while CodeDeploy was at work. Never raises.
 
     A deployment goes on by design when its runner dies. Only what main was about to stop is stopped.
     """
-    place = engine.place
-    ending = Ending(order, parts)
-    retreat = Retreat(order, parts, engine, ending, LIMIT)
-    (charge,) = handover.charges
-    shift = Shift(charge.target.name, charge.alias, charge.old, charge.new)
-    if handover.phase is Phase.DEPLOYING:
-        finished = _let_it_go_on(engine, order, parts, ending)
+    ref = engine.place
+    finisher = Finisher(spec, ports)
+    deployment_stop = DeploymentStop(spec, ports, engine, finisher, LIMIT)
+    (saved,) = saved_state.aliases
+    shift = DeploymentTarget(saved.target.name, saved.alias, saved.old, saved.new)
+    if saved_state.phase is Phase.DEPLOYING:
+        finished = _let_it_go_on(engine, spec, ports, finisher)
     else:
-        finished = _stop(place, charge, shift, retreat, ending)
-    parts.emit(finished)
+        finished = _stop(ref, saved, shift, deployment_stop, finisher)
+    ports.emit(finished)
     return finished
 
 
-def _let_it_go_on(engine: Engine, order: Order, parts: Parts, ending: Ending) -> Finished:
-    place = engine.place
+def _let_it_go_on(
+    engine: CodeDeploy, spec: RolloutSpec, ports: Ports, finisher: Finisher
+) -> Finished:
+    ref = engine.place
     state = None
-    if place.deployment:
+    if ref.deployment:
         with suppress(CallFailed):
-            state = patiently(parts.clock, None, LIMIT)(engine.read, place.deployment)
+            state = retrying(ports.clock, None, LIMIT)(engine.read, ref.deployment)
     if state is not None and state.ended:
-        what = f"main ended; {place} is {state.status}, and nobody watched what came after it"
-        return ending.finished(Result.FAILED, what, "Run the job again.")
-    command = place.stop_command(order.region)
-    return ending.finished(
+        what = f"main ended; {ref} is {state.status}, and nobody watched what came after it"
+        return finisher.finished(Result.FAILED, what, "Run the job again.")
+    command = ref.stop_command(spec.region)
+    return finisher.finished(
         Result.FAILED,
-        f"main ended; {place} goes on in AWS, and stops only on the alarms of its group",
+        f"main ended; {ref} goes on in AWS, and stops only on the alarms of its group",
         f"Run the job again to follow it{f', or stop it: {command}' if command else '.'}",
     )
 
 
-def _stop(place: Place, charge: Charge, shift: Shift, retreat: Retreat, ending: Ending) -> Finished:
-    deployment = place.deployment or retreat.find(charge.nonce)
+def _stop(
+    ref: DeploymentRef,
+    saved: SavedAlias,
+    shift: DeploymentTarget,
+    deployment_stop: DeploymentStop,
+    finisher: Finisher,
+) -> Finished:
+    deployment = ref.deployment or deployment_stop.find(saved.rollout_id)
     try:
         if deployment:
-            retreat.stop(deployment)
-            retreat.see_through(deployment)
+            deployment_stop.stop(deployment)
+            deployment_stop.see_through(deployment)
     except CallFailed as error:
-        retreat.left_running(place, shift, error)
-        return ending.finished(Result.FAILED, f"{UNFINISHED}, and {place} could not be stopped")
-    outcome = retreat.settle(shift, Decimal(), None)
+        deployment_stop.left_running(ref, shift, error)
+        return finisher.finished(Result.FAILED, f"{UNFINISHED}, and {ref} could not be stopped")
+    outcome = deployment_stop.settle(shift, Decimal(), None)
     if outcome.back:
-        ending.remember(Phase.DONE)
-    return ending.finished(Result.ROLLED_BACK if outcome.back else Result.FAILED, UNFINISHED)
+        finisher.remember(Phase.DONE)
+    return finisher.finished(Result.ROLLED_BACK if outcome.back else Result.FAILED, UNFINISHED)

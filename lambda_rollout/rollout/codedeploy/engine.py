@@ -13,14 +13,14 @@ from dataclasses import replace
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Alias
-from lambda_rollout.alias.writer import Conflict, Traffic
+from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_status import read_alias
 from lambda_rollout.rollout.codedeploy.check import (
-    Ready,
+    Prepared,
     TakenOver,
     await_promoted,
     check_group,
@@ -28,22 +28,26 @@ from lambda_rollout.rollout.codedeploy.check import (
     find_running,
     prepare,
 )
-from lambda_rollout.rollout.codedeploy.follow import Following
+from lambda_rollout.rollout.codedeploy.follow import DeploymentWatcher
 from lambda_rollout.rollout.codedeploy.model import (
+    CodeDeploy,
+    DeploymentGroup,
     DeploymentState,
-    Engine,
-    Group,
+    DeploymentTarget,
     LostSight,
-    Shift,
     own_name,
 )
-from lambda_rollout.rollout.codedeploy.stop import Retreat, find_by_nonce, handover_of
+from lambda_rollout.rollout.codedeploy.stop import (
+    DeploymentStop,
+    find_by_rollout_id,
+    saved_state_of,
+)
 from lambda_rollout.rollout.events import AlarmsFound, AliasFound, Finished, Result, Warned
-from lambda_rollout.rollout.finish import Ending, InCharge
-from lambda_rollout.rollout.ports import Alarms, Parts
+from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import Order, seconds
-from lambda_rollout.rollout.watch import GoBack, Rules, Stage, Watch
+from lambda_rollout.rollout.spec import RolloutSpec, seconds
+from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch, WatchRules
 from lambda_rollout.runtime.errors import (
     AlreadyExists,
     CallFailed,
@@ -51,7 +55,7 @@ from lambda_rollout.runtime.errors import (
     CredentialsExpired,
     RolloutError,
 )
-from lambda_rollout.runtime.retry import patiently
+from lambda_rollout.runtime.retry import retrying
 
 AlarmsOf = Callable[[Sequence[str]], Alarms]
 """Makes a reader of the order's alarms and, besides, of these of the functions' own Region."""
@@ -60,101 +64,103 @@ AlarmsOf = Callable[[Sequence[str]], Alarms]
 class Deployment:
     """One rollout of one alias by CodeDeploy."""
 
-    def __init__(self, order: Order, parts: Parts, engine: Engine, alarms_of: AlarmsOf) -> None:
+    def __init__(
+        self, spec: RolloutSpec, ports: Ports, engine: CodeDeploy, alarms_of: AlarmsOf
+    ) -> None:
         """Nothing is done yet."""
-        self._order = order
-        self._parts = parts
+        self._spec = spec
+        self._ports = ports
         self._engine = engine
         self._alarms_of = alarms_of
-        self._place = engine.place
-        self._target = order.targets[0]
-        self._ending = Ending(order, parts)
+        self._ref = engine.place
+        self._target = spec.targets[0]
+        self._finisher = Finisher(spec, ports)
         self._found: Alias | None = None
         """The alias before anything was shifted; None if that was before our time."""
-        self._group = Group(frozenset(), ())
-        self._shift: Shift | None = None
+        self._group = DeploymentGroup(frozenset(), ())
+        self._shift: DeploymentTarget | None = None
         """What is moved; None while nothing was asked of CodeDeploy."""
         self._alarms = self._poll(Survey(()))
         """The alarms while CodeDeploy shifts."""
-        self._following: Following | None = None
+        self._watcher: DeploymentWatcher | None = None
         self._watch: Watch | None = None
         self._watching = False
         """Whether CodeDeploy is done, and the alias in our hands."""
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises."""
-        parts, order = self._parts, self._order
-        parts.emit(order.started(parts.clock.now()))
-        for text in order.warnings:
-            parts.emit(Warned(at=parts.clock.now(), text=text))
+        ports, spec = self._ports, self._spec
+        ports.emit(spec.started(ports.clock.now()))
+        for text in spec.warnings:
+            ports.emit(Warned(at=ports.clock.now(), text=text))
         finished = self._run()
-        parts.emit(finished)
+        ports.emit(finished)
         return finished
 
     def _run(self) -> Finished:
         try:
             return self._tell()
-        except GoBack as cause:
-            return self._go_back(cause, cause.alarms)
+        except AnalysisFailed as cause:
+            return self._roll_back(cause, cause.alarms)
         except LostSight as cause:
             return self._let_run(cause)
         except RolloutError as cause:
-            return self._go_back(cause, failed=isinstance(cause, Conflict))
+            return self._roll_back(cause, failed=isinstance(cause, Conflict))
         except Exception as error:  # noqa: BLE001 - whatever it is, an alias must not stay split for it
             what = f"internal error: {type(error).__name__}: {error}"
-            return self._go_back(RolloutError(what, "Please report it with the log."))
+            return self._roll_back(RolloutError(what, "Please report it with the log."))
 
     def _tell(self) -> Finished:
-        self._group = check_group(self._order, self._parts, self._engine)
+        self._group = check_group(self._spec, self._ports, self._engine)
         self._heed_the_groups_alarms()
-        running = find_running(self._order, self._parts, self._engine)
+        running = find_running(self._spec, self._ports, self._engine)
         if running is None:
-            ready = prepare(self._order, self._parts, self._engine, self._group)
+            ready = prepare(self._spec, self._ports, self._engine, self._group)
             if isinstance(ready, Result):
-                return self._ending.finished(ready)
+                return self._finisher.finished(ready)
             self._found, shift = ready.found, ready.shift
             self._alarms = self._poll(ready.survey)
             self._create(ready)
         else:
-            if self._order.mode is Mode.PLAN:
+            if self._spec.mode is Mode.PLAN:
                 return self._plan_to_follow(running[0])
             shift = running[1]
             self._join(*running)
-        following = self._follow(shift)
-        state = following.to_the_end(self._alarms)
+        watcher = self._follow(shift)
+        state = watcher.to_the_end(self._alarms)
         if not state.succeeded:
             return self._tell_of_rollback(state, shift)
-        charge = self._take_over(shift, following)
-        return self._watch_whole(charge, following)
+        rollout = self._take_over(shift, watcher)
+        return self._watch_whole(rollout, watcher)
 
     # Look --------------------------------------------------------------------------------------
 
     def _heed_the_groups_alarms(self) -> None:
         """Watch the group's alarms, too: CodeDeploy will stop on them, and the reason is to be told."""
-        known = [own_name(alarm, self._order.region) for alarm in self._order.alarms]
+        known = [own_name(alarm, self._spec.region) for alarm in self._spec.alarms]
         more = tuple(name for name in self._group.alarms if name not in known)
         if not more:
             return
-        missing = patiently(self._parts.clock, self._parts.stop)(self._alarms_of(more).read).missing
+        missing = retrying(self._ports.clock, self._ports.stop)(self._alarms_of(more).read).missing
         if gone := [name for name in more if name in missing]:
-            text = f"Deployment group {self._place.group} names alarms that do not exist: {', '.join(gone)}."
-            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+            text = f"Deployment group {self._ref.group} names alarms that do not exist: {', '.join(gone)}."
+            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
         there = tuple(name for name in more if name not in missing)
-        self._order = replace(self._order, alarms=(*self._order.alarms, *there))
-        self._parts = replace(self._parts, alarms=self._alarms_of(there))
+        self._spec = replace(self._spec, alarms=(*self._spec.alarms, *there))
+        self._ports = replace(self._ports, alarms=self._alarms_of(there))
 
     # Deploy ------------------------------------------------------------------------------------
 
-    def _create(self, ready: Ready) -> None:
+    def _create(self, ready: Prepared) -> None:
         """Start the deployment; whether AWS did is found out if it does not say."""
         self._shift = ready.shift
         self._remember(Phase.DEPLOYING)
         try:
-            deployment = patiently(self._parts.clock, self._parts.stop)(self._create_once, ready)
+            deployment = retrying(self._ports.clock, self._ports.stop)(self._create_once, ready)
         except AlreadyExists as error:
             self._nothing_is_ours()
             raise RolloutError(
-                f"deployment group {self._place.group} is busy: {error.message}",
+                f"deployment group {self._ref.group} is busy: {error.message}",
                 "Wait for that deployment.",
             ) from error
         except RolloutError as error:
@@ -162,94 +168,94 @@ class Deployment:
                 # Refused, however often it was delivered: there is nothing to stop.
                 self._nothing_is_ours()
             raise
-        self._place = replace(self._place, deployment=deployment)
+        self._ref = replace(self._ref, deployment=deployment)
         self._remember(Phase.DEPLOYING)
 
-    def _create_once(self, ready: Ready) -> str:
-        run = self._order.run.url or "no run of GitHub's"
-        shift, nonce = ready.shift, self._order.nonce
-        text = f"lambda-rollout {self._target} {shift.old} to {shift.new}, {run}, id {nonce}"
+    def _create_once(self, ready: Prepared) -> str:
+        run = self._spec.run.url or "no run of GitHub's"
+        shift, rollout_id = ready.shift, self._spec.rollout_id
+        text = f"lambda-rollout {self._target} {shift.old} to {shift.new}, {run}, id {rollout_id}"
         try:
             return self._engine.create(
                 self._target, shift.old, shift.new, ready.configuration, text
             )
         except CallFailed as error:
             # It may have been a success, then or meanwhile; what runs says whose it is.
-            if error.may_have_effect and (found := find_by_nonce(self._engine, nonce)):
+            if error.may_have_effect and (found := find_by_rollout_id(self._engine, rollout_id)):
                 return found
             raise
 
     def _nothing_is_ours(self) -> None:
         """Forget what was to be moved: neither we nor the post stage have anything to stop."""
         self._shift = None
-        self._ending.remember(Phase.DONE)
+        self._finisher.remember(Phase.DONE)
 
-    def _join(self, deployment: str, shift: Shift) -> None:
+    def _join(self, deployment: str, shift: DeploymentTarget) -> None:
         """Follow a deployment that an earlier run has started."""
-        order, parts = self._order, self._parts
-        alias = read_alias(self._target, order, parts)
+        spec, ports = self._spec, self._ports
+        alias = read_alias(self._target, spec, ports)
         if alias is None:
             raise RolloutError(f"there is no alias {self._target}.")
-        now = parts.clock.now()
-        parts.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.shown))
-        check_same(order, parts, self._engine, deployment, shift)
-        survey = patiently(parts.clock, parts.stop)(parts.alarms.read)
-        parts.emit(AlarmsFound(at=parts.clock.now(), readings=survey.readings))
-        self._place = replace(self._place, deployment=deployment)
+        now = ports.clock.now()
+        ports.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.shown))
+        check_same(spec, ports, self._engine, deployment, shift)
+        survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
+        ports.emit(AlarmsFound(at=ports.clock.now(), readings=survey.readings))
+        self._ref = replace(self._ref, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
         self._alarms = self._poll(survey)
         firing = firing_at_start(survey.readings)
-        if firing and order.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
+        if firing and spec.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
             # It may have fired while nobody was looking.
             names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
-            raise GoBack(f"in ALARM while CodeDeploy shifts: {names}", firing)
+            raise AnalysisFailed(f"in ALARM while CodeDeploy shifts: {names}", firing)
 
     def _poll(self, survey: Survey) -> AlarmPoll:
-        now = self._parts.aws_clock.now()
-        return AlarmPoll(self._parts, self._order.poll_interval, survey, now)
+        now = self._ports.aws_clock.now()
+        return AlarmPoll(self._ports, self._spec.poll_interval, survey, now)
 
     def _plan_to_follow(self, deployment: str) -> Finished:
         text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
-        self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
-        return self._ending.finished(Result.PLANNED)
+        self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+        return self._finisher.finished(Result.PLANNED)
 
-    def _follow(self, shift: Shift) -> Following:
-        self._following = Following(
-            self._order, self._parts, self._engine, shift, self._place.deployment
+    def _follow(self, shift: DeploymentTarget) -> DeploymentWatcher:
+        self._watcher = DeploymentWatcher(
+            self._spec, self._ports, self._engine, shift, self._ref.deployment
         )
-        return self._following
+        return self._watcher
 
     # Go back -----------------------------------------------------------------------------------
 
-    def _go_back(
+    def _roll_back(
         self, cause: RolloutError, alarms: tuple[AlarmReading, ...] = (), *, failed: bool = False
     ) -> Finished:
         """Stop the deployment before anything is told; or, at 100%, write the alias as ever."""
         if self._watching or self._shift is None:
-            return self._ending.go_back(cause, alarms, self._tell_alarms, failed=failed)
+            return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
         self._remember(Phase.STOPPING)
-        retreat = Retreat(self._order, self._parts, self._engine, self._ending)
+        deployment_stop = DeploymentStop(self._spec, self._ports, self._engine, self._finisher)
         try:
-            deployment = self._place.deployment or retreat.find(self._order.nonce)
+            deployment = self._ref.deployment or deployment_stop.find(self._spec.rollout_id)
             if deployment:
-                self._place = replace(self._place, deployment=deployment)
-                retreat.stop(deployment)
+                self._ref = replace(self._ref, deployment=deployment)
+                deployment_stop.stop(deployment)
         except CallFailed as error:
             self._tell_alarms()
-            retreat.left_running(self._place, self._shift, error)
-            reason = f"{cause.what}; but {self._place} could not be stopped"
-            return self._ending.finished(Result.FAILED, reason, cause.remedy, alarms)
+            deployment_stop.left_running(self._ref, self._shift, error)
+            reason = f"{cause.what}; but {self._ref} could not be stopped"
+            return self._finisher.finished(Result.FAILED, reason, cause.remedy, alarms)
         self._tell_alarms()
         if deployment:
-            retreat.see_through(deployment)
+            deployment_stop.see_through(deployment)
         return self._came_back(cause, alarms, self._shift, failed=failed)
 
-    def _tell_of_rollback(self, state: DeploymentState, shift: Shift) -> Finished:
+    def _tell_of_rollback(self, state: DeploymentState, shift: DeploymentTarget) -> Finished:
         """CodeDeploy has ended it by itself: see its rollback through."""
         self._remember(Phase.STOPPING)
-        retreat = Retreat(self._order, self._parts, self._engine, self._ending)
-        retreat.see_through(state.id)
+        deployment_stop = DeploymentStop(self._spec, self._ports, self._engine, self._finisher)
+        deployment_stop.see_through(state.id)
         alarms: tuple[AlarmReading, ...] = ()
         if state.error_code == "ALARM_ACTIVE":
             # A stop that comes now changes nothing: CodeDeploy has ended it, and said why.
@@ -263,26 +269,26 @@ class Deployment:
         self,
         cause: RolloutError,
         alarms: tuple[AlarmReading, ...],
-        shift: Shift,
+        shift: DeploymentTarget,
         *,
         failed: bool = False,
     ) -> Finished:
-        retreat = Retreat(self._order, self._parts, self._engine, self._ending)
-        percent = self._following.percent if self._following else Decimal()
-        outcome = retreat.settle(shift, percent, self._found)
+        deployment_stop = DeploymentStop(self._spec, self._ports, self._engine, self._finisher)
+        percent = self._watcher.percent if self._watcher else Decimal()
+        outcome = deployment_stop.settle(shift, percent, self._found)
         if outcome.back:
-            self._ending.remember(Phase.DONE)
+            self._finisher.remember(Phase.DONE)
         rolled_back = outcome.back and outcome.was_shifted and not failed
         result = Result.ROLLED_BACK if rolled_back else Result.FAILED
-        return self._ending.finished(result, cause.what, cause.remedy, alarms)
+        return self._finisher.finished(result, cause.what, cause.remedy, alarms)
 
     def _let_run(self, cause: LostSight) -> Finished:
         """Say that it goes on without us; what CodeDeploy's group does not watch, nobody does now."""
         self._tell_alarms()
-        command = self._place.stop_command(self._order.region)
-        return self._ending.finished(
+        command = self._ref.stop_command(self._spec.region)
+        return self._finisher.finished(
             Result.FAILED,
-            f"{cause.what}; {self._place} goes on in AWS",
+            f"{cause.what}; {self._ref} goes on in AWS",
             f"Run this again to follow it, or stop it: {command}",
         )
 
@@ -293,54 +299,60 @@ class Deployment:
 
     # At 100% -----------------------------------------------------------------------------------
 
-    def _take_over(self, shift: Shift, following: Following) -> InCharge:
+    def _take_over(self, shift: DeploymentTarget, watcher: DeploymentWatcher) -> AliasRollout:
         """Take the alias into our own hands once it shows what CodeDeploy says it has done."""
-        parts, order = self._parts, self._order
+        ports, spec = self._ports, self._spec
         try:
-            alias = await_promoted(order, parts, self._place, shift)
+            alias = await_promoted(spec, ports, self._ref, shift)
         except TakenOver:
             self._nothing_is_ours()
             raise
-        following.see(HUNDRED, self._alarms.readings)
-        traffic = Traffic(
-            self._target, alias, parts.aliases, parts.clock, parts.aws_clock, order.nonce, shift.old
+        watcher.see(HUNDRED, self._alarms.readings)
+        writer = AliasWriter(
+            self._target,
+            alias,
+            ports.aliases,
+            ports.clock,
+            ports.aws_clock,
+            spec.rollout_id,
+            shift.old,
         )
-        charge = self._ending.take_charge(traffic, shift.new)
+        rollout = self._finisher.track(writer, shift.new)
         # It is to go back if anything happens before our first write, too.
-        charge.doubtful = True
-        charge.tried.append(str(HUNDRED))
+        rollout.possibly_written = True
+        rollout.attempted_percents.append(str(HUNDRED))
         self._watching = True
-        self._ending.remember(Phase.MOVING)
-        say_if_time_is_in_doubt(parts)
-        traffic.forward(alias.routing, order.live_record(traffic, shift.new), parts.stop)
-        return charge
+        self._finisher.remember(Phase.MOVING)
+        say_if_time_is_in_doubt(ports)
+        writer.forward(alias.routing, spec.live_record(writer, shift.new), ports.stop)
+        return rollout
 
-    def _watch_whole(self, charge: InCharge, following: Following) -> Finished:
-        order, traffic = self._order, charge.traffic
+    def _watch_whole(self, rollout: AliasRollout, watcher: DeploymentWatcher) -> Finished:
+        spec, writer = self._spec, rollout.writer
         self._watch = Watch(
-            self._parts,
-            Rules(order.poll_interval, order.evidence_timeout, order.insufficient_data),
-            [traffic],
+            self._ports,
+            WatchRules(spec.poll_interval, spec.evidence_timeout, spec.insufficient_data),
+            [writer],
             self._alarms.survey,
-            following.numbers,
-            lambda _: order.live_record(traffic, charge.new),
+            watcher.metrics,
+            lambda _: spec.live_record(writer, rollout.new),
         )
-        self._watch.shifted(traffic)
-        watch = seconds(order.promotion_watch)
-        stage = Stage(following.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
-        self._watch.step(stage)
+        self._watch.shifted(writer)
+        watch = seconds(spec.promotion_watch)
+        step = ScheduledStep(watcher.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
+        self._watch.step(step)
         for reading in self._watch.alarms.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
-            self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
+            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
         self._watch.say_what_was_not_seen()
-        return self._ending.let_go()
+        return self._finisher.complete()
 
     # What the post stage gets ------------------------------------------------------------------
 
     def _remember(self, phase: Phase) -> None:
         if self._shift is not None:
-            handover = handover_of(self._order, self._place, self._shift, phase, self._found)
-            self._parts.remember(handover)
+            saved_state = saved_state_of(self._spec, self._ref, self._shift, phase, self._found)
+            self._ports.remember(saved_state)
 
 
 def _may_have_effect(error: RolloutError) -> bool:

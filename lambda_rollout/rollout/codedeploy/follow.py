@@ -12,24 +12,29 @@ from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
-from lambda_rollout.analysis.metrics import Began, Pair
-from lambda_rollout.analysis.step import Evidence, Failed, judge_step
+from lambda_rollout.analysis.metrics import CanaryPair, StepStart
+from lambda_rollout.analysis.step import Failed, StepEvidence, judge_step
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
-from lambda_rollout.rollout.codedeploy.model import DeploymentState, Engine, LostSight, Shift
+from lambda_rollout.rollout.codedeploy.model import (
+    CodeDeploy,
+    DeploymentState,
+    DeploymentTarget,
+    LostSight,
+)
 from lambda_rollout.rollout.events import (
     DeploymentChanged,
     Heartbeat,
-    NumbersRead,
+    MetricsRead,
     StepPassed,
     StepStarted,
     Unreadable,
     WeightShifted,
 )
-from lambda_rollout.rollout.metrics import Demands, Numbers
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.spec import Order
-from lambda_rollout.rollout.watch import BEAT_EVERY, RETRY_NUMBERS_EVERY, GoBack
+from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.watch import BEAT_EVERY, RETRY_NUMBERS_EVERY, AnalysisFailed
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
@@ -38,7 +43,7 @@ from lambda_rollout.runtime.errors import (
     Refused,
     Unanswered,
 )
-from lambda_rollout.runtime.retry import heed
+from lambda_rollout.runtime.retry import raise_if_stopped
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at the deployment and the alias; CodeDeploy's own shifts are minutes apart."""
@@ -47,32 +52,37 @@ END_EVERY = 2.0
 """Seconds between two looks at a deployment that is about to end."""
 
 
-class Following:
+class DeploymentWatcher:
     """One deployment, followed from its start, or from when it was found, to its end."""
 
     def __init__(
-        self, order: Order, parts: Parts, engine: Engine, shift: Shift, deployment: str
+        self,
+        spec: RolloutSpec,
+        ports: Ports,
+        engine: CodeDeploy,
+        shift: DeploymentTarget,
+        deployment: str,
     ) -> None:
         """``shift`` says which versions; nothing was seen of it yet."""
-        self._order = order
-        self._parts = parts
+        self._spec = spec
+        self._ports = ports
         self._engine = engine
         self._shift = shift
-        self._target: Target = order.targets[0]
+        self._target: Target = spec.targets[0]
         self._deployment = deployment
         self._told: object = None
         self._step: Step | None = None
         self._number = 0
         self._shifted_at = 0.0
-        self._beat_at = parts.clock.monotonic()
+        self._beat_at = ports.clock.monotonic()
         self._failing = False
         self._blind_to_targets = False
         self._numbers_tried_at = -math.inf
-        self.numbers = Numbers(
-            parts.metrics,
-            [Pair(self._target, shift.new, shift.old)],
-            Demands(),
-            parts.aws_clock.now,
+        self.metrics = RolloutMetrics(
+            ports.metrics,
+            [CanaryPair(self._target, shift.new, shift.old)],
+            SuccessCriteria(),
+            ports.aws_clock.now,
         )
         """The versions' own numbers; nothing depends on them here, they are told."""
         self.percent = Decimal()
@@ -86,13 +96,13 @@ class Following:
     def to_the_end(self, alarms: AlarmPoll) -> DeploymentState:
         """Follow it until it is over.
 
-        Raises `GoBack` if an alarm fires that has not stopped it yet, `Cancelled` on stop, `LostSight` if the
+        Raises `AnalysisFailed` if an alarm fires that has not stopped it yet, `Cancelled` on stop, `LostSight` if the
         credentials are over, and what AWS refused.
         """
-        clock, stop = self._parts.clock, self._parts.stop
+        clock, stop = self._ports.clock, self._ports.stop
         look_at = clock.monotonic()
         while True:
-            heed(stop)
+            raise_if_stopped(stop)
             self._heed_alarms(alarms)
             if clock.monotonic() >= look_at:
                 state = self.look(alarms.readings)
@@ -105,7 +115,7 @@ class Following:
             clock.wait(max(0.0, min(look_at, due) - clock.monotonic()), stop)
 
     def _heed_alarms(self, alarms: AlarmPoll) -> None:
-        """Read what is due. Raises `GoBack` if an alarm fired, is gone, or if none can be read."""
+        """Read what is due. Raises `AnalysisFailed` if an alarm fired, is gone, or if none can be read."""
         if not alarms.watches:
             return
         try:
@@ -113,19 +123,19 @@ class Following:
         except CredentialsExpired as error:
             raise LostSight(f"the AWS credentials have expired ({error.operation})") from error
         verdict = judge_step(
-            Evidence(
-                now=self._parts.clock.monotonic(),
+            StepEvidence(
+                now=self._ports.clock.monotonic(),
                 planned_end=math.inf,
                 last_end=math.inf,
                 alarms_read_at=alarms.rhythm.good_at,
                 aliases_read_at=math.inf,
                 watches=alarms.watches,
                 alarms_failing_since=alarms.rhythm.failing_since,
-                missing=alarms.missing,
+                missing_alarms=alarms.missing,
             )
         )
         if isinstance(verdict, Failed):
-            raise GoBack(verdict.reason, verdict.alarms)
+            raise AnalysisFailed(verdict.reason, verdict.alarms)
 
     def look(self, readings: tuple[AlarmReading, ...] = ()) -> DeploymentState | None:
         """Look once at the deployment and at the alias; None if AWS gave no answer."""
@@ -133,7 +143,7 @@ class Following:
             state = self._engine.read(self._deployment)
             self._tell(state)
             # Read after the status: what it says then was there when the deployment ended.
-            alias = self._parts.aliases.read(self._target)
+            alias = self._ports.aliases.read(self._target)
         except (Busy, Unanswered) as error:
             self._note_failure(error)
             return None
@@ -149,33 +159,33 @@ class Following:
 
     def _read_numbers(self) -> None:
         """Read another minute of the versions' numbers, one try; a failed read is told once."""
-        now = self._parts.clock.monotonic()
-        if not self.numbers.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
+        now = self._ports.clock.monotonic()
+        if not self.metrics.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
             return
-        first, self._numbers_tried_at = not self.numbers.trouble, now
+        first, self._numbers_tried_at = not self.metrics.trouble, now
         try:
-            news = self.numbers.read()
+            news = self.metrics.read()
         except CallFailed as error:
             if first:
-                at = self._parts.clock.now()
-                self._parts.emit(Unreadable(at=at, what="metrics", why=str(error)))
+                at = self._ports.clock.now()
+                self._ports.emit(Unreadable(at=at, what="metrics", why=str(error)))
             return
-        at = self._parts.clock.now()
-        self._parts.emit(NumbersRead(at=at, number=self._number, comparisons=news))
+        at = self._ports.clock.now()
+        self._ports.emit(MetricsRead(at=at, number=self._number, comparisons=news))
 
     def _note_failure(self, error: CallFailed) -> None:
         if not self._failing:
             what = f"deployment {self._deployment}"
-            self._parts.emit(Unreadable(at=self._parts.clock.now(), what=what, why=str(error)))
+            self._ports.emit(Unreadable(at=self._ports.clock.now(), what=what, why=str(error)))
         self._failing = True
 
     def _tell(self, state: DeploymentState) -> None:
         lifecycle = self._lifecycle()
         if self._told != (state.status, lifecycle):
             self._told = (state.status, lifecycle)
-            self._parts.emit(
+            self._ports.emit(
                 DeploymentChanged(
-                    at=self._parts.clock.now(),
+                    at=self._ports.clock.now(),
                     target=self._target,
                     deployment=self._deployment,
                     status=state.status,
@@ -198,7 +208,7 @@ class Following:
             # It is only told: a weight is read from the alias, and an end from the status.
             self._blind_to_targets = True
             what = f"the lifecycle of {self._deployment}"
-            self._parts.emit(Unreadable(at=self._parts.clock.now(), what=what, why=str(error)))
+            self._ports.emit(Unreadable(at=self._ports.clock.now(), what=what, why=str(error)))
             return ()
         return shift.lifecycle if shift else ()
 
@@ -208,26 +218,26 @@ class Following:
         """Take note of the weight on the alias; a higher one begins a step and ends the one before."""
         if percent <= self.percent:
             return
-        now = self._parts.clock.now()
+        now = self._ports.clock.now()
         if self._step is not None:
-            self._parts.emit(
+            self._ports.emit(
                 StepPassed(
                     at=now, number=self._number, percent=self._step.percent, readings=readings
                 )
             )
-        steps = self._order.plan.steps
+        steps = self._spec.plan.steps
         planned = next((step for step in steps if step.percent == percent), None)
         # A deployment that another run started may have another schedule than ours.
         self._step = planned or Step(percent, timedelta(0))
         self._number = sum(step.percent < percent for step in steps) + 1
-        self._shifted_at = self._parts.clock.monotonic()
+        self._shifted_at = self._ports.clock.monotonic()
         self.percent = percent
         if percent < HUNDRED:
-            self.numbers.begin_step(Began(self._parts.aws_clock.now(), percent))
-        self._parts.emit(
+            self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent))
+        self._ports.emit(
             StepStarted(at=now, number=self._number, percent=percent, watch=self._step.watch)
         )
-        self._parts.emit(
+        self._ports.emit(
             WeightShifted(
                 at=now,
                 target=self._target,
@@ -238,17 +248,17 @@ class Following:
         )
 
     def _beat(self, readings: tuple[AlarmReading, ...]) -> None:
-        now = self._parts.clock.monotonic()
+        now = self._ports.clock.monotonic()
         if self._step is None or now < self._beat_at + BEAT_EVERY:
             return
         self._beat_at = now
         passed = timedelta(seconds=now - self._shifted_at)
         left = max(timedelta(0), self._step.watch - passed)
-        later = (step.watch for step in self._order.plan.steps if step.percent > self.percent)
+        later = (step.watch for step in self._spec.plan.steps if step.percent > self.percent)
         states = [reading.state for reading in readings]
-        self._parts.emit(
+        self._ports.emit(
             Heartbeat(
-                at=self._parts.clock.now(),
+                at=self._ports.clock.now(),
                 number=self._number,
                 percent=self.percent,
                 step_left=left,
@@ -261,8 +271,8 @@ class Following:
 
 
 def await_end(
-    engine: Engine,
-    parts: Parts,
+    engine: CodeDeploy,
+    ports: Ports,
     deployment: str,
     until: float,
     tell: Callable[[DeploymentState], None],
@@ -282,6 +292,6 @@ def await_end(
             tell(state)
         if state is not None and state.ended:
             return state
-        if parts.clock.monotonic() >= until:
+        if ports.clock.monotonic() >= until:
             return None
-        parts.clock.wait(END_EVERY, None)
+        ports.clock.wait(END_EVERY, None)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.steps import TrafficRouting
-from lambda_rollout.rollout.saved_state import Place
+from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import RolloutError
 
 RUNNING = frozenset({"Created", "Queued", "InProgress", "Baking", "Ready"})
@@ -32,7 +32,7 @@ _PREDEFINED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class DeploymentGroup:
     """A deployment group's settings, as far as they matter here."""
 
     rollback_on: frozenset[str]
@@ -74,7 +74,7 @@ class DeploymentState:
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class DeploymentTarget:
     """What a deployment moves, and how far its lifecycle is."""
 
     function: str
@@ -93,11 +93,11 @@ class LostSight(RolloutError):
     """The deployment cannot be followed any more; it goes on in AWS without us."""
 
 
-class Engine(Protocol):
+class CodeDeploy(Protocol):
     """CodeDeploy's calls for one application and group, one try each. Errors are `CallFailed` and its kinds."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> DeploymentRef:
         """The application and the group."""
         ...
 
@@ -105,7 +105,7 @@ class Engine(Protocol):
         """GetApplication: its compute platform."""
         ...
 
-    def group(self) -> Group:
+    def group(self) -> DeploymentGroup:
         """GetDeploymentGroup."""
         ...
 
@@ -131,7 +131,7 @@ class Engine(Protocol):
         """GetDeployment."""
         ...
 
-    def shift(self, deployment: str) -> Shift | None:
+    def shift(self, deployment: str) -> DeploymentTarget | None:
         """ListDeploymentTargets and BatchGetDeploymentTargets; None while it has not started."""
         ...
 
@@ -160,12 +160,14 @@ def is_predefined(routing: TrafficRouting) -> bool:
     return routing in _PREDEFINED
 
 
-def differences(group: Group, place: Place, alarms: Sequence[str], region: str) -> Iterator[str]:
+def differences(
+    group: DeploymentGroup, ref: DeploymentRef, alarms: Sequence[str], region: str
+) -> Iterator[str]:
     """Yield, in sentences, what of the group's settings differs from what the inputs expect.
 
     ``alarms`` are as the user wrote them.
     """
-    who = f"Deployment group {place.application}/{place.group}"
+    who = f"Deployment group {ref.application}/{ref.group}"
     lacking = [event for event in ROLLBACK_EVENTS if event not in group.rollback_on]
     if lacking:
         yield (

@@ -12,16 +12,22 @@ from decimal import Decimal
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import AliasReader, Traffic
+from lambda_rollout.alias.writer import AliasReader, AliasWriter
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
-from lambda_rollout.rollout.codedeploy.model import ENDED, RUNNING, DeploymentState, Engine, Shift
+from lambda_rollout.rollout.codedeploy.model import (
+    ENDED,
+    RUNNING,
+    CodeDeploy,
+    DeploymentState,
+    DeploymentTarget,
+)
 from lambda_rollout.rollout.events import AliasLeft, DeploymentChanged, RolledBack, Warned
-from lambda_rollout.rollout.finish import Ending
-from lambda_rollout.rollout.ports import Parts
-from lambda_rollout.rollout.saved_state import Charge, Handover, Phase, Place
-from lambda_rollout.rollout.spec import Order
+from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import Busy, CallFailed, CredentialsExpired, Unanswered
-from lambda_rollout.runtime.retry import SETTLE_LIMIT, patiently
+from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 
 ROLLBACK_SEEN = 15.0
 """Seconds that CodeDeploy may take to name the deployment that rolls back, after one has ended."""
@@ -31,7 +37,7 @@ FINDABLE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StopOutcome:
     """What came of going back."""
 
     back: bool
@@ -40,29 +46,29 @@ class Outcome:
     """Whether the new version ever got traffic, as far as can be told."""
 
 
-class Retreat:
+class DeploymentStop:
     """The way back of one deployment."""
 
     def __init__(
         self,
-        order: Order,
-        parts: Parts,
-        engine: Engine,
-        ending: Ending,
+        spec: RolloutSpec,
+        ports: Ports,
+        engine: CodeDeploy,
+        finisher: Finisher,
         limit: float = SETTLE_LIMIT,
     ) -> None:
         """``limit``: seconds to try for each of its parts."""
-        self._order = order
-        self._parts = parts
+        self._spec = spec
+        self._ports = ports
         self._engine = engine
-        self._ending = ending
-        self._target = order.targets[0]
+        self._finisher = finisher
+        self._target = spec.targets[0]
         self._limit = limit
 
     def stop(self, deployment: str) -> None:
         """Stop it with rollback; it listens to no stop itself. Raises `CallFailed` if AWS did not take it."""
-        patient = patiently(
-            self._parts.clock, None, self._limit, (Busy, Unanswered, CredentialsExpired)
+        patient = retrying(
+            self._ports.clock, None, self._limit, (Busy, Unanswered, CredentialsExpired)
         )
         patient(self._stop_once, deployment)
 
@@ -74,121 +80,123 @@ class Retreat:
             if not error.may_have_effect or not self._engine.read(deployment).ended:
                 raise
 
-    def find(self, nonce: str) -> str:
+    def find(self, rollout_id: str) -> str:
         """Return the deployment whose description has this rollout's id; empty if there is none."""
-        end = self._parts.clock.monotonic() + FINDABLE
+        end = self._ports.clock.monotonic() + FINDABLE
         while True:
             try:
-                if found := find_by_nonce(self._engine, nonce):
+                if found := find_by_rollout_id(self._engine, rollout_id):
                     return found
             except CallFailed:
                 # Asked again below: not to find it is as bad as not to be answered.
                 pass
-            if self._parts.clock.monotonic() >= end:
+            if self._ports.clock.monotonic() >= end:
                 return ""
-            self._parts.clock.wait(END_EVERY, None)
+            self._ports.clock.wait(END_EVERY, None)
 
     def see_through(self, deployment: str) -> DeploymentState | None:
         """Wait until it has ended, and its rollback too; None if it did not end in time."""
-        clock = self._parts.clock
+        clock = self._ports.clock
         end = clock.monotonic() + self._limit
-        state = await_end(self._engine, self._parts, deployment, end, self._tell)
+        state = await_end(self._engine, self._ports, deployment, end, self._tell)
         if state is None or state.succeeded:
             return state
         named_by = clock.monotonic() + ROLLBACK_SEEN
         while not state.rollback and clock.monotonic() < named_by:
             clock.wait(END_EVERY, None)
-            state = await_end(self._engine, self._parts, deployment, end, lambda _: None) or state
+            state = await_end(self._engine, self._ports, deployment, end, lambda _: None) or state
         if state.rollback:
-            await_end(self._engine, self._parts, state.rollback, end, self._tell)
+            await_end(self._engine, self._ports, state.rollback, end, self._tell)
         return state
 
-    def settle(self, shift: Shift, percent: Decimal, found: Alias | None) -> Outcome:
+    def settle(self, shift: DeploymentTarget, percent: Decimal, found: Alias | None) -> StopOutcome:
         """Read the alias, and put it whole on the old version if CodeDeploy did not.
 
         ``percent`` is the new version's share as last seen, ``found`` the alias before anything was shifted
         (None: that was before our time).
         """
-        whole = Routing.whole(shift.old)
+        whole = Routing.all_on(shift.old)
         try:
-            reader = AliasReader(self._target, self._parts.aliases, self._parts.clock)
-            alias = patiently(self._parts.clock, None, self._limit, CallFailed)(reader.read_or_gone)
+            reader = AliasReader(self._target, self._ports.aliases, self._ports.clock)
+            alias = retrying(self._ports.clock, None, self._limit, CallFailed)(reader.read_or_gone)
         except CallFailed as error:
             self._leave(None, whole, f"it could not be read: {error}")
-            return Outcome(back=False)
+            return StopOutcome(back=False)
         if alias is None:
             self._leave(None, whole, "the alias or its function was deleted", mend=False)
-            return Outcome(back=False)
+            return StopOutcome(back=False)
         if alias.routing == whole:
             return self._is_back(alias, shift, percent, found)
         if not _is_of(shift, alias.routing):
             self._leave(alias.shown, whole, "somebody else changed its routing")
-            return Outcome(back=False)
+            return StopOutcome(back=False)
         _, record = lease.parse(alias.description)
         agrees = record is not None and lease.agrees(record, alias.routing)
-        if record is not None and agrees and record.nonce != self._order.nonce:
+        if record is not None and agrees and record.rollout_id != self._spec.rollout_id:
             self._leave(alias.routing, whole, f"another run has it now: {record}", mend=False)
-            return Outcome(back=False)
+            return StopOutcome(back=False)
         text = (
             f"CodeDeploy left {self._target} with {alias.routing}: it is put back by this action."
         )
-        self._parts.emit(Warned(at=self._parts.clock.now(), text=text))
-        traffic = Traffic(
+        self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+        writer = AliasWriter(
             self._target,
             alias,
-            self._parts.aliases,
-            self._parts.clock,
-            self._parts.aws_clock,
-            self._order.nonce,
+            self._ports.aliases,
+            self._ports.clock,
+            self._ports.aws_clock,
+            self._spec.rollout_id,
             shift.old,
             shared=True,
         )
-        charge = self._ending.take_charge(traffic, shift.new)
-        charge.doubtful = True
-        return Outcome(back=self._ending.put_back([charge]))
+        rollout = self._finisher.track(writer, shift.new)
+        rollout.possibly_written = True
+        return StopOutcome(back=self._finisher.restore([rollout]))
 
-    def left_running(self, place: Place, shift: Shift | None, error: CallFailed) -> None:
+    def left_running(
+        self, ref: DeploymentRef, shift: DeploymentTarget | None, error: CallFailed
+    ) -> None:
         """Say that the deployment goes on against our will, and how to stop it by hand."""
-        now = self._parts.clock.now()
+        now = self._ports.clock.now()
         routing = None
         with suppress(CallFailed):
-            routing = self._parts.aliases.read(self._target).routing
+            routing = self._ports.aliases.read(self._target).routing
         if shift is not None:
-            self._parts.emit(
+            self._ports.emit(
                 AliasLeft(
                     at=now,
                     target=self._target,
                     routing=routing,
-                    expected=Routing.whole(shift.old),
-                    why=f"{place} could not be stopped and goes on: {error}",
-                    command=place.stop_command(self._order.region),
+                    expected=Routing.all_on(shift.old),
+                    why=f"{ref} could not be stopped and goes on: {error}",
+                    command=ref.stop_command(self._spec.region),
                 )
             )
 
     def _is_back(
-        self, alias: Alias, shift: Shift, percent: Decimal, found: Alias | None
-    ) -> Outcome:
+        self, alias: Alias, shift: DeploymentTarget, percent: Decimal, found: Alias | None
+    ) -> StopOutcome:
         was_shifted = bool(percent) or found is None or alias.revision_id != found.revision_id
         if was_shifted:
-            self._parts.emit(
+            self._ports.emit(
                 RolledBack(
-                    at=self._parts.clock.now(),
+                    at=self._ports.clock.now(),
                     target=self._target,
                     version=shift.old,
-                    abandoned=shift.new,
+                    from_version=shift.new,
                     percent=percent,
                 )
             )
-        return Outcome(back=True, was_shifted=was_shifted)
+        return StopOutcome(back=True, was_shifted=was_shifted)
 
     def _leave(
         self, routing: Routing | None, expected: Routing, why: str, *, mend: bool = True
     ) -> None:
-        whole = routing is not None and routing.is_whole
-        command = "" if whole or not mend else self._order.command(self._target, expected)
-        self._parts.emit(
+        whole = routing is not None and routing.is_unsplit
+        command = "" if whole or not mend else self._spec.command(self._target, expected)
+        self._ports.emit(
             AliasLeft(
-                at=self._parts.clock.now(),
+                at=self._ports.clock.now(),
                 target=self._target,
                 routing=routing,
                 expected=expected,
@@ -198,9 +206,9 @@ class Retreat:
         )
 
     def _tell(self, state: DeploymentState) -> None:
-        self._parts.emit(
+        self._ports.emit(
             DeploymentChanged(
-                at=self._parts.clock.now(),
+                at=self._ports.clock.now(),
                 target=self._target,
                 deployment=state.id,
                 status=state.status,
@@ -215,39 +223,43 @@ NEWEST = 5
 """How many of the group's newest deployments can have been made since ours was asked for: one runs at a time."""
 
 
-def find_by_nonce(engine: Engine, nonce: str) -> str:
-    """Return the id of the deployment whose description carries ``nonce``; empty if there is none."""
+def find_by_rollout_id(engine: CodeDeploy, rollout_id: str) -> str:
+    """Return the id of the deployment whose description carries ``rollout_id``; empty if there is none."""
     for deployment in engine.deployments(RUNNING | ENDED)[:NEWEST]:
-        if f"id {nonce}" in engine.read(deployment).description:
+        if f"id {rollout_id}" in engine.read(deployment).description:
             return deployment
     return ""
 
 
-def handover_of(
-    order: Order, place: Place, shift: Shift, phase: Phase, found: Alias | None = None
-) -> Handover:
+def saved_state_of(
+    spec: RolloutSpec,
+    ref: DeploymentRef,
+    shift: DeploymentTarget,
+    phase: Phase,
+    found: Alias | None = None,
+) -> SavedState:
     """Make what the post stage gets while CodeDeploy has the alias."""
-    (target,) = order.targets
-    charge = Charge(
+    (target,) = spec.targets
+    saved = SavedAlias(
         function=target.function,
         alias=target.alias,
         old=shift.old,
         new=shift.new,
         text=lease.owners_text(found.description) if found else "",
-        nonce=order.nonce,
+        rollout_id=spec.rollout_id,
     )
-    return Handover(
+    return SavedState(
         phase=phase,
-        region=order.region,
-        role_to_assume=order.role_to_assume,
+        region=spec.region,
+        role_to_assume=spec.role_to_assume,
         hold_on_cancel=False,
-        charges=(charge,),
-        deployment=place,
+        aliases=(saved,),
+        deployment=ref,
     )
 
 
-def _is_of(shift: Shift, routing: Routing) -> bool:
+def _is_of(shift: DeploymentTarget, routing: Routing) -> bool:
     """Whether CodeDeploy writes such a routing: it never gives the old version a weight beside the new one."""
     if routing.version == shift.old:
         return set(routing.weights) <= {shift.new}
-    return routing == Routing.whole(shift.new)
+    return routing == Routing.all_on(shift.new)
