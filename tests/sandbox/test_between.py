@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from lambda_rollout.aws.clients import READ_TIMEOUT
 from sandbox.aws import World
 from sandbox.aws.between import Drip, Half, Page, Twice
 from sandbox.aws.faults import Answer, Fault
@@ -188,14 +189,15 @@ def test_an_answer_of_awss_bears_its_marks(world: World, aws: Any) -> None:
     assert metadata["HTTPStatusCode"] == 200
 
 
+@pytest.mark.parametrize(("door", "deadline"), [("botocore", 4), ("seam", READ_TIMEOUT)])
 def test_in_process_an_answer_that_drips_is_silence_until_the_deadline(
-    world: World, aws: Any
+    world: World, door: str, deadline: float
 ) -> None:
     _meets(world, Drip(effect="before"))
     before = world.clock.monotonic()
     with pytest.raises(ReadTimeoutError):
-        _write(world, aws)
-    assert world.clock.monotonic() - before == 4
+        _write(world, _client(door, world, "lambda"))
+    assert world.clock.monotonic() - before == pytest.approx(deadline)
     assert live(world)["Description"] == "written"
 
 
