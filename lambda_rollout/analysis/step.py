@@ -7,7 +7,6 @@ A verdict on a step has three values, after argoproj/argo-rollouts: passed, fail
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,35 +137,3 @@ def _fired_reason(fired: Sequence[AlarmReading]) -> str:
 def _unexplained_reason(readings: Sequence[AlarmReading]) -> str:
     names = ", ".join(reading.name for reading in readings)
     return f"alarm {names} changed its state between two reads, and its history could not be read"
-
-
-IDLE = "Inactive"
-"""The state of a version that nobody invoked for some weeks: Lambda took its resources back."""
-
-
-def wake_command(function: str, version: str, region: str = "") -> str:
-    """Return the AWS CLI command that wakes an idle version.
-
-    That invocation fails, and makes the version Pending, then Active.
-    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
-    """
-    words = ["aws", "lambda", "invoke", *(["--region", region] if region else [])]
-    return shlex.join([*words, "--function-name", function, "--qualifier", version, "/dev/stdout"])
-
-
-def list_executions(function: str, version: str, region: str = "") -> str:
-    """Return the AWS CLI command that lists the durable executions that run on a version."""
-    words = ["aws", "lambda", "list-durable-executions-by-function"]
-    words += ["--region", region] if region else []
-    return shlex.join(
-        [*words, "--function-name", function, "--qualifier", version, "--statuses", "RUNNING"]
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """How many durable executions of a version are running."""
-
-    count: int
-    more: bool = False
-    """Whether there are more than were counted."""

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
-from lambda_rollout.analysis.step import IDLE
+IDLE = "Inactive"
+"""The state of a version that nobody invoked for some weeks: Lambda took its resources back."""
+
+
+def wake_command(function: str, version: str, region: str = "") -> str:
+    """Return the AWS CLI command that wakes an idle version.
+
+    That invocation fails, and makes the version Pending, then Active.
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    """
+    words = ["aws", "lambda", "invoke", *(["--region", region] if region else [])]
+    return shlex.join([*words, "--function-name", function, "--qualifier", version, "/dev/stdout"])
+
+
+def list_executions(function: str, version: str, region: str = "") -> str:
+    """Return the AWS CLI command that lists the durable executions that run on a version."""
+    words = ["aws", "lambda", "list-durable-executions-by-function"]
+    words += ["--region", region] if region else []
+    return shlex.join(
+        [*words, "--function-name", function, "--qualifier", version, "--statuses", "RUNNING"]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +47,15 @@ class VersionState:
     role: str = ""
     is_durable: bool = False
     """Whether executions may outlast an invocation: they end on the version that they began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How many durable executions of a version are running."""
+
+    count: int
+    more: bool = False
+    """Whether there are more than were counted."""
 
 
 @dataclass(frozen=True, slots=True)

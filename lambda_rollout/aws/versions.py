@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.step import Running
-from lambda_rollout.analysis.version import VersionState
+from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.package import CodeStorage, Image, Package, S3Object, Zip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from lambda_rollout.analysis.step import IDLE, wake_command
+from lambda_rollout.analysis.version import IDLE, wake_command
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level

@@ -63,7 +63,7 @@ def _told_of_target(event: e.Event, story: Chronicle) -> Iterator[str]:
         case e.RolledBack():
             yield f"{event.target} is whole on version {event.version} again"
         case e.ExecutionsLeft():
-            yield executions_left(event)
+            yield from executions_left(event)
         case e.Held():
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.Released():

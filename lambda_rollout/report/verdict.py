@@ -78,7 +78,7 @@ def happenings(story: Chronicle) -> Iterator[str]:
             yield from _exposures(story)
             for now in story.targets.values():
                 if now.executions_left is not None:
-                    yield executions_left(now.executions_left)
+                    yield from executions_left(now.executions_left)
 
 
 def other_runs(story: Chronicle) -> dict[str, str]:
@@ -143,18 +143,20 @@ def _exposures(story: Chronicle) -> Iterator[str]:
             yield f"{listing([str(now.target) for now in targets])}: the new version {had}"
 
 
-def executions_left(event: ExecutionsLeft) -> str:
+def executions_left(event: ExecutionsLeft) -> Iterator[str]:
     """Say which durable executions a rollback did not stop, and with which commands that is done."""
-    version = f"version {event.version} of {event.target.name}"
-    count_ = "An unknown number of" if event.running is None else str(event.running)
+    number = "An unknown number of" if event.running is None else str(event.running)
     more = "More than " if event.more else ""
-    plural = "" if event.running == 1 else "s"
-    runs = "is" if event.running == 1 else "are"
+    running = "execution is" if event.running == 1 else "executions are"
     why = f" ({event.why})" if event.why else ""
-    return (
-        f"{more}{count_} durable execution{plural} {runs} still running on {version}: a rollback does not stop them{why}. "
-        f"List them: {event.command}. Pause one: aws lambda pause-durable-execution --durable-execution-arn ARN. "
-        "Stop one: aws lambda stop-durable-execution --durable-execution-arn ARN."
+    yield (
+        f"{more}{number} durable {running} still running on version {event.version} of {event.target.name}: a rollback "
+        f"does not stop them{why}."
+    )
+    yield f"List them: {event.command}."
+    yield (
+        "Pause or stop one: aws lambda pause-durable-execution, or stop-durable-execution, with "
+        "--durable-execution-arn ARN."
     )
 
 

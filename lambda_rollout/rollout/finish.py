@@ -20,7 +20,7 @@ from lambda_rollout.alias.writer import (
     VersionGone,
 )
 from lambda_rollout.analysis.alarms import AlarmReading
-from lambda_rollout.analysis.step import Running, list_executions
+from lambda_rollout.analysis.version import Running, list_executions
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import (
     AliasLeft,

@@ -13,8 +13,7 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.alias.writer import Aliases
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
 from lambda_rollout.analysis.metrics import Comparison, Pair
-from lambda_rollout.analysis.step import Running
-from lambda_rollout.analysis.version import VersionState
+from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.inputs.package import CodeStorage, Package
 from lambda_rollout.preflight.reader import Lookout
 from lambda_rollout.rollout.events import Event

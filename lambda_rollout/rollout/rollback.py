@@ -15,8 +15,7 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record, Whose
 from lambda_rollout.alias.routing import HUNDRED, Alias, Target
 from lambda_rollout.alias.writer import Traffic
-from lambda_rollout.analysis.step import wake_command
-from lambda_rollout.analysis.version import NeverReady, readiness
+from lambda_rollout.analysis.version import NeverReady, readiness, wake_command
 from lambda_rollout.rollout.alias_status import Sight, read_alias, refusal, say_if_cut
 from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Ending, InCharge

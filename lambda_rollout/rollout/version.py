@@ -6,8 +6,14 @@ from collections.abc import Sequence
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.step import wake_command
-from lambda_rollout.analysis.version import NeverReady, Ready, VersionState, Waiting, readiness
+from lambda_rollout.analysis.version import (
+    NeverReady,
+    Ready,
+    VersionState,
+    Waiting,
+    readiness,
+    wake_command,
+)
 from lambda_rollout.inputs.package import CodeStorage, Package, Zip
 from lambda_rollout.rollout.events import (
     VersionPublished,

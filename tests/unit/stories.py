@@ -11,6 +11,7 @@ from decimal import Decimal
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.analysis.metrics import Comparison, Minute, Numbers
+from lambda_rollout.analysis.version import list_executions
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.rollout import events as e
@@ -471,6 +472,13 @@ with _story("asked-for-rollback", Telling()) as tell:
     tell.starts(mode="rollback")
     tell.finds_aliases(Routing.split("7", "8", Decimal(50)))
     tell.rolls_back("50")
+    tell.say(
+        e.ExecutionsLeft,
+        target=CHECKOUT,
+        version="8",
+        running=12,
+        command=list_executions("checkout", "8", REGION),
+    )
     tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
 
 with _story("denied", Telling()) as tell:
