@@ -15,8 +15,8 @@ from enum import StrEnum
 
 from lambda_rollout.alias.routing import Routing, Target, routing_of
 
-KEY = "saved_state"
-"""The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_saved_state``."""
+KEY = "rollout"
+"""The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_rollout``."""
 
 
 class Phase(StrEnum):

@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from lambda_rollout.aws.clients import READ_TIMEOUT
 from sandbox.aws import World
 from sandbox.aws.between import Drip, Half, Page, Twice
 from sandbox.aws.faults import Answer, Fault
@@ -179,7 +180,6 @@ def test_half_of_awss_answer_has_its_marks_and_nothing_else(world: World, aws: A
     metadata = answer.pop("ResponseMetadata")
     assert answer == {}
     assert metadata["RequestId"]
-    assert "date" in metadata["HTTPHeaders"]
     assert live(world)["Description"] == "written"
 
 
@@ -189,26 +189,37 @@ def test_an_answer_of_awss_bears_its_marks(world: World, aws: Any) -> None:
     assert metadata["HTTPStatusCode"] == 200
 
 
+@pytest.mark.parametrize(("door", "deadline"), [("botocore", 4), ("seam", READ_TIMEOUT)])
 def test_in_process_an_answer_that_drips_is_silence_until_the_deadline(
-    world: World, aws: Any
+    world: World, door: str, deadline: float
 ) -> None:
     _meets(world, Drip(effect="before"))
     before = world.clock.monotonic()
     with pytest.raises(ReadTimeoutError):
-        _write(world, aws)
-    assert world.clock.monotonic() - before == 4
+        _write(world, _client(door, world, "lambda"))
+    assert world.clock.monotonic() - before == pytest.approx(deadline)
     assert live(world)["Description"] == "written"
 
 
 @pytest.mark.parametrize(("off", "told"), [(None, None), (0.0, " 05:00:"), (3600.0, " 06:00:")])
 def test_the_date_may_be_missing_or_wrong(
-    world: World, aws: Any, off: float | None, told: str | None
+    world: World, off: float | None, told: str | None
 ) -> None:
     world.dates["AKIASANDBOX"] = off
+    aws = _client("botocore", world, "lambda")
     answer = aws.get_alias(FunctionName="checkout", Name="live")
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
     assert (told or "") in date
     assert bool(date) == (told is not None)
+
+
+@pytest.mark.parametrize(("off", "believed"), [(None, False), (0.0, True), (3600.0, False)])
+def test_the_seam_hears_it_too(world: World, off: float | None, believed: bool) -> None:
+    world.dates["AKIASANDBOX"] = off
+    clients = direct(world)
+    for _ in range(2):
+        clients.lambda_.get_alias(FunctionName="checkout", Name="live")
+    assert clients.aws_clock.believed == believed
 
 
 # Over HTTP ----------------------------------------------------------------------------------------

@@ -83,8 +83,10 @@ def test_rule_holds(rule: Rule, server: str, clients: Clients) -> None:
 
 
 def test_the_table_in_the_docs_names_exactly_these_rules() -> None:
-    lines = (ROOT / "docs" / "sandbox.md").read_text().splitlines()
-    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    page = (ROOT / "docs" / "sandbox.md").read_text()
+    # Under this head; another one has what no other server confirms.
+    table = page.partition("| Rule | Confirmed by |")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
     told = [(name.strip(), sources.strip()) for name, sources in rows[1:]]
     assert told == [(rule.name, ", ".join(rule.sources)) for rule in RULES]
 

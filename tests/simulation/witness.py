@@ -496,8 +496,10 @@ class Witness:
         """What somebody else did may be to the letter what was to be written: nobody can tell the two apart."""
         there, asked = self.show(write.function), write.shown
         if there and (there.routing, there.description) == (asked.routing, asked.description):
-            actor.since.setdefault(write.function, self.now)
-            self.truths[write.function].author = actor.name
+            truth = self.truths[write.function]
+            if truth.author == SOMEBODY:
+                actor.since.setdefault(write.function, self.now)
+                truth.author = actor.name
 
     def handed_over(self, actor: Actor, saved_state: SavedState) -> None:
         """Take note of what was saved for the post stage."""

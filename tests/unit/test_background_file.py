@@ -103,16 +103,16 @@ def test_the_newest_state_of_each_name_is_written_whole_once_the_file_can_be_ope
     stop.request("cancelled")
     runner = Runner(job.environ, Lines(job.stream), stop=stop)
     for values in (
-        {"saved_state": "moving"},
+        {"rollout": "moving"},
         {"comment": "7"},
-        {"saved_state": "rolling-back", "other": "8"},
+        {"rollout": "rolling-back", "other": "8"},
     ):
         assert runner.save_state(values) == f"GITHUB_STATE: {TOO_LATE}"
     reads = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
-    while runner.save_state({"saved_state": "done"}):
+    while runner.save_state({"rollout": "done"}):
         time.sleep(0.01)
     copy = tmp_path / "copy"
     copy.write_bytes(os.read(reads, 65536))
     os.close(reads)
-    assert read_entries(copy) == {"saved_state": "done", "comment": "7", "other": "8"}
+    assert read_entries(copy) == {"rollout": "done", "comment": "7", "other": "8"}
     assert copy.read_text().startswith("handover<<")

@@ -101,17 +101,17 @@ def test_on_a_full_disk_the_newest_state_takes_the_place_of_the_older_one(job: J
     """An older one would have the post stage take back what main has promoted."""
     runner = job.runner
     assert runner.save_state({"comment": "7"}) == ""
-    assert runner.save_state({"saved_state": "moving"}) == ""
+    assert runner.save_state({"rollout": "moving"}) == ""
     with no_room_beyond((job.folder / "state").stat().st_size + 30):
-        assert runner.save_state({"saved_state": "done"}) == ""
-    assert job.state == {"comment": "7", "saved_state": "done"}
+        assert runner.save_state({"rollout": "done"}) == ""
+    assert job.state == {"comment": "7", "rollout": "done"}
     assert job.log == ""
 
 
 def test_state_that_has_no_room_at_all_is_told_to_the_caller(job: Job) -> None:
     runner = job.runner
     with no_room_beyond(30):
-        assert "GITHUB_STATE: " in runner.save_state({"saved_state": "moving"})
+        assert "GITHUB_STATE: " in runner.save_state({"rollout": "moving"})
     assert job.state == {}
 
 
