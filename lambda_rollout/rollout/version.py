@@ -12,6 +12,7 @@ from lambda_rollout.analysis.version import (
     VersionState,
     Waiting,
     readiness,
+    scale_up_command,
     wake_command,
 )
 from lambda_rollout.inputs.package import CodeStorage, Package, Zip
@@ -203,13 +204,10 @@ def await_ready(target: Target, version: str, order: Order, parts: Parts) -> Ver
             case Ready():
                 parts.emit(VersionReady(at=parts.clock.now(), target=target, version=version))
                 return state
-            case NeverReady(why, idle):
-                command = wake_command(target.function, version, order.region)
+            case NeverReady() as never:
                 raise RolloutError(
-                    f"version {version} of {target.name} cannot serve: {why}",
-                    f"Wake it, and start again when it is Active: {command}"
-                    if idle
-                    else "Mend it and publish again.",
+                    f"version {version} of {target.name} cannot serve: {never.why}",
+                    way_to_serve(never, target, version, order),
                 )
             case Waiting(why):
                 if why != told:
@@ -225,6 +223,17 @@ def await_ready(target: Target, version: str, order: Order, parts: Parts) -> Ver
                         "Look at it in the console.",
                     )
         parts.clock.wait(PAUSE, parts.stop)
+
+
+def way_to_serve(never: NeverReady, target: Target, version: str, order: Order) -> str:
+    """Say what lets a version serve that cannot by itself."""
+    if never.idle:
+        command = wake_command(target.function, version, order.region)
+        return f"Wake it, and start again when it is Active: {command}"
+    if never.scaled_down:
+        command = scale_up_command(target.function, version, order.region)
+        return f"Scale it up, and start again when it is Active: {command}"
+    return "Mend it and publish again."
 
 
 def _readiness(
