@@ -42,6 +42,9 @@ NO_TEXT_LEFT = "-"
 OLD_NEWS = 60.0
 """Seconds after which an alias is looked at again before its weight is raised."""
 
+SEEN_TWICE = 5.0
+"""Seconds for which a read may be stale (for how long AWS's are, if ever, is not published)."""
+
 MISSING_TWICE = 2.0
 """Seconds between two answers that there is no such alias, before it is believed: while we may have split it, one
 word is not enough to give it up."""
@@ -205,6 +208,8 @@ class Traffic:
         """RevisionIds that AWS refused once (412): what is sent with them later has no effect, and a read that shows
         one is stale."""
         self._pending: list[PendingWrite] = []
+        self._seen_since: dict[str, float] = {}
+        """RevisionIds of what a read showed that may be our doing or older than it, and since when."""
         self.looks_first = False
         """Whether it is to be read again before a settling write."""
 
@@ -416,6 +421,9 @@ class Traffic:
         echo = self._claim.is_echo(seen)
         shows = seen.routing == routing and self._bears(seen, record)
         if echo and seen.revision_id != self.known.revision_id and shows:
+            if self._may_be_older(seen, record):
+                why = "the answer may be from before the rollout"
+                return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
             return self._settled(seen, routing, record)
         if not self.is_ours(seen):
             self._forget_what_is_overtaken(seen)
@@ -426,6 +434,16 @@ class Traffic:
                 self.lost_record = lease.parse(seen.description)[1] is None
             self._accept(seen)
         return None
+
+    def _may_be_older(self, seen: Alias, record: Record | None) -> bool:
+        """Whether it may be a stale read of the alias as it was before the rollout, which looks as after a rollback.
+
+        Whoever began the rollout knows its RevisionId from then; a post stage does not.
+        """
+        if not self._shared or record is not None:
+            return False
+        now = self._clock.monotonic()
+        return now - self._seen_since.setdefault(seen.revision_id, now) < SEEN_TWICE
 
     def _bears(self, seen: Alias, record: Record | None) -> bool:
         """Whether the record is as wished, or stays for want of another text: then one is written."""

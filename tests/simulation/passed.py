@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.inputs.choices import InsufficientData, Mode
+from lambda_rollout.rollout.saved_state import Phase
 from sandbox.aws.request import Request
 from tests.simulation.witness import Actor, Witness
 
@@ -41,7 +42,9 @@ def never_blind(witness: Witness, actor: Actor, request: Request) -> None:
 def _is_watching(actor: Actor) -> bool:
     if actor.role == "post" or actor.frozen_ever or actor.settling_since is not None:
         return False
-    return bool(actor.reached) and not actor.earned and actor.finished is None
+    # Whoever has found a conflict looks before it writes, for as long as that takes.
+    goes_forward = bool(actor.handovers) and actor.handovers[-1].phase is Phase.MOVING
+    return bool(actor.reached) and goes_forward and actor.finished is None
 
 
 def not_passed(actor: Actor) -> str | None:

@@ -485,11 +485,19 @@ class Witness:
         spent = write.shown.revision_id in actor.refused
         if outcome == "PreconditionFailedException":
             actor.refused.add(write.shown.revision_id)
+            self._as_if_written(actor, write)
         if write.kind == "forward" and outcome not in WITHOUT_EFFECT:
             actor.touched.add(write.function)
             # After a 412 what bears no record of ours is somebody else's.
             if outcome not in {"ok", "PreconditionFailedException"} and not spent:
                 actor.unanswered.setdefault(write.function, []).append(write.shown.routing)
+
+    def _as_if_written(self, actor: Actor, write: Write) -> None:
+        """What somebody else did may be to the letter what was to be written: nobody can tell the two apart."""
+        there, asked = self.show(write.function), write.shown
+        if there and (there.routing, there.description) == (asked.routing, asked.description):
+            actor.since.setdefault(write.function, self.now)
+            self.truths[write.function].author = actor.name
 
     def handed_over(self, actor: Actor, handover: Handover) -> None:
         """Take note of what was saved for the post stage."""

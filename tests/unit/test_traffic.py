@@ -72,9 +72,11 @@ class Hands:
         self.traffic = self.take()
         self.scene.world.log.clear()
 
-    def take(self, nonce: str = NONCE) -> Traffic:
+    def take(self, nonce: str = NONCE, **how: Any) -> Traffic:
         aliases = LambdaAliases(self.clients)
-        return Traffic(TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, nonce)
+        return Traffic(
+            TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, nonce, **how
+        )
 
     def record(self, nonce: str = NONCE) -> Record:
         until = self.aws_clock.now() + LEASE
@@ -571,6 +573,27 @@ def test_our_unanswered_weight_is_ours_though_its_description_was_edited(hands: 
         hands.forward(FIFTY)
     assert isinstance(hands.settle(), Settled)
     assert hands.seen == (BACK, "mine")
+
+
+def test_a_post_stage_takes_no_stale_read_for_its_rollback(hands: Hands) -> None:
+    """The alias before the rollout looks as it does after the rollback, and a post stage cannot tell them apart."""
+    hands.forward()
+    post = hands.take(old=OLD, shared=True)
+    hands.add(ServerError())
+    hands.add(StaleRead(), operation="GetAlias")
+    (settlement,) = settle([Wish(post, BACK)], hands.clock)
+    assert isinstance(settlement, Settled)
+    assert hands.seen == (BACK, OWNERS_TEXT)
+
+
+def test_a_post_stage_knows_its_rollback_by_the_second_look(hands: Hands) -> None:
+    hands.forward()
+    post = hands.take(old=OLD, shared=True)
+    hands.add(DropAnswer())
+    began = len(hands.writes)
+    (settlement,) = settle([Wish(post, BACK)], hands.clock)
+    assert isinstance(settlement, Settled)
+    assert len(hands.writes) == began + 1
 
 
 def test_a_first_weight_whose_record_was_struck_out_is_to_be_taken_back(hands: Hands) -> None:
