@@ -9,6 +9,18 @@ IDLE = "Inactive"
 """The state of a version that nobody invoked for some weeks: Lambda took its resources back."""
 
 
+SCALED_DOWN = "Deactivated"
+"""The state of a version that was scaled to 0, on Lambda Managed Instances."""
+
+
+def scale_up_command(function: str, version: str, region: str = "") -> str:
+    """Return the AWS CLI command that brings back a version that was scaled to 0, with the fewest environments."""
+    words = ["aws", "lambda", "put-function-scaling-config"]
+    words += ["--region", region] if region else []
+    words += ["--function-name", function, "--qualifier", version]
+    return shlex.join([*words, "--function-scaling-config", "MinExecutionEnvironments=3"])
+
+
 def wake_command(function: str, version: str, region: str = "") -> str:
     """Return the AWS CLI command that wakes an idle version.
 
@@ -77,6 +89,8 @@ class NeverReady:
     why: str
     idle: bool = False
     """Whether an invocation would wake it. Nobody but its owner may do that: it runs the owner's code."""
+    scaled_down: bool = False
+    """Whether it was scaled to 0, on Lambda Managed Instances: it does not come back by itself."""
 
 
 def readiness(version: VersionState) -> Ready | Waiting | NeverReady:
@@ -91,7 +105,7 @@ def readiness(version: VersionState) -> Ready | Waiting | NeverReady:
         )
     if version.state not in {"", "Active", "Pending"}:
         why = f"it is {version.state}: {version.state_reason or 'no reason given'}"
-        return NeverReady(why, idle=version.state == IDLE)
+        return NeverReady(why, idle=version.state == IDLE, scaled_down=version.state == SCALED_DOWN)
     if version.state == "Pending":
         return Waiting("Pending")
     if version.last_update == "InProgress":

@@ -21,7 +21,7 @@ from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Re
 from lambda_rollout.rollout.finish import AliasRollout, Finisher
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.version import check_exists, version_of_alias
+from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
 from lambda_rollout.runtime.errors import RolloutError
 
 _T = TypeVar("_T")
@@ -175,7 +175,8 @@ def _grasp_whole(
         return asked
     ready = readiness(check_exists(target, asked, ports))
     if isinstance(ready, NeverReady) and not ready.idle:
-        raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}")
+        remedy = way_to_serve(ready, target, asked, spec) if ready.scaled_down else ""
+        raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}", remedy)
     writer = AliasWriter(
         target, alias, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id, asked
     )

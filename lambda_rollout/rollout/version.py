@@ -12,6 +12,7 @@ from lambda_rollout.analysis.version import (
     VersionState,
     Waiting,
     readiness,
+    scale_up_command,
     wake_command,
 )
 from lambda_rollout.inputs.package import CodeStorage, Package, Zip
@@ -203,13 +204,10 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
             case Ready():
                 ports.emit(VersionReady(at=ports.clock.now(), target=target, version=version))
                 return state
-            case NeverReady(why, idle):
-                command = wake_command(target.function, version, spec.region)
+            case NeverReady() as never:
                 raise RolloutError(
-                    f"version {version} of {target.name} cannot serve: {why}",
-                    f"Wake it, and start again when it is Active: {command}"
-                    if idle
-                    else "Mend it and publish again.",
+                    f"version {version} of {target.name} cannot serve: {never.why}",
+                    way_to_serve(never, target, version, spec),
                 )
             case Waiting(why):
                 if why != told:
@@ -225,6 +223,17 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
                         "Look at it in the console.",
                     )
         ports.clock.wait(PAUSE, ports.stop)
+
+
+def way_to_serve(never: NeverReady, target: Target, version: str, spec: RolloutSpec) -> str:
+    """Say what lets a version serve that cannot by itself."""
+    if never.idle:
+        command = wake_command(target.function, version, spec.region)
+        return f"Wake it, and start again when it is Active: {command}"
+    if never.scaled_down:
+        command = scale_up_command(target.function, version, spec.region)
+        return f"Scale it up, and start again when it is Active: {command}"
+    return "Mend it and publish again."
 
 
 def _readiness(

@@ -21,6 +21,9 @@ POST sts               any of {"lifetime", "trusts", "strict", "request_token",
 POST dates             {"caller": access key id or "*", "off": seconds or null}: how far the Date
                        header of its answers is off, null for none
 POST expire            {"caller": access key id, "seconds": n}: its credentials end then
+POST executions        {"function", "version", "count"}: durable executions begin there
+POST objects           {"bucket", "key", "text"}: an object in S3, base64; answers its version id
+DELETE objects         {"bucket", "key", "version"}: it is gone, and code kept by reference with it
 POST advance           {"seconds": n}, with a manual clock only
 GET  clock             {"now": ...}
 
@@ -30,6 +33,7 @@ ACTIONS_ID_TOKEN_REQUEST_URL leads to.
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -77,6 +81,9 @@ class Control:
             ("POST", "sts"): self.set_sts,
             ("POST", "dates"): self.set_dates,
             ("POST", "expire"): self.expire,
+            ("POST", "executions"): self.begin_executions,
+            ("POST", "objects"): self.put_object,
+            ("DELETE", "objects"): self.lose_object,
             ("POST", "advance"): self.advance,
             ("GET", "clock"): lambda _: {"now": world.clock.now().isoformat()},
         }
@@ -144,6 +151,22 @@ class Control:
     def expire(self, body: Body) -> None:
         """POST expire."""
         self.world.sts.let_expire(body["caller"], body["seconds"])
+
+    def begin_executions(self, body: Body) -> list[str]:
+        """POST executions."""
+        model = self.world.lambda_(body.get("region", REGION))
+        begun = range(body.get("count", 1))
+        return [model.begin_execution(body["function"], body["version"]).arn for _ in begun]
+
+    def put_object(self, body: Body) -> str:
+        """POST objects."""
+        sources = self.world.lambda_(body.get("region", REGION)).sources
+        return sources.put(body["bucket"], body["key"], base64.b64decode(body["text"]))
+
+    def lose_object(self, body: Body) -> None:
+        """DELETE objects."""
+        model = self.world.lambda_(body.get("region", REGION))
+        model.lose_object(body["bucket"], body["key"], body["version"])
 
     def advance(self, body: Body) -> None:
         """POST advance."""

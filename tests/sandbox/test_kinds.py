@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.aws import World
+from sandbox.aws.control import Control
 from sandbox.aws.in_process import client
-from tests.sandbox.conftest import deploy, returning
+from tests.sandbox.conftest import ROLE, deploy, returning
 from tests.seam import manual
 
 
@@ -54,3 +56,23 @@ def test_tenants_must_be_named(aws: Any, world: World) -> None:
     with pytest.raises(ClientError, match="tenant ID"):
         aws.invoke(FunctionName="shared")
     assert aws.invoke(FunctionName="shared", TenantId="blue")["StatusCode"] == 200
+
+
+def test_executions_and_objects_can_be_set_up_from_outside(world: World) -> None:
+    control = Control(world)
+    text = base64.b64encode(returning("1")).decode()
+    place = {"bucket": "builds", "key": "one.zip"}
+    assert control.answer("POST", "objects", {**place, "text": text}) == "v1"
+    code = {"S3Bucket": "builds", "S3Key": "one.zip", "S3ObjectVersion": "v1"}
+    made = {"FunctionName": "kept", "Runtime": "python3.13", "Handler": "index.handler"}
+    mode = {"S3ObjectStorageMode": "REFERENCE"}
+    world.call("lambda", "CreateFunction", {**made, "Role": ROLE, "Code": {**code, **mode}})
+    manual(world).advance(2)
+    world.call("lambda", "PublishVersion", {"FunctionName": "kept"})
+    manual(world).advance(2)
+    control.answer("DELETE", "objects", {**place, "version": "v1"})
+    seen = world.call("lambda", "GetFunction", {"FunctionName": "kept", "Qualifier": "1"})
+    assert seen["Configuration"]["State"] == "Inactive"
+    assert seen["Code"]["Error"]["ErrorCode"] == "NoSuchKey"
+    body = {"function": "checkout", "version": "1", "count": 2}
+    assert len(control.answer("POST", "executions", body)) == 2

@@ -368,7 +368,7 @@ def _mending_not_saved() -> list[Patch]:
     mended = Restoration.restored
 
     def mutated(self: Restoration, seen: Any, order: Any) -> bool:
-        self._ports = replace(self._ports, remember=lambda _handover: None)
+        self._ports = replace(self._ports, remember=lambda _saved_state: None)
         return mended(self, seen, order)
 
     return [(Restoration, "restored", mutated)]

@@ -115,4 +115,4 @@ def test_the_newest_state_of_each_name_is_written_whole_once_the_file_can_be_ope
     copy.write_bytes(os.read(reads, 65536))
     os.close(reads)
     assert read_entries(copy) == {"rollout": "done", "comment": "7", "other": "8"}
-    assert copy.read_text().startswith("handover<<")
+    assert copy.read_text().startswith("rollout<<")

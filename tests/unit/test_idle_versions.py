@@ -123,6 +123,29 @@ def test_a_rollback_to_a_broken_version_is_refused_still(scene: Scene) -> None:
     assert scene.alias.routing == Routing.all_on(NEW)
 
 
+SCALED_DOWN = Fate("Deactivated", "The function version was scaled to 0.")
+UP = "put-function-scaling-config --region eu-central-1 --function-name checkout --qualifier"
+
+
+def test_a_version_scaled_to_0_is_no_place_to_go_back_to_until_it_is_scaled_up(
+    scene: Scene,
+) -> None:
+    whole_on_new(scene)
+    sleep(scene, OLD, SCALED_DOWN)
+    finished = back(scene, version=OLD)
+    assert finished.result is Result.FAILED
+    assert f"{UP} 1" in finished.remedy
+    assert scene.alias.routing == Routing.all_on(NEW)
+
+
+def test_nor_is_it_rolled_out(scene: Scene) -> None:
+    publish(scene)
+    sleep(scene, NEW, SCALED_DOWN)
+    finished = scene.roll_out(rollout_spec(version=NEW, alarms=()))
+    assert finished.result is Result.FAILED
+    assert f"{UP} 2" in finished.remedy
+
+
 def test_whether_it_sleeps_is_asked_once_and_no_answer_fails_nothing(scene: Scene) -> None:
     held(scene)
     sleep(scene, OLD)

@@ -323,6 +323,10 @@ def test_no_data_at_the_end_is_ignored_or_waited_for_and_then_fails() -> None:
             NeverReady("it is Inactive: Idle for too long.", idle=True),
         ),
         (
+            VersionState("Deactivated", "Scaled to 0."),
+            NeverReady("it is Deactivated: Scaled to 0.", scaled_down=True),
+        ),
+        (
             VersionState("ActiveNonInvocable"),
             NeverReady("it is ActiveNonInvocable: no reason given"),
         ),
