@@ -18,7 +18,7 @@ from sandbox.aws import World
 from sandbox.aws.http import Server
 from tests.image.container import ContainerRunner
 from tests.image.engine import BASE, ROOT, Engine, NoEngine, build, engine
-from tests.live import JumpingClock, Live
+from tests.support.live import JumpingClock, Live
 
 TURNS = 9
 OURS = "as it is"

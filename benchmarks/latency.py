@@ -11,7 +11,7 @@ from statistics import median, quantiles
 
 from benchmarks.table import Row
 from lambda_rollout.rollout.events import Result
-from tests.scene import Scene, rollout_spec
+from tests.support.scene import Scene, rollout_spec
 
 TRIALS = 200
 ROUND_TRIP = 0.05

@@ -17,7 +17,7 @@ from statistics import median
 from sandbox.aws.world import REGION
 from sandbox.runner.files import Files
 from sandbox.runner.runner import INTERPRETER
-from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, Live, live
+from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, Live, live
 
 __all__ = ["NEW", "OLD", "Ran", "action", "aws_cli", "interleaved", "middle", "ran", "scene"]
 

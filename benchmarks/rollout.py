@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.processes import OLD, Ran, action, again, aws_cli, bash, interleaved, middle, scene
 from benchmarks.table import Row
-from tests.live import Live
+from tests.support.live import Live
 
 TURNS = 3
 STEPS = "10% 0s, 50% 0s, 100% 0s"

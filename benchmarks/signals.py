@@ -24,8 +24,8 @@ from sandbox.aws.world import REGION
 from sandbox.clock import RealClock
 from sandbox.demo.shop import ALARM, CREDENTIALS, FUNCTION, GOOD, Shop
 from sandbox.runner import Runner, Step
-from tests.dripping import Front, front
-from tests.profile import Profile
+from tests.support.dripping import Front, front
+from tests.support.profile import Profile
 
 TURNS = 3
 LIMIT = 60.0

@@ -16,8 +16,8 @@ from pathlib import Path
 from benchmarks.table import Row
 from sandbox.aws.faults import Quota
 from sandbox.aws.request import Request
-from tests.live import MAIN
-from tests.units import LiveUnit, live_unit
+from tests.support.groups import LiveUnit, live_group
+from tests.support.live import MAIN
 
 FUNCTIONS = 100
 PER_SECOND = BURST = 15.0
@@ -33,7 +33,7 @@ def run() -> list[Row]:
 
 
 def _times() -> list[Row]:
-    with tempfile.TemporaryDirectory() as folder, live_unit(Path(folder), FUNCTIONS) as scene:
+    with tempfile.TemporaryDirectory() as folder, live_group(Path(folder), FUNCTIONS) as scene:
         scene.world.faults.add(Quota(PER_SECOND, BURST), service="lambda", count=None)
         step = scene.start(MAIN, steps="10% 5m, 100% 1s", preflight="warn")
         # The watch begins when all are out; by the next read of the alarms the bucket has had a rest.
@@ -104,7 +104,7 @@ def _tokens(log: Sequence[Request], first: Request) -> float:
 
 
 def _calls(count: int) -> Row:
-    with tempfile.TemporaryDirectory() as folder, live_unit(Path(folder), count) as scene:
+    with tempfile.TemporaryDirectory() as folder, live_group(Path(folder), count) as scene:
         finished = scene.run(MAIN, steps="10% 0s, 100% 0s")
         assert finished.outputs["result"] == "promoted", finished.log
         made = Counter(request.operation for request in scene.requests(caller=MAIN))

@@ -36,7 +36,7 @@ finds it may finish at once what the writer began."""
 DESCRIPTION_LIMIT = 256
 
 _ONE_UNIT = 0xFFFF
-"""The last code point that UTF-16 writes as one unit."""
+"""The last code point that UTF-16 writes as one group."""
 
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"

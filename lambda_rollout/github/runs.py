@@ -26,7 +26,7 @@ class GitHubRuns:
     """`lambda_rollout.rollout.ports.Runs` over PyGithub. Only runs of this repository can be asked about.
 
     Each attempt is asked about once, however many aliases it left, and a GitHub that did not answer in time
-    never again: the aliases of a unit are looked at again and again, and none may wait for GitHub anew.
+    never again: the aliases of a group are looked at again and again, and none may wait for GitHub anew.
     """
 
     run: Run

@@ -150,7 +150,7 @@ def _saved_aliases(seen: list[AliasStatus], spec: RolloutSpec) -> Iterator[Saved
 
 
 def was_all_but_done(seen: list[AliasStatus]) -> bool:
-    """Whether a unit's dead run had passed every step and was clearing its records when it died.
+    """Whether a group's dead run had passed every step and was clearing its records when it died.
 
     Then some may be cleared already, and those cannot be told from what never moved: so one record says it
     for all, from before the first is cleared until after the others are (`Finisher.complete`).

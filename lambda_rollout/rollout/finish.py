@@ -143,7 +143,7 @@ class Finisher:
         """
         rollouts = [rollout for rollout in reversed(self._tracked) if rollout.needs_restore]
         if rollouts:
-            # What was held, and is not promoted yet, goes with the others: a unit is not left in parts.
+            # What was held, and is not promoted yet, goes with the others: a group is not left in parts.
             rollouts = [
                 each for each in reversed(self._tracked) if each.needs_restore or each.shifted
             ]
@@ -298,7 +298,7 @@ class Finisher:
         # The post stage answers for unchanged ones, too: a record from a version to itself would be no record.
         rollouts.sort(key=lambda rollout: rollout.new != rollout.writer.old)
         mark = self._mark_passed(rollouts[-1]) if len(rollouts) > 1 else None
-        # Without the mark none is cleared: the rest of a unit could not be told from one that never passed.
+        # Without the mark none is cleared: the rest of a group could not be told from one that never passed.
         settlements = [mark] * (len(rollouts) - 1) if mark else self._clear(rollouts[:-1])
         open_ = next((s for s in settlements if isinstance(s, Unsettled)), None)
         settlements += [open_] if open_ else self._clear(rollouts[-1:])

@@ -203,7 +203,7 @@ class Rollout:
             taken = replace(spec, version=resumed.new)
             return choose(course.target, course.old, taken, self._ports)
         if resumed is None and spec.mode is Mode.PROMOTE and course.old is not None:
-            # One of a unit whose code was unchanged: there is nothing of it to promote.
+            # One of a group whose code was unchanged: there is nothing of it to promote.
             return course.old
         if resumed is not None and spec.version is not None:
             self._refuse_another(spec.version, course, resumed)
@@ -280,7 +280,7 @@ class Rollout:
                 self._ports.emit(AlreadyThere(at=now, target=course.target, version=course.new))
 
     def _look_at_what_stays(self) -> None:
-        """See that what was on its version already still is: somebody may have put it back, and the unit is in parts.
+        """See that what was on its version already still is: somebody may have put it back, and the group is in parts.
 
         Raises `Conflict`, and `CallFailed` if it cannot be read for a minute.
         """

@@ -12,9 +12,9 @@ from pathlib import Path
 from lambda_rollout.alias import record as lease
 from sandbox.aws.lambda_.things import Alias
 from sandbox.runner import Finished
-from tests.e2e.middle_box import SIGNATURE, MiddleBox, middle_box
-from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, POST, Live, live
-from tests.units import live_unit, text_of
+from tests.support.groups import live_group, text_of
+from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, POST, Live, live
+from tests.support.middle_box import SIGNATURE, MiddleBox, middle_box
 
 HALF = {NEW: 0.5}
 CHECKOUT = ("checkout",)
@@ -53,7 +53,7 @@ class Story:
 def stage(story: Story, folder: Path) -> Iterator[tuple[Live, MiddleBox]]:
     """A scene for this story with a box between the action and AWS."""
     group = len(story.functions) > 1
-    make = live_unit(folder, len(story.functions)) if group else live(folder)
+    make = live_group(folder, len(story.functions)) if group else live(folder)
     with make as scene, middle_box(scene.url) as box:
         scene.url = box.url
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import Live, live
+from tests.support.live import Live, live
 
 ROOT = Path(__file__).resolve().parents[2]
 

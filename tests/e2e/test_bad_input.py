@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.aws.faults import AccessDenied, Answer, ExpiredCredentials
 from sandbox.runner import Finished
-from tests.live import NEW, OLD, OWNERS_TEXT, Live
-from tests.scene import ROLE
+from tests.support.live import NEW, OLD, OWNERS_TEXT, Live
+from tests.support.scene import ROLE
 
 ACCOUNT = "123456789012"
 CHECKOUT = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:checkout"
@@ -68,7 +68,7 @@ MISTAKES = {
     ),
     "no unit": (
         {"steps": "10% 5"},
-        "'10% 5': Add a unit to '5': 5s, 5m or 5h.",
+        "'10% 5': Add a group to '5': 5s, 5m or 5h.",
     ),
     "empty item": (
         {"alarms": "checkout-errors,,checkout-latency"},

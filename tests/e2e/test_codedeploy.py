@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from sandbox.runner import Finished
-from tests.live import NEW, NEXT, OLD, PATIENCE, POST, Live
+from tests.support.live import NEW, NEXT, OLD, PATIENCE, POST, Live
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]

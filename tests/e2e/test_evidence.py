@@ -30,7 +30,7 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import AccessDenied, Die
 from sandbox.aws.traffic import Traffic
-from tests.scene import NEW, OLD, Scene, rollout_spec
+from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
 CODE = """
 import random

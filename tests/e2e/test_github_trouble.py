@@ -15,7 +15,7 @@ import pytest
 from lambda_rollout.report.comment.record import read_record
 from sandbox.github import Effect, Fault, GitHub, PullRequest, Server
 from sandbox.runner import Finished
-from tests.live import NEW, OLD, PATIENCE, POST, Live, live
+from tests.support.live import NEW, OLD, PATIENCE, POST, Live, live
 
 HANG = 30.0
 STEPS = "10% 1s, 50% 1s, 100% 1s"

@@ -20,7 +20,7 @@ from lambda_rollout.alias import record as lease
 from sandbox.aws.faults import Die, Meanwhile
 from sandbox.aws.request import Request
 from sandbox.runner import Finished, Runner
-from tests.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, WRITES, Live, live
+from tests.support.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, WRITES, Live, live
 
 SHARDS = 4
 Sum = Callable[[str, object], None]

@@ -13,7 +13,7 @@ from lambda_rollout.alias import record as lease
 from sandbox.github import Effect, Fault, GitHub
 from sandbox.github import Server as GitHubServer
 from sandbox.runner import Finished
-from tests.live import NEW, NEXT, OLD, WRITES, Live, live
+from tests.support.live import NEW, NEXT, OLD, WRITES, Live, live
 
 RUN, ATTEMPT = 1234567890, 1
 LINK = f"https://github.com/octo/shop/actions/runs/{RUN}/attempts/{ATTEMPT}"

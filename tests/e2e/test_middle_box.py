@@ -1,6 +1,6 @@
 """Every call of every story against everything that a middle box may do to it.
 
-Rows are `tests.e2e.box_stories.WRITES` and `READS`, columns `tests.e2e.mischief.MISCHIEFS` and `TO_A_READ`. One
+Rows are `tests.support.box_stories.WRITES` and `READS`, columns `tests.support.mischief.MISCHIEFS` and `TO_A_READ`. One
 call is met once and AWS is well, so each story must end exactly as it does without a box: an answer that is not
 AWS's, or that is AWS's answer to a second delivery, changes nothing but the time that it takes.
 """
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.box_stories import READS, WRITES, Call
 from tests.e2e.box_story import Story, check, stage, tell
-from tests.e2e.middle_box import Mischief
-from tests.e2e.mischief import MISCHIEFS, TO_A_READ
+from tests.support.box_stories import READS, WRITES, Call
+from tests.support.middle_box import Mischief
+from tests.support.mischief import MISCHIEFS, TO_A_READ
 
 CALLS = {**WRITES, **READS}
 

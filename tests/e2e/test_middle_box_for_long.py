@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.box_stories import (
+from tests.e2e.box_story import Ended, Story, check, nothing_is_put_into_awss_mouth, stage, tell
+from tests.support.box_stories import (
     ALARM,
     CANCELLED,
     GROUP_ALARM,
@@ -18,10 +19,9 @@ from tests.e2e.box_stories import (
     ROLLOUT,
     shifted,
 )
-from tests.e2e.box_story import Ended, Story, check, nothing_is_put_into_awss_mouth, stage, tell
-from tests.e2e.middle_box import MiddleBox
-from tests.e2e.mischief import FROM_AWS, MISCHIEFS, PAGES, Again, Cut, Dripping, Page, Twice
-from tests.live import MAIN, NEW, OLD, PATIENCE, POST, Live
+from tests.support.live import MAIN, NEW, OLD, PATIENCE, POST, Live
+from tests.support.middle_box import MiddleBox
+from tests.support.mischief import FROM_AWS, MISCHIEFS, PAGES, Again, Cut, Dripping, Page, Twice
 
 RENEWED_AFTER = "50% 190s, 100% 0s"
 """A record is renewed every three minutes, so once in this step."""

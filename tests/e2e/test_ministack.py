@@ -12,8 +12,9 @@ import boto3
 import pytest
 
 from sandbox.runner import Finished, Runner, Step
-from tests.scene import NEW, OLD, OWNERS_TEXT, ROLE, package
-from tests.servers import ministack
+from tests.support.code import package
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, ROLE
+from tests.support.servers import ministack
 
 REGION = "eu-central-1"
 PATIENCE = 60.0

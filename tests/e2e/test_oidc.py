@@ -19,8 +19,8 @@ from lambda_rollout.github.stream import Lines
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import LoseConnection, ServerError
 from sandbox.aws.request import Request
-from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, POST, WRITES, Live, live
-from tests.seam import SkippingClock
+from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, POST, WRITES, Live, live
+from tests.support.seam import SkippingClock
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 LIFETIME = 4.0
@@ -197,7 +197,7 @@ def test_sts_may_be_slow_to_come_up(scene: Live) -> None:
 # The environment's own -------------------------------------------------------------------------------
 
 
-@pytest.mark.long  # half a minute of trying; tests/unit/test_credentials_expired.py has it in no time
+@pytest.mark.long  # half a minute of trying; tests/aws/test_credentials_expired.py has it in no time
 def test_plain_credentials_that_end_while_a_canary_is_out(scene: Live) -> None:
     """What is left, and how to mend it, is said while they are tried and again at the end."""
     del scene.inputs["role-to-assume"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.live import NEW, NEXT, OLD, Live
+from tests.support.live import NEW, NEXT, OLD, Live
 
 SAME = {"steps": "50% 0s, hold", "interval": "1s", "package": "dist/new.zip"}
 

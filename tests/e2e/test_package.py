@@ -11,9 +11,10 @@ from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.inputs.package import Image, Package, S3Object, Zip
 from lambda_rollout.rollout.events import Result, VersionPublished
 from sandbox.aws.faults import DropAnswer, Hang, Meanwhile, Throttle
-from tests.live import live
-from tests.scene import NEW, OLD, ROLE, Scene, package, rollout_spec
-from tests.units import Unit, names
+from tests.support.code import package
+from tests.support.groups import Group, names
+from tests.support.live import live
+from tests.support.scene import NEW, OLD, ROLE, Scene, rollout_spec
 
 CODE = package("def handler(event, context): return 'uploaded'")
 ZIP = Zip("new.zip", CODE)
@@ -174,7 +175,7 @@ def test_an_image_that_is_not_there_or_a_zip_for_an_image_fails_with_awss_words(
 
 
 def test_a_unit_gets_the_same_package_and_all_are_shifted_together() -> None:
-    scene = Unit.of(3)
+    scene = Group.of(3)
     end = scene.start(package=ZIP)
     assert end.result is Result.PROMOTED
     assert scene.whole_on(NEW)
@@ -183,7 +184,7 @@ def test_a_unit_gets_the_same_package_and_all_are_shifted_together() -> None:
 
 
 def test_when_the_upload_of_one_fails_none_is_shifted() -> None:
-    scene = Unit.of(3)
+    scene = Group.of(3)
     no = Meanwhile(lambda _: scene.world.lambda_().functions.pop("f3"))
     scene.world.faults.add(no, operation="UpdateFunctionCode", nth=3)
     end = scene.start(package=ZIP)

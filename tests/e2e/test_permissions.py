@@ -7,8 +7,9 @@ in the policy is there for nothing.
 from __future__ import annotations
 
 from tests.e2e.conftest import allowed_actions, called
-from tests.live import NEW, OLD, PATIENCE, Live
-from tests.scene import ROLE, package
+from tests.support.code import package
+from tests.support.live import NEW, OLD, PATIENCE, Live
+from tests.support.scene import ROLE
 
 CHECKED_WITH_CREATE_DEPLOYMENT = {
     "codedeploy:GetApplicationRevision",

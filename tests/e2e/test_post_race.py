@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lambda_rollout.alias import record as lease
-from tests.live import MAIN, NEW, OLD, POST, Live, Withheld, live
+from tests.support.live import MAIN, NEW, OLD, POST, Live, Withheld, live
 
 STALE = "PreconditionFailedException"
 

@@ -11,8 +11,8 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import Result, VersionTaken
 from lambda_rollout.rollout.rollout import Rollout
-from tests.scene import NEW, OLD, Scene, rollout_spec
-from tests.units import Unit, code_of, group_spec, names
+from tests.support.groups import Group, code_of, group_spec, names
+from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
 
 def with_dev(scene: Scene, functions: list[str] | None = None, **alias: Any) -> None:
@@ -95,7 +95,7 @@ def test_a_plan_says_which_version_it_would_be() -> None:
 
 
 def test_each_function_of_a_unit_goes_to_the_version_of_its_own_dev() -> None:
-    scene = Unit.of(3, unchanged=("f3",))
+    scene = Group.of(3, unchanged=("f3",))
     # f2 has been through more builds than f1.
     for build in ("third", "fourth"):
         code = {"ZipFile": code_of("f2", build)}
@@ -114,7 +114,7 @@ def test_each_function_of_a_unit_goes_to_the_version_of_its_own_dev() -> None:
 
 
 def test_one_dev_that_is_split_keeps_the_whole_unit_where_it_is() -> None:
-    scene = Unit.of(3)
+    scene = Group.of(3)
     with_dev(scene, names(3))
     scene.call("lambda", "UpdateAlias", FunctionName="f2", Name="dev", **SPLIT)
     end = scene.start(version_alias="dev")
@@ -124,7 +124,7 @@ def test_one_dev_that_is_split_keeps_the_whole_unit_where_it_is() -> None:
 
 
 def test_dev_and_prod_may_be_rolled_out_one_after_the_other() -> None:
-    scene = Unit.of(2)
+    scene = Group.of(2)
     for name in names(2):
         scene.call("lambda", "CreateAlias", FunctionName=name, Name="dev", FunctionVersion=OLD)
     in_dev = tuple(Target(name, "dev") for name in names(2))

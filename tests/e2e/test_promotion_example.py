@@ -17,10 +17,10 @@ import pytest
 from sandbox.aws import World
 from sandbox.aws.http import Server
 from sandbox.runner import Finished, Runner
-from tests.live import JumpingClock, Live
-from tests.scene import NEW, OLD, QUERY
-from tests.unit.workflows import ROOT, load
-from tests.units import deploy, text_of
+from tests.support.groups import deploy, text_of
+from tests.support.live import JumpingClock, Live
+from tests.support.scene import NEW, OLD, QUERY
+from tests.support.workflows import ROOT, load
 
 EXAMPLE = ROOT / "examples" / "dev-to-prod.yml"
 FUNCTIONS = ["checkout", "cart", "mailer"]

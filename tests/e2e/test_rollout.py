@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.aws.request import Request
 from sandbox.runner import Finished, Step
-from tests.live import NEW, OLD, OWNERS_TEXT, PATIENCE, Live
+from tests.support.live import NEW, OLD, OWNERS_TEXT, PATIENCE, Live
 
 STEPS = "10% 1s, 50% 1s, 100% 1s"
 PLANNED = [{NEW: 0.1}, {NEW: 0.5}, {}]

@@ -15,7 +15,7 @@ import pytest
 from sandbox.aws.faults import Answer, ServerError
 from sandbox.github import Fault, GitHub, PullRequest, Server, Token
 from sandbox.runner import Finished
-from tests.live import MAIN, OLD, PATIENCE, Live, live
+from tests.support.live import MAIN, OLD, PATIENCE, Live, live
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 GITHUB_TOKEN = "ghs_MarkedGitHubTokenMarked0123456789ab"

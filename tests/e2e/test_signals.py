@@ -15,9 +15,9 @@ import pytest
 from lambda_rollout.alias import record as lease
 from sandbox.aws.request import Request
 from sandbox.runner import Finished, Step
-from tests.dripping import Front, front
-from tests.live import NEW, OLD, WRITES, Live, Withheld, live
-from tests.profile import Profile
+from tests.support.dripping import Front, front
+from tests.support.live import NEW, OLD, WRITES, Live, Withheld, live
+from tests.support.profile import Profile
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
 

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.runner import Finished, Step
 from sandbox.runner.files import parse
-from tests.live import NEW, OLD, Live, live
+from tests.support.live import NEW, OLD, Live, live
 
 FILES = ("GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 NOT_SAVED = "State could not be saved (GITHUB_STATE: writing it takes too long)"

@@ -20,7 +20,7 @@ from sandbox.aws.faults import (
 from sandbox.runner import Finished, Step
 from sandbox.runner.files import Files
 from sandbox.runner.runner import INTERPRETER
-from tests.live import MAIN, NEW, OLD, OWNERS_TEXT, PATIENCE, Live
+from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, PATIENCE, Live
 
 LOST: dict[str, Fault] = {
     "a 5xx after the effect": ServerError(after_effect=True, status=502),

@@ -17,7 +17,7 @@ from lambda_rollout.report.comment.record import CommentRecord, Entry, Key
 from lambda_rollout.report.timeline import Timeline
 from lambda_rollout.rollout import events as e
 from tests.golden.render import PROBLEMS
-from tests.unit.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
+from tests.support.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
 
 FOLDER = Path(__file__).parent.parent / "golden" / "comment"
 KEY = Key("1f0c6a2be9d85374", "8d1e4b7730aa52c6")

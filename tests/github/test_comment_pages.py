@@ -27,7 +27,7 @@ from lambda_rollout.rollout import events as e
 from tests.gallery.document import document
 from tests.github.pages import EARLIER, FOLDER, KEY, page_of, pages
 from tests.property.test_hostile_text import Page, hostile
-from tests.unit.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
+from tests.support.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
 
 PAGES = dict(pages())
 CHARTS = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)

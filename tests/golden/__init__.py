@@ -1,1 +1,1 @@
-"""What each story of `tests/unit/stories.py` looks like in every report."""
+"""What each story of `tests/support/stories.py` looks like in every report."""

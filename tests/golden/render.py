@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
-from tests.unit.job import Job
-from tests.unit.stories import STORIES
+from tests.support.job import Job
+from tests.support.stories import STORIES
 
 FOLDER = Path(__file__).parent
 BAD_INPUTS = "bad-inputs"

@@ -12,7 +12,7 @@ from sandbox.aws import World
 from sandbox.aws.http import Server
 from tests.image.container import ContainerRunner
 from tests.image.engine import Engine, NoEngine, build, engine
-from tests.live import JumpingClock, Live
+from tests.support.live import JumpingClock, Live
 
 
 @pytest.fixture(scope="session")

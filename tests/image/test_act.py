@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.engine import BASE, ROOT, Engine
-from tests.live import MAIN, NEW, Live
+from tests.support.live import MAIN, NEW, Live
 
 pytestmark = pytest.mark.image
 

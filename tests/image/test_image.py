@@ -12,7 +12,7 @@ import pytest
 from sandbox.runner import Finished, Step
 from tests.image.container import ContainerRunner, workspace_file
 from tests.image.engine import Engine
-from tests.live import MAIN, NEW, OLD, POST, Live
+from tests.support.live import MAIN, NEW, OLD, POST, Live
 
 pytestmark = pytest.mark.image
 

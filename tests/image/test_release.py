@@ -15,9 +15,9 @@ import yaml
 
 from tests.image.container import ContainerRunner
 from tests.image.engine import ROOT, Engine, NoEngine, need
-from tests.live import Live
-from tests.servers import _running, free_port
-from tests.unit.test_supply_chain import git
+from tests.repository.test_supply_chain import git
+from tests.support.live import Live
+from tests.support.servers import _running, free_port
 
 pytestmark = pytest.mark.image
 

@@ -26,8 +26,8 @@ from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.rollout import events as e
-from tests.unit.job import Job
-from tests.unit.stories import CHECKOUT, ERRORS_OK, START, Telling
+from tests.support.job import Job
+from tests.support.stories import CHECKOUT, ERRORS_OK, START, Telling
 
 PIECES = [
     "@octocat",

@@ -23,7 +23,7 @@ from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
-from tests.scene import (
+from tests.support.scene import (
     NEW,
     OLD,
     OWNERS_TEXT,
@@ -33,7 +33,7 @@ from tests.scene import (
     rollout_spec,
     routing_of,
 )
-from tests.seam import direct, through_botocore
+from tests.support.seam import direct, through_botocore
 
 ALARMS = ("checkout-errors", "checkout-latency", "checkout-throttles")
 MINUTE = timedelta(minutes=1)

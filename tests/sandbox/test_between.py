@@ -19,7 +19,7 @@ from sandbox.aws.faults import Answer, Fault
 from sandbox.aws.http import Server
 from sandbox.aws.in_process import client
 from tests.sandbox.conftest import live, update
-from tests.seam import direct
+from tests.support.seam import direct
 
 CONFIG = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 1})
 MISMATCH = "PreconditionFailedException"

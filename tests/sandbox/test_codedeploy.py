@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.aws import World
 from sandbox.aws.in_process import client
-from tests.scene import NEW, OLD, Scene
+from tests.support.scene import NEW, OLD, Scene
 
 ALL_EVENTS = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 CANARY = "CodeDeployDefault.LambdaCanary10Percent5Minutes"

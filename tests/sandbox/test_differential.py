@@ -17,7 +17,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.servers import ROOT, ministack, moto, sandbox
+from tests.support.servers import ROOT, ministack, moto, sandbox
 
 pytest.register_assert_rewrite("tests.sandbox.rules")
 

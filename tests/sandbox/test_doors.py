@@ -30,7 +30,7 @@ from sandbox.aws.in_process import client, connect, session
 from sandbox.aws.wire.models import BadAnswer
 from sandbox.clock import RealClock
 from tests.sandbox.conftest import ROLE, returning
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 ALARM = {
     "AlarmName": "errors",

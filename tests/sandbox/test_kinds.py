@@ -12,7 +12,7 @@ from sandbox.aws import World
 from sandbox.aws.control import Control
 from sandbox.aws.in_process import client
 from tests.sandbox.conftest import ROLE, deploy, returning
-from tests.seam import manual
+from tests.support.seam import manual
 
 
 @pytest.fixture

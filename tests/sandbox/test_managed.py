@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from sandbox.aws import World
 from sandbox.aws.in_process import client
 from sandbox.aws.lambda_ import zip_of
-from tests.seam import manual
+from tests.support.seam import manual
 
 FLEET = "arn:aws:lambda:eu-central-1:123456789012:capacity-provider:fleet"
 ON_FLEET = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": FLEET}}

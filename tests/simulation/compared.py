@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
-from tests.simulation.github_drawn import OFF, WELL, Drawn
+from tests.simulation.github_scenario import OFF, WELL, Drawn
 from tests.simulation.scenario import Scenario, draw
 from tests.simulation.simulate import Outcome, Simulation
 
@@ -40,7 +40,7 @@ def compared(
 
 def aws_story(played: Simulation) -> list[str]:
     """Everything that concerns AWS, of a simulation that was played."""
-    happened = [line for line in played.witness.story if " github: " not in line]
+    happened = [line for line in played.observer.story if " github: " not in line]
     requests = [
         f"{each.at} {each.caller} {each.operation} {sorted(each.params.items())}"
         for each in played.stage.world.log

@@ -32,7 +32,7 @@ from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.runtime.errors import CallFailed, RevisionMismatch
 from tests.simulation.between import Between
-from tests.simulation.mutations import Mutation, Patch, search, two_in_a_row, unit_dies_clearing
+from tests.simulation.mutations import Mutation, Patch, group_dies_clearing, search, two_in_a_row
 from tests.simulation.scenario import Fate, Follower, Outage, Scenario, Weather, draw
 
 # Where it is looked for ---------------------------------------------------------------------------
@@ -700,7 +700,7 @@ ENDING_MUTATIONS = [
     Mutation(
         "do not heed the mark that all have passed",
         _mark_not_heeded,
-        drawn=unit_dies_clearing,
+        drawn=group_dies_clearing,
         seeds=(5,),
     ),
 ]

@@ -20,8 +20,8 @@ from github.Requester import Requester
 
 from sandbox.github import BOT, GitHub, PullRequest
 from sandbox.github.routes import Reply, answer
-from tests.simulation.github_drawn import Drawn
-from tests.simulation.turns import Turns
+from tests.simulation.github_scenario import Drawn
+from tests.simulation.scheduler import Scheduler
 
 NUMBER = 12
 SHA = "9f2c1ab0d3e45f60718293a4b5c6d7e8f9012345"
@@ -77,10 +77,10 @@ def key_in(body: str) -> str:
 class SimGitHub:
     """GitHub, the way to it, and what befalls requests on that way."""
 
-    def __init__(self, drawn: Drawn, seed: int, turns: Turns) -> None:
+    def __init__(self, drawn: Drawn, seed: int, scheduler: Scheduler) -> None:
         self.drawn = drawn
-        self.turns = turns
-        self.world = GitHub(clock=turns.clock)
+        self.scheduler = scheduler
+        self.world = GitHub(clock=scheduler.clock)
         self.world.checks = seed % CHECKED == 0
         if drawn.pull in {"number", "commit"}:
             self.world.add_pull(PullRequest(NUMBER, SHA))
@@ -91,14 +91,14 @@ class SimGitHub:
         """Comments of somebody else, which look like ours."""
         self.tell: Callable[[str], object] = lambda _text: None
         self._random = Random(f"{seed} github weather")
-        self._start = turns.clock.monotonic()
+        self._start = scheduler.clock.monotonic()
         if drawn.deleted_at is not None:
-            at = turns.clock.now() + timedelta(seconds=drawn.deleted_at)
-            turns.clock.schedule(at, self._delete_ours)
+            at = scheduler.clock.now() + timedelta(seconds=drawn.deleted_at)
+            scheduler.clock.schedule(at, self._delete_ours)
 
     @property
     def now(self) -> float:
-        return self.turns.clock.monotonic()
+        return self.scheduler.clock.monotonic()
 
     @contextmanager
     def on_stage(self) -> Iterator[None]:
@@ -114,7 +114,7 @@ class SimGitHub:
 
     def send(self, sent: Sent, timeout: float) -> tuple[Reply, str]:
         """Carry a request to GitHub and the answer back, as far as they get; the answer and its text."""
-        clock = self.turns.clock
+        clock = self.scheduler.clock
         fault = self._fault(sent.verb)
         # Only a text can be refused as one.
         sent.fault = "" if fault == "422" and not sent.is_page else fault
@@ -185,7 +185,7 @@ class SimGitHub:
                 said = "You have exceeded a secondary rate limit"
                 return _said(int(fault[:3]), said, {"Retry-After": str(asked)})
             case "403 used up":
-                now = self.turns.clock.now()
+                now = self.scheduler.clock.now()
                 reset = int(now.timestamp()) + self._random.choice([2, 40, 900])
                 limits = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(reset)}
                 date = {"Date": format_datetime(now, usegmt=True)}
@@ -244,7 +244,7 @@ class Connection:
             there.tell(f"github: {sent.by}: {sent.verb} {sent.path} -> {how}")
         sent.asked = float(reply.headers.get("Retry-After", 0))
         if sent.fault == "403 used up":
-            now = there.turns.clock.now().timestamp()
+            now = there.scheduler.clock.now().timestamp()
             sent.asked = max(0.0, float(reply.headers["X-RateLimit-Reset"]) - now)
         if sent.is_list and reply.status == 200 and isinstance(reply.body, list):
             by_us = (each["body"] for each in reply.body if each["user"]["login"] == BOT)

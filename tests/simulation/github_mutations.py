@@ -16,7 +16,7 @@ from lambda_rollout.github.comment.sync import CommentSync, Page
 from lambda_rollout.github.comment.thread import EditPace, LiveComment
 from lambda_rollout.github.journal import Journal
 from tests.simulation.compared import compared
-from tests.simulation.github_drawn import OFF
+from tests.simulation.github_scenario import OFF
 from tests.simulation.mutations import Mutation, Patch, search
 from tests.simulation.scenario import Scenario, draw
 from tests.simulation.simulate import Outcome

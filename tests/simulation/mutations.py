@@ -112,7 +112,7 @@ def two_clocks(seed: int) -> Scenario:
     )
 
 
-def unit_dies_clearing(seed: int) -> Scenario:
+def group_dies_clearing(seed: int) -> Scenario:
     """Several functions, and a main that dies when all has passed; no post stage."""
     usual = draw(seed)
     return replace(
@@ -533,10 +533,10 @@ MUTATIONS = [
     Mutation("post writes only to what looks split", _post_trusts_its_eyes, seeds=(473,)),
     Mutation("post goes forward", _post_goes_forward, seeds=(4,)),
     Mutation(
-        "clear a unit without marking that it passed",
+        "clear a group without marking that it passed",
         _mark_not_set,
         seeds=(5,),
-        drawn=unit_dies_clearing,
+        drawn=group_dies_clearing,
     ),
 ]
 

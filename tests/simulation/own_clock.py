@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambda_rollout.runtime.clock import Stop
-from tests.simulation.turns import TurnClock
+from tests.simulation.scheduler import TurnClock
 
 
 @dataclass

@@ -29,17 +29,17 @@ from lambda_rollout.rollout.spec import RolloutSpec, spec_of_saved_state
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.parallel import Parallel, one_by_one
 from sandbox.aws.world import REGION
-from tests.seam import direct
-from tests.simulation.commented import judged
 from tests.simulation.github import SimGitHub
-from tests.simulation.github_drawn import Drawn
-from tests.simulation.github_drawn import draw as draw_github
+from tests.simulation.github_scenario import Drawn
+from tests.simulation.github_scenario import draw as draw_github
+from tests.simulation.observer import SOMEBODY, Actor, Role
 from tests.simulation.own_clock import OwnClock
+from tests.simulation.reporting import Telling
+from tests.simulation.rules_comment import judged
+from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
-from tests.simulation.stage import Stage
-from tests.simulation.telling import Telling
-from tests.simulation.told import settled
-from tests.simulation.witness import SOMEBODY, Actor, Role
+from tests.simulation.world import Stage
+from tests.support.seam import direct
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -68,8 +68,8 @@ class Words:
 
     def run_status(self, record: Record) -> RunStatus:
         status = self.simulation.word(record)
-        self.simulation.witness.words[record.rollout_id] = status is RunStatus.OVER
-        self.simulation.witness.seen[f"word {status.name}"] += 1
+        self.simulation.observer.words[record.rollout_id] = status is RunStatus.OVER
+        self.simulation.observer.seen[f"word {status.name}"] += 1
         return status
 
     def url(self, record: Record) -> str:
@@ -84,10 +84,10 @@ class Simulation:
     ) -> None:
         self.scenario = scenario
         self.stage = Stage(scenario)
-        self.turns = self.stage.turns
-        self.witness = self.stage.witness
-        self.hub = SimGitHub(github or draw_github(scenario), scenario.seed, self.turns)
-        self.hub.tell = self.witness.tell
+        self.scheduler = self.stage.scheduler
+        self.observer = self.stage.observer
+        self.hub = SimGitHub(github or draw_github(scenario), scenario.seed, self.scheduler)
+        self.hub.tell = self.observer.tell
         self.tellings: dict[str, Telling] = {}
         self._door = door
         self._lost = False
@@ -101,15 +101,15 @@ class Simulation:
                 self._play()
                 self._let_everything_be_said()
         finally:
-            self.turns.close()
-        for actor in self.witness.actors.values():
+            self.scheduler.close()
+        for actor in self.observer.actors.values():
             if actor.process is not None and actor.process.crash is not None:
-                self.witness.blame("no crash", f"{actor.name}: {actor.process.crash!r}")
+                self.observer.blame("no crash", f"{actor.name}: {actor.process.crash!r}")
         seed = self.scenario.seed
-        return Outcome(seed, self.witness.violations, self.witness.seen, self.witness.story)
+        return Outcome(seed, self.observer.violations, self.observer.seen, self.observer.story)
 
     def _play(self) -> None:
-        scenario, turns = self.scenario, self.turns
+        scenario, scheduler = self.scenario, self.scheduler
         mode = Mode.ROLLOUT if scenario.held_before is None else Mode.PROMOTE
         main = self._start(
             "main", "main", self._order("00000001", "1001", mode=mode), scenario.main
@@ -117,19 +117,19 @@ class Simulation:
         if scenario.twin is not None:
             self._start("twin", "twin", self._order("00000002", "1002"), scenario.twin)
         if scenario.lost_at is not None:
-            turns.clock.advance(scenario.lost_at)
+            scheduler.clock.advance(scenario.lost_at)
             self._lose(main)
         else:
             self._await(main)
             self._run_post(main)
         if scenario.following is not None:
-            turns.clock.advance(scenario.following.delay)
+            scheduler.clock.advance(scenario.following.delay)
             if scenario.following_builds:
                 for function in self.stage.functions:
                     self.stage.build(function, 3)
             spec = self._order("00000003", "1003", version=None, mode=scenario.following_mode)
             self._start("next", "next", spec, scenario.following.fate)
-        for actor in list(self.witness.actors.values()):
+        for actor in list(self.observer.actors.values()):
             self._await(actor)
         self._let_everything_land()
         self._sweep()
@@ -144,17 +144,17 @@ class Simulation:
         fate: Fate,
         saved_state: SavedState | None = None,
     ) -> Actor:
-        actor = Actor(name, role, spec, fate, len(self.witness.actors), saved_state)
+        actor = Actor(name, role, spec, fate, len(self.observer.actors), saved_state)
         dates = self.scenario.between.dates
         actor.misdated = name in dates
         if actor.misdated:
             kind = "missing" if dates[name] is None else "wrong"
-            self.witness.seen[f"a Date that is {kind}"] += 1
-        self.witness.actors[name] = actor
-        self.witness.tell(f"{name} starts")
+            self.observer.seen[f"a Date that is {kind}"] += 1
+        self.observer.actors[name] = actor
+        self.observer.tell(f"{name} starts")
         stop = Stop()
-        clock = OwnClock(self.turns.clock, fate.skew)
-        telling = self.tellings[name] = Telling(self.hub, self.witness, actor, stop, clock)
+        clock = OwnClock(self.scheduler.clock, fate.skew)
+        telling = self.tellings[name] = Telling(self.hub, self.observer, actor, stop, clock)
         main = self.tellings["main"] if role == "post" else None
         telling.open(main, lambda: main is None or self._lost or main.silent)
         ports = self._parts(actor, stop, clock, telling.emit)
@@ -164,7 +164,7 @@ class Simulation:
         if saved_state is not None:
             saved = SavedState.from_json(saved_state.to_json())
             tell = lambda: settle_what_main_left(saved, spec, ports)  # noqa: E731
-        actor.process = self.turns.start(name, partial(telling.play, tell))
+        actor.process = self.scheduler.start(name, partial(telling.play, tell))
         self._decide_fate(actor, stop, clock)
         return actor
 
@@ -176,10 +176,10 @@ class Simulation:
 
             def cancel(signal: str = "SIGTERM" if number else "SIGINT") -> None:
                 if actor.alive and actor.finished is None:
-                    self.witness.tell(f"{actor.name} {signal}")
-                    self.witness.seen[f"{signal} {actor.role}"] += 1
+                    self.observer.tell(f"{actor.name} {signal}")
+                    self.observer.seen[f"{signal} {actor.role}"] += 1
                     if actor.cancelled_at is None:
-                        actor.cancelled_at = self.witness.now
+                        actor.cancelled_at = self.observer.now
                     stop.request(signal)
 
             self.stage.at(now + at, cancel)
@@ -197,20 +197,20 @@ class Simulation:
     def _lose(self, main: Actor) -> None:
         """The runner loses main's container, which lives on, and starts the post stage."""
         self._lost = main.lost = True
-        self.witness.tell("main is lost by its runner")
-        self.witness.seen["lost"] += 1
+        self.observer.tell("main is lost by its runner")
+        self.observer.seen["lost"] += 1
         self._run_post(main)
 
     def _run_post(self, main: Actor) -> None:
         post = self.scenario.post
         if post is None or not main.saved_states:
             return
-        self.turns.clock.advance(post.delay)
+        self.scheduler.clock.advance(post.delay)
         saved_state = main.saved_states[-1]
         if saved_state.phase is Phase.DONE or not saved_state.aliases:
-            self.witness.seen["post with nothing to do"] += 1
+            self.observer.seen["post with nothing to do"] += 1
             return
-        self.witness.seen[f"post {saved_state.phase}"] += 1
+        self.observer.seen[f"post {saved_state.phase}"] += 1
         spec = spec_of_saved_state(saved_state, main.spec.run)
         actor = self._start("post", "post", spec, post.fate, saved_state)
         actor.bases = dict(main.bases)
@@ -223,31 +223,31 @@ class Simulation:
         if post.finished is None or not self.scenario.is_calm:
             return
         for function in self.stage.functions:
-            why = settled(self.witness, function, may_cut=False)
+            why = settled(self.observer, function, may_cut=False)
             if why is not None:
-                self.witness.blame("post settles", why)
+                self.observer.blame("post settles", why)
 
     def _await(self, actor: Actor) -> None:
         assert actor.process is not None
-        if not self.turns.join(actor.process, LONGEST):
-            self.witness.blame("ends", f"{actor.name} is still at work after {LONGEST} s")
-            self.turns.kill(actor.process)
+        if not self.scheduler.join(actor.process, LONGEST):
+            self.observer.blame("ends", f"{actor.name} is still at work after {LONGEST} s")
+            self.scheduler.kill(actor.process)
 
     def _let_everything_land(self) -> None:
         self.stage.weather.over = True
         self.hub.over = self.hub.drawn.well_in_the_end
-        self.turns.clock.advance(400.0)
+        self.scheduler.clock.advance(400.0)
 
     def _let_everything_be_said(self) -> None:
         """On GitHub, where nobody on AWS's side waits for it."""
         silent = lambda: all(telling.silent for telling in self.tellings.values())  # noqa: E731
-        self.turns.clock.advance(LONGEST, silent)
-        judged(self.witness, self.hub, [telling.teller for telling in self.tellings.values()])
+        self.scheduler.clock.advance(LONGEST, silent)
+        judged(self.observer, self.hub, [telling.teller for telling in self.tellings.values()])
 
     def _sweep(self) -> None:
         """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
         # Also a lease of 15 minutes on a clock that is 15 minutes fast is over then.
-        self.turns.clock.advance(1_900.0)
+        self.scheduler.clock.advance(1_900.0)
         spec = self._order(
             "00000004",
             "1004",
@@ -256,21 +256,21 @@ class Simulation:
             alarms=(),
             version=None,
         )
-        began = self.witness.now
+        began = self.observer.now
         sweeper = self._start("sweeper", "sweeper", spec, Fate())
         self._await(sweeper)
         for function in self.stage.functions:
-            why = settled(self.witness, function)
+            why = settled(self.observer, function)
             if why is not None:
-                self.witness.blame("settled in the end", f"{function}: {why}")
+                self.observer.blame("settled in the end", f"{function}: {why}")
         result = sweeper.finished.result if sweeper.finished else None
         if result not in {Result.PROMOTED, Result.UNCHANGED} and not self._may_refuse(began):
             said = sweeper.finished.reason if sweeper.finished else "nothing"
-            self.witness.blame("the next run gets through", f"{result}: {said}")
+            self.observer.blame("the next run gets through", f"{result}: {said}")
 
     def _may_refuse(self, began: float) -> bool:
         for function in self.stage.functions:
-            shown, truth = self.stage.show(function), self.witness.truths[function]
+            shown, truth = self.stage.show(function), self.observer.truths[function]
             if truth.edited_at >= began:
                 return True
             if shown is None or (shown.ours is not None and shown.ours.held):
@@ -285,7 +285,7 @@ class Simulation:
         """Say what GitHub would say of the run that wrote a record."""
         said = self.scenario.word
         writers = [
-            a for a in self.witness.actors.values() if record.rollout_id == a.spec.rollout_id
+            a for a in self.observer.actors.values() if record.rollout_id == a.spec.rollout_id
         ]
         if said == "unknown" or not record.run or not writers:
             return RunStatus.UNKNOWN
@@ -331,7 +331,7 @@ class Simulation:
             aws_clock=clients.aws_clock,
             stop=stop,
             emit=emit,
-            remember=lambda saved_state: self.witness.handed_over(actor, saved_state),
+            remember=lambda saved_state: self.observer.handed_over(actor, saved_state),
             parallel=self._together(actor),
         )
 
@@ -342,7 +342,7 @@ class Simulation:
         def at_once(act: Callable[[_T], _R], items: Sequence[_T], /) -> list[_R]:
             if len(items) <= 1 or actor.process is None:
                 return one_by_one(act, items)
-            return self.turns.together(actor.process, act, items)
+            return self.scheduler.together(actor.process, act, items)
 
         return at_once
 

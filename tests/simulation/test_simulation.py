@@ -11,7 +11,7 @@ import pytest
 from tests.simulation import between
 from tests.simulation.between import Between
 from tests.simulation.compared import compared
-from tests.simulation.github_drawn import FOR_GOOD, KINDS
+from tests.simulation.github_scenario import FOR_GOOD, KINDS
 from tests.simulation.scenario import Scenario, draw
 from tests.simulation.simulate import Door, command, simulate
 

@@ -17,7 +17,7 @@ from lambda_rollout.runtime.clock import Clock
 from sandbox.aws import World
 from sandbox.aws.in_process import Transport
 from sandbox.aws.world import REGION
-from tests.seam import manual
+from tests.support.seam import manual
 
 
 class Line(Transport):
@@ -30,7 +30,7 @@ class Line(Transport):
         manual(self.world).advance(self.latency / 2)
         answer = super().send(request, **rest)
         if answer.status_code < 300:
-            # As `tests.seam.Direct` has it, so that both doors tell the same story.
+            # As `tests.support.seam.Direct` has it, so that both doors tell the same story.
             manual(self.world).advance(self.latency / 2)
         return answer
 

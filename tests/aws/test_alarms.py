@@ -1,0 +1,212 @@
+"""CloudWatch's alarm calls through real botocore clients: hundreds, any Region, any type, any length of history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.aws.alarms import CloudWatchAlarms
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.runtime.clock import Stop
+from lambda_rollout.runtime.errors import Busy, Cancelled, Unanswered
+from sandbox.aws.faults import Meanwhile, Throttle, Work
+from sandbox.aws.request import Account, Request
+from sandbox.aws.world import REGION
+from tests.support.scene import QUERY, Scene
+from tests.support.seam import through_botocore
+
+OK, ALARM, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene.ready(alarms=())
+
+
+def alarms(scene: Scene, *names: str) -> CloudWatchAlarms:
+    return CloudWatchAlarms(through_botocore(scene.world), parse_alarms("\n".join([*names, ""])))
+
+
+def put_metric_alarm(scene: Scene, name: str, region: str = REGION) -> None:
+    metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors", "Statistic": "Sum", "Period": 60}
+    rule = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
+    params = {"AlarmName": name, **metric, **rule}
+    now = scene.clock.now()
+    scene.world.perform(Request(now, "cloudwatch", "PutMetricAlarm", params, region))
+
+
+def test_metric_composite_and_log_alarms_are_all_read(scene: Scene) -> None:
+    put_metric_alarm(scene, "metric")
+    scene.put_alarm("log", "ALARM")
+    rule = {"AlarmRule": 'ALARM("log") OR ALARM("metric")'}
+    scene.call("cloudwatch", "PutCompositeAlarm", AlarmName="composite", **rule)
+    survey = alarms(scene, "composite", "log", "metric").read()
+    assert survey.missing == ()
+    assert [(seen.name, seen.state) for seen in survey.readings] == [
+        ("composite", ALARM),
+        ("log", ALARM),
+        ("metric", NO_DATA),
+    ]
+    assert all(seen.transitioned_at is not None for seen in survey.readings)
+    assert survey.readings[1].reason == "set by the test"
+
+
+def test_a_stop_is_heeded_between_two_calls_of_one_read(scene: Scene) -> None:
+    far = f"arn:aws:cloudwatch:us-east-1:{scene.world.account}:alarm:far"
+    put_metric_alarm(scene, "near")
+    put_metric_alarm(scene, "far", "us-east-1")
+    stop = Stop()
+    names = parse_alarms(f"near\n{far}\n")
+    both = CloudWatchAlarms(through_botocore(scene.world), names, stop)
+    assert len(both.read().readings) == 2
+    scene.world.log.clear()
+    asked = Meanwhile(lambda _: stop.request("cancelled (SIGINT)"))
+    scene.world.faults.add(asked, operation="DescribeAlarms")
+    with pytest.raises(Cancelled):
+        both.read()
+    assert [request.region for request in scene.world.log] == [REGION]
+
+
+def test_hundreds_are_read_a_hundred_at_a_time(scene: Scene) -> None:
+    names = [f"alarm-{number:03}" for number in range(250)]
+    for name in names:
+        put_metric_alarm(scene, name)
+    survey = alarms(scene, *reversed(names)).read()
+    assert [seen.name for seen in survey.readings] == names[::-1]
+    assert survey.missing == ()
+    calls = scene.requests("DescribeAlarms")
+    assert [len(call.params["AlarmNames"]) for call in calls] == [100, 100, 50]
+    assert all(len(call.params["AlarmTypes"]) == 3 for call in calls)
+
+
+@dataclass(frozen=True)
+class ShortPages:
+    """Answers one record a page, as AWS may."""
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        return world.perform(replace(request, params={**request.params, "MaxRecords": 1}))
+
+
+def test_short_pages_are_read_to_the_last(scene: Scene) -> None:
+    for name in ("errors", "latency", "throttles"):
+        scene.put_alarm(name)
+    scene.world.faults.add(ShortPages(), count=None)
+    survey = alarms(scene, "errors", "latency", "throttles").read()
+    assert survey.missing == ()
+    assert len(scene.requests("DescribeAlarms")) == 3
+
+
+def test_alarms_of_other_regions_are_read_there(scene: Scene) -> None:
+    put_metric_alarm(scene, "errors")
+    put_metric_alarm(scene, "errors", "us-east-1")
+    arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors"
+    survey = alarms(scene, "errors", arn).read()
+    assert survey.missing == ()
+    assert [(seen.region, seen.name) for seen in survey.readings] == [
+        (REGION, "errors"),
+        ("us-east-1", "errors"),
+    ]
+    assert survey.readings[1].arn == arn
+    assert {call.region for call in scene.requests("DescribeAlarms")} == {REGION, "us-east-1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nope",
+        "Errors",
+        "arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors",
+        "arn:aws:cloudwatch:eu-central-1:210987654321:alarm:errors",
+    ],
+)
+def test_what_is_not_there_is_missing_as_it_was_written(scene: Scene, text: str) -> None:
+    put_metric_alarm(scene, "errors")
+    survey = alarms(scene, "errors", text).read()
+    assert survey.missing == (text,)
+    assert [seen.name for seen in survey.readings] == ["errors"]
+
+
+def test_no_alarms_need_no_call(scene: Scene) -> None:
+    assert alarms(scene).read().readings == ()
+    assert scene.requests() == []
+
+
+def test_a_refusal_is_told_and_not_an_empty_answer(scene: Scene) -> None:
+    scene.put_alarm("errors")
+    scene.world.faults.add(Throttle(), operation="DescribeAlarms")
+    with pytest.raises(Busy):
+        alarms(scene, "errors").read()
+
+
+# History ----------------------------------------------------------------------------------------
+
+
+def test_history_is_told_in_order_with_states_and_reasons(scene: Scene) -> None:
+    scene.put_alarm("errors")
+    began = scene.clock.now()
+    scene.clock.advance(10)
+    scene.set_alarm("errors", "ALARM", "too many")
+    scene.clock.advance(10)
+    scene.set_alarm("errors", "OK", "fine")
+    watched = alarms(scene, "errors")
+    (reading,) = watched.read().readings
+    since = began + timedelta(seconds=1)
+    history = watched.history(reading, since)
+    assert [(change.before, change.after, change.reason) for change in history] == [
+        (OK, ALARM, "too many"),
+        (ALARM, OK, "fine"),
+    ]
+    assert [change.at - began for change in history] == [
+        timedelta(seconds=10),
+        timedelta(seconds=20),
+    ]
+    assert history[-1].at == reading.transitioned_at
+
+
+def test_a_long_history_is_read_to_its_end(scene: Scene) -> None:
+    scene.put_alarm("errors")
+    began = scene.clock.now()
+    for number in range(230):
+        scene.clock.advance(1)
+        scene.set_alarm("errors", "ALARM" if number % 2 == 0 else "OK", f"{number}")
+    watched = alarms(scene, "errors")
+    (reading,) = watched.read().readings
+    history = watched.history(reading, began + timedelta(seconds=0.5))
+    assert [change.reason for change in history] == [f"{number}" for number in range(230)]
+    assert len(scene.requests("DescribeAlarmHistory")) == 3
+
+
+def test_only_the_alarm_itself_and_only_its_states_are_asked_for(scene: Scene) -> None:
+    scene.put_alarm("errors")
+    scene.put_alarm("errors-too")
+    scene.call(
+        "cloudwatch",
+        "PutLogAlarm",
+        AlarmName="errors",
+        QueryResultsToEvaluate=1,
+        QueryResultsToAlarm=1,
+        Threshold=2.0,
+        ScheduledQueryConfiguration=QUERY,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    watched = alarms(scene, "errors")
+    (reading,) = watched.read().readings
+    history = watched.history(reading, scene.clock.now() - timedelta(hours=1))
+    assert [change.after for change in history] == [OK]
+
+
+@pytest.mark.parametrize(
+    "data", ["no json", "[]", "null", "{}", '{"newState": {"stateValue": "MELTED"}}']
+)
+def test_a_history_that_cannot_be_read_is_no_quiet_one(scene: Scene, data: str) -> None:
+    scene.put_alarm("errors")
+    watched = alarms(scene, "errors")
+    (reading,) = watched.read().readings
+    items = scene.world.cloudwatch()._history._items
+    items[:] = [type(item)(**{**vars(item), "data": data}) for item in items]
+    with pytest.raises(Unanswered, match="UnreadableHistory"):
+        watched.history(reading, scene.clock.now() - timedelta(hours=1))

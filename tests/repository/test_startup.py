@@ -1,0 +1,156 @@
+"""What is imported by when, counted and never timed: start-up is paid at every start of the container."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.runner import Runner
+from tests.support.live import MAIN, Live, live
+
+PROBE = """
+import gc, json, runpy, sys
+entrypoint, seen_at, path = sys.argv[1:]
+sys.path.insert(0, entrypoint.rpartition("/")[0])
+at_connect, collector = [], []
+def look(event, arguments):
+    if event == "socket.connect" and not at_connect:
+        at_connect.extend(sys.modules)
+        collector.extend([gc.isenabled(), sum(seen["collections"] for seen in gc.get_stats())])
+sys.addaudithook(look)
+try:
+    runpy.run_path(entrypoint, run_name="__main__")
+finally:
+    with open(seen_at, "w") as file:
+        json.dump([at_connect, list(sys.modules), collector], file)
+"""
+
+OURS = "lambda_rollout"
+AWS = {"boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+"""What boto3 brings; certifi it takes if it is there, and PyGithub brings that."""
+
+LATE = {"aws", "rollout.rollout", "rollout.post_stage", "rollout.rollback"}
+"""Parts that do the work: imported when it is known that there is some."""
+
+MOST_AT_A_MISTAKE = 280
+MOST_AT_THE_FIRST_REQUEST = 555
+"""Modules, the standard library's included: a tenth more than Python 3.11 needs, room for those to come."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Modules at the first connection (none if there was none), and at the end."""
+
+    status: int
+    first: frozenset[str]
+    all: frozenset[str]
+    collector: tuple[bool, int] = (False, 0)
+    """At the first connection: whether garbage is collected, and how often that was done by then."""
+
+
+def imported(runner: Runner, inputs: dict[str, str], environ: dict[str, str]) -> Imported:
+    """Run the entrypoint under the eyes of an audit hook."""
+    seen_at = runner.folder / "seen.json"
+    variables = {**runner._variables(), **environ, **runner._inputs(inputs)}
+    entrypoint = str(runner.action / "entrypoint.py")
+    status = subprocess.run(
+        [sys.executable, "-EsuB", "-c", PROBE, entrypoint, str(seen_at), ""],
+        env=variables,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    ).returncode
+    first, every, collector = json.loads(seen_at.read_text())
+    return Imported(status, frozenset(first), frozenset(every), tuple(collector) or (False, 0))
+
+
+def packages(modules: Iterable[str]) -> set[str]:
+    """Top-level names that are neither the standard library's nor ours."""
+    tops = {module.partition(".")[0] for module in modules}
+    known = {*sys.stdlib_module_names, *sys.builtin_module_names, OURS, "__main__"}
+    # Written by pip and setuptools into some environments, and imported by `site`.
+    return {top for top in tops - known if not top.startswith(("_distutils_hack", "__"))}
+
+
+@pytest.fixture(scope="module")
+def mistake(tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    return of_mistake(Runner(tmp_path_factory.mktemp("mistake")))
+
+
+def of_mistake(runner: Runner) -> Imported:
+    given = {"function-name": "checkout:3", "guards": "error-rate < 1%", "package": "none.zip"}
+    return imported(runner, given, {"AWS_REGION": "eu-central-1"})
+
+
+@pytest.fixture(scope="module")
+def rollout(tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    with live(tmp_path_factory.mktemp("rollout")) as scene:
+        return of_rollout(scene)
+
+
+def of_rollout(scene: Live) -> Imported:
+    return imported(scene.runner, scene.inputs, scene.as_caller(MAIN))
+
+
+def test_a_mistake_is_told_without_boto3_and_without_pygithub(mistake: Imported) -> None:
+    assert mistake.status == 1
+    assert packages(mistake.all) == {"tenacity"}
+
+
+def test_a_mistake_is_told_without_a_connection(mistake: Imported) -> None:
+    assert not mistake.first
+
+
+def test_a_mistake_told_on_a_pull_request_too_needs_no_boto3(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"
+    seen = of_mistake(Runner(tmp_path, token="t", api_url=nobody, event_name="push"))
+    assert seen.status == 1
+    # It tried: the log had it all before.
+    assert "github" in packages(seen.first)
+    assert not packages(seen.all) & {"boto3", "botocore"}
+
+
+def test_a_mistake_is_told_without_the_parts_that_do_the_work(mistake: Imported) -> None:
+    late = {f"{OURS}.{name}" for name in LATE}
+    assert {module for module in mistake.all if module in late} == set()
+
+
+def test_a_mistake_imports_few_modules(mistake: Imported) -> None:
+    assert len(mistake.all) <= MOST_AT_A_MISTAKE
+
+
+def test_a_rollout_asks_aws_before_it_imports_anything_for_github(rollout: Imported) -> None:
+    assert rollout.status == 0
+    assert packages(rollout.first) == AWS | {"tenacity"}
+
+
+def test_no_garbage_is_looked_for_before_there_is_any(rollout: Imported) -> None:
+    enabled, collections = rollout.collector
+    assert enabled
+    # Today 20 with the pause, most of them at the interpreter's own start, and 160 without it.
+    assert collections <= 60
+
+
+def test_a_rollout_without_a_comment_never_imports_pygithub(rollout: Imported) -> None:
+    assert packages(rollout.all) == AWS | {"tenacity"}
+
+
+def test_a_direct_rollout_never_imports_codedeploy(rollout: Imported) -> None:
+    assert f"{OURS}.aws.aliases" in rollout.all
+    assert f"{OURS}.aws.codedeploy" not in rollout.all
+
+
+def test_a_rollout_imports_few_modules_before_its_first_request(rollout: Imported) -> None:
+    assert 100 < len(rollout.first) <= MOST_AT_THE_FIRST_REQUEST
+
+
+def test_a_post_stage_with_nothing_to_do_imports_neither(tmp_path: Path) -> None:
+    seen = imported(Runner(tmp_path), {"function-name": "a"}, {"LAMBDA_ROLLOUT_STAGE": "post"})
+    assert seen.status == 0
+    assert packages(seen.all) == {"tenacity"}

@@ -1,0 +1,141 @@
+"""The preflight in the story: when it looks, what it refuses, and what it only tells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambda_rollout.aws.preflight import AwsPreflightReader
+from lambda_rollout.inputs.choices import Mode, Preflight
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.preflight.finding import Code, Finding
+from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.spec import RolloutSpec
+from sandbox.aws.faults import AccessDenied
+from tests.support.scene import ROLE, Scene, rollout_spec
+
+WRITES = ("PublishVersion", "UpdateAlias", "CreateAlias", "UpdateFunctionCode")
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene.ready()
+
+
+def roll_out(scene: Scene, asked: RolloutSpec) -> Finished:
+    """As `Scene.roll_out`, with a preflight."""
+    clients = scene.clients()
+    alarms = parse_alarms("\n".join([*asked.alarms, ""]))
+    ports = replace(
+        scene.ports(asked, clients), preflight_reader=AwsPreflightReader(clients, alarms)
+    )
+    return Rollout(asked, ports).run()
+
+
+def findings(scene: Scene) -> tuple[Finding, ...]:
+    [found] = [event for event in scene.events if isinstance(event, PreflightFound)]
+    return found.findings
+
+
+def codes(scene: Scene) -> list[Code]:
+    return [finding.code for finding in findings(scene)]
+
+
+def other_role(scene: Scene) -> None:
+    scene.call("lambda", "UpdateFunctionConfiguration", FunctionName="checkout", Role=f"{ROLE}-2")
+    scene.clock.advance(2)
+
+
+def test_it_looks_before_the_first_write_and_once(scene: Scene) -> None:
+    assert roll_out(scene, rollout_spec()).result is Result.PROMOTED
+    assert Code.NO_TRAFFIC in codes(scene)
+    operations = [request.operation for request in scene.requests()]
+    first_write = min(operations.index(name) for name in ("PublishVersion", "UpdateAlias"))
+    assert operations.index("GetPolicy") < first_write
+    assert "GetPolicy" not in operations[first_write:]
+
+
+def test_what_aws_would_refuse_ends_it_before_anything_is_written(scene: Scene) -> None:
+    other_role(scene)
+    finished = roll_out(scene, rollout_spec())
+    assert finished.result is Result.FAILED
+    assert "execution role" in finished.reason
+    assert finished.remedy == findings(scene)[0].remedy
+    assert not scene.requests(*WRITES)
+
+
+def test_without_a_split_there_is_nothing_to_refuse(scene: Scene) -> None:
+    other_role(scene)
+    assert roll_out(scene, rollout_spec("100% 60s")).result is Result.PROMOTED
+
+
+def test_blindness_is_refused_only_when_strict(scene: Scene) -> None:
+    finished = roll_out(scene, rollout_spec(preflight=Preflight.STRICT))
+    assert finished.result is Result.FAILED
+    assert "invoked the function" in finished.reason
+    assert not scene.requests(*WRITES)
+
+
+@pytest.mark.parametrize("preflight", Preflight)
+def test_a_plan_tells_everything_and_refuses_nothing(scene: Scene, preflight: Preflight) -> None:
+    other_role(scene)
+    finished = roll_out(scene, rollout_spec(mode=Mode.PLAN, preflight=preflight))
+    assert finished.result is Result.PLANNED
+    assert [codes(scene)[0], codes(scene)[-1]] == [Code.ROLES_DIFFER, Code.WRITES_NEEDED]
+    assert "lambda:PublishVersion, lambda:UpdateAlias" in findings(scene)[-1].seen
+    [warned] = [e.text for e in scene.events if isinstance(e, Warned)]
+    assert warned.startswith("A rollout would be refused: checkout:live: ")
+    assert not scene.requests(*WRITES)
+
+
+@pytest.mark.parametrize(
+    ("asked", "writes"),
+    [
+        ({"version": "2"}, "lambda:UpdateAlias."),
+        ({"version_alias": "next"}, "lambda:UpdateAlias."),
+        ({}, "lambda:PublishVersion, lambda:UpdateAlias."),
+    ],
+)
+def test_a_plan_lists_what_it_takes_to_write(
+    scene: Scene, asked: dict[str, Any], writes: str
+) -> None:
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.call("lambda", "CreateAlias", FunctionName="checkout", Name="next", FunctionVersion="2")
+    scene.clock.advance(2)
+    roll_out(scene, rollout_spec(mode=Mode.PLAN, **asked))
+    assert findings(scene)[-1].seen.endswith(writes)
+
+
+def test_a_missing_alias_is_looked_at_as_far_as_it_can_be(scene: Scene) -> None:
+    scene.call("lambda", "DeleteAlias", FunctionName="checkout", Name="live")
+    finished = roll_out(scene, rollout_spec(mode=Mode.PLAN, create_alias=True))
+    assert finished.result is Result.PLANNED
+    assert "lambda:CreateAlias" in findings(scene)[-1].seen
+    assert Code.NO_TRAFFIC not in codes(scene)
+
+
+def test_without_any_optional_permission_a_rollout_goes_on(scene: Scene) -> None:
+    optional = (
+        *("ListEventSourceMappings", "GetPolicy", "GetFunctionConcurrency"),
+        "ListFunctionUrlConfigs",
+        *("GetProvisionedConcurrencyConfig", "GetMetricData"),
+    )
+    for operation in optional:
+        scene.world.faults.add(AccessDenied(), operation=operation, count=None)
+    assert roll_out(scene, rollout_spec(preflight=Preflight.STRICT)).result is Result.PROMOTED
+    assert set(codes(scene)) == {Code.NOT_CHECKED, Code.ALARM_NOT_JUDGED}
+
+
+def test_an_alias_that_is_there_already_is_not_looked_at(scene: Scene) -> None:
+    assert roll_out(scene, rollout_spec(version="1")).result is Result.UNCHANGED
+    assert not scene.requests("GetPolicy")
+
+
+def test_stop_during_the_preflight_ends_the_rollout_as_at_any_time(scene: Scene) -> None:
+    scene.world.faults.add(AccessDenied(), operation="GetPolicy", count=None)
+    scene.stop.request("SIGTERM")
+    assert roll_out(scene, rollout_spec()).result is Result.FAILED
+    assert not scene.requests(*WRITES)

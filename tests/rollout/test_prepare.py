@@ -1,0 +1,72 @@
+"""Before the first write: the alarms, and what is said of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambda_rollout.inputs.choices import AlarmAtStart, Mode
+from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.report.outputs import outputs
+from lambda_rollout.report.reduce import rollout_state
+from lambda_rollout.rollout.events import Result, Warned
+from tests.support.scene import Scene, rollout_spec
+
+
+def warnings(scene: Scene) -> list[str]:
+    return [event.text for event in scene.told(Warned) if isinstance(event, Warned)]
+
+
+def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
+    told = "No alarm guards this rollout: `alarms` is empty."
+    scene = Scene.ready(alarms=())
+    scene.roll_out(rollout_spec("100% 0s", alarms=()))
+    assert told in warnings(scene)
+    scene = Scene.ready(alarms=())
+    scene.roll_out(rollout_spec("100% 0s", alarms=(), guards=parse_guards("error-rate < 1%")))
+    assert told not in warnings(scene)
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (AlarmAtStart.FAIL, "A rollout would be refused now, in ALARM: checkout-errors"),
+        (AlarmAtStart.WAIT, "A rollout would not begin now, but wait, in ALARM: checkout-errors"),
+        (
+            AlarmAtStart.IGNORE_UNTIL_OK,
+            "Would count only once it was OK, in ALARM: checkout-errors",
+        ),
+    ],
+)
+def test_a_plan_says_what_an_alarm_would_do_that_is_on(policy: AlarmAtStart, told: str) -> None:
+    scene = Scene.ready()
+    scene.set_alarm("checkout-errors", "ALARM")
+    scene.roll_out(rollout_spec(mode=Mode.PLAN, alarm_at_start=policy))
+    assert f"{told} (set by the test)" in warnings(scene)
+
+
+def told(scene: Scene) -> tuple[str, str, str, str]:
+    said = outputs(rollout_state(scene.events))
+    return said["result"], said["version"], said["previous-version"], said["weight"]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene.ready()
+
+
+def test_an_alarm_that_comes_on_while_the_version_gets_ready_refuses_the_shift(
+    scene: Scene,
+) -> None:
+    scene.after(1, lambda: scene.set_alarm("checkout-errors", "ALARM"))
+    finished = scene.roll_out(rollout_spec())
+    assert finished.result is Result.FAILED
+    assert scene.requests("UpdateAlias") == []
+
+
+def test_waiting_for_an_alarm_listens_to_stop(scene: Scene) -> None:
+    scene.set_alarm("checkout-errors", "ALARM")
+    scene.after(30, lambda: scene.stop.request("cancelled"))
+    finished = scene.roll_out(rollout_spec(alarm_at_start=AlarmAtStart.WAIT))
+    assert finished.result is Result.FAILED
+    assert finished.reason == "cancelled"
+    assert scene.requests("UpdateAlias") == []

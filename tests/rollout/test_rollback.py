@@ -1,0 +1,48 @@
+"""`mode: rollback` that is cut short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.rollout.events import Finished, Result
+from lambda_rollout.rollout.post_stage import settle_what_main_left
+from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.saved_state import SavedState
+from lambda_rollout.rollout.spec import spec_of_saved_state
+from sandbox.aws.faults import Die
+from tests.support.scene import OLD, Scene, rollout_spec
+
+LATER = "00000001"
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this, as nothing catches SIGKILL."""
+
+
+def die() -> None:
+    raise Killed
+
+
+def roll_back(scene: Scene, **asked: Any) -> Finished:
+    wanted = rollout_spec(mode=Mode.ROLLBACK, alarms=(), rollout_id=LATER, **asked)
+    return rollback(wanted, scene.ports(wanted))
+
+
+def test_the_post_stage_ends_a_rollback_of_a_whole_alias_that_was_cut_short() -> None:
+    scene = Scene.ready()
+    assert scene.roll_out(rollout_spec("100% 0s")).result is Result.PROMOTED
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=1)
+    with pytest.raises(Killed):
+        roll_back(scene, version=OLD)
+    scene.world.faults.clear()
+
+    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
+    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    end = settle_what_main_left(saved_state, ordered, scene.ports(ordered))
+
+    assert end.result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.all_on(OLD)

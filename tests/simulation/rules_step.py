@@ -1,0 +1,97 @@
+"""Whether a step was watched to its end with nothing found, by what an actor can know (promises 3 and 4)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.inputs.choices import InsufficientData, Mode
+from lambda_rollout.rollout.saved_state import Phase
+from sandbox.aws.request import Request
+from tests.simulation.observer import Actor, Observer
+
+BLUR = 0.001
+"""Seconds: timelines are added up in floating point."""
+
+LONGEST_CALLS = 30.0
+"""Seconds that a watcher's other calls can take between two looks, when each of them hangs."""
+
+
+def never_blind(observer: Observer, actor: Actor, request: Request) -> None:
+    """2, 4: the alias is asked for once a minute, and who cannot see alias or alarms for a minute goes back."""
+    now = observer.now
+    if request.operation == "GetAlias":
+        actor.looks_sent[request.params["FunctionName"]] = now
+    if request.operation in {"UpdateAlias", "PublishVersion"} or not _is_watching(actor):
+        return
+    poll = actor.spec.poll_interval
+    for function in actor.reached:
+        began = max(actor.since.get(function, now), actor.forward_at)
+        asked = max(began, actor.looks_sent.get(function, -1.0))
+        if now - asked > 60 + LONGEST_CALLS:
+            observer.blame("looks once a minute", f"{actor.name} left {function} for {now - asked}")
+        seen = max(began, actor.aliases_read_at.get(function, -1.0))
+        if now - seen > 120 + LONGEST_CALLS:
+            observer.blame("never blind", f"{actor.name} saw {function} {now - seen} s ago")
+    if actor.spec.alarms:
+        blind = now - max(actor.forward_at, actor.alarms_read_at)
+        if blind > 60 + poll + LONGEST_CALLS:
+            observer.blame("never blind", f"{actor.name} saw the alarms {blind} s ago")
+
+
+def _is_watching(actor: Actor) -> bool:
+    if actor.role == "post" or actor.frozen_ever or actor.settling_since is not None:
+        return False
+    # Whoever has found a conflict looks before it writes, for as long as that takes.
+    goes_forward = bool(actor.saved_states) and actor.saved_states[-1].phase is Phase.MOVING
+    return bool(actor.reached) and goes_forward and actor.finished is None
+
+
+def not_passed(actor: Actor) -> str | None:
+    """3, 4: why an actor's present step has not been passed by what it can know; None if it has."""
+    seconds = _watch_of(actor)
+    functions = list(actor.reached)
+    missing = [f for f in functions if f not in actor.since]
+    if missing:
+        return f"{missing} never was at that weight"
+    if not functions:
+        return None
+    end = max(actor.since[f] for f in functions) + seconds - BLUR
+    if actor.suspended_for:
+        return None
+    why = _alarms_not_passed(actor, end) if actor.spec.alarms else None
+    if why is not None:
+        return why
+    for function in functions:
+        if actor.aliases_read_at.get(function, -1.0) < end:
+            return f"{function} was not looked at after the step's end"
+    return None
+
+
+def _alarms_not_passed(actor: Actor, end: float) -> str | None:
+    if actor.alarms_read_at < end:
+        return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
+    if actor.fired_at_read:
+        return f"{sorted(actor.fired_at_read)} fired"
+    if set(actor.states) != set(actor.spec.alarms):
+        return "an alarm is missing"
+    strict = actor.spec.insufficient_data is InsufficientData.FAIL
+    if strict and "INSUFFICIENT_DATA" in actor.states.values():
+        return "insufficient data"
+    return None
+
+
+def _watch_of(actor: Actor) -> float:
+    """Seconds that the weight last sent is to be watched."""
+    percent = max(actor.reached.values(), default=Decimal())
+    steps = actor.spec.plan.steps
+    if percent == HUNDRED and actor.spec.mode is Mode.PROMOTE:
+        return actor.spec.promotion_watch.total_seconds()
+    watch = next((step.watch for step in steps if step.percent >= percent), steps[-1].watch)
+    return watch.total_seconds()
+
+
+def weight_after(actor: Actor, last: Decimal | None) -> Decimal | None:
+    if actor.spec.mode is Mode.PROMOTE:
+        return HUNDRED
+    return next((s.percent for s in actor.spec.plan.steps if s.percent > (last or 0)), None)

@@ -1,0 +1,214 @@
+"""A world with one function in production and a new build waiting, and a rollout through it.
+
+`Scene` is for tests on the manual clock: it builds the world, runs the real story and says what AWS saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.aws.alarms import CloudWatchAlarms
+from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.steps import Plan, parse_steps
+from lambda_rollout.rollout.events import Event, Finished, Run
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.rollout import Rollout
+from lambda_rollout.rollout.saved_state import SavedState
+from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.runtime.clock import Stop
+from sandbox.aws import World
+from sandbox.aws.request import Request
+from sandbox.aws.world import REGION
+from sandbox.clock import ManualClock
+from tests.support.code import package
+from tests.support.seam import Dated, SimClock, SimRuns, direct, manual, said_as_it_is
+
+ROLE = "arn:aws:iam::123456789012:role/checkout"
+TARGET = Target("checkout", "live")
+OWNERS_TEXT = "the one that customers see"
+OLD, NEW = "1", "2"
+NONCE = "3fa94c7d"
+QUERY: Mapping[str, Any] = {
+    "QueryString": "filter level = 'ERROR'",
+    "ScheduledQueryRoleARN": ROLE,
+    "ScheduleConfiguration": {"ScheduleExpression": "rate(1 minute)", "StartTimeOffset": 60},
+    "AggregationExpression": "count(*)",
+}
+
+
+def plan(text: str) -> Plan:
+    """A schedule; steps without a duration take five minutes."""
+    return parse_steps(text, timedelta(minutes=5))
+
+
+def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
+    """An order for `TARGET`; ``asked`` are fields of `RolloutSpec`."""
+    alarms = tuple(asked.pop("alarms", ("checkout-errors",)))
+    schedule = plan(steps) if isinstance(steps, str) else steps
+    default = RolloutSpec(
+        mode=Mode.ROLLOUT,
+        targets=(TARGET,),
+        region=REGION,
+        version=None,
+        description="octo/shop@9f2c1ab",
+        plan=schedule,
+        promotion_watch=schedule.promotion.watch if schedule.promotion else timedelta(minutes=5),
+        alarms=alarms,
+        poll_interval=5.0,
+        evidence_timeout=900.0,
+        alarm_at_start=AlarmAtStart.FAIL,
+        insufficient_data=InsufficientData.IGNORE,
+        create_alias=False,
+        on_cancel=OnCancel.ROLLBACK,
+        on_stranded=OnStranded.ROLLBACK,
+        role_to_assume="",
+        run=Run(),
+        rollout_id=NONCE,
+    )
+    return replace(default, **asked)
+
+
+@dataclass
+class Scene:
+    """A function at version 1 behind ``live``, its next build in ``$LATEST``, and one alarm that is OK."""
+
+    world: World = field(default_factory=World)
+    events: list[Event] = field(default_factory=list)
+    saved_states: list[SavedState] = field(default_factory=list)
+    runs: SimRuns = field(default_factory=SimRuns)
+    stop: Stop = field(default_factory=Stop)
+    skew: timedelta = timedelta()
+    """How far the runner's clock is off."""
+    date: Dated = said_as_it_is
+    """What AWS's answers say of the time."""
+
+    @classmethod
+    def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Scene:
+        scene = cls(World(clock=ManualClock(), seed=seed))
+        scene.deploy()
+        for name in alarms:
+            scene.put_alarm(name)
+        scene.world.log.clear()
+        return scene
+
+    # What is there -----------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> ManualClock:
+        return manual(self.world)
+
+    def deploy(self) -> None:
+        """Version 1 in production, and something new in ``$LATEST``."""
+        create = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler"}
+        code = {"Code": {"ZipFile": package()}}
+        self.call("lambda", "CreateFunction", FunctionName="checkout", **create, **code)
+        self.clock.advance(2)
+        self.call("lambda", "PublishVersion", FunctionName="checkout")
+        self.clock.advance(2)
+        live = {"FunctionVersion": OLD, "Description": OWNERS_TEXT}
+        self.call("lambda", "CreateAlias", FunctionName="checkout", Name="live", **live)
+        self.build("def handler(event, context): return 2")
+
+    def build(self, code: str) -> None:
+        """New code in ``$LATEST``."""
+        self.call("lambda", "UpdateFunctionCode", FunctionName="checkout", ZipFile=package(code))
+        self.clock.advance(2)
+
+    def put_alarm(self, name: str, state: str = "OK") -> None:
+        """A log alarm: one that only `set_alarm` moves."""
+        # A metric alarm falls back to what its data say; here the test decides what the state is.
+        numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
+        rest = {"ScheduledQueryConfiguration": QUERY, "ComparisonOperator": "GreaterThanThreshold"}
+        self.call("cloudwatch", "PutLogAlarm", AlarmName=name, **numbers, **rest)
+        self.set_alarm(name, state)
+
+    def set_alarm(self, name: str, state: str, reason: str = "set by the test") -> None:
+        asked = {"AlarmName": name, "StateValue": state, "StateReason": reason}
+        self.call("cloudwatch", "SetAlarmState", **asked)
+
+    def after(self, seconds: float, act: Callable[[], object]) -> None:
+        """Let something happen so many seconds from now."""
+        self.world.schedule(self.clock.now() + timedelta(seconds=seconds), lambda: (act(), None)[1])
+
+    def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Somebody's call, past the log and the faults."""
+        request = Request(self.clock.now(), service, operation, params, REGION)
+        return self.world.perform(request)
+
+    # What is done ------------------------------------------------------------------------------
+
+    def clients(self, latency: float = 0.0) -> Clients:
+        clock = SimClock(self.world, self.skew)
+        return direct(self.world, latency=latency, clock=clock, date=self.date)
+
+    def ports(self, ordered: RolloutSpec, clients: Clients | None = None) -> Ports:
+        clients = clients or self.clients()
+        return Ports(
+            aliases=LambdaAliases(clients, self.stop),
+            versions=LambdaVersions(clients),
+            alarms=CloudWatchAlarms(
+                clients, parse_alarms("\n".join([*ordered.alarms, ""])), self.stop
+            ),
+            runs=self.runs,
+            clock=SimClock(self.world, self.skew),
+            aws_clock=clients.aws_clock,
+            stop=self.stop,
+            emit=self.events.append,
+            remember=self.saved_states.append,
+        )
+
+    def roll_out(
+        self, ordered: RolloutSpec | None = None, clients: Clients | None = None
+    ) -> Finished:
+        """Tell the story from beginning to end, in no time."""
+        ordered = ordered or rollout_spec()
+        return Rollout(ordered, self.ports(ordered, clients)).run()
+
+    # What came of it ---------------------------------------------------------------------------
+
+    @property
+    def alias(self) -> Alias:
+        """The alias as it is, not as an answer showed it."""
+        alias = self.world.lambda_().functions["checkout"].aliases["live"]
+        return Alias(
+            alias.arn, Routing(alias.version, alias.weights), alias.description, alias.revision_id
+        )
+
+    def requests(self, *operations: str) -> list[Request]:
+        """What AWS saw, in order."""
+        return [r for r in self.world.log if not operations or r.operation in operations]
+
+    def routings(self) -> list[Routing]:
+        """The routings that AWS was told to take on and took on, in order; repetitions left out."""
+        routings = [routing_of(r.params) for r in self.requests("UpdateAlias") if r.effect_at]
+        return [r for i, r in enumerate(routings) if i == 0 or routings[i - 1] != r]
+
+    def told(self, *kinds: type[Event]) -> list[Event]:
+        """The events of these kinds."""
+        return [event for event in self.events if isinstance(event, kinds)]
+
+
+def routing_of(params: Mapping[str, Any]) -> Routing:
+    """The routing that an UpdateAlias asks for."""
+    return Routing(params["FunctionVersion"], params["RoutingConfig"]["AdditionalVersionWeights"])
+
+
+def in_percent(routing: Routing) -> tuple[str, dict[str, Decimal]]:
+    """A routing as (version, additional versions' percentages), to compare with a plan's decimals."""
+    shares = {version: Decimal(str(weight)) * 100 for version, weight in routing.weights.items()}
+    return routing.version, shares
+
+
+def in_percent_of(schedule: Plan, old: str = OLD, new: str = NEW) -> list[tuple[str, Any]]:
+    """What `in_percent` says of the routings that a schedule leads through."""
+    split = [(old, {new: step.percent}) for step in schedule.steps if step.percent < 100]
+    return [*split, *([] if schedule.ends_held else [(new, {})])]

@@ -1,0 +1,122 @@
+"""When a step has passed, has failed, or cannot be said to have done either."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lambda_rollout.analysis.alarms import (
+    AlarmReading,
+    AlarmState,
+    AlarmWatch,
+    observe,
+)
+from lambda_rollout.analysis.step import (
+    HISTORY_GRACE,
+    UNREADABLE_LIMIT,
+    Failed,
+    Inconclusive,
+    Passed,
+    StepEvidence,
+    judge_step,
+)
+from lambda_rollout.inputs.choices import InsufficientData
+
+START = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+
+
+OK, ALARM, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def reading(state: AlarmState, since: float | None, name: str = "errors") -> AlarmReading:
+    """In ``state`` since so many seconds after the start."""
+    moment = None if since is None else at(since)
+    return AlarmReading(f"arn:{name}", name, "eu-central-1", state, f"why {state}", moment)
+
+
+def began(state: AlarmState, since: float | None = -60.0) -> AlarmWatch:
+    return AlarmWatch.start(reading(state, since))
+
+
+GOOD = StepEvidence(
+    now=101.0,
+    planned_end=100.0,
+    last_end=1000.0,
+    alarms_read_at=100.0,
+    aliases_read_at=100.0,
+    watches=(began(OK),),
+)
+
+
+def test_a_step_passes_on_reads_sent_after_its_last_second() -> None:
+    assert judge_step(GOOD) == Passed()
+
+
+def test_a_step_without_alarms_passes_too() -> None:
+    assert judge_step(replace(GOOD, watches=())) == Passed()
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        replace(GOOD, now=99.9),
+        replace(GOOD, alarms_read_at=99.9),
+        replace(GOOD, aliases_read_at=99.9),
+    ],
+)
+def test_a_step_has_not_passed_before(early: StepEvidence) -> None:
+    assert judge_step(early) == Inconclusive()
+
+
+def test_an_alarm_fails_it_at_any_time() -> None:
+    fired = observe(began(OK), reading(ALARM, 10))
+    verdict = judge_step(replace(GOOD, now=5.0, watches=(began(OK), fired)))
+    assert verdict == Failed("alarm errors fired: why ALARM", (reading(ALARM, 10),))
+
+
+def test_every_alarm_that_fired_is_named() -> None:
+    other = observe(AlarmWatch.start(reading(OK, 0, "latency")), reading(ALARM, 10, "latency"))
+    fired = observe(began(OK), reading(ALARM, 10))
+    verdict = judge_step(replace(GOOD, watches=(fired, other)))
+    assert isinstance(verdict, Failed)
+    assert [alarm.name for alarm in verdict.alarms] == ["errors", "latency"]
+    assert verdict.reason == "alarm errors fired (and 1 more): why ALARM"
+
+
+def test_an_alarm_that_is_gone_fails_it() -> None:
+    verdict = judge_step(replace(GOOD, now=5.0, missing_alarms=("errors",)))
+    assert verdict == Failed("alarm deleted during the rollout: errors")
+
+
+@pytest.mark.parametrize("what", ["alarms", "aliases"])
+def test_what_cannot_be_read_for_a_minute_fails_it(what: str) -> None:
+    blind = {f"{what}_failing_since": 10.0}
+    just_before = replace(GOOD, now=10.0 + UNREADABLE_LIMIT - 0.1, **blind)  # type: ignore[arg-type]
+    assert judge_step(just_before) == Inconclusive()
+    assert isinstance(judge_step(replace(just_before, now=10.0 + UNREADABLE_LIMIT)), Failed)
+
+
+def test_a_change_without_its_history_is_waited_for_and_then_counts_as_fired() -> None:
+    without_history = observe(began(OK, -60), reading(OK, 12))
+    waiting = replace(GOOD, watches=(without_history,), now=100.0 + HISTORY_GRACE - 0.1)
+    assert judge_step(waiting) == Inconclusive("the history of errors")
+    verdict = judge_step(replace(waiting, now=100.0 + HISTORY_GRACE))
+    assert isinstance(verdict, Failed)
+    assert verdict.alarms == (reading(OK, 12),)
+
+
+def test_no_data_at_the_end_is_ignored_or_waited_for_and_then_fails() -> None:
+    blind = replace(GOOD, watches=(began(NO_DATA),))
+    assert judge_step(blind) == Passed()
+    must_not = replace(blind, insufficient_data=InsufficientData.FAIL)
+    assert judge_step(must_not) == Inconclusive("INSUFFICIENT_DATA: errors")
+    verdict = judge_step(replace(must_not, now=1000.0))
+    assert isinstance(verdict, Failed)
+    assert [alarm.name for alarm in verdict.alarms] == ["errors"]
+    assert judge_step(replace(must_not, watches=(began(OK),))) == Passed()

@@ -1,0 +1,184 @@
+"""The log as the Actions viewer gets it."""
+
+import inspect
+import io
+from collections.abc import Iterable
+from decimal import Decimal
+
+import pytest
+
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.github.log import Log
+from lambda_rollout.github.stream import Lines
+from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.report.json_report import kebab
+from lambda_rollout.rollout import events as e
+from tests.support.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, START, STORIES, Telling
+
+
+def log_of(events: Iterable[e.Event]) -> list[str]:
+    stream = io.StringIO()
+    log = Log(Lines(stream))
+    for event in events:
+        log.tell(event)
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_groups_open_and_close_in_turn_and_the_verdict_is_outside(name: str) -> None:
+    depth = 0
+    for line in log_of(STORIES[name]()):
+        if line.startswith("::group::"):
+            depth += 1
+        elif line == "::endgroup::":
+            depth -= 1
+        elif any(mark in line for mark in ("✅", "↩️", "❌", "!!!", "::error")):
+            assert depth == 0, line
+        assert depth in {0, 1}, line
+    assert depth == 0
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_line_is_dated_or_a_command_or_to_be_copied(name: str) -> None:
+    for line in log_of(STORIES[name]()):
+        assert line[:8].count(":") == 2 or line.startswith(("::", "aws lambda")), line
+
+
+def test_every_kind_of_event_is_told_and_has_a_story() -> None:
+    told = {type(event) for story in STORIES.values() for event in story()}
+    assert told == {
+        kind
+        for kind in vars(e).values()
+        if inspect.isclass(kind) and issubclass(kind, e.Event) and kind is not e.Event
+    }
+    for story in STORIES.values():
+        events = story()
+        for index, event in enumerate(events):
+            before, after = log_of(events[:index]), log_of(events[: index + 1])
+            assert len(after) > len(before), kebab(type(event).__name__)
+
+
+def test_no_more_annotations_than_github_shows_and_the_verdict_is_among_them() -> None:
+    tell = Telling()
+    tell.begins(ERRORS_OK)
+    for number in range(30):
+        tell.say(e.Warned, text=f"warning {number}")
+        tell.say(
+            e.AliasLeft,
+            target=CHECKOUT,
+            routing=None,
+            expected=Routing.all_on("7"),
+            why=f"why {number}",
+            command="",
+        )
+    tell.ends(e.Result.FAILED, "the very reason")
+    lines = log_of(tell.events)
+    for kind in ("::error ", "::warning "):
+        assert sum(line.startswith(kind) for line in lines) <= 10
+    assert "the very reason" in [line for line in lines if line.startswith("::error ")][-1]
+    for number in range(30):  # those that are no annotation are still told
+        assert any(f"warning {number}" in line for line in lines)
+
+
+def test_a_rollback_that_was_asked_for_is_no_error() -> None:
+    assert not any(line.startswith("::") for line in log_of(STORIES["asked-for-rollback"]()))
+
+
+def test_each_mistake_in_the_inputs_is_an_annotation() -> None:
+    stream = io.StringIO()
+    problems = tuple(InputProblem("steps", f"{n}\n::error::x", "Write 10%.") for n in range(12))
+    Log(Lines(stream)).input_problems(InputErrors(problems))
+    lines = stream.getvalue().splitlines()
+    assert sum(line.startswith("::error title=Input steps::") for line in lines) == 9
+    assert sum("Write 10%." in line for line in lines if not line.startswith("::")) == 3
+    assert all("\n" not in line and not line.startswith("::error::") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "x\n::set-output name=a::b",
+        "x\r::error::y",
+        "::stop-commands::t",
+        "   ::add-mask::e",
+        "##[command]rm",
+        "a ##[group]b",
+        "\N{RIGHT-TO-LEFT OVERRIDE}::warning::z",
+        "x\N{LINE SEPARATOR}::error::y\x85::error::z",
+        "\x1b[2J\x00",
+        "\ud800",
+    ],
+)
+def test_hostile_text_commands_nothing(evil: str) -> None:
+    tell = Telling()
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    reading = ERRORS_FIRED.__class__("arn", evil, "r", AlarmState.ALARM, evil, START)
+    tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)
+    tell.say(e.Unreadable, what=evil, why=evil)
+    tell.say(e.Warned, text=evil)
+    tell.say(
+        e.AliasLeft,
+        target=CHECKOUT,
+        routing=Routing.split("7", "8", Decimal(10)),
+        expected=Routing.all_on("7"),
+        why=evil,
+        command=evil,
+    )
+    tell.ends(e.Result.FAILED, evil, evil, failed_alarms=(reading,))
+    for line in log_of(tell.events):
+        assert "##[" not in line
+        if line.lstrip().startswith("::"):
+            assert line.startswith(
+                ("::group::", "::endgroup::", "::warning title", "::error title")
+            )
+        assert line.replace("\t", " ").isprintable(), ascii(line)
+
+
+class BrokenPipe:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.tries = 0
+
+    def write(self, text: str, /) -> object:
+        self.tries += 1
+        raise self.error
+
+    def flush(self) -> object:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("I/O on closed file"), OSError()])
+def test_a_reader_that_went_away_is_no_error(error: Exception) -> None:
+    pipe = BrokenPipe(error)
+    log = Log(Lines(pipe))
+    for event in STORIES["promoted"]():
+        log.tell(event)
+    assert pipe.tries == 1
+
+
+def test_a_stream_without_unicode_gets_every_line() -> None:
+    raw = io.BytesIO()
+    log = Log(Lines(io.TextIOWrapper(raw, encoding="ascii")))
+    for event in STORIES["rolled-back-in-step-1"]():
+        log.tell(event)
+    assert raw.getvalue().count(b"\n") == len(log_of(STORIES["rolled-back-in-step-1"]()))
+    assert b"rolled back to version 7" in raw.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "errors"),
+    [
+        ("promoted", 0),
+        ("held", 0),
+        ("unchanged", 0),
+        ("plan", 0),
+        ("rolled-back-in-step-1", 1),
+        ("denied", 1),
+        ("rollback-not-confirmed", 2),
+    ],
+)
+def test_what_fails_the_job_is_an_error_annotation(name: str, errors: int) -> None:
+    lines = log_of(STORIES[name]())
+    assert sum(line.startswith("::error ") for line in lines) == errors

@@ -1,0 +1,127 @@
+"""What `package` may name, and what is refused before the first AWS call."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lambda_rollout.inputs.package import LARGEST_ZIP, Image, S3Object, Zip, read_package
+from lambda_rollout.inputs.text import Mistakes
+from tests.support.code import package
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    (folder / "build").mkdir(parents=True)
+    (folder / "build" / "new.zip").write_bytes(package())
+    return folder
+
+
+def refused(text: str, workspace: Path) -> str:
+    with pytest.raises(Mistakes) as caught:
+        read_package(text, workspace)
+    (mistake,) = caught.value.mistakes
+    assert mistake.given == text
+    return mistake.remedy
+
+
+@pytest.mark.parametrize("text", ["build/new.zip", "./build/new.zip", "build/../build/new.zip"])
+def test_a_zip_in_the_workspace_is_read(text: str, workspace: Path) -> None:
+    assert read_package(text, workspace) == Zip(text, package())
+
+
+def test_an_absolute_path_in_the_workspace_is_read(workspace: Path) -> None:
+    text = str(workspace / "build" / "new.zip")
+    assert read_package(text, workspace) == Zip(text, package())
+
+
+def test_a_link_that_stays_in_the_workspace_is_followed(workspace: Path) -> None:
+    (workspace / "link.zip").symlink_to("build/new.zip")
+    assert read_package("link.zip", workspace) == Zip("link.zip", package())
+
+
+@pytest.mark.parametrize(
+    "text", ["missing.zip", "build/new.zip/more.zip", "a\0b.zip", "x" * 300 + ".zip"]
+)
+def test_what_is_not_there_is_refused(text: str, workspace: Path) -> None:
+    assert "no such file" in refused(text, workspace)
+
+
+def test_a_link_in_a_circle_is_refused(workspace: Path) -> None:
+    (workspace / "loop.zip").symlink_to("loop.zip")
+    assert "no such file" in refused("loop.zip", workspace)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_path_out_of_the_workspace_is_refused(workspace: Path, *, absolute: bool) -> None:
+    outside = workspace.parent / "outside.zip"
+    outside.write_bytes(package())
+    text = str(outside) if absolute else "../outside.zip"
+    assert "outside of the workspace" in refused(text, workspace)
+
+
+@pytest.mark.parametrize("of", ["file", "folder"])
+def test_a_link_out_of_the_workspace_is_refused(of: str, workspace: Path) -> None:
+    outside = workspace.parent / "elsewhere"
+    outside.mkdir()
+    (outside / "new.zip").write_bytes(package())
+    if of == "file":
+        (workspace / "out.zip").symlink_to(outside / "new.zip")
+        text = "out.zip"
+    else:
+        (workspace / "out").symlink_to(outside)
+        text = "out/new.zip"
+    assert "outside of the workspace" in refused(text, workspace)
+
+
+def test_a_sibling_whose_name_begins_like_the_workspace_is_outside(workspace: Path) -> None:
+    sibling = workspace.parent / "workspace-2"
+    sibling.mkdir()
+    (sibling / "new.zip").write_bytes(package())
+    assert "outside of the workspace" in refused("../workspace-2/new.zip", workspace)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
+def test_what_is_no_zip_is_refused(content: bytes, workspace: Path) -> None:
+    (workspace / "bad.zip").write_bytes(content)
+    assert "not a zip file" in refused("bad.zip", workspace)
+
+
+def test_a_folder_or_a_pipe_is_refused_without_hanging(workspace: Path) -> None:
+    (workspace / "folder.zip").mkdir()
+    os.mkfifo(workspace / "pipe.zip")
+    for text in ("folder.zip", "pipe.zip"):
+        assert "not a zip file" in refused(text, workspace)
+
+
+def test_one_that_is_too_large_is_refused_with_the_way_out(workspace: Path) -> None:
+    for size, too_large in ((LARGEST_ZIP, True), (LARGEST_ZIP - 1, False)):
+        with (workspace / "large.zip").open("wb") as file:
+            file.write(package())
+            file.truncate(size)  # a hole: it takes no room
+        remedy = refused("large.zip", workspace)
+        assert ("put it in S3" in remedy) is too_large
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://builds/shop/new.zip", S3Object("builds", "shop/new.zip", "")),
+        ("s3://builds/new.zip?versionId=a.B_1", S3Object("builds", "new.zip", "a.B_1")),
+        ("s3://builds/what?is=this.zip", S3Object("builds", "what?is=this.zip", "")),
+    ],
+)
+def test_an_object_in_s3_is_taken_apart(text: str, expected: S3Object, workspace: Path) -> None:
+    assert read_package(text, workspace) == expected
+
+
+def test_anything_else_is_an_image(workspace: Path) -> None:
+    uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop@sha256:" + 64 * "0"
+    assert read_package(uri, workspace) == Image(uri)
+
+
+def test_its_bytes_are_never_shown() -> None:
+    assert "PK" not in repr(Zip("new.zip", package()))

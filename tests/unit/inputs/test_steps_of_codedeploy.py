@@ -1,0 +1,56 @@
+"""The configuration of CodeDeploy that is nearest to a schedule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_rollout.inputs.steps import (
+    Plan,
+    Step,
+    codedeploy_routing,
+    nearest_codedeploy_name,
+    parse_steps,
+)
+
+INTERVAL = timedelta(minutes=5)
+
+
+percents = st.lists(
+    st.integers(1, 9999).map(lambda n: Decimal(n) / 100), min_size=1, max_size=12, unique=True
+)
+
+
+watches = st.timedeltas(timedelta(0), timedelta(hours=3))
+
+
+@given(percents, st.data(), st.booleans())
+def test_the_nearest_can_be_written_and_run(
+    shares: list[Decimal], data: st.DataObject, held: bool
+) -> None:
+    split = [Step(share, data.draw(watches)) for share in sorted(shares)]
+    plan = (
+        Plan(tuple(split), ends_held=True) if held else Plan((*split, Step(Decimal(100), INTERVAL)))
+    )
+    nearest = parse_steps(nearest_codedeploy_name(plan), INTERVAL)
+    assert codedeploy_routing(nearest) is not None
+    assert 1 <= len(nearest.split_steps) <= len(plan.split_steps)
+
+
+@pytest.mark.parametrize(
+    ("steps", "nearest"),
+    [
+        ("12.5% 90s", "Canary12Percent2Minutes"),
+        ("0.4% 10m", "Canary1Percent10Minutes"),
+        ("10% 15m, hold", "Canary10Percent15Minutes"),
+        ("10% 0s", "Canary10Percent1Minute"),
+        ("10% 5m, 50% 10m", "Linear34PercentEvery8Minutes"),
+        ("5% 10m, 25% 10m, 50% 20m", "Linear25PercentEvery14Minutes"),
+    ],
+)
+def test_the_nearest_has_as_many_steps_and_about_the_time(steps: str, nearest: str) -> None:
+    assert nearest_codedeploy_name(parse_steps(steps, INTERVAL)) == nearest

@@ -1,0 +1,136 @@
+"""Which alarms see the new version at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lambda_rollout.preflight.facts import AlarmFacts
+from lambda_rollout.preflight.finding import Code, Level
+from tests.support.preflight_facts import (
+    ALIAS,
+    MINUTE,
+    NEW,
+    ONLY_NEW,
+    alarm,
+    facts,
+    found,
+    metric,
+    only,
+    target,
+)
+
+LOG = AlarmFacts("log", "LogAlarm", unread="a query of logs")
+
+# What an alarm sees ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "code"),
+    [
+        (ONLY_NEW, None),
+        (ALIAS, Code.ALARM_MIXES_VERSIONS),
+        ({}, Code.ALARM_ON_FUNCTION),
+        ({"FunctionName": "checkout"}, Code.ALARM_ON_FUNCTION),
+        ({"FunctionName": "checkout", "Resource": "checkout:8"}, Code.ALARM_ON_VERSION),
+        ({**ALIAS, "ExecutedVersion": "7"}, Code.ALARM_ON_VERSION),
+        ({"FunctionName": "checkout", "Resource": "checkout"}, Code.ALARM_ELSEWHERE),
+        ({"FunctionName": "checkout", "Resource": "checkout:beta"}, Code.ALARM_ELSEWHERE),
+        ({"FunctionName": "basket", "Resource": "basket:live"}, Code.ALARM_ELSEWHERE),
+        # Lambda has no such metrics.
+        ({"Resource": "checkout:live"}, Code.ALARM_WITHOUT_DATA),
+        ({**ALIAS, "Region": "eu-central-1"}, Code.ALARM_WITHOUT_DATA),
+        ({**ONLY_NEW, "service": "checkout"}, Code.ALARM_WITHOUT_DATA),
+        ({"FunctionName": "checkout", "ExecutedVersion": "8"}, Code.ALARM_WITHOUT_DATA),
+        ({"ExecutedVersion": "8"}, Code.ALARM_WITHOUT_DATA),
+    ],
+)
+def test_what_an_alarm_counts_is_read_off_its_dimensions(
+    dimensions: dict[str, str], code: Code | None
+) -> None:
+    given = facts(alarms=(alarm(metric(dimensions=dimensions)),))
+    assert found(given) == ([] if code is None else [code])
+    if code is not None:
+        finding = only(given)
+        level = Level.NOTE if code is Code.ALARM_MIXES_VERSIONS else Level.WARNING
+        assert (finding.level, finding.alarm) == (level, "checkout-errors")
+        assert all(value in finding.seen for value in dimensions.values())
+
+
+@pytest.mark.parametrize(
+    ("watched", "guard"),
+    [
+        ("Errors", "guards: error-rate <= baseline + 1%"),
+        ("Duration", "guards: p99-duration <= baseline * 1.2"),
+        ("Throttles", ""),
+    ],
+)
+def test_mixed_versions_are_told_with_the_guard_that_tells_them_apart(
+    watched: str, guard: str
+) -> None:
+    finding = only(facts(alarms=(alarm(metric(watched, ALIAS)),)))
+    assert guard in finding.remedy
+    assert bool(guard) is bool(finding.remedy)
+
+
+def test_a_guard_that_is_there_is_not_asked_for() -> None:
+    mixed = (alarm(metric(dimensions=ALIAS)),)
+    assert found(facts(alarms=mixed, guards="error-rate <= baseline + 1%")) == []
+    assert found(facts(alarms=mixed, guards="p99-duration <= baseline")) == [
+        Code.ALARM_MIXES_VERSIONS
+    ]
+    assert found(facts(alarms=mixed, guards="error-rate < 1%")) == [Code.ALARM_MIXES_VERSIONS]
+
+
+@pytest.mark.parametrize(
+    ("watched", "what"),
+    [
+        (
+            alarm(metric("5XXError", {"ApiName": "shop"}, namespace="AWS/ApiGateway")),
+            "metrics of AWS/ApiGateway",
+        ),
+        (alarm(metric("PolledEventCount", {"EventSourceMappingUUID": "u-1"})), "PolledEventCount"),
+        (alarm(metric("DurableExecutionFailed", ALIAS)), "DurableExecutionFailed"),
+        (replace(LOG, period=MINUTE), "a query of logs"),
+        (alarm(unread="a PromQL query", metrics=()), "a PromQL query"),
+        (alarm(unread="metrics of account 210987654321"), "metrics of account 210987654321"),
+        (alarm(metrics=()), "no metric that is named"),
+    ],
+)
+def test_what_is_not_judged_is_told_so_that_silence_means_checked(
+    watched: AlarmFacts, what: str
+) -> None:
+    finding = only(facts(alarms=(watched,)))
+    assert (finding.level, finding.code) == (Level.NOTE, Code.ALARM_NOT_JUDGED)
+    assert finding.alarm == watched.name
+    assert what in finding.seen
+    assert "whether it sees the new version." in finding.seen
+
+
+def test_an_alarm_whose_speed_is_not_known_is_not_judged_either() -> None:
+    assert "in time" in only(facts(alarms=(LOG,))).seen
+    finding = only(facts(alarms=(alarm(period=timedelta()),)))
+    assert finding.code is Code.ALARM_NOT_JUDGED
+    assert "fires within a step" in finding.seen
+
+
+def test_a_version_still_to_be_published_is_seen_by_no_number() -> None:
+    new = target(new=replace(NEW, version="$LATEST"))
+    assert found(facts(new)) == [Code.ALARM_ON_VERSION]
+
+
+# Time ------------------------------------------------------------------------------------------
+
+
+def log(minutes: int, results: int, offset: int = 0) -> AlarmFacts:
+    return replace(
+        LOG, period=minutes * MINUTE, datapoints_to_alarm=results, query_offset=offset * MINUTE
+    )
+
+
+# Requests --------------------------------------------------------------------------------------
+
+
+# Metric math -----------------------------------------------------------------------------------
