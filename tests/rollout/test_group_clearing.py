@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from lambda_rollout.alias import record as lease
@@ -12,9 +10,9 @@ from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import Phase, SavedState
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die, ServerError
-from tests.support.groups import Group, group_spec
+from tests.support.groups import Group, group_spec, targets
 from tests.support.scene import NEW, OLD, rollout_spec
 
 
@@ -60,8 +58,7 @@ def test_a_next_run_that_names_them_in_another_order_and_dies_too_leaves_no_mixt
     scene = Group.of(3)
     killed_at(scene, MARKED)
     all_expire(scene)
-    asked = group_spec(3, rollout_id="00000001")
-    asked = replace(asked, targets=tuple(reversed(asked.targets)))
+    asked = group_spec(3, rollout_id="00000001", targets=tuple(reversed(targets(3))))
     rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=nth)
     with pytest.raises(Killed):
         Rollout(asked, scene.ports(asked)).run()
@@ -74,7 +71,7 @@ def test_a_next_run_that_names_them_in_another_order_and_dies_too_leaves_no_mixt
 
 def post(scene: Group) -> Result:
     saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     return settle_what_main_left(saved_state, ordered, scene.ports(ordered)).result
 
 

@@ -284,7 +284,7 @@ def _steps(change: Callable[[Rollout, Sequence[Step]], Sequence[Step]]) -> list[
     def mutated(self: Rollout) -> Sequence[Step]:
         found = planned(self)
         goes_on = any(course.resumed for course in self._courses)
-        return change(self, found) if goes_on and self._spec.mode is Mode.ROLLOUT else found
+        return change(self, found) if goes_on and self._spec.inputs.mode is Mode.ROLLOUT else found
 
     return [(Rollout, "_steps", mutated)]
 
