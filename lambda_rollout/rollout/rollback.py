@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
     """Put every target back. Never raises."""
-    ports.emit(spec.started(ports.clock.now()))
+    ports.emit(spec.started())
     finisher = Finisher(spec.identity, ports)
     try:
         finished = _rollback(spec, ports, finisher)
@@ -54,7 +54,7 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
         if isinstance(grasped, RolloutError):
             problems.append(grasped)
         elif isinstance(grasped, str):
-            ports.emit(AlreadyThere(at=ports.clock.now(), target=each[0], version=grasped))
+            ports.emit(AlreadyThere(target=each[0], version=grasped))
         else:
             rollouts.append(finisher.track(*grasped))
             rollouts[-1].possibly_written = True
@@ -95,7 +95,7 @@ def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> No
                 "invocation fails and wakes it. Do that now, unless somebody has: "
                 f"{wake_command(target.function, version, spec.inputs.region)}"
             )
-            ports.emit(Warned(at=ports.clock.now(), text=text))
+            ports.emit(Warned(text=text))
 
 
 def _tried(act: Callable[[], _T]) -> _T | RolloutError:
@@ -115,7 +115,7 @@ def _may_be_new(target: Target) -> RolloutError:
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
     alias = read_alias(target, spec.inputs.region, ports)
-    ports.emit(AliasFound(at=ports.clock.now(), target=target, arn=alias.arn, routing=alias.shown))
+    ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
         return target, alias, None

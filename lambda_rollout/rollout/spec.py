@@ -136,11 +136,10 @@ class RolloutSpec:
         promotes = self.inputs.mode is Mode.PROMOTE
         return Plan((Step(HUNDRED, self.promotion_watch),)) if promotes else self.inputs.plan
 
-    def started(self, at: datetime) -> Started:
+    def started(self) -> Started:
         """Make the first event."""
         inputs = self.inputs
         return Started(
-            at=at,
             mode=str(inputs.mode),
             targets=inputs.targets,
             region=inputs.region,

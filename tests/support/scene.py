@@ -19,7 +19,7 @@ from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
 from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.steps import Plan, parse_steps
-from lambda_rollout.rollout.events import Event, Finished, Run
+from lambda_rollout.rollout.events import Event, Finished, Run, stamped
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import SavedState
@@ -167,15 +167,16 @@ class Scene:
         """The parts for main, or for a post stage, which watches no alarms."""
         clients = clients or self.clients()
         alarms = ordered.inputs.alarms if isinstance(ordered, RolloutSpec) else ()
+        clock = SimClock(self.world, self.skew)
         return Ports(
             aliases=LambdaAliases(clients, self.stop),
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(clients, alarms, self.stop),
             runs=self.runs,
-            clock=SimClock(self.world, self.skew),
+            clock=clock,
             aws_clock=clients.aws_clock,
             stop=self.stop,
-            emit=self.events.append,
+            emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
         )
 
