@@ -68,6 +68,7 @@ def _passage(
         old=writer.old if writer else None,
         new=spec.version or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
+        uploads=storage is not None,
     )
 
 

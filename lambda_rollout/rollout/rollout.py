@@ -186,7 +186,8 @@ class Rollout:
             if self._spec.version is not None or self._spec.version_alias is not None:
                 choose(course.target, course.old, self._spec, self._ports)
             else:
-                check_latest(course.target, self._ports)
+                replaced = self._spec.package is not None
+                check_latest(course.target, self._ports, replaced=replaced)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
