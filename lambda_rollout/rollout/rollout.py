@@ -112,7 +112,8 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        check_alarms_at_start(self._spec, self._ports)
+        found = [c.rollout.writer.found if c.rollout else None for c in self._courses]
+        check_alarms_at_start(self._spec, self._ports, found)
         self._preflight()
         if self._spec.mode is Mode.PLAN:
             return self._check_versions()

@@ -198,7 +198,7 @@ def prepare(
     found = taken.alias
     if found is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
-    check_alarms_at_start(spec, ports)
+    check_alarms_at_start(spec, ports, [found])
     writer = AliasWriter(
         target, found, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id
     )
