@@ -1,5 +1,6 @@
 """README and the pages in docs say what is true: their tables, examples, commands and links."""
 
+import ast
 import functools
 import json
 import re
@@ -17,6 +18,7 @@ from lambda_rollout.alias.record import parse
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.inputs.read import DEFAULTS
 from lambda_rollout.inputs.steps import parse_steps
+from tests.repository.test_import_table import OUTSIDE, TABLE
 from tests.support.workflows import ROOT, lint, load, permissions_of, read, steps_of
 
 DOCUMENTS = [
@@ -285,6 +287,46 @@ def test_the_rooms_of_the_house_are_there() -> None:
     package = ROOT / "lambda_rollout"
     there = {path.parent for path in package.rglob("*.py")} | {package / "rollout/rollout.py"}
     assert {str(path.relative_to(ROOT)) for path in there} <= named
+
+
+def test_the_files_that_the_architecture_names_are_there() -> None:
+    named = re.findall(r"`([\w/.-]+/[\w.-]*|[\w/-]+\.(?:py|yml))`", page("docs/architecture.md"))
+    places = [ROOT, ROOT / "lambda_rollout", ROOT / "tests"]
+    assert len(named) > 30
+    lost = {name for name in named if not any((place / name).exists() for place in places)}
+    assert lost == set()
+
+
+def test_the_import_table_is_the_tests() -> None:
+    rows = table("## Who may import whom", "docs/architecture.md")
+    told = {row[0].strip("`"): set(re.findall(r"`([\w.]+)`", row[1])) for row in rows}
+    assert told["app"] == set()
+    assert told | {"app": TABLE["app"]} == TABLE
+    assert TABLE["app"] == set(TABLE) - {"app"}
+    outside = {row[0].strip("`"): set(re.findall(r"\w+", row[2])) for row in rows}
+    assert {entry: names for entry, names in outside.items() if names} == OUTSIDE
+
+
+def test_the_words_of_the_glossary_are_the_codes() -> None:
+    words = table("## Words", "docs/architecture.md")
+    assert len(words) > 20
+    assert len({row[0] for row in words}) == len(words)
+    known = set(names_in_the_package())
+    assert [row[2] for row in words if not set(re.findall(r"`(\w+)`", row[2])) & known] == []
+    assert {name for row in words for name in re.findall(r"`(\w+)`", row[2])} <= known
+
+
+def names_in_the_package() -> Iterator[str]:
+    """Classes, functions, constants and fields."""
+    for path in (ROOT / "lambda_rollout").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                    yield name
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    yield name
+                case ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name)):
+                    yield name
 
 
 def rooms(house: str) -> Iterator[str]:
