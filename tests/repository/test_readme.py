@@ -316,6 +316,14 @@ def test_the_words_of_the_glossary_are_the_codes() -> None:
     assert {name for row in words for name in re.findall(r"`(\w+)`", row[2])} <= known
 
 
+@pytest.mark.parametrize("document", [*DOCUMENTS, "action.yml"])
+def test_old_words_are_gone(document: str) -> None:
+    """The glossary's took their place: someone else, restore, not split, group, emergency rollback."""
+    old = r"\b(stranger'?s?\b|mend(s|ed|ing)?\b|whole (on|again)\b|one unit\b|button\b|released:|dead run\b)"
+    text = re.sub(r'src="[^"]*"', "", page(document))
+    assert [found.group() for found in re.finditer(old, text)] == []
+
+
 def names_in_the_package() -> Iterator[str]:
     """Classes, functions, constants and fields."""
     for path in (ROOT / "lambda_rollout").rglob("*.py"):
