@@ -299,6 +299,19 @@ def test_the_files_that_the_architecture_names_are_there() -> None:
     assert lost == set()
 
 
+OF_OTHERS = {"ExpiredToken", "GITHUB_STATE", "Invoke", "UpdateAlias"}
+TO_COME = {"hooks", "invoke"}
+"""What the walk about a hook adds."""
+
+
+def test_the_names_that_the_architecture_cites_are_the_codes() -> None:
+    prose = re.sub(r"^```.*?^```$", "", page("docs/architecture.md"), flags=re.M | re.S)
+    cited = {name.split(".")[-1] for name in re.findall(r"`([A-Za-z_][\w.]*)`", prose)}
+    known = {*names_in_the_package(), *TABLE, *OF_OTHERS, *TO_COME, "py", "yml"}
+    assert len(cited) > 60
+    assert cited - known == set()
+
+
 def test_the_import_table_is_the_tests() -> None:
     rows = table("## Who may import whom", "docs/architecture.md")
     told = {row[0].strip("`"): set(re.findall(r"`([\w.]+)`", row[1])) for row in rows}
