@@ -220,7 +220,7 @@ class Rollout:
     def _refuse_another(self, version: str, course: Course, resumed: Record) -> None:
         if version == resumed.new:
             return
-        # The contract calls it an error, and not a rollback: what is there was not this run's to judge.
+        # An error, and no rollback: what is there was not this run's to judge.
         for each in self._courses:
             if each.rollout is not None:
                 each.rollout.possibly_written = False
