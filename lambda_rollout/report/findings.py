@@ -126,11 +126,11 @@ def rate(side: VersionMetrics) -> str:
 
 
 def typical(side: VersionMetrics, percentile: str) -> str:
-    """Return the median of a percentile's minutes, ``123 ms``; empty without any.
+    """Return the median of a percentile's minutes, ``123ms``; empty without any.
 
     Percentiles of minutes cannot be added up to one of the whole.
     """
     found = [
         minute.durations[percentile] for minute in side.minutes if percentile in minute.durations
     ]
-    return f"{median(found):.0f} ms" if found else ""
+    return f"{median(found):.0f}ms" if found else ""

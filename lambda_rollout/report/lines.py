@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
-    duration,
     listing,
     share,
     states,
@@ -118,9 +118,11 @@ def _started(event: e.Started) -> Iterator[str]:
     yield f"{doing} {names} in {event.region}, {date_and_time(event.at)} (all times are UTC)"
     if event.mode == "rollback":
         return
-    steps = [f"{share(step.percent)} for {duration(step.watch)}" for step in event.plan.steps]
+    steps = [
+        f"{share(step.percent)} for {readable_duration(step.watch)}" for step in event.plan.steps
+    ]
     held = ", then hold" if event.plan.ends_held else ""
-    yield f"schedule: {', '.join(steps)}{held}; {duration(event.plan.total_watch)} in all"
+    yield f"schedule: {', '.join(steps)}{held}; {readable_duration(event.plan.total_watch)} in all"
     if event.guards:
         yield f"guards: {', '.join(event.guards)}"
 
@@ -164,8 +166,8 @@ def _heartbeat(event: e.Heartbeat, story: RolloutState) -> str:
     total = story.started.plan.total_watch if story.started else timedelta()
     return (
         f"{bar(total, event.all_left)} {share(event.percent)}"
-        f" · step {event.number}: {duration(event.step_left)} left"
-        f" · all: {duration(event.all_left)} left · alarms: {states(event.states)}"
+        f" · step {event.number}: {readable_duration(event.step_left)} left"
+        f" · all: {readable_duration(event.all_left)} left · alarms: {states(event.states)}"
     )
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.state import RolloutState, TargetNow
-from lambda_rollout.report.wording import count, duration, listing, share, traffic
+from lambda_rollout.report.wording import count, listing, share, traffic
 from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
 
 MARKS = {
@@ -113,7 +114,7 @@ def _promoted(story: RolloutState) -> Iterator[str]:
     if all(now.created for now in story.targets.values()):
         yield "The alias did not exist, so there was nothing to shift."
         return
-    took = f"It took {duration(story.lasted)}"
+    took = f"It took {readable_duration(story.lasted)}"
     alarms = len(story.alarms) - len(story.unguarding)
     guards = len(story.started.guards) if story.started else 0
     if guards:
@@ -163,7 +164,7 @@ def executions_left(event: ExecutionsLeft) -> Iterator[str]:
 def exposure_of(now: TargetNow, story: RolloutState) -> str:
     """Say which share of the traffic the new version had for how long; empty if it had none.
 
-    For example ``10% of the traffic for 5 m 00 s, then 50% for 2 m 05 s``.
+    For example ``10% of the traffic for 5m, then 50% for 2m 5s``.
     """
     if story.latest is None:
         return ""
@@ -171,8 +172,8 @@ def exposure_of(now: TargetNow, story: RolloutState) -> str:
     if not spans:
         return ""
     (first, lasted), *others = spans
-    parts = [f"{share(first)} of the traffic for {duration(lasted)}"]
-    parts += [f"{share(percent)} for {duration(span)}" for percent, span in others]
+    parts = [f"{share(first)} of the traffic for {readable_duration(lasted)}"]
+    parts += [f"{share(percent)} for {readable_duration(span)}" for percent, span in others]
     return ", then ".join(parts)
 
 

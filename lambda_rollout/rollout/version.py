@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Target
@@ -15,6 +16,7 @@ from lambda_rollout.analysis.version import (
     scale_up_command,
     wake_command,
 )
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.package import CodeStorage, Package, Zip
 from lambda_rollout.rollout.events import (
     VersionPublished,
@@ -219,7 +221,8 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
                     )
                 if elapsed >= READY_LIMIT:
                     raise RolloutError(
-                        f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {why}",
+                        f"version {version} of {target.name} is still not ready after "
+                        f"{readable_duration(timedelta(seconds=elapsed))}: {why}",
                         "Look at it in the console.",
                     )
         ports.clock.wait(PAUSE, ports.stop)

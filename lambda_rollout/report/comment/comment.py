@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.comment.progress import if_cancelled, progress
 from lambda_rollout.report.comment.record import CommentRecord, Key, hidden_line
 from lambda_rollout.report.comment.tables import (
@@ -42,7 +43,6 @@ from lambda_rollout.report.wording import (
     clock_time,
     count,
     date_and_time,
-    duration,
     listing,
     sentence,
     share,
@@ -209,7 +209,7 @@ def _footer(story: RolloutState, run: Run) -> str:
         if story.finished is None and story.latest is not None:
             parts += [f"as of {clock_time(story.latest)}", f"began {began}"]
         else:
-            parts += [f"{began}, {duration(story.lasted)}"]
+            parts += [f"{began}, {readable_duration(story.lasted)}"]
         parts += [prose(story.started.region)]
     if run.run_id:
         words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.state import GOING_ON, RolloutState, Status, StepNow
-from lambda_rollout.report.wording import clock_time, duration, listing, share
+from lambda_rollout.report.wording import clock_time, listing, share
 from lambda_rollout.rollout.events import Run
 
 
@@ -29,7 +30,7 @@ def progress(story: RolloutState) -> Iterator[str]:
         yield f"{said}. The step is extended, to {clock_time(ends)} at most, because of {why}."
         return
     end = "" if not after else f"; all steps by about {clock_time(ends + after)}"
-    yield f"{said}, **{duration(left)} left** until {clock_time(ends)}{end} (UTC)."
+    yield f"{said}, **{readable_duration(left)} left** until {clock_time(ends)}{end} (UTC)."
 
 
 _STEP_MARKS = {

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.analysis.metrics import Comparison
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.console import alarm_url, alias_url, version_url
 from lambda_rollout.report.findings import findings_table, rate, typical
 from lambda_rollout.report.lines import STATE_MARKS
 from lambda_rollout.report.markdown import breakable, code, link, prose, table, unbroken
 from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow, TargetNow
 from lambda_rollout.report.verdict import exposure_of
-from lambda_rollout.report.wording import clean, clock_time, count, duration, share
+from lambda_rollout.report.wording import clean, clock_time, count, share
 from lambda_rollout.rollout.events import Result
 
 
@@ -149,7 +150,7 @@ def schedule(story: RolloutState, room: Room) -> str:
     rows = [
         (
             f"{step.number}.&nbsp;{share(step.percent)}",
-            unbroken(duration(step.watch)),
+            unbroken(readable_duration(step.watch)),
             _outcome(step, story),
         )
         for step in steps
@@ -175,12 +176,14 @@ def _outcome(step: StepNow, story: RolloutState) -> str:
         case Status.PASSED:
             lasted = ", not watched"
             if (step.watch or step.extended_until) and step.lasted is not None:
-                lasted = f" after {unbroken(duration(step.lasted))}"
+                lasted = f" after {unbroken(readable_duration(step.lasted))}"
             return f"✅ passed{lasted}{_extended(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
             words += f" at {clock_time(step.ended)}" if step.ended else ""
-            after = "" if step.lasted is None else f", after {unbroken(duration(step.lasted))}"
+            after = (
+                "" if step.lasted is None else f", after {unbroken(readable_duration(step.lasted))}"
+            )
             return f"{words}{after}{_extended(step)}"
         case Status.SKIPPED:
             return "done by an earlier run"

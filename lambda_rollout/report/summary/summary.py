@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.console import alias_url, version_url
 from lambda_rollout.report.findings import findings_table, numbers_table
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose, table, unbroken
@@ -23,7 +24,7 @@ from lambda_rollout.report.verdict import (
     left_as,
     other_runs,
 )
-from lambda_rollout.report.wording import date_and_time, duration, sentence, traffic
+from lambda_rollout.report.wording import date_and_time, sentence, traffic
 from lambda_rollout.rollout.events import AliasLeft, Result
 
 if TYPE_CHECKING:
@@ -190,7 +191,10 @@ def _footer(story: RolloutState) -> str:
     started = story.started
     if started is None:
         return ""
-    parts = [f"{date_and_time(started.at)}, {duration(story.lasted)}", prose(started.region)]
+    parts = [
+        f"{date_and_time(started.at)}, {readable_duration(story.lasted)}",
+        prose(started.region),
+    ]
     run = started.run
     if run.run_id:
         words = f"run {run.run_id}" + (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.console import alarm_url
 from lambda_rollout.report.lines import STATE_MARKS
 from lambda_rollout.report.markdown import breakable, code, link, prose, table, unbroken
 from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow
-from lambda_rollout.report.wording import clock_time, count, duration, share
+from lambda_rollout.report.wording import clock_time, count, share
 from lambda_rollout.rollout.events import Result
 
 _MOST_ROWS = 50
@@ -22,7 +23,7 @@ def schedule(story: RolloutState) -> str:
     rows = [
         (
             f"{step.number}.&nbsp;{share(step.percent)}",
-            unbroken(duration(step.watch)),
+            unbroken(readable_duration(step.watch)),
             _what_happened(step, story.result),
         )
         for step in story.steps
@@ -36,7 +37,7 @@ def plan(story: RolloutState) -> str:
         return ""
     schedule = story.started.plan
     rows = [
-        (str(number), _after(start), share(step.percent), unbroken(duration(step.watch)))
+        (str(number), _after(start), share(step.percent), unbroken(readable_duration(step.watch)))
         for number, (start, step) in enumerate(schedule.timetable(), start=1)
     ]
     end = "held there" if schedule.ends_held else "done"
@@ -45,7 +46,7 @@ def plan(story: RolloutState) -> str:
 
 
 def _after(start: timedelta) -> str:
-    return f"after {unbroken(duration(start))}" if start else "at once"
+    return f"after {unbroken(readable_duration(start))}" if start else "at once"
 
 
 def _what_happened(step: StepNow, result: Result) -> str:
@@ -76,7 +77,7 @@ def _span(step: StepNow) -> str:
 def _after_watch(step: StepNow) -> str:
     if step.lasted is None or step.ended is None:
         return " before it was watched"
-    return f" at {clock_time(step.ended)}, after {unbroken(duration(step.lasted))}"
+    return f" at {clock_time(step.ended)}, after {unbroken(readable_duration(step.lasted))}"
 
 
 def alarms(story: RolloutState) -> str:
