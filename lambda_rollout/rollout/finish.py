@@ -23,7 +23,6 @@ from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.version import Running, list_executions
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import (
-    AliasLeft,
     ExecutionsLeft,
     Finished,
     Held,
@@ -32,6 +31,7 @@ from lambda_rollout.rollout.events import (
     RolledBack,
     Warned,
 )
+from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -394,36 +394,26 @@ class Finisher:
 
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
         writer = rollout.writer
-        routing: Routing | None = writer.known.shown
-        command = self._spec.command(writer.target, wished, writer.text)
+        left = LeftAlias(self._spec, writer.target, wished, writer.text)
+        known: Routing | None = writer.known.shown
         match settlement:
             case ChangedByOther(alias):
-                routing = alias.routing
                 why = f"somebody else changed its routing: it was {writer.routing}"
-                if routing == writer.routing:
+                if alias.routing == writer.routing:
                     why = "this run stood still until its time was over, and others may have taken its place"
-                command = "" if routing.is_unsplit else command
+                self._ports.emit(left.changed(alias.routing, why))
             case Deleted():
-                routing, why, command = None, "the alias or its function was deleted", ""
+                self._ports.emit(left.deleted())
             case VersionGone(version):
                 why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
                 command = ""
                 if rollout.new:
                     why += f". The command makes it whole on version {rollout.new}, so that another rollout can begin"
-                    whole = Routing.all_on(rollout.new)
-                    command = self._spec.command(writer.target, whole, writer.text)
+                    command = left.command(Routing.all_on(rollout.new))
+                self._ports.emit(left.because(why, known, command=command))
             case Unsettled(error):
-                why = f"AWS did not confirm it: {error}"
-                if routing == wished and writer.may_be_elsewhere:
-                    routing = None
+                if known == wished and writer.may_be_elsewhere:
+                    known = None
+                self._ports.emit(left.because(f"AWS did not confirm it: {error}", known))
             case Settled():
-                return
-        self._ports.emit(
-            AliasLeft(
-                target=writer.target,
-                routing=routing,
-                expected=wished,
-                why=why,
-                command=command,
-            )
-        )
+                pass

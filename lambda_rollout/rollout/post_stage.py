@@ -19,6 +19,7 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -143,15 +144,15 @@ def _take_over(
     """
     target = saved.target
     back = _whole(saved, saved_state)
+    left = LeftAlias(spec, target, back, saved.text)
     try:
         reader = AliasReader(target, ports.aliases, ports.clock)
         alias = retrying(ports.clock, None, finisher.limit, CallFailed)(reader.read_or_gone)
     except CallFailed as error:
-        command = spec.command(target, back, saved.text)
-        ports.emit(_left(saved, None, back, f"it could not be read: {error}", command))
+        ports.emit(left.unread(error))
         return False
     if alias is None:
-        ports.emit(_left(saved, None, back, "the alias or its function was deleted", ""))
+        ports.emit(left.deleted())
         return True
     _, record = lease.parse(alias.description)
     agreeing = record is not None and lease.agrees(record, alias.routing)
@@ -176,8 +177,7 @@ def _take_over(
     ours = (back,) if saved_state.phase is Phase.CLEARING else saved.routings
     if not agreeing and alias.routing not in ours:
         why = "its routing is none that this rollout gave it, so somebody else changed it"
-        command = "" if alias.routing.is_unsplit else spec.command(target, back, saved.text)
-        ports.emit(_left(saved, alias.routing, back, why, command))
+        ports.emit(left.changed(alias.routing, why))
         return False
     writer = _traffic(saved, alias, ports)
     if record is not None and writer.text == lease.parse(lease.compose(saved.text, record))[0]:
@@ -211,9 +211,10 @@ def _leave_held(held: StillHeld, spec: RolloutSpec, ports: Ports, limit: float) 
     desired = DesiredState(held.writer, found.routing, held.record)
     [settlement] = restore([desired], ports.clock, seconds=limit)
     if isinstance(settlement, Unsettled):
-        command = spec.command(target, Routing.all_on(saved.old), saved.text)
+        left = LeftAlias(spec, target, found.routing, saved.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
-        ports.emit(_left(saved, None, found.routing, why, command))
+        # A command gives no weights: the one that undoes it.
+        ports.emit(left.because(why, command=left.command(Routing.all_on(saved.old))))
         return False
     if isinstance(settlement, Settled):
         text = f"{target} is still held ({found.routing}): it was not promoted."
@@ -233,32 +234,9 @@ def not_yet(
 def all_left(saved_state: SavedState, spec: RolloutSpec) -> Iterator[AliasLeft]:
     """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
     for saved in saved_state.aliases:
-        back = _whole(saved, saved_state)
-        command = spec.command(saved.target, back, saved.text)
-        yield AliasLeft(
-            target=saved.target,
-            routing=None,
-            expected=back,
-            why="AWS could not be asked",
-            command=command,
-        )
+        left = LeftAlias(spec, saved.target, _whole(saved, saved_state), saved.text)
+        yield left.because("AWS could not be asked")
 
 
 def _whole(saved: SavedAlias, saved_state: SavedState) -> Routing:
     return Routing.all_on(saved.new if saved_state.phase is Phase.CLEARING else saved.old)
-
-
-def _left(
-    saved: SavedAlias,
-    routing: Routing | None,
-    expected: Routing,
-    why: str,
-    command: str,
-) -> AliasLeft:
-    return AliasLeft(
-        target=saved.target,
-        routing=routing,
-        expected=expected,
-        why=why,
-        command=command,
-    )
