@@ -130,7 +130,7 @@ def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:
     if not lacks:
         return Passed()
     if evidence.now >= evidence.last_end:
-        return Failed(f"evidence-timeout ran out, still {lacks}", blind)
+        return Failed(f"evidence-timeout ran out: {lacks}", blind)
     return Inconclusive(lacks)
 
 

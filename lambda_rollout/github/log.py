@@ -130,10 +130,10 @@ class Log:
         self._say(event, f"!!! {left_against(event)}")
         self._say(event, f"!!! WHY: {event.why}")
         if event.command:
-            self._say(event, "!!! MEND IT WITH THIS COMMAND:")
+            self._say(event, "!!! RUN THIS COMMAND TO FIX IT:")
             self._lines.write(inert(visible(event.command)[:_COMMAND_LIMIT]))
-        mend = f" Mend it with: {event.command}" if event.command else ""
-        text = f"{left_as(event)}. {left_against(event)}. Why: {sentence(event.why)}{mend}"
+        fix = f" To fix it, run: {event.command}" if event.command else ""
+        text = f"{left_as(event)}. {left_against(event)}. Why: {sentence(event.why)}{fix}"
         self._annotate("error", f"Alias {event.target}", text)
 
     def _finished(self, event: e.Finished) -> None:

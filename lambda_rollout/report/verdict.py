@@ -51,9 +51,9 @@ def headline(story: RolloutState) -> str:
 
 def _failed_headline(story: RolloutState, names: str) -> str:
     by_hand = [left for left in story.left if left.command]
-    to_mend = [str(left.target) for left in by_hand if left.routing != left.expected]
-    if to_mend:
-        return f"FAILED: {listing(to_mend)} MUST BE MENDED BY HAND"
+    to_fix = [str(left.target) for left in by_hand if left.routing != left.expected]
+    if to_fix:
+        return f"FAILED: {listing(to_fix)} MUST BE FIXED BY HAND"
     if by_hand:
         return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
@@ -99,15 +99,15 @@ def other_runs(story: RolloutState) -> dict[str, str]:
 
 def _held(story: RolloutState) -> str:
     if all(now.routing is None or now.routing.is_unsplit for now in story.targets.values()):
-        return "All of the traffic stays on the new version, though its watch was not over."
+        return "All traffic stays on the new version, although its watch was not over."
     return "The alias stays split on purpose."
 
 
 def _restored(story: RolloutState) -> Iterator[str]:
     for now in story.targets.values():
         if now.abandoned is not None:
-            then = f"; it was put back to version {now.previous} first" if now.restored else ""
-            yield f"A run that died had left {now.target} at {traffic(now.abandoned.routing)}{then}."
+            then = f" It was restored to version {now.previous} first." if now.restored else ""
+            yield f"{now.target} was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
 
 
 def _promoted(story: RolloutState) -> Iterator[str]:
@@ -120,13 +120,13 @@ def _promoted(story: RolloutState) -> Iterator[str]:
     if guards:
         watched = [count(alarms, "alarm")] if alarms else []
         watched.append(count(guards, "guard"))
-        yield f"{took}. {' and '.join(watched)} watched it, and found nothing."
+        yield f"{took}. {' and '.join(watched)} watched it, and found no problem."
     elif alarms == 1:
-        yield f"{took}. 1 alarm guarded it and did not fire."
+        yield f"{took}. 1 alarm watched it and did not fire."
     elif alarms:
-        yield f"{took}. {alarms} alarms guarded it, and none fired."
+        yield f"{took}. {alarms} alarms watched it, and none fired."
     else:
-        yield f"{took}. No alarm guarded it."
+        yield f"{took}. No alarm watched it."
 
 
 def _exposures(story: RolloutState) -> Iterator[str]:
@@ -154,11 +154,11 @@ def executions_left(event: ExecutionsLeft) -> Iterator[str]:
         f"{more}{number} durable {running} still running on version {event.version} of {event.target.name}: a rollback "
         f"does not stop them{why}."
     )
-    yield f"List them: {event.command}."
     yield (
-        "Pause or stop one: aws lambda pause-durable-execution, or stop-durable-execution, with "
+        "To pause or stop one: aws lambda pause-durable-execution, or stop-durable-execution, with "
         "--durable-execution-arn ARN."
     )
+    yield f"To list them: {event.command}"
 
 
 def exposure_of(now: TargetNow, story: RolloutState) -> str:
@@ -184,13 +184,13 @@ def advice(story: RolloutState) -> str:
     )
     if story.remedy or not by_itself:
         return story.remedy
-    return "Nothing has to be mended. Roll out again once the reason is dealt with."
+    return "Nothing has to be repaired. Fix the cause, then roll out again."
 
 
 def left_as(left: AliasLeft) -> str:
-    """Say what an alias that we could not put right sends where: in capitals, names as they are."""
+    """Say where an alias sends its traffic that we could not put right: in capitals, names as they are."""
     if left.routing is None:
-        return f"WHAT ALIAS {left.target} SENDS WHERE IS NOT KNOWN"
+        return f"IT IS NOT KNOWN WHERE ALIAS {left.target} SENDS ITS TRAFFIC"
     where = traffic(left.routing).upper()
     if left.routing == left.expected and left.command:
         return f"ALIAS {left.target} WAS LAST SEEN SENDING {where}, BUT AWS DID NOT CONFIRM IT"

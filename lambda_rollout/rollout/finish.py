@@ -272,7 +272,7 @@ class Finisher:
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
         if not self._all_settled(settlements):
-            return self.finished(Result.FAILED, f"it could not be held ({reason})")
+            return self.finished(Result.FAILED, f"the rollout could not be held ({reason})")
         remedy = "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`."
         return self.finished(Result.HELD, reason, remedy)
 
@@ -308,7 +308,7 @@ class Finisher:
         if self._all_settled(settlements):
             return self.finished(Result.PROMOTED)
         return self.finished(
-            Result.FAILED, "every step passed, but not every alias could be released"
+            Result.FAILED, "every step passed, but the record could not be removed from every alias"
         )
 
     def _mark_passed(self, rollout: AliasRollout) -> Unsettled | None:
@@ -387,8 +387,8 @@ class Finisher:
             return
         command = self._spec.command(target, desired.routing, desired.writer.text)
         text = (
-            f"Not confirmed yet: {target} to {desired.routing}. It was last seen with "
-            f"{desired.writer.known.shown}. Trying on: {why.brief}. By hand: {command}"
+            f"Not confirmed yet: {target} to {desired.routing}. It was last seen at "
+            f"{desired.writer.known.shown}. Still trying: {why.brief}. To do it by hand: {command}"
         )
         self._ports.emit(Warned(text=text))
 
@@ -400,7 +400,7 @@ class Finisher:
             case ChangedByOther(alias):
                 why = f"somebody else changed its routing: it was {writer.routing}"
                 if alias.routing == writer.routing:
-                    why = "this run stood still until its time was over, and others may have taken its place"
+                    why = "this run was suspended until its record had expired, and another run may have taken over"
                 self._ports.emit(left.changed(alias.routing, why))
             case Deleted():
                 self._ports.emit(left.deleted())
@@ -408,7 +408,7 @@ class Finisher:
                 why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
                 command = ""
                 if rollout.new:
-                    why += f". The command makes it whole on version {rollout.new}, so that another rollout can begin"
+                    why += f". The command leaves it on version {rollout.new} without the record, so that another rollout can begin"
                     command = left.command(Routing.all_on(rollout.new))
                 self._ports.emit(left.because(why, known, command=command))
             case Unsettled(error):

@@ -39,8 +39,8 @@ LIMIT = 200.0
 LEAST = 20.0
 """Seconds to try it at least."""
 
-UNFINISHED = "main ended before it had settled the alias"
-RESTORING = "main ended while it put back what a dead run had left"
+UNFINISHED = "the main step ended before the rollout was over"
+RESTORING = "the main step ended while it restored what a dead run had left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ def settle_what_main_left(
     else:
         finished = finisher.roll_back(RolloutError(UNFINISHED))
     if left:
-        finished = finisher.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
+        finished = finisher.finished(
+            Result.FAILED, f"{UNFINISHED}, and at least one alias is not as it should be"
+        )
     ports.emit(finished)
     return finished
 
@@ -169,14 +171,14 @@ def _take_over(
         and record is not None
         and record.rollout_id not in {saved.rollout_id, saved.taken_over_from}
     ):
-        text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
+        text = f"Another rollout has taken over {target} ({alias.shown}), so it was left untouched."
         ports.emit(Warned(text=text))
         return True
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put
     # back by somebody else.
     ours = (back,) if saved_state.phase is Phase.CLEARING else saved.routings
     if not agreeing and alias.routing not in ours:
-        why = "its routing is none that this rollout gave it, so somebody else changed it"
+        why = "this rollout never gave it this routing, so somebody else changed it"
         ports.emit(left.changed(alias.routing, why))
         return False
     writer = _traffic(saved, alias, ports)
@@ -227,7 +229,7 @@ def not_yet(
 ) -> Iterator[Warned]:
     """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
     for left in all_left(saved_state, spec):
-        text = f"Not settled yet: {left.target}. Trying on: {why}. By hand: {left.command}"
+        text = f"Not confirmed yet: {left.target}. Still trying: {why}. To do it by hand: {left.command}"
         yield Warned(text=text)
 
 

@@ -94,7 +94,7 @@ def comment_of_input_problems(
 
 def _cut(text: str) -> str:
     kept = text[: LIMIT - 200].rpartition("\n")[0]
-    return f"{kept}\n\n*Cut here: the whole is in the run's log, summary and JSON report.*\n"
+    return f"{kept}\n\n*Cut here. The run's log, summary and JSON report have all of it.*\n"
 
 
 def title(story: RolloutState) -> tuple[str, str]:
@@ -108,14 +108,14 @@ def title(story: RolloutState) -> tuple[str, str]:
         return RUNNING, f"{names}: rolling back{why}"
     step = story.going_on
     if step is None:
-        return RUNNING, f"{names}: {_DOING.get(story.mode, 'getting ready to roll out')}"
+        return RUNNING, f"{names}: {_DOING.get(story.mode, 'preparing the rollout')}"
     versions = {now.version for now in story.targets.values() if now.version}
     which = f"version {versions.pop()}" if len(versions) == 1 else "the new versions"
     verb = "shifting to" if step.status is Status.SHIFTING else "rolling out,"
     return RUNNING, f"{names}: {verb} {share(step.percent)} on {which}"
 
 
-_DOING = {"plan": "making the plan", "promote": "about to be promoted", "rollback": "rolling back"}
+_DOING = {"plan": "planning", "promote": "preparing the promotion", "rollback": "rolling back"}
 
 
 def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Room) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Roo
     yield _footer(story, context.run)
     yield from _history(record, context.run)
     if room is not FULL:
-        yield "<sub>Shortened to fit; the run's log, summary and JSON report have it all.</sub>"
+        yield "<sub>Shortened to fit. The run's log, summary and JSON report have all of it.</sub>"
 
 
 def _in(context: Context) -> str:
@@ -186,12 +186,12 @@ def _history(record: CommentRecord, run: Run) -> Iterator[str]:
             of = Run(run.server_url, run.repository, each.run, each.attempt)
             url = of.url
         when = link(prose(each.at), url)
-        unfinished = "" if each.over else " (when last heard of)"
+        unfinished = "" if each.over else " (last known state)"
         lines.append(f"- {prose(each.mark)} {prose(each.headline)}{unfinished} · {when}")
     if record.forgotten:
-        lines.append(f"- and {count(record.forgotten, 'run')} before")
+        lines.append(f"- and {count(record.forgotten, 'earlier run')}")
     yield "\n".join([*lines, "", "</details>"])
 
 
 def _runs_before(record: CommentRecord) -> str:
-    return f"Before this: {count(len(record.earlier) + record.forgotten, 'run')}"
+    return count(len(record.earlier) + record.forgotten, "earlier run")

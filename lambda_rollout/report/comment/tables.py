@@ -48,8 +48,10 @@ def numbers(story: RolloutState, room: Room) -> str:
     shown = targets[: room.targets]
     rows = [(_from_to(now), _on_the_new(now, story)) for now in shown]
     hidden = len(targets) - len(shown)
-    more = f"\n\nAnd {count(hidden, 'function')} more, in the summary." if hidden else ""
-    return (table(("alias, old → new version", "on the new one"), rows) + more) if targets else ""
+    more = f"\n\nAnd {count(hidden, 'more function')}, in the summary." if hidden else ""
+    return (
+        (table(("alias, old → new version", "on the new version"), rows) + more) if targets else ""
+    )
 
 
 def _from_to(now: TargetNow) -> str:
@@ -132,5 +134,5 @@ def findings(story: RolloutState, room: Room) -> str:
         return ""
     shown = found[: room.alarms]
     hidden = len(found) - len(shown)
-    more = f"\n\nAnd {count(hidden, 'finding')} more, in the log." if hidden else ""
+    more = f"\n\nAnd {count(hidden, 'more finding')}, in the log." if hidden else ""
     return findings_table(shown) + more

@@ -138,9 +138,7 @@ class DeploymentStop:
             why = f"another run has it now: {record}"
             self._ports.emit(left.because(why, alias.routing, command=""))
             return StopOutcome(back=False)
-        text = (
-            f"CodeDeploy left {self._target} with {alias.routing}: it is put back by this action."
-        )
+        text = f"CodeDeploy left {self._target} at {alias.routing}. This action restores it."
         self._ports.emit(Warned(text=text))
         writer = AliasWriter(
             self._target,
