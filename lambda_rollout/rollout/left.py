@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.rollout.events import AliasLeft
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 
 
 @dataclass(frozen=True, slots=True)
 class LeftAlias:
     """An alias that is not, or may not be, as it should be."""
 
-    spec: RolloutSpec
+    identity: RunIdentity
     target: Target
     expected: Routing
     """What it should send where."""
@@ -44,4 +44,4 @@ class LeftAlias:
 
     def command(self, routing: Routing) -> str:
         """Return the command that sends all traffic of the alias where ``routing`` does."""
-        return self.spec.command(self.target, routing, self.text)
+        return self.identity.command(self.target, routing, self.text)

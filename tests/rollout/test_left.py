@@ -9,14 +9,14 @@ from tests.support.scene import rollout_spec
 TARGET = Target("checkout", "live")
 OLD = Routing.all_on("7")
 SPLIT = Routing.split("7", "8", Decimal(10))
-LEFT = LeftAlias(rollout_spec("10% 5m"), TARGET, OLD, "What customers use")
+LEFT = LeftAlias(rollout_spec("10% 5m").identity, TARGET, OLD, "What customers use")
 
 
 def test_what_could_not_be_read_is_put_right_by_hand() -> None:
     left = LEFT.unread(OSError("no answer"))
     assert (left.target, left.routing, left.expected) == (TARGET, None, OLD)
     assert left.why == "it could not be read: no answer"
-    assert left.command == LEFT.spec.command(TARGET, OLD, "What customers use")
+    assert left.command == LEFT.identity.command(TARGET, OLD, "What customers use")
 
 
 def test_a_split_by_somebody_else_comes_with_a_command() -> None:
