@@ -416,7 +416,7 @@ class Rollout:
 
     def _say_what_did_not_guard(self, watch: Watch) -> None:
         for reading in watch.alarms.never_counted:
-            text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
+            text = f"Alarm {reading.name} did not count: it was in ALARM from before the start and never OK."
             self._ports.emit(Warned(text=text))
 
     def _tell_alarms(self) -> None:
