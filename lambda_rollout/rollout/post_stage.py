@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
@@ -41,6 +42,19 @@ UNFINISHED = "main ended before it had settled the alias"
 RESTORING = "main ended while it put back what a dead run had left"
 
 
+class Found(Enum):
+    """What became of an alias that main left."""
+
+    OURS = auto()
+    """It is this rollout's still, or held as main found it."""
+    UNREAD = auto()
+    """AWS did not say."""
+    CHANGED = auto()
+    """Somebody else gave it a routing that this rollout did not."""
+    TAKEN = auto()
+    """Another rollout has it now, or it was deleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class StillHeld:
     """One alias that main was to promote, and is held as main found it."""
@@ -63,11 +77,12 @@ def settle_what_main_left(
         )
     end = ports.clock.monotonic() + left_for_it
     finisher = Finisher(identity, ports)
-    left = False
+    found: list[Found] = []
     held: list[StillHeld] = []
     for saved in saved_state.aliases:
         finisher.limit = _limit(end, ports)
-        left |= not _take_over(saved, saved_state, identity, ports, finisher, held)
+        found.append(_take_over(saved, saved_state, identity, ports, finisher, held))
+    left = Found.UNREAD in found or Found.CHANGED in found
     moves = saved_state.phase is Phase.MOVING and finisher.has_shifted
     goes_along = moves or saved_state.phase is Phase.ROLLING_BACK
     for each in held:
@@ -78,7 +93,8 @@ def settle_what_main_left(
         else:
             left |= not _leave_held(each, identity, ports, finisher.limit)
     finisher.limit = _limit(end, ports)
-    if saved_state.phase is Phase.CLEARING:
+    lost = Found.CHANGED in found or Found.TAKEN in found
+    if saved_state.phase is Phase.CLEARING and not (lost and finisher.may_go_back):
         finished = finisher.complete()
     elif saved_state.phase is Phase.HOLDING or _asked_to_hold(saved_state, finisher):
         finished = finisher.hold(UNFINISHED)
@@ -139,8 +155,8 @@ def _take_over(
     ports: Ports,
     finisher: Finisher,
     held: list[StillHeld],
-) -> bool:
-    """Take charge of an alias if it is still this rollout's; return False if it is left in a bad state.
+) -> Found:
+    """Take charge of an alias if it is still this rollout's; what is left in a bad state is told.
 
     What main was to promote, and is held as main found it, is put among ``held``: the others decide on it.
     """
@@ -152,10 +168,10 @@ def _take_over(
     except CallFailed as error:
         command = identity.command(target, back, saved.text)
         ports.emit(_left(saved, None, back, f"it could not be read: {error}", command))
-        return False
+        return Found.UNREAD
     if alias is None:
         ports.emit(_left(saved, None, back, "the alias or its function was deleted", ""))
-        return True
+        return Found.TAKEN
     _, record = lease.parse(alias.description)
     agreeing = record is not None and lease.agrees(record, alias.routing)
     if (
@@ -165,7 +181,7 @@ def _take_over(
         and record.rollout_id == saved.taken_over_from
     ):
         held.append(StillHeld(saved, _traffic(saved, alias, ports), record))
-        return True
+        return Found.OURS
     if (
         agreeing
         and record is not None
@@ -173,7 +189,7 @@ def _take_over(
     ):
         text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
         ports.emit(Warned(text=text))
-        return True
+        return Found.TAKEN
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put
     # back by somebody else.
     ours = (back,) if saved_state.phase is Phase.CLEARING else saved.routings
@@ -181,13 +197,13 @@ def _take_over(
         why = "its routing is none that this rollout gave it, so somebody else changed it"
         command = "" if alias.routing.is_unsplit else identity.command(target, back, saved.text)
         ports.emit(_left(saved, alias.routing, back, why, command))
-        return False
+        return Found.CHANGED
     writer = _traffic(saved, alias, ports)
     if record is not None and writer.text == lease.parse(lease.compose(saved.text, record))[0]:
         # The text was cut to make room for the record; it is to come back whole.
         writer.text = saved.text
     _take(saved, writer, finisher)
-    return True
+    return Found.OURS
 
 
 def _traffic(saved: SavedAlias, alias: Alias, ports: Ports) -> AliasWriter:

@@ -257,6 +257,10 @@ class Observer:
         """Whether somebody undid another's work because he could not know that it was not his own."""
         self.cleared: set[str] = set()
         """Nonces of rollouts that had passed every watch."""
+        self.marked: set[str] = set()
+        """Ids of rollouts of which an alias has ever said that all have passed."""
+        self.moved: dict[str, dict[str, str]] = {}
+        """By a rollout's id: every function that its records were on, and its new version."""
         self.story: list[str] = []
         self.is_calm = False
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
@@ -365,6 +369,10 @@ class Observer:
 
     def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
         self._rules.written(self, actor, function, before, after)
+        if after.ours is not None:
+            self.moved.setdefault(after.ours.rollout_id, {})[function] = after.ours.new
+            if after.ours.passed:
+                self.marked.add(after.ours.rollout_id)
         if after.record is not None and after.record.rollout_id == actor.spec.rollout_id:
             actor.recorded_at = self.now
         if after.record is None and after.routing.is_unsplit and function not in actor.reached:

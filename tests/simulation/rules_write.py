@@ -406,7 +406,10 @@ def promoted_only_if_passed(
 def cleared_only_once_marked(
     observer: Observer, actor: Actor, function: str, before: Shown, after: Shown
 ) -> None:
-    """record: before the first of several is cleared, one of them says that all have passed."""
+    """record: before the first of several is cleared, one of them says that all have passed.
+
+    If that cannot be said any more, because one was taken back or deleted, none of them goes forward.
+    """
     record = before.ours
     if record is None or after.record is not None or after.routing != Routing.all_on(record.new):
         return
@@ -420,6 +423,13 @@ def cleared_only_once_marked(
     left = [each for each in others if each.rollout_id == record.rollout_id]
     if left and not any(each.passed for each in (record, *left)):
         observer.blame("marked before cleared", f"{actor.name} cleared {function}, not yet {left}")
+    if record.passed or record.rollout_id in observer.marked:
+        return
+    for other, new in observer.moved.get(record.rollout_id, {}).items():
+        shown = observer.show(other)
+        if other != function and (shown is None or shown.routing != Routing.all_on(new)):
+            what = f"{actor.name} cleared {function}, and {other} is {shown and shown.routing}"
+            observer.blame("all forward or all back", what)
 
 
 def after_effect(observer: Observer) -> None:
