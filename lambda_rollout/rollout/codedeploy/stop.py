@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import AliasReader, AliasWriter
+from lambda_rollout.alias.writer import AliasReader
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (
     ENDED,
@@ -139,17 +140,10 @@ class DeploymentStop:
             f"CodeDeploy left {self._target} with {alias.routing}: it is put back by this action."
         )
         self._ports.emit(Warned(text=text))
-        writer = AliasWriter(
-            self._target,
-            alias,
-            self._ports.aliases,
-            self._ports.clock,
-            self._ports.aws_clock,
-            self._spec.rollout_id,
-            shift.old,
-            shared=True,
+        writer = writer_of(
+            self._target, alias, self._spec.rollout_id, self._ports, shift.old, shared=True
         )
-        rollout = self._finisher.track(writer, shift.new)
+        rollout = self._finisher.track(AliasRollout(self._target, writer, shift.new))
         rollout.possibly_written = True
         return StopOutcome(back=self._finisher.restore([rollout]))
 
