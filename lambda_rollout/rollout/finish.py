@@ -22,7 +22,6 @@ from lambda_rollout.alias.writer import (
 )
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.version import Running, list_executions
-from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import (
     AliasLeft,
@@ -36,7 +35,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
@@ -58,11 +57,22 @@ def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
 class Finisher:
     """Knows every alias the rollout is in charge of, and how to leave it."""
 
-    def __init__(self, spec: RolloutSpec, ports: Ports, limit: float = SETTLE_LIMIT) -> None:
-        """Nothing is in charge yet. ``limit`` is how many seconds to try to settle; it may be changed later."""
+    def __init__(
+        self,
+        identity: RunIdentity,
+        ports: Ports,
+        limit: float = SETTLE_LIMIT,
+        *,
+        saves: bool = True,
+    ) -> None:
+        """Nothing is in charge yet. ``limit`` is how many seconds to try to settle; it may be changed later.
+
+        Without ``saves`` nothing is saved for the post stage: a plan changes nothing and leaves nothing.
+        """
         self.limit = limit
-        self._spec = spec
+        self._identity = identity
         self._ports = ports
+        self._saves = saves
         self._tracked: list[AliasRollout] = []
         self.created: list[Target] = []
         """Aliases that this rollout created; they stay."""
@@ -98,12 +108,11 @@ class Finisher:
         return bool(moving) and not any(record is None or record.passed for record in records)
 
     def remember(self, phase: Phase) -> None:
-        """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""
-        spec = self._spec
-        if spec.mode is Mode.PLAN:
+        """Save for the post stage how far we are, if anything is saved for it."""
+        if not self._saves:
             return
         saved_aliases = tuple(rollout.saved for rollout in self._tracked)
-        self._ports.remember(spec.saved_state(phase, saved_aliases))
+        self._ports.remember(self._identity.saved_state(phase, saved_aliases))
 
     # The ways out ------------------------------------------------------------------------------
 
@@ -208,7 +217,7 @@ class Finisher:
                     running=None if why else running.count,
                     more=running.more,
                     why=why,
-                    command=list_executions(target.function, version, self._spec.region),
+                    command=list_executions(target.function, version, self._identity.region),
                 )
             )
 
@@ -260,7 +269,7 @@ class Finisher:
         if not rollout.shifted:
             return DesiredState(writer, Routing.all_on(writer.old))
         return DesiredState(
-            writer, writer.routing, self._spec.record(writer.old, rollout.new, None)
+            writer, writer.routing, self._identity.record(writer.old, rollout.new, None)
         )
 
     def complete(self) -> Finished:
@@ -305,7 +314,7 @@ class Finisher:
 
     def _mark_passed(self, rollout: AliasRollout) -> Settlement:
         """Write the mark that every step has passed."""
-        record = self._spec.live_record(rollout.writer, rollout.new)
+        record = self._identity.live_record(rollout.writer, rollout.new)
         routing = Routing.all_on(rollout.new)
         (mark,) = self._restore(
             [DesiredState(rollout.writer, routing, replace(record, until=PASSED))]
@@ -377,7 +386,7 @@ class Finisher:
         self._troubles[target] += 1
         if self._troubles[target] != TELL_TROUBLE_AT:
             return
-        command = self._spec.command(target, desired.routing, desired.writer.text)
+        command = self._identity.command(target, desired.routing, desired.writer.text)
         text = (
             f"Not confirmed yet: {target} to {desired.routing}. It was last seen with "
             f"{desired.writer.known.shown}. Trying on: {why.brief}. By hand: {command}"
@@ -387,7 +396,7 @@ class Finisher:
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
         writer = rollout.writer
         routing: Routing | None = writer.known.shown
-        command = self._spec.command(writer.target, wished, writer.text)
+        command = self._identity.command(writer.target, wished, writer.text)
         match settlement:
             case ChangedByOther(alias):
                 routing = alias.routing
@@ -403,7 +412,7 @@ class Finisher:
                 if rollout.new:
                     why += f". The command makes it whole on version {rollout.new}, so that another rollout can begin"
                     whole = Routing.all_on(rollout.new)
-                    command = self._spec.command(writer.target, whole, writer.text)
+                    command = self._identity.command(writer.target, whole, writer.text)
             case Unsettled(error):
                 why = f"AWS did not confirm it: {error}"
                 if routing == wished and writer.may_be_elsewhere:

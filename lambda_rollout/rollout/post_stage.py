@@ -7,7 +7,7 @@ about to send (contract, promise 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -15,14 +15,13 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.alias.writer import AliasReader, Settled, Unsettled
-from lambda_rollout.inputs.choices import Mode, OnStranded
-from lambda_rollout.rollout.acquire import acquire
+from lambda_rollout.rollout.acquire import restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, RolloutError
 from lambda_rollout.runtime.retry import retrying
@@ -55,18 +54,20 @@ class Found(Enum):
 
 
 def settle_what_main_left(
-    saved_state: SavedState, spec: RolloutSpec, ports: Ports, left_for_it: float = TOTAL_LIMIT
+    saved_state: SavedState, identity: RunIdentity, ports: Ports, left_for_it: float = TOTAL_LIMIT
 ) -> Finished:
     """Do for every alias what main would have done next; ``left_for_it`` is how many seconds the runner gives still.
 
     Raises `RolloutError` if AWS cannot be asked at all, for want of credentials.
     """
     if saved_state.phase is Phase.RESTORING:
-        return _restore_abandoned(spec, ports, left_for_it)
+        return _put_back_what_was_dead(
+            [saved.target for saved in saved_state.aliases], identity, ports, left_for_it
+        )
     end = ports.clock.monotonic() + left_for_it
-    finisher = Finisher(spec, ports)
+    finisher = Finisher(identity, ports)
     found = [
-        _take_over(saved, saved_state, spec, ports, _limit(end, ports))
+        _take_over(saved, saved_state, identity, ports, _limit(end, ports))
         for saved in saved_state.aliases
     ]
     rollouts = [each for each in found if isinstance(each, AliasRollout)]
@@ -83,7 +84,7 @@ def settle_what_main_left(
             # As main would have done: what it had not promoted yet is not left behind by the others.
             finisher.track(rollout)
         else:
-            left |= not _leave_held(rollout, spec, ports, _limit(end, ports))
+            left |= not _leave_held(rollout, identity, ports, _limit(end, ports))
     finisher.limit = _limit(end, ports)
     lost = Found.CHANGED in found or Found.TAKEN in found
     if saved_state.phase is Phase.CLEARING and not (lost and finisher.may_go_back):
@@ -98,25 +99,26 @@ def settle_what_main_left(
     return finished
 
 
-def _restore_abandoned(spec: RolloutSpec, ports: Ports, left_for_it: float) -> Finished:
+def _put_back_what_was_dead(
+    targets: Sequence[Target], identity: RunIdentity, ports: Ports, left_for_it: float
+) -> Finished:
     """Put back what a dead run had left, as main was about to; and write what is whole once more.
 
     It is judged anew, by its record's time alone: should the dead run be alive, it is left to it.
     """
     end = ports.clock.monotonic() + left_for_it
-    finisher = Finisher(spec, ports)
-    anew = replace(spec, mode=Mode.ROLLOUT, on_stranded=OnStranded.ROLLBACK)
+    finisher = Finisher(identity, ports)
     try:
-        found = acquire(anew, replace(ports, stop=Stop()), _limit(end, ports))
+        found = restore_abandoned(
+            targets, identity, replace(ports, stop=Stop()), _limit(end, ports)
+        )
     except RolloutError as cause:
         finished = finisher.finished(Result.FAILED, cause.what, cause.remedy)
     else:
-        for each in found:
-            if each.existing is not None:
-                # Main may have gone on meanwhile: its record speaks for ours.
-                alias = each.existing.found
-                writer = writer_of(each.target, alias, spec.rollout_id, ports, shared=True)
-                finisher.track(AliasRollout(each.target, writer, possibly_written=True))
+        for status in found:
+            # Main may have gone on meanwhile: its record speaks for ours.
+            writer = writer_of(status.target, status.alias, identity.rollout_id, ports, shared=True)
+            finisher.track(AliasRollout(status.target, writer, possibly_written=True))
         finisher.limit = _limit(end, ports)
         finished = finisher.roll_back(RolloutError(RESTORING))
     ports.emit(finished)
@@ -134,7 +136,7 @@ def _asked_to_hold(saved_state: SavedState, finisher: Finisher) -> bool:
 def _take_over(
     saved: SavedAlias,
     saved_state: SavedState,
-    spec: RolloutSpec,
+    identity: RunIdentity,
     ports: Ports,
     limit: float,
 ) -> AliasRollout | Found:
@@ -148,7 +150,7 @@ def _take_over(
         reader = AliasReader(target, ports.aliases, ports.clock)
         alias = retrying(ports.clock, None, limit, CallFailed)(reader.read_or_gone)
     except CallFailed as error:
-        command = spec.command(target, back, saved.text)
+        command = identity.command(target, back, saved.text)
         ports.emit(_left(target, None, back, f"it could not be read: {error}", command))
         return Found.UNREAD
     if alias is None:
@@ -173,20 +175,20 @@ def _take_over(
     ours = (back,) if saved_state.phase is Phase.CLEARING else saved.routings
     if not agreeing and alias.routing not in ours:
         why = "its routing is none that this rollout gave it, so somebody else changed it"
-        command = "" if alias.routing.is_unsplit else spec.command(target, back, saved.text)
+        command = "" if alias.routing.is_unsplit else identity.command(target, back, saved.text)
         ports.emit(_left(target, alias.routing, back, why, command))
         return Found.CHANGED
     return rollout
 
 
-def _leave_held(held: AliasRollout, spec: RolloutSpec, ports: Ports, limit: float) -> bool:
+def _leave_held(held: AliasRollout, identity: RunIdentity, ports: Ports, limit: float) -> bool:
     """Write what main was to promote once more as it is: main may still be about to."""
     target, writer = held.target, held.writer
     found = writer.found
     desired = DesiredState(writer, found.routing, held.resumed)
     [settlement] = restore([desired], ports.clock, seconds=limit)
     if isinstance(settlement, Unsettled):
-        command = spec.command(target, Routing.all_on(writer.old), writer.text)
+        command = identity.command(target, Routing.all_on(writer.old), writer.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
         ports.emit(_left(target, None, found.routing, why, command))
         return False
@@ -197,19 +199,19 @@ def _leave_held(held: AliasRollout, spec: RolloutSpec, ports: Ports, limit: floa
 
 
 def not_yet(
-    saved_state: SavedState, spec: RolloutSpec, why: BaseException | None
+    saved_state: SavedState, identity: RunIdentity, why: BaseException | None
 ) -> Iterator[Warned]:
     """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
-    for left in all_left(saved_state, spec):
+    for left in all_left(saved_state, identity):
         text = f"Not settled yet: {left.target}. Trying on: {why}. By hand: {left.command}"
         yield Warned(text=text)
 
 
-def all_left(saved_state: SavedState, spec: RolloutSpec) -> Iterator[AliasLeft]:
+def all_left(saved_state: SavedState, identity: RunIdentity) -> Iterator[AliasLeft]:
     """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
     for saved in saved_state.aliases:
         back = _whole(saved, saved_state)
-        command = spec.command(saved.target, back, saved.text)
+        command = identity.command(saved.target, back, saved.text)
         yield AliasLeft(
             target=saved.target,
             routing=None,

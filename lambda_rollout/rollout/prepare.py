@@ -14,7 +14,7 @@ from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_fact
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
@@ -33,23 +33,23 @@ def preflight(
     watch blind. ``mode: plan`` only says that it would.
     """
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
-    moving = [each for each in rollouts if not (each.existing and each.old == spec.version)]
+    moving = [each for each in rollouts if not (each.existing and each.old == spec.version_number)]
     if ports.preflight_reader is None or not moving:
         return
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
-        guards=spec.guards,
-        needs_numbers=bool(spec.guards or spec.min_invocations),
-        writes=tuple(_writes(spec, moving)) if spec.mode is Mode.PLAN else (),
+        guards=spec.inputs.guards,
+        needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
+        writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
     )
     findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
     ports.emit(PreflightFound(findings=findings))
-    refused = blocking(findings, strict=spec.preflight is Preflight.STRICT)
+    refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
         return
-    if spec.mode is Mode.PLAN:
+    if spec.inputs.mode is Mode.PLAN:
         text = f"A rollout would be refused: {_reason(refused)}"
         ports.emit(Warned(text=text))
         return
@@ -61,7 +61,7 @@ def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | No
         target=rollout.target,
         alias_arn=rollout.existing.found.arn if rollout.existing else "",
         old=rollout.old,
-        new=spec.version or spec.version_alias or LATEST,
+        new=spec.version_number or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
     )
 
@@ -70,7 +70,7 @@ def _writes(spec: RolloutSpec, moving: Sequence[AliasRollout]) -> Iterator[str]:
     there = [each for each in moving if each.existing]
     if spec.package is not None:
         yield "lambda:UpdateFunctionCode"
-    if spec.version is None and spec.version_alias is None:
+    if spec.publishes:
         yield "lambda:PublishVersion"
     if len(there) < len(moving):
         yield "lambda:CreateAlias"
@@ -100,13 +100,13 @@ def check_alarms_at_start(spec: RolloutSpec, ports: Ports) -> None:
 
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM against ``alarm-at-start``.
     """
-    survey = _read(spec, ports, wait=spec.mode is not Mode.PLAN)
+    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if not spec.alarms and not spec.guards:
+    if not spec.inputs.alarms and not spec.inputs.guards:
         _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
     firing = firing_at_start(survey.readings)
-    if firing and spec.mode is Mode.PLAN:
-        _warn(ports, f"{_WOULD[spec.alarm_at_start]}, in ALARM: {_names(firing)}")
+    if firing and spec.inputs.mode is Mode.PLAN:
+        _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]}, in ALARM: {_names(firing)}")
     elif firing:
         _refuse_unless_ignored(firing, spec)
 
@@ -123,7 +123,7 @@ def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
 
 def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
     """Read the alarms; with ``alarm-at-start: wait`` until none is in ALARM or evidence-timeout is over."""
-    end = ports.clock.monotonic() + spec.evidence_timeout
+    end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         if survey.missing:
@@ -131,16 +131,16 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
                 f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
                 "Correct `alarms`; an alarm of another Region is given by its ARN.",
             )
-        waiting = wait and spec.alarm_at_start is AlarmAtStart.WAIT
+        waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end
         if over or not (waiting and firing_at_start(survey.readings)):
             return survey
-        ports.clock.wait(spec.poll_interval, ports.stop)
+        ports.clock.wait(seconds(spec.inputs.poll_interval), ports.stop)
         raise_if_stopped(ports.stop)
 
 
 def _refuse_unless_ignored(firing: Sequence[AlarmReading], spec: RolloutSpec) -> None:
-    if spec.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
+    if spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
         return
     raise RolloutError(
         f"in ALARM before anything was shifted: {_names(firing)}.",
@@ -160,4 +160,4 @@ def _warn(ports: Ports, text: str) -> None:
 def _where(missing: Sequence[str], spec: RolloutSpec) -> str:
     """Say the Region, unless each was given by its ARN: that one names its own."""
     by_arn = all(text.startswith("arn:") for text in missing)
-    return "" if by_arn else f" in {spec.region}"
+    return "" if by_arn else f" in {spec.inputs.region}"

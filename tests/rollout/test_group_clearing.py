@@ -20,9 +20,9 @@ from lambda_rollout.rollout.events import (
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import Phase, SavedState
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die, Meanwhile, ServerError
-from tests.support.groups import Group, group_spec, text_of, whole_on
+from tests.support.groups import Group, group_spec, targets, text_of, whole_on
 from tests.support.scene import NEW, OLD, rollout_spec
 
 
@@ -68,8 +68,7 @@ def test_a_next_run_that_names_them_in_another_order_and_dies_too_leaves_no_mixt
     scene = Group.of(3)
     killed_at(scene, MARKED)
     all_expire(scene)
-    asked = group_spec(3, rollout_id="00000001")
-    asked = replace(asked, targets=tuple(reversed(asked.targets)))
+    asked = group_spec(3, rollout_id="00000001", targets=tuple(reversed(targets(3))))
     rule = scene.world.faults.add(Die(die, after_effect=True), operation="UpdateAlias", nth=nth)
     with pytest.raises(Killed):
         Rollout(asked, scene.ports(asked)).run()
@@ -82,7 +81,7 @@ def test_a_next_run_that_names_them_in_another_order_and_dies_too_leaves_no_mixt
 
 def post(scene: Group) -> Result:
     saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     return settle_what_main_left(saved_state, ordered, scene.ports(ordered)).result
 
 

@@ -285,7 +285,7 @@ def _steps(change: Callable[[Rollout, Sequence[Step]], Sequence[Step]]) -> list[
     def mutated(self: Rollout) -> Sequence[Step]:
         found = planned(self)
         goes_on = any(rollout.resumed for rollout in self._rollouts)
-        return change(self, found) if goes_on and self._spec.mode is Mode.ROLLOUT else found
+        return change(self, found) if goes_on and self._spec.inputs.mode is Mode.ROLLOUT else found
 
     return [(Rollout, "_steps", mutated)]
 

@@ -433,7 +433,7 @@ class Observer:
             return
         if function in actor.reached:
             return
-        if actor.spec.mode is Mode.ROLLBACK and function in actor.bases:
+        if actor.spec.inputs.mode is Mode.ROLLBACK and function in actor.bases:
             # It goes back to where it first saw that it had to, even if the rollout ends meanwhile.
             return
         actor.bases[function] = self.truths[function].base
@@ -533,8 +533,8 @@ class Observer:
             actor.finished = event
             mode = (
                 ""
-                if actor.spec.mode is Mode.ROLLOUT or actor.role == "post"
-                else f" {actor.spec.mode}"
+                if actor.spec.inputs.mode is Mode.ROLLOUT or actor.role == "post"
+                else f" {actor.spec.inputs.mode}"
             )
             self.seen[f"{actor.role}{mode} {event.result}"] += 1
             self._close_to_main(actor)
