@@ -108,7 +108,7 @@ class Rollout:
             watch.step(step)
         self._look_at_what_stays()
         self._say_what_did_not_guard(watch)
-        watch.say_what_was_not_seen()
+        watch.numbers.read_at_last()
         if self._spec.plan.ends_held:
             return self._finisher.hold("the schedule ends with `hold`")
         return self._finisher.complete()

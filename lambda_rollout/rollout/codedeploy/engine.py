@@ -349,7 +349,7 @@ class Deployment:
         for reading in self._watch.alarms.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
             self._ports.emit(Warned(text=text))
-        self._watch.say_what_was_not_seen()
+        self._watch.numbers.read_at_last()
         return self._finisher.complete()
 
     # What the post stage gets ------------------------------------------------------------------
