@@ -116,6 +116,8 @@ class Passage:
     """``$LATEST`` if it is still to be published."""
     by_reference: bool = False
     """Whether the function's code is known to be kept by reference."""
+    uploads: bool = False
+    """Whether new code is uploaded before it is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ def _target(
             "lambda:GetProvisionedConcurrencyConfig", lambda: reader.provisioned(target)
         ),
         invoked=invoked,
+        uploads=passage.uploads,
     )
     if passage.by_reference and isinstance(read.old, Configuration):
         number = read.old.version
@@ -238,7 +241,9 @@ class _Reading:
         raise_if_stopped(self._stop)
         left = self._end - self._clock.monotonic()
         if left <= 0:
-            return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)
+            return Unread(
+                action, f"not asked: the preflight stops asking after {LIMIT:.0f}s", denied=False
+            )
         try:
             return retrying(self._clock, self._stop, min(left, self._patience))(read)
         except Cancelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lambda_rollout.alias.routing import Target
+from lambda_rollout.alias.routing import Alias, Target
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
@@ -13,6 +13,7 @@ from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_facts
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
+from lambda_rollout.rollout.missing_alarms import account_of, remedy_for
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.runtime.errors import RolloutError
@@ -68,6 +69,7 @@ def _passage(
         old=writer.old if writer else None,
         new=spec.version_number or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
+        uploads=storage is not None,
     )
 
 
@@ -97,24 +99,27 @@ def _reason(refused: Sequence[Finding]) -> str:
 
 
 _WOULD = {
-    AlarmAtStart.FAIL: "A rollout would be refused now",
-    AlarmAtStart.WAIT: "A rollout would not begin now, but wait",
-    AlarmAtStart.IGNORE_UNTIL_OK: "Would count only once it was OK",
+    AlarmAtStart.FAIL: "A rollout would be refused now. In ALARM:",
+    AlarmAtStart.WAIT: "A rollout would wait now. In ALARM:",
+    AlarmAtStart.IGNORE_UNTIL_OK: "In ALARM now, would count only after it was OK:",
 }
 
 
-def check_alarms_at_start(spec: RolloutSpec, ports: Ports) -> None:
+def check_alarms_at_start(spec: RolloutSpec, ports: Ports, aliases: Sequence[Alias | None]) -> None:
     """Check the alarms when the aliases are known, before anything is published or shifted.
+
+    ``aliases`` tell in which account the functions are.
 
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM against ``alarm-at-start``.
     """
-    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN)
+    account = next((account_of(alias.arn) for alias in aliases if alias), "")
+    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and not spec.inputs.guards:
-        _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
+        _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     firing = firing_at_start(survey.readings)
     if firing and spec.inputs.mode is Mode.PLAN:
-        _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]}, in ALARM: {_names(firing)}")
+        _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]} {_names(firing)}")
     elif firing:
         _refuse_unless_ignored(firing, spec)
 
@@ -125,11 +130,11 @@ def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     firing = firing_at_start(survey.readings)
     if firing:
         _refuse_unless_ignored(firing, spec)
-        _warn(ports, f"In ALARM before the start, counts only once it was OK: {_names(firing)}")
+        _warn(ports, f"In ALARM before the start, counts only after it was OK: {_names(firing)}")
     return survey
 
 
-def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
+def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
     """Read the alarms; with ``alarm-at-start: wait`` until none is in ALARM or evidence-timeout is over."""
     end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
@@ -137,7 +142,7 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
         if survey.missing:
             raise RolloutError(
                 f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
-                "Correct `alarms`; an alarm of another Region is given by its ARN.",
+                remedy_for(survey.missing, account),
             )
         waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end
@@ -152,8 +157,7 @@ def _refuse_unless_ignored(firing: Sequence[AlarmReading], spec: RolloutSpec) ->
         return
     raise RolloutError(
         f"in ALARM before anything was shifted: {_names(firing)}.",
-        "Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
-        "`alarm-at-start: ignore-until-ok`.",
+        "Wait until it is OK. If this rollout fixes the cause of the alarm, set `alarm-at-start: ignore-until-ok`.",
     )
 
 

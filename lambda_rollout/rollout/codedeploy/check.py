@@ -6,12 +6,14 @@ the alias show it?
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
+from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.inputs.steps import codedeploy_routing
 from lambda_rollout.rollout.acquire import acquire
@@ -70,7 +72,7 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
     if found and spec.inputs.preflight is Preflight.STRICT and spec.inputs.mode is not Mode.PLAN:
         raise RolloutError(
             found[0],
-            "Change the group or the inputs, or set `preflight: warn` to roll out all the same.",
+            "Change the group or the inputs, or set `preflight: warn` to roll out anyway.",
         )
     return group
 
@@ -97,7 +99,7 @@ def ensure_configuration(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) ->
     if found != routing:
         raise RolloutError(
             f"deployment configuration {name} is not what its name says: {found}.",
-            "Delete it: this action makes it anew.",
+            "Delete it. This action then creates it again.",
         )
     return name
 
@@ -115,7 +117,9 @@ def find_running(
     while running := patient(engine.deployments, RUNNING):
         state: DeploymentState = patient(engine.read, running[0])
         if state.rolls_back:
-            text = f"CodeDeploy is rolling back deployment {state.rolls_back}: waiting for it."
+            text = (
+                f"CodeDeploy is rolling back deployment {state.rolls_back}. This run waits for it."
+            )
             ports.emit(Warned(text=text))
             until = ports.clock.monotonic() + SETTLE_LIMIT
             if await_end(engine, ports, state.id, until, lambda _: None) is None:
@@ -146,9 +150,11 @@ def check_same(
     """Raise `RolloutError` if the running deployment rolls out something else than this run is to.
 
     Then to follow it would be to say of the wrong code that it is out. What is asked for by number is
-    compared by number, ``$LATEST`` by its code's hash, a package by the description its version would get.
+    compared by number, ``$LATEST`` by its code and its configuration, a package by the description its version would
+    get.
     """
     target = spec.inputs.targets[0]
+    changed: Sequence[str] = ()
     if not spec.publishes:
         same = choose(target, shift.old, spec, ports) == shift.new
     else:
@@ -156,17 +162,24 @@ def check_same(
         if spec.package is not None:
             same = bool(spec.inputs.description) and running.description == spec.inputs.description
         else:
-            same = running.code_sha256 == check_latest(target, ports).code_sha256
+            latest = check_latest(target, ports)
+            changed = changed_settings(running, latest)
+            same = running.code_sha256 == latest.code_sha256 and not changed
         if same:
             ports.emit(VersionTaken(target=target, version=shift.new, previous=shift.old))
     if not same:
         stop = DeploymentRef(engine.place.application, engine.place.group, deployment)
         raise RolloutError(
-            f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, and this run is "
-            "to roll out something else.",
+            f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, but this run "
+            "has something else to roll out"
+            + (
+                f": the configuration of $LATEST has changed ({', '.join(changed)})."
+                if changed
+                else "."
+            ),
             f"Wait for it, or stop it: {stop.stop_command(spec.inputs.region)}",
         )
-    text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
+    text = f"Deployment {deployment} is already running. This run follows it, and publishes and starts nothing."
     ports.emit(Warned(text=text))
 
 
@@ -189,7 +202,7 @@ def prepare(
     found = taken.alias
     if found is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
-    check_alarms_at_start(spec, ports)
+    check_alarms_at_start(spec, ports, [found])
     writer = AliasWriter(
         target, found, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id
     )
@@ -200,7 +213,7 @@ def prepare(
         if not spec.publishes:
             choose(target, old, spec, ports)
         else:
-            check_latest(target, ports)
+            check_latest(target, ports, replaced=spec.package is not None)
         return Result.PLANNED
     new = choose(target, old, spec, ports, storage)
     if new == old:
@@ -224,7 +237,7 @@ def _refuse_what_codedeploy_would_stop(
     if stopping := [name for name in names if name in group.alarms]:
         raise RolloutError(
             f"in ALARM, and deployment group {engine.place.group} stops on it: {', '.join(stopping)}.",
-            "CodeDeploy ignores no alarm: to get a fix past it, take it out of the group for this time, or set "
+            "CodeDeploy cannot ignore an alarm. To get a fix past it, take it out of the group for this time, or set "
             "`engine: direct`.",
         )
 
@@ -251,7 +264,8 @@ def await_promoted(
             return alias
         if ports.clock.monotonic() >= end:
             raise RolloutError(
-                f"{ref} has succeeded, says CodeDeploy, but {target} is {alias.shown}."
+                f"{ref} succeeded, but {target} is at {alias.shown}.",
+                "Look at the deployment in CodeDeploy, and start again.",
             )
         ports.clock.wait(END_EVERY, ports.stop)
         raise_if_stopped(ports.stop)

@@ -218,7 +218,7 @@ class Deployment:
         return AlarmPoll(self._ports, seconds(self._spec.inputs.poll_interval), survey, now)
 
     def _plan_to_follow(self, deployment: str) -> Finished:
-        text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
+        text = f"Deployment {deployment} is running. A rollout would follow it, and start no other."
         self._ports.emit(Warned(text=text))
         return self._finisher.finished(Result.PLANNED)
 
@@ -354,7 +354,7 @@ class Deployment:
         step = ScheduledStep(watcher.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
         self._watch.step(step)
         for reading in self._watch.alarms.never_counted:
-            text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
+            text = f"Alarm {reading.name} did not count: it was in ALARM from before the start and never OK."
             self._ports.emit(Warned(text=text))
         self._watch.say_what_was_not_seen()
         return self._finisher.complete()
