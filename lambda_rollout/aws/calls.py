@@ -22,6 +22,7 @@ from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
     CredentialsExpired,
+    DeniedOtherwise,
     ForeignAnswer,
     InvalidRequest,
     NotFound,
@@ -34,6 +35,7 @@ from lambda_rollout.runtime.errors import (
     Unreachable,
 )
 from lambda_rollout.runtime.masking import without_signed_headers
+from lambda_rollout.runtime.remedies import lacks_permission, remedy_for
 
 THROTTLED = frozenset(
     {
@@ -66,6 +68,8 @@ DENIED = frozenset(
 )
 SIGNED_WRONG = frozenset(
     {
+        "IncompleteSignature",
+        "IncompleteSignatureException",
         "InvalidSignatureException",
         "RequestInTheFuture",
         "RequestTimeTooSkewed",
@@ -231,20 +235,13 @@ def _message(error: boto.ClientError) -> str:
 
 def _of_aws(operation: str, code: str, message: str, status: int) -> CallFailed:
     """Tell an answer of AWS's own apart; the code is the better word, and statuses are for those not known here."""
-    remedy = ""
     kind = _kind(operation, code, status)
-    if kind is CredentialsExpired:
-        remedy = "Renew the credentials; with `role-to-assume` the action renews them itself."
-    elif kind is AccessDenied:
-        remedy = (
-            f"Allow {_action(operation)} to the role of this job; the README has the whole policy."
-        )
-    elif code in SIGNED_WRONG:
-        remedy = "Check the runner's clock and the secret access key."
+    if kind is AccessDenied and not lacks_permission(operation, code, message):
+        kind = DeniedOtherwise
     elif code == "InvalidIdentityToken" and "verification key" in message:
         # It passes (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html).
         kind = Busy
-    return kind(operation, code, message, remedy)
+    return kind(operation, code, message, remedy_for(operation, code, message))
 
 
 def _kind(operation: str, code: str, status: int) -> type[CallFailed]:
@@ -288,15 +285,6 @@ def is_throttling(answer: Mapping[str, Any]) -> bool:
         marks.error_code(answer) in THROTTLED
         or marks.status(answer) == HTTPStatus.TOO_MANY_REQUESTS
     )
-
-
-def _action(operation: str) -> str:
-    service = "lambda"
-    if "Alarm" in operation or "Metric" in operation:
-        service = "cloudwatch"
-    elif "Deployment" in operation or "Application" in operation:
-        service = "codedeploy"
-    return f"{service}:{operation}"
 
 
 def date_of(answer: Mapping[str, Any]) -> datetime | None:

@@ -268,7 +268,8 @@ def session(
         try:
             patient(credentials.first, until)
         except CallFailed as error:
-            raise RolloutError(f"no AWS credentials: {error.what}", OWN_REMEDY) from error
+            remedy = error.remedy or OWN_REMEDY
+            raise RolloutError(f"no AWS credentials: {error.what}", remedy) from error
         if credentials.last:
             return boto3.Session(botocore_session=chain.core, region_name=region)
         return _renewed(credentials, region, stop)
@@ -298,6 +299,8 @@ def _remedy(error: CallFailed, role: str) -> str:
         return "There was no good answer: start again."
     if error.operation == GET_ID_TOKEN:
         return "GitHub gave no OIDC token: check the job's `permissions: id-token: write`."
+    if error.remedy:
+        return error.remedy
     return (
         "Check the role's trust policy: the provider token.actions.githubusercontent.com, the audience "
         f"{' or '.join(audiences(role))}, and the subject of this repository."
