@@ -109,6 +109,12 @@ NOT_AWS = (
     "AWS_ENDPOINT_URL if it is set."
 )
 
+NO_WAY = "Check `aws-region`, AWS_ENDPOINT_URL if it is set, and the runner's way to AWS: DNS, proxy, firewall."
+NOT_TRUSTED = (
+    "Somebody else than AWS answers in its name, such as a proxy that reads along: put its certificate into a file in "
+    "the workspace and name that in AWS_CA_BUNDLE (/github/workspace/FILE); or check AWS_ENDPOINT_URL if it is set."
+)
+
 Answer = TypeVar("Answer", bound=Mapping[str, Any])
 Read = TypeVar("Read")
 
@@ -161,17 +167,8 @@ def translating_errors(operation: str) -> Iterator[None]:
             f"no AWS credentials: {error}.",
             "Run aws-actions/configure-aws-credentials in a step before, or set `role-to-assume`.",
         ) from error
-    except (
-        boto.ConnectTimeoutError,
-        boto.EndpointConnectionError,
-        boto.ProxyConnectionError,
-    ) as error:
-        raise Unreachable(
-            operation,
-            type(error).__name__,
-            str(error),
-            "Check `aws-region`, AWS_ENDPOINT_URL if it is set, and the runner's way to AWS: DNS, proxy, firewall.",
-        ) from error
+    except CONNECTING as error:
+        raise _not_connected(operation, error) from error
     except UNSENT as error:
         raise NotSent(operation, type(error).__name__, str(error)) from error
     except boto.ParamValidationError as error:
@@ -186,6 +183,24 @@ def translating_errors(operation: str) -> Iterator[None]:
         # text. One such answer to a rollback must not end the trying.
         unreadable = f"this is not AWS's answer, it is unreadable: {marks.cleaned(str(error))}"
         raise ForeignAnswer(operation, type(error).__name__, unreadable, NOT_AWS) from error
+
+
+CONNECTING = (
+    boto.ConnectTimeoutError,
+    boto.EndpointConnectionError,
+    boto.ProxyConnectionError,
+    boto.SSLError,
+)
+
+
+def _not_connected(operation: str, error: Exception) -> CallFailed:
+    name, said = type(error).__name__, str(error)
+    if not isinstance(error, boto.SSLError):
+        return Unreachable(operation, name, said, NO_WAY)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        # While the connection was being made, so nothing was sent.
+        return Unreachable(operation, name, said, NOT_TRUSTED)
+    return Unanswered(operation, name, said)
 
 
 UNSENT = (
