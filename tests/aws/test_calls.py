@@ -21,6 +21,7 @@ from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
     CredentialsExpired,
+    DeniedOtherwise,
     InvalidRequest,
     NotFound,
     Refused,
@@ -67,8 +68,10 @@ FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
     (faults.RefuseConnection(), Unreachable, "EndpointConnectionError"),
     (faults.LoseConnection(), Unreachable, "ConnectTimeoutError"),
     (faults.AccessDenied(), AccessDenied, "AccessDeniedException"),
-    (Answer("UnrecognizedClientException", "no such key", 403), AccessDenied, ""),
-    (Answer("Whatever", "forbidden", 403), AccessDenied, "Whatever"),
+    (Answer("AccessDeniedException", "no", 403), AccessDenied, ""),
+    (Answer("UnrecognizedClientException", "no such key", 403), DeniedOtherwise, ""),
+    (Answer("Whatever", "forbidden", 403), DeniedOtherwise, "Whatever"),
+    (Answer("Whatever", "who are you", 401), DeniedOtherwise, "Whatever"),
     (faults.ExpiredCredentials(), CredentialsExpired, "ExpiredTokenException"),
     (Answer("ExpiredToken", "over", 403), CredentialsExpired, "ExpiredToken"),
     (Answer("ResourceConflictException", "in progress", 409), Busy, ""),
@@ -79,6 +82,7 @@ FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
     (Answer("CodeStorageExceededException", "full", 400), Refused, ""),
     # Of this delivery alone: another may have come while the signature was good.
     (Answer("InvalidSignatureException", "Signature expired", 403), Refused, ""),
+    (Answer("IncompleteSignatureException", "no", 403), Refused, ""),
     (Answer("SignatureDoesNotMatch", "no", 403), Refused, ""),
 ]
 
@@ -99,7 +103,7 @@ def test_what_became_of_a_call(
 
 def test_only_what_holds_for_every_delivery_alike_rules_an_effect_out() -> None:
     without = {kind for _, kind, _ in FAULTS if not kind.may_have_effect}
-    assert without == {AccessDenied, InvalidRequest, Unreachable}
+    assert without == {AccessDenied, DeniedOtherwise, InvalidRequest, Unreachable}
 
 
 def test_what_exists_already_is_told_from_what_is_busy(scene: Scene, aliases: Aliases) -> None:
