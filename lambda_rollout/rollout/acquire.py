@@ -7,13 +7,13 @@ action left behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.record import Ownership, Record, RunStatus
+from lambda_rollout.alias.record import Ownership, RunStatus
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.abandoned import Restoration, not_restored, was_all_but_done
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import (
     AliasStatus,
     NotOurs,
@@ -35,18 +35,10 @@ PAUSE = 5.0
 """Seconds between two looks at an alias that AWS, or a lost call of ours, may still be moving."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An alias that may be moved, as it is now. ``resumed`` is the rollout that is gone on with."""
-
-    target: Target
-    alias: Alias | None
-    """None if it is missing, and may be created."""
-    resumed: Record | None = None
-
-
-def acquire(spec: RolloutSpec, ports: Ports) -> list[Taken]:
+def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     """Look at all aliases until it is clear what to do with each; in the order of the targets.
+
+    Returns each as it is now: it may be moved, or created.
 
     A dead run's aliases are mended, or taken over with ``on-stranded: resume`` unless nothing but clearing is
     left to do. Raises `NotOurs` for one that is split by a stranger, held, or moved by a live run, before any
@@ -66,7 +58,7 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[Taken]:
     limit = max(SETTLE_LIMIT, seconds(inputs.evidence_timeout))
     find = find_alias if inputs.create_alias else read_alias
     found = _look_until_clear(inputs.targets, spec.identity, ports, limit, judge, find)
-    return [_taken(target, found.get(target), spec) for target in inputs.targets]
+    return [_acquired(target, found.get(target), spec, ports) for target in inputs.targets]
 
 
 def restore_abandoned(
@@ -117,14 +109,18 @@ def _look_until_clear(
         _wait(seen, identity, ports, end)
 
 
-def _taken(target: Target, status: AliasStatus | None, spec: RolloutSpec) -> Taken:
+def _acquired(
+    target: Target, status: AliasStatus | None, spec: RolloutSpec, ports: Ports
+) -> AliasRollout:
     if status is None:
-        return Taken(target, None)
+        return AliasRollout(target, None)
     goes_on = spec.inputs.mode is Mode.PROMOTE or spec.inputs.on_stranded is OnStranded.RESUME
-    resumed = (
-        status.record if goes_on and status.ownership in {Ownership.DEAD, Ownership.HELD} else None
+    is_left = status.ownership in {Ownership.DEAD, Ownership.HELD}
+    resumed = status.record if goes_on and is_left else None
+    writer = writer_of(
+        target, status.alias, spec.rollout_id, ports, resumed.old if resumed else None
     )
-    return Taken(target, status.alias, resumed)
+    return AliasRollout(target, writer, resumed.new if resumed else "", resumed)
 
 
 # Looking -------------------------------------------------------------------------------------------
