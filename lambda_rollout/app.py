@@ -126,7 +126,7 @@ def main_stage(context: JobContext) -> int:
 
 def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
     if feed is not None:
-        context.journal.also_tell(feed.emit)
+        context.journal.also_tell("comment", feed.emit)
     return feed
 
 
