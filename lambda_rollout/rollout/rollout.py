@@ -92,7 +92,8 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        check_alarms_at_start(self._spec, self._ports)
+        found = [each.existing.found if each.existing else None for each in self._rollouts]
+        check_alarms_at_start(self._spec, self._ports, found)
         self._preflight()
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
@@ -153,7 +154,8 @@ class Rollout:
             if not self._spec.publishes:
                 choose(rollout.target, rollout.old, self._spec, self._ports)
             else:
-                check_latest(rollout.target, self._ports)
+                replaced = self._spec.package is not None
+                check_latest(rollout.target, self._ports, replaced=replaced)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
@@ -182,7 +184,7 @@ class Rollout:
     def _refuse_another(self, version: str, rollout: AliasRollout, resumed: Record) -> None:
         if version == resumed.new:
             return
-        # The contract calls it an error, and not a rollback: what is there was not this run's to judge.
+        # An error, and no rollback: what is there was not this run's to judge.
         for each in self._rollouts:
             each.possibly_written = False
         raise RolloutError(
