@@ -172,8 +172,8 @@ def say_if_time_is_in_doubt(ports: Ports) -> None:
     """Say once, before it first matters, that AWS's clock is not believed, and what follows from that."""
     if why := ports.aws_clock.untold_doubt():
         text = (
-            f"AWS's time is in doubt: {why}. So this run's record counts by the runner's clock, and an alias with the "
-            "record of another run is left alone. Check the runner's clock, and what stands between it and AWS."
+            f"AWS's time is in doubt: {why}. This run's record uses the runner's clock instead, and an alias with the "
+            "record of another run is left untouched. Check the runner's clock, and any proxy between it and AWS."
         )
         ports.emit(Warned(text=text))
 
@@ -265,8 +265,8 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
         if status.ownership is not Ownership.HELD:
             raise NotOurs(
                 f"{target} is not held ({alias.shown}): there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted. Of several functions, leave out "
-                "what is not held.",
+                "Only a rollout that ended with `result=held` can be promoted. In a group, leave out the "
+                "functions that are not held.",
             )
         return
     if status.dead is not None:
@@ -274,7 +274,7 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
             back = command_by_hand(status, status.dead, spec.identity)
             raise NotOurs(
                 f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
-                f"Set `on-stranded: rollback`, or mend it: {back}",
+                f"Set `on-stranded: rollback`, or restore it by hand: {back}",
             )
         return
     _refuse_what_is_not_free(status, spec.identity, ports)
@@ -291,7 +291,7 @@ def _refuse_what_is_not_free(status: AliasStatus, identity: RunIdentity, ports: 
         # $LATEST there is $LATEST.PUBLISHED, of Lambda Managed Instances.
         was = alias.routing.version
         raise NotOurs(
-            f"{target} points at {was}: AWS splits an alias only between published versions, and {was} is none to "
-            "go back to.",
+            f"{target} points at {was}. AWS splits an alias only between published versions, and a rollback needs one "
+            "to go back to.",
             "Point it at a published version first (aws lambda publish-version, then update-alias).",
         )

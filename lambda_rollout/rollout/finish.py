@@ -11,20 +11,19 @@ from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import PASSED
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
-from lambda_rollout.alias.writer import (
+from lambda_rollout.alias.settlement import (
     ChangedByOther,
-    Conflict,
     Deleted,
     Settled,
     Settlement,
     Unsettled,
     VersionGone,
 )
+from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.version import Running, list_executions
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import (
-    AliasLeft,
     ExecutionsLeft,
     Finished,
     Held,
@@ -33,6 +32,7 @@ from lambda_rollout.rollout.events import (
     RolledBack,
     Warned,
 )
+from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
@@ -260,7 +260,7 @@ class Finisher:
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
         if not self._all_settled(settlements):
-            return self.finished(Result.FAILED, f"it could not be held ({reason})")
+            return self.finished(Result.FAILED, f"the rollout could not be held ({reason})")
         remedy = "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`."
         return self.finished(Result.HELD, reason, remedy)
 
@@ -309,7 +309,7 @@ class Finisher:
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
         return self.finished(
-            Result.FAILED, "every step passed, but not every alias could be released"
+            Result.FAILED, "every step passed, but the record could not be removed from every alias"
         )
 
     def _mark_passed(self, rollout: AliasRollout) -> Settlement:
@@ -388,43 +388,33 @@ class Finisher:
             return
         command = self._identity.command(target, desired.routing, desired.writer.text)
         text = (
-            f"Not confirmed yet: {target} to {desired.routing}. It was last seen with "
-            f"{desired.writer.known.shown}. Trying on: {why.brief}. By hand: {command}"
+            f"Not confirmed yet: {target} to {desired.routing}. It was last seen at "
+            f"{desired.writer.known.shown}. Still trying: {why.brief}. To do it by hand: {command}"
         )
         self._ports.emit(Warned(text=text))
 
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
         writer = rollout.writer
-        routing: Routing | None = writer.known.shown
-        command = self._identity.command(writer.target, wished, writer.text)
+        left = LeftAlias(self._identity, writer.target, wished, writer.text)
+        known: Routing | None = writer.known.shown
         match settlement:
             case ChangedByOther(alias):
-                routing = alias.routing
                 why = f"somebody else changed its routing: it was {writer.routing}"
-                if routing == writer.routing:
-                    why = "this run stood still until its time was over, and others may have taken its place"
-                command = "" if routing.is_unsplit else command
+                if alias.routing == writer.routing:
+                    why = "this run was suspended until its record had expired, and another run may have taken over"
+                self._ports.emit(left.changed(alias.routing, why))
             case Deleted():
-                routing, why, command = None, "the alias or its function was deleted", ""
+                self._ports.emit(left.deleted())
             case VersionGone(version):
                 why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
                 command = ""
                 if rollout.new:
-                    why += f". The command makes it whole on version {rollout.new}, so that another rollout can begin"
-                    whole = Routing.all_on(rollout.new)
-                    command = self._identity.command(writer.target, whole, writer.text)
+                    why += f". The command leaves it on version {rollout.new} without the record, so that another rollout can begin"
+                    command = left.command(Routing.all_on(rollout.new))
+                self._ports.emit(left.because(why, known, command=command))
             case Unsettled(error):
-                why = f"AWS did not confirm it: {error}"
-                if routing == wished and writer.may_be_elsewhere:
-                    routing = None
+                if known == wished and writer.may_be_elsewhere:
+                    known = None
+                self._ports.emit(left.because(f"AWS did not confirm it: {error}", known))
             case Settled():
-                return
-        self._ports.emit(
-            AliasLeft(
-                target=writer.target,
-                routing=routing,
-                expected=wished,
-                why=why,
-                command=command,
-            )
-        )
+                pass

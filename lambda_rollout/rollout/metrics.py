@@ -159,7 +159,7 @@ class RolloutMetrics:
             count = self._invocations(pair.target, len(self.steps) - 1)
             if wanted and (count or 0) < wanted:
                 seen = "no data yet" if count is None else f"{count} invocations"
-                return f"version {pair.canary} of {pair.target.name} has {seen} in this step, {wanted} are wanted"
+                return f"version {pair.canary} of {pair.target.name} has {seen} in this step; {wanted} are needed"
         return ""
 
     def _invocations(self, target: Target, step: int) -> int | None:
@@ -259,7 +259,7 @@ def judge_split_before(metrics: RolloutMetrics, ports: Ports) -> str:
         news = retrying(ports.clock, ports.stop)(metrics.read)
     except CallFailed as error:
         raise RolloutError(
-            f"the metrics that the guards are about could not be read: {error.what}",
+            f"the metrics that the guards check could not be read: {error.what}",
             error.remedy or "Start again, or leave `guards` empty.",
         ) from error
     ports.emit(MetricsRead(number=1, comparisons=news))
@@ -267,7 +267,7 @@ def judge_split_before(metrics: RolloutMetrics, ports: Ports) -> str:
     lacks = metrics.missing_baseline()
     if lacks and not broken:
         raise RolloutError(
-            f"{lacks}; at 100% there is nothing to compare with, so the last hour's split must tell",
-            "Let it serve more at its present weight first, or use guards that compare with a number.",
+            f"{lacks}; at 100% there is nothing to compare with, so the guards need data from the last hour of the split",
+            "Let the new version serve more requests at its present weight first, or use guards that compare with a number.",
         )
     return broken

@@ -12,13 +12,15 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
-from lambda_rollout.alias.writer import AliasReader, Settled, Unsettled
+from lambda_rollout.alias.settlement import Settled, Unsettled
 from lambda_rollout.rollout.acquire import restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
@@ -38,8 +40,8 @@ LIMIT = 200.0
 LEAST = 20.0
 """Seconds to try it at least."""
 
-UNFINISHED = "main ended before it had settled the alias"
-RESTORING = "main ended while it put back what a dead run had left"
+UNFINISHED = "the main step ended before the rollout was over"
+RESTORING = "the main step ended while it restored what a dead run had left"
 
 
 class Found(Enum):
@@ -94,7 +96,9 @@ def settle_what_main_left(
     else:
         finished = finisher.roll_back(RolloutError(UNFINISHED))
     if left:
-        finished = finisher.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
+        finished = finisher.finished(
+            Result.FAILED, f"{UNFINISHED}, and at least one alias is not as it should be"
+        )
     ports.emit(finished)
     return finished
 
@@ -146,15 +150,15 @@ def _take_over(
     """
     target = saved.target
     back = _whole(saved, saved_state)
+    left = LeftAlias(identity, target, back, saved.text)
     try:
         reader = AliasReader(target, ports.aliases, ports.clock)
         alias = retrying(ports.clock, None, limit, CallFailed)(reader.read_or_gone)
     except CallFailed as error:
-        command = identity.command(target, back, saved.text)
-        ports.emit(_left(target, None, back, f"it could not be read: {error}", command))
+        ports.emit(left.unread(error))
         return Found.UNREAD
     if alias is None:
-        ports.emit(_left(target, None, back, "the alias or its function was deleted", ""))
+        ports.emit(left.deleted())
         return Found.TAKEN
     _, record = lease.parse(alias.description)
     agreeing = record if record is not None and lease.agrees(record, alias.routing) else None
@@ -167,16 +171,15 @@ def _take_over(
         rollout.resumed = agreeing
         return rollout
     if agreeing and agreeing.rollout_id not in {saved.rollout_id, saved.taken_over_from}:
-        text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
+        text = f"Another rollout has taken over {target} ({alias.shown}), so it was left untouched."
         ports.emit(Warned(text=text))
         return Found.TAKEN
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put
     # back by somebody else.
     ours = (back,) if saved_state.phase is Phase.CLEARING else saved.routings
     if not agreeing and alias.routing not in ours:
-        why = "its routing is none that this rollout gave it, so somebody else changed it"
-        command = "" if alias.routing.is_unsplit else identity.command(target, back, saved.text)
-        ports.emit(_left(target, alias.routing, back, why, command))
+        why = "this rollout never gave it this routing, so somebody else changed it"
+        ports.emit(left.changed(alias.routing, why))
         return Found.CHANGED
     return rollout
 
@@ -188,9 +191,10 @@ def _leave_held(held: AliasRollout, identity: RunIdentity, ports: Ports, limit: 
     desired = DesiredState(writer, found.routing, held.resumed)
     [settlement] = restore([desired], ports.clock, seconds=limit)
     if isinstance(settlement, Unsettled):
-        command = identity.command(target, Routing.all_on(writer.old), writer.text)
+        left = LeftAlias(identity, target, found.routing, writer.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
-        ports.emit(_left(target, None, found.routing, why, command))
+        # A command gives no weights: the one that undoes it.
+        ports.emit(left.because(why, command=left.command(Routing.all_on(writer.old))))
         return False
     if isinstance(settlement, Settled):
         text = f"{target} is still held ({found.routing}): it was not promoted."
@@ -203,39 +207,16 @@ def not_yet(
 ) -> Iterator[Warned]:
     """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
     for left in all_left(saved_state, identity):
-        text = f"Not settled yet: {left.target}. Trying on: {why}. By hand: {left.command}"
+        text = f"Not confirmed yet: {left.target}. Still trying: {why}. To do it by hand: {left.command}"
         yield Warned(text=text)
 
 
 def all_left(saved_state: SavedState, identity: RunIdentity) -> Iterator[AliasLeft]:
     """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
     for saved in saved_state.aliases:
-        back = _whole(saved, saved_state)
-        command = identity.command(saved.target, back, saved.text)
-        yield AliasLeft(
-            target=saved.target,
-            routing=None,
-            expected=back,
-            why="AWS could not be asked",
-            command=command,
-        )
+        left = LeftAlias(identity, saved.target, _whole(saved, saved_state), saved.text)
+        yield left.because("AWS could not be asked")
 
 
 def _whole(saved: SavedAlias, saved_state: SavedState) -> Routing:
     return Routing.all_on(saved.new if saved_state.phase is Phase.CLEARING else saved.old)
-
-
-def _left(
-    target: Target,
-    routing: Routing | None,
-    expected: Routing,
-    why: str,
-    command: str,
-) -> AliasLeft:
-    return AliasLeft(
-        target=target,
-        routing=routing,
-        expected=expected,
-        why=why,
-        command=command,
-    )

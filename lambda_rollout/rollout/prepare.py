@@ -114,9 +114,9 @@ def _reason(refused: Sequence[Finding]) -> str:
 
 
 _WOULD = {
-    AlarmAtStart.FAIL: "A rollout would be refused now",
-    AlarmAtStart.WAIT: "A rollout would not begin now, but wait",
-    AlarmAtStart.IGNORE_UNTIL_OK: "Would count only once it was OK",
+    AlarmAtStart.FAIL: "A rollout would be refused now. In ALARM:",
+    AlarmAtStart.WAIT: "A rollout would wait now. In ALARM:",
+    AlarmAtStart.IGNORE_UNTIL_OK: "In ALARM now, would count only after it was OK:",
 }
 
 
@@ -133,10 +133,10 @@ def check_alarms_at_start(
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and not spec.inputs.guards:
-        _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
+        _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     firing = firing_at_start(survey.readings)
     if firing and spec.inputs.mode is Mode.PLAN:
-        _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]}, in ALARM: {_names(firing)}")
+        _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]} {_names(firing)}")
     elif firing:
         _refuse_unless_ignored(firing, spec)
 
@@ -147,7 +147,7 @@ def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     firing = firing_at_start(survey.readings)
     if firing:
         _refuse_unless_ignored(firing, spec)
-        _warn(ports, f"In ALARM before the start, counts only once it was OK: {_names(firing)}")
+        _warn(ports, f"In ALARM before the start, counts only after it was OK: {_names(firing)}")
     return survey
 
 
@@ -174,8 +174,7 @@ def _refuse_unless_ignored(firing: Sequence[AlarmReading], spec: RolloutSpec) ->
         return
     raise RolloutError(
         f"in ALARM before anything was shifted: {_names(firing)}.",
-        "Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
-        "`alarm-at-start: ignore-until-ok`.",
+        "Wait until it is OK. If this rollout fixes the cause of the alarm, set `alarm-at-start: ignore-until-ok`.",
     )
 
 

@@ -72,7 +72,7 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
             Result.FAILED, "; ".join(each.what for each in problems), problems[0].remedy
         )
     if not all_back:
-        return finisher.finished(Result.FAILED, "not every alias could be put back")
+        return finisher.finished(Result.FAILED, "not every alias could be restored")
     if not rollouts:
         return finisher.finished(Result.UNCHANGED)
     finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
@@ -91,8 +91,8 @@ def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> No
     match readiness(state):
         case NeverReady(why, idle=True):
             text = (
-                f"Version {version} of {target.name}, which {target} is on again, needs a moment: {why.rstrip('.')}. The next "
-                "invocation fails and wakes it. Do that now, unless somebody has: "
+                f"{target} is back on version {version}, which is idle: {why.rstrip('.')}. The next invocation fails and "
+                "wakes it. To wake it now, run: "
                 f"{wake_command(target.function, version, spec.inputs.region)}"
             )
             ports.emit(Warned(text=text))
@@ -107,8 +107,8 @@ def _tried(act: Callable[[], _T]) -> _T | RolloutError:
 
 def _may_be_new(target: Target) -> RolloutError:
     return RolloutError(
-        f"every step had passed and the records were being taken off: {target} may be on its new version already",
-        "Look at it, and put it back with `mode: rollback` and `version`.",
+        f"every step had passed and the records were being removed: {target} may already be on its new version",
+        "Check the alias. To roll it back, run `mode: rollback` with `version` set.",
     )
 
 
@@ -159,8 +159,8 @@ def _grasp_whole(
     asked = spec.version_number or version_of_alias(target, spec, ports)
     if asked is None:
         raise RolloutError(
-            f"{target} is whole on version {alias.routing.version}, and no rollout is on record there.",
-            "Set `version` to the one to go back to.",
+            f"{target} sends 100% to version {alias.routing.version}, and has no record of a rollout.",
+            "Set `version` to the version to go back to.",
         )
     if asked == alias.routing.version:
         return asked

@@ -22,6 +22,7 @@ from lambda_rollout.analysis.alarms import AlarmReading, Survey
 from lambda_rollout.analysis.metrics import StepStart
 from lambda_rollout.analysis.step import Failed, Inconclusive, Passed, StepEvidence, judge_step
 from lambda_rollout.inputs.choices import InsufficientData
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
 from lambda_rollout.rollout.alarms import AlarmPorts as AlarmTools
 from lambda_rollout.rollout.events import (
@@ -275,7 +276,7 @@ class Watch:
             self._renewed_at[writer.target] = now
         elif age >= RENEW_LIMIT:
             raise AnalysisFailed(
-                f"the record on {writer.target} could not be renewed for {age:.0f} s"
+                f"the record on {writer.target} could not be renewed for {readable_duration(timedelta(seconds=age))}"
             )
 
     def _aws_still_moves(self, step: ScheduledStep, began: float) -> bool:

@@ -205,7 +205,7 @@ class Deployment:
         return AlarmPoll(self._ports, seconds(self._spec.inputs.poll_interval), survey, now)
 
     def _plan_to_follow(self, deployment: str) -> Finished:
-        text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
+        text = f"Deployment {deployment} is running. A rollout would follow it, and start no other."
         self._ports.emit(Warned(text=text))
         return self._finisher.finished(Result.PLANNED)
 
