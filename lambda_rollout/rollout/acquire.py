@@ -6,18 +6,20 @@ action left behind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.record import Ownership, Record, RunStatus
+from lambda_rollout.alias.record import Ownership, RunStatus
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.inputs.choices import Mode, OnStranded
+from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.rollout.abandoned import Restoration, not_restored, was_all_but_done
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import (
     AliasStatus,
     NotOurs,
     command_by_hand,
+    find_alias,
     read_alias,
     refusal,
     tell_status,
@@ -26,7 +28,7 @@ from lambda_rollout.rollout.events import (
     Warned,
 )
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity, seconds
 from lambda_rollout.runtime.errors import NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT, UNREACHABLE_LIMIT, raise_if_stopped, retrying
 
@@ -34,64 +36,112 @@ PAUSE = 5.0
 """Seconds between two looks at an alias that AWS, or a lost call of ours, may still be moving."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An alias that may be moved, as it is now. ``resumed`` is the rollout that is gone on with."""
-
-    target: Target
-    alias: Alias | None
-    """None if it is missing, and may be created."""
-    resumed: Record | None = None
+Statuses = Sequence[AliasStatus | None]
+"""Of each target, in their order; None is an alias that is missing and may be created."""
 
 
-def acquire(spec: RolloutSpec, ports: Ports, limit: float = SETTLE_LIMIT) -> list[Taken]:
+def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     """Look at all aliases until it is clear what to do with each; in the order of the targets.
+
+    Returns each as it is now: it may be moved, or created.
 
     A dead run's aliases are mended, or taken over with ``on-stranded: resume`` unless nothing but clearing is
     left to do. Raises `NotOurs` for one that is split by a stranger, held, or moved by a live run, before any
-    other is touched; and `RolloutError` for what AWS refuses, or after ``limit`` seconds, or evidence-timeout if
-    that is longer.
+    other is touched; and `RolloutError` for what AWS refuses, or after `SETTLE_LIMIT` seconds, or
+    evidence-timeout if that is longer.
     """
-    end = ports.clock.monotonic() + max(limit, spec.evidence_timeout)
+    inputs = spec.inputs
+    statuses = _look_until_clear(
+        inputs.targets,
+        spec.identity,
+        ports,
+        max(SETTLE_LIMIT, seconds(inputs.evidence_timeout)),
+        find_alias if inputs.create_alias else read_alias,
+        lambda statuses: _refuse(statuses, spec, ports),
+        lambda seen: _leaves_what_is_dead(seen, inputs),
+    )
+    return [
+        _acquired(target, status, spec, ports)
+        for target, status in zip(inputs.targets, statuses, strict=True)
+    ]
+
+
+def restore_abandoned(
+    targets: Sequence[Target], identity: RunIdentity, ports: Ports, limit: float
+) -> list[AliasStatus]:
+    """Put back what a dead run left, as `acquire` does with ``on-stranded: rollback``; for at most ``limit`` seconds.
+
+    Raises as `acquire`, and `RolloutError` for an alias that is missing.
+    """
+
+    def refuse(statuses: Statuses) -> None:
+        for status in filter(None, statuses):
+            _refuse_what_is_not_free(status, identity, ports)
+
+    statuses = _look_until_clear(
+        targets, identity, ports, limit, read_alias, refuse, lambda _seen: False
+    )
+    return [status for status in statuses if status is not None]
+
+
+def _look_until_clear(
+    targets: Sequence[Target],
+    identity: RunIdentity,
+    ports: Ports,
+    limit: float,
+    read: Callable[[Target, str, Ports, float], Alias | None],
+    refuse: Callable[[Statuses], None],
+    leaves_what_is_dead: Callable[[list[AliasStatus]], bool],
+) -> Statuses:
+    """Look at all, again and again, until nothing is left to be mended or waited for; ``refuse`` raises otherwise."""
+    end = ports.clock.monotonic() + limit
     told: set[Target] = set()
     restoration = Restoration(ports)
     while True:
-        statuses = ports.parallel(lambda target: _look(target, spec, ports), spec.targets)
-        for target, status in zip(spec.targets, statuses, strict=True):
+        statuses = ports.parallel(lambda target: _look(target, identity, ports, read), targets)
+        for target, status in zip(targets, statuses, strict=True):
             if target not in told:
                 told.add(target)
                 tell_status(target, status, ports)
         seen = [status for status in statuses if status is not None]
         restoration.tell_what_is_there(seen)
-        _refuse_to_create_for_a_promotion(statuses, spec)
-        for status in seen:
-            if not _stays(status, seen, spec, ports):
-                _refuse_what_is_not_ours(status, spec, ports)
-        if _is_clear(seen, spec) or restoration.restored(seen, spec):
+        refuse(statuses)
+        if _is_clear(seen, leaves=leaves_what_is_dead(seen)) or restoration.restored(
+            seen, identity
+        ):
             break
-        _wait(seen, spec, ports, end)
+        _wait(seen, identity, ports, end)
     by_target = {status.target: status for status in seen}
-    return [_taken(target, by_target.get(target), spec) for target in spec.targets]
+    return [by_target.get(target) for target in targets]
 
 
-def _taken(target: Target, status: AliasStatus | None, spec: RolloutSpec) -> Taken:
+def _acquired(
+    target: Target, status: AliasStatus | None, spec: RolloutSpec, ports: Ports
+) -> AliasRollout:
     if status is None:
-        return Taken(target, None)
-    goes_on = spec.mode is Mode.PROMOTE or spec.on_stranded is OnStranded.RESUME
-    resumed = (
-        status.record if goes_on and status.ownership in {Ownership.DEAD, Ownership.HELD} else None
+        return AliasRollout(target, None)
+    goes_on = spec.inputs.mode is Mode.PROMOTE or spec.inputs.on_stranded is OnStranded.RESUME
+    is_left = status.ownership in {Ownership.DEAD, Ownership.HELD}
+    resumed = status.record if goes_on and is_left else None
+    writer = writer_of(
+        target, status.alias, spec.rollout_id, ports, resumed.old if resumed else None
     )
-    return Taken(target, status.alias, resumed)
+    return AliasRollout(target, writer, resumed.new if resumed else "", resumed)
 
 
 # Looking -------------------------------------------------------------------------------------------
 
 
-def _look(target: Target, spec: RolloutSpec, ports: Ports) -> AliasStatus | None:
-    alias = read_alias(target, spec, ports, UNREACHABLE_LIMIT)
+def _look(
+    target: Target,
+    identity: RunIdentity,
+    ports: Ports,
+    read: Callable[[Target, str, Ports, float], Alias | None],
+) -> AliasStatus | None:
+    alias = read(target, identity.region, ports, UNREACHABLE_LIMIT)
     if alias is not None and _has_a_lease(alias) and not ports.aws_clock.believed:
         # It takes two answers to know AWS's time, and this may have been the first.
-        alias = read_alias(target, spec, ports, UNREACHABLE_LIMIT)
+        alias = read(target, identity.region, ports, UNREACHABLE_LIMIT)
     if alias is None:
         return None
     _, record = lease.parse(alias.description)
@@ -102,7 +152,11 @@ def _look(target: Target, spec: RolloutSpec, ports: Ports) -> AliasStatus | None
         status = ports.runs.run_status(record)
         say_if_time_is_in_doubt(ports)
     ownership = lease.ownership_of(alias, now, status)
-    if ownership is Ownership.ALIVE and record is not None and record.rollout_id == spec.rollout_id:
+    if (
+        ownership is Ownership.ALIVE
+        and record is not None
+        and record.rollout_id == identity.rollout_id
+    ):
         # Our own before we wrote any: the main that we are the post stage of went on and could not say so.
         ownership = Ownership.DEAD
     return AliasStatus(target, alias, record, ownership)
@@ -118,37 +172,38 @@ def say_if_time_is_in_doubt(ports: Ports) -> None:
     """Say once, before it first matters, that AWS's clock is not believed, and what follows from that."""
     if why := ports.aws_clock.untold_doubt():
         text = (
-            f"AWS's time is in doubt: {why}. So this run's record counts by the runner's clock, and an alias with the "
-            "record of another run is left alone. Check the runner's clock, and what stands between it and AWS."
+            f"AWS's time is in doubt: {why}. This run's record uses the runner's clock instead, and an alias with the "
+            "record of another run is left untouched. Check the runner's clock, and any proxy between it and AWS."
         )
         ports.emit(Warned(text=text))
 
 
-def _is_clear(seen: list[AliasStatus], spec: RolloutSpec) -> bool:
+def _is_clear(seen: list[AliasStatus], *, leaves: bool) -> bool:
     """Whether nothing is left to be mended or waited for."""
     if any(status.ownership is Ownership.AWS for status in seen):
         return False
-    resumes = spec.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
-    leaves_it = spec.mode is Mode.PLAN or resumes
-    return leaves_it or not any(status.dead for status in seen)
+    return leaves or not any(status.dead for status in seen)
 
 
-def _wait(seen: list[AliasStatus], spec: RolloutSpec, ports: Ports, end: float) -> None:
+def _leaves_what_is_dead(seen: list[AliasStatus], inputs: Inputs) -> bool:
+    """Whether what a dead run left stays as it is: to be resumed, or in a plan."""
+    resumes = inputs.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
+    return inputs.mode is Mode.PLAN or resumes
+
+
+def _wait(seen: list[AliasStatus], identity: RunIdentity, ports: Ports, end: float) -> None:
     if ports.clock.monotonic() >= end:
         moving = ", ".join(
             str(status.target) for status in seen if status.ownership is Ownership.AWS
         )
         if not moving:
-            raise not_restored(seen, spec)
+            raise not_restored(seen, identity)
         raise RolloutError(
             f"AWS is still moving the provisioned concurrency of {moving}.",
             "Look at the alias in the console, and start again.",
         )
     ports.clock.wait(PAUSE, ports.stop)
     raise_if_stopped(ports.stop)
-
-
-# Mending -------------------------------------------------------------------------------------------
 
 
 # Refusing and leaving ------------------------------------------------------------------------------------------
@@ -160,13 +215,13 @@ def _stays(status: AliasStatus, seen: list[AliasStatus], spec: RolloutSpec, port
     Such a one is whole on the newest version of its function, or on the version that was asked for. Any
     other is not part of what is held, or has been put back by itself.
     """
-    if spec.mode is not Mode.PROMOTE or status.ownership is not Ownership.NOBODYS:
+    if spec.inputs.mode is not Mode.PROMOTE or status.ownership is not Ownership.NOBODYS:
         return False
     if all(other.ownership is not Ownership.HELD for other in seen):
         return False
     version = status.alias.routing.version
-    if spec.version is not None:
-        return version == spec.version
+    if spec.version_number is not None:
+        return version == spec.version_number
     if spec.version_alias is not None:
         source = Target(status.target.function, spec.version_alias)
         return (
@@ -185,11 +240,17 @@ def _exists(target: Target, version: str, ports: Ports) -> bool:
     return True
 
 
-def _refuse_to_create_for_a_promotion(
-    statuses: Sequence[AliasStatus | None], spec: RolloutSpec
-) -> None:
-    for target, status in zip(spec.targets, statuses, strict=True):
-        if status is None and spec.mode is Mode.PROMOTE:
+def _refuse(statuses: Statuses, spec: RolloutSpec, ports: Ports) -> None:
+    _refuse_to_create_for_a_promotion(statuses, spec)
+    seen = [status for status in statuses if status is not None]
+    for status in seen:
+        if not _stays(status, seen, spec, ports):
+            _refuse_what_is_not_ours(status, spec, ports)
+
+
+def _refuse_to_create_for_a_promotion(statuses: Statuses, spec: RolloutSpec) -> None:
+    for target, status in zip(spec.inputs.targets, statuses, strict=True):
+        if status is None and spec.inputs.mode is Mode.PROMOTE:
             raise NotOurs(
                 f"function {target.name} has no alias {target.alias}: there is nothing to promote.",
                 "Only a rollout that ended with `result=held` can be promoted.",
@@ -200,30 +261,37 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
     target, alias = status.target, status.alias
     if status.ownership is Ownership.AWS:
         return
-    if spec.mode is Mode.PROMOTE:
+    if spec.inputs.mode is Mode.PROMOTE:
         if status.ownership is not Ownership.HELD:
             raise NotOurs(
                 f"{target} is not held ({alias.shown}): there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted. Of several functions, leave out "
-                "what is not held.",
+                "Only a rollout that ended with `result=held` can be promoted. In a group, leave out the "
+                "functions that are not held.",
             )
         return
     if status.dead is not None:
-        if spec.on_stranded is OnStranded.FAIL and spec.mode is not Mode.PLAN:
-            back = command_by_hand(status, status.dead, spec)
+        if spec.inputs.on_stranded is OnStranded.FAIL and spec.inputs.mode is not Mode.PLAN:
+            back = command_by_hand(status, status.dead, spec.identity)
             raise NotOurs(
                 f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
-                f"Set `on-stranded: rollback`, or mend it: {back}",
+                f"Set `on-stranded: rollback`, or restore it by hand: {back}",
             )
         return
+    _refuse_what_is_not_free(status, spec.identity, ports)
+
+
+def _refuse_what_is_not_free(status: AliasStatus, identity: RunIdentity, ports: Ports) -> None:
+    target, alias = status.target, status.alias
+    if status.ownership is Ownership.AWS or status.dead is not None:
+        return
     if status.ownership is not Ownership.NOBODYS:
-        raise refusal(status, spec, ports)
+        raise refusal(status, identity, ports)
     if not alias.routing.version.isdecimal():
         # Not at once to 100% either: it could not be put back to what was there, nor found again if we die. Besides
         # $LATEST there is $LATEST.PUBLISHED, of Lambda Managed Instances.
         was = alias.routing.version
         raise NotOurs(
-            f"{target} points at {was}: AWS splits an alias only between published versions, and {was} is none to "
-            "go back to.",
+            f"{target} points at {was}. AWS splits an alias only between published versions, and a rollback needs one "
+            "to go back to.",
             "Point it at a published version first (aws lambda publish-version, then update-alias).",
         )

@@ -14,7 +14,7 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
-from lambda_rollout.inputs.names import AlarmName, parse_alarms
+from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import Zip
 from lambda_rollout.rollout.codedeploy.ended import rollback_deployment, settle_deployment_main_left
 from lambda_rollout.rollout.codedeploy.engine import Deployment
@@ -36,12 +36,12 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.ports import Alarms
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec, spec_of_saved_state
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
 from tests.support.code import package
-from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, plan, rollout_spec
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 T = TypeVar("T", bound=Event)
@@ -87,7 +87,7 @@ class Shop(Scene):
             ports = replace(ports, metrics=CloudWatchMetrics(self.clients()))
 
         def alarms_of(more: Sequence[str]) -> Alarms:
-            ours = parse_alarms("\n".join([*ordered.alarms, ""]))
+            ours = ordered.inputs.alarms
             names = [*ours, *(AlarmName(n, n) for n in more)]
             return CloudWatchAlarms(self.clients(), names, self.stop)
 
@@ -97,7 +97,7 @@ class Shop(Scene):
         return rollback_deployment(ordered, self.ports(ordered), self.engine)
 
     def post(self, saved_state: SavedState) -> Finished:
-        ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+        ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
         assert saved_state.deployment is not None
         engine = CodeDeployEngine(self.clients(), saved_state.deployment)
         return settle_deployment_main_left(saved_state, ordered, self.ports(ordered), engine)
@@ -542,7 +542,7 @@ def test_the_next_run_follows_what_a_killed_one_started(shop: Shop) -> None:
     assert shop.deployments() == ["Succeeded"]
     assert len(shop.requests("CreateDeployment")) == 1
     assert len(shop.requests("PublishVersion")) == 1
-    assert "is running already: it is followed" in shop.warnings()
+    assert "is already running. This run follows it" in shop.warnings()
     assert shop.whole_on(NEW)
 
 
@@ -583,7 +583,7 @@ def test_the_package_that_mends_a_failed_update_is_deployed(shop: Shop, failed_b
     assert shop.release(planned).result is Result.PLANNED
     assert shop.release(replace(planned, package=None)).result is Result.FAILED
     shop.after(1, lambda: setattr(latest, "state", "Active"))
-    assert shop.release(replace(planned, mode=Mode.ROLLOUT)).result is Result.PROMOTED
+    assert shop.release(rollout_spec(CANARY, package=planned.package)).result is Result.PROMOTED
 
 
 def test_the_next_run_asks_for_the_same_version_by_number(shop: Shop) -> None:
@@ -657,7 +657,7 @@ def test_the_post_stage_says_when_it_is_over(shop: Shop) -> None:
     shop.clock.advance(600)
     finished = shop.post(shop.saved_states[-1])
     assert finished.result is Result.FAILED
-    assert "is Succeeded, and nobody watched" in finished.reason
+    assert "is Succeeded, and nothing watched" in finished.reason
 
 
 def test_the_post_stage_stops_what_a_cancelled_main_was_stopping(shop: Shop) -> None:
@@ -762,7 +762,7 @@ def test_going_back_at_any_moment_leaves_it_whole(what: str, known: bool) -> Non
 
 def test_two_that_follow_the_same_deployment_do_not_fight(shop: Shop) -> None:
     """The second one takes over at 100%; the first one finds its record and leaves it alone."""
-    shop.release(replace(short(), plan=plan("10% 1m, 100% 0s")))
+    shop.release(rollout_spec("10% 1m, 100% 0s", poll_interval=20.0))
     alias = shop.world.lambda_().functions["checkout"].aliases["live"]
     other = "[lambda-rollout 1>2 run local id 11111111 until 2026-11-23T09:00:00Z]"
 

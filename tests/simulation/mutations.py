@@ -31,9 +31,10 @@ from lambda_rollout.rollout import abandoned, rollout, watch
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
-from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.alias_rollout import AliasRollout
+from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.saved_state import Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.rollout.watch import ScheduledStep, Watch
 from lambda_rollout.runtime import retry as patience
 from lambda_rollout.runtime.errors import RevisionMismatch, Unanswered
@@ -462,13 +463,15 @@ def _cut_text_restored() -> list[Patch]:
 
 def _post_trusts_its_eyes() -> list[Patch]:
     return [
-        (AliasRollout, "needs_restore", property(lambda self: self.traffic.touched or self.shifted))
+        (AliasRollout, "needs_restore", property(lambda self: self.writer.touched or self.shifted))
     ]
 
 
 def _post_goes_forward() -> list[Patch]:
-    def settle(saved_state: SavedState, spec: RolloutSpec, parts: Any) -> Any:
-        return post.settle_what_main_left(replace(saved_state, phase=Phase.CLEARING), spec, parts)
+    def settle(saved_state: SavedState, identity: RunIdentity, parts: Any) -> Any:
+        return post.settle_what_main_left(
+            replace(saved_state, phase=Phase.CLEARING), identity, parts
+        )
 
     from tests.simulation import simulate as played
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
 from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
@@ -56,7 +55,7 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
         group = retrying(ports.clock, ports.stop)(engine.group)
     except NotFound as error:
         raise RolloutError(
-            f"{error.message} ({ref.application}/{ref.group} in {spec.region}).",
+            f"{error.message} ({ref.application}/{ref.group} in {spec.inputs.region}).",
             "Check `codedeploy-application`, `codedeploy-deployment-group` and `aws-region`.",
         ) from error
     if platform != "Lambda":
@@ -64,13 +63,15 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
             f"CodeDeploy application {ref.application} is for {platform or 'Server'}, not for Lambda.",
             "Name an application whose compute platform is Lambda.",
         )
-    found = list(differences(group, ref, spec.alarms, spec.region))
+    found = list(
+        differences(group, ref, [alarm.text for alarm in spec.inputs.alarms], spec.inputs.region)
+    )
     for text in found:
         ports.emit(Warned(text=text))
-    if found and spec.preflight is Preflight.STRICT and spec.mode is not Mode.PLAN:
+    if found and spec.inputs.preflight is Preflight.STRICT and spec.inputs.mode is not Mode.PLAN:
         raise RolloutError(
             found[0],
-            "Change the group or the inputs, or set `preflight: warn` to roll out all the same.",
+            "Change the group or the inputs, or set `preflight: warn` to roll out anyway.",
         )
     return group
 
@@ -97,7 +98,7 @@ def ensure_configuration(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) ->
     if found != routing:
         raise RolloutError(
             f"deployment configuration {name} is not what its name says: {found}.",
-            "Delete it: this action makes it anew.",
+            "Delete it. This action then creates it again.",
         )
     return name
 
@@ -115,7 +116,9 @@ def find_running(
     while running := patient(engine.deployments, RUNNING):
         state: DeploymentState = patient(engine.read, running[0])
         if state.rolls_back:
-            text = f"CodeDeploy is rolling back deployment {state.rolls_back}: waiting for it."
+            text = (
+                f"CodeDeploy is rolling back deployment {state.rolls_back}. This run waits for it."
+            )
             ports.emit(Warned(text=text))
             until = ports.clock.monotonic() + SETTLE_LIMIT
             if await_end(engine, ports, state.id, until, lambda _: None) is None:
@@ -123,7 +126,7 @@ def find_running(
             continue
         shift = patient(engine.shift, state.id)
         if shift is not None:
-            if not shift.is_of(spec.targets[0]):
+            if not shift.is_of(spec.inputs.targets[0]):
                 raise _busy(engine.place, state.id, f"moving {shift.function}:{shift.alias}")
             return state.id, shift
         if ports.clock.monotonic() >= end:
@@ -149,14 +152,14 @@ def check_same(
     compared by number, ``$LATEST`` by its code and its configuration, a package by the description its version would
     get.
     """
-    target = spec.targets[0]
+    target = spec.inputs.targets[0]
     changed: Sequence[str] = ()
-    if spec.version is not None or spec.version_alias is not None:
+    if not spec.publishes:
         same = choose(target, shift.old, spec, ports) == shift.new
     else:
         running = retrying(ports.clock, ports.stop)(ports.versions.read, target, shift.new)
         if spec.package is not None:
-            same = bool(spec.description) and running.description == spec.description
+            same = bool(spec.inputs.description) and running.description == spec.inputs.description
         else:
             latest = check_latest(target, ports)
             changed = changed_settings(running, latest)
@@ -166,16 +169,16 @@ def check_same(
     if not same:
         stop = DeploymentRef(engine.place.application, engine.place.group, deployment)
         raise RolloutError(
-            f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, and this run is "
-            "to roll out something else"
+            f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, but this run "
+            "has something else to roll out"
             + (
                 f": the configuration of $LATEST has changed ({', '.join(changed)})."
                 if changed
                 else "."
             ),
-            f"Wait for it, or stop it: {stop.stop_command(spec.region)}",
+            f"Wait for it, or stop it: {stop.stop_command(spec.inputs.region)}",
         )
-    text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
+    text = f"Deployment {deployment} is already running. This run follows it, and publishes and starts nothing."
     ports.emit(Warned(text=text))
 
 
@@ -193,20 +196,17 @@ def prepare(
     spec: RolloutSpec, ports: Ports, engine: CodeDeploy, group: DeploymentGroup
 ) -> Prepared | Result:
     """Do all that comes before the deployment; return how it ends if there is nothing to deploy."""
-    (target,) = spec.targets
-    (taken,) = acquire(spec, ports)
-    found = taken.alias
-    if found is None:
+    (target,) = spec.inputs.targets
+    (rollout,) = acquire(spec, ports)
+    if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
+    found = rollout.existing.found
     check_alarms_at_start(spec, ports, [found])
-    writer = AliasWriter(
-        target, found, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id
-    )
     storage = read_storage(target, spec, ports)
-    preflight(spec, ports, [(target, writer)], {target: storage} if storage else {})
+    preflight(spec, ports, [rollout], {target: storage} if storage else {})
     old = found.routing.version
-    if spec.mode is Mode.PLAN:
-        if spec.version is not None or spec.version_alias is not None:
+    if spec.inputs.mode is Mode.PLAN:
+        if not spec.publishes:
             choose(target, old, spec, ports)
         else:
             check_latest(target, ports, replaced=spec.package is not None)
@@ -227,11 +227,13 @@ def prepare(
 def _refuse_what_codedeploy_would_stop(
     survey: Survey, spec: RolloutSpec, engine: CodeDeploy, group: DeploymentGroup
 ) -> None:
-    names = [own_name(reading.arn, spec.region) for reading in firing_at_start(survey.readings)]
+    names = [
+        own_name(reading.arn, spec.inputs.region) for reading in firing_at_start(survey.readings)
+    ]
     if stopping := [name for name in names if name in group.alarms]:
         raise RolloutError(
             f"in ALARM, and deployment group {engine.place.group} stops on it: {', '.join(stopping)}.",
-            "CodeDeploy ignores no alarm: to get a fix past it, take it out of the group for this time, or set "
+            "CodeDeploy cannot ignore an alarm. To get a fix past it, take it out of the group for this time, or set "
             "`engine: direct`.",
         )
 
@@ -244,7 +246,7 @@ def await_promoted(
     spec: RolloutSpec, ports: Ports, ref: DeploymentRef, shift: DeploymentTarget
 ) -> Alias:
     """Return the alias once it shows what CodeDeploy says it has done. Raises `RolloutError` if it does not."""
-    (target,) = spec.targets
+    (target,) = spec.inputs.targets
     end = ports.clock.monotonic() + ALIAS_LIMIT
     while True:
         alias = retrying(ports.clock, ports.stop)(ports.aliases.read, target)
@@ -258,7 +260,8 @@ def await_promoted(
             return alias
         if ports.clock.monotonic() >= end:
             raise RolloutError(
-                f"{ref} has succeeded, says CodeDeploy, but {target} is {alias.shown}."
+                f"{ref} succeeded, but {target} is at {alias.shown}.",
+                "Look at the deployment in CodeDeploy, and start again.",
             )
         ports.clock.wait(END_EVERY, ports.stop)
         raise_if_stopped(ports.stop)
