@@ -247,6 +247,14 @@ def _core(region: str) -> botocore.session.Session:
     return core
 
 
+def _bundle_of_profile(region: str) -> str:
+    """Return the AWS profile's ``ca_bundle``; empty if it names none, or cannot be read, of which others tell."""
+    try:
+        return str(_core(region).get_scoped_config().get("ca_bundle", ""))
+    except boto.BotoCoreError:
+        return ""
+
+
 class _Provider(CredentialProvider):
     """Hands the credentials to botocore, before every other source."""
 
@@ -286,7 +294,8 @@ def session(
     """
     if obeys:
         # Who settles what was changed goes on trying, whatever may be wrong.
-        check_environment(os.environ, own_credentials=not role)
+        bundle = _bundle_of_profile(region)
+        check_environment(os.environ, own_credentials=not role, profile_bundle=bundle)
     patient = patient or retrying(clock, stop)
     until = stop if obeys else Stop()
     if not role:

@@ -39,12 +39,19 @@ Problem = tuple[str, str]
 """What is wrong, and what is to be done."""
 
 
-def check_environment(environ: Mapping[str, str], *, own_credentials: bool) -> None:
+def check_environment(
+    environ: Mapping[str, str], *, own_credentials: bool, profile_bundle: str = ""
+) -> None:
     """Raise `RolloutError` if calls cannot work whatever AWS does, naming all that is wrong.
 
-    ``own_credentials``: whether the environment's are used, and not a role's.
+    ``own_credentials``: whether the environment's are used, and not a role's. ``profile_bundle`` is the AWS profile's
+    ``ca_bundle``.
     """
-    problems = [*_endpoints(environ), *_proxies(environ), *_certificates(environ)]
+    problems = [
+        *_endpoints(environ),
+        *_proxies(environ),
+        *_certificates(environ, profile_bundle),
+    ]
     if own_credentials:
         problems += [*_keys(environ), *_token_files(environ)]
     if problems:
@@ -88,10 +95,14 @@ def _proxies(environ: Mapping[str, str]) -> Iterator[Problem]:
             yield f"{name} is no URL of a proxy", "Write it as http://HOST:PORT."
 
 
-def _certificates(environ: Mapping[str, str]) -> Iterator[Problem]:
-    # botocore heeds the second only where there is no first one.
-    name = next((n for n in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE") if n in environ), "")
-    path = environ.get(name, "")
+def _certificates(environ: Mapping[str, str], of_profile: str) -> Iterator[Problem]:
+    # botocore heeds each only where there is none before it.
+    given = {
+        "AWS_CA_BUNDLE": environ.get("AWS_CA_BUNDLE"),
+        "ca_bundle": of_profile or None,
+        "REQUESTS_CA_BUNDLE": environ.get("REQUESTS_CA_BUNDLE"),
+    }
+    name, path = next(((n, path) for n, path in given.items() if path is not None), ("", ""))
     if not path.strip() or environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         return
     try:

@@ -8,12 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import exceptions as boto
 from botocore.awsrequest import AWSResponse
 
 from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.aws.aliases import LambdaAliases
-from lambda_rollout.aws.calls import date_of
+from lambda_rollout.aws.calls import date_of, translating_errors
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
 from lambda_rollout.runtime.errors import (
     AccessDenied,
@@ -252,3 +253,22 @@ def test_a_page_from_in_between_does_not_tell_the_time(scene: Scene, marked: boo
 def test_a_date_that_cannot_be_read_is_none(headers: dict[str, str]) -> None:
     assert date_of({"ResponseMetadata": {"HTTPHeaders": headers}}) is None
     assert date_of({}) is None
+
+
+# Whom the connection is with ---------------------------------------------------------------------
+
+UNTRUSTED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate in certificate chain"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(UNTRUSTED, Unreachable), ("[SSL] record layer failure", Unanswered)]
+)
+def test_a_proxy_that_reads_along_is_told_with_where_its_certificate_goes(
+    error: str, kind: type[CallFailed]
+) -> None:
+    with pytest.raises(CallFailed) as caught, translating_errors("GetAlias"):
+        raise boto.SSLError(endpoint_url="https://lambda", error=OSError(error))
+    assert type(caught.value) is kind
+    # Only of one who was not trusted is it known that nothing was sent.
+    assert caught.value.may_have_effect is (kind is Unanswered)
+    assert ("AWS_CA_BUNDLE" in caught.value.remedy) is (kind is Unreachable)

@@ -334,6 +334,14 @@ def test_a_bad_environment_is_said_at_once_and_not_to_who_settles(
         stop.request("the test is over")
 
 
+def test_a_bad_bundle_of_the_profile_is_said_at_once(profile: Profile) -> None:
+    with Path(os.environ["AWS_CONFIG_FILE"]).open("a") as config:
+        config.write("ca_bundle = /etc/ssl/corporate.pem\n")
+    with pytest.raises(RolloutError, match=r"^ca_bundle: '/etc/ssl/corporate\.pem'"):
+        own()
+    assert profile.runs == 0
+
+
 @pytest.mark.usefixtures("profile")
 def test_a_bad_value_is_said_at_once_with_a_role_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULTS_MODE", "fast")

@@ -38,6 +38,13 @@ def test_a_bundle_that_no_container_has_is_named_with_where_to_put_it(
     passes({name: certifi.where()})
 
 
+def test_so_is_a_profile_s_bundle_unless_the_environment_has_one() -> None:
+    with pytest.raises(RolloutError, match=r"^ca_bundle: '/nope': No such file"):
+        check_environment(GOOD, own_credentials=True, profile_bundle="/nope")
+    named = {"AWS_CA_BUNDLE": certifi.where()}
+    check_environment({**GOOD, **named}, own_credentials=True, profile_bundle="/nope")
+
+
 def test_a_bundle_that_nobody_uses_is_no_problem() -> None:
     passes({"AWS_CA_BUNDLE": "/nope", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
     passes({"AWS_CA_BUNDLE": certifi.where(), "REQUESTS_CA_BUNDLE": "/nope"})
