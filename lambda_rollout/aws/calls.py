@@ -101,7 +101,7 @@ TIMED_OUT = frozenset({"IDPCommunicationError", "RequestTimeout", "RequestTimeou
 MISSING = frozenset({"ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException"})
 
 NOT_AWS = (
-    "Look at what stands between this runner and AWS: a proxy (HTTPS_PROXY), a load balancer, a filter, or "
+    "Check what is between this runner and AWS: a proxy (HTTPS_PROXY), a load balancer, a filter, or "
     "AWS_ENDPOINT_URL if it is set."
 )
 
@@ -126,7 +126,7 @@ def _check(operation: str, answer: Mapping[str, Any]) -> None:
     """Raise `ForeignAnswer` if an answer is none that AWS gives to ``operation``."""
     lacking = members.missing(operation, answer)
     if operation in members.MARKED and not marks.is_marked_object(answer):
-        lacking = (*lacking, "AWS's request id on a whole JSON")
+        lacking = (*lacking, "AWS's request id on complete JSON")
     if lacking:
         raise _foreign(operation, answer, f"without {', '.join(lacking)}")
 
@@ -220,8 +220,8 @@ def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
     if endpoint and code in MISSING:
         why = f'"{_message(error)}", says {endpoint} without AWS\'s request id'
         return UnmarkedNotFound(operation, code, why, NOT_AWS, endpoint)
-    lacks = "an error code" if marks.has_request_id(answer) else "a request id"
-    return _foreign(operation, answer, f"without {lacks} of AWS's")
+    lacks = "error code" if marks.has_request_id(answer) else "request id"
+    return _foreign(operation, answer, f"without AWS's {lacks}")
 
 
 def _message(error: boto.ClientError) -> str:
@@ -236,9 +236,7 @@ def _of_aws(operation: str, code: str, message: str, status: int) -> CallFailed:
     if kind is CredentialsExpired:
         remedy = "Renew the credentials; with `role-to-assume` the action renews them itself."
     elif kind is AccessDenied:
-        remedy = (
-            f"Allow {_action(operation)} to the role of this job; the README has the whole policy."
-        )
+        remedy = f"Allow {_action(operation)} to the role of this job; the README has the complete policy."
     elif code in SIGNED_WRONG:
         remedy = "Check the runner's clock and the secret access key."
     elif code == "InvalidIdentityToken" and "verification key" in message:
