@@ -448,7 +448,7 @@ with _story("held", Telling("10% 2m, 50% 2m, hold")) as tell:
         "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`.",
     )
 
-with _story("stranded-and-mended", Telling("10% 1m, 100% 1m")) as tell:
+with _story("abandoned-and-restored", Telling("10% 1m, 100% 1m")) as tell:
     left = Routing.split("7", "6", Decimal(10))
     tell.starts(ERRORS_OK)
     tell.finds_aliases(left)
