@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.provisioned import could_not_start
@@ -12,7 +12,6 @@ from lambda_rollout.alias.record import PASSED
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.alias.writer import (
-    AliasWriter,
     ChangedByOther,
     Conflict,
     Deleted,
@@ -23,6 +22,7 @@ from lambda_rollout.alias.writer import (
 )
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.version import Running, list_executions
+from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import (
     ExecutionsLeft,
     Finished,
@@ -34,7 +34,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.saved_state import Phase, SavedAlias
+from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
@@ -43,37 +43,9 @@ TELL_TROUBLE_AT = 2
 """A single write that was not confirmed is common, and mended by the next: the second one is told."""
 
 
-@dataclass(slots=True)
-class AliasRollout:
-    """One alias that this rollout answers for."""
-
-    writer: AliasWriter
-    new: str = ""
-    """The new version; empty while it is not published yet."""
-    attempted_percents: list[str] = field(default_factory=list)
-    """The percentages that we set out to write so far."""
-    possibly_written: bool = False
-    """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
-    alias as it is, and we took it over to go on with it."""
-    taken_over_from: str = ""
-    """The id in the record of the run that it was taken over from."""
-    durable: bool | None = None
-    """Whether the new version is one of a durable function; None if that was not read yet."""
-
-    @property
-    def needs_restore(self) -> bool:
-        """Whether the alias has to be settled. When in doubt, it has (README, promise 5)."""
-        return self.possibly_written or self.writer.touched
-
-    @property
-    def shifted(self) -> bool:
-        """Whether the alias, as we know it, is anywhere but whole on its old version."""
-        return self.writer.routing != Routing.all_on(self.writer.old)
-
-
 def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
     """Return why an alias cannot go forward with its group any more: it is not on the new version; None if it can."""
-    target, new = rollout.writer.target, Routing.all_on(rollout.new)
+    target, new = rollout.target, Routing.all_on(rollout.new)
     match mark:
         case Deleted():
             return RolloutError(f"{target} or its function was deleted during the rollout")
@@ -106,9 +78,8 @@ class Finisher:
         """Aliases that this rollout created; they stay."""
         self._troubles: Counter[Target] = Counter()
 
-    def track(self, writer: AliasWriter, new: str = "") -> AliasRollout:
-        """From here on ``traffic`` is to be left whole, on its old version or on the new one."""
-        rollout = AliasRollout(writer, new)
+    def track(self, rollout: AliasRollout) -> AliasRollout:
+        """From here on the alias is to be left whole, on its old version or on the new one."""
         self._tracked.append(rollout)
         return rollout
 
@@ -140,19 +111,7 @@ class Finisher:
         """Save for the post stage how far we are, if anything is saved for it."""
         if not self._saves:
             return
-        saved_aliases = tuple(
-            SavedAlias(
-                function=rollout.writer.target.function,
-                alias=rollout.writer.target.alias,
-                old=rollout.writer.old,
-                new=rollout.new,
-                text=rollout.writer.text,
-                attempted_percents=tuple(rollout.attempted_percents),
-                rollout_id=rollout.writer.rollout_id,
-                taken_over_from=rollout.taken_over_from,
-            )
-            for rollout in self._tracked
-        )
+        saved_aliases = tuple(rollout.saved for rollout in self._tracked)
         self._ports.remember(self._identity.saved_state(phase, saved_aliases))
 
     # The ways out ------------------------------------------------------------------------------
@@ -192,7 +151,7 @@ class Finisher:
         exposed must not depend on another alias.
         """
         went_from = {
-            rollout.writer.target: (rollout, rollout.writer.routing.percent_of(rollout.new))
+            rollout.target: (rollout, rollout.writer.routing.percent_of(rollout.new))
             for rollout in rollouts
         }
         if rollouts:
@@ -204,7 +163,7 @@ class Finisher:
                 rollout, share = went_from[desired.writer.target]
                 self._ports.emit(
                     RolledBack(
-                        target=rollout.writer.target,
+                        target=rollout.target,
                         version=rollout.writer.old,
                         from_version=rollout.new,
                         percent=share,
@@ -236,7 +195,7 @@ class Finisher:
         https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html. After all are back, and not when the
         runner is about to kill us; no answer changes anything.
         """
-        target, version = rollout.writer.target, rollout.new
+        target, version = rollout.target, rollout.new
         if self._ports.stop.requested or not version or version == rollout.writer.old:
             return
         running, why = Running(0), ""
@@ -270,7 +229,7 @@ class Finisher:
         """
         if self._ports.stop.requested:
             return
-        target, old = rollout.writer.target, rollout.writer.old
+        target, old = rollout.target, rollout.writer.old
         try:
             seen = self._ports.aliases.read(target)
         except CallFailed:
@@ -292,7 +251,7 @@ class Finisher:
             if isinstance(settlement, Settled):
                 self._ports.emit(
                     Held(
-                        target=rollout.writer.target,
+                        target=rollout.target,
                         version=rollout.new,
                         previous=rollout.writer.old,
                         percent=desired.routing.percent_of(rollout.new),
@@ -343,7 +302,7 @@ class Finisher:
         forward += zip(rollouts, settlements, strict=True)
         for rollout, settlement in forward:
             if isinstance(settlement, Settled):
-                target = rollout.writer.target
+                target = rollout.target
                 self._ports.emit(RecordCleared(target=target, version=rollout.new))
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)

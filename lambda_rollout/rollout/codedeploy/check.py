@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
 from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
@@ -198,16 +197,13 @@ def prepare(
 ) -> Prepared | Result:
     """Do all that comes before the deployment; return how it ends if there is nothing to deploy."""
     (target,) = spec.inputs.targets
-    (taken,) = acquire(spec, ports)
-    found = taken.alias
-    if found is None:
+    (rollout,) = acquire(spec, ports)
+    if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
+    found = rollout.existing.found
     check_alarms_at_start(spec, ports, [found])
-    writer = AliasWriter(
-        target, found, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id
-    )
     storage = read_storage(target, spec, ports)
-    preflight(spec, ports, [(target, writer)], {target: storage} if storage else {})
+    preflight(spec, ports, [rollout], {target: storage} if storage else {})
     old = found.routing.version
     if spec.inputs.mode is Mode.PLAN:
         if not spec.publishes:

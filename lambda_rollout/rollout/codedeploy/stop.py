@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasReader, AliasWriter
+from lambda_rollout.alias.writer import AliasReader
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (
     ENDED,
@@ -141,17 +142,10 @@ class DeploymentStop:
             return StopOutcome(back=False)
         text = f"CodeDeploy left {self._target} at {alias.routing}. This action restores it."
         self._ports.emit(Warned(text=text))
-        writer = AliasWriter(
-            self._target,
-            alias,
-            self._ports.aliases,
-            self._ports.clock,
-            self._ports.aws_clock,
-            self._identity.rollout_id,
-            shift.old,
-            shared=True,
+        writer = writer_of(
+            self._target, alias, self._identity.rollout_id, self._ports, shift.old, shared=True
         )
-        rollout = self._finisher.track(writer, shift.new)
+        rollout = self._finisher.track(AliasRollout(self._target, writer, shift.new))
         rollout.possibly_written = True
         return StopOutcome(back=self._finisher.restore([rollout]))
 
