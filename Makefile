@@ -80,8 +80,9 @@ lint-code:
 lint-types:
 	$(RUN)mypy $(TYPED)
 
+# The machine's own where ours has no wheel (requirements-dev.in).
 lint-shell:
-	$(RUN)shellcheck $(SHELL_SCRIPTS)
+	$(firstword $(wildcard $(RUN)shellcheck) shellcheck) $(SHELL_SCRIPTS)
 
 lint-image:
 	$(RUN)hadolint Dockerfile
@@ -137,7 +138,7 @@ UPGRADE ?= --upgrade
 
 .PHONY: lock
 lock: install ## Update the lock files; UPGRADE='' keeps what still fits
-	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
+	$(COMPILE) $(UPGRADE) --excludes requirements-excludes.txt --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --override requirements-overrides.txt --output-file requirements-dev.txt requirements-dev.in
 	$(COMPILE) $(UPGRADE) --output-file tests/image/requirements.txt tests/image/requirements.in
 	$(COMPILE) $(UPGRADE) --output-file benchmarks/requirements.txt benchmarks/requirements.in
