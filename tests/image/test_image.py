@@ -195,7 +195,7 @@ def test_nothing_is_compiled_at_start(docker: Engine, image: str) -> None:
     """A fresh container that compiles what it imports starts a second later."""
     probe = (
         "import sys, pathlib; sys.path.insert(0, '/opt/lambda-rollout');"
-        "import boto3, github, tenacity, lambda_rollout.app;"
+        "import boto3, tenacity, lambda_rollout.app, lambda_rollout.github.comment.api;"
         "boto3.client('lambda', region_name='eu-central-1');"
         "print([m.__file__ for m in list(sys.modules.values())"
         " if getattr(m, '__cached__', None) and not pathlib.Path(m.__cached__).exists()])"
