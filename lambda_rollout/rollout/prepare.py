@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lambda_rollout.alias.routing import Target
+from lambda_rollout.alias.routing import Alias, Target
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
@@ -13,8 +13,9 @@ from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_facts
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
+from lambda_rollout.rollout.missing_alarms import account_of, remedy_for
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
@@ -33,7 +34,7 @@ def preflight(
     watch blind. ``mode: plan`` only says that it would.
     """
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
-    moving = [(target, t) for target, t in writers if not (t and t.old == spec.version)]
+    moving = [(target, t) for target, t in writers if not (t and t.old == spec.version_number)]
     if ports.preflight_reader is None or not moving:
         return
     there = [writer for _, writer in moving if writer is not None]
@@ -43,16 +44,16 @@ def preflight(
             _passage(spec, target, writer, storages.get(target)) for target, writer in moving
         ),
         plan=spec.plan,
-        guards=spec.guards,
-        needs_numbers=bool(spec.guards or spec.min_invocations),
-        writes=tuple(_writes(spec, there, moving)) if spec.mode is Mode.PLAN else (),
+        guards=spec.inputs.guards,
+        needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
+        writes=tuple(_writes(spec, there, moving)) if spec.inputs.mode is Mode.PLAN else (),
     )
     findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
     ports.emit(PreflightFound(findings=findings))
-    refused = blocking(findings, strict=spec.preflight is Preflight.STRICT)
+    refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
         return
-    if spec.mode is Mode.PLAN:
+    if spec.inputs.mode is Mode.PLAN:
         text = f"A rollout would be refused: {_reason(refused)}"
         ports.emit(Warned(text=text))
         return
@@ -66,8 +67,9 @@ def _passage(
         target=target,
         alias_arn=writer.found.arn if writer else "",
         old=writer.old if writer else None,
-        new=spec.version or spec.version_alias or LATEST,
+        new=spec.version_number or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
+        uploads=storage is not None,
     )
 
 
@@ -78,7 +80,7 @@ def _writes(
 ) -> Iterator[str]:
     if spec.package is not None:
         yield "lambda:UpdateFunctionCode"
-    if spec.version is None and spec.version_alias is None:
+    if spec.publishes:
         yield "lambda:PublishVersion"
     if len(there) < len(moving):
         yield "lambda:CreateAlias"
@@ -103,18 +105,21 @@ _WOULD = {
 }
 
 
-def check_alarms_at_start(spec: RolloutSpec, ports: Ports) -> None:
+def check_alarms_at_start(spec: RolloutSpec, ports: Ports, aliases: Sequence[Alias | None]) -> None:
     """Check the alarms when the aliases are known, before anything is published or shifted.
+
+    ``aliases`` tell in which account the functions are.
 
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM against ``alarm-at-start``.
     """
-    survey = _read(spec, ports, wait=spec.mode is not Mode.PLAN)
+    account = next((account_of(alias.arn) for alias in aliases if alias), "")
+    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if not spec.alarms and not spec.guards:
+    if not spec.inputs.alarms and not spec.inputs.guards:
         _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
     firing = firing_at_start(survey.readings)
-    if firing and spec.mode is Mode.PLAN:
-        _warn(ports, f"{_WOULD[spec.alarm_at_start]}, in ALARM: {_names(firing)}")
+    if firing and spec.inputs.mode is Mode.PLAN:
+        _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]}, in ALARM: {_names(firing)}")
     elif firing:
         _refuse_unless_ignored(firing, spec)
 
@@ -129,26 +134,26 @@ def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     return survey
 
 
-def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
+def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
     """Read the alarms; with ``alarm-at-start: wait`` until none is in ALARM or evidence-timeout is over."""
-    end = ports.clock.monotonic() + spec.evidence_timeout
+    end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         if survey.missing:
             raise RolloutError(
                 f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
-                "Correct `alarms`; an alarm of another Region is given by its ARN.",
+                remedy_for(survey.missing, account),
             )
-        waiting = wait and spec.alarm_at_start is AlarmAtStart.WAIT
+        waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end
         if over or not (waiting and firing_at_start(survey.readings)):
             return survey
-        ports.clock.wait(spec.poll_interval, ports.stop)
+        ports.clock.wait(seconds(spec.inputs.poll_interval), ports.stop)
         raise_if_stopped(ports.stop)
 
 
 def _refuse_unless_ignored(firing: Sequence[AlarmReading], spec: RolloutSpec) -> None:
-    if spec.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
+    if spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
         return
     raise RolloutError(
         f"in ALARM before anything was shifted: {_names(firing)}.",
@@ -168,4 +173,4 @@ def _warn(ports: Ports, text: str) -> None:
 def _where(missing: Sequence[str], spec: RolloutSpec) -> str:
     """Say the Region, unless each was given by its ARN: that one names its own."""
     by_arn = all(text.startswith("arn:") for text in missing)
-    return "" if by_arn else f" in {spec.region}"
+    return "" if by_arn else f" in {spec.inputs.region}"

@@ -14,7 +14,8 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
-from lambda_rollout.inputs.names import AlarmName, parse_alarms
+from lambda_rollout.inputs.names import AlarmName
+from lambda_rollout.inputs.package import Zip
 from lambda_rollout.rollout.codedeploy.ended import rollback_deployment, settle_deployment_main_left
 from lambda_rollout.rollout.codedeploy.engine import Deployment
 from lambda_rollout.rollout.events import (
@@ -35,11 +36,12 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.ports import Alarms
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec, spec_of_saved_state
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
-from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, plan, rollout_spec
+from tests.support.code import package
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 T = TypeVar("T", bound=Event)
@@ -85,7 +87,7 @@ class Shop(Scene):
             ports = replace(ports, metrics=CloudWatchMetrics(self.clients()))
 
         def alarms_of(more: Sequence[str]) -> Alarms:
-            ours = parse_alarms("\n".join([*ordered.alarms, ""]))
+            ours = ordered.inputs.alarms
             names = [*ours, *(AlarmName(n, n) for n in more)]
             return CloudWatchAlarms(self.clients(), names, self.stop)
 
@@ -95,7 +97,7 @@ class Shop(Scene):
         return rollback_deployment(ordered, self.ports(ordered), self.engine)
 
     def post(self, saved_state: SavedState) -> Finished:
-        ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+        ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
         assert saved_state.deployment is not None
         engine = CodeDeployEngine(self.clients(), saved_state.deployment)
         return settle_deployment_main_left(saved_state, ordered, self.ports(ordered), engine)
@@ -555,6 +557,35 @@ def test_the_next_run_does_not_take_other_code_for_its_own(shop: Shop) -> None:
     assert shop.deployments() == ["Succeeded"]
 
 
+def test_the_next_run_does_not_take_another_configuration_for_its_own(shop: Shop) -> None:
+    killed_at(shop, 60)
+    secret = {"Variables": {"PASSWORD": "hunter2"}}
+    shop.call(
+        "lambda",
+        "UpdateFunctionConfiguration",
+        FunctionName="checkout",
+        Environment=secret,
+        Timeout=9,
+    )
+    shop.clock.advance(2)
+    finished = shop.release(rollout_spec(CANARY, rollout_id="11111111"))
+    assert finished.result is Result.FAILED
+    assert "the configuration of $LATEST has changed (Environment, Timeout)" in finished.reason
+    assert not shop.requests("StopDeployment")
+
+
+@pytest.mark.parametrize("failed_before", ["update_status", "state"])
+def test_the_package_that_mends_a_failed_update_is_deployed(shop: Shop, failed_before: str) -> None:
+    latest = shop.world.lambda_().functions["checkout"].latest
+    setattr(latest, failed_before, "Failed")
+    mended = package("def handler(event, context): return 'mended'")
+    planned = rollout_spec(CANARY, mode=Mode.PLAN, package=Zip("new.zip", mended))
+    assert shop.release(planned).result is Result.PLANNED
+    assert shop.release(replace(planned, package=None)).result is Result.FAILED
+    shop.after(1, lambda: setattr(latest, "state", "Active"))
+    assert shop.release(rollout_spec(CANARY, package=planned.package)).result is Result.PROMOTED
+
+
 def test_the_next_run_asks_for_the_same_version_by_number(shop: Shop) -> None:
     killed_at(shop, 60)
     assert shop.release(rollout_spec(CANARY, version=OLD)).result is Result.FAILED
@@ -731,7 +762,7 @@ def test_going_back_at_any_moment_leaves_it_whole(what: str, known: bool) -> Non
 
 def test_two_that_follow_the_same_deployment_do_not_fight(shop: Shop) -> None:
     """The second one takes over at 100%; the first one finds its record and leaves it alone."""
-    shop.release(replace(short(), plan=plan("10% 1m, 100% 0s")))
+    shop.release(rollout_spec("10% 1m, 100% 0s", poll_interval=20.0))
     alias = shop.world.lambda_().functions["checkout"].aliases["live"]
     other = "[lambda-rollout 1>2 run local id 11111111 until 2026-11-23T09:00:00Z]"
 

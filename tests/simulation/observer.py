@@ -193,7 +193,7 @@ class Actor:
         ]
 
     @property
-    def nonces(self) -> set[str]:
+    def rollout_ids(self) -> set[str]:
         """The ids that its records may carry."""
         if self.saved_state is not None:
             return {saved.rollout_id for saved in self.saved_state.aliases}
@@ -257,6 +257,10 @@ class Observer:
         """Whether somebody undid another's work because he could not know that it was not his own."""
         self.cleared: set[str] = set()
         """Nonces of rollouts that had passed every watch."""
+        self.marked: set[str] = set()
+        """Ids of rollouts of which an alias has ever said that all have passed."""
+        self.moved: dict[str, dict[str, str]] = {}
+        """By a rollout's id: every function that its records were on, and its new version."""
         self.story: list[str] = []
         self.is_calm = False
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
@@ -365,6 +369,10 @@ class Observer:
 
     def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
         self._rules.written(self, actor, function, before, after)
+        if after.ours is not None:
+            self.moved.setdefault(after.ours.rollout_id, {})[function] = after.ours.new
+            if after.ours.passed:
+                self.marked.add(after.ours.rollout_id)
         if after.record is not None and after.record.rollout_id == actor.spec.rollout_id:
             actor.recorded_at = self.now
         if after.record is None and after.routing.is_unsplit and function not in actor.reached:
@@ -420,12 +428,12 @@ class Observer:
             actor.learn_revision(function, answer["RevisionId"])
         record = _record(answer.get("Description", ""))
         if actor.role == "post":
-            if record is not None and record.rollout_id in actor.nonces:
+            if record is not None and record.rollout_id in actor.rollout_ids:
                 actor.adopted[function] = _routing(answer)
             return
         if function in actor.reached:
             return
-        if actor.spec.mode is Mode.ROLLBACK and function in actor.bases:
+        if actor.spec.inputs.mode is Mode.ROLLBACK and function in actor.bases:
             # It goes back to where it first saw that it had to, even if the rollout ends meanwhile.
             return
         actor.bases[function] = self.truths[function].base
@@ -509,7 +517,7 @@ class Observer:
             why = self._rules.not_passed(actor)
             if why is None:
                 actor.earned = True
-                self.cleared |= actor.nonces
+                self.cleared |= actor.rollout_ids
             else:
                 self.blame("passed before clearing", f"{actor.name}: {why}")
 
@@ -525,8 +533,8 @@ class Observer:
             actor.finished = event
             mode = (
                 ""
-                if actor.spec.mode is Mode.ROLLOUT or actor.role == "post"
-                else f" {actor.spec.mode}"
+                if actor.spec.inputs.mode is Mode.ROLLOUT or actor.role == "post"
+                else f" {actor.spec.inputs.mode}"
             )
             self.seen[f"{actor.role}{mode} {event.result}"] += 1
             self._close_to_main(actor)
@@ -535,8 +543,8 @@ class Observer:
 
 
 def _is_anothers(before: Shown, after: Shown) -> bool:
-    nonces = [each.record.rollout_id if each.record else "" for each in (before, after)]
-    return nonces[0] != nonces[1]
+    rollout_ids = [each.record.rollout_id if each.record else "" for each in (before, after)]
+    return rollout_ids[0] != rollout_ids[1]
 
 
 def _routing(answer: Mapping[str, Any]) -> Routing:

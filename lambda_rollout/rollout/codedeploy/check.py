@@ -6,12 +6,14 @@ the alias show it?
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
+from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.inputs.steps import codedeploy_routing
 from lambda_rollout.rollout.acquire import acquire
@@ -54,7 +56,7 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
         group = retrying(ports.clock, ports.stop)(engine.group)
     except NotFound as error:
         raise RolloutError(
-            f"{error.message} ({ref.application}/{ref.group} in {spec.region}).",
+            f"{error.message} ({ref.application}/{ref.group} in {spec.inputs.region}).",
             "Check `codedeploy-application`, `codedeploy-deployment-group` and `aws-region`.",
         ) from error
     if platform != "Lambda":
@@ -62,10 +64,12 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
             f"CodeDeploy application {ref.application} is for {platform or 'Server'}, not for Lambda.",
             "Name an application whose compute platform is Lambda.",
         )
-    found = list(differences(group, ref, spec.alarms, spec.region))
+    found = list(
+        differences(group, ref, [alarm.text for alarm in spec.inputs.alarms], spec.inputs.region)
+    )
     for text in found:
         ports.emit(Warned(text=text))
-    if found and spec.preflight is Preflight.STRICT and spec.mode is not Mode.PLAN:
+    if found and spec.inputs.preflight is Preflight.STRICT and spec.inputs.mode is not Mode.PLAN:
         raise RolloutError(
             found[0],
             "Change the group or the inputs, or set `preflight: warn` to roll out all the same.",
@@ -121,7 +125,7 @@ def find_running(
             continue
         shift = patient(engine.shift, state.id)
         if shift is not None:
-            if not shift.is_of(spec.targets[0]):
+            if not shift.is_of(spec.inputs.targets[0]):
                 raise _busy(engine.place, state.id, f"moving {shift.function}:{shift.alias}")
             return state.id, shift
         if ports.clock.monotonic() >= end:
@@ -144,25 +148,34 @@ def check_same(
     """Raise `RolloutError` if the running deployment rolls out something else than this run is to.
 
     Then to follow it would be to say of the wrong code that it is out. What is asked for by number is
-    compared by number, ``$LATEST`` by its code's hash, a package by the description its version would get.
+    compared by number, ``$LATEST`` by its code and its configuration, a package by the description its version would
+    get.
     """
-    target = spec.targets[0]
-    if spec.version is not None or spec.version_alias is not None:
+    target = spec.inputs.targets[0]
+    changed: Sequence[str] = ()
+    if not spec.publishes:
         same = choose(target, shift.old, spec, ports) == shift.new
     else:
         running = retrying(ports.clock, ports.stop)(ports.versions.read, target, shift.new)
         if spec.package is not None:
-            same = bool(spec.description) and running.description == spec.description
+            same = bool(spec.inputs.description) and running.description == spec.inputs.description
         else:
-            same = running.code_sha256 == check_latest(target, ports).code_sha256
+            latest = check_latest(target, ports)
+            changed = changed_settings(running, latest)
+            same = running.code_sha256 == latest.code_sha256 and not changed
         if same:
             ports.emit(VersionTaken(target=target, version=shift.new, previous=shift.old))
     if not same:
         stop = DeploymentRef(engine.place.application, engine.place.group, deployment)
         raise RolloutError(
             f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, and this run is "
-            "to roll out something else.",
-            f"Wait for it, or stop it: {stop.stop_command(spec.region)}",
+            "to roll out something else"
+            + (
+                f": the configuration of $LATEST has changed ({', '.join(changed)})."
+                if changed
+                else "."
+            ),
+            f"Wait for it, or stop it: {stop.stop_command(spec.inputs.region)}",
         )
     text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
     ports.emit(Warned(text=text))
@@ -182,23 +195,23 @@ def prepare(
     spec: RolloutSpec, ports: Ports, engine: CodeDeploy, group: DeploymentGroup
 ) -> Prepared | Result:
     """Do all that comes before the deployment; return how it ends if there is nothing to deploy."""
-    (target,) = spec.targets
+    (target,) = spec.inputs.targets
     (taken,) = acquire(spec, ports)
     found = taken.alias
     if found is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
-    check_alarms_at_start(spec, ports)
+    check_alarms_at_start(spec, ports, [found])
     writer = AliasWriter(
         target, found, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id
     )
     storage = read_storage(target, spec, ports)
     preflight(spec, ports, [(target, writer)], {target: storage} if storage else {})
     old = found.routing.version
-    if spec.mode is Mode.PLAN:
-        if spec.version is not None or spec.version_alias is not None:
+    if spec.inputs.mode is Mode.PLAN:
+        if not spec.publishes:
             choose(target, old, spec, ports)
         else:
-            check_latest(target, ports)
+            check_latest(target, ports, replaced=spec.package is not None)
         return Result.PLANNED
     new = choose(target, old, spec, ports, storage)
     if new == old:
@@ -216,7 +229,9 @@ def prepare(
 def _refuse_what_codedeploy_would_stop(
     survey: Survey, spec: RolloutSpec, engine: CodeDeploy, group: DeploymentGroup
 ) -> None:
-    names = [own_name(reading.arn, spec.region) for reading in firing_at_start(survey.readings)]
+    names = [
+        own_name(reading.arn, spec.inputs.region) for reading in firing_at_start(survey.readings)
+    ]
     if stopping := [name for name in names if name in group.alarms]:
         raise RolloutError(
             f"in ALARM, and deployment group {engine.place.group} stops on it: {', '.join(stopping)}.",
@@ -233,7 +248,7 @@ def await_promoted(
     spec: RolloutSpec, ports: Ports, ref: DeploymentRef, shift: DeploymentTarget
 ) -> Alias:
     """Return the alias once it shows what CodeDeploy says it has done. Raises `RolloutError` if it does not."""
-    (target,) = spec.targets
+    (target,) = spec.inputs.targets
     end = ports.clock.monotonic() + ALIAS_LIMIT
     while True:
         alias = retrying(ports.clock, ports.stop)(ports.aliases.read, target)
