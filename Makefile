@@ -14,6 +14,8 @@ ARGS ?=
 
 TYPED := $(wildcard lambda_rollout entrypoint.py sandbox tests benchmarks scripts)
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml)
+# One by one: of a folder zizmor takes what lies in .github/workflows, and says nothing of the rest.
+AUDITED := $(wildcard .github action.yml examples/*.yml)
 SHELL_SCRIPTS := .ci/run $(wildcard tests/image/*.sh)
 
 .PHONY: help
@@ -89,12 +91,16 @@ lint-image:
 
 lint-workflows:
 	$(RUN)actionlint $(WORKFLOWS)
-	$(RUN)zizmor --offline --quiet --no-progress .github $(wildcard action.yml examples)
+	$(RUN)zizmor --offline --quiet --no-progress $(AUDITED)
 
 lint-metadata:
 	$(RUN)check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(RUN)check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
 	$(RUN)check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+
+.PHONY: audit
+audit: install ## Audit the workflows, asking GitHub too; needs GH_TOKEN
+	@$(RUN)zizmor --quiet --no-progress $(AUDITED)
 
 .PHONY: format
 format: install ## Put the code into the form that lint asks for
