@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, AlarmWatch
 from lambda_rollout.inputs.choices import InsufficientData
+from lambda_rollout.inputs.durations import readable_duration
 
 UNREADABLE_LIMIT = 60.0
 """Seconds without a successful read after which a watch is blind and the rollout goes back."""
@@ -109,7 +111,9 @@ def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:
         ("alias", evidence.aliases_failing_since),
     ):
         if since is not None and evidence.now - since >= UNREADABLE_LIMIT:
-            return Failed(f"the {what} could not be read for {UNREADABLE_LIMIT:.0f} s")
+            return Failed(
+                f"the {what} could not be read for {readable_duration(timedelta(seconds=UNREADABLE_LIMIT))}"
+            )
     return None
 
 
@@ -126,7 +130,7 @@ def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:
     if not lacks:
         return Passed()
     if evidence.now >= evidence.last_end:
-        return Failed(f"evidence-timeout ran out, still {lacks}", blind)
+        return Failed(f"evidence-timeout ran out: {lacks}", blind)
     return Inconclusive(lacks)
 
 

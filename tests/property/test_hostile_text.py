@@ -293,5 +293,6 @@ def test_thousands_of_alarms_and_warnings_fit() -> None:
     tell.ends(e.Result.FAILED, long, long)
     text = summary(rollout_state(tell.events))
     assert len(text.encode()) < LIMIT
-    assert "more, told in the log" in text
+    assert "1950 more alarms, in the log" in text
+    assert "1980 more warnings, in the log" in text
     assert text.rstrip().endswith("all times are UTC</sub>")

@@ -542,7 +542,7 @@ def test_the_next_run_follows_what_a_killed_one_started(shop: Shop) -> None:
     assert shop.deployments() == ["Succeeded"]
     assert len(shop.requests("CreateDeployment")) == 1
     assert len(shop.requests("PublishVersion")) == 1
-    assert "is running already: it is followed" in shop.warnings()
+    assert "is already running. This run follows it" in shop.warnings()
     assert shop.whole_on(NEW)
 
 
@@ -657,7 +657,7 @@ def test_the_post_stage_says_when_it_is_over(shop: Shop) -> None:
     shop.clock.advance(600)
     finished = shop.post(shop.saved_states[-1])
     assert finished.result is Result.FAILED
-    assert "is Succeeded, and nobody watched" in finished.reason
+    assert "is Succeeded, and nothing watched" in finished.reason
 
 
 def test_the_post_stage_stops_what_a_cancelled_main_was_stopping(shop: Shop) -> None:
