@@ -23,6 +23,7 @@ from pathlib import Path
 VERSION = re.compile(r"v([1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 IMAGE = re.compile(r"[a-z0-9.:-]+(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+MAIN = "refs/heads/main"
 BUILT_HERE = "  image: Dockerfile\n"
 
 
@@ -114,11 +115,14 @@ def pinned(action: str, image: str) -> str:
 def check(version: str) -> None:
     """Raises `Refused` if this checkout cannot become that version."""
     notes(version, Path("CHANGELOG.md").read_text("utf-8"))
+    # The attestations name it, and who verifies them asks for main.
+    if os.environ.get("GITHUB_REF", MAIN) != MAIN:
+        raise Refused(f"started on {os.environ['GITHUB_REF']}: start it on main")
     if _git("status", "--porcelain"):
         raise Refused("the checkout is not clean")
     must_be_next(version, _tags(f"{major(version)}.*"))
     # What the origin has now, whatever this checkout remembers of it.
-    _git("fetch", "--quiet", "--no-tags", "origin", "refs/heads/main")
+    _git("fetch", "--quiet", "--no-tags", "origin", MAIN)
     ours = subprocess.run(["git", "merge-base", "--is-ancestor", "HEAD", "FETCH_HEAD"], check=False)
     if ours.returncode:
         raise Refused("this is no commit of main at the origin: merge it first")

@@ -93,7 +93,7 @@ def test_a_release_is_pulled_by_digest_and_works(
         done = subprocess.run(
             [*release, *words],
             cwd=checkout,
-            env={**docker.environment(), "PATH": path},
+            env={**docker.environment(), "PATH": path, "GITHUB_REF": "refs/heads/main"},
             check=False,
             capture_output=True,
             text=True,

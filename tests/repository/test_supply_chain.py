@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -295,9 +296,14 @@ def checkout(tmp_path: Path) -> Path:
     return here
 
 
-def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(
+    checkout: Path, *words: str, ref: str = "refs/heads/main"
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "scripts" / "release.py"), *words]
-    return subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True)
+    environ = {**os.environ, "GITHUB_REF": ref}
+    return subprocess.run(
+        command, cwd=checkout, env=environ, check=False, capture_output=True, text=True
+    )
 
 
 def test_both_tags_lead_to_the_pinned_action_and_main_does_not(checkout: Path) -> None:
@@ -375,6 +381,14 @@ def test_only_a_commit_of_main_at_the_origin_is_released(checkout: Path) -> None
     assert git(origin, "tag") == ""
     git(checkout, "push", "--quiet", "origin", "feature:main")
     assert run(checkout, "check", "v1.2.0").returncode == 0
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/feature", "refs/tags/main", "refs/pull/1/merge"])
+def test_a_branch_that_is_where_main_is_is_not_main(ref: str, checkout: Path) -> None:
+    """Its attestations would name the branch, and `gh attestation verify` as the docs have it refuse them."""
+    refused = run(checkout, "check", "v1.2.0", ref=ref)
+    assert refused.returncode == 1
+    assert f"started on {ref}" in refused.stderr
 
 
 def test_main_may_have_gone_on_while_the_tests_ran(checkout: Path) -> None:
