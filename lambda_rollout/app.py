@@ -126,7 +126,7 @@ def main_stage(context: JobContext) -> int:
 
 def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
     if feed is not None:
-        context.journal.also_tell(feed.emit)
+        context.journal.also_tell("comment", feed.emit)
     return feed
 
 
@@ -350,6 +350,6 @@ def _warnings(inputs: Inputs, environ: Mapping[str, str]) -> Iterator[str]:
     temporary = bool(environ.get("AWS_SESSION_TOKEN")) and not inputs.role_to_assume
     if temporary and inputs.mode is Mode.ROLLOUT and inputs.plan.total_watch > USUAL_LIFETIME:
         yield (
-            "The schedule is longer than temporary credentials usually last (1 h), and those of the "
+            "The schedule is longer than temporary credentials usually last (1h), and those of the "
             "environment are not renewed. Use `role-to-assume`, or ask for a longer session."
         )

@@ -105,7 +105,7 @@ TIMED_OUT = frozenset({"IDPCommunicationError", "RequestTimeout", "RequestTimeou
 MISSING = frozenset({"ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException"})
 
 NOT_AWS = (
-    "Look at what stands between this runner and AWS: a proxy (HTTPS_PROXY), a load balancer, a filter, or "
+    "Check what is between this runner and AWS: a proxy (HTTPS_PROXY), a load balancer, a filter, or "
     "AWS_ENDPOINT_URL if it is set."
 )
 
@@ -136,7 +136,7 @@ def _check(operation: str, answer: Mapping[str, Any]) -> None:
     """Raise `ForeignAnswer` if an answer is none that AWS gives to ``operation``."""
     lacking = members.missing(operation, answer)
     if operation in members.MARKED and not marks.is_marked_object(answer):
-        lacking = (*lacking, "AWS's request id on a whole JSON")
+        lacking = (*lacking, "AWS's request id on complete JSON")
     if lacking:
         raise _foreign(operation, answer, f"without {', '.join(lacking)}")
 
@@ -239,8 +239,8 @@ def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
     if endpoint and code in MISSING:
         why = f'"{_message(error)}", says {endpoint} without AWS\'s request id'
         return UnmarkedNotFound(operation, code, why, NOT_AWS, endpoint)
-    lacks = "an error code" if marks.has_request_id(answer) else "a request id"
-    return _foreign(operation, answer, f"without {lacks} of AWS's")
+    lacks = "error code" if marks.has_request_id(answer) else "request id"
+    return _foreign(operation, answer, f"without AWS's {lacks}")
 
 
 def _message(error: boto.ClientError) -> str:

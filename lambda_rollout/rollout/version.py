@@ -108,6 +108,14 @@ def choose(
     return version
 
 
+def check_version(target: Target, previous: str | None, spec: RolloutSpec, ports: Ports) -> None:
+    """Check what can be known of the version without publishing one, for ``mode: plan``. Raises as `choose`."""
+    if spec.publishes:
+        check_latest(target, ports, replaced=spec.package is not None)
+    else:
+        choose(target, previous, spec, ports)
+
+
 def _upload_once(
     target: Target,
     package: Package,

@@ -11,8 +11,8 @@ import pytest
 from botocore import exceptions as boto
 from botocore.awsrequest import AWSResponse
 
+from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import Aliases
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.calls import date_of, translating_errors
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
