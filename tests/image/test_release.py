@@ -118,7 +118,9 @@ def test_a_release_is_pulled_by_digest_and_works(
     action = yaml.safe_load(git(origin, "show", "v1:action.yml"))
     pinned = action["runs"]["image"].removeprefix("docker://")
     assert pinned == f"{name}@{digest}"
-    docker.run("rmi", "--force", *docker.run("images", "--quiet", name).stdout.split())
+    # By their names: what is pushed is the same image as the one that the other tests use.
+    names = docker.run("images", "--format", "{{.Repository}}:{{.Tag}}", name).stdout.split()
+    docker.run("rmi", *names)
     docker.run("pull", pinned)
     runner.image = pinned
     assert scene.run().outputs["result"] == "promoted"
