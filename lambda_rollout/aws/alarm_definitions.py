@@ -17,7 +17,7 @@ from lambda_rollout.aws.alarms import PAGE, TYPES
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.preflight.alarm_rule import Rule, RuleUnread, children, parse
+from lambda_rollout.preflight.alarm_rule import AlarmRule, RuleUnread, children, parse_alarm_rule
 from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
 
 KINDS = {
@@ -31,7 +31,7 @@ DEPTH = 5
 _RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
 _QUERY = re.compile(r"\s*SELECT\b|\bSEARCH\s*\(", re.IGNORECASE)
 
-Raw = Mapping[str, Any]
+_Raw = Mapping[str, Any]
 
 
 class AlarmDefinitions:
@@ -76,9 +76,9 @@ class AlarmDefinitions:
             by_region.setdefault(name.region or self._clients.region, []).append(name.name)
         return by_region
 
-    def _below(self, region: str, names: list[str]) -> Mapping[str, tuple[str, Raw]]:
+    def _below(self, region: str, names: list[str]) -> Mapping[str, tuple[str, _Raw]]:
         """Describe the named alarms and all below them: name -> kind and definition."""
-        found: dict[str, tuple[str, Raw]] = {}
+        found: dict[str, tuple[str, _Raw]] = {}
         for _ in range(DEPTH):
             for start in range(0, len(names), PAGE):
                 found.update(self._described(region, names[start : start + PAGE]))
@@ -90,10 +90,10 @@ class AlarmDefinitions:
 
     def _described(
         self, region: str, names: Sequence[str]
-    ) -> Iterator[tuple[str, tuple[str, Raw]]]:
+    ) -> Iterator[tuple[str, tuple[str, _Raw]]]:
         token: dict[str, Any] = {}
         while True:
-            answer: Raw = ask(
+            answer: _Raw = ask(
                 "DescribeAlarms",
                 partial(
                     self._clients.cloudwatch(region).describe_alarms,
@@ -112,14 +112,14 @@ class AlarmDefinitions:
             token = {"NextToken": answer["NextToken"]}
 
 
-def _rule(alarm: Raw) -> Rule | None:
+def _rule(alarm: _Raw) -> AlarmRule | None:
     try:
-        return parse(alarm.get("AlarmRule", ""))
+        return parse_alarm_rule(alarm.get("AlarmRule", ""))
     except RuleUnread:
         return None
 
 
-def _children(described: tuple[str, Raw]) -> list[str]:
+def _children(described: tuple[str, _Raw]) -> list[str]:
     """Return the names in a composite alarm's rule; an ARN there is of the same account and Region."""
     kind, alarm = described
     rule = _rule(alarm) if kind == "CompositeAlarm" else None
@@ -127,7 +127,7 @@ def _children(described: tuple[str, Raw]) -> list[str]:
 
 
 def _facts(
-    name: str, described: Mapping[str, tuple[str, Raw]], above: frozenset[str]
+    name: str, described: Mapping[str, tuple[str, _Raw]], above: frozenset[str]
 ) -> AlarmFacts:
     kind, alarm = described[name]
     if kind == "CompositeAlarm":
@@ -146,7 +146,7 @@ def _facts(
     return replace(made, warm_until=_warm_until(alarm))
 
 
-def _of_logs(name: str, alarm: Raw) -> AlarmFacts:
+def _of_logs(name: str, alarm: _Raw) -> AlarmFacts:
     """Read a log alarm: its query runs on a schedule, and some of its last results have to breach.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_LogAlarm.html
@@ -165,7 +165,7 @@ def _of_logs(name: str, alarm: Raw) -> AlarmFacts:
     )
 
 
-def _of_metrics(name: str, alarm: Raw) -> AlarmFacts:
+def _of_metrics(name: str, alarm: _Raw) -> AlarmFacts:
     criteria = (alarm.get("EvaluationCriteria") or {}).get("PromQLCriteria")
     if criteria is not None or "EvaluationCriteria" in alarm:
         return AlarmFacts(
@@ -196,7 +196,7 @@ def _of_metrics(name: str, alarm: Raw) -> AlarmFacts:
     )
 
 
-def _unread(alarm: Raw) -> str:
+def _unread(alarm: _Raw) -> str:
     """Name what is no list of metrics: a query in a language of its own, or another account's metrics."""
     own = str(alarm.get("AlarmArn", "")).split(":")[4:5]
     for query in alarm.get("Metrics") or ():
@@ -207,13 +207,13 @@ def _unread(alarm: Raw) -> str:
     return ""
 
 
-def _warm_until(alarm: Raw) -> datetime | None:
+def _warm_until(alarm: _Raw) -> datetime | None:
     minutes = (alarm.get("WarmUpConfiguration") or {}).get("WarmUpPeriodDurationInMinutes")
     configured = alarm.get("AlarmConfigurationUpdatedTimestamp")
     return configured + timedelta(minutes=minutes) if minutes and configured else None
 
 
-def _metrics(alarm: Raw) -> tuple[tuple[WatchedMetric, ...], str]:
+def _metrics(alarm: _Raw) -> tuple[tuple[WatchedMetric, ...], str]:
     """Return what an alarm looks at, and its metric math if it has any."""
     if "MetricName" in alarm:
         statistic = alarm.get("Statistic") or alarm.get("ExtendedStatistic", "")
@@ -230,7 +230,7 @@ def _metrics(alarm: Raw) -> tuple[tuple[WatchedMetric, ...], str]:
     return metrics, expression
 
 
-def _metric(id_: str, metric: Raw, statistic: str, period: int | None) -> WatchedMetric:
+def _metric(id_: str, metric: _Raw, statistic: str, period: int | None) -> WatchedMetric:
     return WatchedMetric(
         id=id_,
         namespace=metric.get("Namespace", ""),

@@ -115,11 +115,11 @@ NOT_TRUSTED = (
     "the workspace and name that in AWS_CA_BUNDLE (/github/workspace/FILE); or check AWS_ENDPOINT_URL if it is set."
 )
 
-Answer = TypeVar("Answer", bound=Mapping[str, Any])
-Read = TypeVar("Read")
+_Answer = TypeVar("_Answer", bound=Mapping[str, Any])
+_Read = TypeVar("_Read")
 
 
-def ask(operation: str, call: Callable[[], Answer], read: Callable[[Answer], Read]) -> Read:
+def ask(operation: str, call: Callable[[], _Answer], read: Callable[[_Answer], _Read]) -> _Read:
     """Make one call of boto3, and return what ``read`` finds in its answer. Every call of this package goes through it.
 
     ``operation`` is AWS's name of it and has a row in `lambda_rollout.aws.members`: an answer without those members is

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Plan
-from lambda_rollout.preflight.alarm_rule import Rule
+from lambda_rollout.preflight.alarm_rule import AlarmRule
 
-T = TypeVar("T")
+LATEST = "$LATEST"
+"""The version of a function that is not published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ class AlarmFacts:
     """How far before its run the time that a log query looks at ends."""
     warm_until: datetime | None = None
     """When its warm-up ends, at the latest; None without one."""
-    rule: Rule | None = None
+    rule: AlarmRule | None = None
     """A composite alarm's, None if it is not understood."""
     children: tuple[AlarmFacts, ...] = ()
     """Those of the rule's that could be read."""

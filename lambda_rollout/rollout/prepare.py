@@ -9,11 +9,12 @@ from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
-from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_facts
+from lambda_rollout.preflight.reader import Passage, Question, read_facts
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
-from lambda_rollout.rollout.missing_alarms import account_of, remedy_for
+from lambda_rollout.rollout.missing_alarms import account_of, remedy_for_missing
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.version import read_storage
@@ -159,7 +160,7 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
         if survey.missing:
             raise RolloutError(
                 f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
-                remedy_for(survey.missing, account),
+                remedy_for_missing(survey.missing, account),
             )
         waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end
