@@ -213,7 +213,7 @@ def test_a_plan_says_that_an_alarm_would_refuse_it(scene: Live) -> None:
     scene.set_alarm("ALARM")
     finished = scene.run(mode="plan", steps=STEPS)
     assert finished.outputs["result"] == "planned"
-    assert "A rollout would be refused now, in ALARM: checkout-errors" in finished.shown
+    assert "A rollout would be refused now. In ALARM: checkout-errors" in finished.shown
 
 
 def test_an_alarm_at_the_start_fails(scene: Live) -> None:
