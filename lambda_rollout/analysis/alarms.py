@@ -60,6 +60,9 @@ class AlarmWatch:
     """Whether any reading since showed OK; what lies between two readings only the history can tell."""
     fired: AlarmReading | None = None
     """Set once it counted and was in ALARM; never taken back. Its ``reason`` is that of the firing."""
+    gap_since: float | None = None
+    """When the read was sent that first showed a change which only the history can tell (monotonic seconds); later
+    changes before that is known do not move it. None while nothing is open."""
 
     @classmethod
     def start(cls, reading: AlarmReading) -> AlarmWatch:
@@ -74,8 +77,8 @@ class AlarmWatch:
         )
 
 
-def observe(watch: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
-    """Take a new reading into account.
+def observe(watch: AlarmWatch, reading: AlarmReading, sent: float) -> AlarmWatch:
+    """Take a new reading into account, of a read that was ``sent`` then (monotonic seconds).
 
     The timestamp of the last transition is what tells a state that stayed from one that left and came
     back between two reads. The first is explained by the reading alone; for the second `with_history` must
@@ -86,13 +89,14 @@ def observe(watch: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
     if watch.fired is not None:
         return seen
     if reading.state is AlarmState.ALARM and (watch.counts or watch.was_ok):
-        return replace(seen, history_known=reading, counts=True, fired=reading)
+        return replace(seen, history_known=reading, counts=True, fired=reading, gap_since=None)
     if (
         reading.transitioned_at is None
         or reading.transitioned_at == watch.history_known.transitioned_at
     ):
-        return replace(seen, history_known=reading, counts=watch.counts or now_ok)
-    return seen
+        counts = watch.counts or now_ok
+        return replace(seen, history_known=reading, counts=counts, gap_since=None)
+    return replace(seen, gap_since=sent if watch.gap_since is None else watch.gap_since)
 
 
 def with_history(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch:
@@ -115,11 +119,11 @@ def with_history(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch
                 reason=change.reason or watch.newest.reason,
                 transitioned_at=change.at,
             )
-            return replace(watch, counts=True, fired=fired)
+            return replace(watch, counts=True, fired=fired, gap_since=None)
         counts = counts or change.after is AlarmState.OK
     if not since or not _reaches(watch.newest, since[-1]):
         return watch
-    return replace(watch, history_known=watch.newest, counts=counts)
+    return replace(watch, history_known=watch.newest, counts=counts, gap_since=None)
 
 
 def _after_what_was_known(

@@ -17,7 +17,8 @@ UNREADABLE_LIMIT = 60.0
 """Seconds without a successful read after which a watch is blind and the rollout goes back."""
 
 HISTORY_GRACE = 15.0
-"""Seconds after a step's end that an alarm's history may take to show a change made just before it."""
+"""Seconds that an alarm's history may take to show a change, counted from the read that saw the change; and at least so
+many after a step's planned end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +85,27 @@ def judge_step(evidence: StepEvidence) -> Verdict:
     last_second = max(evidence.planned_end, evidence.missing_at)
     if evidence.now < last_second or evidence.alarms_read_at < last_second:
         return Inconclusive()
-    without_history = tuple(watch.newest for watch in evidence.watches if watch.needs_history)
-    if without_history and evidence.now < evidence.planned_end + HISTORY_GRACE:
-        return Inconclusive(
-            f"the history of {', '.join(reading.name for reading in without_history)}"
-        )
-    if without_history:
-        return Failed(_needs_history_reason(without_history), without_history)
-    if evidence.aliases_read_at < evidence.planned_end:
+    verdict = _judge_histories(evidence) or _judge_what_is_missing(evidence)
+    if isinstance(verdict, Passed) and evidence.aliases_read_at < last_second:
         return Inconclusive()
-    return _judge_what_is_missing(evidence)
+    return verdict
+
+
+def _judge_histories(evidence: StepEvidence) -> Failed | Inconclusive | None:
+    """Wait for the history of each alarm that needs it, and no longer than that one's grace; None if none does."""
+    waiting = [watch for watch in evidence.watches if watch.needs_history]
+    over = tuple(watch.newest for watch in waiting if evidence.now >= _grace_ends(watch, evidence))
+    if over:
+        return Failed(_needs_history_reason(over), over)
+    if waiting:
+        return Inconclusive(f"the history of {', '.join(watch.newest.name for watch in waiting)}")
+    return None
+
+
+def _grace_ends(watch: AlarmWatch, evidence: StepEvidence) -> float:
+    """Return until when the alarm's history is waited for; alarms that flap in turn do not put it off for ever."""
+    began = evidence.planned_end if watch.gap_since is None else watch.gap_since
+    return min(max(began, evidence.planned_end), evidence.last_end) + HISTORY_GRACE
 
 
 def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:

@@ -159,7 +159,7 @@ class AlarmPoll:
         self.missing = survey.missing
         for reading in survey.readings:
             before = self._by_arn.get(reading.arn) or AlarmWatch.start(reading)
-            after = self._by_arn[reading.arn] = observe(before, reading)
+            after = self._by_arn[reading.arn] = observe(before, reading, sent)
             if before.newest.state is not reading.state:
                 self._note(reading, before.newest.state, fired=after.fired is not None)
         if not self._has_fired:
