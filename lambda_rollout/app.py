@@ -208,7 +208,7 @@ def post_stage(context: JobContext) -> int:
         finished = _settle(saved_state, spec, context)
         return int(finished.result is Result.FAILED)
     except RolloutError as error:
-        for left in all_left(saved_state, spec, context.clock.now()):
+        for left in all_left(saved_state, spec):
             context.journal.emit(left)
         reason, remedy = error.what, error.remedy
         return 1
@@ -228,9 +228,7 @@ def _settle(saved_state: SavedState, spec: RolloutSpec, context: JobContext) -> 
 
     def tell(state: RetryCallState) -> None:
         if state.attempt_number == TELL_TROUBLE_AT and state.outcome is not None:
-            for warned in not_yet(
-                saved_state, spec, context.clock.now(), state.outcome.exception()
-            ):
+            for warned in not_yet(saved_state, spec, state.outcome.exception()):
                 context.journal.emit(warned)
 
     began = context.clock.monotonic()
@@ -262,7 +260,7 @@ def build_clients(
     )
 
     def warn(text: str) -> None:
-        context.journal.emit(Warned(at=context.clock.now(), text=text))
+        context.journal.emit(Warned(text=text))
 
     clients = Clients(aws, spec.region, context.clock, warn)
     _start_is_over(clients)
@@ -325,7 +323,7 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
                 f"State could not be saved ({problem}). If this job is killed now, its post stage cannot restore the "
                 "alias: the next run does, or `mode: rollback`. Look at the runner's disk and its temporary folder."
             )
-            context.journal.emit(Warned(at=context.clock.now(), text=text))
+            context.journal.emit(Warned(text=text))
 
     return remember
 

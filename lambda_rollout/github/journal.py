@@ -18,7 +18,7 @@ from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.summary.summary import summary, summary_of_input_problems
 from lambda_rollout.report.wording import count, listing
-from lambda_rollout.rollout.events import Event, Finished, Result
+from lambda_rollout.rollout.events import Event, Finished, Result, stamped
 from lambda_rollout.runtime.clock import Clock
 from lambda_rollout.runtime.masking import Masks
 
@@ -56,8 +56,8 @@ class Journal:
         return rollout_state(self._events)
 
     def emit(self, event: Event) -> None:
-        """Keep ``event``, without secrets, and tell it in the log; never raises."""
-        event = self._masks.of_value(event)
+        """Keep ``event``, without secrets and with its time, and tell it in the log; never raises."""
+        event = stamped(self._masks.of_value(event), self._clock.now())
         with self._lock:
             self._events.append(event)
             self._try("log", lambda: self._log.tell(event))

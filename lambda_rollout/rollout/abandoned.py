@@ -125,13 +125,11 @@ class Restoration:
         return settled
 
     def _tell(self, status: AliasStatus, record: Record, *, forward: bool) -> None:
-        target, now = status.target, self._ports.clock.now()
+        target = status.target
         if forward:
-            self._ports.emit(RecordCleared(at=now, target=target, version=record.new))
+            self._ports.emit(RecordCleared(target=target, version=record.new))
         else:
-            self._ports.emit(
-                Restored(at=now, target=target, version=record.old, from_version=record.new)
-            )
+            self._ports.emit(Restored(target=target, version=record.old, from_version=record.new))
         say_if_cut(target, status.alias, self._ports)
 
 

@@ -121,7 +121,7 @@ def say_if_time_is_in_doubt(ports: Ports) -> None:
             f"AWS's time is in doubt: {why}. So this run's record counts by the runner's clock, and an alias with the "
             "record of another run is left alone. Check the runner's clock, and what stands between it and AWS."
         )
-        ports.emit(Warned(at=ports.clock.now(), text=text))
+        ports.emit(Warned(text=text))
 
 
 def _is_clear(seen: list[AliasStatus], spec: RolloutSpec) -> bool:

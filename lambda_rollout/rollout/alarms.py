@@ -150,8 +150,7 @@ class AlarmPoll:
             survey = self._ports.alarms.read()
         except CallFailed as error:
             if self.rhythm.bad(sent):
-                at = self._ports.clock.now()
-                self._ports.emit(Unreadable(at=at, what="alarms", why=str(error)))
+                self._ports.emit(Unreadable(what="alarms", why=str(error)))
             elif isinstance(error, CredentialsExpired):
                 raise
             return

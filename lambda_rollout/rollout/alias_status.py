@@ -65,18 +65,15 @@ def read_alias(
 
 def tell_status(target: Target, status: AliasStatus | None, ports: Ports) -> None:
     """Emit what was found."""
-    now = ports.clock.now()
     if status is None:
-        ports.emit(AliasMissing(at=now, target=target))
+        ports.emit(AliasMissing(target=target))
         return
     alias = status.alias
-    ports.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
+    ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     if status.dead is not None:
         url = ports.runs.url(status.dead)
         ports.emit(
-            AbandonedFound(
-                at=now, target=target, routing=alias.shown, record=str(status.dead), run_url=url
-            )
+            AbandonedFound(target=target, routing=alias.shown, record=str(status.dead), run_url=url)
         )
 
 
@@ -96,7 +93,7 @@ def say_if_cut(target: Target, alias: Alias, ports: Ports) -> None:
             f"The description of {target} left no room beside an earlier run's record and may have been cut by it: "
             f"what is left is {text!r}."
         )
-        ports.emit(Warned(at=ports.clock.now(), text=say))
+        ports.emit(Warned(text=say))
 
 
 def refusal(status: AliasStatus, spec: RolloutSpec, ports: Ports) -> NotOurs:

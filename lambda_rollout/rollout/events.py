@@ -1,21 +1,25 @@
 """What happened, as frozen values: the only record of a rollout.
 
 The story emits these; log, summary, outputs and the JSON report are made of them and of nothing
-else. Every event has ``at``, the runner's wall clock in UTC.
+else. Whoever takes them in puts ``at`` on them (`stamped`), the runner's wall clock in UTC.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.finding import Finding
+
+NOT_STAMPED = datetime.min.replace(tzinfo=UTC)
+"""The time of an event that nobody has taken in yet."""
 
 
 class Result(StrEnum):
@@ -52,7 +56,15 @@ class Run:
 class Event:
     """Something happened."""
 
-    at: datetime
+    at: datetime = NOT_STAMPED
+
+
+_E = TypeVar("_E", bound=Event)
+
+
+def stamped(event: _E, now: datetime) -> _E:
+    """Return the event with the time ``now``, unless it says itself when it happened."""
+    return replace(event, at=now) if event.at == NOT_STAMPED else event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

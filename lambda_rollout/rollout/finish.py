@@ -150,7 +150,7 @@ class Finisher:
         all_back = self.restore(rollouts, tell)
         for target in self.created:
             text = f"Alias {target} was created by this rollout and stays."
-            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+            self._ports.emit(Warned(text=text))
         result = Result.ROLLED_BACK if rollouts and all_back and not failed else Result.FAILED
         return self.finished(result, cause.what, cause.remedy, alarms)
 
@@ -175,7 +175,6 @@ class Finisher:
                 rollout, share = went_from[desired.writer.target]
                 self._ports.emit(
                     RolledBack(
-                        at=self._ports.clock.now(),
                         target=rollout.writer.target,
                         version=rollout.writer.old,
                         from_version=rollout.new,
@@ -225,7 +224,6 @@ class Finisher:
         if running.count or why:
             self._ports.emit(
                 ExecutionsLeft(
-                    at=self._ports.clock.now(),
                     target=target,
                     version=version,
                     running=None if why else running.count,
@@ -253,7 +251,7 @@ class Finisher:
             if seen.moving.failed:
                 why = f"because {could_not_start(seen)}"
             text = f"AWS still sends all traffic of {target} to version {rollout.new}, {why}."
-            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+            self._ports.emit(Warned(text=text))
 
     def hold(self, reason: str) -> Finished:
         """Leave every alias where it is, marked as held; what was never confirmed goes back."""
@@ -265,7 +263,6 @@ class Finisher:
             if isinstance(settlement, Settled):
                 self._ports.emit(
                     Held(
-                        at=self._ports.clock.now(),
                         target=rollout.writer.target,
                         version=rollout.new,
                         previous=rollout.writer.old,
@@ -305,9 +302,7 @@ class Finisher:
         for rollout, settlement in zip(rollouts, settlements, strict=True):
             if isinstance(settlement, Settled):
                 target = rollout.writer.target
-                self._ports.emit(
-                    RecordCleared(at=self._ports.clock.now(), target=target, version=rollout.new)
-                )
+                self._ports.emit(RecordCleared(target=target, version=rollout.new))
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
         if self._all_settled(settlements):
@@ -338,8 +333,7 @@ class Finisher:
         alarms: tuple[AlarmReading, ...] = (),
     ) -> Finished:
         """Make the last event."""
-        now = self._ports.clock.now()
-        return Finished(at=now, result=result, reason=reason, remedy=remedy, failed_alarms=alarms)
+        return Finished(result=result, reason=reason, remedy=remedy, failed_alarms=alarms)
 
     # Settling and telling ----------------------------------------------------------------------
 
@@ -396,7 +390,7 @@ class Finisher:
             f"Not confirmed yet: {target} to {desired.routing}. It was last seen with "
             f"{desired.writer.known.shown}. Trying on: {why.brief}. By hand: {command}"
         )
-        self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+        self._ports.emit(Warned(text=text))
 
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
         writer = rollout.writer
@@ -426,7 +420,6 @@ class Finisher:
                 return
         self._ports.emit(
             AliasLeft(
-                at=self._ports.clock.now(),
                 target=writer.target,
                 routing=routing,
                 expected=wished,

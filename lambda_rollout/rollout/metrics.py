@@ -211,7 +211,7 @@ def judge_split_before(metrics: RolloutMetrics, ports: Ports) -> str:
             f"the metrics that the guards are about could not be read: {error.what}",
             error.remedy or "Start again, or leave `guards` empty.",
         ) from error
-    ports.emit(MetricsRead(at=ports.clock.now(), number=1, comparisons=news))
+    ports.emit(MetricsRead(number=1, comparisons=news))
     broken, _ = metrics.verdict()
     lacks = metrics.missing_baseline()
     if lacks and not broken:

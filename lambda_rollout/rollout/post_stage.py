@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
@@ -149,10 +148,10 @@ def _take_over(
         alias = retrying(ports.clock, None, finisher.limit, CallFailed)(reader.read_or_gone)
     except CallFailed as error:
         command = spec.command(target, back, saved.text)
-        ports.emit(_left(saved, None, back, f"it could not be read: {error}", command, ports))
+        ports.emit(_left(saved, None, back, f"it could not be read: {error}", command))
         return False
     if alias is None:
-        ports.emit(_left(saved, None, back, "the alias or its function was deleted", "", ports))
+        ports.emit(_left(saved, None, back, "the alias or its function was deleted", ""))
         return True
     _, record = lease.parse(alias.description)
     agreeing = record is not None and lease.agrees(record, alias.routing)
@@ -170,7 +169,7 @@ def _take_over(
         and record.rollout_id not in {saved.rollout_id, saved.taken_over_from}
     ):
         text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
-        ports.emit(Warned(at=ports.clock.now(), text=text))
+        ports.emit(Warned(text=text))
         return True
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put
     # back by somebody else.
@@ -178,7 +177,7 @@ def _take_over(
     if not agreeing and alias.routing not in ours:
         why = "its routing is none that this rollout gave it, so somebody else changed it"
         command = "" if alias.routing.is_unsplit else spec.command(target, back, saved.text)
-        ports.emit(_left(saved, alias.routing, back, why, command, ports))
+        ports.emit(_left(saved, alias.routing, back, why, command))
         return False
     writer = _traffic(saved, alias, ports)
     if record is not None and writer.text == lease.parse(lease.compose(saved.text, record))[0]:
@@ -214,30 +213,29 @@ def _leave_held(held: StillHeld, spec: RolloutSpec, ports: Ports, limit: float) 
     if isinstance(settlement, Unsettled):
         command = spec.command(target, Routing.all_on(saved.old), saved.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
-        ports.emit(_left(saved, None, found.routing, why, command, ports))
+        ports.emit(_left(saved, None, found.routing, why, command))
         return False
     if isinstance(settlement, Settled):
         text = f"{target} is still held ({found.routing}): it was not promoted."
-        ports.emit(Warned(at=ports.clock.now(), text=text))
+        ports.emit(Warned(text=text))
     return True
 
 
 def not_yet(
-    saved_state: SavedState, spec: RolloutSpec, at: datetime, why: BaseException | None
+    saved_state: SavedState, spec: RolloutSpec, why: BaseException | None
 ) -> Iterator[Warned]:
     """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
-    for left in all_left(saved_state, spec, at):
+    for left in all_left(saved_state, spec):
         text = f"Not settled yet: {left.target}. Trying on: {why}. By hand: {left.command}"
-        yield Warned(at=at, text=text)
+        yield Warned(text=text)
 
 
-def all_left(saved_state: SavedState, spec: RolloutSpec, at: datetime) -> Iterator[AliasLeft]:
+def all_left(saved_state: SavedState, spec: RolloutSpec) -> Iterator[AliasLeft]:
     """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
     for saved in saved_state.aliases:
         back = _whole(saved, saved_state)
         command = spec.command(saved.target, back, saved.text)
         yield AliasLeft(
-            at=at,
             target=saved.target,
             routing=None,
             expected=back,
@@ -256,10 +254,8 @@ def _left(
     expected: Routing,
     why: str,
     command: str,
-    ports: Ports,
 ) -> AliasLeft:
     return AliasLeft(
-        at=ports.clock.now(),
         target=saved.target,
         routing=routing,
         expected=expected,

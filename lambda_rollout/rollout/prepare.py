@@ -48,13 +48,13 @@ def preflight(
         writes=tuple(_writes(spec, there, moving)) if spec.mode is Mode.PLAN else (),
     )
     findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
-    ports.emit(PreflightFound(at=ports.clock.now(), findings=findings))
+    ports.emit(PreflightFound(findings=findings))
     refused = blocking(findings, strict=spec.preflight is Preflight.STRICT)
     if not refused:
         return
     if spec.mode is Mode.PLAN:
         text = f"A rollout would be refused: {_reason(refused)}"
-        ports.emit(Warned(at=ports.clock.now(), text=text))
+        ports.emit(Warned(text=text))
         return
     raise RolloutError(f"preflight: {_reason(refused)}", refused[0].remedy)
 
@@ -109,7 +109,7 @@ def check_alarms_at_start(spec: RolloutSpec, ports: Ports) -> None:
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM against ``alarm-at-start``.
     """
     survey = _read(spec, ports, wait=spec.mode is not Mode.PLAN)
-    ports.emit(AlarmsFound(at=ports.clock.now(), readings=survey.readings))
+    ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.alarms and not spec.guards:
         _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
     firing = firing_at_start(survey.readings)
@@ -162,7 +162,7 @@ def _names(firing: Sequence[AlarmReading]) -> str:
 
 
 def _warn(ports: Ports, text: str) -> None:
-    ports.emit(Warned(at=ports.clock.now(), text=text))
+    ports.emit(Warned(text=text))
 
 
 def _where(missing: Sequence[str], spec: RolloutSpec) -> str:

@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
     """Put every target back. Never raises."""
-    ports.emit(spec.started(ports.clock.now()))
+    ports.emit(spec.started())
     finisher = Finisher(spec, ports)
     try:
         finished = _rollback(replace(spec, create_alias=False), ports, finisher)
@@ -52,7 +52,7 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
         if isinstance(grasped, RolloutError):
             problems.append(grasped)
         elif isinstance(grasped, str):
-            ports.emit(AlreadyThere(at=ports.clock.now(), target=each[0], version=grasped))
+            ports.emit(AlreadyThere(target=each[0], version=grasped))
         else:
             rollouts.append(finisher.track(*grasped))
             rollouts[-1].possibly_written = True
@@ -93,7 +93,7 @@ def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> No
                 "invocation fails and wakes it. Do that now, unless somebody has: "
                 f"{wake_command(target.function, version, spec.region)}"
             )
-            ports.emit(Warned(at=ports.clock.now(), text=text))
+            ports.emit(Warned(text=text))
 
 
 def _tried(act: Callable[[], _T]) -> _T | RolloutError:
@@ -115,7 +115,7 @@ def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alia
     alias = read_alias(target, spec, ports)
     if alias is None:
         raise RolloutError(f"there is no alias {target}.")
-    ports.emit(AliasFound(at=ports.clock.now(), target=target, arn=alias.arn, routing=alias.shown))
+    ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
         return target, alias, None

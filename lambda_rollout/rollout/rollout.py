@@ -84,9 +84,9 @@ class Rollout:
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
         ports, spec = self._ports, self._spec
-        ports.emit(spec.started(ports.clock.now()))
+        ports.emit(spec.started())
         for text in spec.warnings:
-            ports.emit(Warned(at=ports.clock.now(), text=text))
+            ports.emit(Warned(text=text))
         finished = self._run()
         ports.emit(finished)
         return finished
@@ -246,7 +246,6 @@ class Rollout:
             self._finisher.created.append(course.target)
             self._ports.emit(
                 AliasCreated(
-                    at=self._ports.clock.now(),
                     target=course.target,
                     arn=alias.arn,
                     version=course.new,
@@ -276,8 +275,7 @@ class Rollout:
     def _say_what_stays(self) -> None:
         for course in self._courses:
             if course.rollout is not None and not course.moves:
-                now = self._ports.clock.now()
-                self._ports.emit(AlreadyThere(at=now, target=course.target, version=course.new))
+                self._ports.emit(AlreadyThere(target=course.target, version=course.new))
 
     def _look_at_what_stays(self) -> None:
         """See that what was on its version already still is: somebody may have put it back, and the group is in parts.
@@ -370,7 +368,6 @@ class Rollout:
         ports = self._ports
         ports.emit(
             StepStarted(
-                at=ports.clock.now(),
                 number=step.number,
                 percent=step.percent,
                 watch=timedelta(seconds=step.seconds),
@@ -399,7 +396,6 @@ class Rollout:
         watch.shifted(writer)
         ports.emit(
             WeightShifted(
-                at=ports.clock.now(),
                 target=writer.target,
                 version=rollout.new,
                 previous=writer.old,
@@ -414,7 +410,7 @@ class Rollout:
     def _say_what_did_not_guard(self, watch: Watch) -> None:
         for reading in watch.alarms.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
-            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+            self._ports.emit(Warned(text=text))
 
     def _tell_alarms(self) -> None:
         if self._watch is not None:

@@ -60,10 +60,9 @@ class RolloutSpec:
     guards: tuple[Guard, ...] = ()
     min_invocations: int = 0
 
-    def started(self, at: datetime) -> Started:
+    def started(self) -> Started:
         """Make the first event."""
         return Started(
-            at=at,
             mode=str(self.mode),
             targets=self.targets,
             region=self.region,

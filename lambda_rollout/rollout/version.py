@@ -80,9 +80,7 @@ def choose(
     named = spec.version or version_of_alias(target, spec, ports)
     if named is not None:
         check_exists(target, named, ports)
-        ports.emit(
-            VersionTaken(at=ports.clock.now(), target=target, version=named, previous=previous)
-        )
+        ports.emit(VersionTaken(target=target, version=named, previous=previous))
         return named
     latest = _settled_latest(target, ports)
     code_sha256 = latest.code_sha256
@@ -103,9 +101,7 @@ def choose(
         if check_latest(target, ports).code_sha256 != code_sha256:
             raise _overtaken(target) from error
         raise
-    ports.emit(
-        VersionPublished(at=ports.clock.now(), target=target, version=version, previous=previous)
-    )
+    ports.emit(VersionPublished(target=target, version=version, previous=previous))
     return version
 
 
@@ -202,7 +198,7 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
         state, ready = _readiness(target, version, ports, elapsed)
         match ready:
             case Ready():
-                ports.emit(VersionReady(at=ports.clock.now(), target=target, version=version))
+                ports.emit(VersionReady(target=target, version=version))
                 return state
             case NeverReady() as never:
                 raise RolloutError(
@@ -212,11 +208,7 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
             case Waiting(why):
                 if why != told:
                     told = why
-                    ports.emit(
-                        VersionWaited(
-                            at=ports.clock.now(), target=target, version=version, state=why
-                        )
-                    )
+                    ports.emit(VersionWaited(target=target, version=version, state=why))
                 if elapsed >= READY_LIMIT:
                     raise RolloutError(
                         f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {why}",

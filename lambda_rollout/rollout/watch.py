@@ -151,7 +151,6 @@ class Watch:
             self._clock.wait(max(0.0, self._next_moment(end) - self._clock.monotonic()), self._stop)
         self._emit(
             StepPassed(
-                at=self._clock.now(),
                 number=step.number,
                 percent=step.percent,
                 readings=self.alarms.readings,
@@ -239,9 +238,7 @@ class Watch:
                 until = self._clock.now() + timedelta(
                     seconds=end + self._rules.evidence_timeout - now
                 )
-                self._emit(
-                    StepExtended(at=self._clock.now(), number=step.number, until=until, why=lacks)
-                )
+                self._emit(StepExtended(number=step.number, until=until, why=lacks))
         return isinstance(verdict, Passed)
 
     # Numbers -----------------------------------------------------------------------------------
@@ -258,9 +255,9 @@ class Watch:
             news = self._metrics.read()
         except CallFailed as error:
             if first:
-                self._emit(Unreadable(at=self._clock.now(), what="metrics", why=str(error)))
+                self._emit(Unreadable(what="metrics", why=str(error)))
             return
-        self._emit(MetricsRead(at=self._clock.now(), number=step, comparisons=news))
+        self._emit(MetricsRead(number=step, comparisons=news))
 
     def say_what_was_not_seen(self) -> None:
         """Count once more at the very end, and tell for which steps there is no evidence of traffic."""
@@ -269,7 +266,7 @@ class Watch:
         gaps = list(self._metrics.gaps())
         if gaps:
             text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
-            self._emit(Warned(at=self._clock.now(), text=text))
+            self._emit(Warned(text=text))
 
     # Aliases -----------------------------------------------------------------------------------
 
@@ -283,9 +280,7 @@ class Watch:
             raise
         except CallFailed as error:
             if look.bad(sent):
-                self._emit(
-                    Unreadable(at=self._clock.now(), what=str(writer.target), why=str(error))
-                )
+                self._emit(Unreadable(what=str(writer.target), why=str(error)))
             else:
                 _give_up_if_expired(error)
         else:
@@ -356,7 +351,6 @@ class Watch:
         states = [reading.state for reading in self.alarms.readings]
         self._emit(
             Heartbeat(
-                at=self._clock.now(),
                 number=step.number,
                 percent=step.percent,
                 step_left=left,

@@ -211,14 +211,13 @@ def test_main_that_still_lives_can_do_no_more() -> None:
 
 
 def test_nobody_can_be_asked() -> None:
-    scene = Scene.ready()
     saved_aliases = (SavedAlias("checkout", "live", OLD, NEW, OWNERS_TEXT, ("50",), "3fa94c7d"),)
     for phase, version in ((Phase.MOVING, OLD), (Phase.CLEARING, NEW)):
         saved_state = SavedState(
             phase, "eu-central-1", "", hold_on_cancel=False, aliases=saved_aliases
         )
         ordered = spec_of_saved_state(saved_state, rollout_spec().run)
-        [left] = all_left(saved_state, ordered, scene.clock.now())
+        [left] = all_left(saved_state, ordered)
         assert left.routing is None
         assert f"--function-version {version} " in left.command
         assert OWNERS_TEXT in left.command

@@ -314,7 +314,7 @@ class Simulation:
             "on_stranded": scenario.on_stranded,
             "role_to_assume": "",
             "run": Run() if local else Run("https://github.invalid", "octo/shop", run, "1"),
-            "nonce": rollout_id,
+            "rollout_id": rollout_id,
         }
         return RolloutSpec(**{**asked, **other})  # type: ignore[arg-type]
 

@@ -19,7 +19,7 @@ from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.steps import Plan, parse_steps
-from lambda_rollout.rollout.events import Event, Finished, Run
+from lambda_rollout.rollout.events import Event, Finished, Run, stamped
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import SavedState
@@ -152,6 +152,7 @@ class Scene:
 
     def ports(self, ordered: RolloutSpec, clients: Clients | None = None) -> Ports:
         clients = clients or self.clients()
+        clock = SimClock(self.world, self.skew)
         return Ports(
             aliases=LambdaAliases(clients, self.stop),
             versions=LambdaVersions(clients),
@@ -159,10 +160,10 @@ class Scene:
                 clients, parse_alarms("\n".join([*ordered.alarms, ""])), self.stop
             ),
             runs=self.runs,
-            clock=SimClock(self.world, self.skew),
+            clock=clock,
             aws_clock=clients.aws_clock,
             stop=self.stop,
-            emit=self.events.append,
+            emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
         )
 

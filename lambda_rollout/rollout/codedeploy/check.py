@@ -64,7 +64,7 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
         )
     found = list(differences(group, ref, spec.alarms, spec.region))
     for text in found:
-        ports.emit(Warned(at=ports.clock.now(), text=text))
+        ports.emit(Warned(text=text))
     if found and spec.preflight is Preflight.STRICT and spec.mode is not Mode.PLAN:
         raise RolloutError(
             found[0],
@@ -114,7 +114,7 @@ def find_running(
         state: DeploymentState = patient(engine.read, running[0])
         if state.rolls_back:
             text = f"CodeDeploy is rolling back deployment {state.rolls_back}: waiting for it."
-            ports.emit(Warned(at=ports.clock.now(), text=text))
+            ports.emit(Warned(text=text))
             until = ports.clock.monotonic() + SETTLE_LIMIT
             if await_end(engine, ports, state.id, until, lambda _: None) is None:
                 raise _busy(engine.place, state.id, "still rolling back")
@@ -156,8 +156,7 @@ def check_same(
         else:
             same = running.code_sha256 == check_latest(target, ports).code_sha256
         if same:
-            at = ports.clock.now()
-            ports.emit(VersionTaken(at=at, target=target, version=shift.new, previous=shift.old))
+            ports.emit(VersionTaken(target=target, version=shift.new, previous=shift.old))
     if not same:
         stop = DeploymentRef(engine.place.application, engine.place.group, deployment)
         raise RolloutError(
@@ -166,7 +165,7 @@ def check_same(
             f"Wait for it, or stop it: {stop.stop_command(spec.region)}",
         )
     text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
-    ports.emit(Warned(at=ports.clock.now(), text=text))
+    ports.emit(Warned(text=text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ def prepare(
         return Result.PLANNED
     new = choose(target, old, spec, ports, storage)
     if new == old:
-        ports.emit(AlreadyThere(at=ports.clock.now(), target=target, version=new))
+        ports.emit(AlreadyThere(target=target, version=new))
         return Result.UNCHANGED
     await_ready(target, new, spec, ports)
     configuration = ensure_configuration(spec, ports, engine)

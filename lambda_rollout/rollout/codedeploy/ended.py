@@ -29,7 +29,7 @@ def rollback_deployment(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> 
         running, trouble = None, error.what
     if running is None:
         return rollback(spec, _saying(ports, trouble))
-    ports.emit(spec.started(ports.clock.now()))
+    ports.emit(spec.started())
     finished = _rollback_running(spec, ports, engine, *running)
     ports.emit(finished)
     return finished
@@ -72,8 +72,7 @@ def _tell_alias(spec: RolloutSpec, ports: Ports) -> None:
     except CallFailed:
         # Only to be told; where it ends up is read again, and with patience.
         return
-    now = ports.clock.now()
-    ports.emit(AliasFound(at=now, target=target, arn=alias.arn, routing=alias.shown))
+    ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
 
 
 def _saying(ports: Ports, trouble: str) -> Ports:
@@ -83,7 +82,7 @@ def _saying(ports: Ports, trouble: str) -> Ports:
         ports.emit(event)
         if trouble and isinstance(event, Started):
             text = f"CodeDeploy was not asked to stop anything: {trouble}"
-            ports.emit(Warned(at=event.at, text=text))
+            ports.emit(Warned(text=text))
 
     return replace(ports, emit=emit)
 

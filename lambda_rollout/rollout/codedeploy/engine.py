@@ -90,9 +90,9 @@ class Deployment:
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises."""
         ports, spec = self._ports, self._spec
-        ports.emit(spec.started(ports.clock.now()))
+        ports.emit(spec.started())
         for text in spec.warnings:
-            ports.emit(Warned(at=ports.clock.now(), text=text))
+            ports.emit(Warned(text=text))
         finished = self._run()
         ports.emit(finished)
         return finished
@@ -144,7 +144,7 @@ class Deployment:
         missing = retrying(self._ports.clock, self._ports.stop)(self._alarms_of(more).read).missing
         if gone := [name for name in more if name in missing]:
             text = f"Deployment group {self._ref.group} names alarms that do not exist: {', '.join(gone)}."
-            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+            self._ports.emit(Warned(text=text))
         there = tuple(name for name in more if name not in missing)
         self._spec = replace(self._spec, alarms=(*self._spec.alarms, *there))
         self._ports = replace(self._ports, alarms=self._alarms_of(there))
@@ -196,11 +196,10 @@ class Deployment:
         alias = read_alias(self._target, spec, ports)
         if alias is None:
             raise RolloutError(f"there is no alias {self._target}.")
-        now = ports.clock.now()
-        ports.emit(AliasFound(at=now, target=self._target, arn=alias.arn, routing=alias.shown))
+        ports.emit(AliasFound(target=self._target, arn=alias.arn, routing=alias.shown))
         check_same(spec, ports, self._engine, deployment, shift)
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
-        ports.emit(AlarmsFound(at=ports.clock.now(), readings=survey.readings))
+        ports.emit(AlarmsFound(readings=survey.readings))
         self._ref = replace(self._ref, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
@@ -217,7 +216,7 @@ class Deployment:
 
     def _plan_to_follow(self, deployment: str) -> Finished:
         text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
-        self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+        self._ports.emit(Warned(text=text))
         return self._finisher.finished(Result.PLANNED)
 
     def _follow(self, shift: DeploymentTarget) -> DeploymentWatcher:
@@ -343,7 +342,7 @@ class Deployment:
         self._watch.step(step)
         for reading in self._watch.alarms.never_counted:
             text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
-            self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+            self._ports.emit(Warned(text=text))
         self._watch.say_what_was_not_seen()
         return self._finisher.complete()
 

@@ -167,16 +167,14 @@ class DeploymentWatcher:
             news = self.metrics.read()
         except CallFailed as error:
             if first:
-                at = self._ports.clock.now()
-                self._ports.emit(Unreadable(at=at, what="metrics", why=str(error)))
+                self._ports.emit(Unreadable(what="metrics", why=str(error)))
             return
-        at = self._ports.clock.now()
-        self._ports.emit(MetricsRead(at=at, number=self._number, comparisons=news))
+        self._ports.emit(MetricsRead(number=self._number, comparisons=news))
 
     def _note_failure(self, error: CallFailed) -> None:
         if not self._failing:
             what = f"deployment {self._deployment}"
-            self._ports.emit(Unreadable(at=self._ports.clock.now(), what=what, why=str(error)))
+            self._ports.emit(Unreadable(what=what, why=str(error)))
         self._failing = True
 
     def _tell(self, state: DeploymentState) -> None:
@@ -185,7 +183,6 @@ class DeploymentWatcher:
             self._told = (state.status, lifecycle)
             self._ports.emit(
                 DeploymentChanged(
-                    at=self._ports.clock.now(),
                     target=self._target,
                     deployment=self._deployment,
                     status=state.status,
@@ -208,7 +205,7 @@ class DeploymentWatcher:
             # It is only told: a weight is read from the alias, and an end from the status.
             self._blind_to_targets = True
             what = f"the lifecycle of {self._deployment}"
-            self._ports.emit(Unreadable(at=self._ports.clock.now(), what=what, why=str(error)))
+            self._ports.emit(Unreadable(what=what, why=str(error)))
             return ()
         return shift.lifecycle if shift else ()
 
@@ -218,12 +215,9 @@ class DeploymentWatcher:
         """Take note of the weight on the alias; a higher one begins a step and ends the one before."""
         if percent <= self.percent:
             return
-        now = self._ports.clock.now()
         if self._step is not None:
             self._ports.emit(
-                StepPassed(
-                    at=now, number=self._number, percent=self._step.percent, readings=readings
-                )
+                StepPassed(number=self._number, percent=self._step.percent, readings=readings)
             )
         steps = self._spec.plan.steps
         planned = next((step for step in steps if step.percent == percent), None)
@@ -234,12 +228,9 @@ class DeploymentWatcher:
         self.percent = percent
         if percent < HUNDRED:
             self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent))
-        self._ports.emit(
-            StepStarted(at=now, number=self._number, percent=percent, watch=self._step.watch)
-        )
+        self._ports.emit(StepStarted(number=self._number, percent=percent, watch=self._step.watch))
         self._ports.emit(
             WeightShifted(
-                at=now,
                 target=self._target,
                 version=self._shift.new,
                 previous=self._shift.old,
@@ -258,7 +249,6 @@ class DeploymentWatcher:
         states = [reading.state for reading in readings]
         self._ports.emit(
             Heartbeat(
-                at=self._ports.clock.now(),
                 number=self._number,
                 percent=self.percent,
                 step_left=left,

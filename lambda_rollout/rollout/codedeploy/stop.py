@@ -138,7 +138,7 @@ class DeploymentStop:
         text = (
             f"CodeDeploy left {self._target} with {alias.routing}: it is put back by this action."
         )
-        self._ports.emit(Warned(at=self._ports.clock.now(), text=text))
+        self._ports.emit(Warned(text=text))
         writer = AliasWriter(
             self._target,
             alias,
@@ -157,14 +157,12 @@ class DeploymentStop:
         self, ref: DeploymentRef, shift: DeploymentTarget | None, error: CallFailed
     ) -> None:
         """Say that the deployment goes on against our will, and how to stop it by hand."""
-        now = self._ports.clock.now()
         routing = None
         with suppress(CallFailed):
             routing = self._ports.aliases.read(self._target).routing
         if shift is not None:
             self._ports.emit(
                 AliasLeft(
-                    at=now,
                     target=self._target,
                     routing=routing,
                     expected=Routing.all_on(shift.old),
@@ -180,7 +178,6 @@ class DeploymentStop:
         if was_shifted:
             self._ports.emit(
                 RolledBack(
-                    at=self._ports.clock.now(),
                     target=self._target,
                     version=shift.old,
                     from_version=shift.new,
@@ -196,7 +193,6 @@ class DeploymentStop:
         command = "" if whole or not mend else self._spec.command(self._target, expected)
         self._ports.emit(
             AliasLeft(
-                at=self._ports.clock.now(),
                 target=self._target,
                 routing=routing,
                 expected=expected,
@@ -208,7 +204,6 @@ class DeploymentStop:
     def _tell(self, state: DeploymentState) -> None:
         self._ports.emit(
             DeploymentChanged(
-                at=self._ports.clock.now(),
                 target=self._target,
                 deployment=state.id,
                 status=state.status,
