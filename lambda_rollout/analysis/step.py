@@ -85,7 +85,11 @@ def judge_step(evidence: StepEvidence) -> Verdict:
     last_second = max(evidence.planned_end, evidence.missing_at)
     if evidence.now < last_second or evidence.alarms_read_at < last_second:
         return Inconclusive()
-    verdict = _judge_histories(evidence) or _judge_what_is_missing(evidence)
+    verdict = (
+        _judge_histories(evidence)
+        or _judge_evaluations(evidence)
+        or _judge_what_is_missing(evidence)
+    )
     if isinstance(verdict, Passed) and evidence.aliases_read_at < last_second:
         return Inconclusive()
     return verdict
@@ -108,6 +112,28 @@ def _grace_ends(watch: AlarmWatch, evidence: StepEvidence) -> float:
     return min(max(began, evidence.planned_end), evidence.last_end) + HISTORY_GRACE
 
 
+def _judge_evaluations(evidence: StepEvidence) -> Failed | Inconclusive | None:
+    """No step ends on the state of an alarm that is not evaluated: it is as old as that; None if all are.
+
+    A warm-up, or a state that is not known here, may last as long as any evidence; what is broken has its own limit,
+    and both together have an end.
+    """
+    waiting = [
+        watch.newest for watch in evidence.watches if watch.counts and not watch.newest.is_evaluated
+    ]
+    over = tuple(reading for reading in waiting if evidence.now >= _patience(reading, evidence))
+    if not waiting:
+        return None
+    lacks = "not evaluated: " + ", ".join(f"{r.name} ({r.evaluation})" for r in over or waiting)
+    return Failed(f"evidence-timeout ran out, still {lacks}", over) if over else Inconclusive(lacks)
+
+
+def _patience(reading: AlarmReading, evidence: StepEvidence) -> float:
+    if reading.is_broken:
+        return max(evidence.last_end, evidence.planned_end + UNREADABLE_LIMIT)
+    return evidence.last_end
+
+
 def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:
     fired = tuple(watch.fired for watch in evidence.watches if watch.fired is not None)
     if fired:
@@ -122,7 +148,26 @@ def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:
     ):
         if since is not None and evidence.now - since >= UNREADABLE_LIMIT:
             return Failed(f"the {what} could not be read for {UNREADABLE_LIMIT:.0f} s")
-    return None
+    return _broken_for_too_long(evidence)
+
+
+def _broken_for_too_long(evidence: StepEvidence) -> Failed | None:
+    """An alarm that is not evaluated is as good as one that cannot be read; one that does not count is neither."""
+    broken = tuple(
+        watch.newest
+        for watch in evidence.watches
+        if watch.counts
+        and watch.broken_since is not None
+        and evidence.now - watch.broken_since >= UNREADABLE_LIMIT
+    )
+    if not broken:
+        return None
+    told = f"{broken[0].evaluation}: {broken[0].reason}"
+    names = ", ".join(reading.name for reading in broken)
+    return Failed(
+        f"alarm {names} was not evaluated by CloudWatch for {UNREADABLE_LIMIT:.0f} s: {told}",
+        broken,
+    )
 
 
 def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
+from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
@@ -101,36 +101,52 @@ _WOULD = {
     AlarmAtStart.WAIT: "A rollout would not begin now, but wait",
     AlarmAtStart.IGNORE_UNTIL_OK: "Would count only once it was OK",
 }
+_REMEDY = {
+    "in ALARM": "Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
+    "`alarm-at-start: ignore-until-ok`.",
+    "not evaluated by CloudWatch": "Its state says nothing as long as that lasts. Correct its definition, or wait: "
+    "`alarm-at-start: wait` does.",
+}
 
 
 def check_alarms_at_start(spec: RolloutSpec, ports: Ports) -> None:
     """Check the alarms when the aliases are known, before anything is published or shifted.
 
-    Raises `RolloutError` for an alarm that does not exist, or is in ALARM against ``alarm-at-start``.
+    Raises `RolloutError` for an alarm that does not exist, or is in ALARM or not evaluated against ``alarm-at-start``.
     """
     survey = _read(spec, ports, wait=spec.mode is not Mode.PLAN)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.alarms and not spec.guards:
         _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
-    firing = firing_at_start(survey.readings)
-    if firing and spec.mode is Mode.PLAN:
-        _warn(ports, f"{_WOULD[spec.alarm_at_start]}, in ALARM: {_names(firing)}")
-    elif firing:
-        _refuse_unless_ignored(firing, spec)
+    for what, names in _unfit(survey):
+        if spec.mode is Mode.PLAN:
+            _warn(ports, f"{_WOULD[spec.alarm_at_start]}, {what}: {names}")
+        else:
+            _refuse_unless_ignored(what, names, spec)
 
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     """Check them again just before the first shift; what is read here is what the watch starts from."""
     survey = _read(spec, ports, wait=True)
-    firing = firing_at_start(survey.readings)
-    if firing:
-        _refuse_unless_ignored(firing, spec)
-        _warn(ports, f"In ALARM before the start, counts only once it was OK: {_names(firing)}")
+    for what, names in _unfit(survey):
+        _refuse_unless_ignored(what, names, spec)
+        told = f"{what[0].upper()}{what[1:]}"
+        _warn(ports, f"{told} before the start, counts only once it was OK: {names}")
     return survey
 
 
+def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
+    """Yield what keeps alarms from guarding a rollout that begins now, and which they are."""
+    if firing := firing_at_start(survey.readings):
+        yield "in ALARM", ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+    # One in ALARM is told as that: it is reason enough, and the one that AWS gives may be of either.
+    if idle := [each for each in not_evaluated(survey.readings) if each not in firing]:
+        names = (f"{reading.name} ({reading.evaluation}: {reading.reason})" for reading in idle)
+        yield "not evaluated by CloudWatch", ", ".join(names)
+
+
 def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
-    """Read the alarms; with ``alarm-at-start: wait`` until none is in ALARM or evidence-timeout is over."""
+    """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over."""
     end = ports.clock.monotonic() + spec.evidence_timeout
     while True:
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
@@ -141,24 +157,16 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
             )
         waiting = wait and spec.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end
-        if over or not (waiting and firing_at_start(survey.readings)):
+        if over or not (waiting and any(_unfit(survey))):
             return survey
         ports.clock.wait(spec.poll_interval, ports.stop)
         raise_if_stopped(ports.stop)
 
 
-def _refuse_unless_ignored(firing: Sequence[AlarmReading], spec: RolloutSpec) -> None:
+def _refuse_unless_ignored(what: str, names: str, spec: RolloutSpec) -> None:
     if spec.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
         return
-    raise RolloutError(
-        f"in ALARM before anything was shifted: {_names(firing)}.",
-        "Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
-        "`alarm-at-start: ignore-until-ok`.",
-    )
-
-
-def _names(firing: Sequence[AlarmReading]) -> str:
-    return ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+    raise RolloutError(f"{what} before anything was shifted: {names}.", _REMEDY[what])
 
 
 def _warn(ports: Ports, text: str) -> None:

@@ -408,8 +408,7 @@ class Rollout:
         return self._spec.live_record(writer, new)
 
     def _say_what_did_not_guard(self, watch: Watch) -> None:
-        for reading in watch.alarms.never_counted:
-            text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
+        for text in watch.alarms.did_not_guard():
             self._ports.emit(Warned(text=text))
 
     def _tell_alarms(self) -> None:

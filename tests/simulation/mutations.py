@@ -364,8 +364,8 @@ def _history_ignored() -> list[Patch]:
 def _ok_only_by_history() -> list[Patch]:
     observe = alarms.observe
 
-    def mutated(each: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
-        return observe(replace(each, was_ok=False), reading)
+    def mutated(each: AlarmWatch, reading: AlarmReading, sent: float) -> AlarmWatch:
+        return observe(replace(each, was_ok=False), reading, sent)
 
     return [(alarm_poll, "observe", mutated)]
 
@@ -373,9 +373,9 @@ def _ok_only_by_history() -> list[Patch]:
 def _alarm_at_start_never_counts() -> list[Patch]:
     observe = alarms.observe
 
-    def mutated(each: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
+    def mutated(each: AlarmWatch, reading: AlarmReading, sent: float) -> AlarmWatch:
         counted = each.counts
-        seen = observe(each, reading)
+        seen = observe(each, reading, sent)
         return seen if counted else replace(seen, counts=False, was_ok=False, fired=None)
 
     return [(alarm_poll, "observe", mutated)]

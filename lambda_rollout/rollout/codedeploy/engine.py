@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Alias
 from lambda_rollout.alias.writer import AliasWriter, Conflict
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, counting, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alarms import AlarmPoll
@@ -203,9 +203,10 @@ class Deployment:
         self._ref = replace(self._ref, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
-        self._alarms = self._poll(survey)
+        ignores = spec.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK
+        self._alarms = self._poll(survey if ignores else counting(survey))
         firing = firing_at_start(survey.readings)
-        if firing and spec.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
+        if firing and not ignores:
             # It may have fired while nobody was looking.
             names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
             raise AnalysisFailed(f"in ALARM while CodeDeploy shifts: {names}", firing)
@@ -340,8 +341,7 @@ class Deployment:
         watch = seconds(spec.promotion_watch)
         step = ScheduledStep(watcher.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
         self._watch.step(step)
-        for reading in self._watch.alarms.never_counted:
-            text = f"Alarm {reading.name} did not guard: it was in ALARM from before the start and never OK."
+        for text in self._watch.alarms.did_not_guard():
             self._ports.emit(Warned(text=text))
         self._watch.say_what_was_not_seen()
         return self._finisher.complete()
