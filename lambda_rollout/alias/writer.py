@@ -8,7 +8,7 @@ ours they go through with the newest RevisionId and keep what somebody did to th
 
 No answer but success settles a write; what else AWS says may be said to the second delivery of it, because
 whatever stands between us and AWS may repeat a PUT (RFC 9110, section 9.2.2; nginx does by default). So it is
-decided by reading. The record in the description has a nonce and a time: an alias that shows exactly what we sent
+decided by reading. The record in the description has an id and a time: an alias that shows exactly what we sent
 was written by us. One that shows another RevisionId than the write carried is beyond its reach, and until then it
 may still land: the next confirmed write makes it useless.
 """

@@ -551,7 +551,7 @@ class _Renamed:
 
     def __init__(self, aliases: Any, rollout_id: str) -> None:
         self._aliases = aliases
-        self._nonce = rollout_id
+        self._rollout_id = rollout_id
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._aliases, name)
@@ -561,7 +561,7 @@ class _Renamed:
         text, record = lease.parse(alias.description)
         if record is None:
             return alias
-        ours = lease.compose(text, replace(record, rollout_id=self._nonce))
+        ours = lease.compose(text, replace(record, rollout_id=self._rollout_id))
         return replace(alias, description=ours)
 
 

@@ -193,7 +193,7 @@ class Actor:
         ]
 
     @property
-    def nonces(self) -> set[str]:
+    def rollout_ids(self) -> set[str]:
         """The ids that its records may carry."""
         if self.saved_state is not None:
             return {saved.rollout_id for saved in self.saved_state.aliases}
@@ -420,7 +420,7 @@ class Observer:
             actor.learn_revision(function, answer["RevisionId"])
         record = _record(answer.get("Description", ""))
         if actor.role == "post":
-            if record is not None and record.rollout_id in actor.nonces:
+            if record is not None and record.rollout_id in actor.rollout_ids:
                 actor.adopted[function] = _routing(answer)
             return
         if function in actor.reached:
@@ -509,7 +509,7 @@ class Observer:
             why = self._rules.not_passed(actor)
             if why is None:
                 actor.earned = True
-                self.cleared |= actor.nonces
+                self.cleared |= actor.rollout_ids
             else:
                 self.blame("passed before clearing", f"{actor.name}: {why}")
 
@@ -535,8 +535,8 @@ class Observer:
 
 
 def _is_anothers(before: Shown, after: Shown) -> bool:
-    nonces = [each.record.rollout_id if each.record else "" for each in (before, after)]
-    return nonces[0] != nonces[1]
+    rollout_ids = [each.record.rollout_id if each.record else "" for each in (before, after)]
+    return rollout_ids[0] != rollout_ids[1]
 
 
 def _routing(answer: Mapping[str, Any]) -> Routing:

@@ -89,7 +89,7 @@ def is_one_of_ours(observer: Observer, actor: Actor, write: Write) -> None:
         else set()
     )
     if record.rollout_id not in {
-        *actor.nonces,
+        *actor.rollout_ids,
         actor.spec.rollout_id,
         *(taken if record.held else ()),
     }:
@@ -299,7 +299,7 @@ def never_a_living_runs_alias(
 ) -> None:
     """record: a lease is over by AWS's clock or by GitHub's word, and by nothing else."""
     record = before.ours
-    if record is None or record.rollout_id in {*actor.nonces, actor.spec.rollout_id}:
+    if record is None or record.rollout_id in {*actor.rollout_ids, actor.spec.rollout_id}:
         return
     if actor.spec.mode is Mode.ROLLBACK and actor.role != "post":
         return
@@ -391,12 +391,12 @@ def promoted_only_if_passed(
         return
     if after.routing.version == actor.bases.get(function):
         return
-    nonces = {
-        *actor.nonces,
+    rollout_ids = {
+        *actor.rollout_ids,
         actor.spec.rollout_id,
         before.record.rollout_id if before.record else "",
     }
-    if not observer.cleared & nonces:
+    if not observer.cleared & rollout_ids:
         observer.blame("promoted only if passed", f"{actor.name} released {after.routing}")
 
 
