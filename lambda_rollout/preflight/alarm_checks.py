@@ -77,7 +77,7 @@ def alarms_are_evaluated(facts: Facts) -> Iterator[Finding]:
     if not isinstance(facts.alarms, tuple):
         return
     for alarm in facts.alarms:
-        for idle in _not_evaluated(alarm):
+        for idle in {each.name: each for each in _not_evaluated(alarm)}.values():
             what = f"{idle.evaluation}: {idle.evaluation_reason or 'AWS gives no reason'}"
             yield Finding(
                 Level.WARNING,

@@ -211,7 +211,7 @@ def _name_and_reason(alarm: AlarmNow, story: RolloutState, room: Room) -> str:
 
 def _reason(alarm: AlarmNow, story: RolloutState, room: Room) -> str:
     """Give AWS's words where they tell something: not why all is well, and not what the verdict said."""
-    if alarm.fired is None and alarm.newest.state is AlarmState.OK:
+    if alarm.fired is None and alarm.newest.is_ok:
         return ""
     reason = clean((alarm.fired or alarm.newest).reason, room.reason)
     verdict = clean(story.reason, 2 * room.reason) if story.finished else ""
@@ -234,7 +234,12 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
     # As in the chart; AWS's own word would leave a phone no room for the rest.
     known = "no data" if state is AlarmState.INSUFFICIENT_DATA else state
     said = unbroken(f"{STATE_MARKS[state]} {known}")
-    return said if alarm.guarded or not story.watched else f"{said} all the time, did not guard"
+    if not alarm.newest.is_evaluated:
+        return f"{said}, not evaluated"
+    # While it goes on, data may still come.
+    over = story.finished is not None or state is AlarmState.ALARM
+    idle = story.watched and over and not alarm.guarded
+    return f"{said} all the time, did not guard" if idle else said
 
 
 def findings(story: RolloutState, room: Room) -> str:

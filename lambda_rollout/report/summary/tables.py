@@ -112,10 +112,10 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
     )
     if not story.watched:
         return said
+    if not alarm.newest.is_evaluated:
+        return f"{said}, not evaluated"
     if not alarm.guarded:
         return f"{said} all the time, did not guard"
-    if not alarm.had_data:
-        return f"{said} all the time"
     return said
 
 
