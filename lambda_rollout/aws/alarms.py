@@ -91,9 +91,9 @@ class CloudWatchAlarms:
                 for alarm in self._page(region, wanted[start : start + PAGE]):
                     found[alarm["AlarmName"]] = alarm
             asked |= set(wanted)
-            below = dict.fromkeys(child for alarm in found.values() for child in below_of(alarm))
+            below = _all_below(names, found)
             wanted = [child for child in below if child not in asked]
-        self._below[region] = tuple(child for child in found if child not in names)
+        self._below[region] = tuple(child for child in below if child in found)
         return found
 
     def _page(self, region: str, names: Sequence[str]) -> Iterator[Raw]:
@@ -180,6 +180,14 @@ def below_of(alarm: Raw) -> tuple[str, ...]:
         return tuple(dict.fromkeys(children(parse(alarm.get("AlarmRule", "")))))
     except RuleUnread:
         return ()
+
+
+def _all_below(names: Sequence[str], described: Mapping[str, Raw]) -> Sequence[str]:
+    """Return what is below the named alarms, as far down as they are described."""
+    reached = list(dict.fromkeys(names))
+    for name in reached:
+        reached += [child for child in below_of(described.get(name, {})) if child not in reached]
+    return reached[len(set(names)) :]
 
 
 def _alarms(answer: Mapping[str, Any]) -> Iterator[Raw]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,11 @@ from lambda_rollout.analysis.alarms import (
     AlarmReading,
     AlarmState,
     AlarmWatch,
+    Survey,
     Transition,
+    counting,
     firing_at_start,
+    not_evaluated,
     observe,
     with_history,
 )
@@ -224,3 +228,59 @@ def test_alarms_that_are_on_at_the_start_are_named() -> None:
 
 
 # A version --------------------------------------------------------------------------------------
+
+
+# What is not evaluated ---------------------------------------------------------------------------
+
+
+def evaluated(state: AlarmState, evaluation: str, since: float | None = -60.0) -> AlarmReading:
+    return replace(reading(state, since), evaluation=evaluation)
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "is_evaluated", "is_broken"),
+    [
+        ("", True, False),
+        ("PARTIAL_DATA", True, False),
+        ("EVALUATION_ERROR", False, True),
+        ("EVALUATION_FAILURE", False, True),
+        ("IN_WARM_UP", False, False),
+        ("WHAT_AWS_MAY_ADD", False, False),
+    ],
+)
+def test_a_state_that_is_not_known_is_not_evaluated(
+    evaluation: str, is_evaluated: bool, is_broken: bool
+) -> None:
+    seen_so = evaluated(OK, evaluation)
+    assert (seen_so.is_evaluated, seen_so.is_broken) == (is_evaluated, is_broken)
+    assert not_evaluated([seen_so, reading(OK, 0)]) == (() if is_evaluated else (seen_so,))
+
+
+def test_one_that_is_not_evaluated_at_the_start_counts_once_it_is_and_is_ok() -> None:
+    watch = AlarmWatch.start(evaluated(OK, "EVALUATION_ERROR"))
+    assert not watch.counts
+    watch = seen(watch, evaluated(OK, "EVALUATION_ERROR"))
+    assert (watch.counts, watch.was_ok, watch.had_data) == (False, False, False)
+    watch = seen(watch, reading(OK, -60))
+    assert (watch.counts, watch.was_ok, watch.had_data) == (True, True, True)
+
+
+def test_it_is_broken_since_the_first_read_that_showed_it() -> None:
+    watch = seen(began(OK), evaluated(OK, "EVALUATION_ERROR"), 10.0)
+    watch = seen(watch, evaluated(NO_DATA, "EVALUATION_FAILURE", 15), 20.0)
+    assert watch.broken_since == 10.0
+    assert seen(watch, evaluated(OK, "IN_WARM_UP"), 30.0).broken_since is None
+    assert seen(watch, reading(OK, 16), 30.0).broken_since is None
+
+
+def test_data_between_two_reads_are_data() -> None:
+    watch = seen(began(NO_DATA), reading(NO_DATA, 20))
+    assert not watch.had_data
+    history = [became(NO_DATA, -60), became(OK, 10, NO_DATA), became(NO_DATA, 20)]
+    assert with_history(watch, history).had_data
+    assert seen(began(NO_DATA), reading(OK, 20)).had_data
+
+
+def test_a_watch_that_begins_under_way_counts_what_is_not_evaluated() -> None:
+    (watch,) = counting(Survey((evaluated(OK, "EVALUATION_ERROR"),))).known
+    assert watch.counts

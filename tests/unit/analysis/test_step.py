@@ -166,3 +166,60 @@ def test_no_data_at_the_end_is_ignored_or_waited_for_and_then_fails() -> None:
     assert isinstance(verdict, Failed)
     assert [alarm.name for alarm in verdict.alarms] == ["errors"]
     assert judge_step(replace(must_not, watches=(began(OK),))) == Passed()
+
+
+# Alarms that are not evaluated ---------------------------------------------------------------------
+
+
+def unevaluated(state: str, sent: float, name: str = "errors") -> AlarmWatch:
+    """One that counts, and is in this EvaluationState since a read that was sent then."""
+    start = AlarmWatch.start(reading(OK, -60, name))
+    return seen(start, replace(reading(OK, -60, name), evaluation=state), sent)
+
+
+@pytest.mark.parametrize("state", ["EVALUATION_ERROR", "EVALUATION_FAILURE"])
+def test_an_alarm_that_is_broken_for_a_minute_fails_it(state: str) -> None:
+    early = replace(GOOD, now=9.0 + UNREADABLE_LIMIT, watches=(unevaluated(state, 10.0),))
+    assert judge_step(early) == Inconclusive()
+    verdict = judge_step(replace(early, now=10.0 + UNREADABLE_LIMIT))
+    assert isinstance(verdict, Failed)
+    told = f"alarm errors was not evaluated by CloudWatch for 60 s: {state}: why OK"
+    assert verdict.reason == told
+    assert [alarm.evaluation for alarm in verdict.alarms] == [state]
+
+
+def test_one_that_does_not_count_fails_nothing_and_holds_nothing_up() -> None:
+    ignored = AlarmWatch.start(replace(reading(OK, -60), evaluation="EVALUATION_ERROR"))
+    ignored = seen(ignored, ignored.newest, 10.0)
+    assert judge_step(replace(GOOD, watches=(ignored,))) == Passed()
+
+
+def test_a_broken_alarm_holds_the_step_up_for_its_minute_whatever_evidence_timeout_says() -> None:
+    broken = unevaluated("EVALUATION_ERROR", 99.0)
+    at_once = replace(GOOD, last_end=100.0, watches=(broken,))
+    lacks = "not evaluated: errors (EVALUATION_ERROR)"
+    assert judge_step(at_once) == Inconclusive(lacks)
+    assert judge_step(replace(at_once, now=158.9)) == Inconclusive(lacks)
+    assert isinstance(judge_step(replace(at_once, now=159.0)), Failed)
+
+
+def test_alarms_that_break_in_turn_do_not_put_the_end_off() -> None:
+    newest = unevaluated("EVALUATION_FAILURE", 1_059.0)
+    late = replace(GOOD, alarms_read_at=1_059.0, watches=(newest,), last_end=100.0)
+    assert isinstance(judge_step(replace(late, now=1_060.0)), Failed)
+
+
+@pytest.mark.parametrize("state", ["IN_WARM_UP", "WHAT_AWS_MAY_ADD"])
+def test_a_warm_up_holds_the_step_up_to_evidence_timeout_and_is_nothing_before(state: str) -> None:
+    warming = replace(GOOD, watches=(unevaluated(state, 10.0),))
+    assert judge_step(replace(warming, now=99.0)) == Inconclusive()
+    assert judge_step(replace(warming, now=999.0)) == Inconclusive(
+        f"not evaluated: errors ({state})"
+    )
+    verdict = judge_step(replace(warming, now=1000.0))
+    assert isinstance(verdict, Failed)
+    assert verdict.reason == f"evidence-timeout ran out, still not evaluated: errors ({state})"
+
+
+def test_partial_data_pass() -> None:
+    assert judge_step(replace(GOOD, watches=(unevaluated("PARTIAL_DATA", 10.0),))) == Passed()
