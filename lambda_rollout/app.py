@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.github.comment.feed import CommentFeed
 from lambda_rollout.github.comment.setup import (
     feed_for,
@@ -29,16 +28,15 @@ from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.inputs.choices import Engine, Mode
 from lambda_rollout.inputs.model import Inputs
-from lambda_rollout.inputs.names import AlarmName, FromAlias, Numbered
+from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.problems import InputErrors
 from lambda_rollout.inputs.read import read_all
-from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec, seconds, spec_of_saved_state
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
@@ -148,12 +146,18 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
-    spec = spec_of(inputs, package, context)
+    spec = RolloutSpec(
+        inputs,
+        context.runner.run,
+        rollout_id=secrets.token_hex(4),
+        package=package,
+        warnings=tuple(_warnings(inputs, context.environ)),
+    )
     # Who rolls back waits out what others give up at once: for them nothing was changed yet.
     unreachable = None if inputs.mode is Mode.ROLLBACK else UNREACHABLE_LIMIT
     patient = retrying(context.clock, context.stop, unreachable=unreachable)
-    clients = build_clients(spec, context, patient)
-    ports = build_ports(clients, spec, inputs.alarms, inputs.github_token, context)
+    clients = build_clients(spec.identity, context, patient)
+    ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -201,14 +205,14 @@ def post_stage(context: JobContext) -> int:
     context.runner.note("Post stage: main did not finish, so its aliases are settled now.")
     from lambda_rollout.rollout.post_stage import all_left
 
-    spec = spec_of_saved_state(saved_state, context.runner.run)
+    identity = RunIdentity.of_saved_state(saved_state, context.runner.run)
     feed = _listening(feed_of_post_stage(context.runner, context.clock), context)
     reason, remedy = "the post stage broke off before its end", ""
     try:
-        finished = _settle(saved_state, spec, context)
+        finished = _settle(saved_state, identity, context)
         return int(finished.result is Result.FAILED)
     except RolloutError as error:
-        for left in all_left(saved_state, spec):
+        for left in all_left(saved_state, identity):
             context.journal.emit(left)
         reason, remedy = error.what, error.remedy
         return 1
@@ -216,7 +220,7 @@ def post_stage(context: JobContext) -> int:
         _close(context, feed, reason, remedy)
 
 
-def _settle(saved_state: SavedState, spec: RolloutSpec, context: JobContext) -> Finished:
+def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext) -> Finished:
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
     from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left
     from lambda_rollout.rollout.post_stage import (
@@ -228,23 +232,23 @@ def _settle(saved_state: SavedState, spec: RolloutSpec, context: JobContext) -> 
 
     def tell(state: RetryCallState) -> None:
         if state.attempt_number == TELL_TROUBLE_AT and state.outcome is not None:
-            for warned in not_yet(saved_state, spec, state.outcome.exception()):
+            for warned in not_yet(saved_state, identity, state.outcome.exception()):
                 context.journal.emit(warned)
 
     began = context.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
     patient = retrying(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
-    clients = build_clients(spec, context, patient, obeys=False)
-    ports = build_ports(clients, spec, (), "", context)
+    clients = build_clients(identity, context, patient, obeys=False)
+    ports = build_ports(clients, identity, (), "", context)
     if saved_state.deployment is None:
         left = TOTAL_LIMIT - (context.clock.monotonic() - began)
-        return settle_what_main_left(saved_state, spec, ports, left)
+        return settle_what_main_left(saved_state, identity, ports, left)
     engine = CodeDeployEngine(clients, saved_state.deployment)
-    return settle_deployment_main_left(saved_state, spec, ports, engine)
+    return settle_deployment_main_left(saved_state, identity, ports, engine)
 
 
 def build_clients(
-    spec: RolloutSpec, context: JobContext, patient: Retrying, *, obeys: bool = True
+    identity: RunIdentity, context: JobContext, patient: Retrying, *, obeys: bool = True
 ) -> Clients:
     """Build the AWS clients; whether their first credentials are waited for until the stop only is ``obeys``.
 
@@ -253,16 +257,23 @@ def build_clients(
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session
 
-    name = f"lambda-rollout-{spec.run.run_id or 'local'}"
-    role = spec.role_to_assume
+    name = f"lambda-rollout-{identity.run.run_id or 'local'}"
+    role = identity.role_to_assume
     aws = session(
-        spec.region, role, name, context.environ, context.clock, context.stop, patient, obeys=obeys
+        identity.region,
+        role,
+        name,
+        context.environ,
+        context.clock,
+        context.stop,
+        patient,
+        obeys=obeys,
     )
 
     def warn(text: str) -> None:
         context.journal.emit(Warned(text=text))
 
-    clients = Clients(aws, spec.region, context.clock, warn)
+    clients = Clients(aws, identity.region, context.clock, warn)
     _start_is_over(clients)
     return clients
 
@@ -278,7 +289,7 @@ def _start_is_over(clients: Clients) -> None:
 
 def build_ports(
     clients: Clients,
-    spec: RolloutSpec,
+    identity: RunIdentity,
     alarms: Sequence[AlarmName],
     token: str,
     context: JobContext,
@@ -294,7 +305,7 @@ def build_ports(
         aliases=LambdaAliases(clients, context.stop),
         versions=LambdaVersions(clients),
         alarms=CloudWatchAlarms(clients, alarms, context.stop),
-        runs=GitHubRuns(spec.run, context.environ.get("GITHUB_API_URL", ""), token),
+        runs=GitHubRuns(identity.run, context.environ.get("GITHUB_API_URL", ""), token),
         clock=context.clock,
         aws_clock=clients.aws_clock,
         stop=context.stop,
@@ -326,39 +337,6 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
             context.journal.emit(Warned(text=text))
 
     return remember
-
-
-def spec_of(inputs: Inputs, package: Package | None, context: JobContext) -> RolloutSpec:
-    """Say what the inputs ask for in the story's words."""
-    watch = inputs.plan.promotion.watch if inputs.plan.promotion else inputs.interval
-    # The steps before, or a `hold` at their end, are those of the rollout that was held.
-    promotes = inputs.mode is Mode.PROMOTE
-    return RolloutSpec(
-        mode=inputs.mode,
-        targets=inputs.targets,
-        region=inputs.region,
-        version=inputs.version.number if isinstance(inputs.version, Numbered) else None,
-        version_alias=inputs.version.alias if isinstance(inputs.version, FromAlias) else None,
-        package=package,
-        description=inputs.description,
-        plan=Plan((Step(HUNDRED, watch),)) if promotes else inputs.plan,
-        promotion_watch=watch,
-        alarms=tuple(alarm.text for alarm in inputs.alarms),
-        poll_interval=seconds(inputs.poll_interval),
-        evidence_timeout=seconds(inputs.evidence_timeout),
-        alarm_at_start=inputs.alarm_at_start,
-        insufficient_data=inputs.insufficient_data,
-        create_alias=inputs.create_alias,
-        on_cancel=inputs.on_cancel,
-        on_stranded=inputs.on_stranded,
-        role_to_assume=inputs.role_to_assume or "",
-        run=context.runner.run,
-        rollout_id=secrets.token_hex(4),
-        warnings=tuple(_warnings(inputs, context.environ)),
-        preflight=inputs.preflight,
-        guards=inputs.guards,
-        min_invocations=inputs.min_invocations,
-    )
 
 
 def _warnings(inputs: Inputs, environ: Mapping[str, str]) -> Iterator[str]:

@@ -13,18 +13,18 @@ from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs, command_by
 from lambda_rollout.rollout.events import RecordCleared, Restored
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import Busy, NotFound, RevisionMismatch, RolloutError, Unanswered
 from lambda_rollout.runtime.retry import raise_if_stopped
 
 
-def not_restored(seen: list[AliasStatus], spec: RolloutSpec) -> RolloutError:
+def not_restored(seen: list[AliasStatus], identity: RunIdentity) -> RolloutError:
     """Say what could not be put right, and the commands that do it."""
     forward = was_all_but_done(seen)
     dead = [(status, status.dead) for status in seen if status.dead is not None]
     where = ", ".join(f"{status.target} ({status.alias.routing})" for status, _ in dead)
     commands = "; ".join(
-        command_by_hand(status, record, spec, forward=forward) for status, record in dead
+        command_by_hand(status, record, identity, forward=forward) for status, record in dead
     )
     return RolloutError(
         f"what a run that died had left could not be mended: {where}.", f"Mend it: {commands}"
@@ -48,11 +48,13 @@ class Restoration:
         self._keeps: set[Target] = set()
         """Where AWS took an empty description for "leave it is"."""
 
-    def restored(self, seen: list[AliasStatus], spec: RolloutSpec) -> bool:
+    def restored(self, seen: list[AliasStatus], identity: RunIdentity) -> bool:
         """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed."""
         if any(status.ownership is Ownership.AWS for status in seen):
             return False
-        self._ports.remember(spec.saved_state(Phase.RESTORING, tuple(_saved_aliases(seen, spec))))
+        self._ports.remember(
+            identity.saved_state(Phase.RESTORING, tuple(_saved_aliases(seen, identity)))
+        )
         forward = was_all_but_done(seen)
         # What says for all that they go forward is the last to go: should another one not be confirmed, or should
         # we die, the rest would go back without it.
@@ -133,7 +135,7 @@ class Restoration:
         say_if_cut(target, status.alias, self._ports)
 
 
-def _saved_aliases(seen: list[AliasStatus], spec: RolloutSpec) -> Iterator[SavedAlias]:
+def _saved_aliases(seen: list[AliasStatus], identity: RunIdentity) -> Iterator[SavedAlias]:
     for status in seen:
         if status.dead is not None:
             yield SavedAlias(
@@ -142,7 +144,7 @@ def _saved_aliases(seen: list[AliasStatus], spec: RolloutSpec) -> Iterator[Saved
                 old=status.dead.old,
                 new="",
                 text=lease.owners_text(status.alias.description),
-                rollout_id=spec.rollout_id,
+                rollout_id=identity.rollout_id,
                 taken_over_from=status.dead.rollout_id,
             )
 

@@ -6,18 +6,20 @@ action left behind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Ownership, Record, RunStatus
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.inputs.choices import Mode, OnStranded
+from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.rollout.abandoned import Restoration, not_restored, was_all_but_done
 from lambda_rollout.rollout.alias_status import (
     AliasStatus,
     NotOurs,
     command_by_hand,
+    find_alias,
     read_alias,
     refusal,
     tell_status,
@@ -26,12 +28,16 @@ from lambda_rollout.rollout.events import (
     Warned,
 )
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity, seconds
 from lambda_rollout.runtime.errors import NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT, UNREACHABLE_LIMIT, raise_if_stopped, retrying
 
 PAUSE = 5.0
 """Seconds between two looks at an alias that AWS, or a lost call of ours, may still be moving."""
+
+
+Statuses = Sequence[AliasStatus | None]
+"""Of each target, in their order; None is an alias that is missing and may be created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +50,83 @@ class Taken:
     resumed: Record | None = None
 
 
-def acquire(spec: RolloutSpec, ports: Ports, limit: float = SETTLE_LIMIT) -> list[Taken]:
+def acquire(spec: RolloutSpec, ports: Ports) -> list[Taken]:
     """Look at all aliases until it is clear what to do with each; in the order of the targets.
 
     A dead run's aliases are mended, or taken over with ``on-stranded: resume`` unless nothing but clearing is
     left to do. Raises `NotOurs` for one that is split by a stranger, held, or moved by a live run, before any
-    other is touched; and `RolloutError` for what AWS refuses, or after ``limit`` seconds, or evidence-timeout if
-    that is longer.
+    other is touched; and `RolloutError` for what AWS refuses, or after `SETTLE_LIMIT` seconds, or
+    evidence-timeout if that is longer.
     """
-    end = ports.clock.monotonic() + max(limit, spec.evidence_timeout)
+    inputs = spec.inputs
+    statuses = _look_until_clear(
+        inputs.targets,
+        spec.identity,
+        ports,
+        max(SETTLE_LIMIT, seconds(inputs.evidence_timeout)),
+        find_alias if inputs.create_alias else read_alias,
+        lambda statuses: _refuse(statuses, spec, ports),
+        lambda seen: _leaves_what_is_dead(seen, inputs),
+    )
+    return [
+        _taken(target, status, spec)
+        for target, status in zip(inputs.targets, statuses, strict=True)
+    ]
+
+
+def restore_abandoned(
+    targets: Sequence[Target], identity: RunIdentity, ports: Ports, limit: float
+) -> list[AliasStatus]:
+    """Put back what a dead run left, as `acquire` does with ``on-stranded: rollback``; for at most ``limit`` seconds.
+
+    Raises as `acquire`, and `RolloutError` for an alias that is missing.
+    """
+
+    def refuse(statuses: Statuses) -> None:
+        for status in filter(None, statuses):
+            _refuse_what_is_not_free(status, identity, ports)
+
+    statuses = _look_until_clear(
+        targets, identity, ports, limit, read_alias, refuse, lambda _seen: False
+    )
+    return [status for status in statuses if status is not None]
+
+
+def _look_until_clear(
+    targets: Sequence[Target],
+    identity: RunIdentity,
+    ports: Ports,
+    limit: float,
+    read: Callable[[Target, str, Ports, float], Alias | None],
+    refuse: Callable[[Statuses], None],
+    leaves_what_is_dead: Callable[[list[AliasStatus]], bool],
+) -> Statuses:
+    """Look at all, again and again, until nothing is left to be mended or waited for; ``refuse`` raises otherwise."""
+    end = ports.clock.monotonic() + limit
     told: set[Target] = set()
     restoration = Restoration(ports)
     while True:
-        statuses = ports.parallel(lambda target: _look(target, spec, ports), spec.targets)
-        for target, status in zip(spec.targets, statuses, strict=True):
+        statuses = ports.parallel(lambda target: _look(target, identity, ports, read), targets)
+        for target, status in zip(targets, statuses, strict=True):
             if target not in told:
                 told.add(target)
                 tell_status(target, status, ports)
         seen = [status for status in statuses if status is not None]
         restoration.tell_what_is_there(seen)
-        _refuse_to_create_for_a_promotion(statuses, spec)
-        for status in seen:
-            if not _stays(status, seen, spec, ports):
-                _refuse_what_is_not_ours(status, spec, ports)
-        if _is_clear(seen, spec) or restoration.restored(seen, spec):
+        refuse(statuses)
+        if _is_clear(seen, leaves=leaves_what_is_dead(seen)) or restoration.restored(
+            seen, identity
+        ):
             break
-        _wait(seen, spec, ports, end)
+        _wait(seen, identity, ports, end)
     by_target = {status.target: status for status in seen}
-    return [_taken(target, by_target.get(target), spec) for target in spec.targets]
+    return [by_target.get(target) for target in targets]
 
 
 def _taken(target: Target, status: AliasStatus | None, spec: RolloutSpec) -> Taken:
     if status is None:
         return Taken(target, None)
-    goes_on = spec.mode is Mode.PROMOTE or spec.on_stranded is OnStranded.RESUME
+    goes_on = spec.inputs.mode is Mode.PROMOTE or spec.inputs.on_stranded is OnStranded.RESUME
     resumed = (
         status.record if goes_on and status.ownership in {Ownership.DEAD, Ownership.HELD} else None
     )
@@ -87,11 +136,16 @@ def _taken(target: Target, status: AliasStatus | None, spec: RolloutSpec) -> Tak
 # Looking -------------------------------------------------------------------------------------------
 
 
-def _look(target: Target, spec: RolloutSpec, ports: Ports) -> AliasStatus | None:
-    alias = read_alias(target, spec, ports, UNREACHABLE_LIMIT)
+def _look(
+    target: Target,
+    identity: RunIdentity,
+    ports: Ports,
+    read: Callable[[Target, str, Ports, float], Alias | None],
+) -> AliasStatus | None:
+    alias = read(target, identity.region, ports, UNREACHABLE_LIMIT)
     if alias is not None and _has_a_lease(alias) and not ports.aws_clock.believed:
         # It takes two answers to know AWS's time, and this may have been the first.
-        alias = read_alias(target, spec, ports, UNREACHABLE_LIMIT)
+        alias = read(target, identity.region, ports, UNREACHABLE_LIMIT)
     if alias is None:
         return None
     _, record = lease.parse(alias.description)
@@ -102,7 +156,11 @@ def _look(target: Target, spec: RolloutSpec, ports: Ports) -> AliasStatus | None
         status = ports.runs.run_status(record)
         say_if_time_is_in_doubt(ports)
     ownership = lease.ownership_of(alias, now, status)
-    if ownership is Ownership.ALIVE and record is not None and record.rollout_id == spec.rollout_id:
+    if (
+        ownership is Ownership.ALIVE
+        and record is not None
+        and record.rollout_id == identity.rollout_id
+    ):
         # Our own before we wrote any: the main that we are the post stage of went on and could not say so.
         ownership = Ownership.DEAD
     return AliasStatus(target, alias, record, ownership)
@@ -124,31 +182,32 @@ def say_if_time_is_in_doubt(ports: Ports) -> None:
         ports.emit(Warned(text=text))
 
 
-def _is_clear(seen: list[AliasStatus], spec: RolloutSpec) -> bool:
+def _is_clear(seen: list[AliasStatus], *, leaves: bool) -> bool:
     """Whether nothing is left to be mended or waited for."""
     if any(status.ownership is Ownership.AWS for status in seen):
         return False
-    resumes = spec.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
-    leaves_it = spec.mode is Mode.PLAN or resumes
-    return leaves_it or not any(status.dead for status in seen)
+    return leaves or not any(status.dead for status in seen)
 
 
-def _wait(seen: list[AliasStatus], spec: RolloutSpec, ports: Ports, end: float) -> None:
+def _leaves_what_is_dead(seen: list[AliasStatus], inputs: Inputs) -> bool:
+    """Whether what a dead run left stays as it is: to be resumed, or in a plan."""
+    resumes = inputs.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
+    return inputs.mode is Mode.PLAN or resumes
+
+
+def _wait(seen: list[AliasStatus], identity: RunIdentity, ports: Ports, end: float) -> None:
     if ports.clock.monotonic() >= end:
         moving = ", ".join(
             str(status.target) for status in seen if status.ownership is Ownership.AWS
         )
         if not moving:
-            raise not_restored(seen, spec)
+            raise not_restored(seen, identity)
         raise RolloutError(
             f"AWS is still moving the provisioned concurrency of {moving}.",
             "Look at the alias in the console, and start again.",
         )
     ports.clock.wait(PAUSE, ports.stop)
     raise_if_stopped(ports.stop)
-
-
-# Mending -------------------------------------------------------------------------------------------
 
 
 # Refusing and leaving ------------------------------------------------------------------------------------------
@@ -160,13 +219,13 @@ def _stays(status: AliasStatus, seen: list[AliasStatus], spec: RolloutSpec, port
     Such a one is whole on the newest version of its function, or on the version that was asked for. Any
     other is not part of what is held, or has been put back by itself.
     """
-    if spec.mode is not Mode.PROMOTE or status.ownership is not Ownership.NOBODYS:
+    if spec.inputs.mode is not Mode.PROMOTE or status.ownership is not Ownership.NOBODYS:
         return False
     if all(other.ownership is not Ownership.HELD for other in seen):
         return False
     version = status.alias.routing.version
-    if spec.version is not None:
-        return version == spec.version
+    if spec.version_number is not None:
+        return version == spec.version_number
     if spec.version_alias is not None:
         source = Target(status.target.function, spec.version_alias)
         return (
@@ -185,11 +244,17 @@ def _exists(target: Target, version: str, ports: Ports) -> bool:
     return True
 
 
-def _refuse_to_create_for_a_promotion(
-    statuses: Sequence[AliasStatus | None], spec: RolloutSpec
-) -> None:
-    for target, status in zip(spec.targets, statuses, strict=True):
-        if status is None and spec.mode is Mode.PROMOTE:
+def _refuse(statuses: Statuses, spec: RolloutSpec, ports: Ports) -> None:
+    _refuse_to_create_for_a_promotion(statuses, spec)
+    seen = [status for status in statuses if status is not None]
+    for status in seen:
+        if not _stays(status, seen, spec, ports):
+            _refuse_what_is_not_ours(status, spec, ports)
+
+
+def _refuse_to_create_for_a_promotion(statuses: Statuses, spec: RolloutSpec) -> None:
+    for target, status in zip(spec.inputs.targets, statuses, strict=True):
+        if status is None and spec.inputs.mode is Mode.PROMOTE:
             raise NotOurs(
                 f"function {target.name} has no alias {target.alias}: there is nothing to promote.",
                 "Only a rollout that ended with `result=held` can be promoted.",
@@ -200,7 +265,7 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
     target, alias = status.target, status.alias
     if status.ownership is Ownership.AWS:
         return
-    if spec.mode is Mode.PROMOTE:
+    if spec.inputs.mode is Mode.PROMOTE:
         if status.ownership is not Ownership.HELD:
             raise NotOurs(
                 f"{target} is not held ({alias.shown}): there is nothing to promote.",
@@ -209,15 +274,22 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
             )
         return
     if status.dead is not None:
-        if spec.on_stranded is OnStranded.FAIL and spec.mode is not Mode.PLAN:
-            back = command_by_hand(status, status.dead, spec)
+        if spec.inputs.on_stranded is OnStranded.FAIL and spec.inputs.mode is not Mode.PLAN:
+            back = command_by_hand(status, status.dead, spec.identity)
             raise NotOurs(
                 f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
                 f"Set `on-stranded: rollback`, or mend it: {back}",
             )
         return
+    _refuse_what_is_not_free(status, spec.identity, ports)
+
+
+def _refuse_what_is_not_free(status: AliasStatus, identity: RunIdentity, ports: Ports) -> None:
+    target, alias = status.target, status.alias
+    if status.ownership is Ownership.AWS or status.dead is not None:
+        return
     if status.ownership is not Ownership.NOBODYS:
-        raise refusal(status, spec, ports)
+        raise refusal(status, identity, ports)
     if not alias.routing.version.isdecimal():
         # Not at once to 100% either: it could not be put back to what was there, nor found again if we die. Besides
         # $LATEST there is $LATEST.PUBLISHED, of Lambda Managed Instances.

@@ -11,7 +11,7 @@ from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasReader
 from lambda_rollout.rollout.events import AbandonedFound, AliasFound, AliasMissing, Warned
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import NotFound, RolloutError
 from lambda_rollout.runtime.retry import retrying
 
@@ -36,9 +36,22 @@ class AliasStatus:
 
 
 def read_alias(
-    target: Target, spec: RolloutSpec, ports: Ports, unreachable: float | None = None
+    target: Target, region: str, ports: Ports, unreachable: float | None = None
+) -> Alias:
+    """Read an alias that must be there, as `find_alias` does. Raises `RolloutError` if it is missing."""
+    alias = find_alias(target, region, ports, unreachable)
+    if alias is None:
+        raise RolloutError(
+            f"function {target.name} has no alias {target.alias}.",
+            "Create it, or set `create-alias: true` to have it created on the new version.",
+        )
+    return alias
+
+
+def find_alias(
+    target: Target, region: str, ports: Ports, unreachable: float | None = None
 ) -> Alias | None:
-    """Read an alias; None if it is missing and may be created. Raises `RolloutError` if it may not.
+    """Read an alias; None if the function has none of that name. Raises `RolloutError` if there is no function.
 
     ``unreachable``: seconds without any connection after which it is given up; None: as after any failure.
     """
@@ -52,14 +65,9 @@ def read_alias(
         retrying(ports.clock, ports.stop)(ports.versions.latest, target)
     except NotFound as error:
         raise RolloutError(
-            f"there is no function {target.function} in {spec.region}: {error.message}",
+            f"there is no function {target.function} in {region}: {error.message}",
             "Check `function-name`, `aws-region` and the account of the credentials.",
         ) from error
-    if not spec.create_alias:
-        raise RolloutError(
-            f"function {target.name} has no alias {target.alias}.",
-            "Create it, or set `create-alias: true` to have it created on the new version.",
-        )
     return None
 
 
@@ -78,11 +86,11 @@ def tell_status(target: Target, status: AliasStatus | None, ports: Ports) -> Non
 
 
 def command_by_hand(
-    status: AliasStatus, record: Record, spec: RolloutSpec, *, forward: bool = False
+    status: AliasStatus, record: Record, identity: RunIdentity, *, forward: bool = False
 ) -> str:
     """Return the AWS CLI command that ends a dead run's rollout, back or ``forward``."""
     whole = Routing.all_on(record.new if forward else record.old)
-    return spec.command(status.target, whole, lease.owners_text(status.alias.description))
+    return identity.command(status.target, whole, lease.owners_text(status.alias.description))
 
 
 def say_if_cut(target: Target, alias: Alias, ports: Ports) -> None:
@@ -96,7 +104,7 @@ def say_if_cut(target: Target, alias: Alias, ports: Ports) -> None:
         ports.emit(Warned(text=say))
 
 
-def refusal(status: AliasStatus, spec: RolloutSpec, ports: Ports) -> NotOurs:
+def refusal(status: AliasStatus, identity: RunIdentity, ports: Ports) -> NotOurs:
     """Make the error for an alias that is in somebody's hands, with what to do about it."""
     target, routing, record = status.target, status.alias.shown, status.record
     moving = status.alias.moving
@@ -104,13 +112,13 @@ def refusal(status: AliasStatus, spec: RolloutSpec, ports: Ports) -> NotOurs:
         return NotOurs(
             f"{target}: {could_not_start(status.alias)}, so AWS keeps the traffic where it was: {routing}. It was left "
             "untouched.",
-            f"Put it back, for example: {spec.command(target, Routing.all_on(_majority(routing)))}",
+            f"Put it back, for example: {identity.command(target, Routing.all_on(_majority(routing)))}",
         )
     if status.ownership is Ownership.STRANGERS or record is None:
         return NotOurs(
             f"{target} is split: {routing}. Somebody else did that, so it was left untouched.",
             "Make it whole first, for example on the version that has most of the traffic: "
-            f"{spec.command(target, Routing.all_on(_majority(routing)))}",
+            f"{identity.command(target, Routing.all_on(_majority(routing)))}",
         )
     url = ports.runs.url(record)
     if status.ownership is Ownership.HELD:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import PASSED
 from lambda_rollout.alias.restore import DesiredState, restore
@@ -13,6 +14,7 @@ from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.alias.writer import (
     AliasWriter,
     ChangedByOther,
+    Conflict,
     Deleted,
     Settled,
     Settlement,
@@ -21,7 +23,6 @@ from lambda_rollout.alias.writer import (
 )
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.version import Running, list_executions
-from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import (
     AliasLeft,
     ExecutionsLeft,
@@ -34,7 +35,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
@@ -70,14 +71,36 @@ class AliasRollout:
         return self.writer.routing != Routing.all_on(self.writer.old)
 
 
+def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
+    """Return why an alias cannot go forward with its group any more: it is not on the new version; None if it can."""
+    target, new = rollout.writer.target, Routing.all_on(rollout.new)
+    match mark:
+        case Deleted():
+            return RolloutError(f"{target} or its function was deleted during the rollout")
+        case ChangedByOther(alias) if alias.routing != new:
+            return Conflict(target, new, alias)
+    return None
+
+
 class Finisher:
     """Knows every alias the rollout is in charge of, and how to leave it."""
 
-    def __init__(self, spec: RolloutSpec, ports: Ports, limit: float = SETTLE_LIMIT) -> None:
-        """Nothing is in charge yet. ``limit`` is how many seconds to try to settle; it may be changed later."""
+    def __init__(
+        self,
+        identity: RunIdentity,
+        ports: Ports,
+        limit: float = SETTLE_LIMIT,
+        *,
+        saves: bool = True,
+    ) -> None:
+        """Nothing is in charge yet. ``limit`` is how many seconds to try to settle; it may be changed later.
+
+        Without ``saves`` nothing is saved for the post stage: a plan changes nothing and leaves nothing.
+        """
         self.limit = limit
-        self._spec = spec
+        self._identity = identity
         self._ports = ports
+        self._saves = saves
         self._tracked: list[AliasRollout] = []
         self.created: list[Target] = []
         """Aliases that this rollout created; they stay."""
@@ -106,10 +129,16 @@ class Finisher:
         """Whether any alias in charge is anywhere but whole on its old version."""
         return any(rollout.shifted for rollout in self._tracked)
 
+    @property
+    def may_go_back(self) -> bool:
+        """Whether of what moves nothing says, or said before its record was taken off, that all have passed."""
+        moving = [rollout for rollout in self._tracked if rollout.new != rollout.writer.old]
+        records = [lease.parse(rollout.writer.known.description)[1] for rollout in moving]
+        return bool(moving) and not any(record is None or record.passed for record in records)
+
     def remember(self, phase: Phase) -> None:
-        """Save for the post stage how far we are; a plan changes nothing and leaves nothing."""
-        spec = self._spec
-        if spec.mode is Mode.PLAN:
+        """Save for the post stage how far we are, if anything is saved for it."""
+        if not self._saves:
             return
         saved_aliases = tuple(
             SavedAlias(
@@ -124,7 +153,7 @@ class Finisher:
             )
             for rollout in self._tracked
         )
-        self._ports.remember(spec.saved_state(phase, saved_aliases))
+        self._ports.remember(self._identity.saved_state(phase, saved_aliases))
 
     # The ways out ------------------------------------------------------------------------------
 
@@ -229,7 +258,7 @@ class Finisher:
                     running=None if why else running.count,
                     more=running.more,
                     why=why,
-                    command=list_executions(target.function, version, self._spec.region),
+                    command=list_executions(target.function, version, self._identity.region),
                 )
             )
 
@@ -281,44 +310,57 @@ class Finisher:
         if not rollout.shifted:
             return DesiredState(writer, Routing.all_on(writer.old))
         return DesiredState(
-            writer, writer.routing, self._spec.record(writer.old, rollout.new, None)
+            writer, writer.routing, self._identity.record(writer.old, rollout.new, None)
         )
 
     def complete(self) -> Finished:
         """Take the record off every alias; they are whole on the new version already.
 
         Of several, the last one says first that all have passed, and says so until the others are done. If we
-        die meanwhile, the next run knows from it that the rest is to be finished, and nothing to go back.
+        die meanwhile, the next run knows from it that the rest is to be finished, and nothing to go back. If
+        that one is found to be taken back, all go back: a group goes forward or back as one. Once it says that
+        they have passed, they go forward, whatever happens to one of them.
         """
         self.remember(Phase.CLEARING)
         rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
         # The post stage answers for unchanged ones, too: a record from a version to itself would be no record.
         rollouts.sort(key=lambda rollout: rollout.new != rollout.writer.old)
-        mark = self._mark_passed(rollouts[-1]) if len(rollouts) > 1 else None
+        forward: list[tuple[AliasRollout, Settlement]] = []
+        mark: Settlement | None = None
+        while len(rollouts) > 1:
+            mark = self._mark_passed(rollouts[-1])
+            if conflict := _taken_back(rollouts[-1], mark):
+                return self.roll_back(conflict, failed=True)
+            if not isinstance(mark, ChangedByOther):
+                break
+            # Somebody else has finished this one, so another one has to say it.
+            forward.append((rollouts.pop(), mark))
+        doubt = mark if isinstance(mark, Unsettled) else None
         # Without the mark none is cleared: the rest of a group could not be told from one that never passed.
-        settlements = [mark] * (len(rollouts) - 1) if mark else self._clear(rollouts[:-1])
-        open_ = next((s for s in settlements if isinstance(s, Unsettled)), None)
-        settlements += [open_] if open_ else self._clear(rollouts[-1:])
-        for rollout, settlement in zip(rollouts, settlements, strict=True):
+        settlements = [doubt] * (len(rollouts) - 1) if doubt else self._clear(rollouts[:-1])
+        doubt = next((s for s in settlements if isinstance(s, Unsettled)), doubt)
+        settlements += [doubt] if doubt else self._clear(rollouts[-1:])
+        forward += zip(rollouts, settlements, strict=True)
+        for rollout, settlement in forward:
             if isinstance(settlement, Settled):
                 target = rollout.writer.target
                 self._ports.emit(RecordCleared(target=target, version=rollout.new))
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
-        if self._all_settled(settlements):
+        if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
         return self.finished(
             Result.FAILED, "every step passed, but not every alias could be released"
         )
 
-    def _mark_passed(self, rollout: AliasRollout) -> Unsettled | None:
-        """Write the mark; return why it is in doubt, None if AWS confirmed it (or nothing can be written there)."""
-        record = self._spec.live_record(rollout.writer, rollout.new)
+    def _mark_passed(self, rollout: AliasRollout) -> Settlement:
+        """Write the mark that every step has passed."""
+        record = self._identity.live_record(rollout.writer, rollout.new)
         routing = Routing.all_on(rollout.new)
         (mark,) = self._restore(
             [DesiredState(rollout.writer, routing, replace(record, until=PASSED))]
         )
-        return mark if isinstance(mark, Unsettled) else None
+        return mark
 
     def _clear(self, rollouts: Sequence[AliasRollout]) -> list[Settlement]:
         return self._restore(
@@ -385,7 +427,7 @@ class Finisher:
         self._troubles[target] += 1
         if self._troubles[target] != TELL_TROUBLE_AT:
             return
-        command = self._spec.command(target, desired.routing, desired.writer.text)
+        command = self._identity.command(target, desired.routing, desired.writer.text)
         text = (
             f"Not confirmed yet: {target} to {desired.routing}. It was last seen with "
             f"{desired.writer.known.shown}. Trying on: {why.brief}. By hand: {command}"
@@ -395,7 +437,7 @@ class Finisher:
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
         writer = rollout.writer
         routing: Routing | None = writer.known.shown
-        command = self._spec.command(writer.target, wished, writer.text)
+        command = self._identity.command(writer.target, wished, writer.text)
         match settlement:
             case ChangedByOther(alias):
                 routing = alias.routing
@@ -411,7 +453,7 @@ class Finisher:
                 if rollout.new:
                     why += f". The command makes it whole on version {rollout.new}, so that another rollout can begin"
                     whole = Routing.all_on(rollout.new)
-                    command = self._spec.command(writer.target, whole, writer.text)
+                    command = self._identity.command(writer.target, whole, writer.text)
             case Unsettled(error):
                 why = f"AWS did not confirm it: {error}"
                 if routing == wished and writer.may_be_elsewhere:

@@ -14,7 +14,7 @@ from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_facts
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
@@ -33,7 +33,7 @@ def preflight(
     watch blind. ``mode: plan`` only says that it would.
     """
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
-    moving = [(target, t) for target, t in writers if not (t and t.old == spec.version)]
+    moving = [(target, t) for target, t in writers if not (t and t.old == spec.version_number)]
     if ports.preflight_reader is None or not moving:
         return
     there = [writer for _, writer in moving if writer is not None]
@@ -43,16 +43,16 @@ def preflight(
             _passage(spec, target, writer, storages.get(target)) for target, writer in moving
         ),
         plan=spec.plan,
-        guards=spec.guards,
-        needs_numbers=bool(spec.guards or spec.min_invocations),
-        writes=tuple(_writes(spec, there, moving)) if spec.mode is Mode.PLAN else (),
+        guards=spec.inputs.guards,
+        needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
+        writes=tuple(_writes(spec, there, moving)) if spec.inputs.mode is Mode.PLAN else (),
     )
     findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
     ports.emit(PreflightFound(findings=findings))
-    refused = blocking(findings, strict=spec.preflight is Preflight.STRICT)
+    refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
         return
-    if spec.mode is Mode.PLAN:
+    if spec.inputs.mode is Mode.PLAN:
         text = f"A rollout would be refused: {_reason(refused)}"
         ports.emit(Warned(text=text))
         return
@@ -66,7 +66,7 @@ def _passage(
         target=target,
         alias_arn=writer.found.arn if writer else "",
         old=writer.old if writer else None,
-        new=spec.version or spec.version_alias or LATEST,
+        new=spec.version_number or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
     )
 
@@ -78,7 +78,7 @@ def _writes(
 ) -> Iterator[str]:
     if spec.package is not None:
         yield "lambda:UpdateFunctionCode"
-    if spec.version is None and spec.version_alias is None:
+    if spec.publishes:
         yield "lambda:PublishVersion"
     if len(there) < len(moving):
         yield "lambda:CreateAlias"
@@ -114,13 +114,13 @@ def check_alarms_at_start(spec: RolloutSpec, ports: Ports) -> None:
 
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM or not evaluated against ``alarm-at-start``.
     """
-    survey = _read(spec, ports, wait=spec.mode is not Mode.PLAN)
+    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if not spec.alarms and not spec.guards:
+    if not spec.inputs.alarms and not spec.inputs.guards:
         _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
     for what, names in _unfit(survey):
-        if spec.mode is Mode.PLAN:
-            _warn(ports, f"{_WOULD[spec.alarm_at_start]}, {what}: {names}")
+        if spec.inputs.mode is Mode.PLAN:
+            _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]}, {what}: {names}")
         else:
             _refuse_unless_ignored(what, names, spec)
 
@@ -147,7 +147,7 @@ def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
 
 def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
     """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over."""
-    end = ports.clock.monotonic() + spec.evidence_timeout
+    end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         if survey.missing:
@@ -155,16 +155,16 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
                 f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
                 "Correct `alarms`; an alarm of another Region is given by its ARN.",
             )
-        waiting = wait and spec.alarm_at_start is AlarmAtStart.WAIT
+        waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end
         if over or not (waiting and any(_unfit(survey))):
             return survey
-        ports.clock.wait(spec.poll_interval, ports.stop)
+        ports.clock.wait(seconds(spec.inputs.poll_interval), ports.stop)
         raise_if_stopped(ports.stop)
 
 
 def _refuse_unless_ignored(what: str, names: str, spec: RolloutSpec) -> None:
-    if spec.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
+    if spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
         return
     raise RolloutError(f"{what} before anything was shifted: {names}.", _REMEDY[what])
 
@@ -176,4 +176,4 @@ def _warn(ports: Ports, text: str) -> None:
 def _where(missing: Sequence[str], spec: RolloutSpec) -> str:
     """Say the Region, unless each was given by its ARN: that one names its own."""
     by_arn = all(text.startswith("arn:") for text in missing)
-    return "" if by_arn else f" in {spec.region}"
+    return "" if by_arn else f" in {spec.inputs.region}"

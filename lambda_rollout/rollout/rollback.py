@@ -30,9 +30,9 @@ _T = TypeVar("_T")
 def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
     """Put every target back. Never raises."""
     ports.emit(spec.started())
-    finisher = Finisher(spec, ports)
+    finisher = Finisher(spec.identity, ports)
     try:
-        finished = _rollback(replace(spec, create_alias=False), ports, finisher)
+        finished = _rollback(spec, ports, finisher)
     except RolloutError as cause:
         finished = finisher.finished(Result.FAILED, cause.what, cause.remedy)
     ports.emit(finished)
@@ -40,7 +40,9 @@ def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
 
 
 def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
-    seen = ports.parallel(lambda target: _tried(lambda: _look(target, spec, ports)), spec.targets)
+    seen = ports.parallel(
+        lambda target: _tried(lambda: _look(target, spec, ports)), spec.inputs.targets
+    )
     found = [each for each in seen if not isinstance(each, RolloutError)]
     # What is wrong with one must not keep the others from going back.
     problems = [each for each in seen if isinstance(each, RolloutError)]
@@ -91,7 +93,7 @@ def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> No
             text = (
                 f"Version {version} of {target.name}, which {target} is on again, needs a moment: {why.rstrip('.')}. The next "
                 "invocation fails and wakes it. Do that now, unless somebody has: "
-                f"{wake_command(target.function, version, spec.region)}"
+                f"{wake_command(target.function, version, spec.inputs.region)}"
             )
             ports.emit(Warned(text=text))
 
@@ -112,9 +114,7 @@ def _may_be_new(target: Target) -> RolloutError:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
-    alias = read_alias(target, spec, ports)
-    if alias is None:
-        raise RolloutError(f"there is no alias {target}.")
+    alias = read_alias(target, spec.inputs.region, ports)
     ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
@@ -138,10 +138,10 @@ def _grasp(
     record was unchanged, or was not shifted yet: it is where it is to be.
     """
     if record is not None:
-        if spec.version not in {None, record.old}:
+        if spec.version_number not in {None, record.old}:
             raise RolloutError(
                 f"{target} is in a rollout from version {record.old} to {record.new}, so it cannot go back to "
-                f"version {spec.version}.",
+                f"version {spec.version_number}.",
                 "Leave `version` empty.",
             )
         writer = AliasWriter(
@@ -156,8 +156,8 @@ def _grasp(
         )
         return writer, record.new
     if not alias.routing.is_unsplit:
-        raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec, ports)
-    if spec.version is None and not alone:
+        raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec.identity, ports)
+    if spec.version_number is None and not alone:
         return alias.routing.version
     return _grasp_whole(target, alias, spec, ports)
 
@@ -165,7 +165,7 @@ def _grasp(
 def _grasp_whole(
     target: Target, alias: Alias, spec: RolloutSpec, ports: Ports
 ) -> tuple[AliasWriter, str] | str:
-    asked = spec.version or version_of_alias(target, spec, ports)
+    asked = spec.version_number or version_of_alias(target, spec, ports)
     if asked is None:
         raise RolloutError(
             f"{target} is whole on version {alias.routing.version}, and no rollout is on record there.",

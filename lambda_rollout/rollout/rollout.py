@@ -16,6 +16,7 @@ from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routin
 from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import Mode, OnCancel
+from lambda_rollout.inputs.names import Numbered
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire, say_if_time_is_in_doubt
@@ -77,7 +78,7 @@ class Rollout:
         self._spec = spec
         self._ports = ports
         self._courses: list[Course] = []
-        self._finisher = Finisher(spec, ports)
+        self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
         self._watch: Watch | None = None
         self._storages: Mapping[Target, CodeStorage] = {}
 
@@ -97,7 +98,7 @@ class Rollout:
         except AnalysisFailed as cause:
             return self._finisher.roll_back(cause, cause.alarms, self._tell_alarms)
         except Cancelled as cause:
-            if self._spec.on_cancel is OnCancel.HOLD and self._finisher.can_hold:
+            if self._spec.inputs.on_cancel is OnCancel.HOLD and self._finisher.can_hold:
                 return self._finisher.hold(f"{cause.what}; on-cancel is `hold`")
             return self._finisher.roll_back(cause)
         except RolloutError as cause:
@@ -114,7 +115,7 @@ class Rollout:
         self._look_at_aliases()
         check_alarms_at_start(self._spec, self._ports)
         self._preflight()
-        if self._spec.mode is Mode.PLAN:
+        if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
         self._wait_until_ready()
@@ -156,13 +157,13 @@ class Rollout:
                 say_if_cut(taken.target, taken.alias, ports)
                 rollout.new, rollout.taken_over_from = taken.resumed.new, taken.resumed.rollout_id
                 # Nobody watches what a dead run left, so whatever ends us now puts it back. A held one stays.
-                rollout.possibly_written = spec.mode is Mode.ROLLOUT
+                rollout.possibly_written = spec.inputs.mode is Mode.ROLLOUT
             self._courses.append(Course(taken.target, rollout, resumed=taken.resumed))
         self._finisher.remember(Phase.MOVING)
 
     def _preflight(self) -> None:
         """Find what AWS would refuse, and what would make the watch blind, before the first write."""
-        if self._spec.mode is not Mode.PROMOTE:
+        if self._spec.inputs.mode is not Mode.PROMOTE:
             aliases = [(c.target, c.rollout.writer if c.rollout else None) for c in self._courses]
             self._read_storages()
             preflight(self._spec, self._ports, aliases, self._storages)
@@ -183,7 +184,7 @@ class Rollout:
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for course in self._courses:
-            if self._spec.version is not None or self._spec.version_alias is not None:
+            if not self._spec.publishes:
                 choose(course.target, course.old, self._spec, self._ports)
             else:
                 check_latest(course.target, self._ports)
@@ -199,14 +200,14 @@ class Rollout:
 
     def _version_of(self, course: Course) -> str:
         spec, resumed = self._spec, course.resumed
-        if resumed is not None and spec.mode is Mode.PROMOTE and spec.version is None:
-            taken = replace(spec, version=resumed.new)
+        if resumed is not None and spec.inputs.mode is Mode.PROMOTE and spec.version_number is None:
+            taken = replace(spec, inputs=replace(spec.inputs, version=Numbered(resumed.new)))
             return choose(course.target, course.old, taken, self._ports)
-        if resumed is None and spec.mode is Mode.PROMOTE and course.old is not None:
+        if resumed is None and spec.inputs.mode is Mode.PROMOTE and course.old is not None:
             # One of a group whose code was unchanged: there is nothing of it to promote.
             return course.old
-        if resumed is not None and spec.version is not None:
-            self._refuse_another(spec.version, course, resumed)
+        if resumed is not None and spec.version_number is not None:
+            self._refuse_another(spec.version_number, course, resumed)
         version = choose(
             course.target, course.old, spec, self._ports, self._storages.get(course.target)
         )
@@ -224,7 +225,7 @@ class Rollout:
         raise RolloutError(
             f"{course.target} is in a rollout of version {resumed.new}, not of version {version}.",
             "Leave `version` empty."
-            if self._spec.mode is Mode.PROMOTE
+            if self._spec.inputs.mode is Mode.PROMOTE
             else "So it cannot be resumed: set `on-stranded: rollback`.",
         )
 
@@ -301,7 +302,11 @@ class Rollout:
         self._judge_the_split_before(metrics)
         self._watch = Watch(
             self._ports,
-            WatchRules(spec.poll_interval, spec.evidence_timeout, spec.insufficient_data),
+            WatchRules(
+                seconds(spec.inputs.poll_interval),
+                seconds(spec.inputs.evidence_timeout),
+                spec.inputs.insufficient_data,
+            ),
             [rollout.writer for rollout in self._moving()],
             recheck_alarms(spec, self._ports),
             metrics,
@@ -319,7 +324,7 @@ class Rollout:
         return RolloutMetrics(
             self._ports.metrics,
             [CanaryPair(c.writer.target, c.new, c.writer.old) for c in moving],
-            SuccessCriteria(self._spec.guards, self._spec.min_invocations),
+            SuccessCriteria(self._spec.inputs.guards, self._spec.inputs.min_invocations),
             self._ports.aws_clock.now,
             before,
         )
@@ -330,7 +335,7 @@ class Rollout:
         Raises `AnalysisFailed` if a guard failed, `RolloutError` if one that compares with the old version cannot be
         judged.
         """
-        if not (self._spec.guards and metrics.looks_back):
+        if not (self._spec.inputs.guards and metrics.looks_back):
             return
         if broken := judge_split_before(metrics, self._ports):
             for rollout in self._moving():
@@ -351,8 +356,8 @@ class Rollout:
 
     def _steps(self) -> Sequence[Step]:
         steps = self._spec.plan.steps
-        if self._spec.mode is Mode.PROMOTE:
-            return [Step(HUNDRED, self._spec.promotion_watch)]
+        if self._spec.inputs.mode is Mode.PROMOTE:
+            return steps
         reached = [
             course.rollout.writer.found.routing.percent_of(course.new)
             for course in self._courses
@@ -405,7 +410,7 @@ class Rollout:
 
     def _record(self, writer: AliasWriter, new: str) -> Record:
         say_if_time_is_in_doubt(self._ports)
-        return self._spec.live_record(writer, new)
+        return self._spec.identity.live_record(writer, new)
 
     def _say_what_did_not_guard(self, watch: Watch) -> None:
         for text in watch.alarms.did_not_guard():

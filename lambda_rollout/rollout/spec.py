@@ -1,4 +1,4 @@
-"""What was asked for, and what it takes to do it: the story's two arguments."""
+"""What was asked for, and who does it: the story's first argument, and what is left of it for the post stage."""
 
 from __future__ import annotations
 
@@ -10,15 +10,9 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.inputs.choices import (
-    AlarmAtStart,
-    InsufficientData,
-    Mode,
-    OnCancel,
-    OnStranded,
-    Preflight,
-)
-from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.choices import Mode, OnCancel
+from lambda_rollout.inputs.model import Inputs
+from lambda_rollout.inputs.names import FromAlias, Latest, Numbered
 from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Run, Started
@@ -26,50 +20,26 @@ from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 
 
 @dataclass(frozen=True, slots=True)
-class RolloutSpec:
-    """What was asked for. Times in seconds."""
+class RunIdentity:
+    """Who writes to the aliases, and where: all that it takes to leave them in order, in main and in the post stage."""
 
-    mode: Mode
-    targets: tuple[Target, ...]
     region: str
-    version: str | None
-    """A published version's number; None publishes ``$LATEST``."""
-    description: str
-    plan: Plan
-    promotion_watch: timedelta
-    """How long 100% is watched, also for a plan that ends held and is promoted by a later run."""
-    alarms: tuple[str, ...]
-    poll_interval: float
-    evidence_timeout: float
-    alarm_at_start: AlarmAtStart
-    insufficient_data: InsufficientData
-    create_alias: bool
-    on_cancel: OnCancel
-    on_stranded: OnStranded
     role_to_assume: str
+    """The ARN of the role; empty goes without one."""
     run: Run
     rollout_id: str
     """Eight random hex digits that tell this rollout from every other."""
-    version_alias: str | None = None
-    """The alias of the function whose version to take; None if ``version`` says it."""
-    package: Package | None = None
-    """Code to upload before publishing."""
-    warnings: tuple[str, ...] = ()
-    """What the person deploying should know from the start."""
-    preflight: Preflight = Preflight.WARN
-    guards: tuple[Guard, ...] = ()
-    min_invocations: int = 0
+    hold_on_cancel: bool = False
 
-    def started(self) -> Started:
-        """Make the first event."""
-        return Started(
-            mode=str(self.mode),
-            targets=self.targets,
-            region=self.region,
-            plan=self.plan,
-            alarms=self.alarms,
-            guards=tuple(str(guard) for guard in self.guards),
-            run=self.run,
+    @classmethod
+    def of_saved_state(cls, saved_state: SavedState, run: Run) -> RunIdentity:
+        """Say who the post stage is: ``run``, in the name of the rollout that main left."""
+        return cls(
+            region=saved_state.region,
+            role_to_assume=saved_state.role_to_assume,
+            run=run,
+            rollout_id=saved_state.aliases[0].rollout_id if saved_state.aliases else "",
+            hold_on_cancel=saved_state.hold_on_cancel,
         )
 
     def saved_state(self, phase: Phase, aliases: tuple[SavedAlias, ...]) -> SavedState:
@@ -78,7 +48,7 @@ class RolloutSpec:
             phase=phase,
             region=self.region,
             role_to_assume=self.role_to_assume,
-            hold_on_cancel=self.on_cancel is OnCancel.HOLD,
+            hold_on_cancel=self.hold_on_cancel,
             aliases=aliases,
         )
 
@@ -112,6 +82,74 @@ class RolloutSpec:
         return shlex.join(words)
 
 
+@dataclass(frozen=True, slots=True)
+class RolloutSpec:
+    """What was asked for, as it was asked, and who does it. A new input is known here without a change."""
+
+    inputs: Inputs
+    run: Run
+    rollout_id: str
+    """As in `RunIdentity`."""
+    package: Package | None = None
+    """The code to upload before publishing, as it was read; None uploads none."""
+    warnings: tuple[str, ...] = ()
+    """What the person deploying should know from the start."""
+
+    @property
+    def identity(self) -> RunIdentity:
+        """Who does it."""
+        return RunIdentity(
+            region=self.inputs.region,
+            role_to_assume=self.inputs.role_to_assume or "",
+            run=self.run,
+            rollout_id=self.rollout_id,
+            hold_on_cancel=self.inputs.on_cancel is OnCancel.HOLD,
+        )
+
+    @property
+    def version_number(self) -> str | None:
+        """The published version that was asked for by its number."""
+        version = self.inputs.version
+        return version.number if isinstance(version, Numbered) else None
+
+    @property
+    def version_alias(self) -> str | None:
+        """The alias of the function whose version was asked for."""
+        version = self.inputs.version
+        return version.alias if isinstance(version, FromAlias) else None
+
+    @property
+    def publishes(self) -> bool:
+        """Whether ``$LATEST`` is to be published, as no version was asked for."""
+        return isinstance(self.inputs.version, Latest)
+
+    @property
+    def promotion_watch(self) -> timedelta:
+        """How long 100% is watched, also for a plan that ends held and is promoted by a later run."""
+        promotion = self.inputs.plan.promotion
+        return promotion.watch if promotion else self.inputs.interval
+
+    @property
+    def plan(self) -> Plan:
+        """The schedule of this run: of a promotion its last step alone."""
+        # The steps before, or a `hold` at their end, are those of the rollout that was held.
+        promotes = self.inputs.mode is Mode.PROMOTE
+        return Plan((Step(HUNDRED, self.promotion_watch),)) if promotes else self.inputs.plan
+
+    def started(self) -> Started:
+        """Make the first event."""
+        inputs = self.inputs
+        return Started(
+            mode=str(inputs.mode),
+            targets=inputs.targets,
+            region=inputs.region,
+            plan=self.plan,
+            alarms=tuple(alarm.text for alarm in inputs.alarms),
+            guards=tuple(str(guard) for guard in inputs.guards),
+            run=self.run,
+        )
+
+
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
@@ -119,28 +157,3 @@ def _is_number(text: str) -> bool:
 def seconds(duration: timedelta) -> float:
     """Return a duration in seconds."""
     return duration.total_seconds()
-
-
-def spec_of_saved_state(saved_state: SavedState, run: Run) -> RolloutSpec:
-    """Say what the post stage has to do in the story's words; it shifts nothing and watches nothing."""
-    rollout_id = saved_state.aliases[0].rollout_id if saved_state.aliases else ""
-    return RolloutSpec(
-        mode=Mode.ROLLBACK,
-        targets=tuple(saved.target for saved in saved_state.aliases),
-        region=saved_state.region,
-        version=None,
-        description="",
-        plan=Plan((Step(HUNDRED, timedelta(0)),)),
-        promotion_watch=timedelta(0),
-        alarms=(),
-        poll_interval=0.0,
-        evidence_timeout=0.0,
-        alarm_at_start=AlarmAtStart.FAIL,
-        insufficient_data=InsufficientData.IGNORE,
-        create_alias=False,
-        on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
-        on_stranded=OnStranded.FAIL,
-        role_to_assume=saved_state.role_to_assume,
-        run=run,
-        rollout_id=rollout_id,
-    )

@@ -77,7 +77,7 @@ def choose(
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
     """
-    named = spec.version or version_of_alias(target, spec, ports)
+    named = spec.version_number or version_of_alias(target, spec, ports)
     if named is not None:
         check_exists(target, named, ports)
         ports.emit(VersionTaken(target=target, version=named, previous=previous))
@@ -96,7 +96,7 @@ def choose(
     # more, what is unchanged is the same version: so whatever may have had its effect is asked for again.
     patient = retrying(ports.clock, ports.stop, UPDATE_LIMIT, (Busy, Unanswered, RevisionMismatch))
     try:
-        version = patient(ports.versions.publish, target, spec.description, code_sha256)
+        version = patient(ports.versions.publish, target, spec.inputs.description, code_sha256)
     except Refused as error:
         if check_latest(target, ports).code_sha256 != code_sha256:
             raise _overtaken(target) from error
@@ -220,10 +220,10 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
 def way_to_serve(never: NeverReady, target: Target, version: str, spec: RolloutSpec) -> str:
     """Say what lets a version serve that cannot by itself."""
     if never.idle:
-        command = wake_command(target.function, version, spec.region)
+        command = wake_command(target.function, version, spec.inputs.region)
         return f"Wake it, and start again when it is Active: {command}"
     if never.scaled_down:
-        command = scale_up_command(target.function, version, spec.region)
+        command = scale_up_command(target.function, version, spec.inputs.region)
         return f"Scale it up, and start again when it is Active: {command}"
     return "Mend it and publish again."
 

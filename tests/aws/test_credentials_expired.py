@@ -88,7 +88,7 @@ def test_the_post_stage_gives_up_as_soon() -> None:
     scene.events.clear()
     began = scene.clock.now()
 
-    finished = settle_what_main_left(scene.saved_states[-1], ordered, scene.ports(ordered))
+    finished = settle_what_main_left(scene.saved_states[-1], ordered.identity, scene.ports(ordered))
 
     assert finished.result is Result.FAILED
     [left] = scene.told(AliasLeft)

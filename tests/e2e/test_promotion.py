@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -128,7 +127,7 @@ def test_dev_and_prod_may_be_rolled_out_one_after_the_other() -> None:
     for name in names(2):
         scene.call("lambda", "CreateAlias", FunctionName=name, Name="dev", FunctionVersion=OLD)
     in_dev = tuple(Target(name, "dev") for name in names(2))
-    dev = replace(group_spec(2, "100% 60s"), targets=in_dev)
+    dev = group_spec(2, "100% 60s", targets=in_dev)
     assert Rollout(dev, scene.ports(dev)).run().result is Result.PROMOTED
     assert scene.whole_on(OLD)
     end = scene.start(version_alias="dev", rollout_id="00000001")

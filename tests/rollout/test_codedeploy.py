@@ -14,7 +14,7 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
-from lambda_rollout.inputs.names import AlarmName, parse_alarms
+from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.rollout.codedeploy.ended import rollback_deployment, settle_deployment_main_left
 from lambda_rollout.rollout.codedeploy.engine import Deployment
 from lambda_rollout.rollout.events import (
@@ -35,11 +35,11 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.ports import Alarms
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec, spec_of_saved_state
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
-from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, plan, rollout_spec
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 T = TypeVar("T", bound=Event)
@@ -85,7 +85,7 @@ class Shop(Scene):
             ports = replace(ports, metrics=CloudWatchMetrics(self.clients()))
 
         def alarms_of(more: Sequence[str]) -> Alarms:
-            ours = parse_alarms("\n".join([*ordered.alarms, ""]))
+            ours = ordered.inputs.alarms
             names = [*ours, *(AlarmName(n, n) for n in more)]
             return CloudWatchAlarms(self.clients(), names, self.stop)
 
@@ -95,7 +95,7 @@ class Shop(Scene):
         return rollback_deployment(ordered, self.ports(ordered), self.engine)
 
     def post(self, saved_state: SavedState) -> Finished:
-        ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+        ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
         assert saved_state.deployment is not None
         engine = CodeDeployEngine(self.clients(), saved_state.deployment)
         return settle_deployment_main_left(saved_state, ordered, self.ports(ordered), engine)
@@ -775,7 +775,7 @@ def test_going_back_at_any_moment_leaves_it_whole(what: str, known: bool) -> Non
 
 def test_two_that_follow_the_same_deployment_do_not_fight(shop: Shop) -> None:
     """The second one takes over at 100%; the first one finds its record and leaves it alone."""
-    shop.release(replace(short(), plan=plan("10% 1m, 100% 0s")))
+    shop.release(rollout_spec("10% 1m, 100% 0s", poll_interval=20.0))
     alias = shop.world.lambda_().functions["checkout"].aliases["live"]
     other = "[lambda-rollout 1>2 run local id 11111111 until 2026-11-23T09:00:00Z]"
 

@@ -17,7 +17,7 @@ from lambda_rollout.rollout.events import AliasLeft, Restored, Result, WeightShi
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Fault, Work
 from sandbox.aws.request import Account, Request
@@ -231,7 +231,7 @@ def test_the_post_stage_is_known_by_its_effect(scene: Scene, fault: Fault) -> No
     dead(scene)
     saved_state = next(h for h in reversed(scene.saved_states) if h.phase is Phase.ROLLING_BACK)
     scene.world.faults.add(fault, operation="UpdateAlias")
-    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     finished = settle_what_main_left(saved_state, ordered, scene.ports(ordered))
     assert (finished.result, *now(scene)) == (Result.ROLLED_BACK, *WHOLE_AGAIN)
 

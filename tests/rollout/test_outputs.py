@@ -11,7 +11,7 @@ from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import SavedState
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import AccessDenied
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
@@ -78,7 +78,7 @@ def test_a_post_stage_that_aws_refuses_tells_what_still_has_traffic() -> None:
     scene.world.faults.add(AccessDenied(), operation="UpdateAlias", count=None, nth=2)
     scene.roll_out(rollout_spec("20% 60s"))
     scene.events.clear()
-    left = spec_of_saved_state(seen[0], rollout_spec().run)
+    left = RunIdentity.of_saved_state(seen[0], rollout_spec().run)
     settle_what_main_left(seen[0], left, scene.ports(left))
     assert told(scene) == ("failed", NEW, "", "20")
 

@@ -11,7 +11,7 @@ from lambda_rollout.alias.routing import Routing
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.rollout.post_stage import LIMIT, TOTAL_LIMIT, all_left, settle_what_main_left
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die, Meanwhile, ServerError
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, plan, rollout_spec
 
@@ -37,7 +37,7 @@ def left_by_main(nth_write: int, text: str = OWNERS_TEXT, **asked: object) -> Sc
 
 def post(scene: Scene) -> Finished:
     saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 
@@ -216,7 +216,7 @@ def test_nobody_can_be_asked() -> None:
         saved_state = SavedState(
             phase, "eu-central-1", "", hold_on_cancel=False, aliases=saved_aliases
         )
-        ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+        ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
         [left] = all_left(saved_state, ordered)
         assert left.routing is None
         assert f"--function-version {version} " in left.command

@@ -9,7 +9,6 @@ import pytest
 
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode, Preflight
-from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.preflight.finding import Code, Finding
 from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
 from lambda_rollout.rollout.rollout import Rollout
@@ -28,7 +27,7 @@ def scene() -> Scene:
 def roll_out(scene: Scene, asked: RolloutSpec) -> Finished:
     """As `Scene.roll_out`, with a preflight."""
     clients = scene.clients()
-    alarms = parse_alarms("\n".join([*asked.alarms, ""]))
+    alarms = asked.inputs.alarms
     ports = replace(
         scene.ports(asked, clients), preflight_reader=AwsPreflightReader(clients, alarms)
     )

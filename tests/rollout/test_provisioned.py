@@ -25,7 +25,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import AccessDenied, Die, Meanwhile, ServerError
 from sandbox.aws.lambda_.concurrency import Provisioned
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
@@ -216,7 +216,7 @@ def rolled_back_by_hand(scene: Scene, **asked: Any) -> Finished:
 
 def post_stage(scene: Scene) -> Finished:
     saved_state = scene.saved_states[-1]
-    ordered = spec_of_saved_state(saved_state, Run())
+    ordered = RunIdentity.of_saved_state(saved_state, Run())
     return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 

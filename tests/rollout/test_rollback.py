@@ -12,7 +12,7 @@ from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import SavedState
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die
 from tests.support.scene import OLD, Scene, rollout_spec
 
@@ -41,7 +41,7 @@ def test_the_post_stage_ends_a_rollback_of_a_whole_alias_that_was_cut_short() ->
     scene.world.faults.clear()
 
     saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     end = settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
     assert end.result is Result.ROLLED_BACK

@@ -12,7 +12,7 @@ from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.rollout.events import Finished, Result, VersionPublished
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.saved_state import Phase, SavedState
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
@@ -61,7 +61,7 @@ def resume(scene: Scene, **asked: object) -> Finished:
 
 def post(scene: Scene) -> Finished:
     saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 

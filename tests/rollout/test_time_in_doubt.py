@@ -14,7 +14,7 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 from tests.support.seam import Dated, SimRuns, said_as_it_is
@@ -233,7 +233,7 @@ def rolled_back_by_hand(scene: Scene) -> Finished:
 
 def post_stage(scene: Scene) -> Finished:
     saved_state = scene.saved_states[-1]
-    ordered = spec_of_saved_state(saved_state, rollout_spec().run)
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 

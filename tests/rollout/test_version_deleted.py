@@ -14,7 +14,7 @@ from lambda_rollout.rollout.events import AliasLeft, Finished, Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import spec_of_saved_state
+from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import AccessDenied, Answer, Meanwhile, ServerError
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
@@ -124,7 +124,7 @@ def test_the_post_stage_says_it_too(scene: Scene) -> None:
     deleted_at_100(scene)
     saved_state = scene.saved_states[-1]
     scene.events.clear()
-    wanted = spec_of_saved_state(saved_state, rollout_spec().run)
+    wanted = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
     finished = settle_what_main_left(saved_state, wanted, scene.ports(wanted))
     assert finished.result is Result.FAILED
     assert f"version {OLD} was deleted meanwhile" in left(scene).why

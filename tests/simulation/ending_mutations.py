@@ -24,7 +24,7 @@ from lambda_rollout.aws import marks, members
 from lambda_rollout.inputs import choices
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout import abandoned, watch
+from lambda_rollout.rollout import abandoned, finish, watch
 from lambda_rollout.rollout import post_stage as post
 from lambda_rollout.rollout.abandoned import Restoration
 from lambda_rollout.rollout.finish import AliasRollout, Finisher
@@ -284,7 +284,7 @@ def _steps(change: Callable[[Rollout, Sequence[Step]], Sequence[Step]]) -> list[
     def mutated(self: Rollout) -> Sequence[Step]:
         found = planned(self)
         goes_on = any(course.resumed for course in self._courses)
-        return change(self, found) if goes_on and self._spec.mode is Mode.ROLLOUT else found
+        return change(self, found) if goes_on and self._spec.inputs.mode is Mode.ROLLOUT else found
 
     return [(Rollout, "_steps", mutated)]
 
@@ -391,11 +391,15 @@ def _cut_text_saved() -> list[Patch]:
 def _mark_in_doubt_ignored() -> list[Patch]:
     mark_passed = Finisher._mark_passed
 
-    def mutated(self: Finisher, rollout: AliasRollout) -> Unsettled | None:
-        mark_passed(self, rollout)
-        return None
+    def mutated(self: Finisher, rollout: AliasRollout) -> Settlement:
+        mark = mark_passed(self, rollout)
+        return Settled(rollout.writer.known) if isinstance(mark, Unsettled) else mark
 
     return [(Finisher, "_mark_passed", mutated)]
+
+
+def _taken_back_ignored() -> list[Patch]:
+    return [(finish, "_taken_back", lambda *_given: None)]
 
 
 def _marked_one_cleared_first() -> list[Patch]:
@@ -570,7 +574,7 @@ def _post_takes_anothers_record() -> list[Patch]:
 
     def mutated(
         saved: SavedAlias, saved_state: SavedState, order: Any, parts: Any, *rest: Any
-    ) -> bool:
+    ) -> post.Found:
         renamed: Any = _Renamed(parts.aliases, saved.rollout_id)
         return take_over(saved, saved_state, order, replace(parts, aliases=renamed), *rest)
 
@@ -621,6 +625,7 @@ ENDING_MUTATIONS = [
     Mutation("save that all is done, whatever happened", _done_whatever_happened, seeds=(16,)),
     Mutation("save the owner's text as it was cut", _cut_text_saved, seeds=(138,)),
     Mutation("ignore a mark in doubt", _mark_in_doubt_ignored, drawn=marking_fails, seeds=(2,)),
+    Mutation("go forward although one was taken back", _taken_back_ignored, seeds=(19267,)),
     Mutation("clear the marked one first", _marked_one_cleared_first, seeds=(14,)),
     Mutation(
         "hold although some are not shifted",

@@ -33,7 +33,7 @@ from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
 from lambda_rollout.rollout.finish import AliasRollout, Finisher
 from lambda_rollout.rollout.saved_state import Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.rollout.watch import ScheduledStep, Watch
 from lambda_rollout.runtime import retry as patience
 from lambda_rollout.runtime.errors import RevisionMismatch, Unanswered
@@ -467,8 +467,10 @@ def _post_trusts_its_eyes() -> list[Patch]:
 
 
 def _post_goes_forward() -> list[Patch]:
-    def settle(saved_state: SavedState, spec: RolloutSpec, parts: Any) -> Any:
-        return post.settle_what_main_left(replace(saved_state, phase=Phase.CLEARING), spec, parts)
+    def settle(saved_state: SavedState, identity: RunIdentity, parts: Any) -> Any:
+        return post.settle_what_main_left(
+            replace(saved_state, phase=Phase.CLEARING), identity, parts
+        )
 
     from tests.simulation import simulate as played
 

@@ -257,6 +257,10 @@ class Observer:
         """Whether somebody undid another's work because he could not know that it was not his own."""
         self.cleared: set[str] = set()
         """Nonces of rollouts that had passed every watch."""
+        self.marked: set[str] = set()
+        """Ids of rollouts of which an alias has ever said that all have passed."""
+        self.moved: dict[str, dict[str, str]] = {}
+        """By a rollout's id: every function that its records were on, and its new version."""
         self.story: list[str] = []
         self.is_calm = False
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
@@ -365,6 +369,10 @@ class Observer:
 
     def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
         self._rules.written(self, actor, function, before, after)
+        if after.ours is not None:
+            self.moved.setdefault(after.ours.rollout_id, {})[function] = after.ours.new
+            if after.ours.passed:
+                self.marked.add(after.ours.rollout_id)
         if after.record is not None and after.record.rollout_id == actor.spec.rollout_id:
             actor.recorded_at = self.now
         if after.record is None and after.routing.is_unsplit and function not in actor.reached:
@@ -425,7 +433,7 @@ class Observer:
             return
         if function in actor.reached:
             return
-        if actor.spec.mode is Mode.ROLLBACK and function in actor.bases:
+        if actor.spec.inputs.mode is Mode.ROLLBACK and function in actor.bases:
             # It goes back to where it first saw that it had to, even if the rollout ends meanwhile.
             return
         actor.bases[function] = self.truths[function].base
@@ -525,8 +533,8 @@ class Observer:
             actor.finished = event
             mode = (
                 ""
-                if actor.spec.mode is Mode.ROLLOUT or actor.role == "post"
-                else f" {actor.spec.mode}"
+                if actor.spec.inputs.mode is Mode.ROLLOUT or actor.role == "post"
+                else f" {actor.spec.inputs.mode}"
             )
             self.seen[f"{actor.role}{mode} {event.result}"] += 1
             self._close_to_main(actor)

@@ -127,9 +127,9 @@ class Telling:
                 comment=Comment.AUTO,
                 pr_number=NUMBER if drawn.pull == "number" else None,
                 github_token=TOKEN,
-                targets=actor.spec.targets,
+                targets=actor.spec.inputs.targets,
                 alias="live",
-                on_cancel=actor.spec.on_cancel,
+                on_cancel=actor.spec.inputs.on_cancel,
             )
             self._feed = feed_for(inputs, runner, self._clock, self._aside)
         if self._feed is None:

@@ -113,7 +113,7 @@ def group_stays_together(observer: Observer, actor: Actor) -> None:
 
     Asked when a next run has mended what it found.
     """
-    if actor.spec.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
+    if actor.spec.inputs.on_stranded is OnStranded.RESUME or actor.role not in {"next", "sweeper"}:
         return
     if observer.ambiguous or any(t.edited or t.gone for t in observer.truths.values()):
         return
@@ -137,7 +137,7 @@ def group_stays_together(observer: Observer, actor: Actor) -> None:
 def _could_not_put_all_back(actor: Actor) -> bool:
     """Whether it was asked to roll back, and said that it could not do so everywhere."""
     failed = actor.finished is not None and actor.finished.result is Result.FAILED
-    return actor.spec.mode is Mode.ROLLBACK and failed
+    return actor.spec.inputs.mode is Mode.ROLLBACK and failed
 
 
 def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None:
@@ -213,7 +213,10 @@ def nothing_stays_behind(observer: Observer, actor: Actor, finished: Finished) -
 
 
 def _resumes(actor: Actor) -> bool:
-    return actor.spec.on_stranded is OnStranded.RESUME and actor.spec.mode is Mode.ROLLOUT
+    return (
+        actor.spec.inputs.on_stranded is OnStranded.RESUME
+        and actor.spec.inputs.mode is Mode.ROLLOUT
+    )
 
 
 # At the end -------------------------------------------------------------------------------------
@@ -226,7 +229,7 @@ def settled(observer: Observer, function: str, *, may_cut: bool = True) -> str |
         return None if truth.gone else "it is gone"
     if shown.ours is not None and shown.ours.held:
         held = any(
-            a.spec.on_cancel is OnCancel.HOLD or a.spec.plan.ends_held
+            a.spec.inputs.on_cancel is OnCancel.HOLD or a.spec.plan.ends_held
             for a in observer.actors.values()
         )
         held = held or shown.ours.rollout_id == EARLIER

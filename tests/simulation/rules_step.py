@@ -7,6 +7,7 @@ from decimal import Decimal
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.inputs.choices import InsufficientData, Mode
 from lambda_rollout.rollout.saved_state import Phase
+from lambda_rollout.rollout.spec import seconds
 from sandbox.aws.request import Request
 from tests.simulation.observer import Actor, Observer
 
@@ -24,7 +25,7 @@ def never_blind(observer: Observer, actor: Actor, request: Request) -> None:
         actor.looks_sent[request.params["FunctionName"]] = now
     if request.operation in {"UpdateAlias", "PublishVersion"} or not _is_watching(actor):
         return
-    poll = actor.spec.poll_interval
+    poll = seconds(actor.spec.inputs.poll_interval)
     for function in actor.reached:
         began = max(actor.since.get(function, now), actor.forward_at)
         asked = max(began, actor.looks_sent.get(function, -1.0))
@@ -33,7 +34,7 @@ def never_blind(observer: Observer, actor: Actor, request: Request) -> None:
         seen = max(began, actor.aliases_read_at.get(function, -1.0))
         if now - seen > 120 + LONGEST_CALLS:
             observer.blame("never blind", f"{actor.name} saw {function} {now - seen} s ago")
-    if actor.spec.alarms:
+    if actor.spec.inputs.alarms:
         blind = now - max(actor.forward_at, actor.alarms_read_at)
         if blind > 60 + poll + LONGEST_CALLS:
             observer.blame("never blind", f"{actor.name} saw the alarms {blind} s ago")
@@ -59,7 +60,7 @@ def not_passed(actor: Actor) -> str | None:
     end = max(actor.since[f] for f in functions) + seconds - BLUR
     if actor.suspended_for:
         return None
-    why = _alarms_not_passed(actor, end) if actor.spec.alarms else None
+    why = _alarms_not_passed(actor, end) if actor.spec.inputs.alarms else None
     if why is not None:
         return why
     for function in functions:
@@ -73,9 +74,9 @@ def _alarms_not_passed(actor: Actor, end: float) -> str | None:
         return f"alarms last read {end - actor.alarms_read_at:.2f} s before the step's end"
     if actor.fired_at_read:
         return f"{sorted(actor.fired_at_read)} fired"
-    if set(actor.states) != set(actor.spec.alarms):
+    if set(actor.states) != {alarm.text for alarm in actor.spec.inputs.alarms}:
         return "an alarm is missing"
-    strict = actor.spec.insufficient_data is InsufficientData.FAIL
+    strict = actor.spec.inputs.insufficient_data is InsufficientData.FAIL
     if strict and "INSUFFICIENT_DATA" in actor.states.values():
         return "insufficient data"
     return None
@@ -85,13 +86,13 @@ def _watch_of(actor: Actor) -> float:
     """Seconds that the weight last sent is to be watched."""
     percent = max(actor.reached.values(), default=Decimal())
     steps = actor.spec.plan.steps
-    if percent == HUNDRED and actor.spec.mode is Mode.PROMOTE:
+    if percent == HUNDRED and actor.spec.inputs.mode is Mode.PROMOTE:
         return actor.spec.promotion_watch.total_seconds()
     watch = next((step.watch for step in steps if step.percent >= percent), steps[-1].watch)
     return watch.total_seconds()
 
 
 def weight_after(actor: Actor, last: Decimal | None) -> Decimal | None:
-    if actor.spec.mode is Mode.PROMOTE:
+    if actor.spec.inputs.mode is Mode.PROMOTE:
         return HUNDRED
     return next((s.percent for s in actor.spec.plan.steps if s.percent > (last or 0)), None)

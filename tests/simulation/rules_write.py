@@ -144,7 +144,10 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
     if percent == last:
         return
     following = weight_after(actor, last)
-    resumes = actor.spec.on_stranded is OnStranded.RESUME and actor.spec.mode is not Mode.PROMOTE
+    resumes = (
+        actor.spec.inputs.on_stranded is OnStranded.RESUME
+        and actor.spec.inputs.mode is not Mode.PROMOTE
+    )
     if last is None and resumes:
         # "watch its weight again in full": the lowest that a function of the group was left at.
         following = min(actor.left_for_it, default=following)
@@ -301,10 +304,10 @@ def never_a_living_runs_alias(
     record = before.ours
     if record is None or record.rollout_id in {*actor.rollout_ids, actor.spec.rollout_id}:
         return
-    if actor.spec.mode is Mode.ROLLBACK and actor.role != "post":
+    if actor.spec.inputs.mode is Mode.ROLLBACK and actor.role != "post":
         return
     if record.held:
-        asked = actor.spec.mode is Mode.PROMOTE or actor.role == "post"
+        asked = actor.spec.inputs.mode is Mode.PROMOTE or actor.role == "post"
         if not asked:
             observer.blame("held is held", f"{actor.name} wrote {after.routing} over {record}")
         return
@@ -403,7 +406,10 @@ def promoted_only_if_passed(
 def cleared_only_once_marked(
     observer: Observer, actor: Actor, function: str, before: Shown, after: Shown
 ) -> None:
-    """record: before the first of several is cleared, one of them says that all have passed."""
+    """record: before the first of several is cleared, one of them says that all have passed.
+
+    If that cannot be said any more, because one was taken back or deleted, none of them goes forward.
+    """
     record = before.ours
     if record is None or after.record is not None or after.routing != Routing.all_on(record.new):
         return
@@ -417,6 +423,13 @@ def cleared_only_once_marked(
     left = [each for each in others if each.rollout_id == record.rollout_id]
     if left and not any(each.passed for each in (record, *left)):
         observer.blame("marked before cleared", f"{actor.name} cleared {function}, not yet {left}")
+    if record.passed or record.rollout_id in observer.marked:
+        return
+    for other, new in observer.moved.get(record.rollout_id, {}).items():
+        shown = observer.show(other)
+        if other != function and (shown is None or shown.routing != Routing.all_on(new)):
+            what = f"{actor.name} cleared {function}, and {other} is {shown and shown.routing}"
+            observer.blame("all forward or all back", what)
 
 
 def after_effect(observer: Observer) -> None:
@@ -444,9 +457,9 @@ def _new_version(actor: Actor, function: str) -> str | None:
         new = next((c.new for c in actor.saved_state.aliases if c.function == function), "")
         return new or None
     held = actor.records.get(function)
-    if actor.spec.mode is Mode.PROMOTE and held is not None:
+    if actor.spec.inputs.mode is Mode.PROMOTE and held is not None:
         return held.new
-    return actor.versions.get(function) or actor.spec.version
+    return actor.versions.get(function) or actor.spec.version_number
 
 
 def _aws_now(observer: Observer) -> datetime:

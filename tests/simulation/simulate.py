@@ -16,8 +16,7 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.inputs.choices import Mode, OnStranded
-from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Event, Finished, Result, Run
 from lambda_rollout.rollout.ports import Ports
@@ -25,10 +24,9 @@ from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec, spec_of_saved_state
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.parallel import Parallel, one_by_one
-from sandbox.aws.world import REGION
 from tests.simulation.github import SimGitHub
 from tests.simulation.github_scenario import Drawn
 from tests.simulation.github_scenario import draw as draw_github
@@ -39,6 +37,7 @@ from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
 from tests.simulation.world import Stage
+from tests.support.scene import rollout_spec
 from tests.support.seam import direct
 
 _T = TypeVar("_T")
@@ -159,11 +158,12 @@ class Simulation:
         telling.open(main, lambda: main is None or self._lost or main.silent)
         ports = self._parts(actor, stop, clock, telling.emit)
         tell: Callable[[], Finished] = Rollout(spec, ports).run
-        if spec.mode is Mode.ROLLBACK:
+        if spec.inputs.mode is Mode.ROLLBACK:
             tell = lambda: rollback(spec, ports)  # noqa: E731
         if saved_state is not None:
             saved = SavedState.from_json(saved_state.to_json())
-            tell = lambda: settle_what_main_left(saved, spec, ports)  # noqa: E731
+            identity = RunIdentity.of_saved_state(saved, spec.run)
+            tell = lambda: settle_what_main_left(saved, identity, ports)  # noqa: E731
         actor.process = self.scheduler.start(name, partial(telling.play, tell))
         self._decide_fate(actor, stop, clock)
         return actor
@@ -211,7 +211,7 @@ class Simulation:
             self.observer.seen["post with nothing to do"] += 1
             return
         self.observer.seen[f"post {saved_state.phase}"] += 1
-        spec = spec_of_saved_state(saved_state, main.spec.run)
+        spec = self._order_of_post(saved_state, main.spec.run)
         actor = self._start("post", "post", spec, post.fate, saved_state)
         actor.bases = dict(main.bases)
         if not self._lost:
@@ -251,7 +251,7 @@ class Simulation:
         spec = self._order(
             "00000004",
             "1004",
-            plan=Plan((Step(HUNDRED, timedelta(0)),)),
+            steps=Plan((Step(HUNDRED, timedelta(0)),)),
             on_stranded=OnStranded.ROLLBACK,
             alarms=(),
             version=None,
@@ -293,30 +293,48 @@ class Simulation:
         over = not writer.alive or (writer.role == "main" and self._lost)
         return RunStatus.OVER if over and said == "truth" else RunStatus.IN_PROGRESS
 
-    def _order(self, rollout_id: str, run: str, **other: object) -> RolloutSpec:
+    def _order_of_post(self, saved_state: SavedState, run: Run) -> RolloutSpec:
+        """What the rules take a post stage for: it gets no more than its `RunIdentity`."""
+        return self._order(
+            saved_state.aliases[0].rollout_id,
+            "1001",
+            by=run,
+            mode=Mode.ROLLBACK,
+            steps=Plan((Step(HUNDRED, timedelta(0)),)),
+            alarms=(),
+            version=None,
+            on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
+            on_stranded=OnStranded.FAIL,
+        )
+
+    def _order(
+        self,
+        rollout_id: str,
+        run: str,
+        steps: Plan | None = None,
+        by: Run | None = None,
+        **other: object,
+    ) -> RolloutSpec:
         scenario = self.scenario
         local = scenario.local and run == "1001"
+        steps = steps or scenario.plan
+        if other.get("mode") is Mode.PROMOTE:
+            steps = Plan((Step(HUNDRED, timedelta(seconds=5)),))
         asked: dict[str, object] = {
-            "mode": Mode.ROLLOUT,
-            "targets": tuple(Target(function, "live") for function in self.stage.functions),
-            "region": REGION,
+            "targets": [Target(function, "live") for function in self.stage.functions],
             "version": "2" if scenario.by_version else None,
             "description": f"build {run}",
-            "plan": scenario.plan,
-            "promotion_watch": timedelta(seconds=5),
-            "alarms": tuple(scenario.alarms),
+            "alarms": scenario.alarms,
             "poll_interval": scenario.poll,
             "evidence_timeout": scenario.evidence_timeout,
             "alarm_at_start": scenario.alarm_at_start,
             "insufficient_data": scenario.insufficient_data,
-            "create_alias": False,
             "on_cancel": scenario.on_cancel,
             "on_stranded": scenario.on_stranded,
-            "role_to_assume": "",
-            "run": Run() if local else Run("https://github.invalid", "octo/shop", run, "1"),
+            "run": by or (Run() if local else Run("https://github.invalid", "octo/shop", run, "1")),
             "rollout_id": rollout_id,
         }
-        return RolloutSpec(**{**asked, **other})  # type: ignore[arg-type]
+        return rollout_spec(steps, **{**asked, **other})
 
     def _parts(
         self, actor: Actor, stop: Stop, clock: OwnClock, emit: Callable[[Event], None]
@@ -325,7 +343,7 @@ class Simulation:
         return Ports(
             aliases=LambdaAliases(clients),
             versions=LambdaVersions(clients),
-            alarms=CloudWatchAlarms(clients, parse_alarms("\n".join([*actor.spec.alarms, ""]))),
+            alarms=CloudWatchAlarms(clients, actor.spec.inputs.alarms),
             runs=Words(self),
             clock=clock,
             aws_clock=clients.aws_clock,

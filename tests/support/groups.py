@@ -49,9 +49,9 @@ def code_of(name: str, version: str) -> bytes:
 
 
 def group_spec(count: int, steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
-    """An order for `count` functions; ``asked`` are fields of `RolloutSpec`."""
-    alarms = asked.pop("alarms", [f"{name}-errors" for name in names(count)])
-    return rollout_spec(steps, targets=targets(count), alarms=alarms, **asked)
+    """An order for `count` functions; ``asked`` is as in `rollout_spec`."""
+    usual = {"targets": targets(count), "alarms": [f"{name}-errors" for name in names(count)]}
+    return rollout_spec(steps, **{**usual, **asked})
 
 
 @dataclass

@@ -16,14 +16,14 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
-from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
+from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.rollout.events import Event, Finished, Run, stamped
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import SavedState
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws import World
 from sandbox.aws.request import Request
@@ -50,31 +50,44 @@ def plan(text: str) -> Plan:
     return parse_steps(text, timedelta(minutes=5))
 
 
+USUAL = read_inputs(
+    {
+        variable("function-name"): TARGET.function,
+        variable("aws-region"): REGION,
+        variable("alarms"): "checkout-errors",
+        variable("description"): "octo/shop@9f2c1ab",
+    }
+)
+"""What is asked for unless a test says otherwise: every other input is left empty."""
+
+
 def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
-    """An order for `TARGET`; ``asked`` are fields of `RolloutSpec`."""
-    alarms = tuple(asked.pop("alarms", ("checkout-errors",)))
+    """An order for `TARGET`; ``asked``: fields of `RolloutSpec` and `Inputs`, some in plainer values (`_field`)."""
+    run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", NONCE)
+    new_code = asked.pop("package", None)
     schedule = plan(steps) if isinstance(steps, str) else steps
-    default = RolloutSpec(
-        mode=Mode.ROLLOUT,
-        targets=(TARGET,),
-        region=REGION,
-        version=None,
-        description="octo/shop@9f2c1ab",
-        plan=schedule,
-        promotion_watch=schedule.promotion.watch if schedule.promotion else timedelta(minutes=5),
-        alarms=alarms,
-        poll_interval=5.0,
-        evidence_timeout=900.0,
-        alarm_at_start=AlarmAtStart.FAIL,
-        insufficient_data=InsufficientData.IGNORE,
-        create_alias=False,
-        on_cancel=OnCancel.ROLLBACK,
-        on_stranded=OnStranded.ROLLBACK,
-        role_to_assume="",
-        run=Run(),
-        rollout_id=NONCE,
-    )
-    return replace(default, **asked)
+    fields: dict[str, Any] = {}
+    for name, value in asked.items():
+        fields |= _field(name, value)
+    inputs = replace(USUAL, plan=schedule, **fields)
+    return RolloutSpec(inputs, run, rollout_id, new_code)
+
+
+def _field(name: str, value: Any) -> dict[str, Any]:
+    """Seconds for a duration, texts for alarms, a number or an alias for a version, targets for functions."""
+    match name:
+        case "poll_interval" | "evidence_timeout":
+            return {name: timedelta(seconds=value)}
+        case "alarms":
+            return {name: parse_alarms("\n".join([*value, ""]))}
+        case "version":
+            return {name: Numbered(value) if value else Latest()}
+        case "version_alias":
+            return {"version": FromAlias(value)}
+        case "targets":
+            (alias,) = {target.alias for target in value}
+            return {"functions": tuple(target.function for target in value), "alias": alias}
+    return {name: value}
 
 
 @dataclass
@@ -150,15 +163,15 @@ class Scene:
         clock = SimClock(self.world, self.skew)
         return direct(self.world, latency=latency, clock=clock, date=self.date)
 
-    def ports(self, ordered: RolloutSpec, clients: Clients | None = None) -> Ports:
+    def ports(self, ordered: RolloutSpec | RunIdentity, clients: Clients | None = None) -> Ports:
+        """The parts for main, or for a post stage, which watches no alarms."""
         clients = clients or self.clients()
+        alarms = ordered.inputs.alarms if isinstance(ordered, RolloutSpec) else ()
         clock = SimClock(self.world, self.skew)
         return Ports(
             aliases=LambdaAliases(clients, self.stop),
             versions=LambdaVersions(clients),
-            alarms=CloudWatchAlarms(
-                clients, parse_alarms("\n".join([*ordered.alarms, ""])), self.stop
-            ),
+            alarms=CloudWatchAlarms(clients, alarms, self.stop),
             runs=self.runs,
             clock=clock,
             aws_clock=clients.aws_clock,

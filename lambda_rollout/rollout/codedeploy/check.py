@@ -54,7 +54,7 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
         group = retrying(ports.clock, ports.stop)(engine.group)
     except NotFound as error:
         raise RolloutError(
-            f"{error.message} ({ref.application}/{ref.group} in {spec.region}).",
+            f"{error.message} ({ref.application}/{ref.group} in {spec.inputs.region}).",
             "Check `codedeploy-application`, `codedeploy-deployment-group` and `aws-region`.",
         ) from error
     if platform != "Lambda":
@@ -62,10 +62,12 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
             f"CodeDeploy application {ref.application} is for {platform or 'Server'}, not for Lambda.",
             "Name an application whose compute platform is Lambda.",
         )
-    found = list(differences(group, ref, spec.alarms, spec.region))
+    found = list(
+        differences(group, ref, [alarm.text for alarm in spec.inputs.alarms], spec.inputs.region)
+    )
     for text in found:
         ports.emit(Warned(text=text))
-    if found and spec.preflight is Preflight.STRICT and spec.mode is not Mode.PLAN:
+    if found and spec.inputs.preflight is Preflight.STRICT and spec.inputs.mode is not Mode.PLAN:
         raise RolloutError(
             found[0],
             "Change the group or the inputs, or set `preflight: warn` to roll out all the same.",
@@ -121,7 +123,7 @@ def find_running(
             continue
         shift = patient(engine.shift, state.id)
         if shift is not None:
-            if not shift.is_of(spec.targets[0]):
+            if not shift.is_of(spec.inputs.targets[0]):
                 raise _busy(engine.place, state.id, f"moving {shift.function}:{shift.alias}")
             return state.id, shift
         if ports.clock.monotonic() >= end:
@@ -146,13 +148,13 @@ def check_same(
     Then to follow it would be to say of the wrong code that it is out. What is asked for by number is
     compared by number, ``$LATEST`` by its code's hash, a package by the description its version would get.
     """
-    target = spec.targets[0]
-    if spec.version is not None or spec.version_alias is not None:
+    target = spec.inputs.targets[0]
+    if not spec.publishes:
         same = choose(target, shift.old, spec, ports) == shift.new
     else:
         running = retrying(ports.clock, ports.stop)(ports.versions.read, target, shift.new)
         if spec.package is not None:
-            same = bool(spec.description) and running.description == spec.description
+            same = bool(spec.inputs.description) and running.description == spec.inputs.description
         else:
             same = running.code_sha256 == check_latest(target, ports).code_sha256
         if same:
@@ -162,7 +164,7 @@ def check_same(
         raise RolloutError(
             f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, and this run is "
             "to roll out something else.",
-            f"Wait for it, or stop it: {stop.stop_command(spec.region)}",
+            f"Wait for it, or stop it: {stop.stop_command(spec.inputs.region)}",
         )
     text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
     ports.emit(Warned(text=text))
@@ -182,7 +184,7 @@ def prepare(
     spec: RolloutSpec, ports: Ports, engine: CodeDeploy, group: DeploymentGroup
 ) -> Prepared | Result:
     """Do all that comes before the deployment; return how it ends if there is nothing to deploy."""
-    (target,) = spec.targets
+    (target,) = spec.inputs.targets
     (taken,) = acquire(spec, ports)
     found = taken.alias
     if found is None:
@@ -194,8 +196,8 @@ def prepare(
     storage = read_storage(target, spec, ports)
     preflight(spec, ports, [(target, writer)], {target: storage} if storage else {})
     old = found.routing.version
-    if spec.mode is Mode.PLAN:
-        if spec.version is not None or spec.version_alias is not None:
+    if spec.inputs.mode is Mode.PLAN:
+        if not spec.publishes:
             choose(target, old, spec, ports)
         else:
             check_latest(target, ports)
@@ -216,7 +218,9 @@ def prepare(
 def _refuse_what_codedeploy_would_stop(
     survey: Survey, spec: RolloutSpec, engine: CodeDeploy, group: DeploymentGroup
 ) -> None:
-    names = [own_name(reading.arn, spec.region) for reading in firing_at_start(survey.readings)]
+    names = [
+        own_name(reading.arn, spec.inputs.region) for reading in firing_at_start(survey.readings)
+    ]
     if stopping := [name for name in names if name in group.alarms]:
         raise RolloutError(
             f"in ALARM, and deployment group {engine.place.group} stops on it: {', '.join(stopping)}.",
@@ -233,7 +237,7 @@ def await_promoted(
     spec: RolloutSpec, ports: Ports, ref: DeploymentRef, shift: DeploymentTarget
 ) -> Alias:
     """Return the alias once it shows what CodeDeploy says it has done. Raises `RolloutError` if it does not."""
-    (target,) = spec.targets
+    (target,) = spec.inputs.targets
     end = ports.clock.monotonic() + ALIAS_LIMIT
     while True:
         alias = retrying(ports.clock, ports.stop)(ports.aliases.read, target)

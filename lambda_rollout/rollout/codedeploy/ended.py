@@ -15,7 +15,7 @@ from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.post_stage import LIMIT, UNFINISHED
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, RolloutError
 from lambda_rollout.runtime.retry import retrying
 
@@ -38,18 +38,18 @@ def rollback_deployment(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> 
 def _rollback_running(
     spec: RolloutSpec, ports: Ports, engine: CodeDeploy, deployment: str, shift: DeploymentTarget
 ) -> Finished:
-    finisher = Finisher(spec, ports)
-    target = spec.targets[0]
-    if spec.version not in {None, shift.old}:
+    finisher = Finisher(spec.identity, ports)
+    target = spec.inputs.targets[0]
+    if spec.version_number not in {None, shift.old}:
         return finisher.finished(
             Result.FAILED,
             f"deployment {deployment} moves {target} from version {shift.old}, so it cannot go back to version "
-            f"{spec.version}.",
+            f"{spec.version_number}.",
             "Leave `version` empty.",
         )
     ref = replace(engine.place, deployment=deployment)
-    ports.remember(saved_state_of(spec, ref, shift, Phase.STOPPING))
-    deployment_stop = DeploymentStop(spec, ports, engine, finisher)
+    ports.remember(saved_state_of(spec.identity, target, ref, shift, Phase.STOPPING))
+    deployment_stop = DeploymentStop(spec.identity, target, ports, engine, finisher)
     try:
         deployment_stop.stop(deployment)
     except CallFailed as error:
@@ -66,7 +66,7 @@ def _rollback_running(
 
 
 def _tell_alias(spec: RolloutSpec, ports: Ports) -> None:
-    target = spec.targets[0]
+    target = spec.inputs.targets[0]
     try:
         alias = ports.aliases.read(target)
     except CallFailed:
@@ -88,28 +88,26 @@ def _saying(ports: Ports, trouble: str) -> Ports:
 
 
 def settle_deployment_main_left(
-    saved_state: SavedState, spec: RolloutSpec, ports: Ports, engine: CodeDeploy
+    saved_state: SavedState, identity: RunIdentity, ports: Ports, engine: CodeDeploy
 ) -> Finished:
     """The post stage, when main ended while CodeDeploy was at work. Never raises.
 
     A deployment goes on by design when its runner dies. Only what main was about to stop is stopped.
     """
     ref = engine.place
-    finisher = Finisher(spec, ports)
-    deployment_stop = DeploymentStop(spec, ports, engine, finisher, LIMIT)
+    finisher = Finisher(identity, ports)
     (saved,) = saved_state.aliases
+    deployment_stop = DeploymentStop(identity, saved.target, ports, engine, finisher, LIMIT)
     shift = DeploymentTarget(saved.target.name, saved.alias, saved.old, saved.new)
     if saved_state.phase is Phase.DEPLOYING:
-        finished = _let_it_go_on(engine, spec, ports, finisher)
+        finished = _let_it_go_on(engine, identity.region, ports, finisher)
     else:
         finished = _stop(ref, saved, shift, deployment_stop, finisher)
     ports.emit(finished)
     return finished
 
 
-def _let_it_go_on(
-    engine: CodeDeploy, spec: RolloutSpec, ports: Ports, finisher: Finisher
-) -> Finished:
+def _let_it_go_on(engine: CodeDeploy, region: str, ports: Ports, finisher: Finisher) -> Finished:
     ref = engine.place
     state = None
     if ref.deployment:
@@ -118,7 +116,7 @@ def _let_it_go_on(
     if state is not None and state.ended:
         what = f"main ended; {ref} is {state.status}, and nobody watched what came after it"
         return finisher.finished(Result.FAILED, what, "Run the job again.")
-    command = ref.stop_command(spec.region)
+    command = ref.stop_command(region)
     return finisher.finished(
         Result.FAILED,
         f"main ended; {ref} goes on in AWS, and stops only on the alarms of its group",

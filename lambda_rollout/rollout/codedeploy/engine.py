@@ -16,6 +16,7 @@ from lambda_rollout.alias.routing import HUNDRED, Alias
 from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, counting, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode
+from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_status import read_alias
@@ -73,8 +74,8 @@ class Deployment:
         self._engine = engine
         self._alarms_of = alarms_of
         self._ref = engine.place
-        self._target = spec.targets[0]
-        self._finisher = Finisher(spec, ports)
+        self._target = spec.inputs.targets[0]
+        self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
         self._found: Alias | None = None
         """The alias before anything was shifted; None if that was before our time."""
         self._group = DeploymentGroup(frozenset(), ())
@@ -122,7 +123,7 @@ class Deployment:
             self._alarms = self._poll(ready.survey)
             self._create(ready)
         else:
-            if self._spec.mode is Mode.PLAN:
+            if self._spec.inputs.mode is Mode.PLAN:
                 return self._plan_to_follow(running[0])
             shift = running[1]
             self._join(*running)
@@ -137,7 +138,9 @@ class Deployment:
 
     def _heed_the_groups_alarms(self) -> None:
         """Watch the group's alarms, too: CodeDeploy will stop on them, and the reason is to be told."""
-        known = [own_name(alarm, self._spec.region) for alarm in self._spec.alarms]
+        known = [
+            own_name(alarm.text, self._spec.inputs.region) for alarm in self._spec.inputs.alarms
+        ]
         more = tuple(name for name in self._group.alarms if name not in known)
         if not more:
             return
@@ -146,7 +149,9 @@ class Deployment:
             text = f"Deployment group {self._ref.group} names alarms that do not exist: {', '.join(gone)}."
             self._ports.emit(Warned(text=text))
         there = tuple(name for name in more if name not in missing)
-        self._spec = replace(self._spec, alarms=(*self._spec.alarms, *there))
+        inputs = self._spec.inputs
+        names = (AlarmName(name, name) for name in there)
+        self._spec = replace(self._spec, inputs=replace(inputs, alarms=(*inputs.alarms, *names)))
         self._ports = replace(self._ports, alarms=self._alarms_of(there))
 
     # Deploy ------------------------------------------------------------------------------------
@@ -193,9 +198,7 @@ class Deployment:
     def _join(self, deployment: str, shift: DeploymentTarget) -> None:
         """Follow a deployment that an earlier run has started."""
         spec, ports = self._spec, self._ports
-        alias = read_alias(self._target, spec, ports)
-        if alias is None:
-            raise RolloutError(f"there is no alias {self._target}.")
+        alias = read_alias(self._target, spec.inputs.region, ports)
         ports.emit(AliasFound(target=self._target, arn=alias.arn, routing=alias.shown))
         check_same(spec, ports, self._engine, deployment, shift)
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
@@ -203,7 +206,7 @@ class Deployment:
         self._ref = replace(self._ref, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
-        ignores = spec.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK
+        ignores = spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK
         self._alarms = self._poll(survey if ignores else counting(survey))
         firing = firing_at_start(survey.readings)
         if firing and not ignores:
@@ -213,7 +216,7 @@ class Deployment:
 
     def _poll(self, survey: Survey) -> AlarmPoll:
         now = self._ports.aws_clock.now()
-        return AlarmPoll(self._ports, self._spec.poll_interval, survey, now)
+        return AlarmPoll(self._ports, seconds(self._spec.inputs.poll_interval), survey, now)
 
     def _plan_to_follow(self, deployment: str) -> Finished:
         text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
@@ -235,7 +238,9 @@ class Deployment:
         if self._watching or self._shift is None:
             return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
         self._remember(Phase.STOPPING)
-        deployment_stop = DeploymentStop(self._spec, self._ports, self._engine, self._finisher)
+        deployment_stop = DeploymentStop(
+            self._spec.identity, self._target, self._ports, self._engine, self._finisher
+        )
         try:
             deployment = self._ref.deployment or deployment_stop.find(self._spec.rollout_id)
             if deployment:
@@ -254,7 +259,9 @@ class Deployment:
     def _tell_of_rollback(self, state: DeploymentState, shift: DeploymentTarget) -> Finished:
         """CodeDeploy has ended it by itself: see its rollback through."""
         self._remember(Phase.STOPPING)
-        deployment_stop = DeploymentStop(self._spec, self._ports, self._engine, self._finisher)
+        deployment_stop = DeploymentStop(
+            self._spec.identity, self._target, self._ports, self._engine, self._finisher
+        )
         deployment_stop.see_through(state.id)
         alarms: tuple[AlarmReading, ...] = ()
         if state.error_code == "ALARM_ACTIVE":
@@ -273,7 +280,9 @@ class Deployment:
         *,
         failed: bool = False,
     ) -> Finished:
-        deployment_stop = DeploymentStop(self._spec, self._ports, self._engine, self._finisher)
+        deployment_stop = DeploymentStop(
+            self._spec.identity, self._target, self._ports, self._engine, self._finisher
+        )
         percent = self._watcher.percent if self._watcher else Decimal()
         outcome = deployment_stop.settle(shift, percent, self._found)
         if outcome.back:
@@ -285,7 +294,7 @@ class Deployment:
     def _let_run(self, cause: LostSight) -> Finished:
         """Say that it goes on without us; what CodeDeploy's group does not watch, nobody does now."""
         self._tell_alarms()
-        command = self._ref.stop_command(self._spec.region)
+        command = self._ref.stop_command(self._spec.inputs.region)
         return self._finisher.finished(
             Result.FAILED,
             f"{cause.what}; {self._ref} goes on in AWS",
@@ -324,18 +333,22 @@ class Deployment:
         self._watching = True
         self._finisher.remember(Phase.MOVING)
         say_if_time_is_in_doubt(ports)
-        writer.forward(alias.routing, spec.live_record(writer, shift.new), ports.stop)
+        writer.forward(alias.routing, spec.identity.live_record(writer, shift.new), ports.stop)
         return rollout
 
     def _watch_whole(self, rollout: AliasRollout, watcher: DeploymentWatcher) -> Finished:
         spec, writer = self._spec, rollout.writer
         self._watch = Watch(
             self._ports,
-            WatchRules(spec.poll_interval, spec.evidence_timeout, spec.insufficient_data),
+            WatchRules(
+                seconds(spec.inputs.poll_interval),
+                seconds(spec.inputs.evidence_timeout),
+                spec.inputs.insufficient_data,
+            ),
             [writer],
             self._alarms.survey,
             watcher.metrics,
-            lambda _: spec.live_record(writer, rollout.new),
+            lambda _: spec.identity.live_record(writer, rollout.new),
         )
         self._watch.shifted(writer)
         watch = seconds(spec.promotion_watch)
@@ -350,7 +363,9 @@ class Deployment:
 
     def _remember(self, phase: Phase) -> None:
         if self._shift is not None:
-            saved_state = saved_state_of(self._spec, self._ref, self._shift, phase, self._found)
+            saved_state = saved_state_of(
+                self._spec.identity, self._target, self._ref, self._shift, phase, self._found
+            )
             self._ports.remember(saved_state)
 
 

@@ -68,7 +68,7 @@ class DeploymentWatcher:
         self._ports = ports
         self._engine = engine
         self._shift = shift
-        self._target: Target = spec.targets[0]
+        self._target: Target = spec.inputs.targets[0]
         self._deployment = deployment
         self._told: object = None
         self._step: Step | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.routing import Alias, Routing
+from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasReader, AliasWriter
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (
@@ -25,7 +25,7 @@ from lambda_rollout.rollout.events import AliasLeft, DeploymentChanged, RolledBa
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import Busy, CallFailed, CredentialsExpired, Unanswered
 from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 
@@ -51,18 +51,19 @@ class DeploymentStop:
 
     def __init__(
         self,
-        spec: RolloutSpec,
+        identity: RunIdentity,
+        target: Target,
         ports: Ports,
         engine: CodeDeploy,
         finisher: Finisher,
         limit: float = SETTLE_LIMIT,
     ) -> None:
         """``limit``: seconds to try for each of its parts."""
-        self._spec = spec
+        self._identity = identity
         self._ports = ports
         self._engine = engine
         self._finisher = finisher
-        self._target = spec.targets[0]
+        self._target = target
         self._limit = limit
 
     def stop(self, deployment: str) -> None:
@@ -132,7 +133,7 @@ class DeploymentStop:
             return StopOutcome(back=False)
         _, record = lease.parse(alias.description)
         agrees = record is not None and lease.agrees(record, alias.routing)
-        if record is not None and agrees and record.rollout_id != self._spec.rollout_id:
+        if record is not None and agrees and record.rollout_id != self._identity.rollout_id:
             self._leave(alias.routing, whole, f"another run has it now: {record}", mend=False)
             return StopOutcome(back=False)
         text = (
@@ -145,7 +146,7 @@ class DeploymentStop:
             self._ports.aliases,
             self._ports.clock,
             self._ports.aws_clock,
-            self._spec.rollout_id,
+            self._identity.rollout_id,
             shift.old,
             shared=True,
         )
@@ -167,7 +168,7 @@ class DeploymentStop:
                     routing=routing,
                     expected=Routing.all_on(shift.old),
                     why=f"{ref} could not be stopped and goes on: {error}",
-                    command=ref.stop_command(self._spec.region),
+                    command=ref.stop_command(self._identity.region),
                 )
             )
 
@@ -190,7 +191,7 @@ class DeploymentStop:
         self, routing: Routing | None, expected: Routing, why: str, *, mend: bool = True
     ) -> None:
         whole = routing is not None and routing.is_unsplit
-        command = "" if whole or not mend else self._spec.command(self._target, expected)
+        command = "" if whole or not mend else self._identity.command(self._target, expected)
         self._ports.emit(
             AliasLeft(
                 target=self._target,
@@ -227,26 +228,26 @@ def find_by_rollout_id(engine: CodeDeploy, rollout_id: str) -> str:
 
 
 def saved_state_of(
-    spec: RolloutSpec,
+    identity: RunIdentity,
+    target: Target,
     ref: DeploymentRef,
     shift: DeploymentTarget,
     phase: Phase,
     found: Alias | None = None,
 ) -> SavedState:
     """Make what the post stage gets while CodeDeploy has the alias."""
-    (target,) = spec.targets
     saved = SavedAlias(
         function=target.function,
         alias=target.alias,
         old=shift.old,
         new=shift.new,
         text=lease.owners_text(found.description) if found else "",
-        rollout_id=spec.rollout_id,
+        rollout_id=identity.rollout_id,
     )
     return SavedState(
         phase=phase,
-        region=spec.region,
-        role_to_assume=spec.role_to_assume,
+        region=identity.region,
+        role_to_assume=identity.role_to_assume,
         hold_on_cancel=False,
         aliases=(saved,),
         deployment=ref,
