@@ -26,6 +26,7 @@ STATE_MARKS = {
     AlarmState.INSUFFICIENT_DATA: "⚪",
     AlarmState.OK: "🟢",
 }
+NOT_EVALUATED_MARK = "⚪"
 _BAR = 20
 _DOING = {"plan": "Planning for", "promote": "Promoting", "rollback": "Rolling back"}
 
@@ -125,10 +126,16 @@ def _started(event: e.Started) -> Iterator[str]:
         yield f"guards: {', '.join(event.guards)}"
 
 
+def mark_of(reading: AlarmReading) -> str:
+    """Return the sign of an alarm's state; OK is not green where nobody looks."""
+    stale = not reading.is_evaluated and reading.state is not AlarmState.ALARM
+    return NOT_EVALUATED_MARK if stale else STATE_MARKS[reading.state]
+
+
 def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:
     for reading in event.readings:
         because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
-        yield f"{STATE_MARKS[reading.state]} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
+        yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
 
 
 def _alarm_changed(event: e.AlarmChanged | e.EvaluationChanged) -> str:

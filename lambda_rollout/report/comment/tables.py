@@ -9,7 +9,7 @@ from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.report.console import alarm_url, alias_url, version_url
 from lambda_rollout.report.findings import findings_table, rate, typical
-from lambda_rollout.report.lines import STATE_MARKS
+from lambda_rollout.report.lines import mark_of
 from lambda_rollout.report.markdown import breakable, code, link, prose, table, unbroken
 from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow, TargetNow
 from lambda_rollout.report.verdict import exposure_of
@@ -233,7 +233,7 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
         return f"🔴&nbsp;**fired**{when}{now}"
     # As in the chart; AWS's own word would leave a phone no room for the rest.
     known = "no data" if state is AlarmState.INSUFFICIENT_DATA else state
-    said = unbroken(f"{STATE_MARKS[state]} {known}")
+    said = unbroken(f"{mark_of(alarm.newest)} {known}")
     if not alarm.newest.is_evaluated:
         return f"{said}, not evaluated"
     # While it goes on, data may still come.

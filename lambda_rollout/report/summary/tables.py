@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.report.console import alarm_url
-from lambda_rollout.report.lines import STATE_MARKS
+from lambda_rollout.report.lines import mark_of
 from lambda_rollout.report.markdown import breakable, code, link, prose, table, unbroken
 from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow
 from lambda_rollout.report.wording import clock_time, count, duration, share
@@ -107,9 +107,7 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
     if alarm.fired is not None and state is not AlarmState.ALARM:
         return f"🔴&nbsp;was ALARM, {state} now"
     # Where a line may break is said for the sake of phones.
-    said = (
-        f"{STATE_MARKS[state]}{' ' if '_' in state else '&nbsp;'}{state.replace('_', '_&#8203;')}"
-    )
+    said = f"{mark_of(alarm.newest)}{' ' if '_' in state else '&nbsp;'}{state.replace('_', '_&#8203;')}"
     if not story.watched:
         return said
     if not alarm.newest.is_evaluated:
