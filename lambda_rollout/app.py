@@ -138,7 +138,7 @@ def _close(context: JobContext, feed: CommentFeed | None, reason: str, remedy: s
 
 
 def exit_status(finished: Finished) -> int:
-    """Return 0 for what was asked for, 1 for everything else (the contract's chapter on outputs)."""
+    """Return 0 for what was asked for, 1 for everything else (README, Outputs)."""
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 

@@ -1,6 +1,6 @@
 """The new and the old version's own numbers, minute by minute: what a verdict can rest on.
 
-CloudWatch's facts behind it: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 (the metrics and their dimensions) and
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html (throttled calls are neither
 invocations nor errors).

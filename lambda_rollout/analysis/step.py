@@ -76,7 +76,7 @@ def judge_step(evidence: StepEvidence) -> Verdict:
     """Decide whether a step has passed, must go back, or goes on.
 
     Passed needs a read of the alarms and one of the aliases, both sent after the step's last second
-    (contract, promise 3); the last second of a step that was extended is the one in which it still lacked something.
+    (README, promise 3); the last second of a step that was extended is the one in which it still lacked something.
     Whatever is in doubt by then goes back.
     """
     failed = _reason_at_any_time(evidence)

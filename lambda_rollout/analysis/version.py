@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 IDLE = "Inactive"
 """The state of a version that nobody invoked for some weeks: Lambda took its resources back."""
@@ -57,8 +58,24 @@ class VersionState:
     description: str = ""
     architectures: tuple[str, ...] = ()
     role: str = ""
+    config_sha256: str = ""
+    """AWS's hash of the configuration. Whether a version's description is part of it no page says."""
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Setting -> hash of its value, which may be secret: of those that publishing takes over as they are."""
     is_durable: bool = False
     """Whether executions may outlast an invocation: they end on the version that they began with."""
+
+
+def changed_settings(one: VersionState, other: VersionState) -> tuple[str, ...]:
+    """Return the settings in which two versions differ, none unless AWS's hashes of their configuration differ, too.
+
+    The hash alone would not do: it may hold what every publishing changes, such as the description.
+    """
+    hashes = {one.config_sha256, other.config_sha256}
+    if "" in hashes or len(hashes) == 1:
+        return ()
+    names = sorted({*one.settings, *other.settings})
+    return tuple(name for name in names if one.settings.get(name) != other.settings.get(name))
 
 
 @dataclass(frozen=True, slots=True)

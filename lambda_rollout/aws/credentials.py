@@ -4,7 +4,7 @@ Both are renewed in the background (`lambda_rollout.aws.renewal`). For the role 
 https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws and
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html. The role's
 credentials last an hour by default and never renew themselves; GitHub's token lives for minutes, but a new
-one can be asked for as long as the job runs (facts: the request token lives about six hours).
+one can be asked for as long as the job runs.
 """
 
 from __future__ import annotations

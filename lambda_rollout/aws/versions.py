@@ -6,7 +6,9 @@ API_UpdateFunctionCode.html.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
@@ -17,6 +19,31 @@ from lambda_rollout.inputs.package import CodeStorage, Image, Package, S3Object,
 
 MOST_EXECUTIONS = 1000
 """Durable executions in one answer, at most: enough to say how many go on."""
+
+SETTINGS = (
+    "Architectures",
+    "CapacityProviderConfig",
+    "DeadLetterConfig",
+    "DurableConfig",
+    "Environment",
+    "EphemeralStorage",
+    "FileSystemConfigs",
+    "Handler",
+    "ImageConfigResponse",
+    "KMSKeyArn",
+    "Layers",
+    "LoggingConfig",
+    "MemorySize",
+    "Role",
+    "Runtime",
+    "SnapStart",
+    "TenancyConfig",
+    "Timeout",
+    "TracingConfig",
+    "VpcConfig",
+)
+"""Members of a configuration that its owner sets, and that stay as they are when it is published. Not
+RuntimeVersionConfig, which AWS renews in ``$LATEST`` by itself."""
 
 
 class LambdaVersions:
@@ -123,6 +150,18 @@ def code_storage(answer: Mapping[str, Any]) -> CodeStorage:
     )
 
 
+def _settings(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each setting that an answer holds, with a hash of its value: the environment's may be secret."""
+    for name in SETTINGS:
+        value = answer.get(name)
+        if name == "SnapStart" and value:
+            # The rest is its state.
+            value = value.get("ApplyOn")
+        if value:
+            written = json.dumps(value, sort_keys=True, default=str)
+            yield name, sha256(written.encode()).hexdigest()
+
+
 def _state(answer: Mapping[str, Any]) -> VersionState:
     snap_start = answer.get("SnapStart") or {}
     return VersionState(
@@ -136,5 +175,7 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         description=answer.get("Description", ""),
         architectures=tuple(answer.get("Architectures") or ()),
         role=answer["Role"],
+        config_sha256=answer.get("ConfigSha256", ""),
+        settings=dict(_settings(answer)),
         is_durable="DurableConfig" in answer,
     )

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
+from lambda_rollout.inputs.package import is_file
 from lambda_rollout.inputs.text import (
     Mistake,
     Mistakes,
@@ -195,14 +196,16 @@ def parse_alarms(text: str) -> tuple[AlarmName, ...]:
     """Read alarm names and ARNs: by lines where there is a newline, otherwise by commas.
 
     The text must not be stripped before: a newline at its end tells that a comma in the line is
-    part of the name.
+    part of the name. One at the line's very end never is.
 
     Raises:
         Mistakes: an ARN that is none of an alarm, a name that no alarm can have.
     """
     if not text.strip():
         return ()
-    items = split_lines(text) if has_newline(text) else split_items(text)
+    # A comma at a line's very end is only the separator that the newline is too.
+    lines = [line.removesuffix(",").rstrip() for line in split_lines(text)]
+    items = [line for line in lines if line] if has_newline(text) else split_items(text)
     return parse_each(text, items, _parse_alarm)
 
 
@@ -258,7 +261,7 @@ def parse_codedeploy_name(text: str) -> str | None:
 
 
 def parse_package(text: str) -> str | None:
-    """Read where new code lies: a ``.zip``, ``s3://…`` or a container image; nothing is None.
+    """Read where new code lies: a ``.zip`` or ``.jar``, ``s3://…`` or a container image; nothing is None.
 
     Raises:
         Mistakes: it is none of them. Whether it exists is for AWS and the file system to say.
@@ -268,8 +271,7 @@ def parse_package(text: str) -> str | None:
     if text.startswith("s3://"):
         if _S3_OBJECT.fullmatch(text) is None or _CONTROL_CHARACTER.search(text):
             _refuse(text, "Write s3://BUCKET/KEY, or s3://BUCKET/KEY?versionId=ID.")
-    elif _CONTROL_CHARACTER.search(text) or not (
-        text.lower().endswith(".zip") or _IMAGE.fullmatch(text)
-    ):
-        _refuse(text, "Write the path of a .zip file, s3://BUCKET/KEY, or the URI of an image.")
+    elif _CONTROL_CHARACTER.search(text) or not (is_file(text) or _IMAGE.fullmatch(text)):
+        remedy = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of an image."
+        _refuse(text, remedy)
     return text

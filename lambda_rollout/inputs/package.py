@@ -20,7 +20,7 @@ LARGEST_ZIP = 52_428_800
 
 @dataclass(frozen=True, slots=True)
 class Zip:
-    """The bytes of a ``.zip``, as they lay in the workspace at the start."""
+    """The bytes of a ``.zip`` or ``.jar``, as they lay in the workspace at the start."""
 
     path: str
     content: bytes = field(repr=False)
@@ -79,6 +79,14 @@ class CodeStorage:
         )
 
 
+def is_file(text: str) -> bool:
+    """Whether ``package`` names a file by its ending; what it really is, its content decides.
+
+    A ``.jar`` is a zip: https://docs.aws.amazon.com/lambda/latest/dg/java-package.html.
+    """
+    return text.lower().endswith((".zip", ".jar"))
+
+
 def read_package(text: str, workspace: Path) -> Package:
     """Read what ``text`` names; a path is relative to ``workspace`` and must stay inside it.
 
@@ -89,7 +97,7 @@ def read_package(text: str, workspace: Path) -> Package:
         place, _, version = text.removeprefix("s3://").partition("?versionId=")
         bucket, _, key = place.partition("/")
         return S3Object(bucket, key, version)
-    if not text.lower().endswith(".zip"):
+    if not is_file(text):
         return Image(text)
     return Zip(text, _content(text, workspace))
 
@@ -114,7 +122,9 @@ def _content(text: str, workspace: Path) -> bytes:
         )
         raise _mistake(text, remedy)
     if not path.is_file() or not zipfile.is_zipfile(path):
-        raise _mistake(text, "It is not a zip file: build it with zip, and name that file.")
+        raise _mistake(
+            text, "It is not a zip file, whatever its name: build a .zip or .jar, and name that."
+        )
     return path.read_bytes()
 
 

@@ -20,6 +20,7 @@ from lambda_rollout.inputs.choices import (
 )
 from lambda_rollout.inputs.durations import parse_duration
 from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.inputs.leftovers import parse_with_hint
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import (
     AlarmName,
@@ -133,7 +134,7 @@ class _Reader:
         """
         text = self.text(name)
         try:
-            return parse(text.strip() if strip else text)
+            return parse_with_hint(parse, text.strip() if strip else text)
         except Mistakes as found:
             self.refuse(name, *found.mistakes)
             self._unread.add(name)
@@ -239,7 +240,7 @@ def _read_region(reader: _Reader, functions: tuple[str, ...]) -> str:
             reader.refuse("aws-region", Mistake(text, remedy))
         return ""
     try:
-        parse_region(text)
+        parse_with_hint(parse_region, text)
     except Mistakes as found:
         come = "" if source == "aws-region" else f" This one comes from {source}."
         reader.refuse("aws-region", *(Mistake(m.given, m.remedy + come) for m in found.mistakes))

@@ -176,6 +176,8 @@ class TargetFacts:
 
     old_code: CodeStorage | Unread | None = None
     """How the old version's code is kept; only read where the function's is kept by reference."""
+    uploads: bool = False
+    """Whether new code is uploaded over ``$LATEST`` before it is published."""
 
     @property
     def provider(self) -> str:

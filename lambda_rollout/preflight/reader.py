@@ -116,6 +116,8 @@ class Passage:
     """``$LATEST`` if it is still to be published."""
     by_reference: bool = False
     """Whether the function's code is known to be kept by reference."""
+    uploads: bool = False
+    """Whether new code is uploaded before it is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ def _target(
             "lambda:GetProvisionedConcurrencyConfig", lambda: reader.provisioned(target)
         ),
         invoked=invoked,
+        uploads=passage.uploads,
     )
     if passage.by_reference and isinstance(read.old, Configuration):
         number = read.old.version

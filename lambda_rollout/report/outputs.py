@@ -1,4 +1,4 @@
-"""The outputs that the next steps of the job read; the contract's chapter of that name."""
+"""The outputs that the next steps of the job read; README's chapter of that name."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def left_against(left: AliasLeft) -> str:
 
 
 def is_failure(finished: Finished) -> bool:
-    """Whether the job fails by it (the contract's exit statuses)."""
+    """Whether the job fails by it (README, Outputs)."""
     if finished.result is Result.ROLLED_BACK:
         return not finished.asked_for
     return finished.result is Result.FAILED

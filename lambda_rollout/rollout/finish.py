@@ -62,7 +62,7 @@ class AliasRollout:
 
     @property
     def needs_restore(self) -> bool:
-        """Whether the alias has to be settled. When in doubt, it has (contract, promise 5)."""
+        """Whether the alias has to be settled. When in doubt, it has (README, promise 5)."""
         return self.possibly_written or self.writer.touched
 
     @property

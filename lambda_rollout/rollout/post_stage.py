@@ -2,7 +2,7 @@
 
 It may run while main is still alive in a container that the runner lost, publishing or shifting. So it writes
 even to an alias that looks whole: the new RevisionId makes the one that main holds useless, whatever main was
-about to send (contract, promise 5).
+about to send (README, promise 5).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lambda_rollout.alias.routing import Target
+from lambda_rollout.alias.routing import Alias, Target
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
@@ -13,6 +13,7 @@ from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_facts
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
+from lambda_rollout.rollout.missing_alarms import account_of, remedy_for
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.runtime.errors import RolloutError
@@ -68,6 +69,7 @@ def _passage(
         old=writer.old if writer else None,
         new=spec.version_number or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
+        uploads=storage is not None,
     )
 
 
@@ -109,12 +111,15 @@ _REMEDY = {
 }
 
 
-def check_alarms_at_start(spec: RolloutSpec, ports: Ports) -> None:
+def check_alarms_at_start(spec: RolloutSpec, ports: Ports, aliases: Sequence[Alias | None]) -> None:
     """Check the alarms when the aliases are known, before anything is published or shifted.
+
+    ``aliases`` tell in which account the functions are.
 
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM or not evaluated against ``alarm-at-start``.
     """
-    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN)
+    account = next((account_of(alias.arn) for alias in aliases if alias), "")
+    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and not spec.inputs.guards:
         _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
@@ -145,7 +150,7 @@ def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
         yield "not evaluated by CloudWatch", ", ".join(names)
 
 
-def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
+def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
     """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over."""
     end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
@@ -153,7 +158,7 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool) -> Survey:
         if survey.missing:
             raise RolloutError(
                 f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
-                "Correct `alarms`; an alarm of another Region is given by its ARN.",
+                remedy_for(survey.missing, account),
             )
         waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end

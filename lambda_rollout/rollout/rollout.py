@@ -113,7 +113,8 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        check_alarms_at_start(self._spec, self._ports)
+        found = [c.rollout.writer.found if c.rollout else None for c in self._courses]
+        check_alarms_at_start(self._spec, self._ports, found)
         self._preflight()
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
@@ -187,7 +188,8 @@ class Rollout:
             if not self._spec.publishes:
                 choose(course.target, course.old, self._spec, self._ports)
             else:
-                check_latest(course.target, self._ports)
+                replaced = self._spec.package is not None
+                check_latest(course.target, self._ports, replaced=replaced)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
@@ -218,7 +220,7 @@ class Rollout:
     def _refuse_another(self, version: str, course: Course, resumed: Record) -> None:
         if version == resumed.new:
             return
-        # The contract calls it an error, and not a rollback: what is there was not this run's to judge.
+        # An error, and no rollback: what is there was not this run's to judge.
         for each in self._courses:
             if each.rollout is not None:
                 each.rollout.possibly_written = False

@@ -1,8 +1,8 @@
 """What main leaves for the post stage, saved before main's first write and again at every turn.
 
 The post stage may run after main was killed, or while a lost container of it still runs. It obeys this
-and never the inputs, which the runner evaluates anew for it (facts on a container action's life: the
-runner's source, ``ContainerActionHandler``).
+and never the inputs, which the runner evaluates anew for it: see ``ContainerActionHandler`` in
+https://github.com/actions/runner.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def choose(
         check_exists(target, named, ports)
         ports.emit(VersionTaken(target=target, version=named, previous=previous))
         return named
-    latest = _settled_latest(target, ports)
+    latest = _settled_latest(target, ports, replaced=spec.package is not None)
     code_sha256 = latest.code_sha256
     kept = storage or read_storage(target, spec, ports)
     if spec.package is not None and kept is not None:
@@ -121,7 +121,8 @@ def _upload_once(
     except CallFailed as error:
         if not (error.may_have_effect and isinstance(package, Zip)):
             raise
-        if check_latest(target, ports).code_sha256 != package.code_sha256:
+        # Whatever became of the update before this one.
+        if _read_latest(target, ports).code_sha256 != package.code_sha256:
             raise
         return package.code_sha256
 
@@ -162,23 +163,37 @@ def check_exists(target: Target, version: str, ports: Ports) -> VersionState:
         ) from error
 
 
-def check_latest(target: Target, ports: Ports) -> VersionState:
-    """Read ``$LATEST``. Raises `RolloutError` if its last update failed: what is there is not what was meant."""
-    latest = retrying(ports.clock, ports.stop)(ports.versions.latest, target)
-    if latest.last_update == "Failed" or latest.state == "Failed":
-        why = latest.last_update_reason or latest.state_reason or "no reason given"
-        raise RolloutError(
-            f"the last update of {target.name} failed: {why}",
-            "Deploy the code again, then start again.",
-        )
+def check_latest(target: Target, ports: Ports, *, replaced: bool = False) -> VersionState:
+    """Read ``$LATEST``. Raises `RolloutError` if its last update failed: what is there is not what was meant.
+
+    With ``replaced`` it may have failed: code is uploaded over it, which is how a function leaves that state.
+    """
+    latest = _read_latest(target, ports)
+    if not replaced:
+        _refuse_failed(target, latest)
     return latest
 
 
-def _settled_latest(target: Target, ports: Ports) -> VersionState:
+def _read_latest(target: Target, ports: Ports) -> VersionState:
+    return retrying(ports.clock, ports.stop)(ports.versions.latest, target)
+
+
+def _refuse_failed(target: Target, latest: VersionState) -> None:
+    if "Failed" in {latest.last_update, latest.state}:
+        why = latest.last_update_reason or latest.state_reason or "no reason given"
+        raise RolloutError(
+            f"the last update of {target.name} failed: {why}",
+            "Deploy the code again, or upload it with `package`; then start again.",
+        )
+
+
+def _settled_latest(target: Target, ports: Ports, *, replaced: bool = False) -> VersionState:
     end = ports.clock.monotonic() + UPDATE_LIMIT
     while True:
-        latest = check_latest(target, ports)
+        latest = _read_latest(target, ports)
         if latest.last_update != "InProgress" and latest.state != "Pending":
+            if not replaced:
+                _refuse_failed(target, latest)
             return latest
         if ports.clock.monotonic() >= end:
             raise RolloutError(

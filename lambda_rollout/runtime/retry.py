@@ -24,7 +24,7 @@ FORWARD_LIMIT = 60.0
 """Seconds to try a read or a forward write before it ends the rollout."""
 
 SETTLE_LIMIT = 300.0
-"""Seconds to try a settling write before saying that the alias is left as it is (contract, promise 1)."""
+"""Seconds to try a settling write before saying that the alias is left as it is (README, promise 1)."""
 
 EXPIRED_LIMIT = 30.0
 """Seconds of nothing but expired credentials after which trying is over: those of the environment never come

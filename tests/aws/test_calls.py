@@ -137,7 +137,7 @@ def test_a_hanging_call_is_given_up_in_time(scene: Scene, aliases: Aliases) -> N
     with pytest.raises(Busy):
         aliases.read(TARGET)
     assert scene.clock.monotonic() - began == READ_TIMEOUT + CONNECT_TIMEOUT
-    # The contract: 7.5 s from SIGINT to SIGTERM, the safe act done in under 7, by a connection of its own.
+    # The runner gives 7.5 s from SIGINT to SIGTERM, the safe act done in under 7, by a connection of its own.
     assert READ_TIMEOUT + CONNECT_TIMEOUT == 5
     assert READ_TIMEOUT + 2 * CONNECT_TIMEOUT < 7
 

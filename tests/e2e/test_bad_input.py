@@ -68,7 +68,7 @@ MISTAKES = {
     ),
     "no unit": (
         {"steps": "10% 5"},
-        "'10% 5': Add a group to '5': 5s, 5m or 5h.",
+        "'10% 5': Add a unit to '5': 5s, 5m or 5h.",
     ),
     "empty item": (
         {"alarms": "checkout-errors,,checkout-latency"},
@@ -158,7 +158,12 @@ CASES = {
     "alarm of another account": Case(
         inputs={"alarms": "arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors"},
         reason="no such alarm: arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors.",
-        remedy="Correct `alarms`; an alarm of another Region is given by its ARN.",
+        remedy=f"CloudWatch tells of alarms in the account of the credentials only ({ACCOUNT}), and not of 210987654321",
+    ),
+    "alarm copied from YAML": Case(
+        inputs={"alarms": "- checkout-errors\n"},
+        reason="no such alarm in eu-central-1: - checkout-errors.",
+        remedy="Write 'checkout-errors', without the dash of YAML or JSON.",
     ),
     "alarm is on": Case(
         setup=lambda scene: scene.set_alarm("ALARM"),

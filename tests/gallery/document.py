@@ -12,7 +12,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "now-at-100": "100%, still watched",
         "now-extended": "A step is extended, because evidence is missing",
         "now-alarm-fired": "An alarm fired a moment ago",
-        "now-rolling-back": "Two functions are being put back",
+        "now-rolling-back": "Two functions are being rolled back",
     },
     "All is well": {
         "promoted": "Promoted",
@@ -21,7 +21,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "step-extended": "Promoted, after a step was extended",
         "no-alarms": "Promoted, with nothing that guarded it",
         "alarm-at-start-ignored": "Promoted, past an alarm that was in ALARM from before the start",
-        "stranded-and-mended": "Promoted, after a dead run's alias was mended",
+        "stranded-and-mended": "Promoted, after an abandoned alias was restored",
         "created": "The alias was created",
         "unchanged": "Nothing was new",
         "held": "Held",
@@ -37,7 +37,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Something is wrong": {
         "rollback-not-confirmed": "The rollback could not be confirmed",
-        "left-in-parts": "One of two functions could not be put back",
+        "left-in-parts": "One of two functions could not be rolled back",
         "conflict": "Somebody else changed the alias",
         "cancelled-before-the-first-shift": "Cancelled before anything was shifted",
         "denied": "A permission is missing",

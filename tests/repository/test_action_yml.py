@@ -28,7 +28,7 @@ def test_only_the_function_is_required(action: dict[str, Any]) -> None:
     assert required == ["function-name"]
 
 
-def test_outputs_are_the_contracts(action: dict[str, Any]) -> None:
+def test_outputs_are_these(action: dict[str, Any]) -> None:
     assert set(action["outputs"]) == {
         "result",
         "version",

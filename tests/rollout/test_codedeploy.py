@@ -15,6 +15,7 @@ from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.names import AlarmName
+from lambda_rollout.inputs.package import Zip
 from lambda_rollout.rollout.codedeploy.ended import rollback_deployment, settle_deployment_main_left
 from lambda_rollout.rollout.codedeploy.engine import Deployment
 from lambda_rollout.rollout.events import (
@@ -39,6 +40,7 @@ from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
+from tests.support.code import package
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
@@ -597,6 +599,35 @@ def test_the_next_run_does_not_take_other_code_for_its_own(shop: Shop) -> None:
     assert not shop.requests("StopDeployment")
     shop.clock.advance(600)
     assert shop.deployments() == ["Succeeded"]
+
+
+def test_the_next_run_does_not_take_another_configuration_for_its_own(shop: Shop) -> None:
+    killed_at(shop, 60)
+    secret = {"Variables": {"PASSWORD": "hunter2"}}
+    shop.call(
+        "lambda",
+        "UpdateFunctionConfiguration",
+        FunctionName="checkout",
+        Environment=secret,
+        Timeout=9,
+    )
+    shop.clock.advance(2)
+    finished = shop.release(rollout_spec(CANARY, rollout_id="11111111"))
+    assert finished.result is Result.FAILED
+    assert "the configuration of $LATEST has changed (Environment, Timeout)" in finished.reason
+    assert not shop.requests("StopDeployment")
+
+
+@pytest.mark.parametrize("failed_before", ["update_status", "state"])
+def test_the_package_that_mends_a_failed_update_is_deployed(shop: Shop, failed_before: str) -> None:
+    latest = shop.world.lambda_().functions["checkout"].latest
+    setattr(latest, failed_before, "Failed")
+    mended = package("def handler(event, context): return 'mended'")
+    planned = rollout_spec(CANARY, mode=Mode.PLAN, package=Zip("new.zip", mended))
+    assert shop.release(planned).result is Result.PLANNED
+    assert shop.release(replace(planned, package=None)).result is Result.FAILED
+    shop.after(1, lambda: setattr(latest, "state", "Active"))
+    assert shop.release(rollout_spec(CANARY, package=planned.package)).result is Result.PROMOTED
 
 
 def test_the_next_run_asks_for_the_same_version_by_number(shop: Shop) -> None:

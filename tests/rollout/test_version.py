@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.rollout.events import VersionReady, VersionWaited
+from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.package import Package, Zip
+from lambda_rollout.rollout.events import Result, VersionReady, VersionWaited
 from lambda_rollout.rollout.version import (
     READABLE_LIMIT,
     READY_LIMIT,
@@ -15,12 +17,13 @@ from lambda_rollout.rollout.version import (
     choose,
 )
 from lambda_rollout.runtime.errors import Cancelled, NotFound, RolloutError
-from sandbox.aws.faults import Answer, DropAnswer, Throttle
+from sandbox.aws.faults import Answer, DropAnswer, ResetConnection, Throttle
 from sandbox.aws.lambda_ import Fate
 from tests.support.code import package
 from tests.support.scene import NEW, OLD, TARGET, Scene, rollout_spec
 
 LATE = 10.0
+MENDED = package("def handler(event, context): return 'mended'")
 MISSING = Answer("ResourceNotFoundException", "Function not found: checkout:2", 404)
 
 
@@ -64,6 +67,42 @@ def test_a_failed_update_is_not_published(scene: Scene) -> None:
     with pytest.raises(RolloutError, match="the last update of checkout failed"):
         published(scene)
     assert not scene.requests("PublishVersion")
+
+
+@pytest.mark.parametrize("what", ["update_status", "state"])
+def test_the_package_that_mends_a_failed_update_is_uploaded(scene: Scene, what: str) -> None:
+    function = scene.world.lambda_().functions["checkout"]
+    setattr(function.latest, what, "Failed")
+    scene.after(1, lambda: setattr(function.latest, "state", "Active"))
+    assert published(scene, package=Zip("new.zip", MENDED)) == NEW
+    assert function.published[NEW].code.data == MENDED
+
+
+def test_an_upload_whose_answer_was_lost_is_made_again_over_a_failed_update(scene: Scene) -> None:
+    scene.world.lambda_().functions["checkout"].latest.update_status = "Failed"
+    scene.world.faults.add(ResetConnection(), operation="UpdateFunctionCode")
+    assert published(scene, package=Zip("new.zip", MENDED)) == NEW
+    assert len(scene.requests("UpdateFunctionCode")) == 2
+
+
+def test_an_upload_that_fails_in_its_turn_is_not_published(scene: Scene) -> None:
+    latest = scene.world.lambda_().functions["checkout"].latest
+    latest.update_status = "Failed"
+    scene.after(3, lambda: setattr(latest, "update_status", "Failed"))
+    scene.world.lambda_().update_delay = 60.0
+    with pytest.raises(RolloutError, match="the last update of checkout failed"):
+        published(scene, package=Zip("new.zip", MENDED))
+    assert not scene.requests("PublishVersion")
+
+
+@pytest.mark.parametrize("new", [None, Zip("new.zip", package("new = 1"))], ids=["none", "package"])
+def test_a_plan_says_of_a_failed_update_what_a_rollout_would_do(
+    scene: Scene, new: Package | None
+) -> None:
+    scene.world.lambda_().functions["checkout"].latest.update_status = "Failed"
+    planned = scene.roll_out(rollout_spec(mode=Mode.PLAN, package=new))
+    assert (planned.result is Result.PLANNED) is (new is not None), planned.reason
+    assert not scene.requests("UpdateFunctionCode")
 
 
 def test_a_lost_answer_to_publishing_gives_the_same_version_once_more(scene: Scene) -> None:

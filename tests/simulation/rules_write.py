@@ -1,7 +1,7 @@
 """The five promises about the alias, as small rules that are asked after every request.
 
-Each cites its promise: "1" to "5" of the contract's chapter on what is promised, "record" for its chapter on
-the record. A rule returns nothing; it blames.
+Each cites its promise: "1" to "5" of README's chapter on what is promised, "record" for docs/record.md.
+A rule returns nothing; it blames.
 """
 
 from __future__ import annotations

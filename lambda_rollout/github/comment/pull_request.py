@@ -1,6 +1,8 @@
 """Which pull request a workflow run belongs to, by the event that started it.
 
-Payloads: https://docs.github.com/en/webhooks/webhook-events-and-payloads. For events that name no pull
+Payloads: https://docs.github.com/en/webhooks/webhook-events-and-payloads. What GITHUB_SHA is with each event:
+https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows. Where the event is
+about another commit than that one, the payload's counts. For events that name no pull
 request, those of the commit are asked for
 (https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit). A fork's
 commits are unknown there, so a fork's branch is looked for by its name
@@ -87,6 +89,8 @@ def lead(number: int | None, environ: Mapping[str, str]) -> Lead:
             return _of_other_run(event, payload, environ.get("GITHUB_REPOSITORY", ""))
         case "merge_group":
             return _of_queue(payload.text("merge_group", "head_ref"), payload, environ)
+        case "status":
+            return _of_status(payload)
         case _:
             return _of_commit(payload, environ)
 
@@ -197,6 +201,8 @@ def _of_other_run(event: str, payload: Payload, repository: str) -> Lead:
     if not sha:
         return Nowhere(f"the {event} event names no commit")
     branch = payload.text(event, "head_branch")
+    if queued := _queued(branch or payload.text(event, "check_suite", "head_branch")):
+        return queued
     owner = payload.text(event, "head_repository", "owner", "login")
     head = payload.text(event, "head_repository", "full_name")
     foreign = bool(owner and branch) and head.lower() != repository.lower()
@@ -210,15 +216,32 @@ def _is_of(api_url: str, repository: str) -> bool:
 
 
 def _of_queue(ref: str, payload: Payload, environ: Mapping[str, str]) -> Lead:
-    found = _QUEUE.search(ref) or _QUEUE.search(environ.get("GITHUB_REF", ""))
-    return Named(int(found[1])) if found else _of_commit(payload, environ)
+    return _queued(ref) or _queued(environ.get("GITHUB_REF", "")) or _of_commit(payload, environ)
+
+
+def _queued(ref: str) -> Named | None:
+    """Return the pull request that a branch of a merge queue is for; its commit is of no pull request."""
+    found = _QUEUE.search(ref)
+    return Named(int(found[1])) if found else None
+
+
+def _of_status(payload: Payload) -> Lead:
+    """Follow a commit's status. GITHUB_SHA and GITHUB_REF are the default branch's, whatever the commit is."""
+    sha = payload.text("sha")
+    if not sha:
+        return Nowhere("the status event names no commit")
+    branches = payload.at("branches")
+    for index in range(len(branches) if isinstance(branches, list) else 0):
+        if queued := _queued(payload.text("branches", index, "name")):
+            return queued
+    return ByCommit(sha)
 
 
 def _of_commit(payload: Payload, environ: Mapping[str, str]) -> Lead:
     sha = payload.text("deployment", "sha") or environ.get("GITHUB_SHA", "")
-    ref = environ.get("GITHUB_REF", "")
+    ref = environ.get("GITHUB_REF", "") or payload.text("deployment", "ref")
     if not sha or set(sha) == {"0"}:
         return Nowhere("the event names no commit")
-    if queued := _QUEUE.search(ref):
-        return Named(int(queued[1]))
+    if queued := _queued(ref):
+        return queued
     return ByCommit(sha, branch=ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else "")

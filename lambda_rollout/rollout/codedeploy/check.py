@@ -6,12 +6,14 @@ the alias show it?
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
+from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.inputs.steps import codedeploy_routing
 from lambda_rollout.rollout.acquire import acquire
@@ -146,9 +148,11 @@ def check_same(
     """Raise `RolloutError` if the running deployment rolls out something else than this run is to.
 
     Then to follow it would be to say of the wrong code that it is out. What is asked for by number is
-    compared by number, ``$LATEST`` by its code's hash, a package by the description its version would get.
+    compared by number, ``$LATEST`` by its code and its configuration, a package by the description its version would
+    get.
     """
     target = spec.inputs.targets[0]
+    changed: Sequence[str] = ()
     if not spec.publishes:
         same = choose(target, shift.old, spec, ports) == shift.new
     else:
@@ -156,14 +160,21 @@ def check_same(
         if spec.package is not None:
             same = bool(spec.inputs.description) and running.description == spec.inputs.description
         else:
-            same = running.code_sha256 == check_latest(target, ports).code_sha256
+            latest = check_latest(target, ports)
+            changed = changed_settings(running, latest)
+            same = running.code_sha256 == latest.code_sha256 and not changed
         if same:
             ports.emit(VersionTaken(target=target, version=shift.new, previous=shift.old))
     if not same:
         stop = DeploymentRef(engine.place.application, engine.place.group, deployment)
         raise RolloutError(
             f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, and this run is "
-            "to roll out something else.",
+            "to roll out something else"
+            + (
+                f": the configuration of $LATEST has changed ({', '.join(changed)})."
+                if changed
+                else "."
+            ),
             f"Wait for it, or stop it: {stop.stop_command(spec.inputs.region)}",
         )
     text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
@@ -189,7 +200,7 @@ def prepare(
     found = taken.alias
     if found is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
-    check_alarms_at_start(spec, ports)
+    check_alarms_at_start(spec, ports, [found])
     writer = AliasWriter(
         target, found, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id
     )
@@ -200,7 +211,7 @@ def prepare(
         if not spec.publishes:
             choose(target, old, spec, ports)
         else:
-            check_latest(target, ports)
+            check_latest(target, ports, replaced=spec.package is not None)
         return Result.PLANNED
     new = choose(target, old, spec, ports, storage)
     if new == old:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sandbox.aws.lambda_.code import Code
@@ -51,6 +54,12 @@ class Version:
     reference: tuple[str, str, str] | None = None
     """Bucket, key and version of code that is kept by reference; None for a copy."""
 
+    @property
+    def config_sha256(self) -> str:
+        """A hash of the configuration; that it holds the description, as here, is a guess and the harder case."""
+        written = json.dumps(self.settings, sort_keys=True, default=str)
+        return b64encode(sha256(written.encode()).digest()).decode()
+
     def same_as(self, other: Version) -> bool:
         """Whether publishing one after the other would give nothing new."""
         return self.settings == other.settings and self.code.sha256 == other.code.sha256
@@ -64,6 +73,7 @@ class Version:
             **copy.deepcopy(self.settings),
             "CodeSize": self.code.size,
             "CodeSha256": self.code.sha256,
+            "ConfigSha256": self.config_sha256,
             "LastModified": self.last_modified.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
             "Version": self.number,
             "RevisionId": self.revision_id,

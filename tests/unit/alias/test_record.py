@@ -44,7 +44,7 @@ def units(text: str) -> int:
 # Writing and reading ----------------------------------------------------------------------------
 
 
-def test_it_stands_after_the_owners_text_as_the_contract_says() -> None:
+def test_it_stands_after_the_owners_text() -> None:
     assert compose("customers see this", RECORD) == f"customers see this {MARK}"
     assert parse(f"customers see this {MARK}") == ("customers see this", RECORD)
 

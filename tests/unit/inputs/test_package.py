@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lambda_rollout.inputs.names import parse_package
 from lambda_rollout.inputs.package import LARGEST_ZIP, Image, S3Object, Zip, read_package
 from lambda_rollout.inputs.text import Mistakes
 from tests.support.code import package
@@ -31,6 +32,15 @@ def refused(text: str, workspace: Path) -> str:
 @pytest.mark.parametrize("text", ["build/new.zip", "./build/new.zip", "build/../build/new.zip"])
 def test_a_zip_in_the_workspace_is_read(text: str, workspace: Path) -> None:
     assert read_package(text, workspace) == Zip(text, package())
+
+
+@pytest.mark.parametrize("name", ["new.jar", "NEW.JAR", "new.Zip"])
+def test_a_jar_is_a_zip_and_the_content_decides(name: str, workspace: Path) -> None:
+    (workspace / name).write_bytes(package())
+    assert parse_package(name) == name
+    assert read_package(name, workspace) == Zip(name, package())
+    (workspace / name).write_bytes(b"not a zip")
+    assert "not a zip file" in refused(name, workspace)
 
 
 def test_an_absolute_path_in_the_workspace_is_read(workspace: Path) -> None:

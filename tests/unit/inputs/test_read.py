@@ -227,6 +227,8 @@ def test_a_function_that_cannot_be_read_may_name_the_region() -> None:
         ("a", ["a"]),
         ("a\nb, c\n", ["a", "b, c"]),
         ("a, b\n", ["a, b"]),
+        ("a,\nb,\n", ["a", "b"]),
+        ("a, b,\n", ["a, b"]),
         ("\n  a  \r\n\r\n b\n", ["a", "b"]),
         ("b, a, b", ["b", "a"]),
     ],
@@ -268,7 +270,7 @@ ALARM_ARN = (
     "Write the ARN of an alarm as arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME, or the alarm's "
     "name."
 )
-PACKAGE = "Write the path of a .zip file, s3://BUCKET/KEY, or the URI of an image."
+PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of an image."
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,12 @@ def test_an_idle_version_that_was_named_is_an_error_with_what_wakes_it() -> None
     )
 
 
+def test_latest_that_failed_is_a_finding_unless_new_code_is_uploaded_over_it() -> None:
+    failed = replace(NEW, version="$LATEST", state="Failed")
+    assert only(facts(target(new=failed), alarms=())).code is Code.NEW_VERSION_CANNOT_SERVE
+    assert found(facts(target(new=failed, uploads=True), alarms=())) == []
+
+
 @pytest.mark.parametrize("state", ["Inactive", "ActiveNonInvocable", "Pending", "Active"])
 def test_latest_may_sleep_and_nobody_is_told_to_run_it(state: str) -> None:
     latest = replace(NEW, version="$LATEST", state=state)

@@ -1,4 +1,4 @@
-"""The eight outputs of the contract."""
+"""The eight outputs of the action."""
 
 import json
 from decimal import Decimal

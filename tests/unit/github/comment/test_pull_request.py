@@ -30,6 +30,9 @@ OTHER = "b" * 40
 MAIN = {"GITHUB_REPOSITORY": "octo/shop", "GITHUB_SHA": SHA, "GITHUB_REF": "refs/heads/main"}
 
 
+QUEUED = f"gh-readonly-queue/main/pr-104-{OTHER}"
+
+
 def lead_of(
     event: str, payload: object, folder: Path, number: int | None = None, **more: str
 ) -> Lead:
@@ -130,6 +133,58 @@ def test_a_deployment_has_its_own_commit(tmp_path: Path) -> None:
     payload = PAYLOADS["deployment"][0]
     found = lead_of("deployment", payload, tmp_path)
     assert found == ByCommit(payload["deployment"]["sha"], "main")
+
+
+@pytest.mark.parametrize("event", ["deployment", "deployment_status"])
+def test_a_deployment_of_a_queue_s_branch_leads_to_its_pull_request(
+    event: str, tmp_path: Path
+) -> None:
+    payload = json.loads(json.dumps(PAYLOADS[event][0]))
+    payload["deployment"]["ref"] = QUEUED
+    # Of a deployment that was created by its commit, GITHUB_REF is empty.
+    assert lead_of(event, payload, tmp_path, GITHUB_REF="") == Named(104)
+
+
+def test_a_status_is_about_its_own_commit_and_not_the_default_branch(tmp_path: Path) -> None:
+    for payload in PAYLOADS["status"]:
+        assert payload["sha"] != SHA
+        assert lead_of("status", payload, tmp_path) == ByCommit(payload["sha"])
+
+
+def test_a_status_of_a_queue_s_commit_leads_to_its_pull_request(tmp_path: Path) -> None:
+    payload = {**PAYLOADS["status"][0], "branches": [{"name": "main"}, {"name": QUEUED}]}
+    assert lead_of("status", payload, tmp_path) == Named(104)
+
+
+def test_a_status_without_a_commit_leads_nowhere(tmp_path: Path) -> None:
+    assert isinstance(lead_of("status", {}, tmp_path), Nowhere)
+
+
+@pytest.mark.parametrize(
+    ("event", "suite"),
+    [
+        ("workflow_run", {"head_branch": QUEUED}),
+        ("check_suite", {"head_branch": QUEUED}),
+        ("check_run", {"check_suite": {"head_branch": QUEUED}}),
+    ],
+)
+def test_another_run_for_a_merge_queue_leads_to_its_pull_request(
+    event: str, suite: dict[str, Any], tmp_path: Path
+) -> None:
+    payload = changed(event, pull_requests=[], **suite)
+    assert lead_of(event, payload, tmp_path) == Named(104)
+
+
+def test_every_event_that_starts_a_workflow_leads_somewhere_known(tmp_path: Path) -> None:
+    """What an event is about, where that is another commit than GITHUB_SHA, is never GITHUB_SHA's."""
+    own = {"check_run", "check_suite", "deployment", "deployment_status", "status", "workflow_run"}
+    for event, payloads in PAYLOADS.items():
+        for payload in payloads:
+            found = lead_of(event, payload, tmp_path)
+            if isinstance(found, ByCommit):
+                assert (found.sha == SHA) is (event not in own), event
+            elif isinstance(found, Nowhere):
+                assert event in {"issues", "issue_comment"}
 
 
 def test_a_tag_is_no_branch(tmp_path: Path) -> None:

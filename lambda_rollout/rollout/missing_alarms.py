@@ -1,0 +1,35 @@
+"""What is to be done about alarms that DescribeAlarms does not know. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lambda_rollout.inputs.leftovers import hint_on
+
+CORRECT = "Correct `alarms`; an alarm of another Region is given by its ARN."
+
+OWN_ONLY = (
+    "CloudWatch tells of alarms in the account of the credentials only{theirs}: make the alarm there; it may watch a "
+    "metric of another account (CloudWatch cross-account observability)."
+)
+"""DescribeAlarms has no account to ask for:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html."""
+
+
+def account_of(arn: str) -> str:
+    """Return the account that an ARN names; empty if it is no ARN."""
+    parts = arn.split(":", 5)
+    return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
+
+
+def remedy_for(missing: Sequence[str], account: str) -> str:
+    """Say what to do about alarms as they were named; ``account`` is where the function is, empty if not known."""
+    elsewhere = [text for text in missing if account_of(text) not in {"", account}]
+    said = []
+    if elsewhere:
+        accounts = ", ".join(sorted({account_of(text) for text in elsewhere}))
+        theirs = f" ({account}), and not of {accounts}" if account else ""
+        said.append(OWN_ONLY.format(theirs=theirs))
+    if here := [text for text in missing if text not in elsewhere]:
+        said += [hint_on(here), CORRECT]
+    return " ".join(filter(None, said))

@@ -1,0 +1,157 @@
+"""Every page can be followed: workflows and commands can be copied, links lead somewhere, words are the glossary's."""
+
+import functools
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from tests.support.pages import DOCUMENTS, blocks, page
+from tests.support.workflows import ROOT, lint, load, permissions_of, read, steps_of
+
+
+def test_its_workflows_can_be_copied(tmp_path: Path) -> None:
+    workflows = [text for text in blocks("yaml") if "\njobs:" in text]
+    assert workflows
+    for index, text in enumerate(workflows):
+        path = tmp_path / ".github" / "workflows" / f"{index}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # There is no release yet whose SHA could be pinned.
+        path.write_text(re.sub(r"(uses: OWNER/.*)", r"\1 # zizmor: ignore[unpinned-uses]", text))
+        lint([path])
+        workflow = load(text)
+        steps = list(steps_of(workflow))
+        assert steps
+        for job, step in steps:
+            read(step, job, workflow)
+            assert permissions_of(job, workflow)["id-token"] == "write"
+
+
+def test_single_steps_can_be_copied() -> None:
+    lists = [text for text in blocks("yaml") if text.startswith("- ")]
+    assert len(lists) > 1
+    for text in lists:
+        job = {"steps": load(text), "env": {"AWS_REGION": "eu-central-1"}}
+        found = list(steps_of({"jobs": {"rollout": job}}))
+        assert found
+        for _, step in found:
+            read(step, job, {})
+
+
+def test_other_yaml_is_templates() -> None:
+    templates = [
+        load(text) for text in blocks("yaml") if "\njobs:" not in text and not text.startswith("- ")
+    ]
+    assert templates
+    for template in templates:
+        assert all(entry["Type"].startswith("AWS::") for entry in template.values())
+
+
+@functools.cache
+def model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+def commands() -> Iterator[list[str]]:
+    for text in blocks("sh"):
+        for line in text.replace("\\\n", " ").splitlines():
+            if words := shlex.split(line, comments=True):
+                yield words
+
+
+PROGRAMS = {"aws", "jq", "make"}
+SERVICES = {"deploy": "codedeploy"}
+"""The CLI's names of services that have another one in the API."""
+
+
+def test_its_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = [word for words in commands() if words[0] == "make" for word in words[1:2]]
+    assert targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_its_aws_commands_are_awss() -> None:
+    checked = 0
+    for words in commands():
+        assert words[0] in PROGRAMS
+        if words[0] != "aws":
+            continue
+        service, command, *rest = words[1:]
+        service = SERVICES.get(service, service)
+        [operation] = [
+            model(service).operation_model(name)
+            for name in model(service).operation_names
+            if xform_name(name, "-") == command
+        ]
+        members = {f"--{xform_name(name, '-')}" for name in operation.input_shape.members}
+        required = {f"--{xform_name(name, '-')}" for name in operation.input_shape.required_members}
+        given = {word for word in rest if word.startswith("--")}
+        assert required <= given <= members
+        checked += 1
+    assert checked >= 5
+
+
+CHECKED_WITH_OTHERS = {"lambda:PassCapacityProvider"}
+"""Rights without a call of their own: AWS asks for them when a function on the capacity provider is published."""
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_its_policies_name_calls_that_exist(text: str) -> None:
+    statements = json.loads(text)["Statement"]
+    for statement in statements:
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            service, operation = action.split(":")
+            assert action in CHECKED_WITH_OTHERS or operation in model(service).operation_names
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(
+        r"^#+ (.*)$",
+        re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL),
+        re.MULTILINE,
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    text = path.read_text("utf-8")
+    targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'<img src="([^"]+)"', text)
+    for target in targets:
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = path.parent / file if file else path
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked.read_text("utf-8")), target
+
+
+def test_every_page_is_linked_from_readme_or_from_a_page_that_is() -> None:
+    linked, found = set(), ["README.md"]
+    while found:
+        document = found.pop()
+        linked.add(document)
+        for target in re.findall(r"\]\(([^)\s#]+\.md)", page(document)):
+            path = (ROOT / document).parent.joinpath(target).resolve().relative_to(ROOT)
+            if str(path) not in linked:
+                found.append(str(path))
+    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= linked
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "action.yml"])
+def test_old_words_are_gone(document: str) -> None:
+    """The glossary's took their place: someone else, restore, not split, group, emergency rollback."""
+    old = r"\b(stranger'?s?\b|mend(s|ed|ing)?\b|whole (on|again)\b|one unit\b|button\b|released:|dead run\b)"
+    text = re.sub(r'src="[^"]*"', "", page(document))
+    assert [found.group() for found in re.finditer(old, text)] == []

@@ -1,0 +1,38 @@
+"""An alarm that is not found: another account's, one with signs of YAML or JSON around it, or a wrong name."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambda_rollout.rollout.missing_alarms import CORRECT, account_of, remedy_for
+
+OURS, THEIRS = "111111111111", "222222222222"
+ARN = "arn:aws:cloudwatch:eu-central-1:{}:alarm:checkout: errors"
+
+
+@pytest.mark.parametrize(
+    ("text", "account"),
+    [(ARN.format(THEIRS), THEIRS), ("checkout-errors", ""), ("arn:aws:cloudwatch", ""), ("", "")],
+)
+def test_the_account_of_an_arn(text: str, account: str) -> None:
+    assert account_of(text) == account
+
+
+def test_an_alarm_of_another_account_has_to_be_made_in_the_functions() -> None:
+    remedy = remedy_for(["nope", ARN.format(THEIRS)], OURS)
+    assert f"of the credentials only ({OURS}), and not of {THEIRS}: make the alarm there" in remedy
+    assert remedy.endswith(CORRECT), "for the other one"
+    assert CORRECT not in remedy_for([ARN.format(THEIRS)], OURS)
+
+
+def test_where_the_account_is_not_known_it_is_said_without_it() -> None:
+    assert "in the account of the credentials only: make" in remedy_for([ARN.format(THEIRS)], "")
+
+
+def test_an_arn_of_ones_own_account_is_a_wrong_name() -> None:
+    assert remedy_for([ARN.format(OURS)], OURS) == CORRECT
+
+
+def test_signs_of_yaml_around_a_name_are_named() -> None:
+    remedy = remedy_for(["- checkout-errors"], OURS)
+    assert remedy == f"Write 'checkout-errors', without the dash of YAML or JSON. {CORRECT}"
