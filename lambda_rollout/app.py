@@ -113,7 +113,7 @@ def main_stage(context: JobContext) -> int:
             feed.finish(patience(context.stop))
         return 1
     feed = _listening(feed_for(inputs, context.runner, context.clock), context)
-    reason, remedy = "the run broke off before its end", ""
+    reason, remedy = "the run was interrupted before its end", ""
     try:
         finished = _tell(inputs, package, context)
         return exit_status(finished)
@@ -190,24 +190,26 @@ def post_stage(context: JobContext) -> int:
     saved = context.runner.state(KEY)
     if not saved:
         context.runner.note(
-            "Post stage: main saved nothing. It changed nothing, or its log says why it could not save. "
-            "Nothing was done."
+            "Post stage: nothing was done. The main step saved no state: it changed nothing, or its log says why "
+            "the state could not be saved."
         )
         return 0
     try:
         saved_state = SavedState.from_json(saved)
     except ValueError as error:
-        context.runner.note(f"Post stage: {error}. Nothing was done.")
+        context.runner.note(f"Post stage: nothing was done: {error}.")
         return 1
     if saved_state.phase is Phase.DONE or not saved_state.aliases:
-        context.runner.note("Post stage: main finished. Nothing was left to do.")
+        context.runner.note("Post stage: nothing to do, the main step finished.")
         return 0
-    context.runner.note("Post stage: main did not finish, so its aliases are settled now.")
+    context.runner.note(
+        "Post stage: the main step did not finish. Its aliases are restored or completed now."
+    )
     from lambda_rollout.rollout.post_stage import all_left
 
     identity = RunIdentity.of_saved_state(saved_state, context.runner.run)
     feed = _listening(feed_of_post_stage(context.runner, context.clock), context)
-    reason, remedy = "the post stage broke off before its end", ""
+    reason, remedy = "the post stage was interrupted before its end", ""
     try:
         finished = _settle(saved_state, identity, context)
         return int(finished.result is Result.FAILED)

@@ -53,13 +53,13 @@ def agree(first: Heard, second: Heard) -> bool:
 def doubt(first: Heard | None, second: Heard | None) -> str:
     """Say why the newest two answers do not tell the time; empty if they do."""
     if second is None:
-        return "no answer of AWS had a readable `Date`"
+        return "no answer from AWS had a readable `Date` header"
     if abs(second.date - second.runner) > NEAR:
-        said = f"an answer of AWS said {second.date:%Y-%m-%d %H:%M:%S} UTC"
+        said = f"an answer from AWS said {second.date:%Y-%m-%d %H:%M:%S} UTC"
         return f"{said} when this runner's clock said {second.runner:%Y-%m-%d %H:%M:%S}"
     if first is None:
-        return "only one answer of AWS had a readable `Date`"
-    return "" if agree(first, second) else "two answers of AWS contradict each other"
+        return "only one answer from AWS had a readable `Date` header"
+    return "" if agree(first, second) else "two answers from AWS contradict each other"
 
 
 class AwsClock:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, AlarmWatch
 from lambda_rollout.inputs.choices import InsufficientData
+from lambda_rollout.inputs.durations import readable_duration
 
 UNREADABLE_LIMIT = 60.0
 """Seconds without a successful read after which a watch is blind and the rollout goes back."""
+
+_LIMIT_TOLD = readable_duration(timedelta(seconds=UNREADABLE_LIMIT))
 
 HISTORY_GRACE = 15.0
 """Seconds that an alarm's history may take to show a change, counted from the read that saw the change; and at least so
@@ -125,7 +129,7 @@ def _judge_evaluations(evidence: StepEvidence) -> Failed | Inconclusive | None:
     if not waiting:
         return None
     lacks = "not evaluated: " + ", ".join(f"{r.name} ({r.evaluation})" for r in over or waiting)
-    return Failed(f"evidence-timeout ran out, still {lacks}", over) if over else Inconclusive(lacks)
+    return Failed(f"evidence-timeout ran out: {lacks}", over) if over else Inconclusive(lacks)
 
 
 def _patience(reading: AlarmReading, evidence: StepEvidence) -> float:
@@ -147,7 +151,7 @@ def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:
         ("alias", evidence.aliases_failing_since),
     ):
         if since is not None and evidence.now - since >= UNREADABLE_LIMIT:
-            return Failed(f"the {what} could not be read for {UNREADABLE_LIMIT:.0f} s")
+            return Failed(f"the {what} could not be read for {_LIMIT_TOLD}")
     return _broken_for_too_long(evidence)
 
 
@@ -165,7 +169,7 @@ def _broken_for_too_long(evidence: StepEvidence) -> Failed | None:
     told = f"{broken[0].evaluation}: {broken[0].reason}"
     names = ", ".join(reading.name for reading in broken)
     return Failed(
-        f"alarm {names} was not evaluated by CloudWatch for {UNREADABLE_LIMIT:.0f} s: {told}",
+        f"alarm {names} was not evaluated by CloudWatch for {_LIMIT_TOLD}: {told}",
         broken,
     )
 
@@ -183,7 +187,7 @@ def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:
     if not lacks:
         return Passed()
     if evidence.now >= evidence.last_end:
-        return Failed(f"evidence-timeout ran out, still {lacks}", blind)
+        return Failed(f"evidence-timeout ran out: {lacks}", blind)
     return Inconclusive(lacks)
 
 

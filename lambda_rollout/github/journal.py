@@ -68,7 +68,9 @@ class Journal:
         """Hand every further event on to ``listener``, which must return at once."""
         self._listeners.append(listener)
 
-    def finish(self, reason: str = "the run broke off before its end", remedy: str = "") -> None:
+    def finish(
+        self, reason: str = "the run was interrupted before its end", remedy: str = ""
+    ) -> None:
         """Write outputs, report and summary; once, and never raises.
 
         ``reason`` and ``remedy`` are for a record that has no end yet: it gets one, as ``failed``.

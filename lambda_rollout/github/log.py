@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
 from lambda_rollout.report.lines import told
@@ -28,7 +29,6 @@ from lambda_rollout.report.verdict import (
 from lambda_rollout.report.wording import (
     clean,
     clock_time,
-    duration,
     sentence,
     share,
     visible,
@@ -93,7 +93,7 @@ class Log:
         later = sum(step.percent > event.percent for step in self._story.steps)
         title = (
             f"Step {event.number} of {event.number + later}: "
-            f"{share(event.percent)} for {duration(event.watch)}"
+            f"{share(event.percent)} for {readable_duration(event.watch)}"
         )
         self._lines.write(command("group", title))
         self._in_group = True
@@ -130,10 +130,10 @@ class Log:
         self._say(event, f"!!! {left_against(event)}")
         self._say(event, f"!!! WHY: {event.why}")
         if event.command:
-            self._say(event, "!!! MEND IT WITH THIS COMMAND:")
+            self._say(event, "!!! RUN THIS COMMAND TO FIX IT:")
             self._lines.write(inert(visible(event.command)[:_COMMAND_LIMIT]))
-        mend = f" Mend it with: {event.command}" if event.command else ""
-        text = f"{left_as(event)}. {left_against(event)}. Why: {sentence(event.why)}{mend}"
+        fix = f" To fix it, run: {event.command}" if event.command else ""
+        text = f"{left_as(event)}. {left_against(event)}. Why: {sentence(event.why)}{fix}"
         self._annotate("error", f"Alias {event.target}", text)
 
     def _finished(self, event: e.Finished) -> None:

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``90s``, ``5m``, ``1h30m``, ``0s``."""
+"""Durations as inputs write them, ``90s``, ``5m``, ``1h30m``, and as reports show them, ``1h 30m``."""
 
 import re
 from datetime import timedelta
@@ -49,7 +49,22 @@ def format_duration(duration: timedelta) -> str:
     >>> format_duration(timedelta(seconds=5400))
     '1h30m'
     """
+    return "".join(_parts(duration)) or "0s"
+
+
+def readable_duration(duration: timedelta) -> str:
+    """Write ``duration`` for people, wherever one is shown, to the nearest second.
+
+    >>> readable_duration(timedelta(seconds=5400))
+    '1h 30m'
+    """
+    if timedelta(0) < duration < timedelta(seconds=1):
+        return "under 1s"
+    return " ".join(_parts(duration)) or "0s"
+
+
+def _parts(duration: timedelta) -> list[str]:
     minutes, seconds = divmod(max(0, round(duration.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+    return [f"{number}{unit}" for number, unit in parts if number]

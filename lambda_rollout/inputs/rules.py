@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
         "version",
         ("alias",),
         lambda i: i.version == FromAlias(i.alias),
-        "This is the alias that is to be shifted: name another one, whose version it shall get.",
+        "This is the alias to shift. Name another one, whose version it should get.",
     ),
     Rule(
         "version",

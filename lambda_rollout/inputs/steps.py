@@ -10,7 +10,12 @@ from itertools import accumulate, pairwise
 from math import ceil
 
 from lambda_rollout.alias.routing import HUNDRED
-from lambda_rollout.inputs.durations import LONGEST, format_duration, parse_duration
+from lambda_rollout.inputs.durations import (
+    LONGEST,
+    format_duration,
+    parse_duration,
+    readable_duration,
+)
 from lambda_rollout.inputs.text import Mistake, Mistakes, quote, required, split_items
 
 _MOST_DECIMALS = 2
@@ -138,8 +143,8 @@ def parse_steps(text: str, interval: timedelta) -> Plan:
         plan = _plan_of_items(text, items, interval)
     if plan.total_watch > LONGEST:
         remedy = (
-            f"The steps are watched for {format_duration(plan.total_watch)} in all, and no "
-            f"GitHub job runs for more than {format_duration(LONGEST)}: shorten them."
+            f"The steps are watched for {readable_duration(plan.total_watch)} in all, and no "
+            f"GitHub job runs for more than {readable_duration(LONGEST)}: shorten them."
         )
         raise StepsError(Mistake(text, remedy))
     return plan

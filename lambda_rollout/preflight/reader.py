@@ -241,7 +241,9 @@ class _Reading:
         raise_if_stopped(self._stop)
         left = self._end - self._clock.monotonic()
         if left <= 0:
-            return Unread(action, f"not asked: {LIMIT:.0f} s were over", denied=False)
+            return Unread(
+                action, f"not asked: the preflight stops asking after {LIMIT:.0f}s", denied=False
+            )
         try:
             return retrying(self._clock, self._stop, min(left, self._patience))(read)
         except Cancelled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from lambda_rollout.inputs.durations import format_duration
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.preflight.composite import fires, leaves
 from lambda_rollout.preflight.facts import AlarmFacts
 
@@ -54,11 +54,11 @@ def _way(alarm: AlarmFacts) -> timedelta:
 
 def told(alarm: AlarmFacts) -> str:
     """Say what the time is made of: ``3 × 1m, and 2m until the data are there``."""
-    parts = [f"{alarm.datapoints_to_alarm} × {format_duration(alarm.period)}"]
+    parts = [f"{alarm.datapoints_to_alarm} × {readable_duration(alarm.period)}"]
     if alarm.pending:
-        parts.append(f"{format_duration(alarm.pending)} of breaching without a break")
+        parts.append(f"{readable_duration(alarm.pending)} of breaching without a break")
     if way := _way(alarm):
-        parts.append(f"{format_duration(way)} until the data are there")
+        parts.append(f"{readable_duration(way)} until the data are there")
     return ", and ".join(parts)
 
 

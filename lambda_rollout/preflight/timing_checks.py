@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import partial
 
 from lambda_rollout.alias.routing import HUNDRED
-from lambda_rollout.inputs.durations import format_duration
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.preflight.composite import fires, leaves, unclear
 from lambda_rollout.preflight.expression import value_of
@@ -44,7 +44,7 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 Code.STEP_TOO_SHORT,
-                f"It takes {format_duration(time)} to fire at the least ({told(slowest)}), and {_steps(short)} "
+                f"It takes {readable_duration(time)} to fire at the least ({told(slowest)}), and {_steps(short)} "
                 f"{'is' if len(short) == 1 else 'are'} over sooner.",
                 f"`steps: {_longer(facts.plan, time).describe()}`, or an alarm with shorter periods."
                 f"{_timeouts(facts)}",
@@ -95,7 +95,7 @@ def _timeouts(facts: Facts) -> str:
     if longest < timedelta(minutes=1):
         return ""
     return (
-        f" A call that hangs is counted only when it times out, after {format_duration(longest)}."
+        f" A call that hangs is counted only when it times out, after {readable_duration(longest)}."
     )
 
 
@@ -156,7 +156,7 @@ def _too_small(
         Level.WARNING,
         Code.WEIGHT_TOO_SMALL,
         f"With the last hour's traffic ({hourly} invocations) the new version gets about {requests:.2g} requests "
-        f"in {format_duration(reckoning.alarm.period)} at {_steps(small[-1:])}: if all of them failed, the alarm "
+        f"in {readable_duration(reckoning.alarm.period)} at {_steps(small[-1:])}: if all of them failed, the alarm "
         f"would still not fire.{_others(small)}",
         remedy,
         reckoning.invoked.target,

@@ -74,7 +74,7 @@ def _old_cannot_serve(each: TargetFacts, old: Configuration) -> Finding:
         f"The old version {old.version} is {_state(old)}: a rollback would go back to a version that cannot serve.",
         "Wake it first."
         if command
-        else "Mend it if you can; otherwise set `steps: 100%`, and know that there is no way back.",
+        else "Fix it if you can. Otherwise set `steps: 100%`; then there is no way back.",
         each.target,
         command=command,
     )
@@ -110,7 +110,7 @@ def _new_cannot_serve(each: TargetFacts, new: Configuration) -> Iterator[Finding
         remedy = (
             "Scale it up first: it does not come back by itself."
             if command
-            else "Mend it and publish again."
+            else "Fix it and publish again."
         )
         yield Finding(
             Level.WARNING,
@@ -252,7 +252,7 @@ def concurrency_provisioned(facts: Facts) -> Iterator[Finding]:
                 Code.PROVISIONED_CONCURRENCY_UNREADY,
                 f"The alias's provisioned concurrency is {each.provisioned.status}{reason}. AWS may hold "
                 "weights of its own on the alias until it is READY.",
-                "Wait until it is READY, or mend what keeps it from that.",
+                "Wait until it is READY, or fix what prevents it.",
                 each.target,
                 command="aws lambda get-provisioned-concurrency-config "
                 f"--function-name {each.target.name} --qualifier {each.target.alias}",

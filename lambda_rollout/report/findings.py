@@ -53,10 +53,10 @@ def findings_table(findings: Sequence[Finding]) -> str:
     # Two columns: four would leave a phone no room for what to do.
     parts = [table(("finding", "what was seen, and what to do"), rows)]
     if len(findings) > len(shown):
-        parts.append(f"And {len(findings) - len(shown)} more, told in the log.")
+        parts.append(f"And {len(findings) - len(shown)} more, in the log.")
     commands = dict.fromkeys(finding.command for finding in shown if finding.command)
     if commands:
-        parts.append("Commands for what is found above; read each before you run it.")
+        parts.append("Commands for the findings above. Read each one before you run it.")
         parts.extend(code_block(command) for command in commands)
     return "\n\n".join(parts)
 
@@ -126,11 +126,11 @@ def rate(side: VersionMetrics) -> str:
 
 
 def typical(side: VersionMetrics, percentile: str) -> str:
-    """Return the median of a percentile's minutes, ``123 ms``; empty without any.
+    """Return the median of a percentile's minutes, ``123ms``; empty without any.
 
     Percentiles of minutes cannot be added up to one of the whole.
     """
     found = [
         minute.durations[percentile] for minute in side.minutes if percentile in minute.durations
     ]
-    return f"{median(found):.0f} ms" if found else ""
+    return f"{median(found):.0f}ms" if found else ""

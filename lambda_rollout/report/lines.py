@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
-    duration,
     listing,
     share,
     states,
@@ -43,9 +43,9 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
         case e.Heartbeat():
             yield _heartbeat(event, story)
         case e.StepExtended():
-            yield f"step {event.number} is extended, to {clock_time(event.until)} at most: {event.why}"
+            yield f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
         case e.StepPassed():
-            yield f"step {event.number} passed: {_alarms_at_end(event)}"
+            yield f"step {event.number} passed{_alarms_at_end(event)}"
         case e.PreflightFound():
             yield f"preflight: {counted(event.findings)}"
         case e.MetricsRead():
@@ -62,13 +62,13 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             now = story.targets[event.target].routing
             yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
         case e.RolledBack():
-            yield f"{event.target} is whole on version {event.version} again"
+            yield f"{event.target} sends 100% to version {event.version} again"
         case e.ExecutionsLeft():
             yield from executions_left(event)
         case e.Held():
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.RecordCleared():
-            yield f"{event.target} is released: its description is its own again"
+            yield f"{event.target}: record removed, description restored"
         case e.DeploymentChanged():
             yield _deployment_changed(event)
         case e.AbandonedFound():
@@ -76,8 +76,8 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"{event.target} was left by a run that died{run}: {event.record}"
         case e.Restored():
             yield (
-                f"{event.target} is whole on version {event.version} again; "
-                f"the dead run's version {event.from_version} gets no traffic"
+                f"{event.target} sends 100% to version {event.version} again; "
+                f"version {event.from_version} of the dead run gets no traffic"
             )
         case _:
             yield from _told_of_alias(event)
@@ -90,9 +90,9 @@ def _told_of_alias(event: e.Event) -> Iterator[str]:
         case e.AliasMissing():
             yield f"{event.target} does not exist yet and will be created"
         case e.AliasCreated():
-            yield f"{event.target} created, whole on version {event.version}"
+            yield f"{event.target} created, sends 100% to version {event.version}"
         case e.AlreadyThere():
-            yield f"{event.target} is whole on version {event.version} already"
+            yield f"{event.target} already sends 100% to version {event.version}"
         case _:
             yield from _told_of_version(event)
 
@@ -102,13 +102,13 @@ def _told_of_version(event: e.Event) -> Iterator[str]:
         case e.VersionPublished(target=target, version=version):
             same = version == event.previous
             words = (
-                f"nothing new since version {version}" if same else f"version {version} published"
+                f"no changes since version {version}" if same else f"version {version} published"
             )
             yield f"{target.name}: {words}"
         case e.VersionTaken():
-            yield f"{event.target.name}: version {event.version} taken, as the input says"
+            yield f"{event.target.name}: using version {event.version} (already published)"
         case e.VersionWaited():
-            yield f"{event.target.name}: version {event.version} cannot serve yet: {event.state}"
+            yield f"{event.target.name}: version {event.version} is not ready yet: {event.state}"
         case e.VersionReady():
             yield f"{event.target.name}: version {event.version} is ready"
 
@@ -119,9 +119,11 @@ def _started(event: e.Started) -> Iterator[str]:
     yield f"{doing} {names} in {event.region}, {date_and_time(event.at)} (all times are UTC)"
     if event.mode == "rollback":
         return
-    steps = [f"{share(step.percent)} for {duration(step.watch)}" for step in event.plan.steps]
+    steps = [
+        f"{share(step.percent)} for {readable_duration(step.watch)}" for step in event.plan.steps
+    ]
     held = ", then hold" if event.plan.ends_held else ""
-    yield f"schedule: {', '.join(steps)}{held}; {duration(event.plan.total_watch)} in all"
+    yield f"schedule: {', '.join(steps)}{held}; {readable_duration(event.plan.total_watch)} in all"
     if event.guards:
         yield f"guards: {', '.join(event.guards)}"
 
@@ -145,9 +147,9 @@ def _alarm_changed(event: e.AlarmChanged | e.EvaluationChanged) -> str:
     mark = STATE_MARKS[AlarmState.ALARM if event.fired else reading.state]
     who = f"{mark} alarm {reading.name}"
     if event.fired and reading.state is not AlarmState.ALARM:
-        return f"{who} was in ALARM between two reads and is {reading.state} now"
+        return f"{who} was in ALARM between two reads, and is {reading.state} now"
     if event.before is reading.state:
-        return f"{who} left {reading.state} and came back between two reads"
+        return f"{who} left {reading.state} between two reads, and is {reading.state} again"
     return f"{who}: {event.before} → {reading.state}: {reading.reason}"
 
 
@@ -175,8 +177,8 @@ def _deployment_changed(event: e.DeploymentChanged) -> str:
 
 def _alarms_at_end(event: e.StepPassed) -> str:
     if not event.readings:
-        return "watched to its end"
-    return f"alarms read after its last second: {states(_counted(event.readings))}"
+        return ""
+    return f"; alarms after its end: {states(_counted(event.readings))}"
 
 
 def _counted(readings: Iterable[AlarmReading]) -> list[tuple[AlarmState, int]]:
@@ -188,8 +190,8 @@ def _heartbeat(event: e.Heartbeat, story: RolloutState) -> str:
     total = story.started.plan.total_watch if story.started else timedelta()
     return (
         f"{bar(total, event.all_left)} {share(event.percent)}"
-        f" · step {event.number}: {duration(event.step_left)} left"
-        f" · all: {duration(event.all_left)} left · alarms: {states(event.states)}"
+        f" · step {event.number}: {readable_duration(event.step_left)} left"
+        f" · all: {readable_duration(event.all_left)} left · alarms: {states(event.states)}"
     )
 
 

@@ -66,7 +66,7 @@ def code(text: str) -> str:
 
 
 def unbroken(markdown: str) -> str:
-    """Keep a few words of ours on one line: ``version 8``, ``2 m 05 s``."""
+    """Keep a few words of ours on one line: ``version 8``, ``2m 5s``."""
     return markdown.replace(" ", "&nbsp;")
 
 

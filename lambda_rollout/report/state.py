@@ -173,7 +173,7 @@ class RolloutState:
     @property
     def reason(self) -> str:
         """Why it was rolled back, held or failed; AWS's words may be in it. Empty otherwise."""
-        return self.finished.reason if self.finished else "the run broke off before its end"
+        return self.finished.reason if self.finished else "the run was interrupted before its end"
 
     @property
     def remedy(self) -> str:

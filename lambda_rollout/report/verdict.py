@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.state import RolloutState, TargetNow
-from lambda_rollout.report.wording import count, duration, listing, share, traffic
+from lambda_rollout.report.wording import count, listing, share, traffic
 from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
 
 MARKS = {
@@ -50,9 +51,9 @@ def headline(story: RolloutState) -> str:
 
 def _failed_headline(story: RolloutState, names: str) -> str:
     by_hand = [left for left in story.left if left.command]
-    to_mend = [str(left.target) for left in by_hand if left.routing != left.expected]
-    if to_mend:
-        return f"FAILED: {listing(to_mend)} MUST BE MENDED BY HAND"
+    to_fix = [str(left.target) for left in by_hand if left.routing != left.expected]
+    if to_fix:
+        return f"FAILED: {listing(to_fix)} MUST BE FIXED BY HAND"
     if by_hand:
         return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
@@ -98,34 +99,34 @@ def other_runs(story: RolloutState) -> dict[str, str]:
 
 def _held(story: RolloutState) -> str:
     if all(now.routing is None or now.routing.is_unsplit for now in story.targets.values()):
-        return "All of the traffic stays on the new version, though its watch was not over."
+        return "All traffic stays on the new version, although its watch was not over."
     return "The alias stays split on purpose."
 
 
 def _restored(story: RolloutState) -> Iterator[str]:
     for now in story.targets.values():
         if now.abandoned is not None:
-            then = f"; it was put back to version {now.previous} first" if now.restored else ""
-            yield f"A run that died had left {now.target} at {traffic(now.abandoned.routing)}{then}."
+            then = f" It was restored to version {now.previous} first." if now.restored else ""
+            yield f"{now.target} was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
 
 
 def _promoted(story: RolloutState) -> Iterator[str]:
     if all(now.created for now in story.targets.values()):
         yield "The alias did not exist, so there was nothing to shift."
         return
-    took = f"It took {duration(story.lasted)}"
+    took = f"It took {readable_duration(story.lasted)}"
     alarms = len(story.alarms) - len(story.unguarding)
     guards = len(story.started.guards) if story.started else 0
     if guards:
         watched = [count(alarms, "alarm")] if alarms else []
         watched.append(count(guards, "guard"))
-        yield f"{took}. {' and '.join(watched)} watched it, and found nothing."
+        yield f"{took}. {' and '.join(watched)} watched it, and found no problem."
     elif alarms == 1:
-        yield f"{took}. 1 alarm guarded it and did not fire."
+        yield f"{took}. 1 alarm watched it and did not fire."
     elif alarms:
-        yield f"{took}. {alarms} alarms guarded it, and none fired."
+        yield f"{took}. {alarms} alarms watched it, and none fired."
     else:
-        yield f"{took}. No alarm guarded it."
+        yield f"{took}. No alarm watched it."
 
 
 def _exposures(story: RolloutState) -> Iterator[str]:
@@ -153,17 +154,17 @@ def executions_left(event: ExecutionsLeft) -> Iterator[str]:
         f"{more}{number} durable {running} still running on version {event.version} of {event.target.name}: a rollback "
         f"does not stop them{why}."
     )
-    yield f"List them: {event.command}."
     yield (
-        "Pause or stop one: aws lambda pause-durable-execution, or stop-durable-execution, with "
+        "To pause or stop one: aws lambda pause-durable-execution, or stop-durable-execution, with "
         "--durable-execution-arn ARN."
     )
+    yield f"To list them: {event.command}"
 
 
 def exposure_of(now: TargetNow, story: RolloutState) -> str:
     """Say which share of the traffic the new version had for how long; empty if it had none.
 
-    For example ``10% of the traffic for 5 m 00 s, then 50% for 2 m 05 s``.
+    For example ``10% of the traffic for 5m, then 50% for 2m 5s``.
     """
     if story.latest is None:
         return ""
@@ -171,8 +172,8 @@ def exposure_of(now: TargetNow, story: RolloutState) -> str:
     if not spans:
         return ""
     (first, lasted), *others = spans
-    parts = [f"{share(first)} of the traffic for {duration(lasted)}"]
-    parts += [f"{share(percent)} for {duration(span)}" for percent, span in others]
+    parts = [f"{share(first)} of the traffic for {readable_duration(lasted)}"]
+    parts += [f"{share(percent)} for {readable_duration(span)}" for percent, span in others]
     return ", then ".join(parts)
 
 
@@ -183,13 +184,13 @@ def advice(story: RolloutState) -> str:
     )
     if story.remedy or not by_itself:
         return story.remedy
-    return "Nothing has to be mended. Roll out again once the reason is dealt with."
+    return "Nothing has to be repaired. Fix the cause, then roll out again."
 
 
 def left_as(left: AliasLeft) -> str:
-    """Say what an alias that we could not put right sends where: in capitals, names as they are."""
+    """Say where an alias sends its traffic that we could not put right: in capitals, names as they are."""
     if left.routing is None:
-        return f"WHAT ALIAS {left.target} SENDS WHERE IS NOT KNOWN"
+        return f"IT IS NOT KNOWN WHERE ALIAS {left.target} SENDS ITS TRAFFIC"
     where = traffic(left.routing).upper()
     if left.routing == left.expected and left.command:
         return f"ALIAS {left.target} WAS LAST SEEN SENDING {where}, BUT AWS DID NOT CONFIRM IT"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import Routing
@@ -38,19 +38,6 @@ def _seen(character: str) -> str:
     if character.isspace():
         return " "
     return UNSEEN if unicodedata.category(character) in _NOT_FOR_PEOPLE else character
-
-
-def duration(span: timedelta) -> str:
-    """Write how long something took: ``45 s``, ``2 m 05 s``, ``1 h 30 m`` (whole minutes from an hour on)."""
-    total = span.total_seconds()
-    if 0 < total < 1:
-        return "under 1 s"
-    minutes, seconds = divmod(max(0, round(total)), 60)
-    if not minutes:
-        return f"{seconds} s"
-    if minutes < 60:
-        return f"{minutes} m {seconds:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} m"
 
 
 def clock_time(moment: datetime) -> str:

@@ -27,7 +27,8 @@ def not_restored(seen: list[AliasStatus], identity: RunIdentity) -> RolloutError
         command_by_hand(status, record, identity, forward=forward) for status, record in dead
     )
     return RolloutError(
-        f"what a run that died had left could not be mended: {where}.", f"Mend it: {commands}"
+        f"what a run that died had left could not be restored: {where}.",
+        f"Restore it by hand: {commands}",
     )
 
 
@@ -112,10 +113,10 @@ class Restoration:
                 return None
             other = record.old if forward else record.new
             raise NotOurs(
-                f"{status.target} was left by a run that died ({status.alias.routing}), and AWS does not find what it "
-                f"is to be put on, version {routing.version}: {error.message}",
-                f"If that version was deleted, make the alias whole on one that exists, such as {other}, and give it "
-                "its description back.",
+                f"{status.target} was left by a run that died ({status.alias.routing}), and AWS does not find "
+                f"version {routing.version}, which it has to be restored to: {error.message}",
+                f"If that version was deleted, point the alias at one that exists, such as {other}, and restore its "
+                "description.",
             ) from error
         if not text and lease.parse(settled.description)[1] is not None:
             # A record that stays would read as an unfinished rollout, now or once the alias is on that version again.

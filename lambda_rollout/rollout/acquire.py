@@ -7,14 +7,14 @@ action left behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.record import Ownership, Record, RunStatus
+from lambda_rollout.alias.record import Ownership, RunStatus
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.rollout.abandoned import Restoration, not_restored, was_all_but_done
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import (
     AliasStatus,
     NotOurs,
@@ -40,18 +40,10 @@ Statuses = Sequence[AliasStatus | None]
 """Of each target, in their order; None is an alias that is missing and may be created."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An alias that may be moved, as it is now. ``resumed`` is the rollout that is gone on with."""
-
-    target: Target
-    alias: Alias | None
-    """None if it is missing, and may be created."""
-    resumed: Record | None = None
-
-
-def acquire(spec: RolloutSpec, ports: Ports) -> list[Taken]:
+def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     """Look at all aliases until it is clear what to do with each; in the order of the targets.
+
+    Returns each as it is now: it may be moved, or created.
 
     A dead run's aliases are mended, or taken over with ``on-stranded: resume`` unless nothing but clearing is
     left to do. Raises `NotOurs` for one that is split by a stranger, held, or moved by a live run, before any
@@ -69,7 +61,7 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[Taken]:
         lambda seen: _leaves_what_is_dead(seen, inputs),
     )
     return [
-        _taken(target, status, spec)
+        _acquired(target, status, spec, ports)
         for target, status in zip(inputs.targets, statuses, strict=True)
     ]
 
@@ -123,14 +115,18 @@ def _look_until_clear(
     return [by_target.get(target) for target in targets]
 
 
-def _taken(target: Target, status: AliasStatus | None, spec: RolloutSpec) -> Taken:
+def _acquired(
+    target: Target, status: AliasStatus | None, spec: RolloutSpec, ports: Ports
+) -> AliasRollout:
     if status is None:
-        return Taken(target, None)
+        return AliasRollout(target, None)
     goes_on = spec.inputs.mode is Mode.PROMOTE or spec.inputs.on_stranded is OnStranded.RESUME
-    resumed = (
-        status.record if goes_on and status.ownership in {Ownership.DEAD, Ownership.HELD} else None
+    is_left = status.ownership in {Ownership.DEAD, Ownership.HELD}
+    resumed = status.record if goes_on and is_left else None
+    writer = writer_of(
+        target, status.alias, spec.rollout_id, ports, resumed.old if resumed else None
     )
-    return Taken(target, status.alias, resumed)
+    return AliasRollout(target, writer, resumed.new if resumed else "", resumed)
 
 
 # Looking -------------------------------------------------------------------------------------------
@@ -176,8 +172,8 @@ def say_if_time_is_in_doubt(ports: Ports) -> None:
     """Say once, before it first matters, that AWS's clock is not believed, and what follows from that."""
     if why := ports.aws_clock.untold_doubt():
         text = (
-            f"AWS's time is in doubt: {why}. So this run's record counts by the runner's clock, and an alias with the "
-            "record of another run is left alone. Check the runner's clock, and what stands between it and AWS."
+            f"AWS's time is in doubt: {why}. This run's record uses the runner's clock instead, and an alias with the "
+            "record of another run is left untouched. Check the runner's clock, and any proxy between it and AWS."
         )
         ports.emit(Warned(text=text))
 
@@ -269,8 +265,8 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
         if status.ownership is not Ownership.HELD:
             raise NotOurs(
                 f"{target} is not held ({alias.shown}): there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted. Of several functions, leave out "
-                "what is not held.",
+                "Only a rollout that ended with `result=held` can be promoted. In a group, leave out the "
+                "functions that are not held.",
             )
         return
     if status.dead is not None:
@@ -278,7 +274,7 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
             back = command_by_hand(status, status.dead, spec.identity)
             raise NotOurs(
                 f"{target} was left by a run that died ({alias.routing}), and on-stranded is `fail`.",
-                f"Set `on-stranded: rollback`, or mend it: {back}",
+                f"Set `on-stranded: rollback`, or restore it by hand: {back}",
             )
         return
     _refuse_what_is_not_free(status, spec.identity, ports)
@@ -295,7 +291,7 @@ def _refuse_what_is_not_free(status: AliasStatus, identity: RunIdentity, ports: 
         # $LATEST there is $LATEST.PUBLISHED, of Lambda Managed Instances.
         was = alias.routing.version
         raise NotOurs(
-            f"{target} points at {was}: AWS splits an alias only between published versions, and {was} is none to "
-            "go back to.",
+            f"{target} points at {was}. AWS splits an alias only between published versions, and a rollback needs one "
+            "to go back to.",
             "Point it at a published version first (aws lambda publish-version, then update-alias).",
         )

@@ -114,7 +114,7 @@ class AlarmPoll:
         """Say of each alarm that could not have stopped the rollout why it could not."""
         for watch in self.watches:
             if why := _why_it_did_not_guard(watch):
-                yield f"Alarm {watch.newest.name} did not guard: {why}."
+                yield f"Alarm {watch.newest.name} did not count: {why}."
 
     @property
     def in_alarm(self) -> tuple[AlarmReading, ...]:
@@ -205,4 +205,4 @@ def _why_it_did_not_guard(watch: AlarmWatch) -> str:
         return "it was in ALARM from before the start and never OK"
     if not watch.counts:
         return "it was in ALARM, or not evaluated, before the start and never OK"
-    return "" if watch.had_data or watch.fired else "it had no data from beginning to end"
+    return "" if watch.had_data or watch.fired else "it had no data throughout"

@@ -98,8 +98,8 @@ def say_if_cut(target: Target, alias: Alias, ports: Ports) -> None:
     if lease.was_cut(alias.description):
         text = lease.owners_text(alias.description)
         say = (
-            f"The description of {target} left no room beside an earlier run's record and may have been cut by it: "
-            f"what is left is {text!r}."
+            f"The description of {target} may have been cut to make room for an earlier run's record. It is {text!r} "
+            "now: correct it if its end is missing."
         )
         ports.emit(Warned(text=say))
 
@@ -117,7 +117,7 @@ def refusal(status: AliasStatus, identity: RunIdentity, ports: Ports) -> NotOurs
     if status.ownership is Ownership.STRANGERS or record is None:
         return NotOurs(
             f"{target} is split: {routing}. Somebody else did that, so it was left untouched.",
-            "Make it whole first, for example on the version that has most of the traffic: "
+            "Send all of its traffic to one version first, for example to the one that has most of it: "
             f"{identity.command(target, Routing.all_on(_majority(routing)))}",
         )
     url = ports.runs.url(record)
@@ -130,15 +130,15 @@ def refusal(status: AliasStatus, identity: RunIdentity, ports: Ports) -> NotOurs
         )
     if not ports.aws_clock.believed:
         return NotOurs(
-            f"{target} bears the record of another run{f' ({url})' if url else ''}: {routing}. Whether that one is still "
-            "alive cannot be told, as AWS's time is in doubt, so it was left untouched.",
-            f"If nobody is at work there any more, undo it with `mode: rollback` (version {record.old}).",
+            f"{target} has the record of another run{f' ({url})' if url else ''}: {routing}. It is not known whether "
+            "that run still works, because AWS's time is in doubt, so the alias was left untouched.",
+            f"If no run works on it any more, undo it with `mode: rollback` (version {record.old}).",
         )
     where = url or (f"run {record.run}/{record.attempt}" if record.run else "a run")
     until = f"{record.until:%H:%M:%S} UTC" if record.until else "further notice"
     return NotOurs(
         f"{target} is being rolled out by another run right now: {where} ({routing}).",
-        f"Wait for it, or stop it with `mode: rollback`. If it died unseen, it counts as dead after {until}.",
+        f"Wait for it, or stop it with `mode: rollback`. If that run has died, it counts as dead after {until}.",
     )
 
 

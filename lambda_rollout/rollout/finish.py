@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.provisioned import could_not_start
@@ -12,7 +12,6 @@ from lambda_rollout.alias.record import PASSED
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.alias.writer import (
-    AliasWriter,
     ChangedByOther,
     Conflict,
     Deleted,
@@ -23,8 +22,8 @@ from lambda_rollout.alias.writer import (
 )
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.version import Running, list_executions
+from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import (
-    AliasLeft,
     ExecutionsLeft,
     Finished,
     Held,
@@ -33,8 +32,9 @@ from lambda_rollout.rollout.events import (
     RolledBack,
     Warned,
 )
+from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.saved_state import Phase, SavedAlias
+from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
@@ -43,37 +43,9 @@ TELL_TROUBLE_AT = 2
 """A single write that was not confirmed is common, and mended by the next: the second one is told."""
 
 
-@dataclass(slots=True)
-class AliasRollout:
-    """One alias that this rollout answers for."""
-
-    writer: AliasWriter
-    new: str = ""
-    """The new version; empty while it is not published yet."""
-    attempted_percents: list[str] = field(default_factory=list)
-    """The percentages that we set out to write so far."""
-    possibly_written: bool = False
-    """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
-    alias as it is, and we took it over to go on with it."""
-    taken_over_from: str = ""
-    """The id in the record of the run that it was taken over from."""
-    durable: bool | None = None
-    """Whether the new version is one of a durable function; None if that was not read yet."""
-
-    @property
-    def needs_restore(self) -> bool:
-        """Whether the alias has to be settled. When in doubt, it has (README, promise 5)."""
-        return self.possibly_written or self.writer.touched
-
-    @property
-    def shifted(self) -> bool:
-        """Whether the alias, as we know it, is anywhere but whole on its old version."""
-        return self.writer.routing != Routing.all_on(self.writer.old)
-
-
 def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
     """Return why an alias cannot go forward with its group any more: it is not on the new version; None if it can."""
-    target, new = rollout.writer.target, Routing.all_on(rollout.new)
+    target, new = rollout.target, Routing.all_on(rollout.new)
     match mark:
         case Deleted():
             return RolloutError(f"{target} or its function was deleted during the rollout")
@@ -106,9 +78,8 @@ class Finisher:
         """Aliases that this rollout created; they stay."""
         self._troubles: Counter[Target] = Counter()
 
-    def track(self, writer: AliasWriter, new: str = "") -> AliasRollout:
-        """From here on ``traffic`` is to be left whole, on its old version or on the new one."""
-        rollout = AliasRollout(writer, new)
+    def track(self, rollout: AliasRollout) -> AliasRollout:
+        """From here on the alias is to be left whole, on its old version or on the new one."""
         self._tracked.append(rollout)
         return rollout
 
@@ -140,19 +111,7 @@ class Finisher:
         """Save for the post stage how far we are, if anything is saved for it."""
         if not self._saves:
             return
-        saved_aliases = tuple(
-            SavedAlias(
-                function=rollout.writer.target.function,
-                alias=rollout.writer.target.alias,
-                old=rollout.writer.old,
-                new=rollout.new,
-                text=rollout.writer.text,
-                attempted_percents=tuple(rollout.attempted_percents),
-                rollout_id=rollout.writer.rollout_id,
-                taken_over_from=rollout.taken_over_from,
-            )
-            for rollout in self._tracked
-        )
+        saved_aliases = tuple(rollout.saved for rollout in self._tracked)
         self._ports.remember(self._identity.saved_state(phase, saved_aliases))
 
     # The ways out ------------------------------------------------------------------------------
@@ -192,7 +151,7 @@ class Finisher:
         exposed must not depend on another alias.
         """
         went_from = {
-            rollout.writer.target: (rollout, rollout.writer.routing.percent_of(rollout.new))
+            rollout.target: (rollout, rollout.writer.routing.percent_of(rollout.new))
             for rollout in rollouts
         }
         if rollouts:
@@ -204,7 +163,7 @@ class Finisher:
                 rollout, share = went_from[desired.writer.target]
                 self._ports.emit(
                     RolledBack(
-                        target=rollout.writer.target,
+                        target=rollout.target,
                         version=rollout.writer.old,
                         from_version=rollout.new,
                         percent=share,
@@ -236,7 +195,7 @@ class Finisher:
         https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html. After all are back, and not when the
         runner is about to kill us; no answer changes anything.
         """
-        target, version = rollout.writer.target, rollout.new
+        target, version = rollout.target, rollout.new
         if self._ports.stop.requested or not version or version == rollout.writer.old:
             return
         running, why = Running(0), ""
@@ -270,7 +229,7 @@ class Finisher:
         """
         if self._ports.stop.requested:
             return
-        target, old = rollout.writer.target, rollout.writer.old
+        target, old = rollout.target, rollout.writer.old
         try:
             seen = self._ports.aliases.read(target)
         except CallFailed:
@@ -292,7 +251,7 @@ class Finisher:
             if isinstance(settlement, Settled):
                 self._ports.emit(
                     Held(
-                        target=rollout.writer.target,
+                        target=rollout.target,
                         version=rollout.new,
                         previous=rollout.writer.old,
                         percent=desired.routing.percent_of(rollout.new),
@@ -301,7 +260,7 @@ class Finisher:
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
         if not self._all_settled(settlements):
-            return self.finished(Result.FAILED, f"it could not be held ({reason})")
+            return self.finished(Result.FAILED, f"the rollout could not be held ({reason})")
         remedy = "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`."
         return self.finished(Result.HELD, reason, remedy)
 
@@ -343,14 +302,14 @@ class Finisher:
         forward += zip(rollouts, settlements, strict=True)
         for rollout, settlement in forward:
             if isinstance(settlement, Settled):
-                target = rollout.writer.target
+                target = rollout.target
                 self._ports.emit(RecordCleared(target=target, version=rollout.new))
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
         return self.finished(
-            Result.FAILED, "every step passed, but not every alias could be released"
+            Result.FAILED, "every step passed, but the record could not be removed from every alias"
         )
 
     def _mark_passed(self, rollout: AliasRollout) -> Settlement:
@@ -429,43 +388,33 @@ class Finisher:
             return
         command = self._identity.command(target, desired.routing, desired.writer.text)
         text = (
-            f"Not confirmed yet: {target} to {desired.routing}. It was last seen with "
-            f"{desired.writer.known.shown}. Trying on: {why.brief}. By hand: {command}"
+            f"Not confirmed yet: {target} to {desired.routing}. It was last seen at "
+            f"{desired.writer.known.shown}. Still trying: {why.brief}. To do it by hand: {command}"
         )
         self._ports.emit(Warned(text=text))
 
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
         writer = rollout.writer
-        routing: Routing | None = writer.known.shown
-        command = self._identity.command(writer.target, wished, writer.text)
+        left = LeftAlias(self._identity, writer.target, wished, writer.text)
+        known: Routing | None = writer.known.shown
         match settlement:
             case ChangedByOther(alias):
-                routing = alias.routing
                 why = f"somebody else changed its routing: it was {writer.routing}"
-                if routing == writer.routing:
-                    why = "this run stood still until its time was over, and others may have taken its place"
-                command = "" if routing.is_unsplit else command
+                if alias.routing == writer.routing:
+                    why = "this run was suspended until its record had expired, and another run may have taken over"
+                self._ports.emit(left.changed(alias.routing, why))
             case Deleted():
-                routing, why, command = None, "the alias or its function was deleted", ""
+                self._ports.emit(left.deleted())
             case VersionGone(version):
                 why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
                 command = ""
                 if rollout.new:
-                    why += f". The command makes it whole on version {rollout.new}, so that another rollout can begin"
-                    whole = Routing.all_on(rollout.new)
-                    command = self._identity.command(writer.target, whole, writer.text)
+                    why += f". The command leaves it on version {rollout.new} without the record, so that another rollout can begin"
+                    command = left.command(Routing.all_on(rollout.new))
+                self._ports.emit(left.because(why, known, command=command))
             case Unsettled(error):
-                why = f"AWS did not confirm it: {error}"
-                if routing == wished and writer.may_be_elsewhere:
-                    routing = None
+                if known == wished and writer.may_be_elsewhere:
+                    known = None
+                self._ports.emit(left.because(f"AWS did not confirm it: {error}", known))
             case Settled():
-                return
-        self._ports.emit(
-            AliasLeft(
-                target=writer.target,
-                routing=routing,
-                expected=wished,
-                why=why,
-                command=command,
-            )
-        )
+                pass

@@ -23,10 +23,14 @@ from lambda_rollout.analysis.metrics import (
 )
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.steps import format_percent
-from lambda_rollout.rollout.events import MetricsRead
+from lambda_rollout.rollout.events import Event, MetricsRead, Unreadable, Warned
 from lambda_rollout.rollout.ports import Metrics, Ports
+from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import AccessDenied, CallFailed, RolloutError
-from lambda_rollout.runtime.retry import retrying
+from lambda_rollout.runtime.retry import raise_if_stopped, retrying
+
+RETRY_EVERY = 15.0
+"""Seconds until metrics are asked for again after a read that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ class RolloutMetrics:
             count = self._invocations(pair.target, len(self.steps) - 1)
             if wanted and (count or 0) < wanted:
                 seen = "no data yet" if count is None else f"{count} invocations"
-                return f"version {pair.canary} of {pair.target.name} has {seen} in this step, {wanted} are wanted"
+                return f"version {pair.canary} of {pair.target.name} has {seen} in this step; {wanted} are needed"
         return ""
 
     def _invocations(self, target: Target, step: int) -> int | None:
@@ -186,6 +190,53 @@ class RolloutMetrics:
                     yield f"{pair.target.name}, {where}: {why}"
 
 
+class MetricsPoll:
+    """Reads the numbers when another minute of them can be there, and tells what came in."""
+
+    def __init__(
+        self, clock: Clock, stop: Stop, emit: Callable[[Event], None], metrics: RolloutMetrics
+    ) -> None:
+        """Nothing is read yet."""
+        self._clock = clock
+        self._stop = stop
+        self._emit = emit
+        self._metrics = metrics
+        self._tried_at = -math.inf
+
+    @property
+    def next_at(self) -> float:
+        """When to read next, in monotonic seconds; infinite if nothing is read."""
+        due = self._clock.monotonic() + self._metrics.next_due()
+        return max(due, self._tried_at + RETRY_EVERY)
+
+    def read_if_due(self, step: int) -> None:
+        """Read them if it is time, one try; a failed read is told once. Raises `Cancelled` on stop."""
+        now = self._clock.monotonic()
+        if not self._metrics.due or now < self._tried_at + RETRY_EVERY:
+            return
+        raise_if_stopped(self._stop)
+        first = self._tried_at == -math.inf or not self._metrics.trouble
+        self._tried_at = now
+        try:
+            news = self._metrics.read()
+        except CallFailed as error:
+            if first:
+                self._emit(Unreadable(what="metrics", why=str(error)))
+            return
+        self._emit(MetricsRead(number=step, comparisons=news))
+
+    def read_at_last(self) -> None:
+        """Read what has come in by the very end, even if a try has just failed, and tell what is not seen.
+
+        That is for which steps there is no evidence of traffic.
+        """
+        self._tried_at = -math.inf
+        self.read_if_due(len(self._metrics.steps))
+        if gaps := list(self._metrics.gaps()):
+            text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
+            self._emit(Warned(text=text))
+
+
 # The split that was there before this run ----------------------------------------------------------
 
 
@@ -208,7 +259,7 @@ def judge_split_before(metrics: RolloutMetrics, ports: Ports) -> str:
         news = retrying(ports.clock, ports.stop)(metrics.read)
     except CallFailed as error:
         raise RolloutError(
-            f"the metrics that the guards are about could not be read: {error.what}",
+            f"the metrics that the guards check could not be read: {error.what}",
             error.remedy or "Start again, or leave `guards` empty.",
         ) from error
     ports.emit(MetricsRead(number=1, comparisons=news))
@@ -216,7 +267,7 @@ def judge_split_before(metrics: RolloutMetrics, ports: Ports) -> str:
     lacks = metrics.missing_baseline()
     if lacks and not broken:
         raise RolloutError(
-            f"{lacks}; at 100% there is nothing to compare with, so the last hour's split must tell",
-            "Let it serve more at its present weight first, or use guards that compare with a number.",
+            f"{lacks}; at 100% there is nothing to compare with, so the guards need data from the last hour of the split",
+            "Let the new version serve more requests at its present weight first, or use guards that compare with a number.",
         )
     return broken

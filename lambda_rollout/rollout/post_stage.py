@@ -8,17 +8,18 @@ about to send (README, promise 5).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.restore import DesiredState, restore
-from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasReader, AliasWriter, Settled, Unsettled
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.alias.writer import AliasReader, Settled, Unsettled
 from lambda_rollout.rollout.acquire import restore_abandoned
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
@@ -38,30 +39,19 @@ LIMIT = 200.0
 LEAST = 20.0
 """Seconds to try it at least."""
 
-UNFINISHED = "main ended before it had settled the alias"
-RESTORING = "main ended while it put back what a dead run had left"
+UNFINISHED = "the main step ended before the rollout was over"
+RESTORING = "the main step ended while it restored what a dead run had left"
 
 
 class Found(Enum):
-    """What became of an alias that main left."""
+    """Why an alias that main left is not this rollout's any more, or not known to be."""
 
-    OURS = auto()
-    """It is this rollout's still, or held as main found it."""
     UNREAD = auto()
     """AWS did not say."""
     CHANGED = auto()
     """Somebody else gave it a routing that this rollout did not."""
     TAKEN = auto()
     """Another rollout has it now, or it was deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class StillHeld:
-    """One alias that main was to promote, and is held as main found it."""
-
-    saved: SavedAlias
-    writer: AliasWriter
-    record: Record
 
 
 def settle_what_main_left(
@@ -77,21 +67,25 @@ def settle_what_main_left(
         )
     end = ports.clock.monotonic() + left_for_it
     finisher = Finisher(identity, ports)
-    found: list[Found] = []
-    held: list[StillHeld] = []
-    for saved in saved_state.aliases:
-        finisher.limit = _limit(end, ports)
-        found.append(_take_over(saved, saved_state, identity, ports, finisher, held))
+    found = [
+        _take_over(saved, saved_state, identity, ports, _limit(end, ports))
+        for saved in saved_state.aliases
+    ]
+    rollouts = [each for each in found if isinstance(each, AliasRollout)]
+    for rollout in rollouts:
+        if rollout.resumed is None:
+            finisher.track(rollout)
     left = Found.UNREAD in found or Found.CHANGED in found
     moves = saved_state.phase is Phase.MOVING and finisher.has_shifted
     goes_along = moves or saved_state.phase is Phase.ROLLING_BACK
-    for each in held:
-        finisher.limit = _limit(end, ports)
+    for rollout in rollouts:
+        if rollout.resumed is None:
+            continue
         if goes_along:
             # As main would have done: what it had not promoted yet is not left behind by the others.
-            _take(each.saved, each.writer, finisher)
+            finisher.track(rollout)
         else:
-            left |= not _leave_held(each, identity, ports, finisher.limit)
+            left |= not _leave_held(rollout, identity, ports, _limit(end, ports))
     finisher.limit = _limit(end, ports)
     lost = Found.CHANGED in found or Found.TAKEN in found
     if saved_state.phase is Phase.CLEARING and not (lost and finisher.may_go_back):
@@ -101,7 +95,9 @@ def settle_what_main_left(
     else:
         finished = finisher.roll_back(RolloutError(UNFINISHED))
     if left:
-        finished = finisher.finished(Result.FAILED, f"{UNFINISHED}, and not every alias could be")
+        finished = finisher.finished(
+            Result.FAILED, f"{UNFINISHED}, and at least one alias is not as it should be"
+        )
     ports.emit(finished)
     return finished
 
@@ -124,16 +120,8 @@ def _put_back_what_was_dead(
     else:
         for status in found:
             # Main may have gone on meanwhile: its record speaks for ours.
-            writer = AliasWriter(
-                status.target,
-                status.alias,
-                ports.aliases,
-                ports.clock,
-                ports.aws_clock,
-                identity.rollout_id,
-                shared=True,
-            )
-            finisher.track(writer).possibly_written = True
+            writer = writer_of(status.target, status.alias, identity.rollout_id, ports, shared=True)
+            finisher.track(AliasRollout(status.target, writer, possibly_written=True))
         finisher.limit = _limit(end, ports)
         finished = finisher.roll_back(RolloutError(RESTORING))
     ports.emit(finished)
@@ -153,86 +141,59 @@ def _take_over(
     saved_state: SavedState,
     identity: RunIdentity,
     ports: Ports,
-    finisher: Finisher,
-    held: list[StillHeld],
-) -> Found:
-    """Take charge of an alias if it is still this rollout's; what is left in a bad state is told.
+    limit: float,
+) -> AliasRollout | Found:
+    """Return an alias if it is still this rollout's, or why it is not; what is left in a bad state is told.
 
-    What main was to promote, and is held as main found it, is put among ``held``: the others decide on it.
+    What main was to promote, and is held as main found it, is ``resumed``: the others decide on it.
     """
     target = saved.target
     back = _whole(saved, saved_state)
+    left = LeftAlias(identity, target, back, saved.text)
     try:
         reader = AliasReader(target, ports.aliases, ports.clock)
-        alias = retrying(ports.clock, None, finisher.limit, CallFailed)(reader.read_or_gone)
+        alias = retrying(ports.clock, None, limit, CallFailed)(reader.read_or_gone)
     except CallFailed as error:
-        command = identity.command(target, back, saved.text)
-        ports.emit(_left(saved, None, back, f"it could not be read: {error}", command))
+        ports.emit(left.unread(error))
         return Found.UNREAD
     if alias is None:
-        ports.emit(_left(saved, None, back, "the alias or its function was deleted", ""))
+        ports.emit(left.deleted())
         return Found.TAKEN
     _, record = lease.parse(alias.description)
-    agreeing = record is not None and lease.agrees(record, alias.routing)
-    if (
-        agreeing
-        and record is not None
-        and record.held
-        and record.rollout_id == saved.taken_over_from
-    ):
-        held.append(StillHeld(saved, _traffic(saved, alias, ports), record))
-        return Found.OURS
-    if (
-        agreeing
-        and record is not None
-        and record.rollout_id not in {saved.rollout_id, saved.taken_over_from}
-    ):
-        text = f"Another rollout has {target} now ({alias.shown}); it was left to that one."
+    agreeing = record if record is not None and lease.agrees(record, alias.routing) else None
+    writer = writer_of(target, alias, saved.rollout_id, ports, saved.old, shared=True)
+    if record is not None and writer.text == lease.parse(lease.compose(saved.text, record))[0]:
+        # The text was cut to make room for the record; it is to come back whole.
+        writer.text = saved.text
+    rollout = AliasRollout(target, writer, saved.new, possibly_written=True)
+    if agreeing and agreeing.held and agreeing.rollout_id == saved.taken_over_from:
+        rollout.resumed = agreeing
+        return rollout
+    if agreeing and agreeing.rollout_id not in {saved.rollout_id, saved.taken_over_from}:
+        text = f"Another rollout has taken over {target} ({alias.shown}), so it was left untouched."
         ports.emit(Warned(text=text))
         return Found.TAKEN
     # Once every watch was passed main was on the new version: an alias that is on the old one again was put
     # back by somebody else.
     ours = (back,) if saved_state.phase is Phase.CLEARING else saved.routings
     if not agreeing and alias.routing not in ours:
-        why = "its routing is none that this rollout gave it, so somebody else changed it"
-        command = "" if alias.routing.is_unsplit else identity.command(target, back, saved.text)
-        ports.emit(_left(saved, alias.routing, back, why, command))
+        why = "this rollout never gave it this routing, so somebody else changed it"
+        ports.emit(left.changed(alias.routing, why))
         return Found.CHANGED
-    writer = _traffic(saved, alias, ports)
-    if record is not None and writer.text == lease.parse(lease.compose(saved.text, record))[0]:
-        # The text was cut to make room for the record; it is to come back whole.
-        writer.text = saved.text
-    _take(saved, writer, finisher)
-    return Found.OURS
+    return rollout
 
 
-def _traffic(saved: SavedAlias, alias: Alias, ports: Ports) -> AliasWriter:
-    return AliasWriter(
-        saved.target,
-        alias,
-        ports.aliases,
-        ports.clock,
-        ports.aws_clock,
-        saved.rollout_id,
-        saved.old,
-        shared=True,
-    )
-
-
-def _take(saved: SavedAlias, writer: AliasWriter, finisher: Finisher) -> None:
-    finisher.track(writer, saved.new).possibly_written = True
-
-
-def _leave_held(held: StillHeld, identity: RunIdentity, ports: Ports, limit: float) -> bool:
+def _leave_held(held: AliasRollout, identity: RunIdentity, ports: Ports, limit: float) -> bool:
     """Write what main was to promote once more as it is: main may still be about to."""
-    saved, target = held.saved, held.saved.target
-    found = held.writer.found
-    desired = DesiredState(held.writer, found.routing, held.record)
+    target, writer = held.target, held.writer
+    found = writer.found
+    desired = DesiredState(writer, found.routing, held.resumed)
     [settlement] = restore([desired], ports.clock, seconds=limit)
     if isinstance(settlement, Unsettled):
-        command = identity.command(target, Routing.all_on(saved.old), saved.text)
+        left = LeftAlias(identity, target, found.routing, writer.text)
         why = f"it was held, and AWS did not confirm that it still is: {settlement.why}"
-        ports.emit(_left(saved, None, found.routing, why, command))
+        # A command gives no weights: the one that undoes it.
+        ports.emit(left.because(why, command=left.command(Routing.all_on(writer.old))))
         return False
     if isinstance(settlement, Settled):
         text = f"{target} is still held ({found.routing}): it was not promoted."
@@ -245,39 +206,16 @@ def not_yet(
 ) -> Iterator[Warned]:
     """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
     for left in all_left(saved_state, identity):
-        text = f"Not settled yet: {left.target}. Trying on: {why}. By hand: {left.command}"
+        text = f"Not confirmed yet: {left.target}. Still trying: {why}. To do it by hand: {left.command}"
         yield Warned(text=text)
 
 
 def all_left(saved_state: SavedState, identity: RunIdentity) -> Iterator[AliasLeft]:
     """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
     for saved in saved_state.aliases:
-        back = _whole(saved, saved_state)
-        command = identity.command(saved.target, back, saved.text)
-        yield AliasLeft(
-            target=saved.target,
-            routing=None,
-            expected=back,
-            why="AWS could not be asked",
-            command=command,
-        )
+        left = LeftAlias(identity, saved.target, _whole(saved, saved_state), saved.text)
+        yield left.because("AWS could not be asked")
 
 
 def _whole(saved: SavedAlias, saved_state: SavedState) -> Routing:
     return Routing.all_on(saved.new if saved_state.phase is Phase.CLEARING else saved.old)
-
-
-def _left(
-    saved: SavedAlias,
-    routing: Routing | None,
-    expected: Routing,
-    why: str,
-    command: str,
-) -> AliasLeft:
-    return AliasLeft(
-        target=saved.target,
-        routing=routing,
-        expected=expected,
-        why=why,
-        command=command,
-    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.alias.routing import Alias, Target
-from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_facts
+from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.missing_alarms import account_of, remedy_for
 from lambda_rollout.rollout.ports import Ports
@@ -23,10 +23,10 @@ from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 def preflight(
     spec: RolloutSpec,
     ports: Ports,
-    writers: Sequence[tuple[Target, AliasWriter | None]],
+    rollouts: Sequence[AliasRollout],
     storages: Mapping[Target, CodeStorage],
 ) -> None:
-    """Look at all targets (without a `AliasWriter`: an alias still to be created) and tell what was found.
+    """Look at all targets, aliases still to be created among them, and tell what was found.
 
     ``storages`` is how the code is kept of those to which code is to be uploaded.
 
@@ -34,19 +34,16 @@ def preflight(
     watch blind. ``mode: plan`` only says that it would.
     """
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
-    moving = [(target, t) for target, t in writers if not (t and t.old == spec.version_number)]
+    moving = [each for each in rollouts if not (each.existing and each.old == spec.version_number)]
     if ports.preflight_reader is None or not moving:
         return
-    there = [writer for _, writer in moving if writer is not None]
     question = Question(
         now=ports.aws_clock.now(),
-        passages=tuple(
-            _passage(spec, target, writer, storages.get(target)) for target, writer in moving
-        ),
+        passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
-        writes=tuple(_writes(spec, there, moving)) if spec.inputs.mode is Mode.PLAN else (),
+        writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
     )
     findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
     ports.emit(PreflightFound(findings=findings))
@@ -60,24 +57,19 @@ def preflight(
     raise RolloutError(f"preflight: {_reason(refused)}", refused[0].remedy)
 
 
-def _passage(
-    spec: RolloutSpec, target: Target, writer: AliasWriter | None, storage: CodeStorage | None
-) -> Passage:
+def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | None) -> Passage:
     return Passage(
-        target=target,
-        alias_arn=writer.found.arn if writer else "",
-        old=writer.old if writer else None,
+        target=rollout.target,
+        alias_arn=rollout.existing.found.arn if rollout.existing else "",
+        old=rollout.old,
         new=spec.version_number or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
         uploads=storage is not None,
     )
 
 
-def _writes(
-    spec: RolloutSpec,
-    there: Sequence[AliasWriter],
-    moving: Sequence[tuple[Target, AliasWriter | None]],
-) -> Iterator[str]:
+def _writes(spec: RolloutSpec, moving: Sequence[AliasRollout]) -> Iterator[str]:
+    there = [each for each in moving if each.existing]
     if spec.package is not None:
         yield "lambda:UpdateFunctionCode"
     if spec.publishes:
@@ -99,15 +91,14 @@ def _reason(refused: Sequence[Finding]) -> str:
 
 
 _WOULD = {
-    AlarmAtStart.FAIL: "A rollout would be refused now",
-    AlarmAtStart.WAIT: "A rollout would not begin now, but wait",
-    AlarmAtStart.IGNORE_UNTIL_OK: "Would count only once it was OK",
+    AlarmAtStart.FAIL: "A rollout would be refused now. {what}:",
+    AlarmAtStart.WAIT: "A rollout would wait now. {what}:",
+    AlarmAtStart.IGNORE_UNTIL_OK: "{what} now, would count only after it was OK:",
 }
+IN_ALARM, NOT_EVALUATED = "In ALARM", "Not evaluated by CloudWatch"
 _REMEDY = {
-    "in ALARM": "Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
-    "`alarm-at-start: ignore-until-ok`.",
-    "not evaluated by CloudWatch": "Its state says nothing as long as that lasts. Correct its definition, or wait: "
-    "`alarm-at-start: wait` does.",
+    IN_ALARM: "Wait until it is OK. If this rollout fixes the cause of the alarm, set `alarm-at-start: ignore-until-ok`.",
+    NOT_EVALUATED: "Its state says nothing as long as that lasts. Correct the alarm, or set `alarm-at-start: wait`.",
 }
 
 
@@ -122,10 +113,11 @@ def check_alarms_at_start(spec: RolloutSpec, ports: Ports, aliases: Sequence[Ali
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and not spec.inputs.guards:
-        _warn(ports, "No alarm guards this rollout: `alarms` is empty.")
+        _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     for what, names in _unfit(survey):
         if spec.inputs.mode is Mode.PLAN:
-            _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]}, {what}: {names}")
+            would = _WOULD[spec.inputs.alarm_at_start].format(what=what)
+            _warn(ports, f"{would} {names}")
         else:
             _refuse_unless_ignored(what, names, spec)
 
@@ -135,19 +127,18 @@ def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     survey = _read(spec, ports, wait=True)
     for what, names in _unfit(survey):
         _refuse_unless_ignored(what, names, spec)
-        told = f"{what[0].upper()}{what[1:]}"
-        _warn(ports, f"{told} before the start, counts only once it was OK: {names}")
+        _warn(ports, f"{what} before the start, counts only after it was OK: {names}")
     return survey
 
 
 def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
     """Yield what keeps alarms from guarding a rollout that begins now, and which they are."""
     if firing := firing_at_start(survey.readings):
-        yield "in ALARM", ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+        yield IN_ALARM, ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
     # One in ALARM is told as that: it is reason enough, and the one that AWS gives may be of either.
     if idle := [each for each in not_evaluated(survey.readings) if each not in firing]:
         names = (f"{reading.name} ({reading.evaluation}: {reading.reason})" for reading in idle)
-        yield "not evaluated by CloudWatch", ", ".join(names)
+        yield NOT_EVALUATED, ", ".join(names)
 
 
 def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
@@ -171,7 +162,8 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
 def _refuse_unless_ignored(what: str, names: str, spec: RolloutSpec) -> None:
     if spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
         return
-    raise RolloutError(f"{what} before anything was shifted: {names}.", _REMEDY[what])
+    told = f"{what[0].lower()}{what[1:]} before anything was shifted: {names}."
+    raise RolloutError(told, _REMEDY[what])
 
 
 def _warn(ports: Ports, text: str) -> None:

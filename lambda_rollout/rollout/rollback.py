@@ -14,11 +14,11 @@ from typing import TypeVar
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Target
-from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.version import NeverReady, readiness, wake_command
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, read_alias, refusal, say_if_cut
 from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
-from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
@@ -56,7 +56,7 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
         elif isinstance(grasped, str):
             ports.emit(AlreadyThere(target=each[0], version=grasped))
         else:
-            rollouts.append(finisher.track(*grasped))
+            rollouts.append(finisher.track(grasped))
             rollouts[-1].possibly_written = True
             if each[2] is None:
                 # The post stage knows from it that what it finds is where this rollback began.
@@ -72,7 +72,7 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
             Result.FAILED, "; ".join(each.what for each in problems), problems[0].remedy
         )
     if not all_back:
-        return finisher.finished(Result.FAILED, "not every alias could be put back")
+        return finisher.finished(Result.FAILED, "not every alias could be restored")
     if not rollouts:
         return finisher.finished(Result.UNCHANGED)
     finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
@@ -81,7 +81,7 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
 
 def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> None:
     """Say how to wake the version that the alias went back to, if it is idle. First back, then this: one look."""
-    target, version = rollout.writer.target, rollout.writer.old
+    target, version = rollout.target, rollout.writer.old
     if rollout.shifted or ports.stop.requested:
         return
     try:
@@ -91,8 +91,8 @@ def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> No
     match readiness(state):
         case NeverReady(why, idle=True):
             text = (
-                f"Version {version} of {target.name}, which {target} is on again, needs a moment: {why.rstrip('.')}. The next "
-                "invocation fails and wakes it. Do that now, unless somebody has: "
+                f"{target} is back on version {version}, which is idle: {why.rstrip('.')}. The next invocation fails and "
+                "wakes it. To wake it now, run: "
                 f"{wake_command(target.function, version, spec.inputs.region)}"
             )
             ports.emit(Warned(text=text))
@@ -107,8 +107,8 @@ def _tried(act: Callable[[], _T]) -> _T | RolloutError:
 
 def _may_be_new(target: Target) -> RolloutError:
     return RolloutError(
-        f"every step had passed and the records were being taken off: {target} may be on its new version already",
-        "Look at it, and put it back with `mode: rollback` and `version`.",
+        f"every step had passed and the records were being removed: {target} may already be on its new version",
+        "Check the alias. To roll it back, run `mode: rollback` with `version` set.",
     )
 
 
@@ -131,8 +131,8 @@ def _grasp(
     ports: Ports,
     *,
     alone: bool,
-) -> tuple[AliasWriter, str] | str:
-    """Return the alias's traffic and the version to leave, or the version it is on already.
+) -> AliasRollout | str:
+    """Return what is to go back, or the version it is on already.
 
     ``alone`` says that none of the others is in a rollout. In one of several functions, what is whole without a
     record was unchanged, or was not shifted yet: it is where it is to be.
@@ -144,17 +144,8 @@ def _grasp(
                 f"version {spec.version_number}.",
                 "Leave `version` empty.",
             )
-        writer = AliasWriter(
-            target,
-            alias,
-            ports.aliases,
-            ports.clock,
-            ports.aws_clock,
-            record.rollout_id,
-            record.old,
-            shared=True,
-        )
-        return writer, record.new
+        writer = writer_of(target, alias, record.rollout_id, ports, record.old, shared=True)
+        return AliasRollout(target, writer, record.new)
     if not alias.routing.is_unsplit:
         raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec.identity, ports)
     if spec.version_number is None and not alone:
@@ -164,12 +155,12 @@ def _grasp(
 
 def _grasp_whole(
     target: Target, alias: Alias, spec: RolloutSpec, ports: Ports
-) -> tuple[AliasWriter, str] | str:
+) -> AliasRollout | str:
     asked = spec.version_number or version_of_alias(target, spec, ports)
     if asked is None:
         raise RolloutError(
-            f"{target} is whole on version {alias.routing.version}, and no rollout is on record there.",
-            "Set `version` to the one to go back to.",
+            f"{target} sends 100% to version {alias.routing.version}, and has no record of a rollout.",
+            "Set `version` to the version to go back to.",
         )
     if asked == alias.routing.version:
         return asked
@@ -177,7 +168,5 @@ def _grasp_whole(
     if isinstance(ready, NeverReady) and not ready.idle:
         remedy = way_to_serve(ready, target, asked, spec) if ready.scaled_down else ""
         raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}", remedy)
-    writer = AliasWriter(
-        target, alias, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id, asked
-    )
-    return writer, alias.routing.version
+    writer = writer_of(target, alias, spec.rollout_id, ports, asked)
+    return AliasRollout(target, writer, alias.routing.version)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
@@ -20,6 +20,7 @@ from lambda_rollout.inputs.names import Numbered
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire, say_if_time_is_in_doubt
+from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import say_if_cut
 from lambda_rollout.rollout.events import (
     AliasCreated,
@@ -30,7 +31,7 @@ from lambda_rollout.rollout.events import (
     Warned,
     WeightShifted,
 )
-from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.metrics import (
     RolloutMetrics,
     SuccessCriteria,
@@ -48,28 +49,6 @@ from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, Rollo
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 
-@dataclass(slots=True)
-class Course:
-    """One target's way through the rollout."""
-
-    target: Target
-    rollout: AliasRollout | None = None
-    """None for an alias that is still to be created."""
-    new: str = ""
-    resumed: Record | None = None
-    """The record of the rollout that this one goes on with: a dead one's, or a held one's."""
-
-    @property
-    def old(self) -> str | None:
-        """The version the alias was on, None if there is no alias."""
-        return self.rollout.writer.old if self.rollout else None
-
-    @property
-    def moves(self) -> bool:
-        """Whether there is anything to shift."""
-        return self.rollout is not None and (self.resumed is not None or self.new != self.old)
-
-
 class Rollout:
     """One rollout of one or several targets: all go forward, or all go back."""
 
@@ -77,7 +56,7 @@ class Rollout:
         """Nothing is done yet."""
         self._spec = spec
         self._ports = ports
-        self._courses: list[Course] = []
+        self._rollouts: list[AliasRollout] = []
         self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
         self._watch: Watch | None = None
         self._storages: Mapping[Target, CodeStorage] = {}
@@ -113,7 +92,7 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        found = [c.rollout.writer.found if c.rollout else None for c in self._courses]
+        found = [each.existing.found if each.existing else None for each in self._rollouts]
         check_alarms_at_start(self._spec, self._ports, found)
         self._preflight()
         if self._spec.inputs.mode is Mode.PLAN:
@@ -130,7 +109,7 @@ class Rollout:
             watch.step(step)
         self._look_at_what_stays()
         self._say_what_did_not_guard(watch)
-        watch.say_what_was_not_seen()
+        watch.numbers.read_at_last()
         if self._spec.plan.ends_held:
             return self._finisher.hold("the schedule ends with `hold`")
         return self._finisher.complete()
@@ -139,38 +118,25 @@ class Rollout:
 
     def _look_at_aliases(self) -> None:
         spec, ports = self._spec, self._ports
-        for taken in acquire(spec, ports):
-            if taken.alias is None:
-                self._courses.append(Course(taken.target))
+        self._rollouts = acquire(spec, ports)
+        for rollout in self._rollouts:
+            if rollout.existing is None:
                 continue
-            old = taken.resumed.old if taken.resumed else None
-            writer = AliasWriter(
-                taken.target,
-                taken.alias,
-                ports.aliases,
-                ports.clock,
-                ports.aws_clock,
-                spec.rollout_id,
-                old,
-            )
-            rollout = self._finisher.track(writer)
-            if taken.resumed is not None:
-                say_if_cut(taken.target, taken.alias, ports)
-                rollout.new, rollout.taken_over_from = taken.resumed.new, taken.resumed.rollout_id
+            self._finisher.track(rollout)
+            if rollout.resumed is not None:
+                say_if_cut(rollout.target, rollout.existing.found, ports)
                 # Nobody watches what a dead run left, so whatever ends us now puts it back. A held one stays.
                 rollout.possibly_written = spec.inputs.mode is Mode.ROLLOUT
-            self._courses.append(Course(taken.target, rollout, resumed=taken.resumed))
         self._finisher.remember(Phase.MOVING)
 
     def _preflight(self) -> None:
         """Find what AWS would refuse, and what would make the watch blind, before the first write."""
         if self._spec.inputs.mode is not Mode.PROMOTE:
-            aliases = [(c.target, c.rollout.writer if c.rollout else None) for c in self._courses]
             self._read_storages()
-            preflight(self._spec, self._ports, aliases, self._storages)
+            preflight(self._spec, self._ports, self._rollouts, self._storages)
 
     def _read_storages(self) -> None:
-        targets = [course.target for course in self._courses]
+        targets = [rollout.target for rollout in self._rollouts]
         found = self._ports.parallel(
             lambda target: read_storage(target, self._spec, self._ports), targets
         )
@@ -184,101 +150,97 @@ class Rollout:
 
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
-        for course in self._courses:
+        for rollout in self._rollouts:
             if not self._spec.publishes:
-                choose(course.target, course.old, self._spec, self._ports)
+                choose(rollout.target, rollout.old, self._spec, self._ports)
             else:
                 replaced = self._spec.package is not None
-                check_latest(course.target, self._ports, replaced=replaced)
+                check_latest(rollout.target, self._ports, replaced=replaced)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
-        versions = self._ports.parallel(self._version_of, self._courses)
-        for course, version in zip(self._courses, versions, strict=True):
-            course.new = version
-            if course.rollout is not None:
-                course.rollout.new = version
+        versions = self._ports.parallel(self._version_of, self._rollouts)
+        for rollout, version in zip(self._rollouts, versions, strict=True):
+            rollout.new = version
         self._finisher.remember(Phase.MOVING)
 
-    def _version_of(self, course: Course) -> str:
-        spec, resumed = self._spec, course.resumed
+    def _version_of(self, rollout: AliasRollout) -> str:
+        spec, resumed = self._spec, rollout.resumed
         if resumed is not None and spec.inputs.mode is Mode.PROMOTE and spec.version_number is None:
             taken = replace(spec, inputs=replace(spec.inputs, version=Numbered(resumed.new)))
-            return choose(course.target, course.old, taken, self._ports)
-        if resumed is None and spec.inputs.mode is Mode.PROMOTE and course.old is not None:
+            return choose(rollout.target, rollout.old, taken, self._ports)
+        if resumed is None and spec.inputs.mode is Mode.PROMOTE and rollout.old is not None:
             # One of a group whose code was unchanged: there is nothing of it to promote.
-            return course.old
+            return rollout.old
         if resumed is not None and spec.version_number is not None:
-            self._refuse_another(spec.version_number, course, resumed)
+            self._refuse_another(spec.version_number, rollout, resumed)
         version = choose(
-            course.target, course.old, spec, self._ports, self._storages.get(course.target)
+            rollout.target, rollout.old, spec, self._ports, self._storages.get(rollout.target)
         )
         if resumed is not None:
-            self._refuse_another(version, course, resumed)
+            self._refuse_another(version, rollout, resumed)
         return version
 
-    def _refuse_another(self, version: str, course: Course, resumed: Record) -> None:
+    def _refuse_another(self, version: str, rollout: AliasRollout, resumed: Record) -> None:
         if version == resumed.new:
             return
         # An error, and no rollback: what is there was not this run's to judge.
-        for each in self._courses:
-            if each.rollout is not None:
-                each.rollout.possibly_written = False
+        for each in self._rollouts:
+            each.possibly_written = False
         raise RolloutError(
-            f"{course.target} is in a rollout of version {resumed.new}, not of version {version}.",
+            f"{rollout.target} is in a rollout of version {resumed.new}, not of version {version}.",
             "Leave `version` empty."
             if self._spec.inputs.mode is Mode.PROMOTE
             else "So it cannot be resumed: set `on-stranded: rollback`.",
         )
 
     def _wait_until_ready(self) -> None:
-        waiting = [course for course in self._courses if course.new != course.old]
+        waiting = [rollout for rollout in self._rollouts if rollout.new != rollout.old]
         self._ports.parallel(self._wait_for_one, waiting)
 
-    def _wait_for_one(self, course: Course) -> None:
-        state = await_ready(course.target, course.new, self._spec, self._ports)
-        if course.rollout is not None:
-            course.rollout.durable = state.is_durable
+    def _wait_for_one(self, rollout: AliasRollout) -> None:
+        state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
+        rollout.durable = state.is_durable
 
     def _create_missing_aliases(self) -> None:
-        for course in self._courses:
-            if course.rollout is not None:
+        for rollout in self._rollouts:
+            if rollout.existing is not None:
                 continue
             raise_if_stopped(self._ports.stop)
-            alias = self._create(course)
-            self._finisher.created.append(course.target)
+            alias = self._create(rollout)
+            self._finisher.created.append(rollout.target)
             self._ports.emit(
                 AliasCreated(
-                    target=course.target,
+                    target=rollout.target,
                     arn=alias.arn,
-                    version=course.new,
+                    version=rollout.new,
                 )
             )
 
-    def _create(self, course: Course) -> Alias:
-        alias = retrying(self._ports.clock, self._ports.stop)(self._create_once, course)
-        if alias.routing != Routing.all_on(course.new):
-            raise Conflict(course.target, Routing.all_on(course.new), alias)
+    def _create(self, rollout: AliasRollout) -> Alias:
+        alias = retrying(self._ports.clock, self._ports.stop)(self._create_once, rollout)
+        if alias.routing != Routing.all_on(rollout.new):
+            raise Conflict(rollout.target, Routing.all_on(rollout.new), alias)
         return alias
 
-    def _create_once(self, course: Course) -> Alias:
+    def _create_once(self, rollout: AliasRollout) -> Alias:
         try:
-            return self._ports.aliases.create(course.target, course.new, "")
+            return self._ports.aliases.create(rollout.target, rollout.new, "")
         except CallFailed as error:
             if not error.may_have_effect:
                 raise
             # Either it was done all the same, or somebody was faster: the alias itself tells.
             with contextlib.suppress(NotFound):
-                return self._ports.aliases.read(course.target)
+                return self._ports.aliases.read(rollout.target)
             raise
 
     def _moving(self) -> list[AliasRollout]:
-        return [course.rollout for course in self._courses if course.rollout and course.moves]
+        return [rollout for rollout in self._rollouts if rollout.moves]
 
     def _say_what_stays(self) -> None:
-        for course in self._courses:
-            if course.rollout is not None and not course.moves:
-                self._ports.emit(AlreadyThere(target=course.target, version=course.new))
+        for rollout in self._rollouts:
+            if rollout.existing is not None and not rollout.moves:
+                self._ports.emit(AlreadyThere(target=rollout.target, version=rollout.new))
 
     def _look_at_what_stays(self) -> None:
         """See that what was on its version already still is: somebody may have put it back, and the group is in parts.
@@ -286,7 +248,7 @@ class Rollout:
         Raises `Conflict`, and `CallFailed` if it cannot be read for a minute.
         """
         read = retrying(self._ports.clock, self._ports.stop)
-        staying = [c.rollout.writer for c in self._courses if c.rollout and not c.moves]
+        staying = [each.existing for each in self._rollouts if each.existing and not each.moves]
         self._ports.parallel(lambda each: read(each.look, may_still_move=False), staying)
 
     def _nothing_to_shift(self) -> Finished:
@@ -299,7 +261,7 @@ class Rollout:
 
     def _begin_watch(self) -> Watch:
         spec = self._spec
-        news = {rollout.writer.target: rollout.new for rollout in self._moving()}
+        news = {rollout.target: rollout.new for rollout in self._moving()}
         metrics = self._numbers()
         self._judge_the_split_before(metrics)
         self._watch = Watch(
@@ -319,13 +281,13 @@ class Rollout:
     def _numbers(self) -> RolloutMetrics:
         moving = self._moving()
         before = None
-        goes_on = any(course.resumed for course in self._courses)
+        goes_on = any(rollout.resumed for rollout in self._rollouts)
         if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
             shares = [rollout.writer.found.routing.percent_of(rollout.new) for rollout in moving]
             before = split_before(shares, self._ports.aws_clock.now())
         return RolloutMetrics(
             self._ports.metrics,
-            [CanaryPair(c.writer.target, c.new, c.writer.old) for c in moving],
+            [CanaryPair(each.target, each.new, each.writer.old) for each in moving],
             SuccessCriteria(self._spec.inputs.guards, self._spec.inputs.min_invocations),
             self._ports.aws_clock.now,
             before,
@@ -361,9 +323,9 @@ class Rollout:
         if self._spec.inputs.mode is Mode.PROMOTE:
             return steps
         reached = [
-            course.rollout.writer.found.routing.percent_of(course.new)
-            for course in self._courses
-            if course.rollout is not None and course.resumed is not None
+            rollout.writer.found.routing.percent_of(rollout.new)
+            for rollout in self._rollouts
+            if rollout.resumed is not None
         ]
         if not reached:
             return steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Target
@@ -15,6 +16,7 @@ from lambda_rollout.analysis.version import (
     scale_up_command,
     wake_command,
 )
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.package import CodeStorage, Package, Zip
 from lambda_rollout.rollout.events import (
     VersionPublished,
@@ -57,7 +59,7 @@ def read_storage(target: Target, spec: RolloutSpec, ports: Ports) -> CodeStorage
     storage = retrying(ports.clock, ports.stop)(ports.versions.storage, target)
     if wanted := storage.wants(spec.package):
         raise RolloutError(
-            f"the code of {target.name} is kept by reference (S3ObjectStorageMode REFERENCE), and `package` cannot be.",
+            f"the code of {target.name} is kept by reference (S3ObjectStorageMode REFERENCE), and this `package` cannot be kept like that.",
             f"Give `package` as {wanted}",
         )
     return storage
@@ -130,7 +132,7 @@ def _upload_once(
 def _overtaken(target: Target) -> RolloutError:
     return RolloutError(
         f"somebody else updated the code of {target.name} before it was published.",
-        "Let one deployment at a time write the function, and start again.",
+        "Let only one deployment at a time update the function, and start again.",
     )
 
 
@@ -139,7 +141,7 @@ def version_of_alias(target: Target, spec: RolloutSpec, ports: Ports) -> str | N
     if spec.version_alias is None:
         return None
     source = Target(target.function, spec.version_alias)
-    remedy = "Name an alias that is whole on a published version, in `version: alias:NAME`."
+    remedy = "In `version: alias:NAME`, name an alias that sends 100% to one published version."
     try:
         alias = retrying(ports.clock, ports.stop)(ports.aliases.read, source)
     except NotFound as error:
@@ -148,7 +150,9 @@ def version_of_alias(target: Target, spec: RolloutSpec, ports: Ports) -> str | N
     if record is not None and lease.agrees(record, alias.routing):
         raise RolloutError(f"{source} is in the middle of a rollout: {alias.routing}.", remedy)
     if not alias.shown.is_unsplit or not alias.routing.version.isdecimal():
-        raise RolloutError(f"{source} cannot be taken from: {alias.shown}.", remedy)
+        raise RolloutError(
+            f"{source} does not send 100% to one published version: {alias.shown}.", remedy
+        )
     return alias.routing.version
 
 
@@ -226,7 +230,8 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
                     ports.emit(VersionWaited(target=target, version=version, state=why))
                 if elapsed >= READY_LIMIT:
                     raise RolloutError(
-                        f"version {version} of {target.name} is still not ready after {elapsed:.0f} s: {why}",
+                        f"version {version} of {target.name} is still not ready after "
+                        f"{readable_duration(timedelta(seconds=elapsed))}: {why}",
                         "Look at it in the console.",
                     )
         ports.clock.wait(PAUSE, ports.stop)
@@ -240,7 +245,7 @@ def way_to_serve(never: NeverReady, target: Target, version: str, spec: RolloutS
     if never.scaled_down:
         command = scale_up_command(target.function, version, spec.inputs.region)
         return f"Scale it up, and start again when it is Active: {command}"
-    return "Mend it and publish again."
+    return "Fix it and publish again."
 
 
 def _readiness(

@@ -18,21 +18,20 @@ from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import RENEW_AFTER, RENEW_IN_DOUBT, Record
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, Survey
+from lambda_rollout.analysis.alarms import AlarmReading, Survey
 from lambda_rollout.analysis.metrics import StepStart
 from lambda_rollout.analysis.step import Failed, Inconclusive, Passed, StepEvidence, judge_step
 from lambda_rollout.inputs.choices import InsufficientData
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
 from lambda_rollout.rollout.alarms import AlarmPorts as AlarmTools
 from lambda_rollout.rollout.events import (
-    Heartbeat,
-    MetricsRead,
     StepExtended,
     StepPassed,
     Unreadable,
-    Warned,
 )
-from lambda_rollout.rollout.metrics import RolloutMetrics
+from lambda_rollout.rollout.heartbeat import Heartbeats
+from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
 from lambda_rollout.runtime.parallel import MAX_WORKERS, Parallel
 from lambda_rollout.runtime.retry import raise_if_stopped
@@ -40,11 +39,6 @@ from lambda_rollout.runtime.retry import raise_if_stopped
 LOOK_EVERY = 50.0
 """Seconds between two reads of the alias, so that with its answer's time it is read once a minute. Tools that
 write without a RevisionId (Terraform) would otherwise take the canary away unseen."""
-
-RETRY_NUMBERS_EVERY = 15.0
-"""Seconds until metrics are asked for again after a read that failed."""
-
-BEAT_EVERY = 60.0
 
 RENEW_LIMIT = 300.0
 """Seconds after the last confirmed record at which an unrenewable one ends the rollout: half the lease is
@@ -109,9 +103,10 @@ class Watch:
         self._rules = rules
         self._writers = writers
         self._metrics = metrics
-        self._numbers_tried_at = -math.inf
+        self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
+        self._heartbeats = Heartbeats(self._clock, self._emit)
         self._record = record
-        now = self._beat_at = self._renewal_tried_at = self._clock.monotonic()
+        now = self._renewal_tried_at = self._clock.monotonic()
         self._aws_clock = ports.aws_clock
         self.alarms = AlarmPoll(ports, rules.poll_interval, survey, self._aws_clock.now())
         self._looks = {writer.target: Rhythm(LOOK_EVERY, now) for writer in writers}
@@ -130,7 +125,8 @@ class Watch:
 
         Raises `AnalysisFailed`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
         """
-        began = self._beat_at = self._clock.monotonic()
+        began = self._clock.monotonic()
+        self._heartbeats.begin_step()
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
@@ -147,7 +143,9 @@ class Watch:
                 end = now + step.seconds + (RETRY_EVERY if moving else 0.0)
             if self._judge(step, end):
                 break
-            self._beat(step, end)
+            left = timedelta(seconds=max(0.0, end - self._clock.monotonic()))
+            after = timedelta(seconds=step.left_after)
+            self._heartbeats.beat(step.number, step.percent, left, after, self.alarms.readings)
             self._clock.wait(max(0.0, self._next_moment(end) - self._clock.monotonic()), self._stop)
         self._emit(
             StepPassed(
@@ -167,7 +165,7 @@ class Watch:
         self._parallel(lambda writer: self._look(writer, step), due)
         raise_if_stopped(self._stop)
         self._renew(step)
-        self.read_numbers(step.number)
+        self.numbers.read_if_due(step.number)
 
     def _looks_due(self, end: float, *, moving: bool) -> Sequence[AliasWriter]:
         """Return whom to look at now; never so many that the next read of the alarms would come late for it.
@@ -195,10 +193,7 @@ class Watch:
         moments += [self.alarms.rhythm.next_at(end), max(min(renewals), now + RETRY_EVERY)]
         if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
-        moments.append(
-            max(now + self._metrics.next_due(), self._numbers_tried_at + RETRY_NUMBERS_EVERY)
-        )
-        return min(*moments, self._beat_at + BEAT_EVERY)
+        return min(*moments, self.numbers.next_at, self._heartbeats.next_at)
 
     def _judge(self, step: ScheduledStep, end: float) -> bool:
         """Ask the judge; return whether the step has passed, raise `AnalysisFailed` if it failed."""
@@ -240,33 +235,6 @@ class Watch:
                 )
                 self._emit(StepExtended(number=step.number, until=until, why=lacks))
         return isinstance(verdict, Passed)
-
-    # Numbers -----------------------------------------------------------------------------------
-
-    def read_numbers(self, step: int) -> None:
-        """Read the versions' own numbers if another minute of them can be there; a failed read is told once."""
-        now = self._clock.monotonic()
-        if not self._metrics.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
-            return
-        raise_if_stopped(self._stop)
-        first = self._numbers_tried_at == -math.inf or not self._metrics.trouble
-        self._numbers_tried_at = now
-        try:
-            news = self._metrics.read()
-        except CallFailed as error:
-            if first:
-                self._emit(Unreadable(what="metrics", why=str(error)))
-            return
-        self._emit(MetricsRead(number=step, comparisons=news))
-
-    def say_what_was_not_seen(self) -> None:
-        """Count once more at the very end, and tell for which steps there is no evidence of traffic."""
-        self._numbers_tried_at = -math.inf
-        self.read_numbers(len(self._metrics.steps))
-        gaps = list(self._metrics.gaps())
-        if gaps:
-            text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
-            self._emit(Warned(text=text))
 
     # Aliases -----------------------------------------------------------------------------------
 
@@ -316,7 +284,7 @@ class Watch:
             self._renewed_at[writer.target] = now
         elif age >= RENEW_LIMIT:
             raise AnalysisFailed(
-                f"the record on {writer.target} could not be renewed for {age:.0f} s"
+                f"the record on {writer.target} could not be renewed for {readable_duration(timedelta(seconds=age))}"
             )
 
     def _aws_still_moves(self, step: ScheduledStep, began: float) -> bool:
@@ -339,27 +307,6 @@ class Watch:
                 "provisioned concurrency did not get ready on the new version in time"
             )
         return True
-
-    # Telling -----------------------------------------------------------------------------------
-
-    def _beat(self, step: ScheduledStep, end: float) -> None:
-        now = self._clock.monotonic()
-        if now < self._beat_at + BEAT_EVERY:
-            return
-        self._beat_at = now
-        left = timedelta(seconds=max(0.0, end - now))
-        states = [reading.state for reading in self.alarms.readings]
-        self._emit(
-            Heartbeat(
-                number=step.number,
-                percent=step.percent,
-                step_left=left,
-                all_left=left + timedelta(seconds=step.left_after),
-                states=tuple(
-                    (state, states.count(state)) for state in AlarmState if state in states
-                ),
-            )
-        )
 
 
 def _give_up_if_expired(error: CallFailed) -> None:

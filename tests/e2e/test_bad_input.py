@@ -153,7 +153,7 @@ CASES = {
     "unknown alarm": Case(
         inputs={"alarms": "checkout-errors, checkout-latency"},
         reason="no such alarm in eu-central-1: checkout-latency.",
-        remedy="Correct `alarms`; an alarm of another Region is given by its ARN.",
+        remedy="Correct `alarms`. An alarm in another Region is given by its ARN.",
     ),
     "alarm of another account": Case(
         inputs={"alarms": "arn:aws:cloudwatch:eu-central-1:210987654321:alarm:checkout-errors"},
@@ -168,7 +168,7 @@ CASES = {
     "alarm is on": Case(
         setup=lambda scene: scene.set_alarm("ALARM"),
         reason="in ALARM before anything was shifted: checkout-errors (by the test).",
-        remedy="Wait until it is OK; or, to get a fix past the alarm that its bug raised, set "
+        remedy="Wait until it is OK. If this rollout fixes the cause of the alarm, set "
         "`alarm-at-start: ignore-until-ok`.",
     ),
     "unknown version": Case(
@@ -190,7 +190,7 @@ CASES = {
         setup=split_by_a_stranger,
         reason="checkout:live is split: 80% on version 1, 20% on version 2. Somebody else did that, so it was "
         "left untouched.",
-        remedy="Make it whole first, for example on the version that has most of the traffic: aws lambda "
+        remedy="Send all of its traffic to one version first, for example to the one that has most of it: aws lambda "
         "update-alias --region eu-central-1 --function-name checkout --name live --function-version 1 "
         "--routing-config '{\"AdditionalVersionWeights\":{}}'",
         alias=(OLD, {NEW: 0.2}, OWNERS_TEXT),

@@ -121,7 +121,7 @@ def test_a_killed_job_is_followed_by_the_next(shop: Live) -> None:
     finally:
         following.kill()
     assert finished.status == 0, finished.log
-    assert "is running already: it is followed" in finished.log
+    assert "is already running. This run follows it" in finished.log
     assert finished.outputs["result"] == "promoted"
     assert deployments(shop) == ["Succeeded"]
     assert len(shop.requests("CreateDeployment")) == 1

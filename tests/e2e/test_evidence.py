@@ -128,7 +128,7 @@ def test_without_traffic_a_wanted_count_holds_the_step_up_and_then_rolls_back() 
 
     assert finished.result is Result.ROLLED_BACK
     assert "evidence-timeout ran out" in finished.reason
-    assert "100 are wanted" in finished.reason
+    assert "100 are needed" in finished.reason
     assert len(made.told(StepExtended)) == 1
     assert made.told(StepPassed) == []
     assert made.alias.routing == Routing.all_on(OLD)

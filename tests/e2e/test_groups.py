@@ -453,7 +453,7 @@ def test_the_button_in_the_middle_of_the_release_says_what_it_cannot_put_back() 
     asked = group_spec(3, mode=Mode.ROLLBACK)
     end = rollback(asked, scene.ports(asked))
     assert end.result is Result.FAILED
-    assert "f1:live may be on its new version" in end.reason
+    assert "f1:live may already be on its new version" in end.reason
     assert scene.whole_on(OLD, "f1")
 
 
@@ -471,7 +471,7 @@ def test_the_button_says_so_too_if_it_finds_out_while_putting_back() -> None:
     end = rollback(asked, scene.ports(asked))
     assert scene.states() == {"f1": (NEW, {}), "f2": (OLD, {})}
     assert end.result is Result.FAILED
-    assert "f1:live may be on its new version" in end.reason
+    assert "f1:live may already be on its new version" in end.reason
 
 
 def test_somebody_elses_edit_of_one_description_stops_the_unit() -> None:

@@ -161,9 +161,9 @@ def test_the_post_stage_tries_for_credentials_as_long_as_the_runner_gives_it(
     assert scene.whole_on(OLD), log
     assert status == 0, log
     assert clock.seconds > 120
-    told = "Not settled yet: checkout:live. Trying on: AssumeRoleWithWebIdentity: "
+    told = "Not confirmed yet: checkout:live. Still trying: AssumeRoleWithWebIdentity: "
     assert log.count(told) == 1
-    assert log.index("aws lambda update-alias") < log.index("checkout:live is whole on version 1")
+    assert log.index("aws lambda update-alias") < log.index("checkout:live sends 100% to version 1")
 
 
 def test_a_job_that_may_not_ask_for_a_token(scene: Live) -> None:

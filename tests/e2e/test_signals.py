@@ -280,7 +280,7 @@ def test_a_canary_that_nobody_can_watch_goes_back(scene: Live, before: Front) ->
     scene.until_shifted(step)
     before.operations.add("DescribeAlarms")
     finished = step.wait(90)
-    went_back(scene, finished, "the alarms could not be read for 60 s")
+    went_back(scene, finished, "the alarms could not be read for 1m")
 
 
 # Sources of credentials that hang --------------------------------------------------------------------

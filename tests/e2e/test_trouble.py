@@ -155,7 +155,7 @@ def test_an_edited_description_stops_the_rollout_and_is_kept(scene: Live) -> Non
     assert finished.outputs["weight"] == "0"
     assert "somebody else edited checkout:live" in finished.outputs["reason"]
     assert scene.alias == (OLD, {}, "edited by hand")
-    assert "checkout:live is whole on version 1 again" in finished.shown
+    assert "checkout:live sends 100% to version 1 again" in finished.shown
 
 
 def test_a_description_edited_during_the_last_watch_is_kept(scene: Live) -> None:

@@ -160,7 +160,7 @@ def test_a_runners_clock_that_is_set_right_changes_nothing(
 def test_the_doubt_is_told_once() -> None:
     machine = Machine(timedelta())
     clock = AwsClock(machine)
-    assert clock.untold_doubt() == "no answer of AWS had a readable `Date`"
+    assert clock.untold_doubt() == "no answer from AWS had a readable `Date` header"
     assert clock.untold_doubt() == ""
 
 
@@ -170,7 +170,7 @@ def test_what_is_believed_leaves_the_doubt_to_be_told_later() -> None:
     assert clock.untold_doubt() == ""
     clock.hear(machine.date + timedelta(hours=1))
     assert clock.untold_doubt() == (
-        "an answer of AWS said 2026-11-23 06:00:00 UTC when this runner's clock said 2026-11-23 05:00:00"
+        "an answer from AWS said 2026-11-23 06:00:00 UTC when this runner's clock said 2026-11-23 05:00:00"
     )
 
 
@@ -178,4 +178,4 @@ def test_only_one_answer_and_two_that_contradict_are_told_as_that() -> None:
     machine = Machine(timedelta())
     assert hearing(machine, machine.date).untold_doubt().startswith("only one answer")
     jumped = hearing(machine, machine.date, machine.date + timedelta(minutes=2))
-    assert jumped.untold_doubt() == "two answers of AWS contradict each other"
+    assert jumped.untold_doubt() == "two answers from AWS contradict each other"

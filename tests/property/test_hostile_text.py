@@ -189,6 +189,8 @@ def story_of(text: str) -> Telling:
     tell.shifts(1)
     reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, text, START)
     tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)
+    tell.say(e.EvaluationChanged, reading=replace(reading, evaluation=text or "x"), before=text)
+    tell.say(e.EvaluationChanged, reading=reading, before=text)
     tell.say(e.Warned, text=text)
     tell.say(e.Warned, text=text)
     tell.say(e.StepExtended, number=1, until=START, why=text)
@@ -293,5 +295,6 @@ def test_thousands_of_alarms_and_warnings_fit() -> None:
     tell.ends(e.Result.FAILED, long, long)
     text = summary(rollout_state(tell.events))
     assert len(text.encode()) < LIMIT
-    assert "more, told in the log" in text
+    assert "1950 more alarms, in the log" in text
+    assert "1980 more warnings, in the log" in text
     assert text.rstrip().endswith("all times are UTC</sub>")

@@ -101,8 +101,8 @@ def test_ignored_it_stops_nothing_and_is_named_as_no_guard(scene: Scene, state: 
     asked = rollout_spec("10% 2m, 100% 0s", alarm_at_start=AlarmAtStart.IGNORE_UNTIL_OK)
     assert scene.roll_out(asked).result is Result.PROMOTED
     told = f"CloudWatch did not evaluate it ({state}: {WHY})"
-    assert f"Alarm {ERRORS} did not guard: {told}." in warnings(scene)
-    assert any("No alarm guarded it." in line for line in happenings(rollout_state(scene.events)))
+    assert f"Alarm {ERRORS} did not count: {told}." in warnings(scene)
+    assert any("No alarm watched it." in line for line in happenings(rollout_state(scene.events)))
 
 
 def test_ignored_it_counts_from_when_it_is_evaluated_and_ok(scene: Scene) -> None:
@@ -116,8 +116,8 @@ def test_ignored_it_counts_from_when_it_is_evaluated_and_ok(scene: Scene) -> Non
 def test_a_plan_says_what_it_would_do(scene: Scene) -> None:
     evaluation(scene, "EVALUATION_ERROR")
     scene.roll_out(rollout_spec(mode=Mode.PLAN))
-    told = f"not evaluated by CloudWatch: {ERRORS} (EVALUATION_ERROR: {WHY})"
-    assert f"A rollout would be refused now, {told}" in warnings(scene)
+    told = f"Not evaluated by CloudWatch: {ERRORS} (EVALUATION_ERROR: {WHY})"
+    assert f"A rollout would be refused now. {told}" in warnings(scene)
 
 
 # In the watch -----------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_an_error_or_failure_for_a_minute_rolls_back(scene: Scene, state: str, v
     finished = scene.roll_out(rollout_spec("10% 10m, 100% 0s"))
     assert finished.result is Result.ROLLED_BACK
     assert finished.reason == (
-        f"alarm {ERRORS} was not evaluated by CloudWatch for 60 s: {state}: {WHY}"
+        f"alarm {ERRORS} was not evaluated by CloudWatch for 1m: {state}: {WHY}"
     )
     assert [alarm.name for alarm in finished.failed_alarms] == [ERRORS]
     assert scene.alias.routing == BACK
@@ -170,7 +170,7 @@ def test_and_rolls_back_when_evidence_timeout_is_over(scene: Scene) -> None:
     later(scene, 30, "IN_WARM_UP")
     finished = scene.roll_out(rollout_spec("10% 60s, 100% 0s", evidence_timeout=120.0))
     assert finished.result is Result.ROLLED_BACK
-    told = f"evidence-timeout ran out, still not evaluated: {ERRORS} (IN_WARM_UP)"
+    told = f"evidence-timeout ran out: not evaluated: {ERRORS} (IN_WARM_UP)"
     assert finished.reason == told
     assert timedelta(seconds=178) <= watched_for(scene) <= timedelta(seconds=190)
 
@@ -194,9 +194,9 @@ def test_one_that_lacked_data_throughout_is_named_and_not_counted() -> None:
     scene.set_alarm("latency", "INSUFFICIENT_DATA")
     asked = rollout_spec("10% 60s, 100% 0s", alarms=(ERRORS, "latency"))
     assert scene.roll_out(asked).result is Result.PROMOTED
-    assert "Alarm latency did not guard: it had no data from beginning to end." in warnings(scene)
+    assert "Alarm latency did not count: it had no data throughout." in warnings(scene)
     told = " ".join(happenings(rollout_state(scene.events)))
-    assert "1 alarm guarded it and did not fire." in told
+    assert "1 alarm watched it and did not fire." in told
 
 
 # Composite alarms -------------------------------------------------------------------------------

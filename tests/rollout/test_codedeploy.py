@@ -469,7 +469,7 @@ def test_one_that_is_not_evaluated_for_a_minute_stops_it(shop: Shop) -> None:
     shop.after(60, partial(evaluation, shop, "EVALUATION_FAILURE"))
     finished = shop.release()
     assert finished.result is Result.ROLLED_BACK
-    assert "was not evaluated by CloudWatch for 60 s" in finished.reason
+    assert "was not evaluated by CloudWatch for 1m" in finished.reason
     assert shop.whole_on(OLD)
     assert shop.requests("StopDeployment")
 
@@ -478,7 +478,7 @@ def test_the_minute_goes_on_where_codedeploys_part_ends(shop: Shop) -> None:
     shop.after(5 * 60 - 10, partial(evaluation, shop, "EVALUATION_FAILURE"))
     finished = shop.release()
     assert finished.result is Result.ROLLED_BACK
-    assert "was not evaluated by CloudWatch for 60 s" in finished.reason
+    assert "was not evaluated by CloudWatch for 1m" in finished.reason
     assert shop.deployments() == ["Succeeded"]
     took_over, *_, back = shop.requests("UpdateAlias")
     assert (back.at - took_over.at).total_seconds() < 60
@@ -586,7 +586,7 @@ def test_the_next_run_follows_what_a_killed_one_started(shop: Shop) -> None:
     assert shop.deployments() == ["Succeeded"]
     assert len(shop.requests("CreateDeployment")) == 1
     assert len(shop.requests("PublishVersion")) == 1
-    assert "is running already: it is followed" in shop.warnings()
+    assert "is already running. This run follows it" in shop.warnings()
     assert shop.whole_on(NEW)
 
 
@@ -701,7 +701,7 @@ def test_the_post_stage_says_when_it_is_over(shop: Shop) -> None:
     shop.clock.advance(600)
     finished = shop.post(shop.saved_states[-1])
     assert finished.result is Result.FAILED
-    assert "is Succeeded, and nobody watched" in finished.reason
+    assert "is Succeeded, and nothing watched" in finished.reason
 
 
 def test_the_post_stage_stops_what_a_cancelled_main_was_stopping(shop: Shop) -> None:

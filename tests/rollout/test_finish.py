@@ -29,7 +29,7 @@ def test_the_command_in_the_first_word_of_trouble_is_whole_however_much_aws_says
     log = Log(Lines(shown))
     for event in scene.events:
         log.tell(event)
-    command = trouble.partition("By hand: ")[2]
+    command = trouble.partition("To do it by hand: ")[2]
     assert command.endswith(shlex.quote(text))
     assert command in shown.getvalue()
-    assert ".. By hand" not in trouble
+    assert ".. To do it by hand" not in trouble

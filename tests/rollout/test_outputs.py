@@ -91,4 +91,4 @@ def test_held_at_100_percent_is_not_called_split() -> None:
     (function,) = rollout_state(scene.events).targets.values()
     assert function.routing == Routing.all_on(NEW)
     said = list(happenings(rollout_state(scene.events)))
-    assert said == ["All of the traffic stays on the new version, though its watch was not over."]
+    assert said == ["All traffic stays on the new version, although its watch was not over."]

@@ -17,7 +17,7 @@ def warnings(scene: Scene) -> list[str]:
 
 
 def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
-    told = "No alarm guards this rollout: `alarms` is empty."
+    told = "No alarm watches this rollout: `alarms` is empty."
     scene = Scene.ready(alarms=())
     scene.roll_out(rollout_spec("100% 0s", alarms=()))
     assert told in warnings(scene)
@@ -29,11 +29,11 @@ def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
 @pytest.mark.parametrize(
     ("policy", "told"),
     [
-        (AlarmAtStart.FAIL, "A rollout would be refused now, in ALARM: checkout-errors"),
-        (AlarmAtStart.WAIT, "A rollout would not begin now, but wait, in ALARM: checkout-errors"),
+        (AlarmAtStart.FAIL, "A rollout would be refused now. In ALARM: checkout-errors"),
+        (AlarmAtStart.WAIT, "A rollout would wait now. In ALARM: checkout-errors"),
         (
             AlarmAtStart.IGNORE_UNTIL_OK,
-            "Would count only once it was OK, in ALARM: checkout-errors",
+            "In ALARM now, would count only after it was OK: checkout-errors",
         ),
     ],
 )

@@ -145,7 +145,7 @@ def test_the_next_run_says_what_is_to_be_done_and_goes_on_once_it_is(scene: Scen
     refused = scene.roll_out(rollout_spec(rollout_id=LATER))
     assert refused.result is Result.FAILED
     assert f"version {OLD}" in refused.reason
-    assert "make the alias whole on one that exists" in refused.remedy
+    assert "point the alias at one that exists" in refused.remedy
 
     by_hand = {"FunctionVersion": NEW, "Description": OWNERS_TEXT}
     whole: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}}

@@ -102,7 +102,7 @@ def test_alarms_that_cannot_be_read_for_a_minute_end_it(scene: Scene, fault: Fau
     scene.world.faults.add(fault, operation="DescribeAlarms", nth=5, count=None)
     finished = scene.roll_out(rollout_spec("10% 10m"))
     assert finished.result is Result.ROLLED_BACK
-    assert finished.reason == "the alarms could not be read for 60 s"
+    assert finished.reason == "the alarms could not be read for 1m"
     assert scene.alias.routing == BACK
     assert len(scene.told(e.Unreadable)) == 1
 
@@ -125,7 +125,7 @@ def test_an_alias_that_cannot_be_read_for_a_minute_ends_it(scene: Scene) -> None
     scene.world.faults.add(Throttle(), operation="GetAlias", nth=2, count=None)
     finished = scene.roll_out(rollout_spec("10% 10m"))
     assert finished.result is Result.ROLLED_BACK
-    assert finished.reason == "the alias could not be read for 60 s"
+    assert finished.reason == "the alias could not be read for 1m"
     assert scene.alias.routing == BACK
 
 

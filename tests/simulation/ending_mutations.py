@@ -27,7 +27,8 @@ from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout import abandoned, finish, watch
 from lambda_rollout.rollout import post_stage as post
 from lambda_rollout.rollout.abandoned import Restoration
-from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.alias_rollout import AliasRollout
+from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.runtime.errors import CallFailed, RevisionMismatch
@@ -283,7 +284,7 @@ def _steps(change: Callable[[Rollout, Sequence[Step]], Sequence[Step]]) -> list[
 
     def mutated(self: Rollout) -> Sequence[Step]:
         found = planned(self)
-        goes_on = any(course.resumed for course in self._courses)
+        goes_on = any(rollout.resumed for rollout in self._rollouts)
         return change(self, found) if goes_on and self._spec.inputs.mode is Mode.ROLLOUT else found
 
     return [(Rollout, "_steps", mutated)]
@@ -300,9 +301,9 @@ def _found_weight_not_watched() -> list[Patch]:
 def _highest_weight_first() -> list[Patch]:
     def change(self: Rollout, found: Sequence[Step]) -> Sequence[Step]:
         at = max(
-            course.rollout.writer.found.routing.percent_of(course.new)
-            for course in self._courses
-            if course.rollout is not None and course.resumed is not None
+            rollout.writer.found.routing.percent_of(rollout.new)
+            for rollout in self._rollouts
+            if rollout.resumed is not None
         )
         return [Step(at, found[0].watch), *(step for step in found if step.percent > at)]
 
@@ -318,9 +319,8 @@ def _resumed_left_to_die() -> list[Patch]:
 
     def mutated(self: Rollout) -> None:
         look(self)
-        for course in self._courses:
-            if course.rollout is not None:
-                course.rollout.possibly_written = False
+        for rollout in self._rollouts:
+            rollout.possibly_written = False
 
     return [(Rollout, "_look_at_aliases", mutated)]
 
@@ -574,7 +574,7 @@ def _post_takes_anothers_record() -> list[Patch]:
 
     def mutated(
         saved: SavedAlias, saved_state: SavedState, order: Any, parts: Any, *rest: Any
-    ) -> post.Found:
+    ) -> AliasRollout | post.Found:
         renamed: Any = _Renamed(parts.aliases, saved.rollout_id)
         return take_over(saved, saved_state, order, replace(parts, aliases=renamed), *rest)
 

@@ -33,7 +33,8 @@ from lambda_rollout.rollout import abandoned, prepare, rollout, watch
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
-from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.alias_rollout import AliasRollout
+from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.rollout.watch import ScheduledStep, Watch
@@ -497,7 +498,7 @@ def _cut_text_restored() -> list[Patch]:
 
 def _post_trusts_its_eyes() -> list[Patch]:
     return [
-        (AliasRollout, "needs_restore", property(lambda self: self.traffic.touched or self.shifted))
+        (AliasRollout, "needs_restore", property(lambda self: self.writer.touched or self.shifted))
     ]
 
 

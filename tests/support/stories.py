@@ -365,7 +365,7 @@ with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
         tell.shifts(step)
         tell.passes(step)
     text = (
-        "Alarm checkout-errors did not guard: it was in ALARM from before the start and never OK."
+        "Alarm checkout-errors did not count: it was in ALARM from before the start and never OK."
     )
     tell.say(e.Warned, text=text)
     tell.is_released()
@@ -383,7 +383,7 @@ with _story("alarm-not-evaluated", Telling("10% 5m, 100% 5m")) as tell:
     tell.say(e.EvaluationChanged, reading=broken, before="")
     tell.pass_time(60)
     tell.rolls_back("10")
-    why = f"alarm checkout-errors was not evaluated by CloudWatch for 60 s: EVALUATION_ERROR: {NO_COLUMN}"
+    why = f"alarm checkout-errors was not evaluated by CloudWatch for 1m: EVALUATION_ERROR: {NO_COLUMN}"
     tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(broken,))
 
 with _story("several-functions", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as tell:
@@ -421,7 +421,7 @@ with _story("no-alarms", Telling("10% 1m, 100% 0s")) as tell:
     tell.finds_aliases()
     tell.say(
         e.Warned,
-        text="No alarm guards this rollout: `alarms` is empty.",
+        text="No alarm watches this rollout: `alarms` is empty.",
     )
     tell.publishes()
     for step in (1, 2):

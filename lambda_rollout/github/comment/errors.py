@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
+
+from lambda_rollout.inputs.durations import readable_duration
 
 SECONDARY_PAUSE = 60.0
 """Seconds to wait after a secondary rate limit that names no time.
@@ -90,7 +93,10 @@ def trouble_of_status(status: int, message: str, headers: Mapping[str, str]) -> 
 def _limited(status: int, message: str, headers: Mapping[str, str]) -> Trouble | None:
     after = _number(headers.get("retry-after", ""))
     if after is not None:
-        return Trouble(f"GitHub asked to wait {after:.0f} s ({status})", pause=after)
+        return Trouble(
+            f"GitHub asked to wait {readable_duration(timedelta(seconds=after))} ({status})",
+            pause=after,
+        )
     reset = _number(headers.get("x-ratelimit-reset", ""))
     if headers.get("x-ratelimit-remaining") == "0" and reset is not None:
         said_at = _moment(headers.get("date", ""))

@@ -111,7 +111,7 @@ class CommentFeed:
                 f"{run.server_url}/{run.repository}/pull/{told.number}#issuecomment-{told.comment}"
             )
             said = link(f"pull request {told.number}", url if run.server_url else "")
-            self._runner.append_summary(f"\n<sub>Also told on {said}.</sub>\n")
+            self._runner.append_summary(f"\n<sub>Also posted on {said}.</sub>\n")
         elif self._live.why_not:
             why = prose(self._runner.masks.text(self._live.why_not))
             self._runner.append_summary(f"\n<sub>No pull request comment: {why}.</sub>\n")
@@ -123,7 +123,7 @@ class CommentFeed:
         told = self._live.told
         if told is not None and not self._said_where:
             self._said_where = True
-            self._runner.note(f"This is also told on pull request {told.number}.")
+            self._runner.note(f"This is also posted on pull request {told.number}.")
 
     def _is_news(self, event: e.Event) -> bool:
         story = self._seen.story

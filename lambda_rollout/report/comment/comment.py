@@ -11,43 +11,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.comment.progress import if_cancelled, progress
 from lambda_rollout.report.comment.record import CommentRecord, Key, hidden_line
 from lambda_rollout.report.comment.tables import (
     FULL,
     ROOMS,
     Room,
-    alarms,
     findings,
-    is_going_back,
     numbers,
-    schedule,
 )
 from lambda_rollout.report.findings import counted
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose, unbroken
+from lambda_rollout.report.markdown import code, link, prose
+from lambda_rollout.report.sections import (
+    left_box,
+    warnings_box,
+    what_happened,
+    what_to_do,
+    who_ran_it,
+)
 from lambda_rollout.report.state import RolloutState, Status
-from lambda_rollout.report.summary.summary import MOST_RUNS, summary_of_input_problems
-from lambda_rollout.report.summary.tables import plan
+from lambda_rollout.report.summary.summary import summary_of_input_problems
+from lambda_rollout.report.tables import alarms, is_going_back, plan, schedule
 from lambda_rollout.report.timeline import Timeline, chart
 from lambda_rollout.report.verdict import (
     MARKS,
-    advice,
-    happenings,
     headline,
-    left_against,
-    left_as,
-    other_runs,
 )
 from lambda_rollout.report.wording import (
     clock_time,
     count,
     date_and_time,
-    duration,
     listing,
-    sentence,
     share,
 )
-from lambda_rollout.rollout.events import AliasLeft, Run
+from lambda_rollout.rollout.events import Run
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
@@ -57,7 +55,6 @@ LIMIT = 65_000
 
 RUNNING = "⏳"
 
-_COMMAND = "aws lambda "
 _VERSION = re.compile(r"\bversion (?=\d)")
 
 
@@ -97,7 +94,7 @@ def comment_of_input_problems(
 
 def _cut(text: str) -> str:
     kept = text[: LIMIT - 200].rpartition("\n")[0]
-    return f"{kept}\n\n*Cut here: the whole is in the run's log, summary and JSON report.*\n"
+    return f"{kept}\n\n*Cut here. The run's log, summary and JSON report have all of it.*\n"
 
 
 def title(story: RolloutState) -> tuple[str, str]:
@@ -111,76 +108,40 @@ def title(story: RolloutState) -> tuple[str, str]:
         return RUNNING, f"{names}: rolling back{why}"
     step = story.going_on
     if step is None:
-        return RUNNING, f"{names}: {_DOING.get(story.mode, 'getting ready to roll out')}"
+        return RUNNING, f"{names}: {_DOING.get(story.mode, 'preparing the rollout')}"
     versions = {now.version for now in story.targets.values() if now.version}
     which = f"version {versions.pop()}" if len(versions) == 1 else "the new versions"
     verb = "shifting to" if step.status is Status.SHIFTING else "rolling out,"
     return RUNNING, f"{names}: {verb} {share(step.percent)} on {which}"
 
 
-_DOING = {"plan": "making the plan", "promote": "about to be promoted", "rollback": "rolling back"}
+_DOING = {"plan": "planning", "promote": "preparing the promotion", "rollback": "rolling back"}
 
 
 def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Room) -> Iterator[str]:
     story = seen.story
     mark, words = title(story)
     yield f"### {mark} {_VERSION.sub('version&nbsp;', prose(words))}{_in(context)}"
-    yield from (alert("CAUTION", _left(left, room)) for left in story.left[: room.targets])
+    yield from (left_box(left, room.reason) for left in story.left[: room.targets])
     if story.finished is None and not is_going_back(story):
         yield from progress(story)
         yield from if_cancelled(story, context.run, holds=context.holds_on_cancel)
     elif story.finished is not None:
-        yield from _ending(story, room)
-    yield from _warnings(story, room)
+        yield from what_happened(story, 2 * room.reason, room.targets + 1)
+        yield from what_to_do(story)
+    if warnings := warnings_box(story, room.warnings, room.reason):
+        yield warnings
     if compared := numbers(story, room):
         yield compared
     yield from _details(seen, room)
     yield _footer(story, context.run)
     yield from _history(record, context.run)
     if room is not FULL:
-        yield "<sub>Shortened to fit; the run's log, summary and JSON report have it all.</sub>"
+        yield "<sub>Shortened to fit. The run's log, summary and JSON report have all of it.</sub>"
 
 
 def _in(context: Context) -> str:
     return f" in {code(context.environment)}" if context.environment else ""
-
-
-def _ending(story: RolloutState, room: Room) -> Iterator[str]:
-    if story.reason:
-        yield f"**Why:** {prose(sentence(story.reason), 2 * room.reason)}"
-    if told := " ".join(prose(text) for text in list(happenings(story))[: room.targets + 1]):
-        yield told
-    # A page that is named in a sentence is no link there: whatever may be foreign is none.
-    if pages := [link(prose(words), url) for url, words in other_runs(story).items()]:
-        yield f"**Look at:** {', '.join(pages[:MOST_RUNS])}"
-    words, aws, arguments = advice(story).partition(_COMMAND)
-    if words:
-        yield f"**What to do:** {prose(words, 600)}"
-    if aws:
-        yield code_block(aws + arguments)
-
-
-def _left(left: AliasLeft, room: Room) -> Iterator[str]:
-    yield f"**{prose(left_as(left))}**"
-    yield ""
-    yield f"**{prose(left_against(left))}**"
-    yield ""
-    yield f"Why: {prose(sentence(left.why), room.reason)}"
-    if left.command:
-        yield ""
-        yield "Mend it with this command:"
-        yield ""
-        yield code_block(left.command)
-
-
-def _warnings(story: RolloutState, room: Room) -> Iterator[str]:
-    if not story.warnings:
-        return
-    shown = [prose(text, room.reason) for text in story.warnings[: room.warnings]]
-    lines = shown if len(story.warnings) == 1 else [f"- {text}" for text in shown]
-    if len(story.warnings) > len(shown):
-        lines.append(f"- and {len(story.warnings) - len(shown)} more, told in the log")
-    yield alert("WARNING", lines)
 
 
 def _details(seen: Timeline, room: Room) -> Iterator[str]:
@@ -191,10 +152,10 @@ def _details(seen: Timeline, room: Room) -> Iterator[str]:
             yield f"#### Preflight\n\n{found}"
             found = ""
         yield f"#### Schedule\n\n{plan(story)}"
-    elif steps := schedule(story, room):
+    elif steps := schedule(story, room.steps, live=story.finished is None):
         yield f"#### Schedule\n\n{steps}"
     if story.alarms:
-        yield f"#### Alarms\n\n{alarms(story, room)}"
+        yield f"#### Alarms\n\n{alarms(story, room.alarms, room.reason)}"
     if room.chart and (drawn := chart(seen)):
         yield f"#### Timeline\n\n{drawn}"
     if found:
@@ -209,15 +170,9 @@ def _footer(story: RolloutState, run: Run) -> str:
         if story.finished is None and story.latest is not None:
             parts += [f"as of {clock_time(story.latest)}", f"began {began}"]
         else:
-            parts += [f"{began}, {duration(story.lasted)}"]
+            parts += [f"{began}, {readable_duration(story.lasted)}"]
         parts += [prose(story.started.region)]
-    if run.run_id:
-        words = f"run {run.run_id}" + (f", attempt {run.attempt}" if run.attempt > "1" else "")
-        parts.append(link(unbroken(prose(words)), run.url))
-    if run.actor:
-        parts.append(f"by {code(run.actor)}")
-    if run.sha:
-        parts.append(f"commit {code(run.sha[:7])}")
+    parts += who_ran_it(run)
     return f"<sub>{' · '.join([*parts, 'all times are UTC'])}</sub>"
 
 
@@ -231,12 +186,12 @@ def _history(record: CommentRecord, run: Run) -> Iterator[str]:
             of = Run(run.server_url, run.repository, each.run, each.attempt)
             url = of.url
         when = link(prose(each.at), url)
-        unfinished = "" if each.over else " (when last heard of)"
+        unfinished = "" if each.over else " (last known state)"
         lines.append(f"- {prose(each.mark)} {prose(each.headline)}{unfinished} · {when}")
     if record.forgotten:
-        lines.append(f"- and {count(record.forgotten, 'run')} before")
+        lines.append(f"- and {count(record.forgotten, 'earlier run')}")
     yield "\n".join([*lines, "", "</details>"])
 
 
 def _runs_before(record: CommentRecord) -> str:
-    return f"Before this: {count(len(record.earlier) + record.forgotten, 'run')}"
+    return count(len(record.earlier) + record.forgotten, "earlier run")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.state import GOING_ON, RolloutState, Status, StepNow
-from lambda_rollout.report.wording import clock_time, duration, listing, share
+from lambda_rollout.report.wording import clock_time, listing, share
 from lambda_rollout.rollout.events import Run
 
 
@@ -26,10 +27,10 @@ def progress(story: RolloutState) -> Iterator[str]:
     said = f"**{share(step.percent)}** since {clock_time(step.watched_from)}"
     if step.extended_until is not None:
         why = prose(step.lacked, 200)
-        yield f"{said}. The step is extended, to {clock_time(ends)} at most, because of {why}."
+        yield f"{said}. The step is extended until {clock_time(ends)} at the latest: {why}."
         return
     end = "" if not after else f"; all steps by about {clock_time(ends + after)}"
-    yield f"{said}, **{duration(left)} left** until {clock_time(ends)}{end} (UTC)."
+    yield f"{said}, **{readable_duration(left)} left** until {clock_time(ends)}{end} (UTC)."
 
 
 _STEP_MARKS = {
@@ -71,8 +72,9 @@ def if_cancelled(story: RolloutState, run: Run, *, holds: bool) -> Iterator[str]
     one = len(story.targets) == 1
     if holds:
         # At 100% nothing is split any more.
-        stays = "stays as it is then" if one else "stay as they are then"
-        yield f"If this run is cancelled, {names} {stays}, and nothing watches."
+        stays = "stays as it is" if one else "stay as they are"
+        it = "it" if one else "them"
+        yield f"If this run is cancelled, {names} {stays}, and nothing watches {it}."
         return
     previous = {now.previous for now in story.targets.values() if now.previous}
     back = f"version {previous.pop()}" if len(previous) == 1 else "the old versions"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.analysis.metrics import Comparison
-from lambda_rollout.report.console import alarm_url, alias_url, version_url
+from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.findings import findings_table, rate, typical
-from lambda_rollout.report.lines import mark_of
-from lambda_rollout.report.markdown import breakable, code, link, prose, table, unbroken
-from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow, TargetNow
+from lambda_rollout.report.markdown import code, link, prose, table
+from lambda_rollout.report.sections import version_link
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import exposure_of
-from lambda_rollout.report.wording import clean, clock_time, count, duration, share
+from lambda_rollout.report.wording import count, share
 from lambda_rollout.rollout.events import Result
 
 
@@ -40,19 +39,6 @@ ROOMS = (
 )
 """From the most detailed on; the first that fits is taken."""
 
-_RUNNING = {
-    Status.SHIFTING: "👀 being shifted",
-    Status.WATCHING: "👀 being watched",
-    Status.EXTENDED: "👀 extended, being watched",
-    Status.WAITING: "⬜ waiting",
-}
-
-
-def is_going_back(story: RolloutState) -> bool:
-    """Whether something was decided that only a rollback can follow."""
-    begun = any(now.rolled_back_at for now in story.targets.values())
-    return begun or any(alarm.fired is not None for alarm in story.alarms.values())
-
 
 def numbers(story: RolloutState, room: Room) -> str:
     """Show the new version beside the old one; several functions get a line each."""
@@ -62,8 +48,10 @@ def numbers(story: RolloutState, room: Room) -> str:
     shown = targets[: room.targets]
     rows = [(_from_to(now), _on_the_new(now, story)) for now in shown]
     hidden = len(targets) - len(shown)
-    more = f"\n\nAnd {count(hidden, 'function')} more, in the summary." if hidden else ""
-    return (table(("alias, old → new version", "on the new one"), rows) + more) if targets else ""
+    more = f"\n\nAnd {count(hidden, 'more function')}, in the summary." if hidden else ""
+    return (
+        (table(("alias, old → new version", "on the new version"), rows) + more) if targets else ""
+    )
 
 
 def _from_to(now: TargetNow) -> str:
@@ -136,110 +124,7 @@ def _new(now: TargetNow) -> str:
 def _version(now: TargetNow, version: str | None) -> str:
     if version is None:
         return "*none*" if now.missing else "*not known*"
-    return link(
-        unbroken(prose(f"version {version}")), version_url(now.arn, now.target.name, version)
-    )
-
-
-def schedule(story: RolloutState, room: Room) -> str:
-    """Show every step and what has come of it; empty if none began."""
-    if not story.watched:
-        return ""
-    steps = _around_the_running_one(story, room.steps)
-    rows = [
-        (
-            f"{step.number}.&nbsp;{share(step.percent)}",
-            unbroken(duration(step.watch)),
-            _outcome(step, story),
-        )
-        for step in steps
-    ]
-    hidden = len(story.steps) - len(steps)
-    more = f"\n\nAnd {count(hidden, 'step')} more, in the summary." if hidden else ""
-    return table(("step", "planned", "what happened"), rows) + more
-
-
-def _around_the_running_one(story: RolloutState, most: int) -> tuple[StepNow, ...]:
-    begun = sum(step.began is not None for step in story.steps)
-    first = max(0, min(begun - most // 2, len(story.steps) - most))
-    return story.steps[first : first + most]
-
-
-def _outcome(step: StepNow, story: RolloutState) -> str:
-    if story.finished is None and step.status in _RUNNING:
-        if is_going_back(story):
-            return "⬜ not reached" if step.status is Status.WAITING else "↩️ going back"
-        since = f" since {clock_time(step.watched_from)}" if step.watched_from else ""
-        return f"{_RUNNING[step.status]}{since}"
-    match step.status:
-        case Status.PASSED:
-            lasted = ", not watched"
-            if (step.watch or step.extended_until) and step.lasted is not None:
-                lasted = f" after {unbroken(duration(step.lasted))}"
-            return f"✅ passed{lasted}{_extended(step)}"
-        case Status.FAILED:
-            words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
-            words += f" at {clock_time(step.ended)}" if step.ended else ""
-            after = "" if step.lasted is None else f", after {unbroken(duration(step.lasted))}"
-            return f"{words}{after}{_extended(step)}"
-        case Status.SKIPPED:
-            return "done by an earlier run"
-        case _:
-            return "⬜ not reached"
-
-
-def _extended(step: StepNow) -> str:
-    return f"; extended: {breakable(prose(step.lacked, 120))}" if step.extended_until else ""
-
-
-def alarms(story: RolloutState, room: Room) -> str:
-    """Show each alarm's state with AWS's reason for it, the ones that matter first."""
-    ordered = sorted(story.alarms.values(), key=_urgency)
-    shown = ordered[: room.alarms]
-    rows = [(_state(alarm, story), _name_and_reason(alarm, story, room)) for alarm in shown]
-    hidden = len(ordered) - len(shown)
-    more = f"\n\nAnd {count(hidden, 'alarm')} more, in the log." if hidden else ""
-    return table(("state", "alarm"), rows) + more
-
-
-def _name_and_reason(alarm: AlarmNow, story: RolloutState, room: Room) -> str:
-    """Put AWS's words below the name: a column of their own would leave a phone no room."""
-    name = link(code(alarm.newest.name), alarm_url(alarm.newest))
-    reason = _reason(alarm, story, room)
-    return f"{name}<br>{reason}" if reason else name
-
-
-def _reason(alarm: AlarmNow, story: RolloutState, room: Room) -> str:
-    """Give AWS's words where they tell something: not why all is well, and not what the verdict said."""
-    if alarm.fired is None and alarm.newest.is_ok:
-        return ""
-    reason = clean((alarm.fired or alarm.newest).reason, room.reason)
-    verdict = clean(story.reason, 2 * room.reason) if story.finished else ""
-    return "" if reason in verdict else prose(reason, room.reason)
-
-
-def _urgency(alarm: AlarmNow) -> int:
-    if alarm.fired is not None:
-        return 0
-    return 1 + list(AlarmState).index(alarm.newest.state)
-
-
-def _state(alarm: AlarmNow, story: RolloutState) -> str:
-    state = alarm.newest.state
-    if alarm.fired is not None:
-        since, began = alarm.fired.transitioned_at, story.started and story.started.at
-        when = f" at {clock_time(since)}" if since and began and since >= began else ""
-        now = "" if state is AlarmState.ALARM else f", {state} now"
-        return f"🔴&nbsp;**fired**{when}{now}"
-    # As in the chart; AWS's own word would leave a phone no room for the rest.
-    known = "no data" if state is AlarmState.INSUFFICIENT_DATA else state
-    said = unbroken(f"{mark_of(alarm.newest)} {known}")
-    if not alarm.newest.is_evaluated:
-        return f"{said}, not evaluated"
-    # While it goes on, data may still come.
-    over = story.finished is not None or state is AlarmState.ALARM
-    idle = story.watched and over and not alarm.guarded
-    return f"{said} all the time, did not guard" if idle else said
+    return version_link(now, version)
 
 
 def findings(story: RolloutState, room: Room) -> str:
@@ -249,5 +134,5 @@ def findings(story: RolloutState, room: Room) -> str:
         return ""
     shown = found[: room.alarms]
     hidden = len(found) - len(shown)
-    more = f"\n\nAnd {count(hidden, 'finding')} more, in the log." if hidden else ""
+    more = f"\n\nAnd {count(hidden, 'more finding')}, in the log." if hidden else ""
     return findings_table(shown) + more

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
 from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
@@ -72,7 +71,7 @@ def check_group(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) -> Deployme
     if found and spec.inputs.preflight is Preflight.STRICT and spec.inputs.mode is not Mode.PLAN:
         raise RolloutError(
             found[0],
-            "Change the group or the inputs, or set `preflight: warn` to roll out all the same.",
+            "Change the group or the inputs, or set `preflight: warn` to roll out anyway.",
         )
     return group
 
@@ -99,7 +98,7 @@ def ensure_configuration(spec: RolloutSpec, ports: Ports, engine: CodeDeploy) ->
     if found != routing:
         raise RolloutError(
             f"deployment configuration {name} is not what its name says: {found}.",
-            "Delete it: this action makes it anew.",
+            "Delete it. This action then creates it again.",
         )
     return name
 
@@ -117,7 +116,9 @@ def find_running(
     while running := patient(engine.deployments, RUNNING):
         state: DeploymentState = patient(engine.read, running[0])
         if state.rolls_back:
-            text = f"CodeDeploy is rolling back deployment {state.rolls_back}: waiting for it."
+            text = (
+                f"CodeDeploy is rolling back deployment {state.rolls_back}. This run waits for it."
+            )
             ports.emit(Warned(text=text))
             until = ports.clock.monotonic() + SETTLE_LIMIT
             if await_end(engine, ports, state.id, until, lambda _: None) is None:
@@ -168,8 +169,8 @@ def check_same(
     if not same:
         stop = DeploymentRef(engine.place.application, engine.place.group, deployment)
         raise RolloutError(
-            f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, and this run is "
-            "to roll out something else"
+            f"deployment {deployment} is moving {target} from version {shift.old} to {shift.new}, but this run "
+            "has something else to roll out"
             + (
                 f": the configuration of $LATEST has changed ({', '.join(changed)})."
                 if changed
@@ -177,7 +178,7 @@ def check_same(
             ),
             f"Wait for it, or stop it: {stop.stop_command(spec.inputs.region)}",
         )
-    text = f"Deployment {deployment} is running already: it is followed, and nothing is published or started."
+    text = f"Deployment {deployment} is already running. This run follows it, and publishes and starts nothing."
     ports.emit(Warned(text=text))
 
 
@@ -196,16 +197,13 @@ def prepare(
 ) -> Prepared | Result:
     """Do all that comes before the deployment; return how it ends if there is nothing to deploy."""
     (target,) = spec.inputs.targets
-    (taken,) = acquire(spec, ports)
-    found = taken.alias
-    if found is None:
+    (rollout,) = acquire(spec, ports)
+    if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
+    found = rollout.existing.found
     check_alarms_at_start(spec, ports, [found])
-    writer = AliasWriter(
-        target, found, ports.aliases, ports.clock, ports.aws_clock, spec.rollout_id
-    )
     storage = read_storage(target, spec, ports)
-    preflight(spec, ports, [(target, writer)], {target: storage} if storage else {})
+    preflight(spec, ports, [rollout], {target: storage} if storage else {})
     old = found.routing.version
     if spec.inputs.mode is Mode.PLAN:
         if not spec.publishes:
@@ -235,7 +233,7 @@ def _refuse_what_codedeploy_would_stop(
     if stopping := [name for name in names if name in group.alarms]:
         raise RolloutError(
             f"in ALARM, and deployment group {engine.place.group} stops on it: {', '.join(stopping)}.",
-            "CodeDeploy ignores no alarm: to get a fix past it, take it out of the group for this time, or set "
+            "CodeDeploy cannot ignore an alarm. To get a fix past it, take it out of the group for this time, or set "
             "`engine: direct`.",
         )
 
@@ -262,7 +260,8 @@ def await_promoted(
             return alias
         if ports.clock.monotonic() >= end:
             raise RolloutError(
-                f"{ref} has succeeded, says CodeDeploy, but {target} is {alias.shown}."
+                f"{ref} succeeded, but {target} is at {alias.shown}.",
+                "Look at the deployment in CodeDeploy, and start again.",
             )
         ports.clock.wait(END_EVERY, ports.stop)
         raise_if_stopped(ports.stop)

@@ -59,7 +59,7 @@ def _rollback_running(
     deployment_stop.see_through(deployment)
     outcome = deployment_stop.settle(shift, Decimal(), None)
     if not outcome.back:
-        return finisher.finished(Result.FAILED, f"{target} could not be put back")
+        return finisher.finished(Result.FAILED, f"{target} could not be restored")
     finisher.remember(Phase.DONE)
     finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
     return replace(finished, asked_for=True)
@@ -114,12 +114,14 @@ def _let_it_go_on(engine: CodeDeploy, region: str, ports: Ports, finisher: Finis
         with suppress(CallFailed):
             state = retrying(ports.clock, None, LIMIT)(engine.read, ref.deployment)
     if state is not None and state.ended:
-        what = f"main ended; {ref} is {state.status}, and nobody watched what came after it"
+        what = (
+            f"the main step ended; {ref} is {state.status}, and nothing watched what came after it"
+        )
         return finisher.finished(Result.FAILED, what, "Run the job again.")
     command = ref.stop_command(region)
     return finisher.finished(
         Result.FAILED,
-        f"main ended; {ref} goes on in AWS, and stops only on the alarms of its group",
+        f"the main step ended; {ref} goes on in AWS, and stops only on the alarms of its group",
         f"Run the job again to follow it{f', or stop it: {command}' if command else '.'}",
     )
 

@@ -13,12 +13,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Alias
-from lambda_rollout.alias.writer import AliasWriter, Conflict
+from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, counting, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alarms import AlarmPoll
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import read_alias
 from lambda_rollout.rollout.codedeploy.check import (
     Prepared,
@@ -44,7 +45,7 @@ from lambda_rollout.rollout.codedeploy.stop import (
     saved_state_of,
 )
 from lambda_rollout.rollout.events import AlarmsFound, AliasFound, Finished, Result, Warned
-from lambda_rollout.rollout.finish import AliasRollout, Finisher
+from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
@@ -219,7 +220,7 @@ class Deployment:
         return AlarmPoll(self._ports, seconds(self._spec.inputs.poll_interval), survey, now)
 
     def _plan_to_follow(self, deployment: str) -> Finished:
-        text = f"Deployment {deployment} is running: a rollout would follow it, and start no other."
+        text = f"Deployment {deployment} is running. A rollout would follow it, and start no other."
         self._ports.emit(Warned(text=text))
         return self._finisher.finished(Result.PLANNED)
 
@@ -317,16 +318,8 @@ class Deployment:
             self._nothing_is_ours()
             raise
         watcher.see(HUNDRED, self._alarms.readings)
-        writer = AliasWriter(
-            self._target,
-            alias,
-            ports.aliases,
-            ports.clock,
-            ports.aws_clock,
-            spec.rollout_id,
-            shift.old,
-        )
-        rollout = self._finisher.track(writer, shift.new)
+        writer = writer_of(self._target, alias, spec.rollout_id, ports, shift.old)
+        rollout = self._finisher.track(AliasRollout(self._target, writer, shift.new))
         # It is to go back if anything happens before our first write, too.
         rollout.possibly_written = True
         rollout.attempted_percents.append(str(HUNDRED))
@@ -356,7 +349,7 @@ class Deployment:
         self._watch.step(step)
         for text in self._watch.alarms.did_not_guard():
             self._ports.emit(Warned(text=text))
-        self._watch.say_what_was_not_seen()
+        self._watch.numbers.read_at_last()
         return self._finisher.complete()
 
     # What the post stage gets ------------------------------------------------------------------

@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Target
-from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.metrics import CanaryPair, StepStart
 from lambda_rollout.analysis.step import Failed, StepEvidence, judge_step
 from lambda_rollout.inputs.steps import Step
@@ -24,17 +24,16 @@ from lambda_rollout.rollout.codedeploy.model import (
 )
 from lambda_rollout.rollout.events import (
     DeploymentChanged,
-    Heartbeat,
-    MetricsRead,
     StepPassed,
     StepStarted,
     Unreadable,
     WeightShifted,
 )
-from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
+from lambda_rollout.rollout.heartbeat import Heartbeats
+from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.watch import BEAT_EVERY, RETRY_NUMBERS_EVERY, AnalysisFailed
+from lambda_rollout.rollout.watch import AnalysisFailed
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
@@ -74,10 +73,9 @@ class DeploymentWatcher:
         self._step: Step | None = None
         self._number = 0
         self._shifted_at = 0.0
-        self._beat_at = ports.clock.monotonic()
+        self._heartbeats = Heartbeats(ports.clock, ports.emit)
         self._failing = False
         self._blind_to_targets = False
-        self._numbers_tried_at = -math.inf
         self.metrics = RolloutMetrics(
             ports.metrics,
             [CanaryPair(self._target, shift.new, shift.old)],
@@ -85,6 +83,7 @@ class DeploymentWatcher:
             ports.aws_clock.now,
         )
         """The versions' own numbers; nothing depends on them here, they are told."""
+        self._numbers = MetricsPoll(ports.clock, ports.stop, ports.emit, self.metrics)
         self.percent = Decimal()
         """The share of the new version, as last seen on the alias."""
 
@@ -109,7 +108,7 @@ class DeploymentWatcher:
                 if state is not None and state.ended:
                     return state
                 look_at = clock.monotonic() + LOOK_EVERY
-                self._read_numbers()
+                self._numbers.read_if_due(self._number)
             self._beat(alarms.readings)
             due = alarms.rhythm.next_at(math.inf) if alarms.watches else math.inf
             clock.wait(max(0.0, min(look_at, due) - clock.monotonic()), stop)
@@ -156,20 +155,6 @@ class DeploymentWatcher:
         # CodeDeploy adds its shifts up as floats: 30% may stand there as 0.30000000000000004.
         self.see(round(alias.shown.percent_of(self._shift.new), 2), readings)
         return state
-
-    def _read_numbers(self) -> None:
-        """Read another minute of the versions' numbers, one try; a failed read is told once."""
-        now = self._ports.clock.monotonic()
-        if not self.metrics.due or now < self._numbers_tried_at + RETRY_NUMBERS_EVERY:
-            return
-        first, self._numbers_tried_at = not self.metrics.trouble, now
-        try:
-            news = self.metrics.read()
-        except CallFailed as error:
-            if first:
-                self._ports.emit(Unreadable(what="metrics", why=str(error)))
-            return
-        self._ports.emit(MetricsRead(number=self._number, comparisons=news))
 
     def _note_failure(self, error: CallFailed) -> None:
         if not self._failing:
@@ -239,25 +224,12 @@ class DeploymentWatcher:
         )
 
     def _beat(self, readings: tuple[AlarmReading, ...]) -> None:
-        now = self._ports.clock.monotonic()
-        if self._step is None or now < self._beat_at + BEAT_EVERY:
+        if self._step is None:
             return
-        self._beat_at = now
-        passed = timedelta(seconds=now - self._shifted_at)
+        passed = timedelta(seconds=self._ports.clock.monotonic() - self._shifted_at)
         left = max(timedelta(0), self._step.watch - passed)
         later = (step.watch for step in self._spec.plan.steps if step.percent > self.percent)
-        states = [reading.state for reading in readings]
-        self._ports.emit(
-            Heartbeat(
-                number=self._number,
-                percent=self.percent,
-                step_left=left,
-                all_left=sum(later, left),
-                states=tuple(
-                    (state, states.count(state)) for state in AlarmState if state in states
-                ),
-            )
-        )
+        self._heartbeats.beat(self._number, self.percent, left, sum(later, timedelta()), readings)
 
 
 def await_end(

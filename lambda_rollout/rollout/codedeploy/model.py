@@ -171,19 +171,19 @@ def differences(
     lacking = [event for event in ROLLBACK_EVENTS if event not in group.rollback_on]
     if lacking:
         yield (
-            f"{who} does not roll back on {', '.join(lacking)}. This deployment is told to; another one of the "
-            "group that ends so leaves the alias split, and every later one fails."
+            f"{who} does not roll back on {', '.join(lacking)}. This action asks for it in its own deployment. Any other "
+            "deployment of the group that fails leaves the alias split, and every later one then fails."
         )
     if group.ignores_unreadable_alarms:
-        yield f"{who} goes on while it cannot read its alarms (ignorePollAlarmFailure)."
+        yield f"{who} goes on shifting while it cannot read its alarms (ignorePollAlarmFailure)."
     ours = [own_name(alarm, region) for alarm in alarms]
     if alone := [name for name in ours if name not in group.alarms]:
         yield (
-            f"{who} does not watch {', '.join(alone)}: this job stops the deployment when it fires, and nobody does "
-            "once the job is gone."
+            f"{who} does not watch {', '.join(alone)}: this job stops the deployment when it fires, but if "
+            "the job is gone, nothing does."
         )
     if more := [name for name in group.alarms if name not in ours]:
-        yield f"{who} also stops on {', '.join(more)}, which `alarms` does not name: it is watched here, too."
+        yield f"{who} also stops on {', '.join(more)}, which `alarms` does not name. This run watches that alarm too."
 
 
 def own_name(alarm: str, region: str) -> str:

@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasReader, AliasWriter
+from lambda_rollout.alias.writer import AliasReader
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (
     ENDED,
@@ -21,8 +22,9 @@ from lambda_rollout.rollout.codedeploy.model import (
     DeploymentState,
     DeploymentTarget,
 )
-from lambda_rollout.rollout.events import AliasLeft, DeploymentChanged, RolledBack, Warned
+from lambda_rollout.rollout.events import DeploymentChanged, RolledBack, Warned
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.left import LeftAlias
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
@@ -117,40 +119,33 @@ class DeploymentStop:
         (None: that was before our time).
         """
         whole = Routing.all_on(shift.old)
+        left = LeftAlias(self._identity, self._target, whole)
         try:
             reader = AliasReader(self._target, self._ports.aliases, self._ports.clock)
             alias = retrying(self._ports.clock, None, self._limit, CallFailed)(reader.read_or_gone)
         except CallFailed as error:
-            self._leave(None, whole, f"it could not be read: {error}")
+            self._ports.emit(left.unread(error))
             return StopOutcome(back=False)
         if alias is None:
-            self._leave(None, whole, "the alias or its function was deleted", mend=False)
+            self._ports.emit(left.deleted())
             return StopOutcome(back=False)
         if alias.routing == whole:
             return self._is_back(alias, shift, percent, found)
         if not _is_of(shift, alias.routing):
-            self._leave(alias.shown, whole, "somebody else changed its routing")
+            self._ports.emit(left.changed(alias.shown, "somebody else changed its routing"))
             return StopOutcome(back=False)
         _, record = lease.parse(alias.description)
         agrees = record is not None and lease.agrees(record, alias.routing)
         if record is not None and agrees and record.rollout_id != self._identity.rollout_id:
-            self._leave(alias.routing, whole, f"another run has it now: {record}", mend=False)
+            why = f"another run has it now: {record}"
+            self._ports.emit(left.because(why, alias.routing, command=""))
             return StopOutcome(back=False)
-        text = (
-            f"CodeDeploy left {self._target} with {alias.routing}: it is put back by this action."
-        )
+        text = f"CodeDeploy left {self._target} at {alias.routing}. This action restores it."
         self._ports.emit(Warned(text=text))
-        writer = AliasWriter(
-            self._target,
-            alias,
-            self._ports.aliases,
-            self._ports.clock,
-            self._ports.aws_clock,
-            self._identity.rollout_id,
-            shift.old,
-            shared=True,
+        writer = writer_of(
+            self._target, alias, self._identity.rollout_id, self._ports, shift.old, shared=True
         )
-        rollout = self._finisher.track(writer, shift.new)
+        rollout = self._finisher.track(AliasRollout(self._target, writer, shift.new))
         rollout.possibly_written = True
         return StopOutcome(back=self._finisher.restore([rollout]))
 
@@ -162,15 +157,10 @@ class DeploymentStop:
         with suppress(CallFailed):
             routing = self._ports.aliases.read(self._target).routing
         if shift is not None:
-            self._ports.emit(
-                AliasLeft(
-                    target=self._target,
-                    routing=routing,
-                    expected=Routing.all_on(shift.old),
-                    why=f"{ref} could not be stopped and goes on: {error}",
-                    command=ref.stop_command(self._identity.region),
-                )
-            )
+            left = LeftAlias(self._identity, self._target, Routing.all_on(shift.old))
+            why = f"{ref} could not be stopped and goes on: {error}"
+            command = ref.stop_command(self._identity.region)
+            self._ports.emit(left.because(why, routing, command=command))
 
     def _is_back(
         self, alias: Alias, shift: DeploymentTarget, percent: Decimal, found: Alias | None
@@ -186,21 +176,6 @@ class DeploymentStop:
                 )
             )
         return StopOutcome(back=True, was_shifted=was_shifted)
-
-    def _leave(
-        self, routing: Routing | None, expected: Routing, why: str, *, mend: bool = True
-    ) -> None:
-        whole = routing is not None and routing.is_unsplit
-        command = "" if whole or not mend else self._identity.command(self._target, expected)
-        self._ports.emit(
-            AliasLeft(
-                target=self._target,
-                routing=routing,
-                expected=expected,
-                why=why,
-                command=command,
-            )
-        )
 
     def _tell(self, state: DeploymentState) -> None:
         self._ports.emit(

@@ -183,7 +183,7 @@ def test_an_alarm_that_is_broken_for_a_minute_fails_it(state: str) -> None:
     assert judge_step(early) == Inconclusive()
     verdict = judge_step(replace(early, now=10.0 + UNREADABLE_LIMIT))
     assert isinstance(verdict, Failed)
-    told = f"alarm errors was not evaluated by CloudWatch for 60 s: {state}: why OK"
+    told = f"alarm errors was not evaluated by CloudWatch for 1m: {state}: why OK"
     assert verdict.reason == told
     assert [alarm.evaluation for alarm in verdict.alarms] == [state]
 
@@ -218,7 +218,7 @@ def test_a_warm_up_holds_the_step_up_to_evidence_timeout_and_is_nothing_before(s
     )
     verdict = judge_step(replace(warming, now=1000.0))
     assert isinstance(verdict, Failed)
-    assert verdict.reason == f"evidence-timeout ran out, still not evaluated: errors ({state})"
+    assert verdict.reason == f"evidence-timeout ran out: not evaluated: errors ({state})"
 
 
 def test_partial_data_pass() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lambda_rollout.inputs.durations import format_duration, parse_duration
+from lambda_rollout.inputs.durations import format_duration, parse_duration, readable_duration
 from lambda_rollout.inputs.text import Mistakes
 
 
@@ -83,3 +83,24 @@ def test_bounds_are_included() -> None:
 )
 def test_written(seconds: float, text: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "0s"),
+        (0.2, "under 1s"),
+        (45, "45s"),
+        (59.6, "1m"),
+        (125, "2m 5s"),
+        (300, "5m"),
+        (3599, "59m 59s"),
+        (3600, "1h"),
+        (5400, "1h 30m"),
+        (3605, "1h 5s"),
+        (180_000, "50h"),
+        (-3, "0s"),
+    ],
+)
+def test_written_for_people(seconds: float, written: str) -> None:
+    assert readable_duration(timedelta(seconds=seconds)) == written

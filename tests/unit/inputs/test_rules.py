@@ -30,8 +30,8 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
         (
             {"version": "alias:live"},
             (
-                "version: got 'alias:live'. This is the alias that is to be shifted: name another "
-                "one, whose version it shall get."
+                "version: got 'alias:live'. This is the alias to shift. Name another "
+                "one, whose version it should get."
             ),
         ),
         (

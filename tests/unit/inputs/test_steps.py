@@ -63,7 +63,7 @@ DURATION = (
     "without spaces, such as 90s, 5m or 1h30m."
 )
 TOO_LONG = (
-    "The steps are watched for 121h5m in all, and no GitHub job runs for more than 120h: shorten "
+    "The steps are watched for 121h 5m in all, and no GitHub job runs for more than 120h: shorten "
     "them."
 )
 EMPTY = "Item {} of the list is empty: remove a comma, or write what is missing."

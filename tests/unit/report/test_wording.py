@@ -8,28 +8,8 @@ import pytest
 
 from lambda_rollout.report.console import alarm_url, alias_url, version_url
 from lambda_rollout.report.lines import bar
-from lambda_rollout.report.wording import clean, duration, listing, share
+from lambda_rollout.report.wording import clean, listing, share
 from tests.support.stories import ERRORS_OK
-
-
-@pytest.mark.parametrize(
-    ("seconds", "written"),
-    [
-        (0, "0 s"),
-        (0.2, "under 1 s"),
-        (45, "45 s"),
-        (59.6, "1 m 00 s"),
-        (125, "2 m 05 s"),
-        (300, "5 m 00 s"),
-        (3599, "59 m 59 s"),
-        (3600, "1 h 00 m"),
-        (5400, "1 h 30 m"),
-        (180_000, "50 h 00 m"),
-        (-3, "0 s"),
-    ],
-)
-def test_durations(seconds: float, written: str) -> None:
-    assert duration(timedelta(seconds=seconds)) == written
 
 
 @pytest.mark.parametrize(

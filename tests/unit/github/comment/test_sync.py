@@ -195,7 +195,7 @@ def test_what_cannot_be_deleted_is_tried_again_with_the_next_page() -> None:
     shelf = Shelf()
     shelf.add(text("one", "the first"))
     shelf.add(text("two", "the second"))
-    shelf.refuses_to_delete = Trouble("GitHub asked to wait 60 s (429)", pause=60)
+    shelf.refuses_to_delete = Trouble("GitHub asked to wait 1m (429)", pause=60)
     ours = voice(shelf)
     assert ours.say(page("now")) is not None
     with pytest.raises(Trouble):
