@@ -55,16 +55,16 @@ def every_alarm_was_judged(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 Level.NOTE,
                 Code.ALARM_NOT_JUDGED,
-                f"Not judged: {what}. Not understood here: {why or '; '.join(aim)}.",
-                "See for yourself that it counts what comes through the alias, and fires within a step.",
+                f"Not checked: {what}. This action cannot judge {why or '; '.join(aim)}.",
+                "Check yourself that it counts the requests through the alias, and fires within a step.",
                 alarm=alarm.name,
             )
         elif takes(alarm) is None:
             yield Finding(
                 Level.NOTE,
                 Code.ALARM_NOT_JUDGED,
-                "Not judged: whether it fires within a step. How often it is evaluated is not known here.",
-                "See for yourself that it fires within a step.",
+                "Not checked: whether it fires within a step. How often it is evaluated is not known.",
+                "Check yourself that it fires within a step.",
                 alarm=alarm.name,
             )
 
@@ -117,24 +117,22 @@ def _told(alarm: AlarmFacts, leaf: AlarmFacts, seen: Seen, facts: Facts) -> Iter
                 Level.WARNING, Code.ALARM_WITHOUT_DATA, what, f"{aim}.", seen.target, alarm.name
             )
         case AlarmSight.ELSEWHERE:
-            what = f"{counts}: nothing of what this rollout moves."
+            what = f"{counts}: nothing that this rollout shifts."
             yield Finding(
                 Level.WARNING, Code.ALARM_ELSEWHERE, what, f"{aim}.", seen.target, alarm.name
             )
         case AlarmSight.OTHER_VERSION:
-            what = (
-                f"{counts}: what comes to the new version through the alias is not counted there."
-            )
+            what = f"{counts}: requests that reach the new version through the alias are not counted there."
             yield Finding(
                 Level.WARNING, Code.ALARM_ON_VERSION, what, f"{aim}.", seen.target, alarm.name
             )
         case AlarmSight.FUNCTION:
-            what = f"{counts}: both versions, $LATEST and every other alias are mixed in it."
+            what = f"{counts}: both versions, $LATEST and every other alias together."
             yield Finding(
                 Level.WARNING, Code.ALARM_ON_FUNCTION, what, f"{aim}.", seen.target, alarm.name
             )
         case AlarmSight.ALIAS if not _told_apart(leaf, facts.guards):
-            what = f"{counts}: the old version's too, whose errors would roll back the new one."
+            what = f"{counts}: the old version too, whose errors would roll back the new one."
             yield Finding(
                 Level.NOTE,
                 Code.ALARM_MIXES_VERSIONS,

@@ -173,7 +173,7 @@ def _not_judged(each: TargetFacts, statement: Statement, why: str) -> Finding:
         Code.CALLER_NOT_JUDGED,
         f"Whether {principals(statement)}, who may invoke the unqualified function ({title(statement)})"
         f"{conditions(statement)}, may invoke the alias cannot be judged: {why}.",
-        f"Look at both resource policies: who names the unqualified function runs {each.bare}, which this rollout "
+        f"Look at both resource policies: a caller that names the unqualified function runs {each.bare}, which this rollout "
         "does not touch.",
         each.target,
     )
@@ -188,7 +188,7 @@ def _not_allowed(each: TargetFacts, statement: Statement) -> Finding:
         Level.WARNING,
         Code.CALLER_NOT_ALLOWED_ON_ALIAS,
         f"{principals(statement)} may invoke the unqualified function ({title(statement)})"
-        f"{conditions(statement)}, but not the alias: what is called so runs {each.bare}, which this rollout does "
+        f"{conditions(statement)}, but not the alias: such calls run {each.bare}, which this rollout does "
         "not touch.",
         f"{remedy}, with each of its conditions.",
         each.target,
@@ -209,6 +209,6 @@ def somebody_invokes(facts: Facts) -> Iterator[Finding]:
             Level.WARNING,
             Code.NO_TRAFFIC,
             f"{seen}: the new version may pass without serving one request.",
-            f"Let the callers name {each.target}, or set `min-invocations` so that no step passes unseen.",
+            f"Let the callers invoke {each.target}, or set `min-invocations` so that no step passes unseen.",
             each.target,
         )

@@ -31,6 +31,7 @@ from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
     Cancelled,
+    DeniedOtherwise,
     RolloutError,
     Unanswered,
 )
@@ -251,6 +252,7 @@ class _Reading:
         except CallFailed as error:
             if isinstance(error, Busy | Unanswered):
                 self._patience = 0.0
-            return Unread(action, str(error), denied=isinstance(error, AccessDenied))
+            denied = isinstance(error, AccessDenied) and not isinstance(error, DeniedOtherwise)
+            return Unread(action, str(error), denied=denied)
         except RolloutError as error:
             return Unread(action, error.what, denied=False)

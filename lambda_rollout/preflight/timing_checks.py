@@ -44,9 +44,9 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 Code.STEP_TOO_SHORT,
-                f"It takes {readable_duration(time)} to fire at the least ({told(slowest)}), and {_steps(short)} "
+                f"It needs at least {readable_duration(time)} to fire ({told(slowest)}), and {_steps(short)} "
                 f"{'is' if len(short) == 1 else 'are'} over sooner.",
-                f"`steps: {_longer(facts.plan, time).describe()}`, or an alarm with shorter periods."
+                f"Set `steps: {_longer(facts.plan, time).describe()}`, or use an alarm with shorter periods."
                 f"{_timeouts(facts)}",
                 alarm=alarm.name,
             )
@@ -81,7 +81,7 @@ def alarms_are_warm(facts: Facts) -> Iterator[Finding]:
             + (
                 f"{_steps(over)} may be over by then."
                 if over
-                else "the first step may begin unguarded."
+                else "the first step may begin while it cannot fire."
             ),
             "Start after that, or shorten its warm-up.",
             alarm=alarm.name,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lambda_rollout.inputs.leftovers import hint_on
 
-CORRECT = "Correct `alarms`; an alarm of another Region is given by its ARN."
+CORRECT = "Correct `alarms`. An alarm in another Region is given by its ARN."
 
 OWN_ONLY = (
     "CloudWatch tells of alarms in the account of the credentials only{theirs}: make the alarm there; it may watch a "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lambda_rollout.alias.routing import Alias, Target
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
@@ -16,8 +16,31 @@ from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.missing_alarms import account_of, remedy_for
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
+from lambda_rollout.rollout.version import read_storage
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
+
+
+def look_first(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
+) -> Mapping[Target, CodeStorage]:
+    """Find what AWS would refuse, and what would make the watch blind, before the first write.
+
+    Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
+    `preflight`; a promotion has had its preflight.
+    """
+    check_alarms_at_start(spec, ports, rollouts)
+    if spec.inputs.mode is Mode.PROMOTE:
+        return {}
+    targets = [rollout.target for rollout in rollouts]
+    found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
+    storages = {
+        target: storage
+        for target, storage in zip(targets, found, strict=True)
+        if storage is not None
+    }
+    preflight(spec, ports, rollouts, storages)
+    return storages
 
 
 def preflight(
@@ -102,14 +125,16 @@ _REMEDY = {
 }
 
 
-def check_alarms_at_start(spec: RolloutSpec, ports: Ports, aliases: Sequence[Alias | None]) -> None:
+def check_alarms_at_start(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
+) -> None:
     """Check the alarms when the aliases are known, before anything is published or shifted.
 
-    ``aliases`` tell in which account the functions are.
+    The aliases tell in which account the functions are.
 
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM or not evaluated against ``alarm-at-start``.
     """
-    account = next((account_of(alias.arn) for alias in aliases if alias), "")
+    account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and not spec.inputs.guards:

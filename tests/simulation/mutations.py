@@ -20,7 +20,8 @@ from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.record import LEASE, Ownership, Record, RunStatus
 from lambda_rollout.alias.restore import DesiredState
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasWriter, Settled, Settlement
+from lambda_rollout.alias.settlement import Settled, Settlement
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis import alarms
 from lambda_rollout.analysis import step as judge
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmWatch, Transition

@@ -226,7 +226,7 @@ def through_botocore(world: World, region: str = REGION) -> Clients:
 
 
 def WorldAliases(world: World, region: str = REGION, **how: Any) -> LambdaAliases:  # noqa: N802
-    """`lambda_rollout.alias.writer.Aliases`; ``how`` as for `direct`."""
+    """`lambda_rollout.alias.calls.Aliases`; ``how`` as for `direct`."""
     return LambdaAliases(direct(world, region, **how))
 
 

@@ -317,8 +317,8 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
             Finding(
                 Level.WARNING,
                 Code.STEP_TOO_SHORT,
-                "It takes 3m to fire at the least, and `1% 1m` is over sooner.",
-                "`steps: 1% 3m, 100% 5m`, or an alarm with shorter periods.",
+                "It needs at least 3m to fire, and `1% 1m` is over sooner.",
+                "Set `steps: 1% 3m, 100% 5m`, or use an alarm with shorter periods.",
                 alarm="checkout-latency-p99",
             ),
             Finding(
@@ -465,7 +465,7 @@ with _story("held", Telling("10% 2m, 50% 2m, hold")) as tell:
         "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`.",
     )
 
-with _story("stranded-and-mended", Telling("10% 1m, 100% 1m")) as tell:
+with _story("abandoned-and-restored", Telling("10% 1m, 100% 1m")) as tell:
     left = Routing.split("7", "6", Decimal(10))
     tell.starts(ERRORS_OK)
     tell.finds_aliases(left)
@@ -505,7 +505,7 @@ with _story("denied", Telling()) as tell:
         "GetAlias: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/deploy/octo is not"
         " authorized to perform: lambda:GetAlias on resource: arn:aws:lambda:eu-central-1:123456789012:"
         "function:checkout because no identity-based policy allows the lambda:GetAlias action",
-        "Allow lambda:GetAlias to the role of this job; the README has the whole policy.",
+        "Allow lambda:GetAlias to the role of this job; the README has the complete policy.",
     )
 
 LIFECYCLE = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")

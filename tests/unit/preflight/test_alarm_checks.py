@@ -98,7 +98,7 @@ def test_a_guard_that_is_there_is_not_asked_for() -> None:
         (replace(LOG, period=MINUTE), "a query of logs"),
         (alarm(unread="a PromQL query", metrics=()), "a PromQL query"),
         (alarm(unread="metrics of account 210987654321"), "metrics of account 210987654321"),
-        (alarm(metrics=()), "no metric that is named"),
+        (alarm(metrics=()), "an alarm that names no metric"),
     ],
 )
 def test_what_is_not_judged_is_told_so_that_silence_means_checked(
