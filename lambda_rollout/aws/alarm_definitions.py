@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.aws.alarms import PAGE, TYPES
+from lambda_rollout.aws.alarms import PAGE, below_of
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.preflight.alarm_rule import AlarmRule, RuleUnread, children, parse_alarm_rule
+from lambda_rollout.preflight.alarm_rule import AlarmRule, RuleUnread, parse_alarm_rule
 from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.literals import AlarmTypeType
 
 KINDS = {
     "MetricAlarms": "MetricAlarm",
@@ -57,18 +60,20 @@ class AlarmDefinitions:
     def try_history(self) -> None:
         """Ask each Region for one item of the history of its first alarm."""
         for region, names in self._by_region().items():
-            client = self._clients.cloudwatch(region)
-            ask(
-                "DescribeAlarmHistory",
-                partial(
-                    client.describe_alarm_history,
-                    AlarmName=names[0],
-                    AlarmTypes=TYPES,
-                    HistoryItemType="StateUpdate",
-                    MaxRecords=1,
-                ),
-                dict,
-            )
+            self._clients.alarm_types.asking(region, partial(self._ask_history, region, names[0]))
+
+    def _ask_history(self, region: str, name: str, types: Sequence[AlarmTypeType]) -> None:
+        ask(
+            "DescribeAlarmHistory",
+            partial(
+                self._clients.cloudwatch(region).describe_alarm_history,
+                AlarmName=name,
+                AlarmTypes=types,
+                HistoryItemType="StateUpdate",
+                MaxRecords=1,
+            ),
+            dict,
+        )
 
     def _by_region(self) -> Mapping[str, list[str]]:
         by_region: dict[str, list[str]] = {}
@@ -82,7 +87,7 @@ class AlarmDefinitions:
         for _ in range(DEPTH):
             for start in range(0, len(names), PAGE):
                 found.update(self._described(region, names[start : start + PAGE]))
-            below = [child for name in names if name in found for child in _children(found[name])]
+            below = [child for name in names if name in found for child in below_of(found[name][1])]
             names = [child for child in dict.fromkeys(below) if child not in found]
             if not names:
                 break
@@ -93,16 +98,8 @@ class AlarmDefinitions:
     ) -> Iterator[tuple[str, tuple[str, _Raw]]]:
         token: dict[str, Any] = {}
         while True:
-            answer: _Raw = ask(
-                "DescribeAlarms",
-                partial(
-                    self._clients.cloudwatch(region).describe_alarms,
-                    AlarmNames=names,
-                    AlarmTypes=TYPES,
-                    MaxRecords=PAGE,
-                    **token,
-                ),
-                dict,
+            answer = self._clients.alarm_types.asking(
+                region, partial(self._page, region, names, token)
             )
             for key, kind in KINDS.items():
                 for alarm in answer.get(key) or ():
@@ -111,19 +108,31 @@ class AlarmDefinitions:
                 return
             token = {"NextToken": answer["NextToken"]}
 
+    def _page(
+        self,
+        region: str,
+        names: Sequence[str],
+        token: Mapping[str, Any],
+        types: Sequence[AlarmTypeType],
+    ) -> _Raw:
+        return ask(
+            "DescribeAlarms",
+            partial(
+                self._clients.cloudwatch(region).describe_alarms,
+                AlarmNames=names,
+                AlarmTypes=types,
+                MaxRecords=PAGE,
+                **token,
+            ),
+            dict,
+        )
+
 
 def _rule(alarm: _Raw) -> AlarmRule | None:
     try:
         return parse_alarm_rule(alarm.get("AlarmRule", ""))
     except RuleUnread:
         return None
-
-
-def _children(described: tuple[str, _Raw]) -> list[str]:
-    """Return the names in a composite alarm's rule; an ARN there is of the same account and Region."""
-    kind, alarm = described
-    rule = _rule(alarm) if kind == "CompositeAlarm" else None
-    return list(dict.fromkeys(children(rule))) if rule else []
 
 
 def _facts(
@@ -138,12 +147,17 @@ def _facts(
             rule=_rule(alarm),
             children=tuple(
                 _facts(child, described, below)
-                for child in _children(described[name])
+                for child in below_of(alarm)
                 if child in described and child not in below
             ),
         )
     made = _of_logs(name, alarm) if kind == "LogAlarm" else _of_metrics(name, alarm)
-    return replace(made, warm_until=_warm_until(alarm))
+    return replace(
+        made,
+        warm_until=_warm_until(alarm),
+        evaluation=alarm.get("EvaluationState", ""),
+        evaluation_reason=alarm.get("StateReason", ""),
+    )
 
 
 def _of_logs(name: str, alarm: _Raw) -> AlarmFacts:

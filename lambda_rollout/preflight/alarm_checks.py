@@ -69,6 +69,32 @@ def every_alarm_was_judged(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def alarms_are_evaluated(facts: Facts) -> Iterator[Finding]:
+    """An alarm that CloudWatch does not evaluate keeps its state, whatever its data say.
+
+    So does a composite one that rests on it. Docs/preflight.md has AWS's states.
+    """
+    if not isinstance(facts.alarms, tuple):
+        return
+    for alarm in facts.alarms:
+        for idle in {each.name: each for each in _not_evaluated(alarm)}.values():
+            what = f"{idle.evaluation}: {idle.evaluation_reason or 'AWS gives no reason'}"
+            yield Finding(
+                Level.WARNING,
+                Code.ALARM_NOT_EVALUATED,
+                f"CloudWatch does not evaluate it{_below(alarm, idle)} ({what}), so its state says nothing.",
+                "Correct its definition if that is the reason, or wait until CloudWatch evaluates it again.",
+                alarm=alarm.name,
+            )
+
+
+def _not_evaluated(alarm: AlarmFacts) -> Iterator[AlarmFacts]:
+    if not alarm.is_evaluated:
+        yield alarm
+    for child in alarm.children:
+        yield from _not_evaluated(child)
+
+
 def _open(alarm: AlarmFacts) -> str:
     seen = "whether it sees the new version"
     return seen if takes(alarm) is not None else f"{seen} and in time"
