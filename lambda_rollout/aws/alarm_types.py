@@ -15,8 +15,8 @@ from lambda_rollout.runtime.errors import InvalidRequest
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType
 
-ALL: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
-OLDER: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm")
+ALARM_TYPES: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
+OLDER_TYPES: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm")
 
 T = TypeVar("T")
 
@@ -36,11 +36,11 @@ class AlarmTypes:
         A refusal that has another cause comes again without log alarms, and nothing is learned of it.
         """
         if region in self._older:
-            return call(OLDER)
+            return call(OLDER_TYPES)
         try:
-            return call(ALL)
+            return call(ALARM_TYPES)
         except InvalidRequest:
-            answer = call(OLDER)
+            answer = call(OLDER_TYPES)
         with self._learning:
             known = region in self._older
             self._older.add(region)
