@@ -71,5 +71,5 @@ def _first(problems: list[InputProblem], most: int) -> Iterator[InputProblem]:
     yield from before
     more = len(problems) - most
     noun = "mistake" if more == 1 else "mistakes"
-    told = f" This input has {more} more {noun}, not told here." if more > 0 else ""
+    told = f" This input has {more} more {noun}, not shown here." if more > 0 else ""
     yield replace(last, remedy=last.remedy + told)

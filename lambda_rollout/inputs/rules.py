@@ -116,8 +116,8 @@ RULES: tuple[Rule, ...] = (
         "on-stranded",
         ("engine", "mode"),
         lambda i: _deploys(i) and i.on_stranded is OnStranded.RESUME,
-        "engine: codedeploy follows a deployment that still runs without being told to, and can "
-        "resume no other: write rollback or fail.",
+        "engine: codedeploy always follows a deployment that still runs, and can resume nothing "
+        "else: write rollback or fail.",
     ),
     Rule(
         "guards",

@@ -85,6 +85,6 @@ def what_will_be_written(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             Level.NOTE,
             Code.WRITES_NEEDED,
-            f"Not tried, as trying would write: {', '.join(writes)}.",
+            f"Not tested, because a test would write: {', '.join(writes)}.",
             "Make sure that the role may do these, on the function and with the qualifier `:*`.",
         )

@@ -97,7 +97,7 @@ def unjudged(alarm: AlarmFacts) -> str:
         return f"metrics of {words(others)}"
     unknown = sorted({metric.name for metric in alarm.metrics} - OF_INVOCATIONS)
     if unknown or not alarm.metrics:
-        return f"Lambda's {words(unknown)}" if unknown else "no metric that is named"
+        return f"Lambda's {words(unknown)}" if unknown else "an alarm that names no metric"
     return ""
 
 

@@ -79,7 +79,6 @@ def live_record(writer: AliasWriter, new: str, spec: RolloutSpec, ports: Ports) 
 
 def end_watch(watch: Watch, ports: Ports) -> None:
     """Say what was not watched, though every step has passed."""
-    for reading in watch.alarms.never_counted:
-        text = f"Alarm {reading.name} did not count: it was in ALARM from before the start and never OK."
+    for text in watch.alarms.did_not_guard():
         ports.emit(Warned(text=text))
     watch.numbers.read_at_last()

@@ -275,7 +275,7 @@ def _is_client(node: ast.expr) -> bool:
 def test_a_page_is_told_as_one_and_by_its_first_words(server: Stranger) -> None:
     failed = failure(server, "GetAlias", Said(404, PAGE, HTML))
     assert failed.what == (
-        "GetAlias: HTTP 404: this is not AWS's answer (without a request id of AWS's), "
+        "GetAlias: HTTP 404: this is not AWS's answer (without AWS's request id), "
         'it says: "Not here Ask the desk"'
     )
     assert isinstance(failed, ForeignAnswer)

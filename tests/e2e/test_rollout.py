@@ -213,7 +213,7 @@ def test_a_plan_says_that_an_alarm_would_refuse_it(scene: Live) -> None:
     scene.set_alarm("ALARM")
     finished = scene.run(mode="plan", steps=STEPS)
     assert finished.outputs["result"] == "planned"
-    assert "A rollout would be refused now, in ALARM: checkout-errors" in finished.shown
+    assert "A rollout would be refused now. In ALARM: checkout-errors" in finished.shown
 
 
 def test_an_alarm_at_the_start_fails(scene: Live) -> None:
@@ -240,6 +240,19 @@ def test_an_alarm_that_stays_on_is_waited_for_in_vain(scene: Live) -> None:
     assert finished.outputs["result"] == "failed"
     assert len(scene.requests("DescribeAlarms")) > 1
     assert all(map(read_only, scene.requests()))
+
+
+def test_an_alarm_that_cloudwatch_does_not_evaluate_is_no_guard(scene: Live) -> None:
+    with scene.world.lock:
+        why = "the query has no result column"
+        cloudwatch = scene.world.cloudwatch()
+        cloudwatch.set_evaluation_state("checkout-errors", "EVALUATION_ERROR", why)
+    finished = scene.run(steps=STEPS)
+    assert finished.outputs["result"] == "failed"
+    assert f"checkout-errors (EVALUATION_ERROR: {why})" in finished.outputs["reason"]
+    finished = scene.run(steps=STEPS, alarm_at_start="ignore-until-ok")
+    assert finished.outputs["result"] == "promoted", finished.log
+    assert "No alarm watched it." in finished.summary
 
 
 def test_an_alarm_that_never_was_ok_did_not_guard(scene: Live) -> None:
@@ -269,7 +282,7 @@ def test_insufficient_data_fails_where_it_must_not_be(scene: Live) -> None:
     finished = scene.run(steps=STEPS, **given)
     assert finished.outputs["result"] == "rolled-back"
     assert weights(scene) == [{NEW: 0.1}, {}]
-    assert "still INSUFFICIENT_DATA" in finished.outputs["reason"]
+    assert "ran out: INSUFFICIENT_DATA" in finished.outputs["reason"]
     assert failed_alarms(finished) == ["checkout-errors"]
 
 

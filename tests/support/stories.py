@@ -36,6 +36,8 @@ ERRORS = (
     " were greater than the threshold (0.0) (minimum 2 datapoints for OK -> ALARM transition)."
 )
 NO_DATA = "Unchecked: Initial alarm creation"
+NO_COLUMN = "The query has no column of numbers."
+TOO_MUCH = "The query matched more than 500 groups."
 
 Story = Callable[[], Sequence[e.Event]]
 
@@ -315,8 +317,8 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
             Finding(
                 Level.WARNING,
                 Code.STEP_TOO_SHORT,
-                "It takes 3m to fire at the least, and `1% 1m` is over sooner.",
-                "`steps: 1% 3m, 100% 5m`, or an alarm with shorter periods.",
+                "It needs at least 3m to fire, and `1% 1m` is over sooner.",
+                "Set `steps: 1% 3m, 100% 5m`, or use an alarm with shorter periods.",
                 alarm="checkout-latency-p99",
             ),
             Finding(
@@ -368,6 +370,21 @@ with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
     tell.say(e.Warned, text=text)
     tell.is_released()
     tell.ends(e.Result.PROMOTED)
+
+with _story("alarm-not-evaluated", Telling("10% 5m, 100% 5m")) as tell:
+    partial = replace(LATENCY_OK, evaluation="PARTIAL_DATA", reason=TOO_MUCH)
+    broken = replace(ERRORS_OK, evaluation="EVALUATION_ERROR", reason=NO_COLUMN)
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(10)
+    tell.say(e.EvaluationChanged, reading=partial, before="")
+    tell.say(e.EvaluationChanged, reading=LATENCY_OK, before="PARTIAL_DATA")
+    tell.say(e.EvaluationChanged, reading=broken, before="")
+    tell.pass_time(60)
+    tell.rolls_back("10")
+    why = f"alarm checkout-errors was not evaluated by CloudWatch for 1m: EVALUATION_ERROR: {NO_COLUMN}"
+    tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(broken,))
 
 with _story("several-functions", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as tell:
     tell.begins(ERRORS_OK, LATENCY_OK)
@@ -448,7 +465,7 @@ with _story("held", Telling("10% 2m, 50% 2m, hold")) as tell:
         "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`.",
     )
 
-with _story("stranded-and-mended", Telling("10% 1m, 100% 1m")) as tell:
+with _story("abandoned-and-restored", Telling("10% 1m, 100% 1m")) as tell:
     left = Routing.split("7", "6", Decimal(10))
     tell.starts(ERRORS_OK)
     tell.finds_aliases(left)
@@ -488,7 +505,7 @@ with _story("denied", Telling()) as tell:
         "GetAlias: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/deploy/octo is not"
         " authorized to perform: lambda:GetAlias on resource: arn:aws:lambda:eu-central-1:123456789012:"
         "function:checkout because no identity-based policy allows the lambda:GetAlias action",
-        "Allow lambda:GetAlias to the role of this job; the README has the whole policy.",
+        "Allow lambda:GetAlias to the role of this job; the README has the complete policy.",
     )
 
 LIFECYCLE = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")

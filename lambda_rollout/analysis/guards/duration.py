@@ -62,9 +62,7 @@ def judge_duration_beside_baseline(guard: Guard, windows: Windows, level: float)
     if value >= needed:
         return GuardFailed(f"{figures}; {as_odds(value)}")
     if not any(percentile in new.durations for new in windows.step):
-        return GuardInconclusive(
-            "no invocation of the new version in this step's whole minutes yet"
-        )
+        return GuardInconclusive("no invocation of the new version in this step's full minutes yet")
     if highest(log_e_values(sign_factors(True, chance) for _, chance in signs)) < needed:
         return GuardInconclusive(f"{figures}; at least {minutes_needed(level)} minutes are needed")
     return GuardPassed(figures)

@@ -145,9 +145,7 @@ def _if_enough(figures: str, step: Sequence[Minute], what_if: WhatIf, needed: fl
     """Return whether the step's minutes could have broken the guard at all."""
     invocations, _ = _counts(step)
     if not invocations:
-        return GuardInconclusive(
-            "no invocation of the new version in this step's whole minutes yet"
-        )
+        return GuardInconclusive("no invocation of the new version in this step's full minutes yet")
     if not what_if.factors(0):
         return GuardInconclusive("no minute of this step in which both versions were invoked")
     if what_if.allowed >= 1:

@@ -71,9 +71,9 @@ def trouble_of_status(status: int, message: str, headers: Mapping[str, str]) -> 
             return limited
     match status:
         case 401:
-            return Trouble("its token is not valid, or not any more (401)", Lasts.FOR_GOOD)
+            return Trouble("the token is not valid, or no longer valid (401)", Lasts.FOR_GOOD)
         case 403 if "locked" in message.lower():
-            return Trouble("its conversation is locked (403)", Lasts.FOR_GOOD)
+            return Trouble("the conversation is locked (403)", Lasts.FOR_GOOD)
         case 403:
             return Trouble(
                 "the token may not write comments (403): give the job `pull-requests: write`; "
@@ -83,9 +83,9 @@ def trouble_of_status(status: int, message: str, headers: Mapping[str, str]) -> 
         case 404:
             return NotThere()
         case 410:
-            return Trouble("comments are switched off there (410)", Lasts.FOR_GOOD)
+            return Trouble("comments are disabled there (410)", Lasts.FOR_GOOD)
         case 400 | 413 | 422:
-            return Trouble(f"GitHub did not take the text ({status})", Lasts.THIS_TEXT)
+            return Trouble(f"GitHub did not accept the text ({status})", Lasts.THIS_TEXT)
         case _:
             return Trouble(f"GitHub answered {status}")
 

@@ -90,7 +90,7 @@ class LiveComment:
         self._ending = True
         self._background.wake()
         if not self._background.join(seconds) and self._taken is not self._page:
-            self._note("GitHub did not take the last state in time")
+            self._note("GitHub did not accept the last update in time")
 
     def notes(self) -> Iterator[str]:
         """Yield what is to be said in the log, each line once."""
@@ -131,7 +131,7 @@ class LiveComment:
                 continue
             if told is None:
                 self.why_not = why_none(self.lead)
-                self._note(f"none, because {self.why_not}; `pr-number` can name one")
+                self._note(f"none, because {self.why_not}; set `pr-number` to name one")
                 return
             self._taken, fails = page, 0
             if told != self.told:
@@ -150,7 +150,7 @@ class LiveComment:
             self._note(trouble.what)
             return False, trouble
         if again:
-            self._note("another run commented in the same moment, and its comment goes on")
+            self._note("another run commented at the same moment, and its comment is kept")
         return again, None
 
     def _next_page(self, sent: Page | None, earliest: _Earliest) -> Page | None:

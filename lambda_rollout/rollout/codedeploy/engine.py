@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Alias
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, counting, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.rollout.alarms import AlarmPoll
@@ -193,9 +193,10 @@ class Deployment:
         self._ref = replace(self._ref, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
-        self._alarms = self._poll(survey)
+        ignores = spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK
+        self._alarms = self._poll(survey if ignores else counting(survey))
         firing = firing_at_start(survey.readings)
-        if firing and spec.inputs.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
+        if firing and not ignores:
             # It may have fired while nobody was looking.
             names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
             raise AnalysisFailed(f"in ALARM while CodeDeploy shifts: {names}", firing)

@@ -40,7 +40,7 @@ def test_the_first_mistakes_of_a_list_are_told_and_how_many_more_there_are(name:
     assert errors.count == len(errors.problems) >= MANY // 2
     assert len(errors.told) == 20
     more = errors.count - 20
-    assert errors.told[-1].remedy.endswith(f"This input has {more} more mistakes, not told here.")
+    assert errors.told[-1].remedy.endswith(f"This input has {more} more mistakes, not shown here.")
     assert len(str(errors)) < 20_000
 
 
@@ -55,7 +55,7 @@ def test_of_many_wrong_inputs_fewer_are_told_of_each_but_the_first_of_every_one(
 
 def test_one_too_many_is_one_mistake() -> None:
     told = InputErrors(tuple(problems("steps", 21))).told
-    assert told[-1].remedy == "Write it. This input has 1 more mistake, not told here."
+    assert told[-1].remedy == "Write it. This input has 1 more mistake, not shown here."
 
 
 def test_few_are_told_as_they_are_and_so_are_those_that_are_told_already() -> None:
@@ -88,4 +88,4 @@ def test_no_report_of_any_kind_is_large(tmp_path: Path) -> None:
     assert f", ({MANY} characters)" in report.replace("\\u2026", "")
     assert f"{errors.count} mistakes in the inputs" in job.outputs["reason"]
     for text in (job.log, job.summary, comment, report):
-        assert "more mistakes, not told here" in text
+        assert "more mistakes, not shown here" in text

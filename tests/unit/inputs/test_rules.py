@@ -74,8 +74,8 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
         (
             {**CODEDEPLOY, "on-stranded": "resume"},
             (
-                "on-stranded: got 'resume'. engine: codedeploy follows a deployment that still runs without "
-                "being told to, and can resume no other: write rollback or fail."
+                "on-stranded: got 'resume'. engine: codedeploy always follows a deployment that still "
+                "runs, and can resume nothing else: write rollback or fail."
             ),
         ),
         (

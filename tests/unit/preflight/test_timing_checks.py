@@ -63,7 +63,7 @@ def test_an_alarm_in_its_warm_up_does_not_fire() -> None:
     assert (finding.level, finding.code) == (Level.WARNING, Code.ALARM_WARMING_UP)
     assert "until 05:03 UTC" in finding.seen
     assert "`10% 5m` may be over" in finding.seen
-    assert "begin unguarded" in only(facts(alarms=(warm(5),))).seen
+    assert "begin while it cannot fire" in only(facts(alarms=(warm(5),))).seen
     assert found(facts(alarms=(warm(0),))) == []
 
 

@@ -1,0 +1,123 @@
+"""The schedule and the alarms, as summary and comment show them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.report.reduce import rollout_state
+from lambda_rollout.report.state import RolloutState
+from lambda_rollout.report.tables import alarms, schedule
+from lambda_rollout.rollout import events as e
+from tests.support.stories import ERRORS_FIRED, ERRORS_OK, LATENCY_BLIND, Telling, alarm
+
+
+def begun(steps: str = "10% 5m, 50% 10m, 100% 0s") -> Telling:
+    tell = Telling(steps)
+    tell.begins(ERRORS_OK, LATENCY_BLIND)
+    tell.shifts(1)
+    return tell
+
+
+def state(tell: Telling) -> RolloutState:
+    return rollout_state(tell.events)
+
+
+def last_cells(table: str) -> Sequence[str]:
+    return [line.strip("| ").split(" | ")[-1] for line in table.splitlines()[2:]]
+
+
+def first_cells(table: str) -> Sequence[str]:
+    return [line.strip("| ").split(" | ")[0] for line in table.splitlines()[2:]]
+
+
+def test_no_step_no_schedule() -> None:
+    assert schedule(rollout_state(())) == ""
+
+
+def test_a_step_that_goes_on_is_watched_where_it_is_live_and_interrupted_where_not() -> None:
+    now = state(begun())
+    assert last_cells(schedule(now, live=True)) == [
+        "👀 being watched since 10:00:03",
+        "⬜ waiting",
+        "⬜ waiting",
+    ]
+    assert last_cells(schedule(now)) == ["❌ interrupted", "⬜ not reached", "⬜ not reached"]
+
+
+def test_once_an_alarm_has_fired_nothing_waits_any_more() -> None:
+    tell = begun()
+    tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    assert last_cells(schedule(state(tell), live=True))[:2] == ["↩️ rolling back", "⬜ not reached"]
+
+
+def test_a_passed_step_says_from_when_to_when_it_was_watched() -> None:
+    tell = begun()
+    tell.passes(1)
+    assert last_cells(schedule(state(tell)))[0] == "✅ passed, 10:00:03 to 10:05:04"
+
+
+def test_a_step_of_0s_was_not_watched_unless_it_was_extended() -> None:
+    tell = begun("10% 0s, 100% 0s")
+    extended = Telling("10% 0s, 100% 0s")
+    extended.begins(ERRORS_OK)
+    extended.shifts(1)
+    extended.say(
+        e.StepExtended, number=1, until=extended.now + timedelta(minutes=15), why="no data yet"
+    )
+    for each in (tell, extended):
+        each.pass_time(60)
+        each.passes(1)
+    assert last_cells(schedule(state(tell)))[0] == "✅ passed at 10:01:04, not watched"
+    assert last_cells(schedule(state(extended)))[0].endswith("; extended: no data yet")
+    assert "not watched" not in schedule(state(extended))
+
+
+def test_a_step_that_no_weight_was_out_for_was_not_watched() -> None:
+    tell = Telling("10% 5m, 100% 0s")
+    tell.begins(ERRORS_OK)
+    tell.say(
+        e.StepStarted, number=1, percent=tell.plan.steps[0].percent, watch=timedelta(minutes=5)
+    )
+    tell.ends(e.Result.FAILED, "AWS refused")
+    (first, *_) = last_cells(schedule(state(tell)))
+    assert first.startswith("❌ ended at ")
+    assert first.endswith(", before it was watched")
+
+
+@pytest.mark.parametrize(("most", "hidden"), [(3, ""), (2, "And 1 more step, in the log.")])
+def test_what_there_is_no_room_for_is_counted(most: int, hidden: str) -> None:
+    assert schedule(state(begun()), most).partition("\n\n")[2] == hidden
+
+
+def test_alarms_that_fired_come_first_and_say_when() -> None:
+    tell = begun()
+    tell.pass_time(60)
+    fired = replace(ERRORS_FIRED, transitioned_at=tell.now)
+    tell.say(e.AlarmChanged, reading=fired, before=AlarmState.OK, fired=True)
+    first, second = first_cells(alarms(state(tell)))
+    assert first == "🔴&nbsp;**fired** at 10:01:03"
+    assert second == "⚪&nbsp;no&nbsp;data"
+
+
+def test_why_all_is_well_is_not_told_and_neither_what_the_verdict_said() -> None:
+    tell = begun()
+    tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    assert "Threshold Crossed" in alarms(state(tell))
+    tell.ends(e.Result.ROLLED_BACK, f"alarm checkout-errors fired: {ERRORS_FIRED.reason}")
+    told = alarms(state(tell))
+    assert "Threshold Crossed" not in told
+    assert "Unchecked: Initial alarm creation" in told
+
+
+def test_what_could_not_have_fired_says_so() -> None:
+    tell = Telling("10% 5m, 100% 0s")
+    tell.begins(alarm("noisy", AlarmState.ALARM, "too many"), LATENCY_BLIND)
+    tell.shifts(1)
+    tell.ends(e.Result.PROMOTED)
+    assert first_cells(alarms(state(tell))) == [
+        "🔴&nbsp;ALARM throughout, did not count",
+        "⚪&nbsp;no&nbsp;data throughout",
+    ]
