@@ -238,7 +238,7 @@ class Finisher:
         rollouts.sort(key=_bears_a_mark)
         forward: list[tuple[AliasRollout, Settlement]] = []
         mark: Settlement | None = None
-        while rollouts[-1:] and (len(rollouts) > 1 or not all_read) and _bears_a_mark(rollouts[-1]):
+        while rollouts and (len(rollouts) > 1 or not all_read) and _bears_a_mark(rollouts[-1]):
             mark = self._mark_passed(rollouts[-1])
             if conflict := _taken_back(rollouts[-1], mark):
                 return self.roll_back(conflict, failed=True)
