@@ -34,7 +34,7 @@ from lambda_rollout.rollout.left import not_settled
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
-from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError
+from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError, Unanswered
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
 TELL_TROUBLE_AT = 2
@@ -50,6 +50,11 @@ def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
         case ChangedByOther(alias) if alias.routing != new:
             return Conflict(target, new, alias)
     return None
+
+
+def _bears_a_mark(rollout: AliasRollout) -> bool:
+    """Whether a record can say something of it: one from a version to itself would be no record."""
+    return rollout.new != rollout.writer.old
 
 
 class Finisher:
@@ -218,21 +223,22 @@ class Finisher:
             writer, writer.routing, self._identity.record(writer.old, rollout.new, None)
         )
 
-    def complete(self) -> Finished:
+    def complete(self, *, all_read: bool = True) -> Finished:
         """Take the record off every alias; they are whole on the new version already.
 
         Of several, the last one says first that all have passed, and says so until the others are done. If we
         die meanwhile, the next run knows from it that the rest is to be finished, and nothing to go back. If
         that one is found to be taken back, all go back: a group goes forward or back as one. Once it says that
-        they have passed, they go forward, whatever happens to one of them.
+        they have passed, they go forward, whatever happens to one of them. Without ``all_read`` there are others
+        of the group that bear its record still, for all that is known: then the last one keeps saying it.
         """
         self.remember(Phase.CLEARING)
         rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
-        # The post stage answers for unchanged ones, too: a record from a version to itself would be no record.
-        rollouts.sort(key=lambda rollout: rollout.new != rollout.writer.old)
+        # The post stage answers for unchanged ones, too.
+        rollouts.sort(key=_bears_a_mark)
         forward: list[tuple[AliasRollout, Settlement]] = []
         mark: Settlement | None = None
-        while len(rollouts) > 1:
+        while rollouts and (len(rollouts) > 1 or not all_read) and _bears_a_mark(rollouts[-1]):
             mark = self._mark_passed(rollouts[-1])
             if conflict := _taken_back(rollouts[-1], mark):
                 return self.roll_back(conflict, failed=True)
@@ -244,7 +250,10 @@ class Finisher:
         # Without the mark none is cleared: the rest of a group could not be told from one that never passed.
         settlements = [doubt] * (len(rollouts) - 1) if doubt else self._clear(rollouts[:-1])
         doubt = next((s for s in settlements if isinstance(s, Unsettled)), doubt)
-        settlements += [doubt] if doubt else self._clear(rollouts[-1:])
+        if not (doubt or all_read):
+            doubt = Unsettled(Unanswered("GetAlias", "Unread", "another one could not be read"))
+        last = rollouts[-1:]
+        settlements += [doubt] * len(last) if doubt else self._clear(last)
         forward += zip(rollouts, settlements, strict=True)
         for rollout, settlement in forward:
             if isinstance(settlement, Settled):

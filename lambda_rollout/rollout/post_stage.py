@@ -90,7 +90,7 @@ def settle_what_main_left(
     finisher.limit = _limit(end, ports)
     lost = Found.CHANGED in found or Found.TAKEN in found
     if saved_state.phase is Phase.CLEARING and not (lost and finisher.may_go_back):
-        finished = finisher.complete()
+        finished = finisher.complete(all_read=Found.UNREAD not in found)
     elif saved_state.phase is Phase.HOLDING or _asked_to_hold(saved_state, finisher):
         finished = finisher.hold(UNFINISHED)
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
-from sandbox.aws.faults import Die, Meanwhile, ServerError
+from sandbox.aws.faults import Die, Fault, Meanwhile, ServerError, Work
+from sandbox.aws.request import Account, Request
 from tests.support.groups import Group, group_spec, targets, text_of, whole_on
 from tests.support.scene import NEW, OLD, rollout_spec
 
@@ -40,6 +42,19 @@ def killed_at(scene: Group, nth: int) -> None:
     with pytest.raises(Killed):
         scene.start()
     scene.world.faults.rules.remove(rule)
+
+
+@dataclass(frozen=True)
+class OnlyOf:
+    """A fault that only the requests about one function meet."""
+
+    function: str
+    fault: Fault
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        if request.params["FunctionName"] != self.function:
+            return work()
+        return self.fault.around(world, request, work)
 
 
 def all_expire(scene: Group) -> None:
@@ -228,3 +243,21 @@ def test_the_post_stage_goes_forward_with_the_others_once_one_of_them_was_cleare
     assert post(scene) is Result.FAILED
 
     assert whole_on(scene.world, ["f1", "f2"], NEW), scene.states()
+
+
+@pytest.mark.parametrize("unread", ["f1", "f3"])
+def test_the_post_stage_leaves_the_mark_while_it_cannot_read_one_of_them(unread: str) -> None:
+    """The next run finds that one with a record that says nothing of having passed."""
+    scene = Group.of(3)
+    rule = scene.world.faults.add(Die(die), operation="UpdateAlias", nth=MARKED)
+    with pytest.raises(Killed):
+        scene.start()
+    scene.world.faults.rules.remove(rule)
+    rule = scene.world.faults.add(OnlyOf(unread, ServerError()), operation="GetAlias", count=None)
+
+    assert post(scene) is Result.FAILED
+
+    scene.world.faults.rules.remove(rule)
+    all_expire(scene)
+    assert scene.start(rollout_id="00000001").result is Result.UNCHANGED
+    assert scene.whole_on(NEW), scene.states()
