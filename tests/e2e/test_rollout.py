@@ -269,7 +269,7 @@ def test_insufficient_data_fails_where_it_must_not_be(scene: Live) -> None:
     finished = scene.run(steps=STEPS, **given)
     assert finished.outputs["result"] == "rolled-back"
     assert weights(scene) == [{NEW: 0.1}, {}]
-    assert "still INSUFFICIENT_DATA" in finished.outputs["reason"]
+    assert "ran out: INSUFFICIENT_DATA" in finished.outputs["reason"]
     assert failed_alarms(finished) == ["checkout-errors"]
 
 
