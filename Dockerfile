@@ -2,7 +2,7 @@
 # workspace and the command files as root's, so there is no USER here.
 # https://docs.github.com/en/actions/reference/workflows-and-actions/dockerfile-support
 
-FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
+FROM python:3.14-slim@sha256:656d12e70054d5fda18a045e2494c96701e9792dd1445f95b3d038df954f57e9 AS build
 COPY requirements.txt /tmp/requirements.txt
 # PYTHONHASHSEED: sets among the constants come out in one order, and the same bytes from every build.
 # Without pip of its own: 12 MB that a rollout never needs. And without what botocore knows of 400 other services:
@@ -14,14 +14,16 @@ RUN python -m venv --without-pip /opt/venv \
       ! -name cloudwatch ! -name codedeploy ! -name lambda ! -name sts -exec rm -r {} + \
  && PYTHONHASHSEED=0 python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv
 
-FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+FROM python:3.14-slim@sha256:656d12e70054d5fda18a045e2494c96701e9792dd1445f95b3d038df954f57e9
 LABEL org.opencontainers.image.title="lambda-rollout" \
       org.opencontainers.image.description="Moves an AWS Lambda alias to a new version step by step, and back on an alarm" \
       org.opencontainers.image.licenses="Apache-2.0"
 # The base image ships no bytecode. Every container is a fresh one, so what is not compiled here
-# is compiled again before each rollout: 1.3 s of start-up.
-RUN PYTHONHASHSEED=0 python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
-      -x '/(test|tests|idlelib|lib2to3|ensurepip|tkinter|turtledemo|site-packages|dist-packages)/' \
+# is compiled again before each rollout: 1.3 s of start-up. Nothing is ever installed here, so pip goes, and what
+# would bring it back.
+RUN find / -xdev \( -name pip -o -name 'pip-*' -o -name 'pip3*' -o -name ensurepip \) -prune -exec rm -r {} + \
+ && PYTHONHASHSEED=0 python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+      -x '/(test|tests|idlelib|lib2to3|tkinter|turtledemo|site-packages|dist-packages)/' \
       "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 COPY --from=build /opt/venv /opt/venv
 COPY entrypoint.py post-entrypoint /opt/lambda-rollout/

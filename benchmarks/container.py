@@ -17,7 +17,7 @@ from benchmarks.table import Figure, Row
 from sandbox.aws import World
 from sandbox.aws.http import Server
 from tests.image.container import ContainerRunner
-from tests.image.engine import BASE, ROOT, Engine, NoEngine, build, engine
+from tests.image.engine import BASE, Engine, NoEngine, build, engine, pinned_base
 from tests.support.live import JumpingClock, Live
 
 TURNS = 9
@@ -108,8 +108,8 @@ def _case(docker: Engine, tag: str, folder: str) -> Callable[[], Ran]:
 def _sizes(docker: Engine, tags: Mapping[str, str]) -> list[Row]:
     name = "Size of the image over its base"
     with suppress(AssertionError):
-        docker.run("pull", _base())
-    base = docker.inspect(_base() if docker.pulls else BASE)["Size"]
+        docker.run("pull", pinned_base())
+    base = docker.inspect(pinned_base() if docker.pulls else BASE)["Size"]
     over = {case: docker.inspect(tags[case])["Size"] - base for case in (OURS, WHOLE)}
     return [
         Row(
@@ -119,9 +119,3 @@ def _sizes(docker: Engine, tags: Mapping[str, str]) -> list[Row]:
         )
         for case, size in over.items()
     ]
-
-
-def _base() -> str:
-    found = re.search(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
-    assert found
-    return found[1]

@@ -126,7 +126,7 @@ def main_stage(context: JobContext) -> int:
 
 def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
     if feed is not None:
-        context.journal.also_tell(feed.emit)
+        context.journal.also_tell("comment", feed.emit)
     return feed
 
 
@@ -276,15 +276,20 @@ def build_clients(
         context.journal.emit(Warned(text=text))
 
     clients = Clients(aws, identity.region, context.clock, warn)
-    _start_is_over(clients)
+    _start_is_over(clients, context.environ, obeys=obeys)
     return clients
 
 
-def _start_is_over(clients: Clients) -> None:
+def _start_is_over(clients: Clients, environ: Mapping[str, str], *, obeys: bool) -> None:
     """Make the client that every stage needs, and let the collector go on, past all that lasts anyhow."""
-    # The first call makes it again if it could not be made, and tells why.
-    with contextlib.suppress(Exception):
+    from lambda_rollout.aws.environment import misconfigured
+
+    try:
         _ = clients.lambda_
+    except Exception as error:
+        # What cannot be made now cannot be made later. Who settles what was changed goes on trying all the same.
+        if obeys:
+            raise misconfigured(error, environ) from error
     gc.freeze()
     gc.enable()
 

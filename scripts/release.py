@@ -1,28 +1,29 @@
 """Make a release: image, action.yml that names it by digest at a tag, moving major tag, notes from the changelog.
 
     python scripts/release.py check v1.2.3
-    python scripts/release.py image v1.2.3 ghcr.io/OWNER/lambda-rollout     prints the digest
+    python scripts/release.py image v1.2.3 ghcr.io/OWNER/lambda-rollout                       prints its digest
+    python scripts/release.py join v1.2.3 ghcr.io/OWNER/lambda-rollout sha256:… sha256:…      prints the digest
     python scripts/release.py tag v1.2.3 ghcr.io/OWNER/lambda-rollout@sha256:…
     python scripts/release.py notes v1.2.3
 
-Run by .github/workflows/release.yml, one command a step. On main, action.yml builds the Dockerfile; only the commit
+Run by .github/workflows/release.yml, one command a job. On main, action.yml builds the Dockerfile; only the commit
 under a release's tag names an image, so users pull what was built, tested and attested once.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-VERSION = re.compile(r"v(?P<major>[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)")
+VERSION = re.compile(r"v([1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 IMAGE = re.compile(r"[a-z0-9.:-]+(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}")
-PLATFORMS = "linux/amd64,linux/arm64"
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+MAIN = "refs/heads/main"
 BUILT_HERE = "  image: Dockerfile\n"
 
 
@@ -34,15 +35,13 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(prog="release.py")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("check", "image", "tag", "notes"):
+    for name in ("check", "image", "join", "tag", "notes"):
         command = commands.add_parser(name)
         command.add_argument("version")
-        if name in {"image", "tag"}:
-            command.add_argument("image", help="without digest for `image`, with it for `tag`")
-        if name == "image":
-            command.add_argument(
-                "--plain", action="store_true", help="this machine's platform only, without buildx"
-            )
+        if name in {"image", "join", "tag"}:
+            command.add_argument("image", help="with its digest for `tag`, otherwise without")
+        if name == "join":
+            command.add_argument("digests", nargs="+", help="of one platform each")
     given = parser.parse_args(words)
     try:
         print(_done(given), end="")
@@ -55,8 +54,9 @@ def main(words: Sequence[str] | None = None) -> int:
 def _done(given: argparse.Namespace) -> str:
     match given.command:
         case "image":
-            check(given.version)
-            return push_image(given.version, given.image, plain=given.plain) + "\n"
+            return push_image(given.version, given.image) + "\n"
+        case "join":
+            return join(given.version, given.image, given.digests) + "\n"
         case "tag":
             check(given.version)
             tag(given.version, given.image)
@@ -68,12 +68,28 @@ def _done(given: argparse.Namespace) -> str:
             return ""
 
 
-def major(version: str) -> str:
-    """Return the moving tag of a version. Raises `Refused` if it is none."""
+def numbers(version: str) -> tuple[int, int, int]:
+    """Return the version's three numbers. Raises `Refused` if it is none."""
     found = VERSION.fullmatch(version)
     if not found:
         raise Refused(f"{version!r} is no version like v1.2.3")
-    return f"v{found['major']}"
+    major_, minor, patch = map(int, found.groups())
+    return major_, minor, patch
+
+
+def major(version: str) -> str:
+    """Return the moving tag of a version. Raises `Refused` if it is none."""
+    return f"v{numbers(version)[0]}"
+
+
+def must_be_next(version: str, released: Iterable[str]) -> None:
+    """Raises `Refused` if ``released``, the tags of its major, has this version or a greater one."""
+    found = {numbers(tag): tag for tag in released if VERSION.fullmatch(tag)}
+    if numbers(version) in found:
+        raise Refused(f"{version} is there already; a release is never made anew")
+    greatest = max(found, default=numbers(version))
+    if greatest > numbers(version):
+        raise Refused(f"{found[greatest]} is there: {version} would move {major(version)} back")
 
 
 def notes(version: str, changelog: str) -> str:
@@ -98,33 +114,56 @@ def pinned(action: str, image: str) -> str:
 
 def check(version: str) -> None:
     """Raises `Refused` if this checkout cannot become that version."""
-    major(version)
     notes(version, Path("CHANGELOG.md").read_text("utf-8"))
+    # The attestations name it, and who verifies them asks for main.
+    if os.environ.get("GITHUB_REF", MAIN) != MAIN:
+        raise Refused(f"started on {os.environ['GITHUB_REF']}: start it on main")
     if _git("status", "--porcelain"):
         raise Refused("the checkout is not clean")
-    if _git("ls-remote", "--tags", "origin", f"refs/tags/{version}"):
-        raise Refused(f"{version} is there already; a release is never made anew")
+    must_be_next(version, _tags(f"{major(version)}.*"))
+    # What the origin has now, whatever this checkout remembers of it.
+    _git("fetch", "--quiet", "--no-tags", "origin", MAIN)
+    ours = subprocess.run(["git", "merge-base", "--is-ancestor", "HEAD", "FETCH_HEAD"], check=False)
+    if ours.returncode:
+        raise Refused("this is no commit of main at the origin: merge it first")
 
 
-def push_image(version: str, image: str, *, plain: bool) -> str:
-    """Build and push the image; return its digest.
+def _tags(pattern: str) -> list[str]:
+    """The origin's tags of that form, without those that are only what another one points at."""
+    lines = _git("ls-remote", "--refs", "--tags", "origin", f"refs/tags/{pattern}").splitlines()
+    return [line.partition("\trefs/tags/")[2] for line in lines]
 
-    ``plain``: without buildx, as a dry run on a registry of one's own, and without attestations.
+
+def push_image(version: str, image: str) -> str:
+    """Build the image for this machine's platform, and push it; return its digest.
+
+    By the engine itself: no builder image, no emulation.
     """
-    tagged = f"{image}:{version}"
-    if plain:
-        _run("docker", "build", "--network", "host", "--tag", tagged, ".")
-        pushed = _run("docker", "push", tagged)
-        found = re.search(r"digest: (sha256:[0-9a-f]{64})", pushed)
-        if not found:
-            raise Refused(f"the engine named no digest:\n{pushed}")
-        return found[1]
-    with tempfile.NamedTemporaryFile("r") as metadata:
-        options = ["--platform", PLATFORMS, "--provenance", "mode=max", "--sbom", "true", "--push"]
-        files = ["--metadata-file", metadata.name, "--tag", tagged]
-        _run("docker", "buildx", "build", *options, *files, ".")
-        digest: str = json.load(metadata)["containerimage.digest"]
-    return digest
+    architecture = _run("docker", "version", "--format", "{{.Server.Arch}}").strip()
+    tagged = f"{image.lower()}:{version}-{architecture}"
+    # With its own attestations it would be an index already, and could not be joined. Ours are made afterwards.
+    environ = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    _run("docker", "build", "--network", "host", "--tag", tagged, ".", environ=environ)
+    return _digest(_run("docker", "push", tagged))
+
+
+def join(version: str, image: str, digests: Sequence[str]) -> str:
+    """Push one image of several, each of its own platform; return its digest."""
+    tagged = f"{image.lower()}:{version}"
+    parts = [f"{image.lower()}@{_digest(digest)}" for digest in digests]
+    # A registry on this machine, to try a release on, has no certificate.
+    plain = ["--insecure"] if image.startswith("127.0.0.1:") else []
+    _run("docker", "manifest", "create", *plain, tagged, *parts)
+    return _digest(_run("docker", "manifest", "push", *plain, "--purge", tagged))
+
+
+def _digest(text: str) -> str:
+    """The last digest that is named in a text. Raises `Refused` if there is none."""
+    found = DIGEST.findall(text)
+    if not found:
+        raise Refused(f"no digest is named here:\n{text}")
+    last: str = found[-1]
+    return last
 
 
 def tag(version: str, image: str) -> None:
@@ -146,8 +185,8 @@ def _git(*words: str) -> str:
     return _run("git", *words).strip()
 
 
-def _run(*command: str) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+def _run(*command: str, environ: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environ)
     if done.returncode:
         raise Refused(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -9,7 +9,8 @@ from tenacity import Retrying, retry_if_result
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Routing
-from lambda_rollout.alias.writer import AliasWriter, Settlement, Unsettled, VersionGone
+from lambda_rollout.alias.settlement import Settlement, Unsettled, VersionGone
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.runtime.clock import Clock
 from lambda_rollout.runtime.errors import CallFailed, NotFound
 from lambda_rollout.runtime.parallel import Parallel, one_by_one

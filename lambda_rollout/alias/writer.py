@@ -15,15 +15,16 @@ may still land: the next confirmed write makes it useless.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.ownership import Claim, PendingWrite
+from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.alias.settlement import ChangedByOther, Deleted, Settled, Settlement, Unsettled
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import (
     Busy,
@@ -33,7 +34,6 @@ from lambda_rollout.runtime.errors import (
     RevisionMismatch,
     RolloutError,
     Unanswered,
-    UnmarkedNotFound,
 )
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
@@ -44,26 +44,6 @@ OLD_NEWS = 60.0
 
 SEEN_TWICE = 5.0
 """Seconds for which a read may be stale (for how long AWS's are, if ever, is not published)."""
-
-MISSING_TWICE = 2.0
-"""Seconds between two answers that there is no such alias, before it is believed: while we may have split it, one
-word is not enough to give it up."""
-
-
-class Aliases(Protocol):
-    """Lambda's alias calls, one try each. Errors are `CallFailed` and its kinds."""
-
-    def read(self, target: Target) -> Alias:
-        """GetAlias; weights that AWS calls its own come apart from the routing (`Alias.moving`)."""
-        ...
-
-    def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
-        """UpdateAlias, with version, weights, description and RevisionId; a weight of exactly 1 stays as AWS has it."""
-        ...
-
-    def create(self, target: Target, version: str, description: str) -> Alias:
-        """CreateAlias, whole on ``version``."""
-        ...
 
 
 class Conflict(RolloutError):
@@ -83,79 +63,6 @@ class Conflict(RolloutError):
 
 class CannotShift(RolloutError):
     """A forward write could not be confirmed in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Confirmed: the alias is as wished."""
-
-    alias: Alias
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedByOther:
-    """The routing is somebody else's; it was left as it is."""
-
-    alias: Alias
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """The alias or its function was deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class VersionGone:
-    """AWS has the alias and has not the ``version`` that it was to be put on, so no trying helps."""
-
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """Not confirmed yet; ``why`` is AWS's last word."""
-
-    why: CallFailed
-
-
-Settlement = Settled | ChangedByOther | Deleted | VersionGone | Unsettled
-
-
-class AliasReader:
-    """Reads one alias, and believes that it is gone only when that is said twice in a row."""
-
-    def __init__(
-        self, target: Target, aliases: Aliases, clock: Clock, *, written: bool = True
-    ) -> None:
-        """Nothing is read yet. ``written`` says that the alias may have been written by this rollout.
-
-        Before that the word of an endpoint of somebody's own counts, too, though it bears no marks of AWS's.
-        """
-        self._target = target
-        self._aliases = aliases
-        self._clock = clock
-        self._believed = (NotFound,) if written else (NotFound, UnmarkedNotFound)
-        self._missing_since: float | None = None
-
-    def read(self) -> Alias:
-        """GetAlias, one try. Raises `NotFound` if it said so `MISSING_TWICE` seconds before, too."""
-        try:
-            alias = self._aliases.read(self._target)
-        except self._believed as error:
-            now = self._clock.monotonic()
-            if self._missing_since is None:
-                self._missing_since = now
-            kind = Unanswered if now - self._missing_since < MISSING_TWICE else NotFound
-            raise kind(error.operation, error.code, error.message) from error
-        self._missing_since = None
-        return alias
-
-    def read_or_gone(self) -> Alias | None:
-        """GetAlias, one try; None if it is gone."""
-        try:
-            return self.read()
-        except NotFound:
-            return None
 
 
 class AliasWriter:

@@ -10,6 +10,13 @@ from enum import StrEnum
 SAME_MOMENT = timedelta(seconds=1)
 """How far an alarm's StateTransitionedTimestamp and its history item may differ and still be one."""
 
+PARTIAL = "PARTIAL_DATA"
+"""Evaluated, on what could be read of its data."""
+
+BROKEN = frozenset({"EVALUATION_ERROR", "EVALUATION_FAILURE"})
+"""Not evaluated, for lack of a working definition or of the service: the state stays what it was, or is
+INSUFFICIENT_DATA (a log alarm's)."""
+
 
 class AlarmState(StrEnum):
     """An alarm's ``StateValue``."""
@@ -31,10 +38,27 @@ class AlarmReading:
     region: str
     state: AlarmState
     reason: str
+    """StateReason; of a composite alarm that is not evaluated because of one below it, that one's name and reason."""
     transitioned_at: datetime | None
     """StateTransitionedTimestamp: the last change of the state, on AWS's clock."""
     evaluation: str = ""
-    """EvaluationState: empty, PARTIAL_DATA, EVALUATION_ERROR or EVALUATION_FAILURE."""
+    """EvaluationState: empty, PARTIAL_DATA, EVALUATION_ERROR, EVALUATION_FAILURE, IN_WARM_UP, or what AWS may add to
+    them. A composite alarm, which has none of its own, has the worst of those below it."""
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether CloudWatch evaluates it: only then its state says anything. Not so in a state that is not known."""
+        return self.evaluation in {"", PARTIAL}
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is not evaluated, and waiting is not what mends it."""
+        return self.evaluation in BROKEN
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it was looked at, and found to be OK."""
+        return self.state is AlarmState.OK and self.is_evaluated
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +79,24 @@ class AlarmWatch:
     """The newest reading up to which every change of state is known."""
     newest: AlarmReading
     counts: bool
-    """False while it was in ALARM from before the start and has not been OK since."""
+    """False while it was in ALARM, or not evaluated, from before the start and has not been OK since."""
     was_ok: bool = False
     """Whether any reading since showed OK; what lies between two readings only the history can tell."""
+    had_data: bool = False
+    """Whether it was ever seen evaluated and not in INSUFFICIENT_DATA."""
+    broken_since: float | None = None
+    """When the first read was sent that showed `BROKEN` with nothing else since (monotonic seconds)."""
     fired: AlarmReading | None = None
     """Set once it counted and was in ALARM; never taken back. Its ``reason`` is that of the firing."""
+    gap_since: float | None = None
+    """When the read was sent that first showed a change which only the history can tell (monotonic seconds); later
+    changes before that is known do not move it. None while nothing is open."""
 
     @classmethod
     def start(cls, reading: AlarmReading) -> AlarmWatch:
         """Begin with the read made just before the first shift."""
-        return cls(reading, reading, counts=reading.state is not AlarmState.ALARM)
+        counts = reading.state is not AlarmState.ALARM and reading.is_evaluated
+        return cls(reading, reading, counts=counts, had_data=_shows_data(reading))
 
     @property
     def needs_history(self) -> bool:
@@ -74,25 +106,33 @@ class AlarmWatch:
         )
 
 
-def observe(watch: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
-    """Take a new reading into account.
+def observe(watch: AlarmWatch, reading: AlarmReading, sent: float) -> AlarmWatch:
+    """Take a new reading into account, of a read that was ``sent`` then (monotonic seconds).
 
     The timestamp of the last transition is what tells a state that stayed from one that left and came
     back between two reads. The first is explained by the reading alone; for the second `with_history` must
     be given the history.
     """
-    now_ok = reading.state is AlarmState.OK
-    seen = replace(watch, newest=reading, was_ok=watch.was_ok or now_ok)
+    now_ok = reading.is_ok
+    broken_since = sent if watch.broken_since is None else watch.broken_since
+    seen = replace(
+        watch,
+        newest=reading,
+        was_ok=watch.was_ok or now_ok,
+        had_data=watch.had_data or _shows_data(reading),
+        broken_since=broken_since if reading.is_broken else None,
+    )
     if watch.fired is not None:
         return seen
     if reading.state is AlarmState.ALARM and (watch.counts or watch.was_ok):
-        return replace(seen, history_known=reading, counts=True, fired=reading)
+        return replace(seen, history_known=reading, counts=True, fired=reading, gap_since=None)
     if (
         reading.transitioned_at is None
         or reading.transitioned_at == watch.history_known.transitioned_at
     ):
-        return replace(seen, history_known=reading, counts=watch.counts or now_ok)
-    return seen
+        counts = watch.counts or now_ok
+        return replace(seen, history_known=reading, counts=counts, gap_since=None)
+    return replace(seen, gap_since=sent if watch.gap_since is None else watch.gap_since)
 
 
 def with_history(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch:
@@ -115,11 +155,20 @@ def with_history(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch
                 reason=change.reason or watch.newest.reason,
                 transitioned_at=change.at,
             )
-            return replace(watch, counts=True, fired=fired)
+            return replace(watch, counts=True, fired=fired, gap_since=None)
         counts = counts or change.after is AlarmState.OK
     if not since or not _reaches(watch.newest, since[-1]):
         return watch
-    return replace(watch, history_known=watch.newest, counts=counts)
+    had_data = watch.had_data or any(
+        change.after is not AlarmState.INSUFFICIENT_DATA for change in since
+    )
+    return replace(
+        watch, history_known=watch.newest, counts=counts, had_data=had_data, gap_since=None
+    )
+
+
+def _shows_data(reading: AlarmReading) -> bool:
+    return reading.is_evaluated and reading.state is not AlarmState.INSUFFICIENT_DATA
 
 
 def _after_what_was_known(
@@ -148,6 +197,11 @@ def firing_at_start(readings: Iterable[AlarmReading]) -> tuple[AlarmReading, ...
     return tuple(reading for reading in readings if reading.state is AlarmState.ALARM)
 
 
+def not_evaluated(readings: Iterable[AlarmReading]) -> tuple[AlarmReading, ...]:
+    """Return the alarms that CloudWatch does not evaluate: whatever their state, they guard nothing."""
+    return tuple(reading for reading in readings if not reading.is_evaluated)
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """One read of all alarms."""
@@ -155,3 +209,13 @@ class Survey:
     readings: tuple[AlarmReading, ...]
     missing: tuple[str, ...] = ()
     """Alarms that were asked for and do not exist, as the user wrote them."""
+    known: tuple[AlarmWatch, ...] = ()
+    """What an earlier watch has already found out about them; empty before the first."""
+
+
+def counting(survey: Survey) -> Survey:
+    """Return the survey of a watch that begins when traffic is shifted already: there an alarm counts that is not
+    evaluated, and has its minute to be.
+    """
+    watches = (replace(AlarmWatch.start(reading), counts=True) for reading in survey.readings)
+    return replace(survey, known=tuple(watches))

@@ -18,8 +18,11 @@ from lambda_rollout.inputs.durations import readable_duration
 UNREADABLE_LIMIT = 60.0
 """Seconds without a successful read after which a watch is blind and the rollout goes back."""
 
+_LIMIT_TOLD = readable_duration(timedelta(seconds=UNREADABLE_LIMIT))
+
 HISTORY_GRACE = 15.0
-"""Seconds after a step's end that an alarm's history may take to show a change made just before it."""
+"""Seconds that an alarm's history may take to show a change, counted from the read that saw the change; and at least so
+many after a step's planned end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,53 @@ def judge_step(evidence: StepEvidence) -> Verdict:
     last_second = max(evidence.planned_end, evidence.missing_at)
     if evidence.now < last_second or evidence.alarms_read_at < last_second:
         return Inconclusive()
-    without_history = tuple(watch.newest for watch in evidence.watches if watch.needs_history)
-    if without_history and evidence.now < evidence.planned_end + HISTORY_GRACE:
-        return Inconclusive(
-            f"the history of {', '.join(reading.name for reading in without_history)}"
-        )
-    if without_history:
-        return Failed(_needs_history_reason(without_history), without_history)
-    if evidence.aliases_read_at < evidence.planned_end:
+    verdict = (
+        _judge_histories(evidence)
+        or _judge_evaluations(evidence)
+        or _judge_what_is_missing(evidence)
+    )
+    if isinstance(verdict, Passed) and evidence.aliases_read_at < last_second:
         return Inconclusive()
-    return _judge_what_is_missing(evidence)
+    return verdict
+
+
+def _judge_histories(evidence: StepEvidence) -> Failed | Inconclusive | None:
+    """Wait for the history of each alarm that needs it, and no longer than that one's grace; None if none does."""
+    waiting = [watch for watch in evidence.watches if watch.needs_history]
+    over = tuple(watch.newest for watch in waiting if evidence.now >= _grace_ends(watch, evidence))
+    if over:
+        return Failed(_needs_history_reason(over), over)
+    if waiting:
+        return Inconclusive(f"the history of {', '.join(watch.newest.name for watch in waiting)}")
+    return None
+
+
+def _grace_ends(watch: AlarmWatch, evidence: StepEvidence) -> float:
+    """Return until when the alarm's history is waited for; alarms that flap in turn do not put it off for ever."""
+    began = evidence.planned_end if watch.gap_since is None else watch.gap_since
+    return min(max(began, evidence.planned_end), evidence.last_end) + HISTORY_GRACE
+
+
+def _judge_evaluations(evidence: StepEvidence) -> Failed | Inconclusive | None:
+    """No step ends on the state of an alarm that is not evaluated: it is as old as that; None if all are.
+
+    A warm-up, or a state that is not known here, may last as long as any evidence; what is broken has its own limit,
+    and both together have an end.
+    """
+    waiting = [
+        watch.newest for watch in evidence.watches if watch.counts and not watch.newest.is_evaluated
+    ]
+    over = tuple(reading for reading in waiting if evidence.now >= _patience(reading, evidence))
+    if not waiting:
+        return None
+    lacks = "not evaluated: " + ", ".join(f"{r.name} ({r.evaluation})" for r in over or waiting)
+    return Failed(f"evidence-timeout ran out: {lacks}", over) if over else Inconclusive(lacks)
+
+
+def _patience(reading: AlarmReading, evidence: StepEvidence) -> float:
+    if reading.is_broken:
+        return max(evidence.last_end, evidence.planned_end + UNREADABLE_LIMIT)
+    return evidence.last_end
 
 
 def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:
@@ -111,10 +151,27 @@ def _reason_at_any_time(evidence: StepEvidence) -> Failed | None:
         ("alias", evidence.aliases_failing_since),
     ):
         if since is not None and evidence.now - since >= UNREADABLE_LIMIT:
-            return Failed(
-                f"the {what} could not be read for {readable_duration(timedelta(seconds=UNREADABLE_LIMIT))}"
-            )
-    return None
+            return Failed(f"the {what} could not be read for {_LIMIT_TOLD}")
+    return _broken_for_too_long(evidence)
+
+
+def _broken_for_too_long(evidence: StepEvidence) -> Failed | None:
+    """An alarm that is not evaluated is as good as one that cannot be read; one that does not count is neither."""
+    broken = tuple(
+        watch.newest
+        for watch in evidence.watches
+        if watch.counts
+        and watch.broken_since is not None
+        and evidence.now - watch.broken_since >= UNREADABLE_LIMIT
+    )
+    if not broken:
+        return None
+    told = f"{broken[0].evaluation}: {broken[0].reason}"
+    names = ", ".join(reading.name for reading in broken)
+    return Failed(
+        f"alarm {names} was not evaluated by CloudWatch for {_LIMIT_TOLD}: {told}",
+        broken,
+    )
 
 
 def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:

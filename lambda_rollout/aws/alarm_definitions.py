@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.aws.alarms import PAGE, TYPES
+from lambda_rollout.aws.alarms import PAGE, below_of
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.preflight.alarm_rule import Rule, RuleUnread, children, parse
+from lambda_rollout.preflight.alarm_rule import AlarmRule, RuleUnread, parse_alarm_rule
 from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.literals import AlarmTypeType
 
 KINDS = {
     "MetricAlarms": "MetricAlarm",
@@ -31,7 +34,7 @@ DEPTH = 5
 _RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
 _QUERY = re.compile(r"\s*SELECT\b|\bSEARCH\s*\(", re.IGNORECASE)
 
-Raw = Mapping[str, Any]
+_Raw = Mapping[str, Any]
 
 
 class AlarmDefinitions:
@@ -57,18 +60,20 @@ class AlarmDefinitions:
     def try_history(self) -> None:
         """Ask each Region for one item of the history of its first alarm."""
         for region, names in self._by_region().items():
-            client = self._clients.cloudwatch(region)
-            ask(
-                "DescribeAlarmHistory",
-                partial(
-                    client.describe_alarm_history,
-                    AlarmName=names[0],
-                    AlarmTypes=TYPES,
-                    HistoryItemType="StateUpdate",
-                    MaxRecords=1,
-                ),
-                dict,
-            )
+            self._clients.alarm_types.asking(region, partial(self._ask_history, region, names[0]))
+
+    def _ask_history(self, region: str, name: str, types: Sequence[AlarmTypeType]) -> None:
+        ask(
+            "DescribeAlarmHistory",
+            partial(
+                self._clients.cloudwatch(region).describe_alarm_history,
+                AlarmName=name,
+                AlarmTypes=types,
+                HistoryItemType="StateUpdate",
+                MaxRecords=1,
+            ),
+            dict,
+        )
 
     def _by_region(self) -> Mapping[str, list[str]]:
         by_region: dict[str, list[str]] = {}
@@ -76,13 +81,13 @@ class AlarmDefinitions:
             by_region.setdefault(name.region or self._clients.region, []).append(name.name)
         return by_region
 
-    def _below(self, region: str, names: list[str]) -> Mapping[str, tuple[str, Raw]]:
+    def _below(self, region: str, names: list[str]) -> Mapping[str, tuple[str, _Raw]]:
         """Describe the named alarms and all below them: name -> kind and definition."""
-        found: dict[str, tuple[str, Raw]] = {}
+        found: dict[str, tuple[str, _Raw]] = {}
         for _ in range(DEPTH):
             for start in range(0, len(names), PAGE):
                 found.update(self._described(region, names[start : start + PAGE]))
-            below = [child for name in names if name in found for child in _children(found[name])]
+            below = [child for name in names if name in found for child in below_of(found[name][1])]
             names = [child for child in dict.fromkeys(below) if child not in found]
             if not names:
                 break
@@ -90,19 +95,11 @@ class AlarmDefinitions:
 
     def _described(
         self, region: str, names: Sequence[str]
-    ) -> Iterator[tuple[str, tuple[str, Raw]]]:
+    ) -> Iterator[tuple[str, tuple[str, _Raw]]]:
         token: dict[str, Any] = {}
         while True:
-            answer: Raw = ask(
-                "DescribeAlarms",
-                partial(
-                    self._clients.cloudwatch(region).describe_alarms,
-                    AlarmNames=names,
-                    AlarmTypes=TYPES,
-                    MaxRecords=PAGE,
-                    **token,
-                ),
-                dict,
+            answer = self._clients.alarm_types.asking(
+                region, partial(self._page, region, names, token)
             )
             for key, kind in KINDS.items():
                 for alarm in answer.get(key) or ():
@@ -111,23 +108,35 @@ class AlarmDefinitions:
                 return
             token = {"NextToken": answer["NextToken"]}
 
+    def _page(
+        self,
+        region: str,
+        names: Sequence[str],
+        token: Mapping[str, Any],
+        types: Sequence[AlarmTypeType],
+    ) -> _Raw:
+        return ask(
+            "DescribeAlarms",
+            partial(
+                self._clients.cloudwatch(region).describe_alarms,
+                AlarmNames=names,
+                AlarmTypes=types,
+                MaxRecords=PAGE,
+                **token,
+            ),
+            dict,
+        )
 
-def _rule(alarm: Raw) -> Rule | None:
+
+def _rule(alarm: _Raw) -> AlarmRule | None:
     try:
-        return parse(alarm.get("AlarmRule", ""))
+        return parse_alarm_rule(alarm.get("AlarmRule", ""))
     except RuleUnread:
         return None
 
 
-def _children(described: tuple[str, Raw]) -> list[str]:
-    """Return the names in a composite alarm's rule; an ARN there is of the same account and Region."""
-    kind, alarm = described
-    rule = _rule(alarm) if kind == "CompositeAlarm" else None
-    return list(dict.fromkeys(children(rule))) if rule else []
-
-
 def _facts(
-    name: str, described: Mapping[str, tuple[str, Raw]], above: frozenset[str]
+    name: str, described: Mapping[str, tuple[str, _Raw]], above: frozenset[str]
 ) -> AlarmFacts:
     kind, alarm = described[name]
     if kind == "CompositeAlarm":
@@ -138,15 +147,20 @@ def _facts(
             rule=_rule(alarm),
             children=tuple(
                 _facts(child, described, below)
-                for child in _children(described[name])
+                for child in below_of(alarm)
                 if child in described and child not in below
             ),
         )
     made = _of_logs(name, alarm) if kind == "LogAlarm" else _of_metrics(name, alarm)
-    return replace(made, warm_until=_warm_until(alarm))
+    return replace(
+        made,
+        warm_until=_warm_until(alarm),
+        evaluation=alarm.get("EvaluationState", ""),
+        evaluation_reason=alarm.get("StateReason", ""),
+    )
 
 
-def _of_logs(name: str, alarm: Raw) -> AlarmFacts:
+def _of_logs(name: str, alarm: _Raw) -> AlarmFacts:
     """Read a log alarm: its query runs on a schedule, and some of its last results have to breach.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_LogAlarm.html
@@ -165,7 +179,7 @@ def _of_logs(name: str, alarm: Raw) -> AlarmFacts:
     )
 
 
-def _of_metrics(name: str, alarm: Raw) -> AlarmFacts:
+def _of_metrics(name: str, alarm: _Raw) -> AlarmFacts:
     criteria = (alarm.get("EvaluationCriteria") or {}).get("PromQLCriteria")
     if criteria is not None or "EvaluationCriteria" in alarm:
         return AlarmFacts(
@@ -196,7 +210,7 @@ def _of_metrics(name: str, alarm: Raw) -> AlarmFacts:
     )
 
 
-def _unread(alarm: Raw) -> str:
+def _unread(alarm: _Raw) -> str:
     """Name what is no list of metrics: a query in a language of its own, or another account's metrics."""
     own = str(alarm.get("AlarmArn", "")).split(":")[4:5]
     for query in alarm.get("Metrics") or ():
@@ -207,13 +221,13 @@ def _unread(alarm: Raw) -> str:
     return ""
 
 
-def _warm_until(alarm: Raw) -> datetime | None:
+def _warm_until(alarm: _Raw) -> datetime | None:
     minutes = (alarm.get("WarmUpConfiguration") or {}).get("WarmUpPeriodDurationInMinutes")
     configured = alarm.get("AlarmConfigurationUpdatedTimestamp")
     return configured + timedelta(minutes=minutes) if minutes and configured else None
 
 
-def _metrics(alarm: Raw) -> tuple[tuple[WatchedMetric, ...], str]:
+def _metrics(alarm: _Raw) -> tuple[tuple[WatchedMetric, ...], str]:
     """Return what an alarm looks at, and its metric math if it has any."""
     if "MetricName" in alarm:
         statistic = alarm.get("Statistic") or alarm.get("ExtendedStatistic", "")
@@ -230,7 +244,7 @@ def _metrics(alarm: Raw) -> tuple[tuple[WatchedMetric, ...], str]:
     return metrics, expression
 
 
-def _metric(id_: str, metric: Raw, statistic: str, period: int | None) -> WatchedMetric:
+def _metric(id_: str, metric: _Raw, statistic: str, period: int | None) -> WatchedMetric:
     return WatchedMetric(
         id=id_,
         namespace=metric.get("Namespace", ""),

@@ -13,10 +13,18 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.analysis.alarms import AlarmReading, AlarmState, Survey, Transition
+from lambda_rollout.analysis.alarms import (
+    BROKEN,
+    PARTIAL,
+    AlarmReading,
+    AlarmState,
+    Survey,
+    Transition,
+)
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import AlarmName
+from lambda_rollout.preflight.alarm_rule import RuleUnread, children, parse_alarm_rule
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import Unanswered
 from lambda_rollout.runtime.retry import raise_if_stopped
@@ -24,10 +32,10 @@ from lambda_rollout.runtime.retry import raise_if_stopped
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType
 
+Raw = Mapping[str, Any]
+
 PAGE = 100
 """Names in one DescribeAlarms call, and records in one answer, at most."""
-
-TYPES: Sequence[AlarmTypeType] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
 
 
 class CloudWatchAlarms:
@@ -44,19 +52,25 @@ class CloudWatchAlarms:
         self._stop = stop
         self._clients = clients
         self._names = names
+        self._below: dict[str, tuple[str, ...]] = {}
+        """By Region: the alarms below composite ones, as the newest read knows them."""
         self._only_updated: set[tuple[str, str]] = set()
         """Region and name of the alarms whose answers tell when they were updated, but not when they changed."""
 
     def read(self) -> Survey:
-        """See `Alarms.read`: one call for each hundred alarms of a Region."""
+        """See `Alarms.read`: one call for each hundred alarms of a Region.
+
+        The alarms below composite ones are named in the same calls, so that only the first read, and one after a rule
+        was changed, asks once more.
+        """
         by_region: dict[str, list[str]] = {}
         for name in self._names:
             by_region.setdefault(name.region or self._clients.region, []).append(name.name)
         found: dict[tuple[str, str], AlarmReading] = {}
         for region, names in by_region.items():
-            for start in range(0, len(names), PAGE):
-                for reading in self._page(region, names[start : start + PAGE]):
-                    found[region, reading.name] = reading
+            described = self._described(region, names)
+            for each in described:
+                found[region, each] = _reading(region, each, described)
         readings, missing = [], []
         for name in self._names:
             match = found.get((name.region or self._clients.region, name.name))
@@ -67,26 +81,52 @@ class CloudWatchAlarms:
                 readings.append(match)
         return Survey(tuple(readings), tuple(missing))
 
-    def _page(self, region: str, names: Sequence[str]) -> Iterator[AlarmReading]:
+    def _described(self, region: str, names: Sequence[str]) -> Mapping[str, Raw]:
+        """Describe these alarms and all that are below them, by name."""
+        found: dict[str, Raw] = {}
+        asked: set[str] = set()
+        wanted = list(dict.fromkeys((*names, *self._below.get(region, ()))))
+        while wanted:
+            for start in range(0, len(wanted), PAGE):
+                for alarm in self._page(region, wanted[start : start + PAGE]):
+                    found[alarm["AlarmName"]] = alarm
+            asked |= set(wanted)
+            below = _all_below(names, found)
+            wanted = [child for child in below if child not in asked]
+        self._below[region] = tuple(child for child in below if child in found)
+        return found
+
+    def _page(self, region: str, names: Sequence[str]) -> Iterator[Raw]:
         token: dict[str, Any] = {}
         while True:
             raise_if_stopped(self._stop)
-            answer, readings = ask(
-                "DescribeAlarms",
-                partial(
-                    self._clients.cloudwatch(region).describe_alarms,
-                    AlarmNames=names,
-                    AlarmTypes=TYPES,
-                    MaxRecords=PAGE,
-                    **token,
-                ),
-                lambda answer: (answer, _readings(region, answer)),
+            answer = self._clients.alarm_types.asking(
+                region, partial(self._describe, region, names, token)
             )
             self._only_updated |= {(region, name) for name in _only_updated(answer)}
-            yield from readings
+            yield from _alarms(answer)
             if not answer.get("NextToken"):
                 return
             token = {"NextToken": answer["NextToken"]}
+
+    def _describe(
+        self,
+        region: str,
+        names: Sequence[str],
+        token: Mapping[str, Any],
+        types: Sequence[AlarmTypeType],
+    ) -> Raw:
+        return ask(
+            "DescribeAlarms",
+            partial(
+                self._clients.cloudwatch(region).describe_alarms,
+                AlarmNames=names,
+                AlarmTypes=types,
+                MaxRecords=PAGE,
+                **token,
+            ),
+            _checked,
+        )
 
     def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
         """See `Alarms.history`.
@@ -98,19 +138,8 @@ class CloudWatchAlarms:
         token: dict[str, Any] = {}
         while True:
             raise_if_stopped(self._stop)
-            answer: Mapping[str, Any] = ask(
-                "DescribeAlarmHistory",
-                partial(
-                    self._clients.cloudwatch(reading.region).describe_alarm_history,
-                    AlarmName=reading.name,
-                    AlarmTypes=TYPES,
-                    HistoryItemType="StateUpdate",
-                    StartDate=since,
-                    ScanBy="TimestampAscending",
-                    MaxRecords=PAGE,
-                    **token,
-                ),
-                dict,
+            answer = self._clients.alarm_types.asking(
+                reading.region, partial(self._history_page, reading, since, token)
             )
             transitions += (_transition(item) for item in answer["AlarmHistoryItems"])
             if not answer.get("NextToken"):
@@ -119,14 +148,59 @@ class CloudWatchAlarms:
                 return transitions
             token = {"NextToken": answer["NextToken"]}
 
+    def _history_page(
+        self,
+        reading: AlarmReading,
+        since: datetime,
+        token: Mapping[str, Any],
+        types: Sequence[AlarmTypeType],
+    ) -> Raw:
+        return ask(
+            "DescribeAlarmHistory",
+            partial(
+                self._clients.cloudwatch(reading.region).describe_alarm_history,
+                AlarmName=reading.name,
+                AlarmTypes=types,
+                HistoryItemType="StateUpdate",
+                StartDate=since,
+                ScanBy="TimestampAscending",
+                MaxRecords=PAGE,
+                **token,
+            ),
+            dict,
+        )
 
-def _alarms(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+
+def below_of(alarm: Raw) -> tuple[str, ...]:
+    """Return the names in a composite alarm's rule, each once; an ARN there is of the same account and Region.
+
+    Empty for any other alarm, and for a rule that is not understood: what is below it is not known then.
+    """
+    try:
+        return tuple(dict.fromkeys(children(parse_alarm_rule(alarm.get("AlarmRule", "")))))
+    except RuleUnread:
+        return ()
+
+
+def _all_below(names: Sequence[str], described: Mapping[str, Raw]) -> Sequence[str]:
+    """Return what is below the named alarms, as far down as they are described."""
+    reached = list(dict.fromkeys(names))
+    for name in reached:
+        reached += [child for child in below_of(described.get(name, {})) if child not in reached]
+    return reached[len(set(names)) :]
+
+
+def _alarms(answer: Mapping[str, Any]) -> Iterator[Raw]:
     for kind in ("MetricAlarms", "CompositeAlarms", "LogAlarms"):
         yield from answer.get(kind) or ()
 
 
-def _readings(region: str, answer: Mapping[str, Any]) -> list[AlarmReading]:
-    return [_reading(region, alarm) for alarm in _alarms(answer)]
+def _checked(answer: Raw) -> Raw:
+    """Read every alarm once, so that an answer which no reading can be made of is found to be none of AWS's."""
+    for alarm in _alarms(answer):
+        AlarmState(alarm["StateValue"])
+        _ = alarm["AlarmArn"], alarm["AlarmName"]
+    return answer
 
 
 def _only_updated(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -141,17 +215,42 @@ def _as_found(reading: AlarmReading) -> Iterator[Transition]:
         yield Transition(reading.transitioned_at, reading.state, reading.state, reading.reason)
 
 
-def _reading(region: str, alarm: Mapping[str, Any]) -> AlarmReading:
+def _reading(region: str, name: str, described: Mapping[str, Raw]) -> AlarmReading:
+    alarm = described[name]
+    state = AlarmState(alarm["StateValue"])
+    reason = alarm.get("StateReason", "")
+    evaluation, because_of = _worst(name, described, frozenset())
+    if because_of != name and evaluation and state is not AlarmState.ALARM:
+        reason = f"alarm {because_of}, below it: {described[because_of].get('StateReason', '')}"
     return AlarmReading(
         arn=alarm["AlarmArn"],
         name=alarm["AlarmName"],
         region=region,
-        state=AlarmState(alarm["StateValue"]),
-        reason=alarm.get("StateReason", ""),
+        state=state,
+        reason=reason,
         transitioned_at=alarm.get("StateTransitionedTimestamp")
         or alarm.get("StateUpdatedTimestamp"),
-        evaluation=alarm.get("EvaluationState", ""),
+        evaluation=evaluation,
     )
+
+
+def _worst(name: str, described: Mapping[str, Raw], above: frozenset[str]) -> tuple[str, str]:
+    """Return the worst EvaluationState of an alarm and all below it, and whose it is: its own where none is worse."""
+    alarm = described[name]
+    within = above | {name}
+    each = [(alarm.get("EvaluationState", ""), name)]
+    each += [
+        _worst(child, described, within)
+        for child in below_of(alarm)
+        if child in described and child not in within
+    ]
+    return max(each, key=lambda one: _badness(one[0]))
+
+
+def _badness(evaluation: str) -> int:
+    if evaluation in BROKEN:
+        return 3
+    return {"": 0, PARTIAL: 1}.get(evaluation, 2)
 
 
 def _transition(item: Mapping[str, Any]) -> Transition:

@@ -22,6 +22,7 @@ from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
     CredentialsExpired,
+    DeniedOtherwise,
     ForeignAnswer,
     InvalidRequest,
     NotFound,
@@ -34,6 +35,7 @@ from lambda_rollout.runtime.errors import (
     Unreachable,
 )
 from lambda_rollout.runtime.masking import without_signed_headers
+from lambda_rollout.runtime.remedies import lacks_permission, remedy_for
 
 THROTTLED = frozenset(
     {
@@ -66,6 +68,8 @@ DENIED = frozenset(
 )
 SIGNED_WRONG = frozenset(
     {
+        "IncompleteSignature",
+        "IncompleteSignatureException",
         "InvalidSignatureException",
         "RequestInTheFuture",
         "RequestTimeTooSkewed",
@@ -105,11 +109,17 @@ NOT_AWS = (
     "AWS_ENDPOINT_URL if it is set."
 )
 
-Answer = TypeVar("Answer", bound=Mapping[str, Any])
-Read = TypeVar("Read")
+NO_WAY = "Check `aws-region`, AWS_ENDPOINT_URL if it is set, and the runner's way to AWS: DNS, proxy, firewall."
+NOT_TRUSTED = (
+    "Somebody else than AWS answers in its name, such as a proxy that reads along: put its certificate into a file in "
+    "the workspace and name that in AWS_CA_BUNDLE (/github/workspace/FILE); or check AWS_ENDPOINT_URL if it is set."
+)
+
+_Answer = TypeVar("_Answer", bound=Mapping[str, Any])
+_Read = TypeVar("_Read")
 
 
-def ask(operation: str, call: Callable[[], Answer], read: Callable[[Answer], Read]) -> Read:
+def ask(operation: str, call: Callable[[], _Answer], read: Callable[[_Answer], _Read]) -> _Read:
     """Make one call of boto3, and return what ``read`` finds in its answer. Every call of this package goes through it.
 
     ``operation`` is AWS's name of it and has a row in `lambda_rollout.aws.members`: an answer without those members is
@@ -157,17 +167,8 @@ def translating_errors(operation: str) -> Iterator[None]:
             f"no AWS credentials: {error}.",
             "Run aws-actions/configure-aws-credentials in a step before, or set `role-to-assume`.",
         ) from error
-    except (
-        boto.ConnectTimeoutError,
-        boto.EndpointConnectionError,
-        boto.ProxyConnectionError,
-    ) as error:
-        raise Unreachable(
-            operation,
-            type(error).__name__,
-            str(error),
-            "Check `aws-region`, AWS_ENDPOINT_URL if it is set, and the runner's way to AWS: DNS, proxy, firewall.",
-        ) from error
+    except CONNECTING as error:
+        raise _not_connected(operation, error) from error
     except UNSENT as error:
         raise NotSent(operation, type(error).__name__, str(error)) from error
     except boto.ParamValidationError as error:
@@ -182,6 +183,24 @@ def translating_errors(operation: str) -> Iterator[None]:
         # text. One such answer to a rollback must not end the trying.
         unreadable = f"this is not AWS's answer, it is unreadable: {marks.cleaned(str(error))}"
         raise ForeignAnswer(operation, type(error).__name__, unreadable, NOT_AWS) from error
+
+
+CONNECTING = (
+    boto.ConnectTimeoutError,
+    boto.EndpointConnectionError,
+    boto.ProxyConnectionError,
+    boto.SSLError,
+)
+
+
+def _not_connected(operation: str, error: Exception) -> CallFailed:
+    name, said = type(error).__name__, str(error)
+    if not isinstance(error, boto.SSLError):
+        return Unreachable(operation, name, said, NO_WAY)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        # While the connection was being made, so nothing was sent.
+        return Unreachable(operation, name, said, NOT_TRUSTED)
+    return Unanswered(operation, name, said)
 
 
 UNSENT = (
@@ -231,18 +250,13 @@ def _message(error: boto.ClientError) -> str:
 
 def _of_aws(operation: str, code: str, message: str, status: int) -> CallFailed:
     """Tell an answer of AWS's own apart; the code is the better word, and statuses are for those not known here."""
-    remedy = ""
     kind = _kind(operation, code, status)
-    if kind is CredentialsExpired:
-        remedy = "Renew the credentials; with `role-to-assume` the action renews them itself."
-    elif kind is AccessDenied:
-        remedy = f"Allow {_action(operation)} to the role of this job; the README has the complete policy."
-    elif code in SIGNED_WRONG:
-        remedy = "Check the runner's clock and the secret access key."
+    if kind is AccessDenied and not lacks_permission(operation, code, message):
+        kind = DeniedOtherwise
     elif code == "InvalidIdentityToken" and "verification key" in message:
         # It passes (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html).
         kind = Busy
-    return kind(operation, code, message, remedy)
+    return kind(operation, code, message, remedy_for(operation, code, message))
 
 
 def _kind(operation: str, code: str, status: int) -> type[CallFailed]:
@@ -286,15 +300,6 @@ def is_throttling(answer: Mapping[str, Any]) -> bool:
         marks.error_code(answer) in THROTTLED
         or marks.status(answer) == HTTPStatus.TOO_MANY_REQUESTS
     )
-
-
-def _action(operation: str) -> str:
-    service = "lambda"
-    if "Alarm" in operation or "Metric" in operation:
-        service = "cloudwatch"
-    elif "Deployment" in operation or "Application" in operation:
-        service = "codedeploy"
-    return f"{service}:{operation}"
 
 
 def date_of(answer: Mapping[str, Any]) -> datetime | None:

@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from lambda_rollout import __version__
 from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
@@ -60,7 +61,8 @@ class Clients:
     ) -> None:
         """``region`` is the functions' Region; alarms may live in others. ``clock`` is the machine's by default.
 
-        ``warn`` is told once of an endpoint of somebody's own whose answers do not bear AWS's request id.
+        ``warn`` is told once of an endpoint of somebody's own whose answers do not bear AWS's request id, and of a
+        Region that does not know all types of alarms.
         """
         self.region = region
         self._warn = warn
@@ -71,6 +73,8 @@ class Clients:
         self._turns = _Turns(RateLimit(), clock or SystemClock())
         self.aws_clock = AwsClock(clock or SystemClock())
         """What all answers to these clients say of the time."""
+        self.alarm_types = AlarmTypes(warn)
+        """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
         # A session may make only one client at a time
         # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html), and from Python 3.12 on

@@ -39,8 +39,8 @@ OVER = "DeploymentAlreadyCompletedException"
 _INVALID = re.compile(r"Invalid\w+Exception|\w+RequiredException")
 """What is wrong with the call itself, of whatever member: CodeDeploy has a code for each."""
 
-Answer = TypeVar("Answer", bound=Mapping[str, Any])
-Read = TypeVar("Read")
+_Answer = TypeVar("_Answer", bound=Mapping[str, Any])
+_Read = TypeVar("_Read")
 
 
 class CodeDeployEngine:
@@ -195,7 +195,7 @@ class _Over(Refused):
     """The deployment is over already."""
 
 
-def _ask(operation: str, call: Callable[[], Answer], read: Callable[[Answer], Read]) -> Read:
+def _ask(operation: str, call: Callable[[], _Answer], read: Callable[[_Answer], _Read]) -> _Read:
     """Do as `calls.ask`, and tell errors apart by CodeDeploy's codes: all of them are 400s."""
     try:
         return calls.ask(operation, call, read)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import bisect
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -29,6 +30,7 @@ from tenacity import Retrying
 
 from lambda_rollout.aws.calls import ask, date_of, translating_errors
 from lambda_rollout.aws.clients import CONFIG
+from lambda_rollout.aws.environment import check_environment, flaw, misconfigured, variables_in
 from lambda_rollout.aws.renewal import GET_CREDENTIALS, Issued, RenewedCredentials
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import (
@@ -71,6 +73,13 @@ MISTAKES = (
 )
 """What no source answers differently the next time."""
 
+FILES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+"""Of a token file, or of the command of a ``credential_process``."""
+
+CONTAINER_REMEDY = (
+    "An action in a container sees the workspace and no other file of the runner: use aws-actions/configure-aws-"
+    "credentials in a step before, or `role-to-assume`."
+)
 OWN_REMEDY = (
     "Run aws-actions/configure-aws-credentials in a step before, or set `role-to-assume`; on a runner of your own check "
     "its AWS profile, `credential_process` or web identity token file."
@@ -174,9 +183,10 @@ class Chain:
     LONGEST = 7 * 24 * 3600
     """Seconds; nobody issues credentials that last longer."""
 
-    def __init__(self, region: str) -> None:
-        """Ask nobody yet."""
+    def __init__(self, region: str, *, settles: bool = False) -> None:
+        """Ask nobody yet. Who ``settles`` what was changed is told of nothing that it need not be tried again."""
         self._region = region
+        self._settles = settles
         self.core = _core(region)
         """A session that has found what `issue` returned first."""
         self._asked = False
@@ -193,6 +203,15 @@ class Chain:
                 return self._issued(core.get_credentials())
             except MISTAKES as error:
                 raise RolloutError(f"no AWS credentials: {error}.", OWN_REMEDY) from error
+            except FILES as error:
+                if self._settles:
+                    raise
+                what = f"no AWS credentials: {error.filename}: {error.strerror}."
+                raise RolloutError(what, CONTAINER_REMEDY) from error
+            except ValueError as error:
+                if variables_in(error, os.environ) and not self._settles:
+                    raise misconfigured(error, os.environ) from error
+                raise
             except boto.ClientError as error:
                 with translating_errors(error.operation_name):
                     raise
@@ -213,6 +232,11 @@ class Chain:
         key, secret = frozen.access_key, frozen.secret_key
         if key is None or secret is None:
             raise boto.NoCredentialsError
+        for name, value in (("key", key), ("secret key", secret), ("token", frozen.token or "")):
+            if what := flaw(value):
+                raise RolloutError(
+                    f"no AWS credentials: the {name} of {found.method} {what}.", OWN_REMEDY
+                )
         return Issued(key, secret, frozen.token, lasts, frozen.account_id)
 
 
@@ -221,6 +245,14 @@ def _core(region: str) -> botocore.session.Session:
     # STS in the same Region; boto3 would do so later.
     core.set_config_variable("region", region)
     return core
+
+
+def _bundle_of_profile(region: str) -> str:
+    """Return the AWS profile's ``ca_bundle``; empty if it names none, or cannot be read, of which others tell."""
+    try:
+        return str(_core(region).get_scoped_config().get("ca_bundle", ""))
+    except boto.BotoCoreError:
+        return ""
 
 
 class _Provider(CredentialProvider):
@@ -258,21 +290,29 @@ def session(
 
     ``stop`` ends the renewals, and the wait for the first ones if it ``obeys``. ``patient`` asks for the first ones as
     often as it thinks fit; the default gives up after a minute. Raises `RolloutError` if there are none, or the role
-    cannot be assumed: before anything is changed.
+    cannot be assumed, or what the environment says cannot work: before anything is changed.
     """
+    if obeys:
+        # Who settles what was changed goes on trying, whatever may be wrong.
+        bundle = _bundle_of_profile(region)
+        check_environment(os.environ, own_credentials=not role, profile_bundle=bundle)
     patient = patient or retrying(clock, stop)
     until = stop if obeys else Stop()
     if not role:
-        chain = Chain(region)
+        chain = Chain(region, settles=not obeys)
         credentials = RenewedCredentials(chain.issue, clock, "lambda-rollout")
         try:
             patient(credentials.first, until)
         except CallFailed as error:
-            raise RolloutError(f"no AWS credentials: {error.what}", OWN_REMEDY) from error
+            remedy = error.remedy or OWN_REMEDY
+            raise RolloutError(f"no AWS credentials: {error.what}", remedy) from error
         if credentials.last:
             return boto3.Session(botocore_session=chain.core, region_name=region)
         return _renewed(credentials, region, stop)
-    identity = WebIdentity(role, region, session_name, environ)
+    try:
+        identity = WebIdentity(role, region, session_name, environ)
+    except (boto.BotoCoreError, ValueError) as error:
+        raise misconfigured(error, os.environ) from error
     credentials = RenewedCredentials(identity.issue, clock, "web-identity")
     try:
         patient(credentials.first, until)
@@ -298,6 +338,8 @@ def _remedy(error: CallFailed, role: str) -> str:
         return "There was no good answer: start again."
     if error.operation == GET_ID_TOKEN:
         return "GitHub gave no OIDC token: check the job's `permissions: id-token: write`."
+    if error.remedy:
+        return error.remedy
     return (
         "Check the role's trust policy: the provider token.actions.githubusercontent.com, the audience "
         f"{' or '.join(audiences(role))}, and the subject of this repository."

@@ -31,7 +31,7 @@ from lambda_rollout.preflight.facts import (
 )
 from lambda_rollout.runtime.errors import NotFound, Unanswered, UnmarkedNotFound
 
-Raw = Mapping[str, Any]
+_Raw = Mapping[str, Any]
 
 
 class AwsPreflightReader:
@@ -67,7 +67,7 @@ class AwsPreflightReader:
         return tuple(found.values())
 
     def _mappings(self, name: str) -> Iterator[EventSource]:
-        def ask_page(marker: Mapping[str, Any]) -> Raw:
+        def ask_page(marker: Mapping[str, Any]) -> _Raw:
             return ask(
                 "ListEventSourceMappings",
                 lambda: self._clients.lambda_.list_event_source_mappings(
@@ -109,7 +109,7 @@ class AwsPreflightReader:
     def urls(self, target: Target) -> tuple[FunctionUrl, ...]:
         """See `PreflightReader.urls`."""
 
-        def ask_page(marker: Mapping[str, Any]) -> Raw:
+        def ask_page(marker: Mapping[str, Any]) -> _Raw:
             return ask(
                 "ListFunctionUrlConfigs",
                 lambda: self._clients.lambda_.list_function_url_configs(
@@ -168,7 +168,7 @@ class AwsPreflightReader:
         """See `PreflightReader.provider_versions`."""
         name = provider.rpartition(":")[2]
 
-        def ask_page(marker: Mapping[str, Any]) -> Raw:
+        def ask_page(marker: Mapping[str, Any]) -> _Raw:
             return ask(
                 "ListFunctionVersionsByCapacityProvider",
                 lambda: self._clients.lambda_.list_function_versions_by_capacity_provider(
@@ -192,7 +192,7 @@ class AwsPreflightReader:
         self._definitions.try_history()
 
 
-def _pages(ask_page: Callable[[Mapping[str, Any]], Raw], items: str) -> Iterator[Raw]:
+def _pages(ask_page: Callable[[Mapping[str, Any]], _Raw], items: str) -> Iterator[_Raw]:
     """Yield what all pages of a list of Lambda's hold under ``items``."""
     marker: dict[str, Any] = {}
     while True:

@@ -41,7 +41,7 @@ class Journal:
         self._events: list[Event] = []
         self._lock = threading.Lock()
         """Several targets are shifted at once, each in a thread of its own."""
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners: list[tuple[str, Callable[[Event], None]]] = []
         self._finished = False
         self._failures: set[str] = set()
 
@@ -61,12 +61,12 @@ class Journal:
         with self._lock:
             self._events.append(event)
             self._try("log", lambda: self._log.tell(event))
-            for listener in self._listeners:
-                self._try("comment", functools.partial(listener, event))
+            for name, listener in self._listeners:
+                self._try(name, functools.partial(listener, event))
 
-    def also_tell(self, listener: Callable[[Event], None]) -> None:
-        """Hand every further event on to ``listener``, which must return at once."""
-        self._listeners.append(listener)
+    def also_tell(self, name: str, listener: Callable[[Event], None]) -> None:
+        """Hand every further event on to ``listener``, which must return at once; if it fails, ``name`` is said to."""
+        self._listeners.append((name, listener))
 
     def finish(
         self, reason: str = "the run was interrupted before its end", remedy: str = ""

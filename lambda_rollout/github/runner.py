@@ -31,7 +31,7 @@ CONTAINER_WORKSPACE = "/github/workspace"
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class FileLimit:
     """How long a file may take, in seconds."""
 
     usual: float
@@ -40,11 +40,11 @@ class Limit:
 
 
 # Together the ones for a cancelled job are 5.5 s, in the worst case that all of them hang; the comment has 3 s more.
-STATE_LIMIT = Limit(2.0, 0.5)
+STATE_LIMIT = FileLimit(2.0, 0.5)
 """Before a write to the alias."""
-OUTPUT_LIMIT = Limit(30.0, 3.0)
+OUTPUT_LIMIT = FileLimit(30.0, 3.0)
 """At the end, where nothing else is at stake: later steps go wrong without the outputs."""
-REPORT_LIMIT = SUMMARY_LIMIT = Limit(5.0, 1.0)
+REPORT_LIMIT = SUMMARY_LIMIT = FileLimit(5.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +176,14 @@ class Runner:
             self._warned.add(text)
             self.lines.write(command("warning", self.masks.text(text), title="Lambda rollout"))
 
-    def _seconds(self, limit: Limit) -> float:
+    def _seconds(self, limit: FileLimit) -> float:
         return limit.cancelled if self.stop is not None and self.stop.requested else limit.usual
 
     def _write_entries(
         self,
         variable: str,
         values: Mapping[str, str],
-        limit: Limit,
+        limit: FileLimit,
         put: Callable[[Path, Mapping[str, str]], None],
     ) -> str:
         """Add to the file that a variable names; return why it could not be done, empty if it was."""

@@ -61,7 +61,7 @@ class GitHubRuns:
         return RunStatus.OVER if status == "completed" else RunStatus.IN_PROGRESS
 
     def _status(self, path: str) -> str | None:
-        from github import Auth, Github
+        from lambda_rollout.github.pygithub import Auth, Github
 
         try:
             with Github(

@@ -6,10 +6,13 @@ https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html.
 
 from __future__ import annotations
 
+import os
+import stat
 import zipfile
 from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 from lambda_rollout.inputs.text import Mistake, Mistakes
@@ -103,29 +106,61 @@ def read_package(text: str, workspace: Path) -> Package:
 
 
 def _content(text: str, workspace: Path) -> bytes:
+    missing = _mistake(
+        text,
+        "There is no such file. Write its path relative to the workspace; a path of the "
+        "runner's own does not exist inside the action's container.",
+    )
     root = workspace.resolve()
     try:
         path = (root / text).resolve(strict=True)
-        size = path.stat().st_size
     except (OSError, RuntimeError, ValueError) as error:
-        raise _mistake(
-            text,
-            "There is no such file. Write its path relative to the workspace; a path of the "
-            "runner's own does not exist inside the action's container.",
-        ) from error
+        raise missing from error
     # A checkout decides what lies in the workspace, links included, and we may be root.
     if not path.is_relative_to(root):
         raise _mistake(text, "It lies outside of the workspace: copy it there first.")
-    if size >= LARGEST_ZIP:
+    try:
+        descriptor = _opened(root, path.relative_to(root).parts)
+    except OSError as error:
+        raise missing from error
+    try:
+        return _zip_in(descriptor, text)
+    finally:
+        os.close(descriptor)
+
+
+def _opened(root: Path, parts: tuple[str, ...]) -> int:
+    """Open a file below ``root``, following no link: whatever was put there since it was looked at.
+
+    Raises OSError if there is none, or a link in its place.
+    """
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for number, part in enumerate(parts, 1):
+        kind = os.O_DIRECTORY if number < len(parts) else os.O_NONBLOCK
+        try:
+            inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=folder)
+        finally:
+            os.close(folder)
+        folder = inner
+    return folder
+
+
+def _zip_in(descriptor: int, text: str) -> bytes:
+    about = os.fstat(descriptor)
+    if about.st_size >= LARGEST_ZIP:
         remedy = (
-            f"It has {size} bytes, and Lambda takes less than {LARGEST_ZIP} directly: put it in S3."
+            f"It has {about.st_size} bytes, and Lambda takes less than {LARGEST_ZIP} directly: put it "
+            "in S3."
         )
         raise _mistake(text, remedy)
-    if not path.is_file() or not zipfile.is_zipfile(path):
-        raise _mistake(
-            text, "It is not a zip file, whatever its name: build a .zip or .jar, and name that."
-        )
-    return path.read_bytes()
+    if stat.S_ISREG(about.st_mode):
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(LARGEST_ZIP)
+        if zipfile.is_zipfile(BytesIO(content)):
+            return content
+    raise _mistake(
+        text, "It is not a zip file, whatever its name: build a .zip or .jar, and name that."
+    )
 
 
 def _mistake(given: str, remedy: str) -> Mistakes:

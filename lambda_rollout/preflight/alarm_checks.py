@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lambda_rollout.inputs.guards import Guard, Metric
-from lambda_rollout.preflight.composite import fires, leaves, unclear
+from lambda_rollout.preflight.composite import fires, leaves, unclear_rule
 from lambda_rollout.preflight.facts import AlarmFacts, Facts
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.sight import AlarmSight, Seen, of_alarm, unjudged
@@ -25,7 +25,7 @@ def alarms_see_the_new_version(facts: Facts) -> Iterator[Finding]:
         known = [
             (leaf, seen) for leaf in leaves(alarm) if (seen := of_alarm(leaf, facts)) is not None
         ]
-        if unclear(alarm) or len(known) < len(leaves(alarm)):
+        if unclear_rule(alarm) or len(known) < len(leaves(alarm)):
             continue
         best = _best({leaf.name: seen.sight for leaf, seen in known}, alarm)
         for leaf, seen in known:
@@ -48,7 +48,7 @@ def every_alarm_was_judged(facts: Facts) -> Iterator[Finding]:
     if not isinstance(facts.alarms, tuple):
         return
     for alarm in facts.alarms:
-        why = unclear(alarm)
+        why = unclear_rule(alarm)
         aim = [f"{unjudged(leaf)}{_below(alarm, leaf)}" for leaf in leaves(alarm) if unjudged(leaf)]
         if why or aim:
             what = "whether it sees the new version and in time" if why else _open(alarm)
@@ -67,6 +67,32 @@ def every_alarm_was_judged(facts: Facts) -> Iterator[Finding]:
                 "Check yourself that it fires within a step.",
                 alarm=alarm.name,
             )
+
+
+def alarms_are_evaluated(facts: Facts) -> Iterator[Finding]:
+    """An alarm that CloudWatch does not evaluate keeps its state, whatever its data say.
+
+    So does a composite one that rests on it. Docs/preflight.md has AWS's states.
+    """
+    if not isinstance(facts.alarms, tuple):
+        return
+    for alarm in facts.alarms:
+        for idle in {each.name: each for each in _not_evaluated(alarm)}.values():
+            what = f"{idle.evaluation}: {idle.evaluation_reason or 'AWS gives no reason'}"
+            yield Finding(
+                Level.WARNING,
+                Code.ALARM_NOT_EVALUATED,
+                f"CloudWatch does not evaluate it{_below(alarm, idle)} ({what}), so its state says nothing.",
+                "Correct its definition if that is the reason, or wait until CloudWatch evaluates it again.",
+                alarm=alarm.name,
+            )
+
+
+def _not_evaluated(alarm: AlarmFacts) -> Iterator[AlarmFacts]:
+    if not alarm.is_evaluated:
+        yield alarm
+    for child in alarm.children:
+        yield from _not_evaluated(child)
 
 
 def _open(alarm: AlarmFacts) -> str:

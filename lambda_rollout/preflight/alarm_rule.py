@@ -49,13 +49,13 @@ class AtLeast:
     """So many of these hold: all of them is AND, one is OR, and none at all is TRUE."""
 
     number: int
-    rules: tuple[Rule, ...]
+    rules: tuple[AlarmRule, ...]
 
 
-Rule = Is | AtLeast
+AlarmRule = Is | AtLeast
 
 
-def parse(text: str) -> Rule:
+def parse_alarm_rule(text: str) -> AlarmRule:
     """Read a rule. Raises `RuleUnread` if not all of it is understood."""
     reader = _Reader(list(_tokens(text)))
     rule = reader.any_of(0)
@@ -63,7 +63,7 @@ def parse(text: str) -> Rule:
     return rule
 
 
-def children(rule: Rule) -> Iterator[str]:
+def children(rule: AlarmRule) -> Iterator[str]:
     """Yield the names of the alarms that the rule speaks of, in order and as often as it does."""
     match rule:
         case Is(child):
@@ -73,7 +73,7 @@ def children(rule: Rule) -> Iterator[str]:
                 yield from children(each)
 
 
-def firing(rule: Rule) -> Iterator[str]:
+def firing(rule: AlarmRule) -> Iterator[str]:
     """Yield those whose going into ALARM takes part in making the rule true."""
     match rule:
         case Is(child):
@@ -84,7 +84,7 @@ def firing(rule: Rule) -> Iterator[str]:
                 yield from firing(each)
 
 
-def holds(rule: Rule, in_alarm: Callable[[str], bool]) -> bool | None:
+def holds(rule: AlarmRule, in_alarm: Callable[[str], bool]) -> bool | None:
     """Whether the rule comes true if these alarms, and no others, go into ALARM.
 
     What asks of an alarm that it be *not* in ALARM is taken to be so where something else is asked besides; None if
@@ -107,7 +107,7 @@ def _enough(number: int, all_: int, told: list[bool]) -> bool:
     return sum(told) >= max(1, needed)
 
 
-def _negated(rule: Rule) -> Rule:
+def _negated(rule: AlarmRule) -> AlarmRule:
     match rule:
         case Is(child, states):
             return Is(child, _STATES - states)
@@ -120,7 +120,7 @@ class _Reader:
         self._tokens = tokens
         self._next = 0
 
-    def any_of(self, depth: int) -> Rule:
+    def any_of(self, depth: int) -> AlarmRule:
         parts = [self._all_of(depth)]
         while self._take("OR"):
             parts.append(self._all_of(depth))
@@ -130,13 +130,13 @@ class _Reader:
         if self._next < len(self._tokens):
             raise RuleUnread(self._tokens[self._next])
 
-    def _all_of(self, depth: int) -> Rule:
+    def _all_of(self, depth: int) -> AlarmRule:
         parts = [self._term(depth)]
         while self._take("AND"):
             parts.append(self._term(depth))
         return parts[0] if len(parts) == 1 else AtLeast(len(parts), tuple(parts))
 
-    def _term(self, depth: int) -> Rule:
+    def _term(self, depth: int) -> AlarmRule:
         if depth > _DEEPEST:
             raise RuleUnread("too deep")
         if self._take("NOT"):
@@ -154,13 +154,13 @@ class _Reader:
             return AtLeast(0 if word == "TRUE" else 1, ())
         raise RuleUnread(word)
 
-    def _state(self, state: str) -> Rule:
+    def _state(self, state: str) -> AlarmRule:
         self._expect("(")
         child = self._name()
         self._expect(")")
         return Is(child, frozenset({state}))
 
-    def _at_least(self) -> Rule:
+    def _at_least(self) -> AlarmRule:
         self._expect("(")
         number = self._word()
         self._expect(",")

@@ -21,7 +21,7 @@ from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.statements import (
     INVOKE,
     INVOKE_URL,
-    Answer,
+    CallerAnswer,
     add_permission,
     concerns,
     conditions,
@@ -29,7 +29,7 @@ from lambda_rollout.preflight.statements import (
     is_of_a_url,
     may_refuse,
     principals,
-    title,
+    statement_title,
     unclear,
 )
 
@@ -152,18 +152,20 @@ def _judged(
 ) -> Iterator[Finding]:
     allowing = [other for other in on_alias if other.effect == "Allow"]
     answers = [(covers(other, statement), other) for other in allowing]
-    best = max((answer for answer, _ in answers), default=Answer.NO)
+    best = max((answer for answer, _ in answers), default=CallerAnswer.NO)
     denying = [s for s in (*on_function, *on_alias) if s.effect != "Allow"]
     if why := unclear(statement, each.target.name):
         yield _not_judged(each, statement, why)
     elif any(may_refuse(other, statement) for other in denying):
         yield _not_judged(each, statement, "a Deny may be about the same callers")
-    elif best is Answer.MAYBE:
+    elif best is CallerAnswer.MAYBE:
         other = next(other for answer, other in answers if answer is best)
         yield _not_judged(
-            each, statement, f"whether {title(other)} of the alias lets in the same callers is open"
+            each,
+            statement,
+            f"whether {statement_title(other)} of the alias lets in the same callers is open",
         )
-    elif best is Answer.NO:
+    elif best is CallerAnswer.NO:
         yield _not_allowed(each, statement)
 
 
@@ -171,7 +173,7 @@ def _not_judged(each: TargetFacts, statement: Statement, why: str) -> Finding:
     return Finding(
         Level.NOTE,
         Code.CALLER_NOT_JUDGED,
-        f"Whether {principals(statement)}, who may invoke the unqualified function ({title(statement)})"
+        f"Whether {principals(statement)}, who may invoke the unqualified function ({statement_title(statement)})"
         f"{conditions(statement)}, may invoke the alias cannot be judged: {why}.",
         f"Look at both resource policies: a caller that names the unqualified function runs {each.bare}, which this rollout "
         "does not touch.",
@@ -187,7 +189,7 @@ def _not_allowed(each: TargetFacts, statement: Statement) -> Finding:
     return Finding(
         Level.WARNING,
         Code.CALLER_NOT_ALLOWED_ON_ALIAS,
-        f"{principals(statement)} may invoke the unqualified function ({title(statement)})"
+        f"{principals(statement)} may invoke the unqualified function ({statement_title(statement)})"
         f"{conditions(statement)}, but not the alias: such calls run {each.bare}, which this rollout does "
         "not touch.",
         f"{remedy}, with each of its conditions.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lambda_rollout.preflight.alarm_checks import (
+    alarms_are_evaluated,
     alarms_see_the_new_version,
     every_alarm_was_judged,
 )
@@ -52,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     event_sources_name_the_alias,
     function_urls_name_the_alias,
     callers_allowed_on_the_alias,
+    alarms_are_evaluated,
     alarms_see_the_new_version,
     every_alarm_was_judged,
     alarms_are_warm,

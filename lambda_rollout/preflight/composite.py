@@ -33,7 +33,7 @@ def fires(alarm: AlarmFacts, in_alarm: Collection[str]) -> bool:
     )
 
 
-def unclear(alarm: AlarmFacts) -> str:
+def unclear_rule(alarm: AlarmFacts) -> str:
     """Say what of a composite alarm is not known; empty if its rule is, and all alarms below it."""
     if alarm.kind != "CompositeAlarm":
         return ""
@@ -44,4 +44,4 @@ def unclear(alarm: AlarmFacts) -> str:
     lost = next((name for name in firing if name not in below), "")
     if lost or not firing:
         return f"alarm {lost} below {alarm.name}" if lost else f"what lets {alarm.name} fire"
-    return next(filter(None, (unclear(below[name]) for name in firing)), "")
+    return next(filter(None, (unclear_rule(below[name]) for name in firing)), "")

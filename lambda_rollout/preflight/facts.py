@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.alarms import PARTIAL
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Plan
-from lambda_rollout.preflight.alarm_rule import Rule
+from lambda_rollout.preflight.alarm_rule import AlarmRule
 
-T = TypeVar("T")
+LATEST = "$LATEST"
+"""The version of a function that is not published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +233,19 @@ class AlarmFacts:
     """How far before its run the time that a log query looks at ends."""
     warm_until: datetime | None = None
     """When its warm-up ends, at the latest; None without one."""
-    rule: Rule | None = None
+    evaluation: str = ""
+    """EvaluationState: empty for one that is evaluated, and for a composite one."""
+    evaluation_reason: str = ""
+    """StateReason, which says why it is not evaluated."""
+    rule: AlarmRule | None = None
     """A composite alarm's, None if it is not understood."""
     children: tuple[AlarmFacts, ...] = ()
     """Those of the rule's that could be read."""
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether CloudWatch looks at its data; not so in a state that is not known here."""
+        return self.evaluation in {"", PARTIAL}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Code(StrEnum):
     ALARM_ELSEWHERE = "alarm-elsewhere"
     ALARM_MIXES_VERSIONS = "alarm-mixes-versions"
     ALARM_WITHOUT_DATA = "alarm-without-data"
+    ALARM_NOT_EVALUATED = "alarm-not-evaluated"
     ALARM_WARMING_UP = "alarm-warming-up"
     ALARM_NOT_JUDGED = "alarm-not-judged"
     EVENT_SOURCE_BYPASSES_ALIAS = "event-source-bypasses-alias"

@@ -13,6 +13,7 @@ from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.facts import (
+    LATEST,
     AlarmFacts,
     Configuration,
     EventSource,
@@ -31,6 +32,7 @@ from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
     Cancelled,
+    DeniedOtherwise,
     RolloutError,
     Unanswered,
 )
@@ -43,9 +45,7 @@ READ_LIMIT = 3.0
 """Seconds to try one of them again: a preflight is worth some patience, and not a rollout's delay. Where one was
 never answered, each of the rest is asked for once."""
 
-LATEST = "$LATEST"
-
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class PreflightReader(Protocol):
@@ -237,7 +237,7 @@ class _Reading:
         self._end = clock.monotonic() + LIMIT
         self._patience = READ_LIMIT
 
-    def __call__(self, action: str, read: Callable[[], T]) -> T | Unread:
+    def __call__(self, action: str, read: Callable[[], _T]) -> _T | Unread:
         raise_if_stopped(self._stop)
         left = self._end - self._clock.monotonic()
         if left <= 0:
@@ -251,6 +251,7 @@ class _Reading:
         except CallFailed as error:
             if isinstance(error, Busy | Unanswered):
                 self._patience = 0.0
-            return Unread(action, str(error), denied=isinstance(error, AccessDenied))
+            denied = isinstance(error, AccessDenied) and not isinstance(error, DeniedOtherwise)
+            return Unread(action, str(error), denied=denied)
         except RolloutError as error:
             return Unread(action, error.what, denied=False)

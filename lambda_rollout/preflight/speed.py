@@ -52,7 +52,7 @@ def _way(alarm: AlarmFacts) -> timedelta:
     return alarm.query_offset if alarm.kind == "LogAlarm" else ARRIVAL
 
 
-def told(alarm: AlarmFacts) -> str:
+def speed_in_words(alarm: AlarmFacts) -> str:
     """Say what the time is made of: ``3 × 1m, and 2m until the data are there``."""
     parts = [f"{alarm.datapoints_to_alarm} × {readable_duration(alarm.period)}"]
     if alarm.pending:

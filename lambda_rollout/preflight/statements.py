@@ -39,7 +39,7 @@ _ACTION = re.compile(r"lambda:[a-zA-Z]+")
 _AWS_PRINCIPAL = re.compile(r"\d{12}|arn:[^\s*]+")
 
 
-class Answer(IntEnum):
+class CallerAnswer(IntEnum):
     """Whether one thing holds of another."""
 
     NO = 0
@@ -75,19 +75,19 @@ def unclear(statement: Statement, name: str) -> str:
     return ""
 
 
-def covers(wider: Statement, statement: Statement) -> Answer:
+def covers(wider: Statement, statement: Statement) -> CallerAnswer:
     """Whether whoever ``statement`` lets in is let in by ``wider``, an ``Allow``, too."""
     if wider.negated:
-        return Answer.MAYBE
+        return CallerAnswer.MAYBE
     wanted = [action for action in (INVOKE, INVOKE_URL) if concerns(statement, action)]
     if not all(concerns(wider, action) for action in wanted):
-        return Answer.NO
+        return CallerAnswer.NO
     principals = [
-        max((_includes(one, other) for one in wider.principals), default=Answer.NO)
+        max((_includes(one, other) for one in wider.principals), default=CallerAnswer.NO)
         for other in statement.principals
     ]
     conditions = [_implied(each, statement.conditions) for each in wider.conditions]
-    return min([*principals, *conditions], default=Answer.NO)
+    return min([*principals, *conditions], default=CallerAnswer.NO)
 
 
 def may_refuse(denying: Statement, statement: Statement) -> bool:
@@ -101,16 +101,16 @@ def may_refuse(denying: Statement, statement: Statement) -> bool:
     return any(max(_includes(*pair), _includes(*reversed(pair))) for pair in pairs)
 
 
-def _includes(wider: tuple[str, str], principal: tuple[str, str]) -> Answer:
+def _includes(wider: tuple[str, str], principal: tuple[str, str]) -> CallerAnswer:
     if wider == principal or wider in _EVERYBODY:
-        return Answer.YES
+        return CallerAnswer.YES
     if wider[0] != "AWS" or principal[0] != "AWS":
-        return Answer.NO
+        return CallerAnswer.NO
     # An account lets its own IAM decide; an id that stands for a deleted role has no account.
     one, other = _account(wider[1]), _account(principal[1])
     if one == other and _is_root(wider[1]) and _is_root(principal[1]):
-        return Answer.YES
-    return Answer.MAYBE if not (one and other) or one == other else Answer.NO
+        return CallerAnswer.YES
+    return CallerAnswer.MAYBE if not (one and other) or one == other else CallerAnswer.NO
 
 
 def _account(principal: str) -> str:
@@ -124,43 +124,45 @@ def _is_root(principal: str) -> bool:
     return principal.isdecimal() or principal.endswith(":root")
 
 
-def _implied(condition: Condition, given: Sequence[Condition]) -> Answer:
+def _implied(condition: Condition, given: Sequence[Condition]) -> CallerAnswer:
     """Whether the condition holds wherever all of those given do."""
     operator, key = condition.operator.lower(), condition.key.lower()
     alike = [each for each in given if (each.operator.lower(), each.key.lower()) == (operator, key)]
     if not alike:
-        return Answer.MAYBE
+        return CallerAnswer.MAYBE
     if set(alike[0].values) <= set(condition.values) and operator in _OF_PATTERNS | _OF_VALUES:
-        return Answer.YES
+        return CallerAnswer.YES
     if set(alike[0].values) == set(condition.values):
-        return Answer.YES
+        return CallerAnswer.YES
     if operator not in _OF_PATTERNS | _OF_VALUES:
-        return Answer.MAYBE
+        return CallerAnswer.MAYBE
     compare = _pattern_includes if operator in _OF_PATTERNS else _value_includes
     return min(_best(compare, condition.values, value) for value in alike[0].values)
 
 
-def _best(compare: Callable[[str, str], Answer], values: Iterable[str], value: str) -> Answer:
-    return max((compare(wider, value) for wider in values), default=Answer.NO)
+def _best(
+    compare: Callable[[str, str], CallerAnswer], values: Iterable[str], value: str
+) -> CallerAnswer:
+    return max((compare(wider, value) for wider in values), default=CallerAnswer.NO)
 
 
-def _value_includes(wider: str, value: str) -> Answer:
-    return Answer.YES if wider == value else Answer.NO
+def _value_includes(wider: str, value: str) -> CallerAnswer:
+    return CallerAnswer.YES if wider == value else CallerAnswer.NO
 
 
-def _pattern_includes(wider: str, value: str) -> Answer:
+def _pattern_includes(wider: str, value: str) -> CallerAnswer:
     """Whether all that ``value`` matches is matched by ``wider``: both may have wildcards."""
     if wider == value:
-        return Answer.YES
+        return CallerAnswer.YES
     ours, theirs = _literal(wider), _literal(value)
     if not (ours.startswith(theirs) or theirs.startswith(ours)):
-        return Answer.NO
+        return CallerAnswer.NO
     if not re.search(r"[*?]", wider):
-        return Answer.MAYBE if re.search(r"[*?]", value) else Answer.NO
+        return CallerAnswer.MAYBE if re.search(r"[*?]", value) else CallerAnswer.NO
     # All of it but the end: what comes before the first wildcard is the same in both.
     if wider == f"{ours}*" and wider.count(":") >= 5 and value.startswith(ours):
-        return Answer.YES
-    return Answer.MAYBE
+        return CallerAnswer.YES
+    return CallerAnswer.MAYBE
 
 
 def _literal(pattern: str) -> str:
@@ -187,7 +189,7 @@ def conditions(statement: Statement) -> str:
     return f" if {', and '.join(told)}" if told else ""
 
 
-def title(statement: Statement) -> str:
+def statement_title(statement: Statement) -> str:
     """Name the statement itself."""
     return f"statement {statement.sid}" if statement.sid else "a statement without Sid"
 

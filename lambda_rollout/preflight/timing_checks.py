@@ -13,12 +13,12 @@ from functools import partial
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.preflight.composite import fires, leaves, unclear
+from lambda_rollout.preflight.composite import fires, leaves, unclear_rule
 from lambda_rollout.preflight.expression import value_of
 from lambda_rollout.preflight.facts import AlarmFacts, Configuration, Facts, Invoked, WatchedMetric
 from lambda_rollout.preflight.finding import Code, Finding, Level, words
 from lambda_rollout.preflight.sight import AlarmSight, Seen, of_alarm
-from lambda_rollout.preflight.speed import decisive, takes, told, warm_until
+from lambda_rollout.preflight.speed import decisive, speed_in_words, takes, warm_until
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
@@ -33,7 +33,7 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
     if not isinstance(facts.alarms, tuple):
         return
     for alarm in facts.alarms:
-        if unclear(alarm):
+        if unclear_rule(alarm):
             continue
         slowest = decisive(alarm, _blind(alarm, facts)) or decisive(alarm)
         time = None if slowest is None else takes(slowest)
@@ -44,7 +44,7 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 Code.STEP_TOO_SHORT,
-                f"It needs at least {readable_duration(time)} to fire ({told(slowest)}), and {_steps(short)} "
+                f"It needs at least {readable_duration(time)} to fire ({speed_in_words(slowest)}), and {_steps(short)} "
                 f"{'is' if len(short) == 1 else 'are'} over sooner.",
                 f"Set `steps: {_longer(facts.plan, time).describe()}`, or use an alarm with shorter periods."
                 f"{_timeouts(facts)}",
@@ -66,7 +66,7 @@ def alarms_are_warm(facts: Facts) -> Iterator[Finding]:
     if not isinstance(facts.alarms, tuple):
         return
     for alarm in facts.alarms:
-        until = None if unclear(alarm) else warm_until(alarm)
+        until = None if unclear_rule(alarm) else warm_until(alarm)
         if until is None or until <= facts.now:
             continue
         over = [
@@ -128,7 +128,7 @@ def weights_move_the_alarms(facts: Facts) -> Iterator[Finding]:
             for leaf in leaves(alarm)
             if (found := _reckoned(leaf, facts)) is not None
         }
-        if unclear(alarm) or not able or len(able) < len(leaves(alarm)):
+        if unclear_rule(alarm) or not able or len(able) < len(leaves(alarm)):
             continue
         fires_at = partial(_fires_at, alarm, able)
         small = [step for step in facts.plan.steps if not fires_at(step.percent)]

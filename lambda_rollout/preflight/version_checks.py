@@ -7,12 +7,11 @@ from datetime import date
 
 from lambda_rollout.analysis.version import IDLE, wake_command
 from lambda_rollout.inputs.package import CodeStorage
-from lambda_rollout.preflight.facts import Configuration, Facts, Provisioned, TargetFacts
+from lambda_rollout.preflight.facts import LATEST, Configuration, Facts, Provisioned, TargetFacts
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.managed_checks import wake_scaled_down
 from lambda_rollout.preflight.runtimes import DEPRECATED_ON
 
-LATEST = "$LATEST"
 AWS_ON_ROLES = "Specified versions must be associated with the same execution role"
 """AWS's own words when it refuses (recorded answers of UpdateAlias)."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.state import RolloutState
@@ -26,6 +26,7 @@ STATE_MARKS = {
     AlarmState.INSUFFICIENT_DATA: "⚪",
     AlarmState.OK: "🟢",
 }
+NOT_EVALUATED_MARK = "⚪"
 _BAR = 20
 _DOING = {"plan": "Planning for", "promote": "Promoting", "rollback": "Rolling back"}
 
@@ -37,7 +38,7 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield from _started(event)
         case e.AlarmsFound():
             yield from _alarms_found(event)
-        case e.AlarmChanged():
+        case e.AlarmChanged() | e.EvaluationChanged():
             yield _alarm_changed(event)
         case e.Heartbeat():
             yield _heartbeat(event, story)
@@ -127,13 +128,21 @@ def _started(event: e.Started) -> Iterator[str]:
         yield f"guards: {', '.join(event.guards)}"
 
 
+def mark_of(reading: AlarmReading) -> str:
+    """Return the sign of an alarm's state; OK is not green where nobody looks."""
+    stale = not reading.is_evaluated and reading.state is not AlarmState.ALARM
+    return NOT_EVALUATED_MARK if stale else STATE_MARKS[reading.state]
+
+
 def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:
     for reading in event.readings:
         because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
-        yield f"{STATE_MARKS[reading.state]} alarm {reading.name}: {reading.state}{because}"
+        yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
 
 
-def _alarm_changed(event: e.AlarmChanged) -> str:
+def _alarm_changed(event: e.AlarmChanged | e.EvaluationChanged) -> str:
+    if isinstance(event, e.EvaluationChanged):
+        return _evaluation_changed(event)
     reading = event.reading
     mark = STATE_MARKS[AlarmState.ALARM if event.fired else reading.state]
     who = f"{mark} alarm {reading.name}"
@@ -142,6 +151,21 @@ def _alarm_changed(event: e.AlarmChanged) -> str:
     if event.before is reading.state:
         return f"{who} left {reading.state} between two reads, and is {reading.state} again"
     return f"{who}: {event.before} → {reading.state}: {reading.reason}"
+
+
+def _evaluation_changed(event: e.EvaluationChanged) -> str:
+    reading = event.reading
+    if reading.evaluation == PARTIAL:
+        return f"alarm {reading.name} is evaluated in part only ({PARTIAL}): {reading.reason}"
+    if not reading.is_evaluated:
+        return f"alarm {reading.name} is {reading.state}{_not_evaluated(reading)}"
+    return f"alarm {reading.name} is evaluated again (it was {event.before})"
+
+
+def _not_evaluated(reading: AlarmReading) -> str:
+    if reading.is_evaluated:
+        return ""
+    return f", but CloudWatch does not evaluate it ({reading.evaluation}: {reading.reason})"
 
 
 def _deployment_changed(event: e.DeploymentChanged) -> str:

@@ -43,6 +43,8 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
             return _readings(story, event.readings)
         case e.AlarmChanged():
             return _alarm_changed(story, event)
+        case e.EvaluationChanged():
+            return _readings(story, (event.reading,))
         case _:
             return _target(story, event)
 
@@ -79,7 +81,11 @@ def _each_step(story: RolloutState, change: Callable[[StepNow], StepNow]) -> Rol
 def _finished(story: RolloutState, event: e.Finished) -> RolloutState:
     for reading in event.failed_alarms:
         seen = story.alarms.get(reading.arn, AlarmNow(reading))
-        story = _with_alarm(story, replace(seen, fired=reading))
+        # One that was not evaluated is a cause, too, and did not fire.
+        known = (
+            replace(seen, fired=reading) if reading.is_evaluated else replace(seen, newest=reading)
+        )
+        story = _with_alarm(story, known)
 
     def closed(step: StepNow) -> StepNow:
         if step.status is Status.WAITING:
@@ -140,7 +146,7 @@ def _readings(story: RolloutState, readings: Iterable[AlarmReading]) -> RolloutS
         known = replace(
             seen,
             newest=reading,
-            was_ok=seen.was_ok or reading.state is AlarmState.OK,
+            was_ok=seen.was_ok or reading.is_ok,
             had_data=seen.had_data or reading.state is not AlarmState.INSUFFICIENT_DATA,
         )
         story = _with_alarm(story, known)

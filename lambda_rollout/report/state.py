@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from lambda_rollout.alias.routing import Routing, Target
-from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.preflight.finding import Finding
 from lambda_rollout.rollout import events as e
@@ -74,8 +74,8 @@ class AlarmNow:
 
     @property
     def guarded(self) -> bool:
-        """False for an alarm that was in ALARM from before the start and has never been OK."""
-        return self.fired is not None or self.was_ok or self.newest.state is not AlarmState.ALARM
+        """False for an alarm that was never evaluated and OK: nothing shows that it could have fired."""
+        return self.fired is not None or self.was_ok
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class RolloutState:
 
     @property
     def unguarding(self) -> tuple[AlarmNow, ...]:
-        """The alarms that could not have stopped the new version, because they never left ALARM."""
+        """The alarms that are not shown to have been able to stop the new version."""
         return tuple(alarm for alarm in self.alarms.values() if not alarm.guarded)
 
     @property

@@ -10,7 +10,7 @@ from datetime import timedelta
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.console import alarm_url
-from lambda_rollout.report.lines import STATE_MARKS
+from lambda_rollout.report.lines import mark_of
 from lambda_rollout.report.markdown import (
     PROSE_LIMIT,
     breakable,
@@ -169,14 +169,14 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
         return f"🔴&nbsp;**fired**{when}{now}"
     # As in the chart; AWS's own word would leave a phone no room for the rest.
     known = "no data" if state is AlarmState.INSUFFICIENT_DATA else state
-    said = unbroken(f"{STATE_MARKS[state]} {known}")
+    said = unbroken(f"{mark_of(alarm.newest)} {known}")
+    if not alarm.newest.is_evaluated:
+        return f"{said}, not evaluated"
     if not story.watched:
         return said
-    if not alarm.guarded:
-        return f"{said} throughout, did not count"
-    if story.finished is not None and not alarm.had_data:
-        return f"{said} throughout"
-    return said
+    if not alarm.had_data:
+        return f"{said} throughout" if story.finished is not None else said
+    return said if alarm.guarded else f"{said} throughout, did not count"
 
 
 def _name_and_reason(alarm: AlarmNow, story: RolloutState, limit: int) -> str:
@@ -188,7 +188,7 @@ def _name_and_reason(alarm: AlarmNow, story: RolloutState, limit: int) -> str:
 
 def _reason(alarm: AlarmNow, story: RolloutState, limit: int) -> str:
     """Give AWS's words where they tell something: not why all is well, and not what the verdict said."""
-    if alarm.fired is None and alarm.newest.state is AlarmState.OK:
+    if alarm.fired is None and alarm.newest.is_ok:
         return ""
     reason = clean((alarm.fired or alarm.newest).reason, limit)
     verdict = clean(story.reason, 2 * limit) if story.finished else ""

@@ -12,7 +12,6 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Ownership, RunStatus
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.inputs.choices import Mode, OnStranded
-from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.rollout.abandoned import Restoration, not_restored, was_all_but_done
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import (
@@ -36,10 +35,6 @@ PAUSE = 5.0
 """Seconds between two looks at an alias that AWS, or a lost call of ours, may still be moving."""
 
 
-Statuses = Sequence[AliasStatus | None]
-"""Of each target, in their order; None is an alias that is missing and may be created."""
-
-
 def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     """Look at all aliases until it is clear what to do with each; in the order of the targets.
 
@@ -51,19 +46,19 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     evidence-timeout if that is longer.
     """
     inputs = spec.inputs
-    statuses = _look_until_clear(
-        inputs.targets,
-        spec.identity,
-        ports,
-        max(SETTLE_LIMIT, seconds(inputs.evidence_timeout)),
-        find_alias if inputs.create_alias else read_alias,
-        lambda statuses: _refuse(statuses, spec, ports),
-        lambda seen: _leaves_what_is_dead(seen, inputs),
-    )
-    return [
-        _acquired(target, status, spec, ports)
-        for target, status in zip(inputs.targets, statuses, strict=True)
-    ]
+
+    def judge(seen: list[AliasStatus]) -> bool:
+        _refuse_to_create_for_a_promotion(seen, spec)
+        for status in seen:
+            if not _stays(status, seen, spec, ports):
+                _refuse_what_is_not_ours(status, spec, ports)
+        resumes = inputs.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
+        return inputs.mode is Mode.PLAN or resumes
+
+    limit = max(SETTLE_LIMIT, seconds(inputs.evidence_timeout))
+    find = find_alias if inputs.create_alias else read_alias
+    found = _look_until_clear(inputs.targets, spec.identity, ports, limit, judge, find)
+    return [_acquired(target, found.get(target), spec, ports) for target in inputs.targets]
 
 
 def restore_abandoned(
@@ -74,14 +69,15 @@ def restore_abandoned(
     Raises as `acquire`, and `RolloutError` for an alias that is missing.
     """
 
-    def refuse(statuses: Statuses) -> None:
-        for status in filter(None, statuses):
+    def judge(seen: list[AliasStatus]) -> bool:
+        for status in seen:
             _refuse_what_is_not_free(status, identity, ports)
+        return False
 
-    statuses = _look_until_clear(
-        targets, identity, ports, limit, read_alias, refuse, lambda _seen: False
-    )
-    return [status for status in statuses if status is not None]
+    return list(_look_until_clear(targets, identity, ports, limit, judge).values())
+
+
+Find = Callable[[Target, str, Ports, float], Alias | None]
 
 
 def _look_until_clear(
@@ -89,30 +85,28 @@ def _look_until_clear(
     identity: RunIdentity,
     ports: Ports,
     limit: float,
-    read: Callable[[Target, str, Ports, float], Alias | None],
-    refuse: Callable[[Statuses], None],
-    leaves_what_is_dead: Callable[[list[AliasStatus]], bool],
-) -> Statuses:
-    """Look at all, again and again, until nothing is left to be mended or waited for; ``refuse`` raises otherwise."""
+    judge: Callable[[list[AliasStatus]], bool],
+    find: Find = read_alias,
+) -> dict[Target, AliasStatus]:
+    """Look at all until nothing is left to be mended or waited for; what is missing, and may be, is left out.
+
+    ``judge`` raises for what is not ours to move, and says whether what a dead run left stays as it is.
+    """
     end = ports.clock.monotonic() + limit
     told: set[Target] = set()
     restoration = Restoration(ports)
     while True:
-        statuses = ports.parallel(lambda target: _look(target, identity, ports, read), targets)
+        statuses = ports.parallel(lambda target: _look(target, identity, ports, find), targets)
         for target, status in zip(targets, statuses, strict=True):
             if target not in told:
                 told.add(target)
                 tell_status(target, status, ports)
         seen = [status for status in statuses if status is not None]
         restoration.tell_what_is_there(seen)
-        refuse(statuses)
-        if _is_clear(seen, leaves=leaves_what_is_dead(seen)) or restoration.restored(
-            seen, identity
-        ):
-            break
+        stays = judge(seen)
+        if _is_clear(seen, stays=stays) or restoration.restored(seen, identity):
+            return {status.target: status for status in seen}
         _wait(seen, identity, ports, end)
-    by_target = {status.target: status for status in seen}
-    return [by_target.get(target) for target in targets]
 
 
 def _acquired(
@@ -132,16 +126,11 @@ def _acquired(
 # Looking -------------------------------------------------------------------------------------------
 
 
-def _look(
-    target: Target,
-    identity: RunIdentity,
-    ports: Ports,
-    read: Callable[[Target, str, Ports, float], Alias | None],
-) -> AliasStatus | None:
-    alias = read(target, identity.region, ports, UNREACHABLE_LIMIT)
+def _look(target: Target, identity: RunIdentity, ports: Ports, find: Find) -> AliasStatus | None:
+    alias = find(target, identity.region, ports, UNREACHABLE_LIMIT)
     if alias is not None and _has_a_lease(alias) and not ports.aws_clock.believed:
         # It takes two answers to know AWS's time, and this may have been the first.
-        alias = read(target, identity.region, ports, UNREACHABLE_LIMIT)
+        alias = find(target, identity.region, ports, UNREACHABLE_LIMIT)
     if alias is None:
         return None
     _, record = lease.parse(alias.description)
@@ -178,17 +167,11 @@ def say_if_time_is_in_doubt(ports: Ports) -> None:
         ports.emit(Warned(text=text))
 
 
-def _is_clear(seen: list[AliasStatus], *, leaves: bool) -> bool:
-    """Whether nothing is left to be mended or waited for."""
+def _is_clear(seen: list[AliasStatus], *, stays: bool) -> bool:
+    """Whether nothing is left to be mended or waited for; ``stays``: what a dead run left is none of that."""
     if any(status.ownership is Ownership.AWS for status in seen):
         return False
-    return leaves or not any(status.dead for status in seen)
-
-
-def _leaves_what_is_dead(seen: list[AliasStatus], inputs: Inputs) -> bool:
-    """Whether what a dead run left stays as it is: to be resumed, or in a plan."""
-    resumes = inputs.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
-    return inputs.mode is Mode.PLAN or resumes
+    return stays or not any(status.dead for status in seen)
 
 
 def _wait(seen: list[AliasStatus], identity: RunIdentity, ports: Ports, end: float) -> None:
@@ -240,17 +223,10 @@ def _exists(target: Target, version: str, ports: Ports) -> bool:
     return True
 
 
-def _refuse(statuses: Statuses, spec: RolloutSpec, ports: Ports) -> None:
-    _refuse_to_create_for_a_promotion(statuses, spec)
-    seen = [status for status in statuses if status is not None]
-    for status in seen:
-        if not _stays(status, seen, spec, ports):
-            _refuse_what_is_not_ours(status, spec, ports)
-
-
-def _refuse_to_create_for_a_promotion(statuses: Statuses, spec: RolloutSpec) -> None:
-    for target, status in zip(spec.inputs.targets, statuses, strict=True):
-        if status is None and spec.inputs.mode is Mode.PROMOTE:
+def _refuse_to_create_for_a_promotion(seen: list[AliasStatus], spec: RolloutSpec) -> None:
+    there = {status.target for status in seen}
+    for target in spec.inputs.targets:
+        if target not in there and spec.inputs.mode is Mode.PROMOTE:
             raise NotOurs(
                 f"function {target.name} has no alias {target.alias}: there is nothing to promote.",
                 "Only a rollout that ended with `result=held` can be promoted.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from lambda_rollout.analysis.alarms import (
     observe,
     with_history,
 )
-from lambda_rollout.rollout.events import AlarmChanged, Event, Unreadable
+from lambda_rollout.rollout.events import AlarmChanged, EvaluationChanged, Event, Unreadable
 from lambda_rollout.rollout.ports import Alarms
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired
@@ -89,7 +89,8 @@ class AlarmPoll:
         self._ports = ports
         self._began_at = began_at
         self._by_arn = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
-        self._untold: list[AlarmChanged] = []
+        self._by_arn |= {watch.newest.arn: watch for watch in survey.known}
+        self._untold: list[AlarmChanged | EvaluationChanged] = []
         self.rhythm = Rhythm(every, ports.clock.monotonic())
         self.missing: tuple[str, ...] = ()
         """Alarms that the newest read did not find."""
@@ -106,13 +107,14 @@ class AlarmPoll:
 
     @property
     def survey(self) -> Survey:
-        """The readings up to which every change is known: what another watch can begin with."""
-        return Survey(tuple(watch.history_known for watch in self.watches))
+        """What another watch can begin with: nothing is forgotten that was found out here."""
+        return Survey(self.readings, known=self.watches)
 
-    @property
-    def never_counted(self) -> tuple[AlarmReading, ...]:
-        """Alarms that were in ALARM from before the start and never OK: they did not guard."""
-        return tuple(watch.newest for watch in self.watches if not watch.counts)
+    def did_not_guard(self) -> Iterator[str]:
+        """Say of each alarm that could not have stopped the rollout why it could not."""
+        for watch in self.watches:
+            if why := _why_it_did_not_guard(watch):
+                yield f"Alarm {watch.newest.name} did not count: {why}."
 
     @property
     def in_alarm(self) -> tuple[AlarmReading, ...]:
@@ -158,7 +160,11 @@ class AlarmPoll:
         self.missing = survey.missing
         for reading in survey.readings:
             before = self._by_arn.get(reading.arn) or AlarmWatch.start(reading)
-            after = self._by_arn[reading.arn] = observe(before, reading)
+            after = self._by_arn[reading.arn] = observe(before, reading, sent)
+            if before.newest.evaluation != reading.evaluation:
+                self._untold.append(
+                    EvaluationChanged(reading=reading, before=before.newest.evaluation)
+                )
             if before.newest.state is not reading.state:
                 self._note(reading, before.newest.state, fired=after.fired is not None)
         if not self._has_fired:
@@ -189,3 +195,14 @@ class AlarmPoll:
     def _note(self, reading: AlarmReading, before: AlarmState, *, fired: bool) -> None:
         at = self._ports.clock.now()
         self._untold.append(AlarmChanged(at=at, reading=reading, before=before, fired=fired))
+
+
+def _why_it_did_not_guard(watch: AlarmWatch) -> str:
+    """Say why an alarm guarded nothing, empty if it did."""
+    if not watch.counts and not watch.newest.is_evaluated:
+        return f"CloudWatch did not evaluate it ({watch.newest.evaluation}: {watch.newest.reason})"
+    if not watch.counts and watch.newest.state is AlarmState.ALARM:
+        return "it was in ALARM from before the start and never OK"
+    if not watch.counts:
+        return "it was in ALARM, or not evaluated, before the start and never OK"
+    return "" if watch.had_data or watch.fired else "it had no data throughout"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.provisioned import could_not_start
+from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasReader
 from lambda_rollout.rollout.events import AbandonedFound, AliasFound, AliasMissing, Warned
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RunIdentity

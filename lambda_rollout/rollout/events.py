@@ -207,6 +207,15 @@ class AlarmChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationChanged(Event):
+    """CloudWatch does not evaluate an alarm any more, or only in part, or it does again."""
+
+    reading: AlarmReading
+    before: str
+    """Its EvaluationState at the read before; empty where it was evaluated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable(Event):
     """A read failed; told once until it works again. ``what`` is ``alarms`` or the alias."""
 

@@ -7,24 +7,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import PASSED
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
-from lambda_rollout.alias.writer import (
+from lambda_rollout.alias.settlement import (
     ChangedByOther,
-    Conflict,
     Deleted,
     Settled,
     Settlement,
     Unsettled,
     VersionGone,
 )
+from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.alarms import AlarmReading
-from lambda_rollout.analysis.version import Running, list_executions
+from lambda_rollout.rollout.aftermath import tell_executions_left, tell_what_aws_still_sends
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import (
-    ExecutionsLeft,
     Finished,
     Held,
     RecordCleared,
@@ -32,7 +30,7 @@ from lambda_rollout.rollout.events import (
     RolledBack,
     Warned,
 )
-from lambda_rollout.rollout.left import LeftAlias
+from lambda_rollout.rollout.left import not_settled
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
@@ -181,65 +179,13 @@ class Finisher:
         tell()
         for rollout, settlement in zip(rollouts, settlements, strict=True):
             if isinstance(settlement, Settled):
-                self._tell_what_aws_still_sends(rollout)
+                tell_what_aws_still_sends(rollout, self._ports)
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
         for rollout, settlement in zip(rollouts, settlements, strict=True):
             if isinstance(settlement, Settled):
-                self._tell_executions_left(rollout)
+                tell_executions_left(rollout, self._identity.region, self._ports)
         return self._all_settled(settlements)
-
-    def _tell_executions_left(self, rollout: AliasRollout) -> None:
-        """Say how many durable executions go on on the version that was left: they end where they began.
-
-        https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html. After all are back, and not when the
-        runner is about to kill us; no answer changes anything.
-        """
-        target, version = rollout.target, rollout.new
-        if self._ports.stop.requested or not version or version == rollout.writer.old:
-            return
-        running, why = Running(0), ""
-        try:
-            if rollout.durable is None:
-                rollout.durable = self._ports.versions.read(target, version).is_durable
-            if not rollout.durable:
-                return
-            running = self._ports.versions.running(target, version)
-        except RolloutError as error:
-            if not rollout.durable:
-                return
-            why = error.what
-        if running.count or why:
-            self._ports.emit(
-                ExecutionsLeft(
-                    target=target,
-                    version=version,
-                    running=None if why else running.count,
-                    more=running.more,
-                    why=why,
-                    command=list_executions(target.function, version, self._identity.region),
-                )
-            )
-
-    def _tell_what_aws_still_sends(self, rollout: AliasRollout) -> None:
-        """Say so if AWS keeps the traffic where it was while provisioned concurrency moves back.
-
-        It writes ``{new: 1}`` of its own then (for a way back unconfirmed). One look, and none when the runner is
-        about to kill us.
-        """
-        if self._ports.stop.requested:
-            return
-        target, old = rollout.target, rollout.writer.old
-        try:
-            seen = self._ports.aliases.read(target)
-        except CallFailed:
-            return
-        if seen.moving and seen.shown == Routing(old, {rollout.new: 1.0}):
-            why = f"until provisioned concurrency is ready on version {old} again"
-            if seen.moving.failed:
-                why = f"because {could_not_start(seen)}"
-            text = f"AWS still sends all traffic of {target} to version {rollout.new}, {why}."
-            self._ports.emit(Warned(text=text))
 
     def hold(self, reason: str) -> Finished:
         """Leave every alias where it is, marked as held; what was never confirmed goes back."""
@@ -394,27 +340,5 @@ class Finisher:
         self._ports.emit(Warned(text=text))
 
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
-        writer = rollout.writer
-        left = LeftAlias(self._identity, writer.target, wished, writer.text)
-        known: Routing | None = writer.known.shown
-        match settlement:
-            case ChangedByOther(alias):
-                why = f"somebody else changed its routing: it was {writer.routing}"
-                if alias.routing == writer.routing:
-                    why = "this run was suspended until its record had expired, and another run may have taken over"
-                self._ports.emit(left.changed(alias.routing, why))
-            case Deleted():
-                self._ports.emit(left.deleted())
-            case VersionGone(version):
-                why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
-                command = ""
-                if rollout.new:
-                    why += f". The command leaves it on version {rollout.new} without the record, so that another rollout can begin"
-                    command = left.command(Routing.all_on(rollout.new))
-                self._ports.emit(left.because(why, known, command=command))
-            case Unsettled(error):
-                if known == wished and writer.may_be_elsewhere:
-                    known = None
-                self._ports.emit(left.because(f"AWS did not confirm it: {error}", known))
-            case Settled():
-                pass
+        if (left := not_settled(rollout, wished, settlement, self._identity)) is not None:
+            self._ports.emit(left)

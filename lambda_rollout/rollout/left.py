@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.alias.settlement import (
+    ChangedByOther,
+    Deleted,
+    Settled,
+    Settlement,
+    Unsettled,
+    VersionGone,
+)
+from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AliasLeft
 from lambda_rollout.rollout.spec import RunIdentity
 
@@ -45,3 +54,33 @@ class LeftAlias:
     def command(self, routing: Routing) -> str:
         """Return the command that sends all traffic of the alias where ``routing`` does."""
         return self.identity.command(self.target, routing, self.text)
+
+
+def not_settled(
+    rollout: AliasRollout, wished: Routing, settlement: Settlement, identity: RunIdentity
+) -> AliasLeft | None:
+    """Say why an alias is not, or may not be, as ``wished`` by how the tries have ended; None if it is."""
+    writer = rollout.writer
+    left = LeftAlias(identity, rollout.target, wished, writer.text)
+    known: Routing | None = writer.known.shown
+    match settlement:
+        case ChangedByOther(alias):
+            why = f"somebody else changed its routing: it was {writer.routing}"
+            if alias.routing == writer.routing:
+                why = "this run was suspended until its record had expired, and another run may have taken over"
+            return left.changed(alias.routing, why)
+        case Deleted():
+            return left.deleted()
+        case VersionGone(version):
+            why = f"version {version} was deleted meanwhile, so AWS cannot put the alias on it"
+            command = ""
+            if rollout.new:
+                why += f". The command leaves it on version {rollout.new} without the record, so that another rollout can begin"
+                command = left.command(Routing.all_on(rollout.new))
+            return left.because(why, known, command=command)
+        case Unsettled(error):
+            if known == wished and writer.may_be_elsewhere:
+                known = None
+            return left.because(f"AWS did not confirm it: {error}", known)
+        case Settled():
+            return None

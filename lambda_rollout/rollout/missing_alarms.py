@@ -22,7 +22,7 @@ def account_of(arn: str) -> str:
     return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
 
 
-def remedy_for(missing: Sequence[str], account: str) -> str:
+def remedy_for_missing(missing: Sequence[str], account: str) -> str:
     """Say what to do about alarms as they were named; ``account`` is where the function is, empty if not known."""
     elsewhere = [text for text in missing if account_of(text) not in {"", account}]
     said = []

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.alias.writer import Aliases
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
 from lambda_rollout.analysis.metrics import CanaryPair, Comparison
 from lambda_rollout.analysis.version import Running, VersionState

@@ -12,9 +12,10 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing, Target
-from lambda_rollout.alias.writer import AliasReader, Settled, Unsettled
+from lambda_rollout.alias.settlement import Settled, Unsettled
 from lambda_rollout.rollout.acquire import restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned

@@ -4,20 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lambda_rollout.alias.routing import Alias, Target
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
-from lambda_rollout.preflight.reader import LATEST, Passage, Question, read_facts
+from lambda_rollout.preflight.reader import Passage, Question, read_facts
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
-from lambda_rollout.rollout.missing_alarms import account_of, remedy_for
+from lambda_rollout.rollout.missing_alarms import account_of, remedy_for_missing
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
+from lambda_rollout.rollout.version import read_storage
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
+
+
+def look_first(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
+) -> Mapping[Target, CodeStorage]:
+    """Find what AWS would refuse, and what would make the watch blind, before the first write.
+
+    Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
+    `preflight`; a promotion has had its preflight.
+    """
+    check_alarms_at_start(spec, ports, rollouts)
+    if spec.inputs.mode is Mode.PROMOTE:
+        return {}
+    targets = [rollout.target for rollout in rollouts]
+    found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
+    storages = {
+        target: storage
+        for target, storage in zip(targets, found, strict=True)
+        if storage is not None
+    }
+    preflight(spec, ports, rollouts, storages)
+    return storages
 
 
 def preflight(
@@ -91,70 +115,81 @@ def _reason(refused: Sequence[Finding]) -> str:
 
 
 _WOULD = {
-    AlarmAtStart.FAIL: "A rollout would be refused now. In ALARM:",
-    AlarmAtStart.WAIT: "A rollout would wait now. In ALARM:",
-    AlarmAtStart.IGNORE_UNTIL_OK: "In ALARM now, would count only after it was OK:",
+    AlarmAtStart.FAIL: "A rollout would be refused now. {what}:",
+    AlarmAtStart.WAIT: "A rollout would wait now. {what}:",
+    AlarmAtStart.IGNORE_UNTIL_OK: "{what} now, would count only after it was OK:",
+}
+IN_ALARM, NOT_EVALUATED = "In ALARM", "Not evaluated by CloudWatch"
+_REMEDY = {
+    IN_ALARM: "Wait until it is OK. If this rollout fixes the cause of the alarm, set `alarm-at-start: ignore-until-ok`.",
+    NOT_EVALUATED: "Its state says nothing as long as that lasts. Correct the alarm, or set `alarm-at-start: wait`.",
 }
 
 
-def check_alarms_at_start(spec: RolloutSpec, ports: Ports, aliases: Sequence[Alias | None]) -> None:
+def check_alarms_at_start(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
+) -> None:
     """Check the alarms when the aliases are known, before anything is published or shifted.
 
-    ``aliases`` tell in which account the functions are.
+    The aliases tell in which account the functions are.
 
-    Raises `RolloutError` for an alarm that does not exist, or is in ALARM against ``alarm-at-start``.
+    Raises `RolloutError` for an alarm that does not exist, or is in ALARM or not evaluated against ``alarm-at-start``.
     """
-    account = next((account_of(alias.arn) for alias in aliases if alias), "")
+    account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and not spec.inputs.guards:
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
-    firing = firing_at_start(survey.readings)
-    if firing and spec.inputs.mode is Mode.PLAN:
-        _warn(ports, f"{_WOULD[spec.inputs.alarm_at_start]} {_names(firing)}")
-    elif firing:
-        _refuse_unless_ignored(firing, spec)
+    for what, names in _unfit(survey):
+        if spec.inputs.mode is Mode.PLAN:
+            would = _WOULD[spec.inputs.alarm_at_start].format(what=what)
+            _warn(ports, f"{would} {names}")
+        else:
+            _refuse_unless_ignored(what, names, spec)
 
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     """Check them again just before the first shift; what is read here is what the watch starts from."""
     survey = _read(spec, ports, wait=True)
-    firing = firing_at_start(survey.readings)
-    if firing:
-        _refuse_unless_ignored(firing, spec)
-        _warn(ports, f"In ALARM before the start, counts only after it was OK: {_names(firing)}")
+    for what, names in _unfit(survey):
+        _refuse_unless_ignored(what, names, spec)
+        _warn(ports, f"{what} before the start, counts only after it was OK: {names}")
     return survey
 
 
+def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
+    """Yield what keeps alarms from guarding a rollout that begins now, and which they are."""
+    if firing := firing_at_start(survey.readings):
+        yield IN_ALARM, ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+    # One in ALARM is told as that: it is reason enough, and the one that AWS gives may be of either.
+    if idle := [each for each in not_evaluated(survey.readings) if each not in firing]:
+        names = (f"{reading.name} ({reading.evaluation}: {reading.reason})" for reading in idle)
+        yield NOT_EVALUATED, ", ".join(names)
+
+
 def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
-    """Read the alarms; with ``alarm-at-start: wait`` until none is in ALARM or evidence-timeout is over."""
+    """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over."""
     end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         if survey.missing:
             raise RolloutError(
                 f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
-                remedy_for(survey.missing, account),
+                remedy_for_missing(survey.missing, account),
             )
         waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
         over = ports.clock.monotonic() >= end
-        if over or not (waiting and firing_at_start(survey.readings)):
+        if over or not (waiting and any(_unfit(survey))):
             return survey
         ports.clock.wait(seconds(spec.inputs.poll_interval), ports.stop)
         raise_if_stopped(ports.stop)
 
 
-def _refuse_unless_ignored(firing: Sequence[AlarmReading], spec: RolloutSpec) -> None:
+def _refuse_unless_ignored(what: str, names: str, spec: RolloutSpec) -> None:
     if spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
         return
-    raise RolloutError(
-        f"in ALARM before anything was shifted: {_names(firing)}.",
-        "Wait until it is OK. If this rollout fixes the cause of the alarm, set `alarm-at-start: ignore-until-ok`.",
-    )
-
-
-def _names(firing: Sequence[AlarmReading]) -> str:
-    return ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+    told = f"{what[0].lower()}{what[1:]} before anything was shifted: {names}."
+    raise RolloutError(told, _REMEDY[what])
 
 
 def _warn(ports: Ports, text: str) -> None:

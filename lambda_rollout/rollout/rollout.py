@@ -13,13 +13,13 @@ from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
-from lambda_rollout.alias.writer import AliasWriter, Conflict
+from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Step
-from lambda_rollout.rollout.acquire import acquire, say_if_time_is_in_doubt
+from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import say_if_cut
 from lambda_rollout.rollout.events import (
@@ -28,7 +28,6 @@ from lambda_rollout.rollout.events import (
     Finished,
     Result,
     StepStarted,
-    Warned,
     WeightShifted,
 )
 from lambda_rollout.rollout.finish import Finisher
@@ -39,11 +38,12 @@ from lambda_rollout.rollout.metrics import (
     split_before,
 )
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.prepare import check_alarms_at_start, preflight, recheck_alarms
+from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
-from lambda_rollout.rollout.version import await_ready, check_latest, choose, read_storage
-from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch, WatchRules
+from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
+from lambda_rollout.rollout.version import await_ready, check_version, choose
+from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -62,39 +62,19 @@ class Rollout:
         self._storages: Mapping[Target, CodeStorage] = {}
 
     def run(self) -> Finished:
-        """Do it, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
-        ports, spec = self._ports, self._spec
-        ports.emit(spec.started())
-        for text in spec.warnings:
-            ports.emit(Warned(text=text))
-        finished = self._run()
-        ports.emit(finished)
-        return finished
+        """Do it, to whatever end. Never raises."""
+        return run(self._spec, self._ports, self._tell, self._bad_end)
 
-    def _run(self) -> Finished:
-        try:
-            return self._tell()
-        except AnalysisFailed as cause:
-            return self._finisher.roll_back(cause, cause.alarms, self._tell_alarms)
-        except Cancelled as cause:
-            if self._spec.inputs.on_cancel is OnCancel.HOLD and self._finisher.can_hold:
-                return self._finisher.hold(f"{cause.what}; on-cancel is `hold`")
-            return self._finisher.roll_back(cause)
-        except RolloutError as cause:
-            return self._finisher.roll_back(cause, failed=isinstance(cause, Conflict))
-        except Exception as error:  # noqa: BLE001 - whatever it is, an alias must not stay split for it
-            return self._finisher.roll_back(
-                RolloutError(
-                    f"internal error: {type(error).__name__}: {error}",
-                    "Please report it with the log.",
-                )
-            )
+    def _bad_end(self, cause: RolloutError, *, failed: bool) -> Finished:
+        holds = isinstance(cause, Cancelled) and self._spec.inputs.on_cancel is OnCancel.HOLD
+        if holds and self._finisher.can_hold:
+            return self._finisher.hold(f"{cause.what}; on-cancel is `hold`")
+        alarms = cause.alarms if isinstance(cause, AnalysisFailed) else ()
+        return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        found = [each.existing.found if each.existing else None for each in self._rollouts]
-        check_alarms_at_start(self._spec, self._ports, found)
-        self._preflight()
+        self._storages = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
@@ -108,8 +88,7 @@ class Rollout:
             self._shift(step, watch)
             watch.step(step)
         self._look_at_what_stays()
-        self._say_what_did_not_guard(watch)
-        watch.numbers.read_at_last()
+        end_watch(watch, self._ports)
         if self._spec.plan.ends_held:
             return self._finisher.hold("the schedule ends with `hold`")
         return self._finisher.complete()
@@ -129,33 +108,12 @@ class Rollout:
                 rollout.possibly_written = spec.inputs.mode is Mode.ROLLOUT
         self._finisher.remember(Phase.MOVING)
 
-    def _preflight(self) -> None:
-        """Find what AWS would refuse, and what would make the watch blind, before the first write."""
-        if self._spec.inputs.mode is not Mode.PROMOTE:
-            self._read_storages()
-            preflight(self._spec, self._ports, self._rollouts, self._storages)
-
-    def _read_storages(self) -> None:
-        targets = [rollout.target for rollout in self._rollouts]
-        found = self._ports.parallel(
-            lambda target: read_storage(target, self._spec, self._ports), targets
-        )
-        self._storages = {
-            target: storage
-            for target, storage in zip(targets, found, strict=True)
-            if storage is not None
-        }
-
     # Publish -----------------------------------------------------------------------------------
 
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for rollout in self._rollouts:
-            if not self._spec.publishes:
-                choose(rollout.target, rollout.old, self._spec, self._ports)
-            else:
-                replaced = self._spec.package is not None
-                check_latest(rollout.target, self._ports, replaced=replaced)
+            check_version(rollout.target, rollout.old, self._spec, self._ports)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
@@ -260,22 +218,10 @@ class Rollout:
     # Shift and watch ---------------------------------------------------------------------------
 
     def _begin_watch(self) -> Watch:
-        spec = self._spec
-        news = {rollout.target: rollout.new for rollout in self._moving()}
         metrics = self._numbers()
         self._judge_the_split_before(metrics)
-        self._watch = Watch(
-            self._ports,
-            WatchRules(
-                seconds(spec.inputs.poll_interval),
-                seconds(spec.inputs.evidence_timeout),
-                spec.inputs.insufficient_data,
-            ),
-            [rollout.writer for rollout in self._moving()],
-            recheck_alarms(spec, self._ports),
-            metrics,
-            lambda writer: self._record(writer, news[writer.target]),
-        )
+        survey = recheck_alarms(self._spec, self._ports)
+        self._watch = begin_watch(self._spec, self._ports, self._moving(), survey, metrics)
         return self._watch
 
     def _numbers(self) -> RolloutMetrics:
@@ -357,7 +303,8 @@ class Rollout:
         raise_if_stopped(stop)
         routing = routing_of(writer.old, rollout.new, step.percent)
         try:
-            writer.forward(routing, self._record(writer, rollout.new), stop)
+            record = live_record(writer, rollout.new, self._spec, ports)
+            writer.forward(routing, record, stop)
         except Exception:
             # All go back now: another one that AWS keeps waiting must not keep them waiting.
             stop.request(f"{writer.target} could not be shifted")
@@ -371,15 +318,6 @@ class Rollout:
                 percent=step.percent,
             )
         )
-
-    def _record(self, writer: AliasWriter, new: str) -> Record:
-        say_if_time_is_in_doubt(self._ports)
-        return self._spec.identity.live_record(writer, new)
-
-    def _say_what_did_not_guard(self, watch: Watch) -> None:
-        for reading in watch.alarms.never_counted:
-            text = f"Alarm {reading.name} did not count: it was in ALARM from before the start and never OK."
-            self._ports.emit(Warned(text=text))
 
     def _tell_alarms(self) -> None:
         if self._watch is not None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import asdict, dataclass
+import zlib
+from base64 import b64decode, b64encode
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -17,6 +19,19 @@ from lambda_rollout.alias.routing import Routing, Target, routing_of
 
 KEY = "rollout"
 """The name under which it stands in GITHUB_STATE; the post stage sees it as ``STATE_rollout``."""
+
+
+LARGEST = 128 * 1024 - len(f"STATE_{KEY}=") - 1
+"""Bytes that one variable of a process can hold: Linux starts none whose ``NAME=value`` is longer than 128 KiB with its
+end (MAX_ARG_STRLEN, execve(2)), and the post stage would be such a process, as is the client that starts it."""
+
+LARGEST_PLAIN = 16 * 1024
+"""Bytes up to which it stands there as it is, to be read by people too."""
+
+LARGEST_UNPACKED = 16 * 1024 * 1024
+"""Bytes that are unpacked at most: the variable may be somebody else's making."""
+
+PACKED = "zlib:"
 
 
 class Phase(StrEnum):
@@ -86,14 +101,26 @@ class SavedState:
     """CodeDeploy's deployment, if one shifts the alias."""
 
     def to_json(self) -> str:
-        """Return it as one line of JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """Return it as one line of ASCII: JSON, packed if it is long.
+
+        The owner's descriptions are left out if they would make it longer than `LARGEST`: the aliases are put back
+        without them, and keep the description that they have then, less our record.
+        """
+        plain = json.dumps(asdict(self), separators=(",", ":"))
+        if len(plain) <= LARGEST_PLAIN:
+            return plain
+        packed = _packed(self)
+        if len(packed) <= LARGEST:
+            return packed
+        return _packed(
+            replace(self, aliases=tuple(replace(each, text="") for each in self.aliases))
+        )
 
     @classmethod
     def from_json(cls, text: str) -> SavedState:
         """Read `to_json`'s line. Raises ValueError if it is not one."""
         try:
-            fields = json.loads(text)
+            fields = json.loads(_unpacked(text))
             saved_aliases = tuple(
                 SavedAlias(**{**each, "attempted_percents": tuple(each["attempted_percents"])})
                 for each in fields.pop("aliases")
@@ -102,8 +129,25 @@ class SavedState:
             deployment = DeploymentRef(**ref) if ref else None
             phase = Phase(fields.pop("phase"))
             return cls(phase=phase, aliases=saved_aliases, deployment=deployment, **fields)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise ValueError(f"not a saved rollout: {text[:80]!r}") from error
+
+
+def _packed(saved_state: SavedState) -> str:
+    # Escaped, a letter that is not ASCII would take 6 or 12 bytes, and pack badly.
+    text = json.dumps(asdict(saved_state), separators=(",", ":"), ensure_ascii=False)
+    return PACKED + b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode()
+
+
+def _unpacked(text: str) -> str:
+    """Undo `_packed`. Raises ValueError or `zlib.error` for what is none of it."""
+    if not text.startswith(PACKED):
+        return text
+    unpacking = zlib.decompressobj()
+    content = unpacking.decompress(b64decode(text.removeprefix(PACKED)), LARGEST_UNPACKED)
+    if not unpacking.eof:
+        raise ValueError("too long, or cut off")
+    return content.decode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

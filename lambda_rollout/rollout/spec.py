@@ -29,7 +29,7 @@ class RunIdentity:
     run: Run
     rollout_id: str
     """Eight random hex digits that tell this rollout from every other."""
-    hold_on_cancel: bool = False
+    hold_on_cancel: bool
 
     @classmethod
     def of_saved_state(cls, saved_state: SavedState, run: Run) -> RunIdentity:

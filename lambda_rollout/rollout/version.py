@@ -35,6 +35,7 @@ from lambda_rollout.runtime.errors import (
     RolloutError,
     Unanswered,
 )
+from lambda_rollout.runtime.remedies import remedy_for_reason
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 READY_LIMIT = 1_600.0
@@ -105,6 +106,14 @@ def choose(
         raise
     ports.emit(VersionPublished(target=target, version=version, previous=previous))
     return version
+
+
+def check_version(target: Target, previous: str | None, spec: RolloutSpec, ports: Ports) -> None:
+    """Check what can be known of the version without publishing one, for ``mode: plan``. Raises as `choose`."""
+    if spec.publishes:
+        check_latest(target, ports, replaced=spec.package is not None)
+    else:
+        choose(target, previous, spec, ports)
 
 
 def _upload_once(
@@ -187,7 +196,8 @@ def _refuse_failed(target: Target, latest: VersionState) -> None:
         why = latest.last_update_reason or latest.state_reason or "no reason given"
         raise RolloutError(
             f"the last update of {target.name} failed: {why}",
-            "Deploy the code again, or upload it with `package`; then start again.",
+            remedy_for_reason(why)
+            or "Deploy the code again, or upload it with `package`; then start again.",
         )
 
 
@@ -245,7 +255,7 @@ def way_to_serve(never: NeverReady, target: Target, version: str, spec: RolloutS
     if never.scaled_down:
         command = scale_up_command(target.function, version, spec.inputs.region)
         return f"Scale it up, and start again when it is Active: {command}"
-    return "Fix it and publish again."
+    return remedy_for_reason(never.why) or "Fix it and publish again."
 
 
 def _readiness(

@@ -112,7 +112,7 @@ class Watch:
         self._looks = {writer.target: Rhythm(LOOK_EVERY, now) for writer in writers}
         self._renewed_at = {writer.target: now for writer in writers}
         self._told_missing = ""
-        self._missing_at = -math.inf
+        self._missing_at, self._is_lacking = -math.inf, False
 
     def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
@@ -128,7 +128,7 @@ class Watch:
         began = self._clock.monotonic()
         self._heartbeats.begin_step()
         self._told_missing = ""
-        self._missing_at = -math.inf
+        self._missing_at, self._is_lacking = -math.inf, False
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
         self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
@@ -161,7 +161,8 @@ class Watch:
                 return
         except CredentialsExpired as error:
             _give_up_if_expired(error)
-        self._parallel(lambda writer: self._look(writer, step), self._looks_due(end, moving=moving))
+        due = self._looks_due(self._last_second(end), moving=moving)
+        self._parallel(lambda writer: self._look(writer, step), due)
         raise_if_stopped(self._stop)
         self._renew(step)
         self.numbers.read_if_due(step.number)
@@ -177,13 +178,19 @@ class Watch:
         due = [t for t in self._writers if now >= self._looks[t.target].next_at(end)]
         return sorted(due, key=lambda writer: self._looks[writer.target].tried_at)[:MAX_WORKERS]
 
+    def _last_second(self, end: float) -> float:
+        """Return after which moment the aliases are to be read, for the step to pass.
+
+        While it lacks something it cannot pass, and they are only read in their rhythm.
+        """
+        return end if self._is_lacking else max(end, self._missing_at)
+
     def _next_moment(self, end: float) -> float:
-        looks = [self.alarms.rhythm, *self._looks.values()]
         renewals = [at + self._renew_after for at in self._renewed_at.values()]
         now = self._clock.monotonic()
-        moments = [rhythm.next_at(end) for rhythm in looks] + [
-            max(min(renewals), now + RETRY_EVERY)
-        ]
+        last = self._last_second(end)
+        moments = [rhythm.next_at(last) for rhythm in self._looks.values()]
+        moments += [self.alarms.rhythm.next_at(end), max(min(renewals), now + RETRY_EVERY)]
         if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
         return min(*moments, self.numbers.next_at, self._heartbeats.next_at)
@@ -215,7 +222,8 @@ class Watch:
                 insufficient_data=self._rules.insufficient_data,
             )
         )
-        if isinstance(verdict, Inconclusive) and verdict.missing:
+        self._is_lacking = isinstance(verdict, Inconclusive) and bool(verdict.missing)
+        if self._is_lacking:
             self._missing_at = now
         match verdict:
             case Failed(reason, alarms):

@@ -65,6 +65,10 @@ class AccessDenied(Refused):
     may_have_effect = False
 
 
+class DeniedOtherwise(AccessDenied):
+    """Denied, but not for want of a permission of this role for this call: to allow it would not help."""
+
+
 class InvalidRequest(Refused):
     """AWS found the call itself to be wrong: it would say so to every delivery of it."""
 

@@ -24,6 +24,7 @@ POST expire            {"caller": access key id, "seconds": n}: its credentials 
 POST executions        {"function", "version", "count"}: durable executions begin there
 POST objects           {"bucket", "key", "text"}: an object in S3, base64; answers its version id
 DELETE objects         {"bucket", "key", "version"}: it is gone, and code kept by reference with it
+POST evaluation        {"alarm", "state": EvaluationState or null, "reason"} of a metric or log alarm
 POST advance           {"seconds": n}, with a manual clock only
 GET  clock             {"now": ...}
 
@@ -84,6 +85,7 @@ class Control:
             ("POST", "executions"): self.begin_executions,
             ("POST", "objects"): self.put_object,
             ("DELETE", "objects"): self.lose_object,
+            ("POST", "evaluation"): self.set_evaluation,
             ("POST", "advance"): self.advance,
             ("GET", "clock"): lambda _: {"now": world.clock.now().isoformat()},
         }
@@ -167,6 +169,11 @@ class Control:
         """DELETE objects."""
         model = self.world.lambda_(body.get("region", REGION))
         model.lose_object(body["bucket"], body["key"], body["version"])
+
+    def set_evaluation(self, body: Body) -> None:
+        """POST evaluation."""
+        cloudwatch = self.world.cloudwatch(body.get("region", REGION))
+        cloudwatch.set_evaluation_state(body["alarm"], body["state"], body.get("reason", ""))
 
     def advance(self, body: Body) -> None:
         """POST advance."""

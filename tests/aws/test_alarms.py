@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from lambda_rollout.analysis.alarms import AlarmState
-from lambda_rollout.aws.alarms import CloudWatchAlarms
+from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
+from lambda_rollout.aws.alarms import CloudWatchAlarms, below_of
+from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.runtime.clock import Stop
-from lambda_rollout.runtime.errors import Busy, Cancelled, Unanswered
-from sandbox.aws.faults import Meanwhile, Throttle, Work
+from lambda_rollout.runtime.errors import AccessDenied, Busy, Cancelled, InvalidRequest, Unanswered
+from sandbox.aws.faults import Answer, Meanwhile, Throttle, Work
+from sandbox.aws.in_process import connect, session
 from sandbox.aws.request import Account, Request
 from sandbox.aws.world import REGION
 from tests.support.scene import QUERY, Scene
@@ -140,6 +143,144 @@ def test_a_refusal_is_told_and_not_an_empty_answer(scene: Scene) -> None:
     scene.world.faults.add(Throttle(), operation="DescribeAlarms")
     with pytest.raises(Busy):
         alarms(scene, "errors").read()
+
+
+# What is below composite alarms, and whether it is evaluated ---------------------------------------
+
+
+def put_composite(scene: Scene, name: str, rule: str) -> None:
+    scene.call("cloudwatch", "PutCompositeAlarm", AlarmName=name, AlarmRule=rule)
+
+
+def test_the_worst_below_a_composite_alarm_is_its_own(scene: Scene) -> None:
+    for name in ("a", "b", "c"):
+        scene.put_alarm(name)
+    put_composite(scene, "inner", "ALARM(b) OR ALARM(c)")
+    arn = f"arn:aws:cloudwatch:{REGION}:{scene.world.account}:alarm:inner"
+    put_composite(scene, "outer", f"ALARM(a) AND NOT OK({arn})")
+    watched = alarms(scene, "outer", "a")
+
+    def told() -> list[tuple[str, str]]:
+        return [(each.evaluation, each.reason) for each in watched.read().readings]
+
+    cloudwatch = scene.world.cloudwatch()
+    assert [evaluation for evaluation, _ in told()] == ["", ""]
+    cloudwatch.set_evaluation_state("b", "PARTIAL_DATA", "too many")
+    assert told()[0] == ("PARTIAL_DATA", "alarm b, below it: too many")
+    cloudwatch.set_evaluation_state("c", "IN_WARM_UP", "warming up")
+    assert told()[0] == ("IN_WARM_UP", "alarm c, below it: warming up")
+    cloudwatch.set_evaluation_state("a", "EVALUATION_ERROR", "no such metric")
+    assert told() == [
+        ("EVALUATION_ERROR", "alarm a, below it: no such metric"),
+        ("EVALUATION_ERROR", "no such metric"),
+    ]
+
+
+def test_of_a_composite_alarm_that_fires_its_own_reason_is_told(scene: Scene) -> None:
+    scene.put_alarm("a")
+    put_composite(scene, "outer", "ALARM(a)")
+    scene.set_alarm("outer", "ALARM", "a fired")
+    scene.world.cloudwatch().set_evaluation_state("a", "EVALUATION_ERROR", "no such metric")
+    (reading,) = alarms(scene, "outer").read().readings
+    assert (reading.evaluation, reading.reason) == ("EVALUATION_ERROR", "a fired")
+
+
+def test_what_is_below_is_named_in_the_one_call_after_the_first_read(scene: Scene) -> None:
+    for name in ("a", "b"):
+        scene.put_alarm(name)
+    put_composite(scene, "inner", "ALARM(b)")
+    put_composite(scene, "outer", "ALARM(a) OR ALARM(inner)")
+    watched = alarms(scene, "outer")
+    watched.read()
+    named = [request.params["AlarmNames"] for request in scene.requests("DescribeAlarms")]
+    assert named == [["outer"], ["a", "inner"], ["b"]]
+    scene.world.log.clear()
+    watched.read()
+    named = [request.params["AlarmNames"] for request in scene.requests("DescribeAlarms")]
+    assert [sorted(names) for names in named] == [["a", "b", "inner", "outer"]]
+    scene.put_alarm("new")
+    put_composite(scene, "outer", "ALARM(new)")
+    scene.world.log.clear()
+    watched.read()
+    watched.read()
+    named = [request.params["AlarmNames"] for request in scene.requests("DescribeAlarms")]
+    assert named[1:] == [["new"], ["outer", "new"]]
+
+
+def test_alarms_in_a_circle_and_rules_that_are_not_understood_end(scene: Scene) -> None:
+    scene.put_alarm("a")
+    put_composite(scene, "one", "ALARM(a)")
+    put_composite(scene, "two", "ALARM(one)")
+    put_composite(scene, "one", "ALARM(two)")
+    assert [each.evaluation for each in alarms(scene, "one", "two").read().readings] == ["", ""]
+    assert below_of({"AlarmRule": "SOMETIMES(a)"}) == ()
+    assert below_of({}) == ()
+
+
+# Regions without log alarms --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """A Region that knows metric and composite alarms only, and what was said of it."""
+
+    scene: Scene
+    clients: Clients
+    said: list[str]
+
+    def asked_for_log_alarms(self, operation: str) -> list[bool]:
+        asked = [request.params["AlarmTypes"] for request in self.scene.requests(operation)]
+        return ["LogAlarm" in types for types in asked]
+
+
+@pytest.fixture
+def older(scene: Scene) -> Place:
+    put_metric_alarm(scene, "errors")
+    scene.world.cloudwatch().knows_log_alarms = False
+    said: list[str] = []
+    return Place(
+        scene, Clients(connect(session(REGION), scene.world), REGION, warn=said.append), said
+    )
+
+
+def test_it_is_asked_again_without_them_remembered_and_said_once(older: Place) -> None:
+    watched = CloudWatchAlarms(older.clients, parse_alarms("errors\n"))
+    for _ in range(3):
+        (reading,) = watched.read().readings
+    assert older.asked_for_log_alarms("DescribeAlarms") == [True, False, False, False]
+    watched.history(reading, older.scene.clock.now())
+    definitions = AlarmDefinitions(older.clients, parse_alarms("errors\n"))
+    assert [each.name for each in definitions.read()] == ["errors"]
+    definitions.try_history()
+    assert older.asked_for_log_alarms("DescribeAlarmHistory") == [False, False]
+    assert len(older.asked_for_log_alarms("DescribeAlarms")) == 5
+    told = f"CloudWatch in {REGION} does not know log alarms: it is asked for the others only."
+    assert older.said == [told]
+
+
+def test_history_finds_out_by_itself_too(older: Place) -> None:
+    AlarmDefinitions(older.clients, parse_alarms("errors\n")).try_history()
+    assert older.asked_for_log_alarms("DescribeAlarmHistory") == [True, False]
+
+
+def test_a_refusal_for_another_cause_teaches_nothing(older: Place) -> None:
+    older.scene.world.cloudwatch().knows_log_alarms = True
+    watched = CloudWatchAlarms(older.clients, parse_alarms("errors\n"))
+    refusal = Answer("ValidationError", "something else", 400)
+    older.scene.world.faults.add(refusal, operation="DescribeAlarms", count=2)
+    with pytest.raises(InvalidRequest):
+        watched.read()
+    watched.read()
+    assert older.asked_for_log_alarms("DescribeAlarms") == [True, False, True]
+    assert older.said == []
+
+
+def test_what_is_not_refused_for_its_types_is_asked_once(scene: Scene) -> None:
+    scene.put_alarm("errors")
+    scene.world.faults.add(Answer("AccessDenied", "no", 403), operation="DescribeAlarms")
+    with pytest.raises(AccessDenied):
+        alarms(scene, "errors").read()
+    assert len(scene.requests("DescribeAlarms")) == 1
 
 
 # History ----------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.routing import Alias, Routing
-from lambda_rollout.alias.writer import AliasWriter, ChangedByOther, Settled, Unsettled
+from lambda_rollout.alias.settlement import ChangedByOther, Settled, Unsettled
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients

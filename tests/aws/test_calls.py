@@ -8,12 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import exceptions as boto
 from botocore.awsrequest import AWSResponse
 
+from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import Aliases
 from lambda_rollout.aws.aliases import LambdaAliases
-from lambda_rollout.aws.calls import date_of
+from lambda_rollout.aws.calls import date_of, translating_errors
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
 from lambda_rollout.runtime.errors import (
     AccessDenied,
@@ -21,6 +22,7 @@ from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
     CredentialsExpired,
+    DeniedOtherwise,
     InvalidRequest,
     NotFound,
     Refused,
@@ -67,8 +69,10 @@ FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
     (faults.RefuseConnection(), Unreachable, "EndpointConnectionError"),
     (faults.LoseConnection(), Unreachable, "ConnectTimeoutError"),
     (faults.AccessDenied(), AccessDenied, "AccessDeniedException"),
-    (Answer("UnrecognizedClientException", "no such key", 403), AccessDenied, ""),
-    (Answer("Whatever", "forbidden", 403), AccessDenied, "Whatever"),
+    (Answer("AccessDeniedException", "no", 403), AccessDenied, ""),
+    (Answer("UnrecognizedClientException", "no such key", 403), DeniedOtherwise, ""),
+    (Answer("Whatever", "forbidden", 403), DeniedOtherwise, "Whatever"),
+    (Answer("Whatever", "who are you", 401), DeniedOtherwise, "Whatever"),
     (faults.ExpiredCredentials(), CredentialsExpired, "ExpiredTokenException"),
     (Answer("ExpiredToken", "over", 403), CredentialsExpired, "ExpiredToken"),
     (Answer("ResourceConflictException", "in progress", 409), Busy, ""),
@@ -79,6 +83,7 @@ FAULTS: list[tuple[Fault, type[CallFailed], str]] = [
     (Answer("CodeStorageExceededException", "full", 400), Refused, ""),
     # Of this delivery alone: another may have come while the signature was good.
     (Answer("InvalidSignatureException", "Signature expired", 403), Refused, ""),
+    (Answer("IncompleteSignatureException", "no", 403), Refused, ""),
     (Answer("SignatureDoesNotMatch", "no", 403), Refused, ""),
 ]
 
@@ -99,7 +104,7 @@ def test_what_became_of_a_call(
 
 def test_only_what_holds_for_every_delivery_alike_rules_an_effect_out() -> None:
     without = {kind for _, kind, _ in FAULTS if not kind.may_have_effect}
-    assert without == {AccessDenied, InvalidRequest, Unreachable}
+    assert without == {AccessDenied, DeniedOtherwise, InvalidRequest, Unreachable}
 
 
 def test_what_exists_already_is_told_from_what_is_busy(scene: Scene, aliases: Aliases) -> None:
@@ -248,3 +253,22 @@ def test_a_page_from_in_between_does_not_tell_the_time(scene: Scene, marked: boo
 def test_a_date_that_cannot_be_read_is_none(headers: dict[str, str]) -> None:
     assert date_of({"ResponseMetadata": {"HTTPHeaders": headers}}) is None
     assert date_of({}) is None
+
+
+# Whom the connection is with ---------------------------------------------------------------------
+
+UNTRUSTED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate in certificate chain"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(UNTRUSTED, Unreachable), ("[SSL] record layer failure", Unanswered)]
+)
+def test_a_proxy_that_reads_along_is_told_with_where_its_certificate_goes(
+    error: str, kind: type[CallFailed]
+) -> None:
+    with pytest.raises(CallFailed) as caught, translating_errors("GetAlias"):
+        raise boto.SSLError(endpoint_url="https://lambda", error=OSError(error))
+    assert type(caught.value) is kind
+    # Only of one who was not trusted is it known that nothing was sent.
+    assert caught.value.may_have_effect is (kind is Unanswered)
+    assert ("AWS_CA_BUNDLE" in caught.value.remedy) is (kind is Unreachable)

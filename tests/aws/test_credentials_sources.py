@@ -14,7 +14,7 @@ import pytest
 from lambda_rollout.aws.credentials import Chain, WebIdentity, session
 from lambda_rollout.aws.renewal import RenewedCredentials
 from lambda_rollout.runtime.clock import Stop, SystemClock
-from lambda_rollout.runtime.errors import Cancelled, RolloutError
+from lambda_rollout.runtime.errors import Cancelled, RolloutError, Unanswered
 from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
 from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
@@ -284,6 +284,69 @@ def test_a_profile_that_does_not_exist_is_said_at_once(monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(RolloutError, match=r"no AWS credentials: .*nobody"):
         own()
+
+
+def test_a_command_that_no_container_has_is_said_at_once(profile: Profile) -> None:
+    config = Path(os.environ["AWS_CONFIG_FILE"])
+    config.write_text("[default]\ncredential_process = /opt/vault --json\n")
+    with pytest.raises(RolloutError) as caught:
+        own()
+    assert caught.value.what == "no AWS credentials: /opt/vault: No such file or directory."
+    assert "sees the workspace" in caught.value.remedy
+    assert profile.runs == 0
+
+
+def test_who_settles_goes_on_trying_for_a_file_that_is_not_there(profile: Profile) -> None:
+    config = Path(os.environ["AWS_CONFIG_FILE"])
+    whole = config.read_text()
+    config.write_text("[default]\ncredential_process = /opt/vault --json\n")
+    with pytest.raises(Unanswered):
+        Chain(REGION, settles=True).issue()
+    config.write_text(whole)
+    assert Chain(REGION, settles=True).issue().access_key == "AKIA1"
+    assert profile.runs == 1
+
+
+def test_a_key_that_nobody_can_send_is_said_at_once(profile: Profile) -> None:
+    profile.does(
+        r"datetime.datetime.now(); print(json.dumps(dict(Version=1, AccessKeyId='AKIA\n', "
+        r"SecretAccessKey='hunter2'))); sys.exit()"
+    )
+    with pytest.raises(RolloutError) as caught:
+        own()
+    assert caught.value.what == (
+        "no AWS credentials: the key of custom-process has a newline at an end."
+    )
+
+
+@pytest.mark.usefixtures("profile")
+@pytest.mark.parametrize("role", ["", ROLE])
+def test_a_bad_environment_is_said_at_once_and_not_to_who_settles(
+    monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/ssl/corporate.pem")
+    with pytest.raises(RolloutError, match=r"AWS_CA_BUNDLE: '/etc/ssl/corporate\.pem'"):
+        session(REGION, role, "lambda-rollout-1", {}, SystemClock(), Stop())
+    if not role:
+        stop = Stop()
+        made = session(REGION, role, "lambda-rollout-1", {}, SystemClock(), stop, obeys=False)
+        assert made.get_credentials() is not None
+        stop.request("the test is over")
+
+
+def test_a_bad_bundle_of_the_profile_is_said_at_once(profile: Profile) -> None:
+    with Path(os.environ["AWS_CONFIG_FILE"]).open("a") as config:
+        config.write("ca_bundle = /etc/ssl/corporate.pem\n")
+    with pytest.raises(RolloutError, match=r"^ca_bundle: '/etc/ssl/corporate\.pem'"):
+        own()
+    assert profile.runs == 0
+
+
+@pytest.mark.usefixtures("profile")
+def test_a_bad_value_is_said_at_once_with_a_role_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULTS_MODE", "fast")
+    with pytest.raises(RolloutError, match=r"this environment \(AWS_DEFAULTS_MODE\)"):
+        session(REGION, ROLE, "lambda-rollout-1", {}, SystemClock(), Stop())
 
 
 def test_where_there_are_none_it_is_said(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,7 +174,7 @@ def test_a_connection_serves_one_call_after_the_other(
 ) -> None:
     """Each has its own deadline: two good answers, and one that drips."""
     connections: list[int] = []
-    now = [0.0]
+    now, looks, drips = [0.0], [0], threading.Event()
 
     def serve(sock: socket.socket) -> None:
         connections.append(1)
@@ -182,14 +182,21 @@ def test_a_connection_serves_one_call_after_the_other(
             heard(sock)
             sock.sendall(GOOD)
         heard(sock)
+        drips.set()
         sock.sendall(HEAD + LENGTH)
-        # The rest comes in no time of the server's, and in all of the call's.
         for byte in BODY:
+            # A byte for each look at the clock, that is, for each read: however the threads take turns.
+            seen, pause = looks[0], threading.Event()
+            for _ in range(2000):
+                if looks[0] > seen:
+                    break
+                pause.wait(0.001)
             sock.sendall(bytes([byte]))
-            now[0] += 1.0
 
     class ByHand:
         def monotonic(self) -> float:
+            looks[0] += 1
+            now[0] += 1.0 if drips.is_set() else 0.0
             return now[0]
 
     monkeypatch.setattr(connecting, "_CLOCK", ByHand())

@@ -14,8 +14,8 @@ import pytest
 from botocore import xform_name
 
 import lambda_rollout.aws
+from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.routing import Routing, Target
-from lambda_rollout.alias.writer import AliasReader
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.alarms import CloudWatchAlarms

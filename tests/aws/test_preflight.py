@@ -380,6 +380,18 @@ def test_metric_math_is_read(place: Place) -> None:
     assert alarms[0].period == 5 * MINUTE
 
 
+def test_whether_it_is_evaluated_is_read_with_the_reason(place: Place) -> None:
+    place.put_alarm()
+    cloudwatch = place.world.cloudwatch()
+    cloudwatch.set_evaluation_state("checkout-errors", "EVALUATION_ERROR", "no such metric")
+    place.cloudwatch.put_composite_alarm(AlarmName="any", AlarmRule="ALARM(checkout-errors)")
+    alarms = place.look("any").alarms
+    assert isinstance(alarms, tuple)
+    [found] = alarms[0].children
+    assert (found.is_evaluated, found.evaluation_reason) == (False, "no such metric")
+    assert alarms[0].is_evaluated, "it has no state of its own"
+
+
 def test_what_is_below_a_composite_alarm_is_read_too(place: Place) -> None:
     place.put_alarm("errors one")
     place.put_alarm("two")

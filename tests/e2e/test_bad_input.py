@@ -136,6 +136,10 @@ def no_credentials(scene: Live) -> None:
     scene.environ.update(none)
 
 
+def with_environ(**variables: str) -> Callable[[Live], None]:
+    return lambda scene: scene.environ.update(variables)
+
+
 def split_by_a_stranger(scene: Live) -> None:
     scene.call("lambda", "PublishVersion", FunctionName="checkout")
     scene.world.run_due()
@@ -180,6 +184,34 @@ CASES = {
         setup=no_credentials,
         reason="no AWS credentials: Unable to locate credentials.",
         remedy="Run aws-actions/configure-aws-credentials in a step before, or set `role-to-assume`.",
+    ),
+    "a key with a newline": Case(
+        setup=with_environ(AWS_SESSION_TOKEN="token\n"),
+        reason="AWS_SESSION_TOKEN has a newline at an end.",
+        remedy="Set the secret again, exactly as AWS gave it.",
+    ),
+    "an endpoint without a scheme": Case(
+        setup=with_environ(AWS_ENDPOINT_URL_LAMBDA="localhost:4566"),
+        reason="AWS_ENDPOINT_URL_LAMBDA is no URL: 'localhost:4566'.",
+        remedy="Write it with its scheme: https://HOST[:PORT].",
+    ),
+    "a bad value": Case(
+        setup=with_environ(AWS_DEFAULTS_MODE="fast"),
+        reason="AWS cannot be called with this environment (AWS_DEFAULTS_MODE): Client configured with invalid "
+        "defaults mode: fast. Valid defaults modes include: legacy, auto, standard, in-region, cross-region, mobile.",
+        remedy="Correct it, or take it out of the job's environment.",
+    ),
+    "an unknown key": Case(
+        setup=lambda scene: scene.world.faults.add(
+            Answer(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+                403,
+            ),
+            count=None,
+        ),
+        reason="GetAlias: UnrecognizedClientException: The security token included in the request is invalid.",
+        remedy="AWS does not know these credentials",
     ),
     "expired credentials": Case(
         setup=lambda scene: scene.world.faults.add(ExpiredCredentials(), count=None),

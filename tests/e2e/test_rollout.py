@@ -242,6 +242,19 @@ def test_an_alarm_that_stays_on_is_waited_for_in_vain(scene: Live) -> None:
     assert all(map(read_only, scene.requests()))
 
 
+def test_an_alarm_that_cloudwatch_does_not_evaluate_is_no_guard(scene: Live) -> None:
+    with scene.world.lock:
+        why = "the query has no result column"
+        cloudwatch = scene.world.cloudwatch()
+        cloudwatch.set_evaluation_state("checkout-errors", "EVALUATION_ERROR", why)
+    finished = scene.run(steps=STEPS)
+    assert finished.outputs["result"] == "failed"
+    assert f"checkout-errors (EVALUATION_ERROR: {why})" in finished.outputs["reason"]
+    finished = scene.run(steps=STEPS, alarm_at_start="ignore-until-ok")
+    assert finished.outputs["result"] == "promoted", finished.log
+    assert "No alarm watched it." in finished.summary
+
+
 def test_an_alarm_that_never_was_ok_did_not_guard(scene: Live) -> None:
     scene.set_alarm("ALARM")
     finished = scene.run(steps=STEPS, alarm_at_start="ignore-until-ok")

@@ -14,6 +14,9 @@ from tests.image.container import ContainerRunner
 from tests.image.engine import Engine, NoEngine, build, engine
 from tests.support.live import JumpingClock, Live
 
+GIVEN = os.environ.get("LAMBDA_ROLLOUT_IMAGE", "")
+"""An image that was pushed, to be pulled and tested as it is; empty to build one."""
+
 
 @pytest.fixture(scope="session")
 def docker() -> Iterator[Engine]:
@@ -21,12 +24,18 @@ def docker() -> Iterator[Engine]:
         try:
             running = until_the_end.enter_context(engine())
         except NoEngine as why:
+            if GIVEN:
+                pytest.fail(f"{GIVEN} was to be tested, and no engine can be started:\n{why}")
             pytest.skip(f"NO CONTAINER ENGINE CAN BE STARTED HERE, the image is not tested:\n{why}")
         yield running
 
 
 @pytest.fixture(scope="session")
 def image(docker: Engine) -> Iterator[str]:
+    if GIVEN:
+        docker.run("pull", GIVEN)
+        yield GIVEN
+        return
     tag = f"lambda-rollout-test-{os.getpid()}"
     build(docker, tag)
     yield tag

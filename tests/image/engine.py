@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-BASE = "python:3.13-slim"
+BASE = "python:3.14-slim"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PLENTY = 4 * 1024**3
 """Bytes."""
@@ -147,7 +147,8 @@ def install(command: Sequence[str], env: Mapping[str, str]) -> None:
 def stand_in_base() -> Path:
     """What the base image holds, as far as we use it, made from Debian's packages.
 
-    It is kept in build/ for the next run. The mirror is the one that this machine uses.
+    It is kept in build/ for the next run. The mirror is the one that this machine uses. Debian's release has Python
+    3.13, the base one more: what differs between the two is tested where the base can be pulled.
     """
     if STAND_IN.exists():
         return STAND_IN
@@ -192,6 +193,13 @@ def stand_in_base() -> Path:
         raise NoEngine(done.stdout + done.stderr)
     unfinished.rename(STAND_IN)
     return STAND_IN
+
+
+def pinned_base() -> str:
+    """The base image by its digest, as the Dockerfile names it."""
+    found = re.search(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert found
+    return found[1]
 
 
 def build(engine: Engine, tag: str, changed: Callable[[str], str] = str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +68,18 @@ def checkout(tmp_path: Path) -> Path:
     return here
 
 
+def pushed_for_the_other_platform(docker: Engine, name: str, folder: Path) -> str:
+    """Digest of an image that this machine could not start: there is nothing in it."""
+    ours = docker.run("version", "--format", "{{.Server.Arch}}").stdout.strip()
+    other = {"amd64": "arm64", "arm64": "amd64"}[ours]
+    empty = folder / "empty.tar"
+    tarfile.open(empty, "w").close()
+    tag = f"{name}:{VERSION}-{other}"
+    docker.run("import", "--platform", f"linux/{other}", str(empty), tag)
+    pushed = docker.run("push", tag).stdout
+    return str(re.findall(r"sha256:[0-9a-f]{64}", pushed)[-1])
+
+
 def test_a_release_is_pulled_by_digest_and_works(
     docker: Engine, image: str, scene: Live, runner: ContainerRunner, checkout: Path, address: str
 ) -> None:
@@ -79,7 +93,7 @@ def test_a_release_is_pulled_by_digest_and_works(
         done = subprocess.run(
             [*release, *words],
             cwd=checkout,
-            env={**docker.environment(), "PATH": path},
+            env={**docker.environment(), "PATH": path, "GITHUB_REF": "refs/heads/main"},
             check=False,
             capture_output=True,
             text=True,
@@ -92,7 +106,11 @@ def test_a_release_is_pulled_by_digest_and_works(
         unpinned = ["sed", "-i", "s/@sha256:[0-9a-f]*//", str(checkout / "Dockerfile")]
         subprocess.run(unpinned, check=True)
         git(checkout, "commit", "--quiet", "--all", "--message", "Build on the stand-in")
-    digest = run("image", VERSION, name, "--plain")
+    git(checkout, "push", "--quiet", "origin", "HEAD:main")
+    built = run("image", VERSION, name)
+    foreign = pushed_for_the_other_platform(docker, name, checkout.parent)
+    digest = run("join", VERSION, name, built, foreign)
+    assert digest not in {built, foreign}
     run("tag", VERSION, f"{name}@{digest}")
     assert run("notes", VERSION) == "- All of it."
 
@@ -100,7 +118,9 @@ def test_a_release_is_pulled_by_digest_and_works(
     action = yaml.safe_load(git(origin, "show", "v1:action.yml"))
     pinned = action["runs"]["image"].removeprefix("docker://")
     assert pinned == f"{name}@{digest}"
-    docker.run("rmi", "--force", f"{name}:{VERSION}")
+    # By their names: what is pushed is the same image as the one that the other tests use.
+    names = docker.run("images", "--format", "{{.Repository}}:{{.Tag}}", name).stdout.split()
+    docker.run("rmi", *names)
     docker.run("pull", pinned)
     runner.image = pinned
     assert scene.run().outputs["result"] == "promoted"

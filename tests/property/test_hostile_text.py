@@ -8,6 +8,7 @@ import io
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -189,6 +190,8 @@ def story_of(text: str) -> Telling:
     tell.shifts(1)
     reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, text, START)
     tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)
+    tell.say(e.EvaluationChanged, reading=replace(reading, evaluation=text or "x"), before=text)
+    tell.say(e.EvaluationChanged, reading=reading, before=text)
     tell.say(e.Warned, text=text)
     tell.say(e.Warned, text=text)
     tell.say(e.StepExtended, number=1, until=START, why=text)

@@ -278,3 +278,43 @@ def test_a_pure_package_is_told_from_others(module: str, source: str) -> None:
 def test_a_circle_is_found_and_a_chain_is_none() -> None:
     assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+# Names ---------------------------------------------------------------------------------------------------------
+
+LIMITS_OF_THEIR_MODULE = (
+    "a figure of its own module, read there and nowhere else: its docstring says what it bounds"
+)
+MAY_STAND_TWICE = {
+    **dict.fromkeys(
+        ("LEAST", "LIMIT", "PAGE", "PATIENCE", "PAUSE", "TIMEOUT"), LIMITS_OF_THEIR_MODULE
+    ),
+    **dict.fromkeys(("LOOK_EVERY", "REASON_LIMIT", "RETRY_EVERY"), LIMITS_OF_THEIR_MODULE),
+    "RUNNING": "CodeDeploy's statuses there, the comment's words for a running step here",
+}
+"""Names that two modules define at their top, each with the reason."""
+
+
+def test_one_name_means_one_thing() -> None:
+    defined: dict[str, set[str]] = {}
+    for module, path in OURS.items():
+        for name in _top_level(ast.parse(path.read_text(encoding="utf-8"))):
+            defined.setdefault(name, set()).add(module)
+    twice = {name for name, by in defined.items() if len(by) > 1}
+    assert twice <= set(MAY_STAND_TWICE), {
+        name: defined[name] for name in twice - set(MAY_STAND_TWICE)
+    }
+    assert set(MAY_STAND_TWICE) <= twice, "a reason that nobody needs any more"
+
+
+def _top_level(tree: ast.Module) -> Iterator[str]:
+    """Name what a module defines at its top for others to see."""
+    for node in tree.body:
+        names: list[str] = []
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign):
+            names = [each.id for each in node.targets if isinstance(each, ast.Name)]
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names = [node.target.id]
+        yield from (name for name in names if not name.startswith("_"))

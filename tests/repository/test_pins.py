@@ -64,7 +64,9 @@ def locked(lock: str) -> dict[str, str]:
 def asked_for(inputs: str) -> set[str]:
     lines = (line.split("#")[0].strip() for line in (ROOT / inputs).read_text().splitlines())
     return {
-        re.split(r"[\[<>=]", line)[0].lower() for line in lines if line and not line.startswith("-")
+        re.split(r"[\[<>=; ]", line)[0].lower()
+        for line in lines
+        if line and not line.startswith("-")
     }
 
 
@@ -94,6 +96,14 @@ def test_tests_run_on_the_same_releases_as_the_image() -> None:
     }
     for name, version in locked("requirements.txt").items():
         assert versions[name.split(" ;")[0]] == version, name
+
+
+def test_the_image_is_without_what_is_excluded() -> None:
+    """Whatever else renews the lock (Dependabot does) knows nothing of the excludes, and would bring them back."""
+    excluded = asked_for("requirements-excludes.txt")
+    assert excluded == {"cryptography", "pynacl"}
+    names = {name.split(" ;")[0] for name in locked("requirements.txt")}
+    assert names.isdisjoint({*excluded, "cffi", "pycparser"})
 
 
 def test_the_project_needs_what_the_lock_is_made_from() -> None:

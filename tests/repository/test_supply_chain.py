@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -67,19 +68,64 @@ def jobs() -> Iterator[tuple[str, Any]]:
 def test_every_action_is_pinned_by_commit_with_its_version_beside(
     workflow: str, action: str
 ) -> None:
-    assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), workflow
+    assert re.fullmatch(r"[\w-]+/[\w-]+(?:/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), (
+        workflow
+    )
 
 
 def test_one_action_one_pin() -> None:
-    names = {action.split("@")[0] for _, action in used()}
-    assert len({action for _, action in used()}) == len(names)
+    pins = {(*action.split("/")[:2], action.partition("@")[2]) for _, action in used()}
+    repositories = {(owner, name.partition("@")[0]) for owner, name, _ in pins}
+    assert len({(owner, name.partition("@")[0], pin) for owner, name, pin in pins}) == len(
+        repositories
+    )
 
 
-def test_no_job_may_write_but_the_release() -> None:
+def test_lint_audits_every_workflow_and_every_example() -> None:
+    shown = subprocess.run(
+        ["make", "--dry-run", "lint-workflows"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    [audit] = [line.split() for line in shown.splitlines() if "zizmor" in line]
+    examples = {str(path.relative_to(ROOT)) for path in (ROOT / "examples").glob("*.yml")}
+    assert len(examples) >= 3
+    assert {".github", "action.yml"} | examples <= set(audit)
+
+
+def release_jobs() -> dict[str, Any]:
+    found: dict[str, Any] = load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))[
+        "jobs"
+    ]
+    return found
+
+
+SIGNING = {"packages", "id-token", "attestations"}
+MAY_WRITE = {
+    "release.yml build": SIGNING,
+    "release.yml join": SIGNING,
+    "release.yml tag": {"contents"},
+    "release.yml notes": {"contents"},
+    "codeql.yml analyze": {"security-events"},
+}
+
+
+def test_no_job_may_write_but_those_that_have_to() -> None:
     for name, job in jobs():
         writes = {scope for scope, may in job["permissions"].items() if may == "write"}
-        expected = {"contents", "packages", "id-token", "attestations"}
-        assert writes == (expected if name == "release.yml release" else set()), name
+        assert writes == MAY_WRITE.get(name, set()), name
+
+
+def test_what_may_move_tags_may_nothing_else_and_runs_nothing_of_others() -> None:
+    for name in ("tag", "notes"):
+        job = release_jobs()[name]
+        assert job["permissions"] == {"contents": "write"}
+        used_there = {step["uses"].partition("@")[0] for step in job["steps"] if "uses" in step}
+        assert used_there == {"actions/checkout"}
+    waits = {name for name, job in release_jobs().items() if job.get("environment") == "release"}
+    assert waits == {"build", "tag"}, "an owner approves before anything is pushed, and tagged"
 
 
 def test_every_job_ends_by_itself() -> None:
@@ -87,17 +133,87 @@ def test_every_job_ends_by_itself() -> None:
         assert 0 < int(job["timeout-minutes"]) <= 90, name
 
 
-def test_nothing_is_released_that_was_not_tested_and_tagged_only_after_its_attestations() -> None:
-    job = load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))["jobs"]["release"]
-    assert job["needs"] == "test"
-    steps = [step.get("run") or step["uses"] for step in job["steps"]]
-    order = ["release.py check", "release.py image", "make sbom", "actions/attest@"]
-    order += ["release.py tag", "release.py notes"]
-    places = [next(i for i, step in enumerate(steps) if what in step) for what in order]
-    assert places == sorted(places)
-    attested = [step["with"] for step in job["steps"] if "attest@" in step.get("uses", "")]
-    assert [("sbom-path" in given) for given in attested] == [False, True]
-    assert all("${{ inputs" not in step for step in steps), "no input stands in a script"
+def needed_by(name: str) -> set[str]:
+    """Every job that must have succeeded before this one starts."""
+    needs = release_jobs()[name].get("needs", [])
+    direct = {needs} if isinstance(needs, str) else set(needs)
+    return direct.union(*(needed_by(each) for each in direct))
+
+
+def runs_of(name: str) -> str:
+    return "\n".join(step.get("run") or step["uses"] for step in release_jobs()[name]["steps"])
+
+
+def test_nothing_is_built_that_was_not_tested_and_nothing_tagged_that_was_not_tried() -> None:
+    assert "release.py check" in runs_of("check")
+    assert {".ci/run", "make test-long"} <= set(runs_of("test").splitlines())
+    assert needed_by("build") == {"check", "test"}
+    assert needed_by("tag") == {"check", "test", "build", "join", "try"}
+    assert needed_by("notes") == needed_by("tag") | {"tag"}
+    assert "release.py tag" in runs_of("tag")
+    assert "release.py notes" in runs_of("notes")
+    assert all("if" not in job for job in release_jobs().values()), "no job runs after a failure"
+
+
+def test_what_is_tried_and_tagged_is_the_digest_that_was_pushed() -> None:
+    pushed = "${{ needs.join.outputs.name }}@${{ needs.join.outputs.digest }}"
+    for name, command in [
+        ("try", 'make image-test IMAGE="$PUSHED"'),
+        ("tag", 'release.py tag "$VERSION" "$PUSHED"'),
+    ]:
+        [step] = [step for step in release_jobs()[name]["steps"] if command in step.get("run", "")]
+        assert step["env"]["PUSHED"] == pushed
+
+
+def test_each_platform_is_built_and_tried_on_a_runner_of_its_own_kind() -> None:
+    built = release_jobs()["build"]["strategy"]["matrix"]["include"]
+    runners = {each["platform"]: each["runner"] for each in built}
+    assert runners == {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
+    assert set(release_jobs()["try"]["strategy"]["matrix"]["runner"]) == set(runners.values())
+    assert set(release_jobs()["build"]["outputs"]) == set(runners)
+    joined = next(step for step in release_jobs()["join"]["steps"] if step.get("id") == "image")
+    asked = {f"${{{{ needs.build.outputs.{each} }}}}" for each in runners}
+    assert set(joined["env"].values()) == asked
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    assert "qemu" not in text.lower()
+
+
+def test_each_platform_is_attested_with_what_is_in_it_and_the_list_with_where_it_is_from() -> None:
+    for name, sboms in [("build", [False, True]), ("join", [False])]:
+        steps = release_jobs()[name]["steps"]
+        attested = [step["with"] for step in steps if "attest@" in step.get("uses", "")]
+        assert [("sbom-path" in given) for given in attested] == sboms
+        assert all(
+            given["subject-digest"] == "${{ steps.image.outputs.digest }}" for given in attested
+        )
+
+
+def test_no_input_stands_in_a_script() -> None:
+    for name, job in jobs():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", ""), name
+
+
+def test_workflows_start_nothing_from_an_image_that_is_not_ours() -> None:
+    """No builder, no emulator, no service: there is no helper image, so none can move."""
+    for name, job in jobs():
+        assert not {"container", "services"} & set(job), name
+        for step in job["steps"]:
+            assert not step.get("uses", "").startswith(("docker://", "docker/")), name
+            assert not re.search(r"\bdocker (?:run|pull|buildx)\b", step.get("run", "")), name
+
+
+def test_the_python_that_ships_is_tested() -> None:
+    base = re.search(
+        r"^FROM python:(3\.\d+)-slim@", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+    )
+    assert base
+    ci = load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]["check"]
+    versions = ci["strategy"]["matrix"]["python"]
+    assert versions == ["3.11", base[1]], "the oldest that runs it, and the one in the image"
+    for path in WORKFLOWS:
+        named = re.findall(r'python-version: "(.*)"', path.read_text("utf-8"))
+        assert set(named) <= {base[1]}, path.name
 
 
 def test_updates_are_looked_for_where_something_is_pinned() -> None:
@@ -180,9 +296,14 @@ def checkout(tmp_path: Path) -> Path:
     return here
 
 
-def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(
+    checkout: Path, *words: str, ref: str = "refs/heads/main"
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "scripts" / "release.py"), *words]
-    return subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True)
+    environ = {**os.environ, "GITHUB_REF": ref}
+    return subprocess.run(
+        command, cwd=checkout, env=environ, check=False, capture_output=True, text=True
+    )
 
 
 def test_both_tags_lead_to_the_pinned_action_and_main_does_not(checkout: Path) -> None:
@@ -207,6 +328,81 @@ def test_a_release_is_never_made_anew(checkout: Path) -> None:
     assert run(checkout, "tag", "v1.2.0", IMAGE).returncode == 0
     origin = checkout.parent / "origin.git"
     assert git(origin, "rev-parse", "v1^{commit}") == git(origin, "rev-parse", "v1.2.0^{commit}")
+
+
+def test_a_major_never_moves_back(checkout: Path) -> None:
+    assert run(checkout, "tag", "v1.2.0", IMAGE).returncode == 0
+    git(checkout, "switch", "--quiet", "main")
+    origin = checkout.parent / "origin.git"
+    before = git(origin, "for-each-ref")
+    for command in (["check", "v1.1.0"], ["tag", "v1.1.0", IMAGE]):
+        older = run(checkout, *command)
+        assert older.returncode == 1
+        assert "v1.2.0 is there: v1.1.0 would move v1 back" in older.stderr
+    assert git(origin, "for-each-ref") == before
+
+
+@pytest.mark.parametrize(
+    ("version", "released"),
+    [
+        ("v1.10.0", ["v1.9.0", "v1.2.11"]),
+        ("v1.0.0", []),
+        ("v2.0.1", ["v2", "v2.0.0", "v2.9", "v2.1.0-rc1"]),
+    ],
+)
+def test_versions_are_compared_by_their_numbers(version: str, released: list[str]) -> None:
+    release.must_be_next(version, released)
+    with pytest.raises(release.Refused):
+        release.must_be_next(version, [*released, version])
+
+
+def test_another_major_is_no_reason_to_refuse(checkout: Path) -> None:
+    origin = checkout.parent / "origin.git"
+    for other in ("v2.0.0", "v11.0.0", "v10.3.0"):
+        git(origin, "tag", other, "main")
+    done = run(checkout, "check", "v1.2.0")
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_a_commit_of_main_at_the_origin_is_released(checkout: Path) -> None:
+    origin = checkout.parent / "origin.git"
+    git(checkout, "switch", "--quiet", "--create", "feature")
+    (checkout / "more").write_text("")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "More")
+    git(checkout, "push", "--quiet", "origin", "feature")
+    # What this checkout calls main does not count, nor what it believes that the origin's is.
+    git(checkout, "branch", "--force", "main", "feature")
+    git(checkout, "update-ref", "refs/remotes/origin/main", "feature")
+    for command in (["check", "v1.2.0"], ["tag", "v1.2.0", IMAGE]):
+        refused = run(checkout, *command)
+        assert refused.returncode == 1
+        assert "no commit of main at the origin" in refused.stderr
+    assert git(origin, "tag") == ""
+    git(checkout, "push", "--quiet", "origin", "feature:main")
+    assert run(checkout, "check", "v1.2.0").returncode == 0
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/feature", "refs/tags/main", "refs/pull/1/merge"])
+def test_a_branch_that_is_where_main_is_is_not_main(ref: str, checkout: Path) -> None:
+    """Its attestations would name the branch, and `gh attestation verify` as the docs have it refuse them."""
+    refused = run(checkout, "check", "v1.2.0", ref=ref)
+    assert refused.returncode == 1
+    assert f"started on {ref}" in refused.stderr
+
+
+def test_main_may_have_gone_on_while_the_tests_ran(checkout: Path) -> None:
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message", "Later")
+    git(checkout, "push", "--quiet", "origin", "HEAD:main")
+    git(checkout, "switch", "--quiet", "--detach", "HEAD^")
+    done = run(checkout, "tag", "v1.2.0", IMAGE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_release_s_own_commit_is_not_released_again(checkout: Path) -> None:
+    assert run(checkout, "tag", "v1.1.0", IMAGE).returncode == 0
+    again = run(checkout, "check", "v1.2.0")
+    assert "no commit of main at the origin" in again.stderr
 
 
 def test_a_dirty_checkout_is_not_released(checkout: Path) -> None:

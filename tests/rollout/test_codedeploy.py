@@ -453,6 +453,50 @@ def test_alarms_that_cannot_be_read_for_a_minute_stop_it(shop: Shop) -> None:
     assert shop.whole_on(OLD)
 
 
+def evaluation(shop: Shop, state: str | None) -> None:
+    shop.world.cloudwatch().set_evaluation_state("checkout-errors", state)
+
+
+def test_an_alarm_that_is_not_evaluated_refuses_the_start(shop: Shop) -> None:
+    evaluation(shop, "EVALUATION_ERROR")
+    finished = shop.release()
+    assert finished.result is Result.FAILED
+    assert "not evaluated by CloudWatch before anything was shifted" in finished.reason
+    assert not shop.requests("CreateDeployment")
+
+
+def test_one_that_is_not_evaluated_for_a_minute_stops_it(shop: Shop) -> None:
+    shop.after(60, partial(evaluation, shop, "EVALUATION_FAILURE"))
+    finished = shop.release()
+    assert finished.result is Result.ROLLED_BACK
+    assert "was not evaluated by CloudWatch for 1m" in finished.reason
+    assert shop.whole_on(OLD)
+    assert shop.requests("StopDeployment")
+
+
+def test_the_minute_goes_on_where_codedeploys_part_ends(shop: Shop) -> None:
+    shop.after(5 * 60 - 10, partial(evaluation, shop, "EVALUATION_FAILURE"))
+    finished = shop.release()
+    assert finished.result is Result.ROLLED_BACK
+    assert "was not evaluated by CloudWatch for 1m" in finished.reason
+    assert shop.deployments() == ["Succeeded"]
+    took_over, *_, back = shop.requests("UpdateAlias")
+    assert (back.at - took_over.at).total_seconds() < 60
+
+
+@pytest.mark.parametrize(
+    ("policy", "result"),
+    [(AlarmAtStart.FAIL, Result.ROLLED_BACK), (AlarmAtStart.IGNORE_UNTIL_OK, Result.PROMOTED)],
+)
+def test_who_follows_a_deployment_counts_an_alarm_that_is_not_evaluated(
+    shop: Shop, policy: AlarmAtStart, result: Result
+) -> None:
+    killed_at(shop, 60)
+    evaluation(shop, "EVALUATION_ERROR")
+    again = rollout_spec(CANARY, rollout_id="11111111", alarm_at_start=policy)
+    assert shop.release(again).result is result
+
+
 def test_expired_credentials_leave_it_to_aws(shop: Shop) -> None:
     expired = Answer("ExpiredTokenException", "The security token is expired", 403)
     shop.after(60, lambda: shop.world.faults.add(expired, count=None))

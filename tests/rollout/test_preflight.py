@@ -13,7 +13,7 @@ from lambda_rollout.preflight.finding import Code, Finding
 from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.spec import RolloutSpec
-from sandbox.aws.faults import AccessDenied
+from sandbox.aws.faults import AccessDenied, Answer
 from tests.support.scene import ROLE, Scene, rollout_spec
 
 WRITES = ("PublishVersion", "UpdateAlias", "CreateAlias", "UpdateFunctionCode")
@@ -138,3 +138,19 @@ def test_stop_during_the_preflight_ends_the_rollout_as_at_any_time(scene: Scene)
     scene.stop.request("SIGTERM")
     assert roll_out(scene, rollout_spec()).result is Result.FAILED
     assert not scene.requests(*WRITES)
+
+
+def test_what_somebody_else_forbids_is_told_as_aws_says_it_and_not_as_a_missing_permission(
+    scene: Scene,
+) -> None:
+    words = (
+        "User: deploy is not authorized to perform: lambda:GetPolicy on resource: checkout with an explicit deny in a "
+        "service control policy"
+    )
+    scene.world.faults.add(
+        Answer("AccessDeniedException", words, 403), operation="GetPolicy", count=None
+    )
+    roll_out(scene, rollout_spec())
+    (unread,) = (f for f in findings(scene) if f.code is Code.NOT_CHECKED)
+    assert "with an explicit deny in a service control policy" in unread.seen
+    assert "Allow" not in unread.seen + unread.remedy

@@ -140,6 +140,33 @@ def test_a_version_that_failed_ends_it_with_awss_reason(scene: Scene) -> None:
         awaited(scene)
 
 
+MANIFEST = (
+    "The image manifest, config or layer media type for the source image %s is not supported."
+)
+
+
+def test_an_image_that_lambda_cannot_take_is_told_with_how_to_build_it(scene: Scene) -> None:
+    """AWS may say so only after it took the image: as the reason of a version's or an update's failure."""
+    scene.world.lambda_().next_version("checkout", Fate("Failed", MANIFEST, "InvalidImage"))
+    published(scene)
+    with pytest.raises(RolloutError) as caught:
+        awaited(scene)
+    assert "--provenance=false" in caught.value.remedy
+    latest = scene.world.lambda_().functions["checkout"].latest
+    latest.state, latest.reason = "Failed", (MANIFEST, "InvalidImage")
+    with pytest.raises(RolloutError) as caught:
+        published(scene)
+    assert "--provenance=false" in caught.value.remedy
+
+
+def test_no_room_for_code_is_told_with_what_may_be_deleted(scene: Scene) -> None:
+    full = Answer("CodeStorageExceededException", "Code storage limit exceeded.", 400)
+    scene.world.faults.add(full, operation="PublishVersion", count=None)
+    with pytest.raises(RolloutError) as caught:
+        published(scene)
+    assert "Delete versions that no alias names" in caught.value.remedy
+
+
 def test_a_version_that_stays_pending_is_given_up(scene: Scene) -> None:
     scene.world.lambda_().activation_delay = 2 * READY_LIMIT
     published(scene)

@@ -254,6 +254,16 @@ def test_data_that_comes_in_time_lets_the_step_pass(scene: Scene) -> None:
     assert scene.roll_out(asked).result is Result.PROMOTED
 
 
+def test_a_history_that_is_late_when_the_data_come_does_not_fail_the_extended_step(
+    scene: Scene,
+) -> None:
+    scene.world.cloudwatch().history_lag = timedelta(seconds=6)
+    scene.set_alarm("checkout-errors", "INSUFFICIENT_DATA")
+    scene.after(100, lambda: scene.set_alarm("checkout-errors", "OK"))
+    asked = rollout_spec("10% 60s, 100% 0s", insufficient_data=InsufficientData.FAIL)
+    assert scene.roll_out(asked).result is Result.PROMOTED
+
+
 # Before the first shift -------------------------------------------------------------------------
 
 
@@ -283,6 +293,16 @@ def test_an_extended_step_ends_with_a_read_of_the_alarms_however_slow_the_poll_i
     reads = [request.at for request in scene.requests("DescribeAlarms")]
     raised = first_write_of(scene, Routing(OLD, {NEW: 0.5}))
     assert (raised - max(at for at in reads if at <= raised)).total_seconds() <= 5
+
+
+def test_an_extended_step_ends_with_a_look_at_the_alias_too() -> None:
+    scene = Scene.ready()
+    assert extended(scene) is Result.PROMOTED
+    looks = [request.at for request in scene.requests("GetAlias")]
+    raised = first_write_of(scene, Routing(OLD, {NEW: 0.5}))
+    assert (raised - max(at for at in looks if at <= raised)).total_seconds() <= 5
+    # While something is lacking they are looked at in their rhythm only.
+    assert len([at for at in looks if at <= raised]) <= 12
 
 
 def first_write_of(scene: Scene, routing: Routing) -> datetime:

@@ -13,19 +13,12 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.record import LEASE, Record, compose, parse
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import (
-    Aliases,
-    AliasWriter,
-    CannotShift,
-    ChangedByOther,
-    Conflict,
-    Deleted,
-    Settled,
-    Unsettled,
-)
+from lambda_rollout.alias.settlement import ChangedByOther, Deleted, Settled, Unsettled
+from lambda_rollout.alias.writer import AliasWriter, CannotShift, Conflict
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import READ_TIMEOUT
 from lambda_rollout.runtime.clock import Stop

@@ -264,6 +264,27 @@ def test_nor_one_with_a_value_that_no_enum_has() -> None:
         wire.write(call, {"State": "Ready"}, datetime.now(UTC))
 
 
+def test_an_alarms_evaluation_state_is_set_over_http_and_read_by_any_client(
+    world: World, served: str
+) -> None:
+    cloudwatch = http_client("cloudwatch", served)
+    cloudwatch.put_metric_alarm(**ALARM)
+
+    def put(state: str | None, reason: str = "") -> None:
+        body = json.dumps({"alarm": "errors", "state": state, "reason": reason}).encode()
+        urllib.request.urlopen(f"{served}/_sandbox/evaluation", body).close()
+
+    def told() -> Any:
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"]
+        return alarm.get("EvaluationState"), alarm["StateReason"]
+
+    for state in ("EVALUATION_ERROR", "IN_WARM_UP", "WHAT_AWS_MAY_ADD"):
+        put(state, f"because of {state}")
+        assert told() == (state, f"because of {state}")
+    put(None)
+    assert told() == (None, "because of WHAT_AWS_MAY_ADD")
+
+
 def test_requests_are_served_one_at_a_time(world: World, served: str) -> None:
     """While one request is being worked on, another gets no answer."""
     aws = http_client("lambda", served)

@@ -10,13 +10,13 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from lambda_rollout.alias import aws_clock
+from lambda_rollout.alias import aws_clock, reader
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias import writer as traffic
 from lambda_rollout.alias.record import Ownership, Record, RunStatus
 from lambda_rollout.alias.restore import DesiredState
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasWriter, Conflict, Settled, Settlement, Unsettled
+from lambda_rollout.alias.settlement import Settled, Settlement, Unsettled
+from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis import step as judge
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.analysis.step import StepEvidence, Verdict
@@ -506,7 +506,7 @@ def _any_date_believed() -> list[Patch]:
 
 
 def _gone_at_one_word() -> list[Patch]:
-    return [(traffic, "MISSING_TWICE", 0.0)]
+    return [(reader, "MISSING_TWICE", 0.0)]
 
 
 # Time ---------------------------------------------------------------------------------------------

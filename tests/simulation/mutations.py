@@ -6,6 +6,7 @@ seeds that catch each.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.record import LEASE, Ownership, Record, RunStatus
 from lambda_rollout.alias.restore import DesiredState
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasWriter, Settled, Settlement
+from lambda_rollout.alias.settlement import Settled, Settlement
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis import alarms
 from lambda_rollout.analysis import step as judge
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmWatch, Transition
@@ -27,7 +29,8 @@ from lambda_rollout.analysis.step import StepEvidence, Verdict
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout import abandoned, rollout, watch
+from lambda_rollout.report.state import AlarmNow
+from lambda_rollout.rollout import abandoned, prepare, rollout, watch
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
@@ -365,18 +368,51 @@ def _history_ignored() -> list[Patch]:
 def _ok_only_by_history() -> list[Patch]:
     observe = alarms.observe
 
-    def mutated(each: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
-        return observe(replace(each, was_ok=False), reading)
+    def mutated(each: AlarmWatch, reading: AlarmReading, sent: float) -> AlarmWatch:
+        return observe(replace(each, was_ok=False), reading, sent)
 
     return [(alarm_poll, "observe", mutated)]
+
+
+def _evaluation_ignored() -> list[Patch]:
+    return [(AlarmReading, "is_evaluated", property(lambda _: True))]
+
+
+def _broken_alarms_left_alone() -> list[Patch]:
+    return [(judge, "_broken_for_too_long", lambda _evidence: None)]
+
+
+def _not_evaluated_passes() -> list[Patch]:
+    return [(judge, "_judge_evaluations", lambda _evidence: None)]
+
+
+def _starts_without_evaluation() -> list[Patch]:
+    return [(prepare, "not_evaluated", lambda _readings: ())]
+
+
+def _every_alarm_guards() -> list[Patch]:
+    return [(AlarmNow, "guarded", property(lambda _: True))]
+
+
+def _no_look_after_an_extension() -> list[Patch]:
+    return [
+        (Watch, "_last_second", lambda _self, end: end),
+        _judging(
+            lambda seen: (
+                replace(seen, aliases_read_at=math.inf)
+                if seen.aliases_read_at >= seen.planned_end
+                else seen
+            )
+        ),
+    ]
 
 
 def _alarm_at_start_never_counts() -> list[Patch]:
     observe = alarms.observe
 
-    def mutated(each: AlarmWatch, reading: AlarmReading) -> AlarmWatch:
+    def mutated(each: AlarmWatch, reading: AlarmReading, sent: float) -> AlarmWatch:
         counted = each.counts
-        seen = observe(each, reading)
+        seen = observe(each, reading, sent)
         return seen if counted else replace(seen, counts=False, was_ok=False, fired=None)
 
     return [(alarm_poll, "observe", mutated)]
@@ -527,6 +563,12 @@ MUTATIONS = [
     Mutation(
         "never count an alarm that was on at the start", _alarm_at_start_never_counts, seeds=(546,)
     ),
+    Mutation("take the state of an alarm that is not evaluated", _evaluation_ignored, seeds=(78,)),
+    Mutation("leave an alarm alone that is broken", _broken_alarms_left_alone, seeds=(970,)),
+    Mutation("pass with an alarm that is not evaluated", _not_evaluated_passes, seeds=(78,)),
+    Mutation("start with an alarm that is not evaluated", _starts_without_evaluation, seeds=(87,)),
+    Mutation("say of every alarm that it guarded", _every_alarm_guards, seeds=(14,)),
+    Mutation("look at no alias after an extension", _no_look_after_an_extension, seeds=(78,)),
     Mutation("ignore that an alarm fired", _firing_ignored, seeds=(1,)),
     Mutation("look at the alias before rolling back", _looks_before_it_rolls_back, seeds=(1,)),
     Mutation("restore the wrong version", _wrong_version_restored, seeds=(2,)),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Routing
-from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.choices import InsufficientData, Mode
 from lambda_rollout.rollout.events import AliasLeft, Event, Finished, Warned
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -32,6 +32,9 @@ FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
 SOMEBODY = "somebody"
 EARLIER = "0000000e"
 """The id in the record of a rollout that was held before the seed began."""
+EVALUATED = frozenset({None, "PARTIAL_DATA"})
+"""EvaluationStates of an alarm whose state says something."""
+
 MISSING_TWICE = 2.0
 """Seconds between two words of AWS that an alias is not there, before it is believed."""
 WITHOUT_EFFECT = frozenset({"refused", "unreachable", "AccessDenied", "AccessDeniedException"})
@@ -156,6 +159,14 @@ class Actor:
     """When the newest read of alarms that it has an answer to was made."""
     states: dict[str, str] = field(default_factory=dict)
     """What that answer showed."""
+    not_evaluated: set[str] = field(default_factory=set)
+    """Alarms that it showed and that CloudWatch did not evaluate."""
+    broken_since: dict[str, float] = field(default_factory=dict)
+    """Of those that count: since which answer each one was in an error or failure."""
+    lacked_at: float = -1.0
+    """When it last read that an alarm that counts was not evaluated, or had no data where it must."""
+    ever_ok: set[str] = field(default_factory=set)
+    """Alarms that it ever read to be evaluated, and OK."""
     aliases_read_at: dict[str, float] = field(default_factory=dict)
     counting: dict[str, bool] = field(default_factory=dict)
     """Alarm -> whether it counts: not in ALARM just before the first shift, or OK since. The truth."""
@@ -308,10 +319,14 @@ class Observer:
                 actor.fired.add(name)
             actor.counting[name] = actor.counting[name] or state == "OK"
 
-    def _surveyed(self, actor: Actor, states: Mapping[str, str]) -> None:
+    def _surveyed(self, actor: Actor, answer: Mapping[str, Any]) -> None:
+        states, evaluations = _states(answer), _evaluations(answer)
         if not actor.reached:
-            actor.counting = {name: state != "ALARM" for name, state in states.items()}
-            actor.known_to_count = {name for name, state in states.items() if state != "ALARM"}
+            actor.counting = {
+                name: state != "ALARM" and evaluations[name] in EVALUATED
+                for name, state in states.items()
+            }
+            actor.known_to_count = {name for name, counts in actor.counting.items() if counts}
             actor.fired = set()
             actor.knows_fired = False
 
@@ -328,7 +343,7 @@ class Observer:
                 assert after is not None
                 self._written(request.caller, actor, function, before, after)
             case "DescribeAlarms" if actor is not None:
-                self._surveyed(actor, _states(answer))
+                self._surveyed(actor, answer)
                 self._read = (request, set(actor.fired))
             case "GetAlias" if actor is not None:
                 function = request.params["FunctionName"]
@@ -404,6 +419,7 @@ class Observer:
                 actor.alarms_read_at = self.now
                 actor.states = _states(answer)
                 actor.fired_at_read = fired
+                self._learn_of_evaluation(actor, _evaluations(answer))
                 self._learn_of_firing(actor)
             case "GetAlias":
                 self._alias_read(actor, request.params["FunctionName"], answer, read is request)
@@ -442,11 +458,26 @@ class Observer:
         if not fresh:
             actor.bases[function] = record.old if record else answer["FunctionVersion"]
 
+    def _learn_of_evaluation(self, actor: Actor, evaluations: Mapping[str, str | None]) -> None:
+        actor.not_evaluated = {n for n, state in evaluations.items() if state not in EVALUATED}
+        ok = {n for n, state in actor.states.items() if state == "OK"} - actor.not_evaluated
+        actor.ever_ok |= ok
+        if actor.reached:
+            # That it is evaluated again leaves no trace in an alarm's history: it counts from the read that shows it.
+            actor.counting |= dict.fromkeys(ok, True)
+        counted = {n for n in actor.not_evaluated if n in actor.known_to_count}
+        broken = {n for n in counted if (evaluations[n] or "").startswith("EVALUATION_")}
+        actor.broken_since = {n: actor.broken_since.get(n, self.now) for n in broken}
+        strict = actor.spec.inputs.insufficient_data is InsufficientData.FAIL
+        if counted or (strict and "INSUFFICIENT_DATA" in actor.states.values()):
+            actor.lacked_at = self.now
+
     def _learn_of_firing(self, actor: Actor) -> None:
         if not actor.reached:
             return
         firing = {n for n, state in actor.states.items() if state == "ALARM"} & actor.known_to_count
-        actor.known_to_count |= {n for n, state in actor.states.items() if state == "OK"}
+        ok = {n for n, state in actor.states.items() if state == "OK"}
+        actor.known_to_count |= ok - actor.not_evaluated
         if firing and not actor.knows_fired and actor.settling_since is None:
             actor.knows_fired = True
             actor.must_settle = set(actor.touched)
@@ -566,3 +597,10 @@ def write_of(request: Request, at: float) -> Write:
 def _states(answer: Mapping[str, Any]) -> dict[str, str]:
     kinds = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
     return {a["AlarmName"]: a["StateValue"] for kind in kinds for a in answer.get(kind, ())}
+
+
+def _evaluations(answer: Mapping[str, Any]) -> dict[str, str | None]:
+    kinds = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
+    return {
+        a["AlarmName"]: a.get("EvaluationState") for kind in kinds for a in answer.get(kind, ())
+    }

@@ -136,7 +136,7 @@ class Telling:
             return
         self._journal = Journal(runner, self._clock)
         self._journal._log = cast("Any", _Nowhere())
-        self._journal.also_tell(self._feed.emit)
+        self._journal.also_tell("comment", self._feed.emit)
 
     def emit(self, event: Event) -> None:
         """Take an event, as the journal does."""

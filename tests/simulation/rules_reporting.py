@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lambda_rollout.alias.routing import Routing, routing_of
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
+from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.rollout.events import (
     AlarmsFound,
     AliasLeft,
@@ -168,8 +169,18 @@ def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None
                 true = False
         if not true:
             observer.blame("result is true", f"{actor.name}: {finished.result} and {shown}")
+    if finished.result is Result.PROMOTED:
+        guards_are_guards(observer, actor)
     if finished.result is Result.PROMOTED and actor.touched and actor.fired_at_read:
         observer.blame("result is true", f"{actor.name} promoted over {actor.fired_at_read}")
+
+
+def guards_are_guards(observer: Observer, actor: Actor) -> None:
+    """What is said to have guarded was read to be evaluated, and OK, at least once."""
+    story = rollout_state(actor.events)
+    claimed = {alarm.newest.name for alarm in story.alarms.values() if alarm.guarded}
+    if false := claimed - actor.ever_ok:
+        observer.blame("guards are guards", f"{actor.name} says that {sorted(false)} guarded it")
 
 
 def held_together(observer: Observer, actor: Actor, finished: Finished) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED
-from lambda_rollout.inputs.choices import InsufficientData, Mode
+from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import seconds
 from sandbox.aws.request import Request
@@ -38,6 +38,19 @@ def never_blind(observer: Observer, actor: Actor, request: Request) -> None:
         blind = now - max(actor.forward_at, actor.alarms_read_at)
         if blind > 60 + poll + LONGEST_CALLS:
             observer.blame("never blind", f"{actor.name} saw the alarms {blind} s ago")
+        for name, since in actor.broken_since.items():
+            blind = now - max(actor.forward_at, since)
+            if blind > 60 + poll + LONGEST_CALLS:
+                observer.blame("never blind", f"{actor.name} let {name} be broken for {blind} s")
+
+
+def fit_at_start(observer: Observer, actor: Actor) -> None:
+    """alarm-at-start: nothing is shifted while an alarm is on, or not evaluated, unless that is to be ignored."""
+    if actor.spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK or actor.reached:
+        return
+    on = {name for name, state in actor.states.items() if state == "ALARM"}
+    if unfit := on | actor.not_evaluated:
+        observer.blame("fit at the start", f"{actor.name} shifts in spite of {sorted(unfit)}")
 
 
 def _is_watching(actor: Actor) -> bool:
@@ -60,6 +73,8 @@ def not_passed(actor: Actor) -> str | None:
     end = max(actor.since[f] for f in functions) + seconds - BLUR
     if actor.suspended_for:
         return None
+    # A step that lacked something has its last second later.
+    end = max(end, actor.lacked_at)
     why = _alarms_not_passed(actor, end) if actor.spec.inputs.alarms else None
     if why is not None:
         return why
@@ -76,6 +91,8 @@ def _alarms_not_passed(actor: Actor, end: float) -> str | None:
         return f"{sorted(actor.fired_at_read)} fired"
     if set(actor.states) != {alarm.text for alarm in actor.spec.inputs.alarms}:
         return "an alarm is missing"
+    if idle := actor.not_evaluated & actor.known_to_count:
+        return f"{sorted(idle)} are not evaluated"
     strict = actor.spec.inputs.insufficient_data is InsufficientData.FAIL
     if strict and "INSUFFICIENT_DATA" in actor.states.values():
         return "insufficient data"

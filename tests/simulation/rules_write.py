@@ -17,7 +17,7 @@ from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
 from tests.simulation.rules_saved import saved_before_written
-from tests.simulation.rules_step import never_blind, not_passed, weight_after
+from tests.simulation.rules_step import fit_at_start, never_blind, not_passed, weight_after
 
 CANCEL_LIMIT = 7.0
 """Seconds from a signal to the rollback's UpdateAlias (GitHub kills after 7.5 s)."""
@@ -140,6 +140,7 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
         observer.blame("settles only", f"{actor.name} went forward after it went back")
     if actor.knows_fired:
         observer.blame("never against an alarm", f"{actor.name} wrote {write.shown.routing}")
+    fit_at_start(observer, actor)
     last, percent = actor.reached.get(write.function), write.percent
     if percent == last:
         return

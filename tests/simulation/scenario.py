@@ -60,6 +60,18 @@ FOREIGN = (
 
 Phase = Literal["before", "after"]
 
+EVALUATIONS = (
+    "EVALUATION_ERROR",
+    "EVALUATION_FAILURE",
+    "EVALUATION_FAILURE",
+    "IN_WARM_UP",
+    "WHAT_AWS_MAY_ADD",
+    "PARTIAL_DATA",
+)
+
+NOT_EVALUATED = 0.12
+"""In how many seeds with alarms one of them is not evaluated for a while."""
+
 HELD_BEFORE = 0.04
 """In how many seeds main is to promote what was held before."""
 
@@ -121,6 +133,8 @@ class Scenario:
     alarms: dict[str, AlarmState]
     changes: tuple[tuple[float, str, AlarmState], ...]
     """When which alarm takes on which state."""
+    evaluations: tuple[tuple[float, str, str | None], ...]
+    """When which alarm's EvaluationState is what; None for an alarm that is evaluated. 0 is before main begins."""
     deleted_alarm: tuple[float, str] | None
     history_lag: float
     alarm_at_start: AlarmAtStart
@@ -191,6 +205,7 @@ def draw(seed: int) -> Scenario:
         evidence_timeout=r.choice([20.0, 60.0, 900.0]),
         alarms=alarms,
         changes=_changes(r, alarms, horizon, poll),
+        evaluations=_evaluations(Random(f"evaluations {seed}"), alarms, horizon),
         deleted_alarm=(r.uniform(0, horizon), next(iter(alarms)))
         if alarms and r.random() < 0.03
         else None,
@@ -261,6 +276,22 @@ def _changes(
                 back = r.choice([AlarmState.OK, AlarmState.OK, AlarmState.INSUFFICIENT_DATA])
                 changes.append((at + r.uniform(0.01, 1.2 * poll), name, back))
     return tuple(sorted(changes))
+
+
+def _evaluations(
+    r: Random, alarms: dict[str, AlarmState], horizon: float
+) -> tuple[tuple[float, str, str | None], ...]:
+    if not alarms or r.random() > NOT_EVALUATED:
+        return ()
+    name = r.choice(list(alarms))
+    began = r.choice([0.0, r.uniform(0, horizon), r.uniform(0, horizon)])
+    first = (began, name, r.choice(EVALUATIONS))
+    ended = began + r.choice([2.0, 40.0, 75.0, 400.0])
+    if r.random() < 0.3:
+        return (first,)
+    if r.random() < 0.3:
+        return (first, (ended, name, r.choice(EVALUATIONS)), (ended + 30.0, name, None))
+    return (first, (ended, name, None))
 
 
 def _foreign(r: Random, horizon: float) -> tuple[tuple[float, str], ...]:

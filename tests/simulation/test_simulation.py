@@ -12,7 +12,7 @@ from tests.simulation import between
 from tests.simulation.between import Between
 from tests.simulation.compared import compared
 from tests.simulation.github_scenario import FOR_GOOD, KINDS
-from tests.simulation.scenario import Scenario, draw
+from tests.simulation.scenario import EVALUATIONS, Scenario, draw
 from tests.simulation.simulate import Door, command, simulate
 
 SEEDS = 5_000
@@ -27,6 +27,7 @@ MUST_OCCUR = {
     *(f"killed {role}" for role in ("main", "post", "next", "twin")),
     *("SIGINT main", "SIGTERM main", "SIGINT next", "frozen", "lost"),
     *("alarm ALARM", "alarm OK", "alarm INSUFFICIENT_DATA", "alarm deleted"),
+    *(f"evaluation {state}" for state in (*EVALUATIONS, None)),
     *(f"fault {kind}" for kind in ("throttle", "error", "error-after", "refuse", "unreachable")),
     *(f"fault {kind}" for kind in ("reset", "drop", "hang", "hang-after", "slow", "stale")),
     *("fault hang-late", "fault reset-late", "fault denied", "fault expired"),

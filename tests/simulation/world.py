@@ -41,6 +41,7 @@ from tests.simulation import rules_write as rules
 from tests.simulation.between import GONE, STATUSES, fault_of, meets
 from tests.simulation.observer import (
     EARLIER,
+    EVALUATED,
     SOMEBODY,
     Actor,
     Observer,
@@ -342,6 +343,11 @@ class Stage:
         scenario = self.scenario
         for at, name, state in scenario.changes:
             self.at(at, partial(self._set_alarm, name, state))
+        for at, name, evaluation in scenario.evaluations:
+            if at > 0:
+                self.at(at, partial(self._set_evaluation, name, evaluation))
+            else:
+                self._set_evaluation(name, evaluation)
         if scenario.deleted_alarm is not None:
             at, name = scenario.deleted_alarm
             self.at(at, partial(self._delete_alarm, name))
@@ -354,13 +360,21 @@ class Stage:
     def _set_alarm(self, name: str, state: str) -> None:
         cloudwatch = self.world.cloudwatch()
         alarm = cloudwatch._alarms.get(name)
-        if alarm is None or alarm.value == state:
+        if alarm is None or alarm.value == state or alarm.evaluation_state not in EVALUATED:
             return
         reason = {"AlarmName": name, "StateValue": state, "StateReason": "drawn"}
         cloudwatch.set_alarm_state(reason)
         self.observer.tell(f"alarm {name} {state}")
         self.observer.seen[f"alarm {state}"] += 1
         self.observer.alarm_changed(name, state)
+
+    def _set_evaluation(self, name: str, evaluation: str | None) -> None:
+        cloudwatch = self.world.cloudwatch()
+        if name not in cloudwatch._alarms:
+            return
+        cloudwatch.set_evaluation_state(name, evaluation, f"it is {evaluation}")
+        self.observer.tell(f"alarm {name} evaluation {evaluation}")
+        self.observer.seen[f"evaluation {evaluation}"] += 1
 
     def _delete_alarm(self, name: str) -> None:
         self.world.cloudwatch().delete_alarms({"AlarmNames": [name]})

@@ -9,7 +9,7 @@ from typing import Any
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.inputs.steps import parse_steps
-from lambda_rollout.preflight.alarm_rule import RuleUnread, parse
+from lambda_rollout.preflight.alarm_rule import RuleUnread, parse_alarm_rule
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
     AlarmFacts,
@@ -75,7 +75,7 @@ def composite(*children: AlarmFacts, name: str = "checkout-any", rule: str = "")
     """A composite alarm that any of those below it fires, unless its rule says otherwise."""
     any_of = " OR ".join(f'ALARM("{child.name}")' for child in children)
     try:
-        parsed = parse(rule or any_of)
+        parsed = parse_alarm_rule(rule or any_of)
     except RuleUnread:
         parsed = None
     return AlarmFacts(name, "CompositeAlarm", rule=parsed, children=children)

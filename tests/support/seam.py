@@ -25,6 +25,7 @@ from botocore.exceptions import (
 
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.record import Record, RunStatus
+from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
@@ -189,6 +190,7 @@ class DirectClients:
 
     def __post_init__(self) -> None:
         self.aws_clock = AwsClock(self.clock or SimClock(self.world))
+        self.alarm_types = AlarmTypes()
 
     def _hear(self, date: datetime | None) -> None:
         said = self.date(date) if date is not None else None
@@ -224,7 +226,7 @@ def through_botocore(world: World, region: str = REGION) -> Clients:
 
 
 def WorldAliases(world: World, region: str = REGION, **how: Any) -> LambdaAliases:  # noqa: N802
-    """`lambda_rollout.alias.writer.Aliases`; ``how`` as for `direct`."""
+    """`lambda_rollout.alias.calls.Aliases`; ``how`` as for `direct`."""
     return LambdaAliases(direct(world, region, **how))
 
 

@@ -36,6 +36,8 @@ ERRORS = (
     " were greater than the threshold (0.0) (minimum 2 datapoints for OK -> ALARM transition)."
 )
 NO_DATA = "Unchecked: Initial alarm creation"
+NO_COLUMN = "The query has no column of numbers."
+TOO_MUCH = "The query matched more than 500 groups."
 
 Story = Callable[[], Sequence[e.Event]]
 
@@ -368,6 +370,21 @@ with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
     tell.say(e.Warned, text=text)
     tell.is_released()
     tell.ends(e.Result.PROMOTED)
+
+with _story("alarm-not-evaluated", Telling("10% 5m, 100% 5m")) as tell:
+    partial = replace(LATENCY_OK, evaluation="PARTIAL_DATA", reason=TOO_MUCH)
+    broken = replace(ERRORS_OK, evaluation="EVALUATION_ERROR", reason=NO_COLUMN)
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(10)
+    tell.say(e.EvaluationChanged, reading=partial, before="")
+    tell.say(e.EvaluationChanged, reading=LATENCY_OK, before="PARTIAL_DATA")
+    tell.say(e.EvaluationChanged, reading=broken, before="")
+    tell.pass_time(60)
+    tell.rolls_back("10")
+    why = f"alarm checkout-errors was not evaluated by CloudWatch for 1m: EVALUATION_ERROR: {NO_COLUMN}"
+    tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(broken,))
 
 with _story("several-functions", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as tell:
     tell.begins(ERRORS_OK, LATENCY_OK)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import requests
-from github import Auth, Github, GithubException
 
 from lambda_rollout.github.comment.errors import Lasts, NotThere, Trouble, trouble_of_status
 from lambda_rollout.github.comment.pull_request import Candidate
+from lambda_rollout.github.pygithub import Auth, Github, GithubException
 
 if TYPE_CHECKING:
     from github.IssueComment import IssueComment

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from urllib.request import Request, urlopen
 
-AUDIENCE = "lambda-rollout"
+COMMENT_AUDIENCE = "lambda-rollout"
 TIMEOUT = 5
 _LARGEST = 100_000
 
@@ -24,7 +24,7 @@ def environment(environ: Mapping[str, str]) -> str:
     if not (url.startswith(("https://", "http://")) and bearer):
         return ""
     request = Request(  # noqa: S310 - the runner's own address
-        f"{url}{'&' if '?' in url else '?'}audience={AUDIENCE}",
+        f"{url}{'&' if '?' in url else '?'}audience={COMMENT_AUDIENCE}",
         headers={"Authorization": f"bearer {bearer}", "Accept": "application/json"},
     )
     try:

@@ -95,7 +95,7 @@ def lead(number: int | None, environ: Mapping[str, str]) -> Lead:
             return _of_commit(payload, environ)
 
 
-def choose(candidates: Iterable[Candidate], wanted: ByCommit) -> int | None:
+def choose_pull_request(candidates: Iterable[Candidate], wanted: ByCommit) -> int | None:
     """Return the number of the pull request that the commit came from, None if there is none.
 
     Merged ones count: a deployment follows the merge. One that was closed unmerged never does. The one whose
@@ -122,10 +122,12 @@ def find(wanted: Lead, asked: PullRequests) -> int | None:
         case Named():
             return wanted.number
         case ByCommit():
-            found = choose(asked.of_commit(wanted.sha), wanted)
+            found = choose_pull_request(asked.of_commit(wanted.sha), wanted)
             if found is None and wanted.fork_head:
                 of_fork = asked.of_head(wanted.fork_head)
-                found = choose((e for e in of_fork if e.head_sha == wanted.sha), wanted)
+                found = choose_pull_request(
+                    (e for e in of_fork if e.head_sha == wanted.sha), wanted
+                )
             return found
         case Nowhere():
             return None

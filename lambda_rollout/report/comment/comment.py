@@ -19,7 +19,7 @@ from lambda_rollout.report.comment.tables import (
     ROOMS,
     Room,
     findings,
-    numbers,
+    version_numbers,
 )
 from lambda_rollout.report.findings import counted
 from lambda_rollout.report.markdown import code, link, prose
@@ -131,7 +131,7 @@ def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Roo
         yield from what_to_do(story)
     if warnings := warnings_box(story, room.warnings, room.reason):
         yield warnings
-    if compared := numbers(story, room):
+    if compared := version_numbers(story, room):
         yield compared
     yield from _details(seen, room)
     yield _footer(story, context.run)

@@ -40,7 +40,7 @@ ROOMS = (
 """From the most detailed on; the first that fits is taken."""
 
 
-def numbers(story: RolloutState, room: Room) -> str:
+def version_numbers(story: RolloutState, room: Room) -> str:
     """Show the new version beside the old one; several functions get a line each."""
     targets = tuple(story.targets.values())
     if len(targets) == 1:

@@ -30,10 +30,10 @@ from lambda_rollout.rollout.codedeploy.model import (
 )
 from lambda_rollout.rollout.events import AlreadyThere, Result, VersionTaken, Warned
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.prepare import check_alarms_at_start, preflight, recheck_alarms
+from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.version import await_ready, check_latest, choose, read_storage
+from lambda_rollout.rollout.version import await_ready, check_latest, check_version, choose
 from lambda_rollout.runtime.errors import AlreadyExists, NotFound, RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT, raise_if_stopped, retrying
 
@@ -201,17 +201,12 @@ def prepare(
     if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     found = rollout.existing.found
-    check_alarms_at_start(spec, ports, [found])
-    storage = read_storage(target, spec, ports)
-    preflight(spec, ports, [rollout], {target: storage} if storage else {})
+    storages = look_first(spec, ports, [rollout])
     old = found.routing.version
     if spec.inputs.mode is Mode.PLAN:
-        if not spec.publishes:
-            choose(target, old, spec, ports)
-        else:
-            check_latest(target, ports, replaced=spec.package is not None)
+        check_version(target, old, spec, ports)
         return Result.PLANNED
-    new = choose(target, old, spec, ports, storage)
+    new = choose(target, old, spec, ports, storages.get(target))
     if new == old:
         ports.emit(AlreadyThere(target=target, version=new))
         return Result.UNCHANGED

@@ -13,11 +13,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Alias
-from lambda_rollout.alias.writer import Conflict
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, counting, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import read_alias
@@ -49,7 +47,8 @@ from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
-from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch, WatchRules
+from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
+from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch
 from lambda_rollout.runtime.errors import (
     AlreadyExists,
     CallFailed,
@@ -91,26 +90,13 @@ class Deployment:
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises."""
-        ports, spec = self._ports, self._spec
-        ports.emit(spec.started())
-        for text in spec.warnings:
-            ports.emit(Warned(text=text))
-        finished = self._run()
-        ports.emit(finished)
-        return finished
+        return run(self._spec, self._ports, self._tell, self._bad_end)
 
-    def _run(self) -> Finished:
-        try:
-            return self._tell()
-        except AnalysisFailed as cause:
-            return self._roll_back(cause, cause.alarms)
-        except LostSight as cause:
+    def _bad_end(self, cause: RolloutError, *, failed: bool) -> Finished:
+        if isinstance(cause, LostSight):
             return self._let_run(cause)
-        except RolloutError as cause:
-            return self._roll_back(cause, failed=isinstance(cause, Conflict))
-        except Exception as error:  # noqa: BLE001 - whatever it is, an alias must not stay split for it
-            what = f"internal error: {type(error).__name__}: {error}"
-            return self._roll_back(RolloutError(what, "Please report it with the log."))
+        alarms = cause.alarms if isinstance(cause, AnalysisFailed) else ()
+        return self._roll_back(cause, alarms, failed=failed)
 
     def _tell(self) -> Finished:
         self._group = check_group(self._spec, self._ports, self._engine)
@@ -207,9 +193,10 @@ class Deployment:
         self._ref = replace(self._ref, deployment=deployment)
         self._shift = shift
         self._remember(Phase.DEPLOYING)
-        self._alarms = self._poll(survey)
+        ignores = spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK
+        self._alarms = self._poll(survey if ignores else counting(survey))
         firing = firing_at_start(survey.readings)
-        if firing and spec.inputs.alarm_at_start is not AlarmAtStart.IGNORE_UNTIL_OK:
+        if firing and not ignores:
             # It may have fired while nobody was looking.
             names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
             raise AnalysisFailed(f"in ALARM while CodeDeploy shifts: {names}", firing)
@@ -232,7 +219,7 @@ class Deployment:
     # Go back -----------------------------------------------------------------------------------
 
     def _roll_back(
-        self, cause: RolloutError, alarms: tuple[AlarmReading, ...] = (), *, failed: bool = False
+        self, cause: RolloutError, alarms: tuple[AlarmReading, ...], *, failed: bool
     ) -> Finished:
         """Stop the deployment before anything is told; or, at 100%, write the alias as ever."""
         if self._watching or self._shift is None:
@@ -324,32 +311,19 @@ class Deployment:
         rollout.attempted_percents.append(str(HUNDRED))
         self._watching = True
         self._finisher.remember(Phase.MOVING)
-        say_if_time_is_in_doubt(ports)
-        writer.forward(alias.routing, spec.identity.live_record(writer, shift.new), ports.stop)
+        record = live_record(writer, shift.new, spec, ports)
+        writer.forward(alias.routing, record, ports.stop)
         return rollout
 
     def _watch_whole(self, rollout: AliasRollout, watcher: DeploymentWatcher) -> Finished:
-        spec, writer = self._spec, rollout.writer
-        self._watch = Watch(
-            self._ports,
-            WatchRules(
-                seconds(spec.inputs.poll_interval),
-                seconds(spec.inputs.evidence_timeout),
-                spec.inputs.insufficient_data,
-            ),
-            [writer],
-            self._alarms.survey,
-            watcher.metrics,
-            lambda _: spec.identity.live_record(writer, rollout.new),
+        self._watch = begin_watch(
+            self._spec, self._ports, [rollout], self._alarms.survey, watcher.metrics
         )
-        self._watch.shifted(writer)
-        watch = seconds(spec.promotion_watch)
+        self._watch.shifted(rollout.writer)
+        watch = seconds(self._spec.promotion_watch)
         step = ScheduledStep(watcher.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
         self._watch.step(step)
-        for reading in self._watch.alarms.never_counted:
-            text = f"Alarm {reading.name} did not count: it was in ALARM from before the start and never OK."
-            self._ports.emit(Warned(text=text))
-        self._watch.numbers.read_at_last()
+        end_watch(self._watch, self._ports)
         return self._finisher.complete()
 
     # What the post stage gets ------------------------------------------------------------------

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lambda_rollout.alias import record as lease
+from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.alias.writer import AliasReader
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (

@@ -48,7 +48,7 @@ class Alarm:
     """One alarm of any type.
 
     Times are cut to milliseconds, as AWS stores them. `evaluation_state` is PARTIAL_DATA,
-    EVALUATION_ERROR, EVALUATION_FAILURE or None.
+    EVALUATION_ERROR, EVALUATION_FAILURE, IN_WARM_UP, a word that AWS may yet add, or None.
     """
 
     name: str

@@ -48,6 +48,8 @@ class CloudWatch:
         self._alarms: dict[str, Alarm] = {}
         self._moving: list[Alarm] = []
         self._history = History()
+        self.knows_log_alarms = True
+        """False for a Region, or another server, from before log alarms: it refuses their type."""
         self._watch = Watch(clock, schedule, self._store, self._set_state)
 
     # The world's own side: what is not an API call.
@@ -89,14 +91,19 @@ class CloudWatch:
         self._store.add(key, Datapoint(at.timestamp(), value, value, value, 1, unit))
         self._watch.new_data(key)
 
-    def set_evaluation_state(self, alarm_name: str, state: str | None) -> None:
-        """Set or clear (None) PARTIAL_DATA, EVALUATION_ERROR or EVALUATION_FAILURE.
+    def set_evaluation_state(self, alarm_name: str, state: str | None, reason: str = "") -> None:
+        """Set or clear (None) a metric or log alarm's EvaluationState; a composite alarm has none.
 
-        Moves StateUpdatedTimestamp but not StateTransitionedTimestamp. During the last two the
-        alarm is not evaluated and stays as it is.
+        Moves StateUpdatedTimestamp but not StateTransitionedTimestamp. But for PARTIAL_DATA the alarm is not evaluated
+        and stays as it is. A `reason` becomes its StateReason, which says what is wrong ("Refer to StateReason").
         """
         alarm = self._alarms[alarm_name]
+        if alarm.type == "CompositeAlarm":
+            raise ValueError(
+                f"{alarm_name} is a composite alarm: AWS shows no EvaluationState of it"
+            )
         alarm.evaluation_state = state
+        alarm.reason = reason or alarm.reason
         alarm.updated_at = max(alarm.updated_at, milliseconds(self._clock.now()))
         if isinstance(alarm.watches, Criteria):
             self._watch.wake(alarm)
@@ -163,6 +170,8 @@ class CloudWatch:
     def describe_alarms(self, params: Params) -> Answer:
         """Without AlarmTypes only metric alarms; names that do not exist are left out in silence."""
         validation.alarms_query(params)
+        if not self.knows_log_alarms:
+            validation.older_types(params)
         types = params.get("AlarmTypes", ["MetricAlarm"])
         names = params.get("AlarmNames")
         asked = self._alarms if names is None else dict.fromkeys(names)
@@ -184,6 +193,8 @@ class CloudWatch:
     def describe_alarm_history(self, params: Params) -> Answer:
         """Newest first unless ScanBy says otherwise; without AlarmTypes only metric alarms."""
         validation.alarms_query(params)
+        if not self.knows_log_alarms:
+            validation.older_types(params)
         types = params.get("AlarmTypes", ["MetricAlarm"])
         items = [
             item

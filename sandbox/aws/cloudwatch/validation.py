@@ -68,6 +68,16 @@ def alarm_name(params: Params) -> None:
         )
 
 
+def older_types(params: Params) -> None:
+    """AlarmTypes, where nobody knows log alarms yet."""
+    asked = params.get("AlarmTypes", ())
+    if "LogAlarm" in asked:
+        listed = f"[{', '.join(asked)}]"
+        raise _unsatisfied(
+            listed, "alarmTypes", "satisfy enum value set: [CompositeAlarm, MetricAlarm]"
+        )
+
+
 def metric_alarm(params: Params) -> None:
     """PutMetricAlarm."""
     alarm_name(params)

@@ -73,7 +73,7 @@ class Watch:
             return  # Deleted or put anew since this was planned.
         criteria = _criteria(alarm)
         periods = criteria.n + EXTRA_PERIODS
-        if alarm.evaluation_state not in ("EVALUATION_ERROR", "EVALUATION_FAILURE"):
+        if alarm.evaluation_state in (None, "PARTIAL_DATA"):
             self._evaluate(alarm, criteria, _windows(criteria, self._store, end, periods))
         stamps = [self._store.latest(key) for key in criteria.query.keys]
         latest = max((at for at in stamps if at is not None), default=None)

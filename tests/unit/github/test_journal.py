@@ -113,6 +113,21 @@ def test_a_failure_of_a_reporter_is_told_once(job: Job) -> None:
     assert job.outputs["result"] == "failed"
 
 
+def test_a_tool_that_fails_is_named_once_and_keeps_nobody_from_being_told(job: Job) -> None:
+    def broken(_event: e.Event) -> None:
+        raise ValueError("no answer")
+
+    told: list[e.Event] = []
+    journal = job.journal()
+    journal.also_tell("pager", broken)
+    journal.also_tell("comment", told.append)
+    for event in STORIES["promoted"]():
+        journal.emit(event)
+    assert job.log.count("The pager failed: ValueError: no answer") == 1
+    assert "The comment failed" not in job.log
+    assert told == list(journal.events)
+
+
 def test_outputs_are_there_before_the_rest_is_tried(job: Job) -> None:
     seen: list[str] = []
 

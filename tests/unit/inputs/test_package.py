@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,46 @@ def test_a_link_out_of_the_workspace_is_refused(of: str, workspace: Path) -> Non
         (workspace / "out").symlink_to(outside)
         text = "out/new.zip"
     assert "outside of the workspace" in refused(text, workspace)
+
+
+SWAP = """
+import os, sys
+from pathlib import Path
+from lambda_rollout.inputs.package import read_package
+from lambda_rollout.inputs.text import Mistakes
+workspace, swapped, link_to = map(Path, sys.argv[1:])
+def swap(event, arguments):
+    if event == "open" and str(arguments[0]).endswith(swapped.name) and not swapped.is_symlink():
+        swapped.rename(swapped.with_name("moved"))
+        swapped.symlink_to(link_to)
+sys.addaudithook(swap)
+try:
+    print(read_package("build/new.zip", workspace))
+except Mistakes as found:
+    print(found.mistakes[0].remedy)
+print(swapped.is_symlink())
+"""
+
+
+@pytest.mark.parametrize("swapped", ["build/new.zip", "build"])
+def test_a_link_that_is_put_there_while_it_is_opened_is_not_followed(
+    swapped: str, workspace: Path
+) -> None:
+    """By another step's process that still runs: the moment before the file, or its folder, is opened."""
+    outside = workspace.parent / "outside"
+    outside.mkdir()
+    (outside / "new.zip").write_bytes(package())
+    link_to = outside / "new.zip" if swapped.endswith(".zip") else outside
+    done = subprocess.run(
+        [sys.executable, "-c", SWAP, str(workspace), str(workspace / swapped), str(link_to)],
+        cwd=Path(__file__).parents[3],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    said, was_swapped = done.stdout.splitlines()
+    assert was_swapped == "True"
+    assert "no such file" in said
 
 
 def test_a_sibling_whose_name_begins_like_the_workspace_is_outside(workspace: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import AlarmFacts
 from lambda_rollout.preflight.finding import Code, Level
 from tests.support.preflight_facts import (
@@ -15,6 +16,7 @@ from tests.support.preflight_facts import (
     NEW,
     ONLY_NEW,
     alarm,
+    composite,
     facts,
     found,
     metric,
@@ -134,3 +136,29 @@ def log(minutes: int, results: int, offset: int = 0) -> AlarmFacts:
 
 
 # Metric math -----------------------------------------------------------------------------------
+
+
+# Whether they are evaluated ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["EVALUATION_ERROR", "EVALUATION_FAILURE", "IN_WARM_UP", "NEW"])
+def test_an_alarm_that_is_not_evaluated_is_found_with_awss_reason(state: str) -> None:
+    idle = alarm(evaluation=state, evaluation_reason="no such metric")
+    finding = only(facts(alarms=(idle,)))
+    assert (finding.level, finding.code) == (Level.WARNING, Code.ALARM_NOT_EVALUATED)
+    assert f"({state}: no such metric)" in finding.seen
+
+
+def test_partial_data_are_evaluated() -> None:
+    assert found(facts(alarms=(alarm(evaluation="PARTIAL_DATA"),))) == []
+
+
+def test_a_composite_alarm_is_not_evaluated_if_any_below_it_is_not() -> None:
+    idle = alarm(name="quiet", evaluation="EVALUATION_ERROR")
+    inner = composite(idle, name="inner")
+    rule = "ALARM(checkout-errors) AND NOT ALARM(inner) AND NOT ALARM(quiet)"
+    outer = composite(alarm(), inner, idle, rule=rule)
+    found_idle = [f for f in examine(facts(alarms=(outer,))) if f.code is Code.ALARM_NOT_EVALUATED]
+    assert [(f.alarm, "(alarm quiet, below it)" in f.seen) for f in found_idle] == [
+        ("checkout-any", True)
+    ]

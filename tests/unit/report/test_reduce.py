@@ -120,10 +120,34 @@ def test_a_resumed_rollout_may_begin_at_a_weight_of_another_schedule(tell: Telli
 
 def test_an_alarm_that_never_left_alarm_did_not_guard(tell: Telling) -> None:
     tell.begins(replace(ERRORS_FIRED), LATENCY_BLIND)
-    assert [alarm.newest for alarm in rollout_state(tell.events).unguarding] == [ERRORS_FIRED]
+    unguarding = rollout_state(tell.events).unguarding
+    assert [alarm.newest for alarm in unguarding] == [ERRORS_FIRED, LATENCY_BLIND]
     tell.say(e.AlarmChanged, reading=ERRORS_OK, before=AlarmState.ALARM, fired=False)
     tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    unguarding = rollout_state(tell.events).unguarding
+    assert [alarm.newest for alarm in unguarding] == [LATENCY_BLIND]
+
+
+def test_an_alarm_that_was_only_ok_while_nobody_evaluated_it_did_not_guard(tell: Telling) -> None:
+    stale = replace(ERRORS_OK, evaluation="EVALUATION_ERROR")
+    tell.begins(stale)
+    assert [alarm.newest for alarm in rollout_state(tell.events).unguarding] == [stale]
+    tell.say(e.EvaluationChanged, reading=ERRORS_OK, before="EVALUATION_ERROR")
     assert rollout_state(tell.events).unguarding == ()
+
+
+def test_an_alarm_that_was_not_evaluated_is_a_cause_and_did_not_fire(tell: Telling) -> None:
+    tell.begins(ERRORS_OK)
+    stale = replace(ERRORS_OK, evaluation="EVALUATION_ERROR")
+    tell.say(
+        e.Finished,
+        result=e.Result.ROLLED_BACK,
+        reason="alarm checkout-errors was not evaluated",
+        failed_alarms=(stale,),
+    )
+    (alarm,) = rollout_state(tell.events).alarms.values()
+    assert alarm.fired is None
+    assert alarm.newest == stale
 
 
 def test_an_alarm_that_came_and_went_keeps_the_reading_that_counted(tell: Telling) -> None:

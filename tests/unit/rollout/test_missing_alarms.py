@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_rollout.rollout.missing_alarms import CORRECT, account_of, remedy_for
+from lambda_rollout.rollout.missing_alarms import CORRECT, account_of, remedy_for_missing
 
 OURS, THEIRS = "111111111111", "222222222222"
 ARN = "arn:aws:cloudwatch:eu-central-1:{}:alarm:checkout: errors"
@@ -19,20 +19,22 @@ def test_the_account_of_an_arn(text: str, account: str) -> None:
 
 
 def test_an_alarm_of_another_account_has_to_be_made_in_the_functions() -> None:
-    remedy = remedy_for(["nope", ARN.format(THEIRS)], OURS)
+    remedy = remedy_for_missing(["nope", ARN.format(THEIRS)], OURS)
     assert f"of the credentials only ({OURS}), and not of {THEIRS}: make the alarm there" in remedy
     assert remedy.endswith(CORRECT), "for the other one"
-    assert CORRECT not in remedy_for([ARN.format(THEIRS)], OURS)
+    assert CORRECT not in remedy_for_missing([ARN.format(THEIRS)], OURS)
 
 
 def test_where_the_account_is_not_known_it_is_said_without_it() -> None:
-    assert "in the account of the credentials only: make" in remedy_for([ARN.format(THEIRS)], "")
+    assert "in the account of the credentials only: make" in remedy_for_missing(
+        [ARN.format(THEIRS)], ""
+    )
 
 
 def test_an_arn_of_ones_own_account_is_a_wrong_name() -> None:
-    assert remedy_for([ARN.format(OURS)], OURS) == CORRECT
+    assert remedy_for_missing([ARN.format(OURS)], OURS) == CORRECT
 
 
 def test_signs_of_yaml_around_a_name_are_named() -> None:
-    remedy = remedy_for(["- checkout-errors"], OURS)
+    remedy = remedy_for_missing(["- checkout-errors"], OURS)
     assert remedy == f"Write 'checkout-errors', without the dash of YAML or JSON. {CORRECT}"

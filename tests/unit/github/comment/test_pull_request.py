@@ -18,7 +18,7 @@ from lambda_rollout.github.comment.pull_request import (
     Lead,
     Named,
     Nowhere,
-    choose,
+    choose_pull_request,
     find,
     lead,
     why_none,
@@ -250,21 +250,21 @@ def pull(number: int, state: str = "open", head: str = OTHER, merge: str = "") -
 
 def test_a_merged_one_is_taken_and_a_closed_one_is_not() -> None:
     wanted = ByCommit(SHA, "main")
-    assert choose([pull(1, "merged", merge=SHA)], wanted) == 1
-    assert choose([pull(1, "closed", head=SHA)], wanted) is None
+    assert choose_pull_request([pull(1, "merged", merge=SHA)], wanted) == 1
+    assert choose_pull_request([pull(1, "closed", head=SHA)], wanted) is None
 
 
 def test_the_merge_that_made_the_commit_comes_first() -> None:
     pulls = [pull(3), pull(1, "merged", merge=SHA), pull(2, head=SHA)]
-    assert choose(pulls, ByCommit(SHA)) == 1
+    assert choose_pull_request(pulls, ByCommit(SHA)) == 1
 
 
 def test_of_stacked_ones_the_one_that_ends_with_the_commit_is_taken() -> None:
-    assert choose([pull(5), pull(4, head=SHA), pull(6)], ByCommit(SHA)) == 4
+    assert choose_pull_request([pull(5), pull(4, head=SHA), pull(6)], ByCommit(SHA)) == 4
 
 
 def test_the_newest_comes_before_the_older() -> None:
-    assert choose([pull(5), pull(6)], ByCommit(SHA)) == 6
+    assert choose_pull_request([pull(5), pull(6)], ByCommit(SHA)) == 6
 
 
 def test_a_forks_branch_counts_only_with_its_commit() -> None:

@@ -1,0 +1,23 @@
+"""Lambda's alias calls, as the rest of the package sees them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lambda_rollout.alias.routing import Alias, Routing, Target
+
+
+class Aliases(Protocol):
+    """Lambda's alias calls, one try each. Errors are `CallFailed` and its kinds."""
+
+    def read(self, target: Target) -> Alias:
+        """GetAlias; weights that AWS calls its own come apart from the routing (`Alias.moving`)."""
+        ...
+
+    def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
+        """UpdateAlias, with version, weights, description and RevisionId; a weight of exactly 1 stays as AWS has it."""
+        ...
+
+    def create(self, target: Target, version: str, description: str) -> Alias:
+        """CreateAlias, whole on ``version``."""
+        ...
