@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from lambda_rollout.analysis.alarms import (
     AlarmReading,
@@ -15,9 +14,8 @@ from lambda_rollout.analysis.alarms import (
     observe,
     with_history,
 )
-from lambda_rollout.rollout.events import AlarmChanged, EvaluationChanged, Event, Unreadable
-from lambda_rollout.rollout.ports import Alarms
-from lambda_rollout.runtime.clock import Clock, Stop
+from lambda_rollout.rollout.events import AlarmChanged, EvaluationChanged, Unreadable
+from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired
 from lambda_rollout.runtime.retry import raise_if_stopped
 
@@ -65,26 +63,13 @@ class Rhythm:
         return self.tried_at + self.every
 
 
-class AlarmPorts(Protocol):
-    """What the poll works with; the story's own `Ports` have it all."""
-
-    @property
-    def alarms(self) -> Alarms: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def stop(self) -> Stop: ...
-    @property
-    def emit(self) -> Callable[[Event], None]: ...
-
-
 class AlarmPoll:
     """What is known of every alarm, from a first survey on.
 
     After each single read the caller has its word: the call that follows an alarm's firing is the rollback.
     """
 
-    def __init__(self, ports: AlarmPorts, every: float, survey: Survey, began_at: datetime) -> None:
+    def __init__(self, ports: Ports, every: float, survey: Survey, began_at: datetime) -> None:
         """Begin with the ``survey`` made just before; ``every`` is in seconds, ``began_at`` on AWS's clock."""
         self._ports = ports
         self._began_at = began_at

@@ -16,8 +16,8 @@ from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished, Warned
 from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec, seconds
-from lambda_rollout.rollout.watch import Watch, WatchRules
+from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.errors import RolloutError
 
 
@@ -58,12 +58,9 @@ def begin_watch(
 ) -> Watch:
     """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before."""
     inputs, new = spec.inputs, {rollout.target: rollout.new for rollout in rollouts}
-    rules = WatchRules(
-        seconds(inputs.poll_interval), seconds(inputs.evidence_timeout), inputs.insufficient_data
-    )
     return Watch(
         ports,
-        rules,
+        inputs,
         [rollout.writer for rollout in rollouts],
         survey,
         metrics,

@@ -11,9 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Protocol
 
-from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import RENEW_AFTER, RENEW_IN_DOUBT, Record
 from lambda_rollout.alias.routing import HUNDRED
@@ -21,10 +19,9 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading, Survey
 from lambda_rollout.analysis.metrics import StepStart
 from lambda_rollout.analysis.step import Failed, Inconclusive, Passed, StepEvidence, judge_step
-from lambda_rollout.inputs.choices import InsufficientData
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
-from lambda_rollout.rollout.alarms import AlarmPorts as AlarmTools
 from lambda_rollout.rollout.events import (
     StepExtended,
     StepPassed,
@@ -32,8 +29,10 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.heartbeat import Heartbeats
 from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
-from lambda_rollout.runtime.parallel import MAX_WORKERS, Parallel
+from lambda_rollout.runtime.parallel import MAX_WORKERS
 from lambda_rollout.runtime.retry import raise_if_stopped
 
 LOOK_EVERY = 50.0
@@ -67,31 +66,13 @@ class ScheduledStep:
     """Whether forward writes are still to come: only the last step has none."""
 
 
-class WatchPorts(AlarmTools, Protocol):
-    """What the watch works with; the story's own `Ports` have it all."""
-
-    @property
-    def parallel(self) -> Parallel: ...
-    @property
-    def aws_clock(self) -> AwsClock: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WatchRules:
-    """How to watch. Times in seconds."""
-
-    poll_interval: float
-    evidence_timeout: float
-    insufficient_data: InsufficientData
-
-
 class Watch:
     """The watch over all alarms and aliases of one rollout, from the first shift to the end."""
 
     def __init__(
         self,
-        ports: WatchPorts,
-        rules: WatchRules,
+        ports: Ports,
+        inputs: Inputs,
         writers: Sequence[AliasWriter],
         survey: Survey,
         metrics: RolloutMetrics,
@@ -100,7 +81,8 @@ class Watch:
         """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
         self._clock, self._stop, self._emit = ports.clock, ports.stop, ports.emit
         self._parallel = ports.parallel
-        self._rules = rules
+        self._insufficient_data = inputs.insufficient_data
+        self._evidence_timeout = seconds(inputs.evidence_timeout)
         self._writers = writers
         self._metrics = metrics
         self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
@@ -108,7 +90,7 @@ class Watch:
         self._record = record
         now = self._renewal_tried_at = self._clock.monotonic()
         self._aws_clock = ports.aws_clock
-        self.alarms = AlarmPoll(ports, rules.poll_interval, survey, self._aws_clock.now())
+        self.alarms = AlarmPoll(ports, seconds(inputs.poll_interval), survey, self._aws_clock.now())
         self._looks = {writer.target: Rhythm(LOOK_EVERY, now) for writer in writers}
         self._renewed_at = {writer.target: now for writer in writers}
         self._told_missing = ""
@@ -209,7 +191,7 @@ class Watch:
             StepEvidence(
                 now=now,
                 planned_end=end,
-                last_end=end + self._rules.evidence_timeout,
+                last_end=end + self._evidence_timeout,
                 alarms_read_at=self.alarms.rhythm.good_at,
                 aliases_read_at=min(look.good_at for look in self._looks.values()),
                 alarms_failing_since=self.alarms.rhythm.failing_since,
@@ -219,7 +201,7 @@ class Watch:
                 failed=broken,
                 missing=lacks,
                 missing_at=self._missing_at,
-                insufficient_data=self._rules.insufficient_data,
+                insufficient_data=self._insufficient_data,
             )
         )
         self._is_lacking = isinstance(verdict, Inconclusive) and bool(verdict.missing)
@@ -230,9 +212,7 @@ class Watch:
                 raise AnalysisFailed(reason, alarms)
             case Inconclusive(lacks) if lacks and not self._told_missing:
                 self._told_missing = lacks
-                until = self._clock.now() + timedelta(
-                    seconds=end + self._rules.evidence_timeout - now
-                )
+                until = self._clock.now() + timedelta(seconds=end + self._evidence_timeout - now)
                 self._emit(StepExtended(number=step.number, until=until, why=lacks))
         return isinstance(verdict, Passed)
 
@@ -302,7 +282,7 @@ class Watch:
                 raise AnalysisFailed(f"{writer.target}: {could_not_start(writer.known)}")
         if looked and not moving:
             return False
-        if self._clock.monotonic() - began >= self._rules.evidence_timeout:
+        if self._clock.monotonic() - began >= self._evidence_timeout:
             raise AnalysisFailed(
                 "provisioned concurrency did not get ready on the new version in time"
             )

@@ -101,7 +101,7 @@ def main() -> int:
     if not problems:
         say("The good version was promoted, the bad one rolled back by its own alarm.")
     say(
-        f"It took {time.monotonic() - began:.0f} s. The pull request's comment, in every state\n"
+        f"It took {time.monotonic() - began:.0f}s. The pull request's comment, in every state\n"
         f"it was in, and the summaries, as GitHub shows them:\n{PAGE}"
     )
     return 1 if problems else 0
