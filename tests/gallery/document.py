@@ -30,6 +30,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "rolled-back-in-step-1": "An alarm fired",
         "rolled-back-at-100": "An alarm fired at 100%, and recovered between two reads",
         "rolled-back-by-guard": "A guard failed",
+        "alarm-not-evaluated": "An alarm that CloudWatch did not evaluate",
         "stopped-by-codedeploy": "CodeDeploy stopped, and rolled back",
         "several-functions": "Two functions, back together",
         "cancelled-in-step-2": "The job was cancelled",
