@@ -132,7 +132,7 @@ def test_post_stages_without_anything_saved(scene: Live) -> None:
     post = scene.post({})
 
     assert post.status == 0
-    assert "saved nothing" in post.log
+    assert "saved no state" in post.log
     assert not scene.requests()
 
 
