@@ -7,9 +7,8 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
@@ -40,10 +39,10 @@ from lambda_rollout.rollout.metrics import (
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.spec import RolloutSpec, seconds
+from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch
+from lambda_rollout.rollout.watch import AnalysisFailed, Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -84,9 +83,10 @@ class Rollout:
         if not self._moving():
             return self._nothing_to_shift()
         watch = self._begin_watch()
-        for step in self._scheduled_steps():
-            self._shift(step, watch)
-            watch.step(step)
+        steps = self._steps()
+        for number, step in enumerate(steps, start=1):
+            self._shift(step, number, watch)
+            watch.step(step, number, steps[number:])
         self._look_at_what_stays()
         end_watch(watch, self._ports)
         if self._spec.plan.ends_held:
@@ -252,19 +252,8 @@ class Rollout:
                 rollout.possibly_written = True
             raise AnalysisFailed(broken)
 
-    def _scheduled_steps(self) -> Iterator[ScheduledStep]:
-        """Yield the schedule as the watch sees it; a resumed one starts with the weight it was left at."""
-        steps = self._steps()
-        for index, step in enumerate(steps):
-            yield ScheduledStep(
-                number=index + 1,
-                percent=step.percent,
-                seconds=seconds(step.watch),
-                left_after=sum(seconds(later.watch) for later in steps[index + 1 :]),
-                may_still_move=index + 1 < len(steps),
-            )
-
     def _steps(self) -> Sequence[Step]:
+        """Return the schedule; a resumed one starts with the weight it was left at."""
         steps = self._spec.plan.steps
         if self._spec.inputs.mode is Mode.PROMOTE:
             return steps
@@ -279,13 +268,13 @@ class Rollout:
         watch = next((step.watch for step in steps if step.percent >= at), steps[-1].watch)
         return [Step(at, watch), *(step for step in steps if step.percent > at)]
 
-    def _shift(self, step: ScheduledStep, watch: Watch) -> None:
+    def _shift(self, step: Step, number: int, watch: Watch) -> None:
         ports = self._ports
         ports.emit(
             StepStarted(
-                number=step.number,
+                number=number,
                 percent=step.percent,
-                watch=timedelta(seconds=step.seconds),
+                watch=step.watch,
             )
         )
         for rollout in self._moving():
@@ -296,9 +285,7 @@ class Rollout:
                 lambda rollout: self._shift_one(rollout, step, watch, stop), self._moving()
             )
 
-    def _shift_one(
-        self, rollout: AliasRollout, step: ScheduledStep, watch: Watch, stop: Stop
-    ) -> None:
+    def _shift_one(self, rollout: AliasRollout, step: Step, watch: Watch, stop: Stop) -> None:
         ports, writer = self._ports, rollout.writer
         raise_if_stopped(stop)
         routing = routing_of(writer.old, rollout.new, step.percent)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 
 from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.record import RENEW_AFTER, RENEW_IN_DOUBT, Record
@@ -21,6 +19,7 @@ from lambda_rollout.analysis.metrics import StepStart
 from lambda_rollout.analysis.step import Failed, Inconclusive, Passed, StepEvidence, judge_step
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.model import Inputs
+from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
 from lambda_rollout.rollout.events import (
     StepExtended,
@@ -53,19 +52,6 @@ class AnalysisFailed(RolloutError):
         self.alarms = alarms
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledStep:
-    """A step as the watch sees it. Durations in seconds."""
-
-    number: int
-    percent: Decimal
-    seconds: float
-    left_after: float
-    """Seconds that the steps after this one are planned to take."""
-    may_still_move: bool
-    """Whether forward writes are still to come: only the last step has none."""
-
-
 class Watch:
     """The watch over all alarms and aliases of one rollout, from the first shift to the end."""
 
@@ -93,6 +79,9 @@ class Watch:
         self.alarms = AlarmPoll(ports, seconds(inputs.poll_interval), survey, self._aws_clock.now())
         self._looks = {writer.target: Rhythm(LOOK_EVERY, now) for writer in writers}
         self._renewed_at = {writer.target: now for writer in writers}
+        self._number = 0
+        self._may_still_move = True
+        """Whether forward writes are still to come: only the last step has none."""
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
 
@@ -102,52 +91,53 @@ class Watch:
 
     # One step ----------------------------------------------------------------------------------
 
-    def step(self, step: ScheduledStep) -> None:
-        """Watch one step to its end. Returns if it passed.
+    def step(self, step: Step, number: int, later: Sequence[Step] = ()) -> None:
+        """Watch one step to its end; ``later`` are those after it. Returns if it passed.
 
         Raises `AnalysisFailed`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
         """
         began = self._clock.monotonic()
+        self._number, self._may_still_move = number, bool(later)
+        after = sum((each.watch for each in later), timedelta())
         self._heartbeats.begin_step()
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
         self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
-        end = began + step.seconds
+        end = began + seconds(step.watch)
         moving = step.percent >= HUNDRED
         while True:
             raise_if_stopped(self._stop)
             now = self._clock.monotonic()
-            self._read_what_is_due(step, end, moving=moving)
+            self._read_what_is_due(end, moving=moving)
             waited, moving = moving, self._aws_still_moves(step, began)
             if waited or moving:
-                end = now + step.seconds + (RETRY_EVERY if moving else 0.0)
+                end = now + seconds(step.watch) + (RETRY_EVERY if moving else 0.0)
             if self._judge(step, end):
                 break
             left = timedelta(seconds=max(0.0, end - self._clock.monotonic()))
-            after = timedelta(seconds=step.left_after)
-            self._heartbeats.beat(step.number, step.percent, left, after, self.alarms.readings)
+            self._heartbeats.beat(number, step.percent, left, after, self.alarms.readings)
             self._clock.wait(max(0.0, self._next_moment(end) - self._clock.monotonic()), self._stop)
         self._emit(
             StepPassed(
-                number=step.number,
+                number=number,
                 percent=step.percent,
                 readings=self.alarms.readings,
             )
         )
 
-    def _read_what_is_due(self, step: ScheduledStep, end: float, *, moving: bool) -> None:
+    def _read_what_is_due(self, end: float, *, moving: bool) -> None:
         try:
             if self.alarms.read_what_is_due(max(end, self._missing_at)):
                 return
         except CredentialsExpired as error:
             _give_up_if_expired(error)
         due = self._looks_due(self._last_second(end), moving=moving)
-        self._parallel(lambda writer: self._look(writer, step), due)
+        self._parallel(self._look, due)
         raise_if_stopped(self._stop)
-        self._renew(step)
-        self.numbers.read_if_due(step.number)
+        self._renew()
+        self.numbers.read_if_due(self._number)
 
     def _looks_due(self, end: float, *, moving: bool) -> Sequence[AliasWriter]:
         """Return whom to look at now; never so many that the next read of the alarms would come late for it.
@@ -177,14 +167,14 @@ class Watch:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
         return min(*moments, self.numbers.next_at, self._heartbeats.next_at)
 
-    def _judge(self, step: ScheduledStep, end: float) -> bool:
+    def _judge(self, step: Step, end: float) -> bool:
         """Ask the judge; return whether the step has passed, raise `AnalysisFailed` if it failed."""
         now = self._clock.monotonic()
         failing = [
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
         broken, lacks = self._metrics.verdict()
-        if step.percent >= HUNDRED and not step.seconds:
+        if step.percent >= HUNDRED and not step.watch:
             # "100% 0s promotes without watching", so it waits for nothing.
             lacks = ""
         verdict = judge_step(
@@ -213,17 +203,17 @@ class Watch:
             case Inconclusive(lacks) if lacks and not self._told_missing:
                 self._told_missing = lacks
                 until = self._clock.now() + timedelta(seconds=end + self._evidence_timeout - now)
-                self._emit(StepExtended(number=step.number, until=until, why=lacks))
+                self._emit(StepExtended(number=self._number, until=until, why=lacks))
         return isinstance(verdict, Passed)
 
     # Aliases -----------------------------------------------------------------------------------
 
-    def _look(self, writer: AliasWriter, step: ScheduledStep) -> None:
+    def _look(self, writer: AliasWriter) -> None:
         raise_if_stopped(self._stop)
         look = self._looks[writer.target]
         sent = self._clock.monotonic()
         try:
-            writer.look(may_still_move=step.may_still_move)
+            writer.look(may_still_move=self._may_still_move)
         except NotFound:
             raise
         except CallFailed as error:
@@ -234,7 +224,7 @@ class Watch:
         else:
             look.good(sent)
 
-    def _renew(self, step: ScheduledStep) -> None:
+    def _renew(self) -> None:
         """Renew the records that are due, one try each; a failed one is tried again a little later."""
         now = self._clock.monotonic()
         if now - self._renewal_tried_at < RETRY_EVERY:
@@ -244,7 +234,7 @@ class Watch:
             self._renewal_tried_at = now
             # No more than a few in a row, as for the looks: the others follow with the next tries.
             due = sorted(due, key=lambda writer: self._renewed_at[writer.target])[:MAX_WORKERS]
-            self._parallel(lambda writer: self._renew_one(writer, step, now), due)
+            self._parallel(lambda writer: self._renew_one(writer, now), due)
 
     def _renewal_is_due(self, writer: AliasWriter, now: float) -> bool:
         age = now - self._renewed_at[writer.target]
@@ -256,18 +246,18 @@ class Watch:
         after = RENEW_AFTER if self._aws_clock.believed else RENEW_IN_DOUBT
         return after.total_seconds()
 
-    def _renew_one(self, writer: AliasWriter, step: ScheduledStep, now: float) -> None:
+    def _renew_one(self, writer: AliasWriter, now: float) -> None:
         raise_if_stopped(self._stop)
         age = now - self._renewed_at[writer.target]
         record = self._record(writer)
-        if writer.renew(record, self._stop, may_still_move=step.may_still_move):
+        if writer.renew(record, self._stop, may_still_move=self._may_still_move):
             self._renewed_at[writer.target] = now
         elif age >= RENEW_LIMIT:
             raise AnalysisFailed(
                 f"the record on {writer.target} could not be renewed for {readable_duration(timedelta(seconds=age))}"
             )
 
-    def _aws_still_moves(self, step: ScheduledStep, began: float) -> bool:
+    def _aws_still_moves(self, step: Step, began: float) -> bool:
         """Whether AWS's own temporary weights are there, at 100%: the watch starts when they are gone.
 
         The answer to our own write may not show them yet, so it takes a look made after it. If the new version

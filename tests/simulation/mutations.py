@@ -38,7 +38,7 @@ from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
-from lambda_rollout.rollout.watch import ScheduledStep, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime import retry as patience
 from lambda_rollout.runtime.errors import RevisionMismatch, Unanswered
 from tests.simulation.between import Between
@@ -343,7 +343,7 @@ def _no_final_read() -> list[Patch]:
 
 
 def _no_look_at_the_alias() -> list[Patch]:
-    def look(self: Watch, writer: AliasWriter, _stage: ScheduledStep) -> None:
+    def look(self: Watch, writer: AliasWriter) -> None:
         self._looks[writer.target].good(self._clock.monotonic())
 
     return [(Watch, "_look", look)]
@@ -352,8 +352,8 @@ def _no_look_at_the_alias() -> list[Patch]:
 def _step_cut_short() -> list[Patch]:
     step = Watch.step
 
-    def mutated(self: Watch, stage: ScheduledStep) -> None:
-        step(self, replace(stage, seconds=stage.seconds * 0.8))
+    def mutated(self: Watch, planned: Step, number: int, later: Sequence[Step] = ()) -> None:
+        step(self, replace(planned, watch=planned.watch * 0.8), number, later)
 
     return [(Watch, "step", mutated)]
 

@@ -16,6 +16,7 @@ from lambda_rollout.alias.routing import HUNDRED, Alias
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, counting, firing_at_start
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.inputs.names import AlarmName
+from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import read_alias
@@ -48,7 +49,7 @@ from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
-from lambda_rollout.rollout.watch import AnalysisFailed, ScheduledStep, Watch
+from lambda_rollout.rollout.watch import AnalysisFailed, Watch
 from lambda_rollout.runtime.errors import (
     AlreadyExists,
     CallFailed,
@@ -320,9 +321,7 @@ class Deployment:
             self._spec, self._ports, [rollout], self._alarms.survey, watcher.metrics
         )
         self._watch.shifted(rollout.writer)
-        watch = seconds(self._spec.promotion_watch)
-        step = ScheduledStep(watcher.number, HUNDRED, watch, left_after=0.0, may_still_move=False)
-        self._watch.step(step)
+        self._watch.step(Step(HUNDRED, self._spec.promotion_watch), watcher.number)
         end_watch(self._watch, self._ports)
         return self._finisher.complete()
 
