@@ -33,6 +33,17 @@ SIGNALS = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 0.0))
 """What a cancelled step gets, each with the seconds until the next."""
 
 
+class Outputs(dict[str, str]):
+    """The outputs of a stage; asked for one that was not written, it shows the stage's log."""
+
+    def __init__(self, outputs: Mapping[str, str], log: str) -> None:
+        super().__init__(outputs)
+        self._log = log
+
+    def __missing__(self, name: str) -> str:
+        raise AssertionError(f"no output {name} was written; the log:\n{self._log}")
+
+
 @dataclass(frozen=True)
 class Finished:
     """What a stage of the step left behind."""
@@ -236,11 +247,12 @@ class Step:
         """Wait for its end. Raises subprocess.TimeoutExpired if it lasts longer than that."""
         status = self._process.wait(seconds)
         self._reader.join()
+        log = "".join(f"{line}\n" for line in self._written)
         return Finished(
             status=status,
-            log="".join(f"{line}\n" for line in self._written),
+            log=log,
             shown="".join(f"{line}\n" for line in self._shown),
-            outputs=self._files.outputs,
+            outputs=Outputs(self._files.outputs, log),
             summary=self._files.summary,
             state=self._files.state,
             annotations=tuple(self._log.annotations),
