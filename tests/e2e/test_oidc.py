@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import STAGE, JobContext, post_stage
+from lambda_rollout.app import JobContext, post_stage
 from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
@@ -152,7 +152,7 @@ def test_the_post_stage_tries_for_credentials_as_long_as_the_runner_gives_it(
     clock, stop, written = SkippingClock(), Stop(), io.StringIO()
     if stopped:
         stop.request("cancelled (SIGINT)")
-    environ = {**os.environ, **saved, STAGE: "post", "GITHUB_WORKSPACE": str(tmp_path)}
+    environ = {**os.environ, **saved, "GITHUB_WORKSPACE": str(tmp_path)}
     runner = Runner(environ, Lines(written))
 
     status = post_stage(JobContext(environ, runner, Journal(runner, clock), clock, stop))
