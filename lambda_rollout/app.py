@@ -287,6 +287,7 @@ def build_clients(
         context.stop,
         patient,
         obeys=obeys,
+        hide=context.runner.hide,
     )
 
     def warn(text: str) -> None:

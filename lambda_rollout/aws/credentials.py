@@ -15,7 +15,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any
@@ -59,6 +59,9 @@ GET_ID_TOKEN = "GetIdToken"  # noqa: S105 - a name
 REFUSALS = frozenset({400, 401, 403, 404})
 """HTTP statuses with which GitHub will not give a token however often it is asked."""
 
+ENVIRONMENT = "env"
+"""botocore's name for the source of keys that were issued to the job, not to us: whoever set them has them hidden."""
+
 LIFETIME = 3600
 """Seconds asked for: what a role allows unless it was told otherwise."""
 
@@ -86,17 +89,31 @@ OWN_REMEDY = (
 )
 
 
+Hide = Callable[..., object]
+"""Told of every secret that is issued, before it is used."""
+
+
+def hide_nothing(*_issued: str) -> None:
+    """Take secrets, and do nothing about them."""
+
+
 class WebIdentity:
     """Trades GitHub's OIDC token for the role's credentials; each call is one trade."""
 
     def __init__(
-        self, role: str, region: str, session_name: str, environ: Mapping[str, str]
+        self,
+        role: str,
+        region: str,
+        session_name: str,
+        environ: Mapping[str, str],
+        hide: Hide = hide_nothing,
     ) -> None:
         """Ask nobody yet; ``session_name`` is how CloudTrail will know the rollout."""
         self._role = role
         self._audiences = audiences(role)
         self._session_name = session_name
         self._environ = environ
+        self._hide = hide
         # Made once: a renewal in the background must not take the processor from the watch.
         self._sts = boto3.Session(region_name=region).client(
             "sts", region_name=region, config=CONFIG.merge(Config(signature_version=UNSIGNED))
@@ -112,6 +129,7 @@ class WebIdentity:
             except Refused as error:
                 refusals.append(error)
             else:
+                self._hide(*issued.secrets)
                 self._audiences = (audience,)
                 return issued
         # Refused for another reason than the audience tells more.
@@ -137,6 +155,7 @@ class WebIdentity:
                 f"role-to-assume: {self._role}: this job may not ask GitHub for an OIDC token.",
                 "Add `permissions: id-token: write` to the job.",
             )
+        self._hide(bearer)
         separator = "&" if "?" in url else "?"
         request = urllib.request.Request(  # noqa: S310 - the runner's own address
             f"{url}{separator}{urllib.parse.urlencode({'audience': audience})}",
@@ -144,7 +163,7 @@ class WebIdentity:
         )
         try:
             with urllib.request.urlopen(request, timeout=TOKEN_TIMEOUT) as answer:  # noqa: S310
-                return str(json.load(answer)["value"])
+                token = str(json.load(answer)["value"])
         except urllib.error.HTTPError as error:
             with error:
                 kind = Refused if error.code in REFUSALS else Unanswered
@@ -159,6 +178,8 @@ class WebIdentity:
             ) from error
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise Unanswered(GET_ID_TOKEN, type(error).__name__, str(error)) from error
+        self._hide(token)
+        return token
 
 
 def _issued(answer: Mapping[str, Any]) -> Issued:
@@ -183,10 +204,11 @@ class Chain:
     LONGEST = 7 * 24 * 3600
     """Seconds; nobody issues credentials that last longer."""
 
-    def __init__(self, region: str, *, settles: bool = False) -> None:
+    def __init__(self, region: str, *, settles: bool = False, hide: Hide = hide_nothing) -> None:
         """Ask nobody yet. Who ``settles`` what was changed is told of nothing that it need not be tried again."""
         self._region = region
         self._settles = settles
+        self._hide = hide
         self.core = _core(region)
         """A session that has found what `issue` returned first."""
         self._asked = False
@@ -237,7 +259,10 @@ class Chain:
                 raise RolloutError(
                     f"no AWS credentials: the {name} of {found.method} {what}.", OWN_REMEDY
                 )
-        return Issued(key, secret, frozen.token, lasts, frozen.account_id)
+        issued = Issued(key, secret, frozen.token, lasts, frozen.account_id)
+        if found.method != ENVIRONMENT:
+            self._hide(*issued.secrets)
+        return issued
 
 
 def _core(region: str) -> botocore.session.Session:
@@ -275,7 +300,7 @@ def audiences(role: str) -> tuple[str, ...]:
     return AUDIENCES.get(partition, (AUDIENCE,))
 
 
-def session(
+def session(  # noqa: PLR0913 - all that credentials depend on
     region: str,
     role: str,
     session_name: str,
@@ -285,12 +310,14 @@ def session(
     patient: Retrying | None = None,
     *,
     obeys: bool = True,
+    hide: Hide = hide_nothing,
 ) -> boto3.Session:
     """Return a session with the environment's credentials, or with ``role``'s if one is named.
 
     ``stop`` ends the renewals, and the wait for the first ones if it ``obeys``. ``patient`` asks for the first ones as
-    often as it thinks fit; the default gives up after a minute. Raises `RolloutError` if there are none, or the role
-    cannot be assumed, or what the environment says cannot work: before anything is changed.
+    often as it thinks fit; the default gives up after a minute. ``hide`` is told of every secret that is issued, now
+    and at each renewal. Raises `RolloutError` if there are none, or the role cannot be assumed, or what the environment
+    says cannot work: before anything is changed.
     """
     if obeys:
         # Who settles what was changed goes on trying, whatever may be wrong.
@@ -299,7 +326,7 @@ def session(
     patient = patient or retrying(clock, stop)
     until = stop if obeys else Stop()
     if not role:
-        chain = Chain(region, settles=not obeys)
+        chain = Chain(region, settles=not obeys, hide=hide)
         credentials = RenewedCredentials(chain.issue, clock, "lambda-rollout")
         try:
             patient(credentials.first, until)
@@ -310,7 +337,7 @@ def session(
             return boto3.Session(botocore_session=chain.core, region_name=region)
         return _renewed(credentials, region, stop)
     try:
-        identity = WebIdentity(role, region, session_name, environ)
+        identity = WebIdentity(role, region, session_name, environ, hide)
     except (boto.BotoCoreError, ValueError) as error:
         raise misconfigured(error, os.environ) from error
     credentials = RenewedCredentials(identity.issue, clock, "web-identity")

@@ -58,6 +58,8 @@ class Runner:
     lines: Lines
     container_workspace: str = CONTAINER_WORKSPACE
     stop: Stop | None = None
+    masks: Masks = field(init=False, repr=False)
+    """What nobody may read: the secrets among the variables, and those that `hide` adds."""
     _saved: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     _warned: set[str] = field(default_factory=set, init=False, repr=False)
     _entry_files: dict[str, BackgroundFile[Mapping[str, str]]] = field(
@@ -68,6 +70,10 @@ class Runner:
     )
     _opening: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     """The rollout and its comment save state each from a thread of their own."""
+
+    def __post_init__(self) -> None:
+        """Hide what is secret from the first."""
+        object.__setattr__(self, "masks", Masks.of(self.environ))
 
     @property
     def run(self) -> Run:
@@ -81,10 +87,14 @@ class Runner:
             sha=self.environ.get("GITHUB_SHA", ""),
         )
 
-    @property
-    def masks(self) -> Masks:
-        """What nobody may read."""
-        return Masks.of(self.environ)
+    def hide(self, *issued: str) -> None:
+        """Hide what was just issued to us, from now on and wherever we write, and have the runner hide it in the log.
+
+        Only a runner takes the line for a command; anywhere else it would show what it is to hide.
+        """
+        self.masks.add(*issued)
+        if self.environ.get("GITHUB_ACTIONS") == "true":
+            self.lines.write(*(command("add-mask", each) for each in issued if each))
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
         """Set the step's outputs; returns when they are written, or after `OUTPUT_LIMIT`."""

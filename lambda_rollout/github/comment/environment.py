@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from urllib.request import Request, urlopen
 
@@ -17,19 +17,25 @@ TIMEOUT = 5
 _LARGEST = 100_000
 
 
-def environment(environ: Mapping[str, str]) -> str:
-    """Return its name; empty if the job has none, or if it cannot be known. Never raises."""
+def environment(environ: Mapping[str, str], hide: Callable[..., object]) -> str:
+    """Return its name; empty if the job has none, or if it cannot be known. Never raises.
+
+    ``hide`` is told of the token, and of the one that it is asked for with.
+    """
     url = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
     bearer = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     if not (url.startswith(("https://", "http://")) and bearer):
         return ""
+    hide(bearer)
     request = Request(  # noqa: S310 - the runner's own address
         f"{url}{'&' if '?' in url else '?'}audience={COMMENT_AUDIENCE}",
         headers={"Authorization": f"bearer {bearer}", "Accept": "application/json"},
     )
     try:
         with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-            return environment_in(str(json.loads(answer.read(_LARGEST))["value"]))
+            token = str(json.loads(answer.read(_LARGEST))["value"])
+        hide(token)
+        return environment_in(token)
     except (HTTPException, OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.rollout.events import Run
-from tests.support.job import Job
+from lambda_rollout.rollout.events import Run, Warned
+from lambda_rollout.runtime.masking import HEAD
+from tests.support.job import Job, StandingClock
 from tests.support.stories import RUN
 
 
@@ -53,6 +55,33 @@ def test_the_run(job: Job) -> None:
     assert job.runner.run == RUN
     job.environ.clear()
     assert job.runner.run == Run()
+
+
+SECRET = "FwoGZXIvYXdzEBYaDK//one+that=was%issued"
+
+
+def test_what_is_issued_is_hidden_in_all_that_is_written_from_then_on(job: Job) -> None:
+    runner = job.runner
+    journal = Journal(runner, StandingClock())
+    runner.hide("another one", SECRET)
+    runner.note(f"noted {SECRET}")
+    runner.echo(f"echoed {SECRET}")
+    runner.quote(["Traceback (most recent call last):", f"ValueError: {SECRET}"])
+    journal.emit(Warned(text=f"AWS said {SECRET}"))
+    journal.finish(f"it failed: {SECRET}", f"use {SECRET}")
+    written = [job.log, job.summary, str(job.outputs), str(job.report)]
+    assert not [text for text in written if SECRET in text or SECRET[:HEAD] in text]
+    for text in ("noted ***", "echoed ***", "ValueError: ***", "AWS said ***", "it failed: ***"):
+        assert text in job.log
+
+
+@pytest.mark.parametrize("actions", ["true", "True", "TRUE", "1", " true", "false", "", None])
+def test_the_runner_is_told_and_nobody_who_would_show_it(job: Job, actions: str | None) -> None:
+    if actions is not None:
+        job.environ["GITHUB_ACTIONS"] = actions
+    job.runner.hide(SECRET, "")
+    told = f"::add-mask::{SECRET.replace('%', '%25')}\n" if actions == "true" else ""
+    assert job.log == told
 
 
 def test_outside_of_github_nothing_is_written_and_nothing_is_said(job: Job) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -25,7 +26,7 @@ def test_the_environment_is_a_claim_of_the_token(name: str) -> None:
 def test_a_job_without_one_has_none() -> None:
     assert environment_in(token_with({"sub": "repo:o/r"})) == ""
     assert environment_in(token_with(["environment"])) == ""
-    assert environment({}) == ""
+    assert environment({}, list) == ""
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"value": 7}', b'{"value": "a.b"}', b"\xff"])
@@ -38,7 +39,14 @@ def test_the_runner_is_asked_with_its_own_token() -> None:
     assert asked_with(json.dumps({"value": value}).encode()) == "production"
 
 
-def asked_with(answer: bytes) -> str:
+def test_what_was_issued_is_hidden() -> None:
+    hidden: list[str] = []
+    value = token_with({"environment": "production"})
+    asked_with(json.dumps({"value": value}).encode(), hidden.append)
+    assert hidden == ["secret", value]
+
+
+def asked_with(answer: bytes, hide: Callable[[str], object] = str) -> str:
     class Runner(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             good = self.headers["Authorization"] == "bearer secret" and "audience=" in self.path
@@ -56,6 +64,6 @@ def asked_with(answer: bytes) -> str:
         url = f"http://127.0.0.1:{server.server_address[1]}/token?x=1"
         variables = {"URL": url, "TOKEN": "secret"}
         named = {f"ACTIONS_ID_TOKEN_REQUEST_{name}": text for name, text in variables.items()}
-        found = environment(named)
+        found = environment(named, hide)
         thread.join()
         return found
