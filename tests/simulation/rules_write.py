@@ -294,7 +294,8 @@ def never_over_another_runs_routing(
     if _looks_like_its_own(actor, function, before):
         observer.ambiguous = True
         return
-    if actor.role != "post" and actor.looked_at.get(function, -1) < truth.changed:
+    # Whoever has no RevisionId from a look cannot write at all: a look that is not noted was a stale one.
+    if actor.role != "post" and actor.looked_at.get(function, 0) < truth.changed:
         observer.blame("another run's routing", f"{actor.name} undid {truth.author}'s")
 
 
