@@ -403,7 +403,7 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
             "alarms",
             "{function}" + "a" * 250,
             (
-                f"got 'checkout{'a' * 152}'… (258 characters). An alarm's name has at most 255 "
+                f"got 'checkout{'a' * 142}'… (258 characters). An alarm's name has at most 255 "
                 "characters."
             ),
         ),
