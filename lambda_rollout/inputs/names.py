@@ -147,6 +147,17 @@ def _place_for(qualifier: str) -> str:
     return f"What is shifted is an alias: set alias to its name, such as 'live'{number}."
 
 
+def parse_previous_alias(text: str) -> str | None:
+    """Read the name of the alias that keeps the way back; None if it is empty.
+
+    Raises:
+        Mistakes: no alias can have it.
+    """
+    if text.startswith("$LATEST"):
+        _refuse(text, "$LATEST is no alias: write a name, such as live-previous.")
+    return parse_alias(text) if text else None
+
+
 def parse_alias(text: str) -> str:
     """Read the name of an alias.
 
