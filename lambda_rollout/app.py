@@ -40,7 +40,7 @@ from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
-from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
+from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
@@ -143,6 +143,7 @@ def exit_status(finished: Finished) -> int:
 
 
 def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+    from lambda_rollout.aws.credentials import asking
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
@@ -153,10 +154,9 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         package=package,
         warnings=tuple(_warnings(inputs, context.environ)),
     )
-    # Who rolls back waits out what others give up at once: for them nothing was changed yet.
-    unreachable = None if inputs.mode is Mode.ROLLBACK else UNREACHABLE_LIMIT
-    patient = retrying(context.clock, context.stop, unreachable=unreachable)
-    clients = build_clients(spec.identity, context, patient)
+    # Who rolls back waits out what others give up soon: for them nothing was changed yet.
+    limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
+    clients = build_clients(spec.identity, context, asking(context.clock, context.stop, limit))
     ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
@@ -224,6 +224,7 @@ def post_stage(context: JobContext) -> int:
 
 def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext) -> Finished:
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
+    from lambda_rollout.aws.credentials import asking
     from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left
     from lambda_rollout.rollout.post_stage import (
         ASKING_LIMIT,
@@ -239,7 +240,7 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
 
     began = context.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
-    patient = retrying(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
+    patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
     clients = build_clients(identity, context, patient, obeys=False)
     ports = build_ports(clients, identity, (), "", context)
     if saved_state.deployment is None:
@@ -257,24 +258,23 @@ def build_clients(
     Raises `RolloutError` if there are none, or ``role-to-assume`` cannot be assumed, however ``patient``.
     """
     from lambda_rollout.aws.clients import Clients
-    from lambda_rollout.aws.credentials import session
-
-    name = f"lambda-rollout-{identity.run.run_id or 'local'}"
-    role = identity.role_to_assume
-    aws = session(
-        identity.region,
-        role,
-        name,
-        context.environ,
-        context.clock,
-        context.stop,
-        patient,
-        obeys=obeys,
-    )
+    from lambda_rollout.aws.credentials import session, telling_refusals
+    from lambda_rollout.aws.web_identity import session_name
 
     def warn(text: str) -> None:
         context.journal.emit(Warned(text=text))
 
+    run = identity.run
+    aws = session(
+        identity.region,
+        identity.role_to_assume,
+        session_name(run.run_id, run.attempt, run.repository),
+        context.environ,
+        context.clock,
+        context.stop,
+        telling_refusals(patient, identity.role_to_assume, warn),
+        obeys=obeys,
+    )
     clients = Clients(aws, identity.region, context.clock, warn)
     _start_is_over(clients, context.environ, obeys=obeys)
     return clients
