@@ -10,9 +10,8 @@ import contextlib
 import gc
 import secrets
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.comment.feed import CommentFeed
@@ -34,6 +33,7 @@ from lambda_rollout.inputs.problems import InputErrors
 from lambda_rollout.inputs.read import read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
+from lambda_rollout.rollout.lifetimes import warnings
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
-
-USUAL_LIFETIME = timedelta(minutes=50)
-"""Credentials of aws-actions/configure-aws-credentials last an hour; publishing takes some of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +149,9 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         context.runner.run,
         rollout_id=secrets.token_hex(4),
         package=package,
-        warnings=tuple(_warnings(inputs, context.environ)),
     )
+    is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
+    spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
     # Who rolls back waits out what others give up soon: for them nothing was changed yet.
     limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
     clients = build_clients(spec.identity, context, asking(context.clock, context.stop, limit))
@@ -321,6 +319,7 @@ def build_ports(
         parallel=several_at_once,
         metrics=CloudWatchMetrics(clients),
         preflight_reader=AwsPreflightReader(clients, alarms),
+        life=clients.life,
     )
 
 
@@ -344,12 +343,3 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
             context.journal.emit(Warned(text=text))
 
     return remember
-
-
-def _warnings(inputs: Inputs, environ: Mapping[str, str]) -> Iterator[str]:
-    temporary = bool(environ.get("AWS_SESSION_TOKEN")) and not inputs.role_to_assume
-    if temporary and inputs.mode is Mode.ROLLOUT and inputs.plan.total_watch > USUAL_LIFETIME:
-        yield (
-            "The schedule is longer than temporary credentials usually last (1h), and those of the "
-            "environment are not renewed. Use `role-to-assume`, or ask for a longer session."
-        )

@@ -14,6 +14,7 @@ from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import Passage, Question, read_facts
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
+from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.missing_alarms import (
     account_of,
     name_the_missing,
@@ -189,6 +190,7 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
             return survey
         ports.clock.wait(seconds(spec.inputs.poll_interval), ports.stop)
         raise_if_stopped(ports.stop)
+        raise_if_ending(ports)
 
 
 def _refuse_unless_ignored(what: str, names: str, spec: RolloutSpec) -> None:
