@@ -32,6 +32,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.left import not_settled
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.previous_alias import read_previous, set_previous
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError, Unanswered
@@ -232,6 +233,7 @@ class Finisher:
         of the group that bear its record still, for all that is known: then the last one keeps saying it.
         """
         self.remember(Phase.CLEARING)
+        previous = read_previous(self._tracked, self._identity, self._ports)
         rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
         # The post stage answers for unchanged ones, too.
         rollouts.sort(key=_bears_a_mark)
@@ -260,6 +262,8 @@ class Finisher:
                 self._ports.emit(RecordCleared(target=target, version=rollout.new))
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
+        if all(isinstance(settlement, Settled) for _, settlement in forward):
+            set_previous(previous, self._identity, self._ports)
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
         return self.finished(

@@ -12,6 +12,7 @@ from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.analysis.metrics import CanaryPair, Comparison
 from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.inputs.package import CodeStorage, Package
@@ -106,3 +107,5 @@ class Ports:
     """The calls that read the versions' own numbers; None goes without them."""
     preflight_reader: PreflightReader | None = None
     """The calls of the preflight; None goes without one."""
+    life: Callable[[], CredentialsLife] = CredentialsLife
+    """Says how long calls can still be signed."""

@@ -30,6 +30,8 @@ class RunIdentity:
     rollout_id: str
     """Eight random hex digits that tell this rollout from every other."""
     hold_on_cancel: bool
+    previous_alias: str = ""
+    """Name of the alias that a promotion points at the version it left; empty for none."""
 
     @classmethod
     def of_saved_state(cls, saved_state: SavedState, run: Run) -> RunIdentity:
@@ -40,6 +42,7 @@ class RunIdentity:
             run=run,
             rollout_id=saved_state.aliases[0].rollout_id if saved_state.aliases else "",
             hold_on_cancel=saved_state.hold_on_cancel,
+            previous_alias=saved_state.previous_alias,
         )
 
     def saved_state(self, phase: Phase, aliases: tuple[SavedAlias, ...]) -> SavedState:
@@ -50,6 +53,7 @@ class RunIdentity:
             role_to_assume=self.role_to_assume,
             hold_on_cancel=self.hold_on_cancel,
             aliases=aliases,
+            previous_alias=self.previous_alias,
         )
 
     def record(
@@ -107,6 +111,7 @@ class RolloutSpec:
             run=self.run,
             rollout_id=self.rollout_id,
             hold_on_cancel=self.inputs.on_cancel is OnCancel.HOLD,
+            previous_alias=self.inputs.previous_alias or "",
         )
 
     def version_number(self, target: Target) -> str | None:

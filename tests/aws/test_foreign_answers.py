@@ -22,11 +22,11 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
-from lambda_rollout.aws.credentials import WebIdentity
 from lambda_rollout.aws.members import NEEDED
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.aws.web_identity import WebIdentity
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.package import CodeStorage, Image
 from lambda_rollout.inputs.steps import TrafficRouting

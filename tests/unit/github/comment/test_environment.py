@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
 
-from lambda_rollout.github.comment.environment import environment, environment_in
+from lambda_rollout.github.comment.environment import environment
+from lambda_rollout.runtime.masking import Hide, hide_nothing
 
 
 def token_with(claims: object) -> str:
@@ -20,13 +20,13 @@ def token_with(claims: object) -> str:
 
 @pytest.mark.parametrize("name", ["production", "prod/eu", "a b", "häfen", "x", "xy", "xyz"])
 def test_the_environment_is_a_claim_of_the_token(name: str) -> None:
-    assert environment_in(token_with({"sub": "repo:o/r", "environment": name})) == name
+    assert asked_for(token_with({"sub": "repo:o/r", "environment": name})) == name
 
 
 def test_a_job_without_one_has_none() -> None:
-    assert environment_in(token_with({"sub": "repo:o/r"})) == ""
-    assert environment_in(token_with(["environment"])) == ""
-    assert environment({}, list) == ""
+    assert asked_for(token_with({"sub": "repo:o/r"})) == ""
+    assert asked_for(token_with(["environment"])) == ""
+    assert environment({}, hide_nothing) == ""
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"value": 7}', b'{"value": "a.b"}', b"\xff"])
@@ -35,8 +35,7 @@ def test_an_odd_answer_is_no_environment(answer: bytes) -> None:
 
 
 def test_the_runner_is_asked_with_its_own_token() -> None:
-    value = token_with({"environment": "production"})
-    assert asked_with(json.dumps({"value": value}).encode()) == "production"
+    assert asked_for(token_with({"environment": "production"})) == "production"
 
 
 def test_what_was_issued_is_hidden() -> None:
@@ -46,7 +45,11 @@ def test_what_was_issued_is_hidden() -> None:
     assert hidden == ["secret", value]
 
 
-def asked_with(answer: bytes, hide: Callable[[str], object] = str) -> str:
+def asked_for(token: str) -> str:
+    return asked_with(json.dumps({"value": token}).encode())
+
+
+def asked_with(answer: bytes, hide: Hide = hide_nothing) -> str:
     class Runner(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             good = self.headers["Authorization"] == "bearer secret" and "audience=" in self.path
