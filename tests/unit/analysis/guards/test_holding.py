@@ -1,6 +1,7 @@
 """The wagers that show a version to be good, held to their definitions by counting every possible outcome."""
 
 import math
+from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -14,9 +15,15 @@ from lambda_rollout.analysis.guards.holding import (
     log_shown,
 )
 from lambda_rollout.analysis.guards.rates import Limit
-from tests.unit.analysis.guards.test_rates import ROUNDING, chances
 
+ROUNDING = 1e-9
 LIMITS = [Limit(margin=0.01), Limit(factor=1.2), Limit(margin=HARM), Limit(1.5, HARM)]
+
+
+def chances(total: int, rate: float) -> Iterator[tuple[int, float]]:
+    """Every number of failures and its probability."""
+    for failed in range(total + 1):
+        yield failed, math.comb(total, failed) * rate**failed * (1 - rate) ** (total - failed)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
