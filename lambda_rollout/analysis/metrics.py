@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 
 MINUTE = timedelta(minutes=1)
 """The shortest period of Lambda's metrics."""
@@ -50,6 +51,19 @@ class CanaryPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """What is read besides of each minute: one statistic, by CloudWatch's name, of one metric of any kind."""
+
+    statistic: str
+    metric: CustomMetric
+    """With its placeholders: they are filled in for each version of each target."""
+
+    def __str__(self) -> str:
+        """Return ``Sum(Shop/Orders{version=$VERSION})``."""
+        return f"{self.statistic}({self.metric})"
+
+
+@dataclass(frozen=True, slots=True)
 class Minute:
     """One version's minute through one alias; the minute begins at ``start`` (UTC, a whole minute).
 
@@ -61,6 +75,8 @@ class Minute:
     invocations: int
     errors: int
     durations: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[Measure, float] = field(default_factory=dict)
+    """What else was asked for; one without data in this minute is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from lambda_rollout.analysis.guards.sequential import (
     sign_factors,
 )
 from lambda_rollout.analysis.guards.windows import Both, Windows
+from lambda_rollout.analysis.metrics import PERCENTILES
 from lambda_rollout.inputs.guards import Absolute, Guard, Operator
 
 IN_A_ROW = 3
@@ -95,14 +96,21 @@ def minutes_needed(level: float) -> int:
 
 
 def _percentile(guard: Guard) -> str:
-    return guard.metric.value.partition("-")[0]
+    return guard.statistic
 
 
 def _sign(limit: Limit, percentile: str, both: Both) -> tuple[bool, float]:
     new, old = both
     allowed = limit.factor * old.durations[percentile] + limit.margin
-    chance = chance_of_slower(int(percentile[1:]), new.invocations, old.invocations)
-    return new.durations[percentile] > allowed, chance
+    return new.durations[percentile] > allowed, _chance(percentile, both)
+
+
+def _chance(statistic: str, both: Both) -> float:
+    """How probably a version just as fast shows the higher value; for an average its margin makes up for that."""
+    if statistic not in PERCENTILES:
+        return _EVEN
+    new, old = both
+    return chance_of_slower(int(statistic[1:]), new.invocations, old.invocations)
 
 
 def _over(guard: Guard, duration: float) -> bool:

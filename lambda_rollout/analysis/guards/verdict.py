@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.guards.duration import judge_duration, judge_duration_beside_baseline
 from lambda_rollout.analysis.guards.error_rate import judge_rate, judge_rate_beside_baseline
+from lambda_rollout.analysis.guards.measures import as_counted
 from lambda_rollout.analysis.guards.result import GuardFailed, GuardInconclusive, GuardResult
 from lambda_rollout.analysis.guards.windows import Windows, windows_of
 from lambda_rollout.analysis.metrics import Comparison, StepStart
-from lambda_rollout.inputs.guards import Guard, Metric
+from lambda_rollout.inputs.guards import Guard
 
 LEVEL = 0.01
 """How probably a rollout goes back although every function's new version is as good as its guards ask: at
@@ -63,34 +64,47 @@ def judge_guards(
 
     As minutes are only added, a guard that is broken stays broken.
     """
-    level = LEVEL / max(1, len(guards) * len(comparisons))
+    # What is only observed takes nothing of the level away from what counts.
+    counting = sum(not guard.observe_only for guard in guards)
+    level = LEVEL / max(1, counting * len(comparisons))
     return tuple(
-        _verdict(guard, comparison.target, _judge(guard)(guard, windows, level))
-        for comparison in comparisons
-        for windows in [windows_of(comparison, steps)]
-        for guard in guards
+        _judged(guard, comparison, steps, level) for comparison in comparisons for guard in guards
     )
 
 
+def _judged(
+    guard: Guard, comparison: Comparison, steps: Sequence[StepStart], level: float
+) -> GuardVerdict:
+    counted, note = as_counted(guard, comparison)
+    verdict = _verdict(
+        guard, comparison.target, _judge(guard)(guard, windows_of(counted, steps), level)
+    )
+    return replace(verdict, why=f"{verdict.why} ({note})") if note else verdict
+
+
 def what_failed(verdicts: Iterable[GuardVerdict]) -> str:
-    """Return why to go back, in one line; empty if no guard is broken."""
+    """Return why to go back, in one line; empty if no guard is broken that counts."""
     return _first(verdicts, Outcome.BROKEN)
 
 
 def what_is_missing(verdicts: Iterable[GuardVerdict]) -> str:
-    """Return what a step waits for, in one line; empty if every guard could be judged."""
+    """Return what a step waits for, in one line; empty if every guard that counts could be judged."""
     return _first(verdicts, Outcome.INCONCLUSIVE)
 
 
 def _first(verdicts: Iterable[GuardVerdict], outcome: Outcome) -> str:
-    lines = [str(verdict) for verdict in verdicts if verdict.outcome is outcome]
+    lines = [
+        str(verdict)
+        for verdict in verdicts
+        if verdict.outcome is outcome and not verdict.guard.observe_only
+    ]
     if not lines:
         return ""
     return lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "")
 
 
 def _judge(guard: Guard) -> Callable[[Guard, Windows, float], GuardResult]:
-    if guard.metric is Metric.ERROR_RATE:
+    if guard.is_rate:
         return judge_rate_beside_baseline if guard.compares_with_baseline else judge_rate
     return judge_duration_beside_baseline if guard.compares_with_baseline else judge_duration
 
