@@ -219,9 +219,8 @@ class Finisher:
         writer = rollout.writer
         if not rollout.shifted:
             return DesiredState(writer, Routing.all_on(writer.old))
-        return DesiredState(
-            writer, writer.routing, self._identity.record(writer.old, rollout.new, None)
-        )
+        record = self._identity.record(writer, rollout.new, writer.routing, None)
+        return DesiredState(writer, writer.routing, record)
 
     def complete(self, *, all_read: bool = True) -> Finished:
         """Take the record off every alias; they are whole on the new version already.
@@ -269,8 +268,8 @@ class Finisher:
 
     def _mark_passed(self, rollout: AliasRollout) -> Settlement:
         """Write the mark that every step has passed."""
-        record = self._identity.live_record(rollout.writer, rollout.new)
         routing = Routing.all_on(rollout.new)
+        record = self._identity.live_record(rollout.writer, rollout.new, routing)
         (mark,) = self._restore(
             [DesiredState(rollout.writer, routing, replace(record, until=PASSED))]
         )

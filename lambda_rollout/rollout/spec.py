@@ -52,24 +52,27 @@ class RunIdentity:
             aliases=aliases,
         )
 
-    def record(self, old: str, new: str, until: datetime | None) -> Record:
-        """Make the record that says this rollout is at work (or holds, without ``until``)."""
+    def record(
+        self, writer: AliasWriter, new: str, routing: Routing, until: datetime | None
+    ) -> Record:
+        """Make the record that says this rollout is at work on a routing (or holds it, without ``until``)."""
         # Only what can be read again: a server that stands in for GitHub may count its runs otherwise.
         in_github = _is_number(self.run.run_id) and bool(self.run.repository)
         attempt = self.run.attempt if _is_number(self.run.attempt) else "1"
         return Record(
-            old=old,
+            old=writer.old,
             new=new,
             rollout_id=self.rollout_id,
+            since=writer.weight_since(routing),
             until=until.replace(microsecond=0) if until else None,
             run=self.run.run_id if in_github else "",
             attempt=attempt if in_github else "",
             repository=lease.repository_hash(self.run.repository) if in_github else "",
         )
 
-    def live_record(self, writer: AliasWriter, new: str) -> Record:
+    def live_record(self, writer: AliasWriter, new: str, routing: Routing) -> Record:
         """Make a record with a fresh lease."""
-        return self.record(writer.old, new, writer.aws_clock.lease_end())
+        return self.record(writer, new, routing, writer.aws_clock.lease_end())
 
     def command(self, target: Target, routing: Routing, description: str | None = None) -> str:
         """Return the AWS CLI command that gives an alias this whole routing."""

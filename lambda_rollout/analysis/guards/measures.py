@@ -6,8 +6,9 @@ into those words, and then judged as Lambda's own metrics are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from lambda_rollout.analysis.metrics import Comparison, Measure, Minute, VersionMetrics
@@ -47,75 +48,80 @@ def _each_once(items: Iterable[_T]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def as_counted(guard: Guard, comparison: Comparison) -> tuple[Comparison, str]:
-    """Return the minutes as the guard sees them, and a note on those that it cannot count; empty if there are none.
+def seen_by(guard: Guard, comparison: Comparison) -> Comparison:
+    """Return the minutes of both versions as the guard sees them (`as_counted`)."""
 
-    For a rate, ``invocations`` are the whole and ``errors`` the part of it; for a value, ``durations`` has it, by
-    `Guard.statistic`, and ``invocations`` how many samples it was made of.
+    def of(version: VersionMetrics) -> VersionMetrics:
+        minutes = tuple(as_counted(guard, minute) for minute in version.minutes)
+        return VersionMetrics(version.target, version.version, minutes)
+
+    return replace(comparison, canary=of(comparison.canary), baseline=of(comparison.baseline))
+
+
+def as_counted(guard: Guard, minute: Minute) -> Minute:
+    """Return a minute in the words that the guard's rule knows.
+
+    For a rate, ``invocations`` are the whole and ``errors`` the part of it, not known where they are no share of
+    whole numbers. For a value, ``durations`` has it, by `Guard.statistic`, and ``invocations`` how many samples it was
+    made of.
     """
     match guard.metric:
-        case Ratio(part, whole):
-            return _as_rate(comparison, lambda minute: _sums(minute, part, whole), guard.metric)
-        case Metric.THROTTLE_RATE:
-            return _as_rate(comparison, _throttled, None)
-        case StatisticOf(statistic):
+        case Ratio() | Metric.THROTTLE_RATE:
+            part, whole = _sums(guard, minute)
+            if _fault(part, whole):
+                return Minute(minute.start, 0, 0, errors_known=False)
+            return Minute(minute.start, round(whole), round(part))
+        case StatisticOf():
             value, samples = _of(guard)
-            name = statistic.value
-            return _each(comparison, lambda minute: _as_value(minute, name, value, samples)), ""
-    return comparison, ""
+            values = {guard.statistic: minute.measured[value]} if value in minute.measured else {}
+            return Minute(minute.start, round(minute.measured.get(samples, 0.0)), 0, values)
+    return minute
 
 
-def _sums(minute: Minute, part: CustomMetric, whole: CustomMetric) -> tuple[float, float]:
-    return (
-        minute.measured.get(Measure("Sum", part), 0.0),
-        minute.measured.get(Measure("Sum", whole), 0.0),
-    )
+def noun_of(guard: Guard) -> str:
+    """Return what a rate counts, in the plural."""
+    match guard.metric:
+        case Ratio(whole=whole):
+            return whole.name
+        case Metric.THROTTLE_RATE:
+            return "calls"
+    return "invocations"
 
 
-def _throttled(minute: Minute) -> tuple[float, float]:
-    throttles = minute.measured.get(THROTTLES, 0.0)
-    return throttles, throttles + minute.measured.get(SERVED, 0.0)
+def note_on(guard: Guard, comparison: Comparison) -> str:
+    """Say what the guard could not count, and why; empty if there is nothing."""
+    if not isinstance(guard.metric, Ratio):
+        return ""
+    minutes = (*comparison.canary.minutes, *comparison.baseline.minutes)
+    faults: dict[str, set[datetime]] = {}
+    for minute in minutes:
+        if fault := _fault(*_sums(guard, minute)):
+            faults.setdefault(fault, set()).add(minute.start)
+    said = {
+        _MORE: f"more {guard.metric.part.name} than {guard.metric.whole.name}",
+        _NO_COUNTS: "sums that are no whole numbers",
+    }
+    return "; ".join(f"{said[fault]}, {_minutes(len(when))}" for fault, when in faults.items())
 
 
-def _as_value(minute: Minute, name: str, value: Measure, samples: Measure) -> Minute:
-    values: Mapping[str, float] = {name: minute.measured[value]} if value in minute.measured else {}
-    return Minute(minute.start, round(minute.measured.get(samples, 0.0)), 0, values)
+_MORE, _NO_COUNTS = "more", "no counts"
 
 
-def _as_rate(
-    comparison: Comparison, count: Callable[[Minute], tuple[float, float]], ratio: Ratio | None
-) -> tuple[Comparison, str]:
-    """Count; a minute that is no share of whole numbers tells nothing, of either version."""
-    more, broken = set(), set()
-    for minute in (*comparison.canary.minutes, *comparison.baseline.minutes):
-        part, whole = count(minute)
-        if not (_is_count(part) and _is_count(whole)):
-            broken.add(minute.start)
-        elif part > whole + _ROUNDING:
-            more.add(minute.start)
-
-    def counted(minute: Minute) -> Minute:
-        if minute.start in more | broken:
-            return Minute(minute.start, 0, 0)
-        part, whole = count(minute)
-        return Minute(minute.start, round(whole), round(part))
-
-    return _each(comparison, counted), _note(ratio, len(more - broken), len(broken))
+def _fault(part: float, whole: float) -> str:
+    """Return why two sums are no share of counts; empty if they are."""
+    if not (_is_count(part) and _is_count(whole)):
+        return _NO_COUNTS
+    return _MORE if part > whole + _ROUNDING else ""
 
 
 def _is_count(value: float) -> bool:
     return value >= 0 and abs(value - round(value)) <= _ROUNDING
 
 
-def _note(ratio: Ratio | None, more: int, broken: int) -> str:
-    if ratio is None:
-        return ""
-    notes = []
-    if more:
-        notes.append(f"more {ratio.part.name} than {ratio.whole.name}, {_minutes(more)}")
-    if broken:
-        notes.append(f"sums that are no whole numbers, {_minutes(broken)}")
-    return "; ".join(notes)
+def _sums(guard: Guard, minute: Minute) -> tuple[float, float]:
+    part, whole = (minute.measured.get(measure, 0.0) for measure in _of(guard))
+    # A throttled call is no invocation: it is one of all calls.
+    return (part, part + whole) if guard.metric is Metric.THROTTLE_RATE else (part, whole)
 
 
 def _minutes(number: int) -> str:
@@ -124,10 +130,3 @@ def _minutes(number: int) -> str:
         if number == 1
         else f"in {number} minutes, which tell nothing"
     )
-
-
-def _each(comparison: Comparison, seen: Callable[[Minute], Minute]) -> Comparison:
-    def of(version: VersionMetrics) -> VersionMetrics:
-        return VersionMetrics(version.target, version.version, tuple(map(seen, version.minutes)))
-
-    return replace(comparison, canary=of(comparison.canary), baseline=of(comparison.baseline))

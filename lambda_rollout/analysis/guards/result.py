@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lambda_rollout.analysis.guards.sequential import Limit
+from lambda_rollout.analysis.guards.rates import Limit
 from lambda_rollout.inputs.guards import Absolute, BaselinePlus, BaselineTimes, Guard
 
 _ANYTHING_RARER = 1_000_000
@@ -16,6 +16,8 @@ class GuardPassed:
     """The numbers are within the bound, and there were enough of them."""
 
     why: str
+    shown: bool = False
+    """Whether they prove the guard itself, margin and all, and not only that the version is not plainly worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,11 @@ def limit_of(guard: Guard) -> Limit:
             raise ValueError(f"{guard} has no baseline")
 
 
-def as_rate(errors: int, invocations: int) -> str:
-    """Return ``2.57% (31 of 1,204)``."""
-    if not invocations:
-        return "no invocations"
-    return f"{100 * errors / invocations:.3g}% ({errors:,} of {invocations:,})"
+def as_rate(failed: int, total: int, noun: str = "invocations") -> str:
+    """Return ``2.57% (31 of 1,204)``, or ``no invocations``."""
+    if not total:
+        return f"no {noun}"
+    return f"{100 * failed / total:.3g}% ({failed:,} of {total:,})"
 
 
 def as_odds(log_e_value: float) -> str:

@@ -8,7 +8,13 @@ from decimal import Decimal
 import pytest
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.guards.measures import SERVED, THROTTLES, as_counted, measures_of
+from lambda_rollout.analysis.guards.measures import (
+    SERVED,
+    THROTTLES,
+    as_counted,
+    measures_of,
+    note_on,
+)
 from lambda_rollout.analysis.guards.verdict import (
     GuardVerdict,
     Outcome,
@@ -35,7 +41,7 @@ def compared(new: Sequence[Measured], old: Sequence[Measured]) -> Comparison:
     def of(version: str, measured: Sequence[Measured]) -> VersionMetrics:
         starts = (BEGAN + timedelta(minutes=number) for number in range(len(measured)))
         minutes = (
-            Minute(start, 0, 0, {}, each) for start, each in zip(starts, measured, strict=True)
+            Minute(start, 0, 0, measured=each) for start, each in zip(starts, measured, strict=True)
         )
         return VersionMetrics(CHECKOUT, version, tuple(minutes))
 
@@ -102,14 +108,14 @@ def test_sums_that_are_no_whole_numbers_tell_nothing_and_are_said() -> None:
 @pytest.mark.parametrize("value", [99.9999999999, 100.0000000001])
 def test_what_is_a_whole_number_but_for_rounding_counts(value: float) -> None:
     [guard] = parse_guards(f"{RATIO} < 1%")
-    counted, note = as_counted(guard, compared([{PART: value, ALL: 100.0}], [{}]))
-    assert note == ""
-    assert counted.canary.minutes == (Minute(BEGAN, 100, 100),)
+    comparison = compared([{PART: value, ALL: 100.0}], [{}])
+    assert note_on(guard, comparison) == ""
+    assert as_counted(guard, comparison.canary.minutes[0]) == Minute(BEGAN, 100, 100)
 
 
 def test_a_value_is_held_against_a_number_as_durations_are() -> None:
     [value] = measures_of(parse_guards(f"max({ORDERS}) < 5"))[:1]
-    over = compared([{value: 5.0}] * 3, [{}] * 3)
+    over = compared([{value: 5.0}] * 12, [{}] * 12)
     assert judge(f"max({ORDERS}) < 5", over).outcome is Outcome.BROKEN
     assert judge(f"max({ORDERS}) <= 5", over).outcome is Outcome.HOLDS
     nothing = judge(f"max({ORDERS}) < 5", compared([{}] * 9, [{}] * 9))
@@ -136,8 +142,9 @@ def test_an_average_beside_the_baseline_has_its_margin() -> None:
 def test_a_throttled_call_is_one_of_all_calls_and_no_invocation() -> None:
     [guard] = parse_guards("throttle-rate < 5%")
     all_throttled = [{THROTTLES: 90.0}, {THROTTLES: 10.0, SERVED: 90.0}]
-    counted, _ = as_counted(guard, compared(all_throttled, [{}, {}]))
-    assert [(m.invocations, m.errors) for m in counted.canary.minutes] == [(90, 90), (100, 10)]
+    minutes = compared(all_throttled, [{}, {}]).canary.minutes
+    counted = [as_counted(guard, minute) for minute in minutes]
+    assert [(minute.invocations, minute.errors) for minute in counted] == [(90, 90), (100, 10)]
     assert judge("throttle-rate < 5%", compared(all_throttled, [{}, {}])).outcome is Outcome.BROKEN
     none = compared([{SERVED: 100.0}] * 2, [{}] * 2)
     assert judge("throttle-rate < 5%", none).outcome is Outcome.HOLDS
