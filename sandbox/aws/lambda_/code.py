@@ -35,11 +35,7 @@ def zip_of(source: str, module: str = "index") -> bytes:
 
 @dataclass
 class Code:
-    """A deployment package.
-
-    slept: seconds that its `time.sleep` was asked for, ever. printed: the lines that its `print` wrote, until they are
-    taken away.
-    """
+    """A deployment package. slept: seconds that its `time.sleep` was asked for, ever. printed: by its last run."""
 
     data: bytes
     slept: float = 0.0
@@ -110,9 +106,9 @@ class Code:
                 setattr(self._module(parent), child, module)
         return self._modules[name]
 
-    def _print(self, *values: object, sep: str = " ", **_: object) -> None:
-        """``print`` for code in the package: what it writes is its log."""
-        self.printed += sep.join(map(str, values)).splitlines()
+    def _print(self, *values: Any, sep: str = " ", end: str = "\n", **_: Any) -> None:
+        """``print`` for code in the package: into the function's log."""
+        self.printed.append(sep.join(map(str, values)) + end)
 
     def _import(
         self,
