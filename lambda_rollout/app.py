@@ -27,6 +27,7 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.inputs.choices import Engine, Mode
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import Package
@@ -38,6 +39,7 @@ from lambda_rollout.rollout.lifetimes import warnings
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
+from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
@@ -172,7 +174,9 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
     # Who rolls back waits out what others give up soon: for them nothing was changed yet.
     limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
     clients = build_clients(spec.identity, context, asking(context.clock, context.stop, limit))
-    ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
+    ports = build_ports(
+        clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
+    )
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -316,10 +320,13 @@ def build_ports(
     alarms: Sequence[AlarmName],
     token: str,
     context: JobContext,
+    guards: Sequence[Guard] = (),
 ) -> Ports:
     """Build the real parts."""
+    from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
+    from lambda_rollout.aws.invocations import LambdaInvocations
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
     from lambda_rollout.aws.versions import LambdaVersions
@@ -335,7 +342,9 @@ def build_ports(
         emit=context.journal.emit,
         remember=_memory(context),
         parallel=several_at_once,
-        metrics=CloudWatchMetrics(clients),
+        background=lambda: BackgroundThread("call"),
+        invocations=LambdaInvocations(clients),
+        metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
         life=clients.life,
     )
