@@ -158,6 +158,16 @@ def test_the_report_lies_in_the_workspace_and_is_not_committed(job: Job) -> None
     assert job.runner.write_report("{}") != str(path)
 
 
+def test_the_report_is_for_its_owner_alone_and_the_folder_can_still_be_cleaned(job: Job) -> None:
+    in_workspace = Path(job.runner.write_report("{}"))
+    del job.environ["GITHUB_WORKSPACE"]
+    job.environ["RUNNER_TEMP"] = str(job.folder)
+    for path in (in_workspace, Path(job.runner.write_report("{}"))):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # Every git that goes through the workspace reads this one.
+    assert (in_workspace.parent / ".gitignore").stat().st_mode & 0o044
+
+
 def test_in_a_container_the_path_is_relative_because_the_next_steps_run_outside(job: Job) -> None:
     runner = Runner(job.environ, Lines(job.stream), container_workspace=str(job.workspace))
     path = runner.write_report("{}")
@@ -189,6 +199,25 @@ def test_what_root_writes_belongs_to_the_workspaces_owner(job: Job) -> None:
     for each in (path, path.parent, path.parent / ".gitignore"):
         assert (each.stat().st_uid, each.stat().st_gid) == (1001, 1002)
     assert stat.S_ISREG(path.stat().st_mode)
+
+
+HOSTILE = "\x1b[31mred\u202e\u200b\x07"
+SEEN = "\ufffd[31mred\ufffd\ufffd\ufffd"
+
+
+def test_nothing_in_a_line_of_others_acts_on_a_terminal_or_is_unseen(job: Job) -> None:
+    job.runner.note(f"note: {HOSTILE}")
+    job.runner.echo(f"  echo: {HOSTILE}")
+    job.runner.quote([f"  quote: {HOSTILE}"])
+    note, echo, _, quote, _ = job.log.splitlines()
+    assert (note, echo, quote) == (f"note: {SEEN}", f"  echo: {SEEN}", f"  quote: {SEEN}")
+
+
+def test_a_note_is_one_line_of_a_length_that_can_be_read(job: Job) -> None:
+    job.runner.note("a\n\n::error::b" + "x" * 100_000)
+    [line] = job.log.splitlines()
+    assert line.startswith("a ::error::bxxx")
+    assert len(line) == 1000
 
 
 def test_quoted_lines_are_obeyed_by_nobody_and_their_end_is_in_the_same_text(job: Job) -> None:
