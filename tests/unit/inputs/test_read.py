@@ -66,6 +66,7 @@ def test_defaults() -> None:
         preflight=Preflight.WARN,
         poll_interval=timedelta(seconds=5),
         mode=Mode.ROLLOUT,
+        hooks=(),
         on_cancel=OnCancel.ROLLBACK,
         on_stranded=OnStranded.ROLLBACK,
         engine=Engine.DIRECT,
