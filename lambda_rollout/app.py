@@ -37,6 +37,7 @@ from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
+from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
@@ -304,6 +305,7 @@ def build_ports(
     """Build the real parts."""
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
+    from lambda_rollout.aws.invocations import LambdaInvocations
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
     from lambda_rollout.aws.versions import LambdaVersions
@@ -319,6 +321,8 @@ def build_ports(
         emit=context.journal.emit,
         remember=_memory(context),
         parallel=several_at_once,
+        background=lambda: BackgroundThread("call"),
+        invocations=LambdaInvocations(clients),
         metrics=CloudWatchMetrics(clients),
         preflight_reader=AwsPreflightReader(clients, alarms),
     )
