@@ -14,6 +14,7 @@ from lambda_rollout.inputs.names import (
     name_of_function,
     parse_invoked_function,
     region_of_function,
+    split_qualifier,
 )
 from lambda_rollout.inputs.text import Mistake, Mistakes, all_lines, quote
 
@@ -45,6 +46,11 @@ class Hook:
     def name(self) -> str:
         """The function's own name, without account, Region and qualifier."""
         return name_of_function(self.function)
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """The function without its qualifier, and the qualifier, empty for none."""
+        return split_qualifier(self.function)
 
     @property
     def region(self) -> str | None:

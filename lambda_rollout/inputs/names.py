@@ -108,6 +108,13 @@ def name_of_function(function: str) -> str:
     return found["name"] if found else function
 
 
+def split_qualifier(function: str) -> tuple[str, str]:
+    """Answer a function without its qualifier, in the form it was written in, and the qualifier; empty for none."""
+    found = _FUNCTION.fullmatch(function)
+    qualifier = (found["qualifier"] or "") if found else ""
+    return function.removesuffix(f":{qualifier}") if qualifier else function, qualifier
+
+
 def parse_functions(text: str) -> tuple[str, ...]:
     """Read function names, partial ARNs and full ARNs, by commas or lines; none give none.
 
