@@ -64,6 +64,8 @@ class VersionState:
     """Setting -> hash of its value, which may be secret: of those that publishing takes over as they are."""
     is_durable: bool = False
     """Whether executions may outlast an invocation: they end on the version that they began with."""
+    arn: str = ""
+    """The version's own ARN."""
 
 
 def changed_settings(one: VersionState, other: VersionState) -> tuple[str, ...]:

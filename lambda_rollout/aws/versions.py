@@ -178,4 +178,5 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         config_sha256=answer.get("ConfigSha256", ""),
         settings=dict(_settings(answer)),
         is_durable="DurableConfig" in answer,
+        arn=answer.get("FunctionArn", ""),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_rollout.inputs.choices import Engine, Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.hooks import CODEDEPLOY_EVENTS
 from lambda_rollout.inputs.names import FromAlias, Latest
 from lambda_rollout.inputs.steps import codedeploy_routing, nearest_codedeploy_name
 
@@ -145,6 +146,20 @@ RULES: tuple[Rule, ...] = (
         ("engine", "mode"),
         lambda i: _deploys(i) and i.create_alias,
         "engine: codedeploy only moves an alias that exists: create it once with engine: direct.",
+    ),
+    Rule(
+        "hooks",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and any(hook.stage not in CODEDEPLOY_EVENTS for hook in i.hooks),
+        "engine: codedeploy has hooks before-traffic and after-traffic only: leave out the others, or set "
+        "engine: direct.",
+    ),
+    Rule(
+        "hooks",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and any(len(i.hooks_of(stage)) > 1 for stage in CODEDEPLOY_EVENTS),
+        "engine: codedeploy invokes one function for each stage: write one before-traffic and one after-traffic "
+        "line at most.",
     ),
     Rule(
         "codedeploy-application",

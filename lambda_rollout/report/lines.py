@@ -95,6 +95,8 @@ def _told_of_alias(event: e.Event) -> Iterator[str]:
             yield f"{event.target} does not exist yet and will be created"
         case e.AliasCreated():
             yield f"{event.target} created, sends 100% to version {event.version}"
+        case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
+            yield _hook(event)
         case e.AlreadyThere():
             yield f"{event.target} already sends 100% to version {event.version}"
         case _:
@@ -170,6 +172,25 @@ def _not_evaluated(reading: AlarmReading) -> str:
     if reading.is_evaluated:
         return ""
     return f", but CloudWatch does not evaluate it ({reading.evaluation}: {reading.reason})"
+
+
+def _hook(event: e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded) -> str:
+    match event:
+        case e.HookStarted():
+            return f"{event.hook} invoked"
+        case e.HookInProgress():
+            again = readable_duration(event.again_in)
+            return f"{event.hook} is IN_PROGRESS, asked again in {again}{_details(event.details)}"
+        case e.HookUnanswered():
+            return f"{event.hook} was not answered and is invoked again: {event.why}"
+        case e.HookEnded(passed=True):
+            return f"{event.hook} said SUCCEEDED{_details(event.details)}"
+        case e.HookEnded():
+            return f"{event.hook} failed: {event.why}"
+
+
+def _details(details: str) -> str:
+    return f": {details}" if details else ""
 
 
 def _deployment_changed(event: e.DeploymentChanged) -> str:

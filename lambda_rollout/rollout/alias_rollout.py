@@ -27,6 +27,8 @@ class AliasRollout:
     possibly_written: bool = False
     """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
     alias as it is, and we took it over to go on with it."""
+    new_arn: str = ""
+    """The ARN of the new version, if its configuration was read."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
 
@@ -56,6 +58,12 @@ class AliasRollout:
     def shifted(self) -> bool:
         """Whether the alias, as we know it, is anywhere but whole on its old version."""
         return self.writer.routing != Routing.all_on(self.writer.old)
+
+    def version_arn(self, version: str) -> str:
+        """Return the ARN of a version; empty while neither the alias nor the new version was read."""
+        known = self.existing.found.arn if self.existing else self.new_arn
+        function, _, _ = known.rpartition(":")
+        return f"{function}:{version}" if function else ""
 
     @property
     def saved(self) -> SavedAlias:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.analysis.metrics import Comparison
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.finding import Finding
 
@@ -251,6 +252,46 @@ class StepPassed(Event):
     number: int
     percent: Decimal
     readings: tuple[AlarmReading, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookStarted(Event):
+    """A hook is invoked, for the first time at this stage."""
+
+    hook: Hook
+    step: int | None
+    """The number of the step that goes on, or was the last; None before the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookInProgress(Event):
+    """A hook said IN_PROGRESS, told at most once a minute."""
+
+    hook: Hook
+    again_in: timedelta
+    """Until it is asked again."""
+    details: str
+    """Its ``hookDetails`` as JSON, cut where long; empty without any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookUnanswered(Event):
+    """A hook's call was throttled or not answered, and is made again; told once until one is answered."""
+
+    hook: Hook
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookEnded(Event):
+    """A hook has said its last word, or its time is over."""
+
+    hook: Hook
+    passed: bool
+    why: str
+    """Why it failed; empty otherwise."""
+    details: str
+    """Its ``hookDetails`` as JSON, cut where long; empty without any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
