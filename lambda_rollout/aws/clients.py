@@ -36,6 +36,9 @@ UPLOAD_CONNECT_TIMEOUT = 60
 UPLOAD_READ_TIMEOUT = 240
 """Seconds. urllib3 sends under the connect timeout; 50 MB at 2 Mbit/s need some 270 s."""
 
+INVOKE_CONNECT_TIMEOUT = 30
+"""Seconds, which are for sending as well: a payload has up to 6 MB. Who waits for it listens to stop meanwhile."""
+
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
     read_timeout=READ_TIMEOUT,
@@ -78,6 +81,7 @@ class Clients:
         self.alarm_types = AlarmTypes(warn)
         """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
+        self._invoking: dict[int, LambdaClient] = {}
         # A session may make only one client at a time
         # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html), and from Python 3.12 on
         # cached_property has no lock of its own.
@@ -112,6 +116,16 @@ class Clients:
             Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
         )
         return self._turns.of(self._client("lambda", self.region, config))
+
+    def invoking(self, read_timeout: int) -> LambdaClient:
+        """Return a client that waits so many seconds for a function's answer. Invocations have a quota of their own."""
+        with self._making:
+            if read_timeout not in self._invoking:
+                config = CONFIG.merge(
+                    Config(connect_timeout=INVOKE_CONNECT_TIMEOUT, read_timeout=read_timeout)
+                )
+                self._invoking[read_timeout] = self._client("lambda", self.region, config)
+            return self._invoking[read_timeout]
 
     @property
     def codedeploy(self) -> CodeDeployClient:

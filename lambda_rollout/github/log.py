@@ -18,8 +18,9 @@ from lambda_rollout.report.lines import told
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import (
+    CONDITION,
     MARKS,
-    advice,
+    advice_to_copy,
     happenings,
     headline,
     is_failure,
@@ -143,8 +144,16 @@ class Log:
             self._say(event, f"why: {event.reason}")
         for text in happenings(self._story):
             self._say(event, text)
-        if remedy := advice(self._story):
-            self._say(event, f"what to do: {remedy}")
+        self._advise(event)
         if is_failure(event):
             message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words
             self._annotate("error", words, message, last=True)
+
+    def _advise(self, event: e.Finished) -> None:
+        advised, copied = advice_to_copy(self._story)
+        if copied.startswith(CONDITION):
+            self._say(event, f"what to do: {advised}")
+            # Whole, and on a line of its own: half of it would let in another job, or nobody.
+            self._lines.write(inert(visible(copied)))
+        elif advised or copied:
+            self._say(event, f"what to do: {advised}{copied}")

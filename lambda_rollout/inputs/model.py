@@ -46,6 +46,7 @@ class Inputs:
     preflight: Preflight
     poll_interval: timedelta
     mode: Mode
+    previous_alias: str | None
     on_cancel: OnCancel
     on_stranded: OnStranded
     engine: Engine

@@ -61,6 +61,13 @@ RULES: tuple[Rule, ...] = (
         "This is the alias to shift. Name another one, whose version it should get.",
     ),
     Rule(
+        "previous-alias",
+        ("alias",),
+        lambda i: i.previous_alias == i.alias,
+        "This is the alias to shift. Name a second one that keeps the way back, such as {}.",
+        lambda i: f"{i.alias}-previous",
+    ),
+    Rule(
         "version",
         ("package", "mode"),
         lambda i: _rolls_out(i) and i.package is not None and i.version != Latest(),

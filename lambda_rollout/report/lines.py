@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
@@ -69,6 +70,9 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.RecordCleared():
             yield f"{event.target}: record removed, description restored"
+        case e.PreviousAliasSet():
+            kept = replace(event.target, alias=event.alias)
+            yield f"{kept} points at version {event.version}, to go back to"
         case e.DeploymentChanged():
             yield _deployment_changed(event)
         case e.AbandonedFound():

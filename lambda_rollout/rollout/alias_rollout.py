@@ -80,9 +80,10 @@ def writer_of(
     old: str | None = None,
     *,
     shared: bool = False,
+    overtaken: str = "",
 ) -> AliasWriter:
     """Make what writes an alias for this rollout, from now on; see `AliasWriter`."""
-    return AliasWriter(
+    writer = AliasWriter(
         target,
         found,
         ports.aliases,
@@ -92,3 +93,6 @@ def writer_of(
         old,
         shared=shared,
     )
+    if overtaken:
+        writer.ignore(overtaken)
+    return writer

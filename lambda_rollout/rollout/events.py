@@ -299,6 +299,17 @@ class RecordCleared(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousAliasSet(Event):
+    """AWS confirmed it: the alias that keeps the way back points at the version that was left."""
+
+    target: Target
+    """What was promoted."""
+    alias: str
+    """The alias of the same function that keeps the way back."""
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AliasLeft(Event):
     """The alias could not be, or must not be, put back by us: what it sends where, and how to mend it."""
 

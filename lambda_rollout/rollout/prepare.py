@@ -15,7 +15,11 @@ from lambda_rollout.preflight.reader import Passage, Question, read_facts
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.expiry import raise_if_ending
-from lambda_rollout.rollout.missing_alarms import account_of, remedy_for_missing
+from lambda_rollout.rollout.missing_alarms import (
+    account_of,
+    name_the_missing,
+    remedy_for_missing,
+)
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.version import read_storage
@@ -175,7 +179,9 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         if survey.missing:
             raise RolloutError(
-                f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
+                name_the_missing(
+                    survey.missing, len(spec.inputs.alarms), _where(survey.missing, spec)
+                ),
                 remedy_for_missing(survey.missing, account),
             )
         waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT

@@ -304,7 +304,7 @@ class Rollout:
         raise_if_stopped(stop)
         routing = routing_of(writer.old, rollout.new, step.percent)
         try:
-            record = live_record(writer, rollout.new, self._spec, ports)
+            record = live_record(writer, rollout.new, routing, self._spec, ports)
             writer.forward(routing, record, stop)
         except Exception:
             # All go back now: another one that AWS keeps waiting must not keep them waiting.

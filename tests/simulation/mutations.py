@@ -188,6 +188,16 @@ def _no_record() -> list[Patch]:
     return [(lease, "compose", lambda text, _record: text)]
 
 
+def _since_its_renewal() -> list[Patch]:
+    return [
+        (
+            AliasWriter,
+            "weight_since",
+            lambda writer, _: writer.aws_clock.now().replace(microsecond=0),
+        )
+    ]
+
+
 def _success_on_412() -> list[Patch]:
     def change(
         write: Write, a: LambdaAliases, target: Target, routing: Routing, text: str, revision: str
@@ -596,6 +606,7 @@ def _mark_not_set() -> list[Patch]:
 MUTATIONS = [
     Mutation("drop RevisionId", _no_revision_id, seeds=(0,)),
     Mutation("write no record", _no_record, seeds=(0,)),
+    Mutation("count the time at a weight from each renewal", _since_its_renewal, seeds=(0,)),
     Mutation("on 412 assume success", _success_on_412, seeds=(10,)),
     Mutation("on 412 write again with the newest RevisionId", _newest_revision_id, seeds=(9,)),
     Mutation("take any news for ours", _no_conflict, seeds=(0,)),

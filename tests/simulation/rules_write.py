@@ -39,6 +39,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     carries_everything(observer, actor, request)
     is_one_of_ours(observer, actor, write)
     lease_is_on_awss_clock(observer, actor, write)
+    weight_since_is_kept(observer, actor, write)
     says_passed_only_if_passed(observer, actor, write)
     goes_forward_by_the_plan(observer, actor, write)
     goes_on_with_what_it_found(observer, actor, write)
@@ -111,6 +112,27 @@ def lease_is_on_awss_clock(observer: Observer, actor: Actor, write: Write) -> No
     # A record is tried for a minute with the time it was made for.
     if not lease_of - timedelta(seconds=140) <= left <= lease_of + timedelta(seconds=1.1):
         observer.blame("lease on AWS's clock", f"{actor.name} wrote {record}, {left} from now")
+
+
+def weight_since_is_kept(observer: Observer, actor: Actor, write: Write) -> None:
+    """record: since when its weight is there: from its first writing on, and as found for one that goes on."""
+    record, function = write.record, write.function
+    if record is None or actor.frozen_ever or actor.misdated:
+        return
+    if record.since is None:
+        observer.blame("since when", f"{actor.name} wrote {record}")
+        return
+    shown = observer.show(function)
+    there = shown.ours if shown and shown.routing == write.shown.routing else None
+    told = actor.weights_since.setdefault((function, write.percent), record.since)
+    if record.since != told and (there is None or record.since != there.since):
+        observer.blame("since when", f"{actor.name} wrote {record}, and {told:%H:%M:%S} before")
+    # Of AWS's clock two answers are needed; until then it is the runner's.
+    far = abs(_aws_now(observer) - record.since) - abs(actor.fate.skew)
+    if there is None and write.kind == "forward" and far > timedelta(seconds=140):
+        if record.since == told and actor.reached.get(function) == write.percent:
+            return
+        observer.blame("since when", f"{actor.name} wrote {record} for a new weight")
 
 
 def lease_outlives_no_wait(observer: Observer, actor: Actor) -> None:

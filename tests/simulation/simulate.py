@@ -228,8 +228,10 @@ class Simulation:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
         if post.finished is None or not self.scenario.is_calm:
             return
+        # What was cut before main began, nobody knows whole.
+        may_cut = self.scenario.held_before is not None
         for function in self.stage.functions:
-            why = settled(self.observer, function, may_cut=False)
+            why = settled(self.observer, function, may_cut=may_cut)
             if why is not None:
                 self.observer.blame("post settles", why)
 

@@ -16,6 +16,7 @@ from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
 from lambda_rollout.inputs.read import read_inputs, variable
@@ -182,6 +183,7 @@ class Scene:
             emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
             life=lambda: self.life,
+            invocations=LambdaInvocations(clients),
         )
 
     def roll_out(

@@ -315,7 +315,7 @@ class Deployment:
         rollout.attempted_percents.append(str(HUNDRED))
         self._watching = True
         self._finisher.remember(Phase.MOVING)
-        record = live_record(writer, shift.new, spec, ports)
+        record = live_record(writer, shift.new, alias.routing, spec, ports)
         writer.forward(alias.routing, record, ports.stop)
         return rollout
 
