@@ -265,8 +265,8 @@ class Rollout:
         if not reached:
             return steps
         at = min(reached)
-        watch = next((step.watch for step in steps if step.percent >= at), steps[-1].watch)
-        return [Step(at, watch), *(step for step in steps if step.percent > at)]
+        present = next((step for step in steps if step.percent >= at), steps[-1])
+        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
 
     def _shift(self, step: Step, number: int, watch: Watch) -> None:
         ports = self._ports
@@ -275,6 +275,7 @@ class Rollout:
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
+                earliest=step.earliest,
             )
         )
         for rollout in self._moving():
