@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.guards.duration import DurationBounds, bounds_of
 from lambda_rollout.analysis.metrics import (
     MINUTE,
     PERCENTILES,
     CanaryPair,
     Comparison,
+    History,
     Measure,
     Minute,
     VersionMetrics,
@@ -27,8 +29,18 @@ from lambda_rollout.analysis.metrics import (
 )
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.series import (
+    COUNT_ABOVE,
+    Points,
+    Series,
+    measured,
+    of_lambda,
+    of_measure,
+    with_measured,
+)
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.preflight.facts import Invoked
-from lambda_rollout.runtime.errors import AccessDenied, Unanswered
+from lambda_rollout.runtime.errors import AccessDenied, Refused, Unanswered
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -40,34 +52,14 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 COARSE = timedelta(minutes=5)
 """The period in which a day's traffic is read: an hour's can be told from it, in few datapoints."""
 
+DISPERSION_WINDOW = timedelta(hours=3)
+"""How much of the old version's past shows how its errors come."""
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One statistic of one metric; ``dimensions`` in any order make the same one."""
+_ALL_BUT_FEW = "p99.9"
+"""The longest duration but for one invocation in a thousand: one that hangs once a day must not delay a verdict."""
 
-    namespace: str
-    metric: str
-    statistic: str
-    dimensions: frozenset[tuple[str, str]]
-
-    def query(self, number: int, period: timedelta) -> MetricDataQueryTypeDef:
-        """Return it as GetMetricData wants it; an Id begins with a small letter."""
-        return {
-            "Id": f"q{number}",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": self.namespace,
-                    "MetricName": self.metric,
-                    "Dimensions": [{"Name": n, "Value": v} for n, v in sorted(self.dimensions)],
-                },
-                "Period": int(period.total_seconds()),
-                "Stat": self.statistic,
-            },
-        }
-
-
-Points = Mapping[datetime, float]
-"""A value for each period that has one, by the period's start."""
+_TELLS = 1000
+"""Invocations of an hour whose p99 is one: AWS calls fewer "low data"."""
 
 
 class CloudWatchMetrics:
@@ -77,28 +69,69 @@ class CloudWatchMetrics:
         """Make no call yet. ``measures`` is what is read besides Lambda's own metrics."""
         self._clients = clients
         self._measures = measures
+        self._counts_durations = True
+        """Whether CloudWatch is believed to know TC, until it refuses it."""
 
     def compare(
         self, pairs: Sequence[CanaryPair], since: datetime, until: datetime
     ) -> tuple[Comparison, ...]:
         """Read every whole minute between ``since`` and ``until``, for all pairs at once.
 
-        One call for each 38 pairs, more if the answer is long or there are measures. CloudWatch bills by the
-        metric, 13 a pair and each measure of each version here: read when `complete_until` has moved, and no oftener.
+        One call for each 38 pairs, more if the answer is long. CloudWatch bills by the metric, and not by the minutes
+        that are asked for: 13 a pair here, one more for each bound over which durations are counted, and one for each
+        of the measures.
         """
         start = first_whole_minute(since)
         minutes = list(_periods(start, until))
-        asked = dict.fromkeys(one for pair in pairs for one in self._series(pair))
-        found = self._read(list(asked), start, until, MINUTE) if minutes else {}
+        asked = [
+            one
+            for pair in pairs
+            for one in (
+                *_series(pair),
+                *self._measured(pair.target, pair.canary),
+                *self._measured(pair.target, pair.baseline),
+            )
+        ]
+        found = self._read_counts(asked, start, until, MINUTE) if minutes else {}
+        compared = (_comparison(pair, found, minutes, max(start, until)) for pair in pairs)
+        return tuple(with_measured(one, self._measures, found) for one in compared)
+
+    def history(
+        self, pairs: Sequence[CanaryPair], guards: Sequence[Guard], until: datetime
+    ) -> tuple[History, ...]:
+        """Read what is known of the old versions from before ``until``, in two calls.
+
+        It is read of the version through its alias, or of the alias as a whole where Lambda tells no versions while
+        an alias is not split.
+        """
+        hour = datetime.fromtimestamp(until.timestamp() // 3600 * 3600, UTC)
+        found = self._read(
+            [one for pair in pairs for one in _day_of(pair)], hour - DAY, until, HOUR
+        )
+        days = [_in_a_day(pair, found) for pair in pairs]
+        counted = [
+            tuple({each.old for guard in guards if (each := _bounds(guard, day)) is not None})
+            for day in days
+        ]
+        start = first_whole_minute(until - DISPERSION_WINDOW)
+        minutes = list(_periods(start, until))
+        asked = [
+            one
+            for pair, bounds in zip(pairs, counted, strict=True)
+            for one in (
+                *_version_series(pair.target, pair.baseline, bounds),
+                *_version_series(pair.target, "", bounds),
+                *self._measured(pair.target, pair.baseline),
+            )
+        ]
+        points = self._read_counts(asked, start, until, MINUTE)
         return tuple(
-            _comparison(pair, self._measures, found, minutes, max(start, until)) for pair in pairs
+            replace(day, minutes=_old_minutes(pair, points, minutes, bounds, self._measures))
+            for pair, day, bounds in zip(pairs, days, counted, strict=True)
         )
 
-    def _series(self, pair: CanaryPair) -> Iterator[Series]:
-        yield from _series(pair)
-        for version in (pair.canary, pair.baseline):
-            for measure in self._measures:
-                yield _of_measure(measure, pair.target, version)
+    def _measured(self, target: Target, version: str) -> list[Series]:
+        return [of_measure(measure, target, version) for measure in self._measures]
 
     def invoked(self, targets: Sequence[Target], until: datetime) -> tuple[Invoked, ...]:
         """Count how often each alias, and its function at all, were invoked in the day before ``until``."""
@@ -107,7 +140,7 @@ class CloudWatchMetrics:
         through = {target: _count("Invocations", target, str(target)) for target in targets}
         at_all = {target: _count("Invocations", target) for target in targets}
         series = [*through.values(), *at_all.values()]
-        found = self._read(list(dict.fromkeys(series)), until - DAY, until, COARSE)
+        found = self._read(series, until - DAY, until, COARSE)
         return tuple(
             Invoked(
                 target,
@@ -118,12 +151,30 @@ class CloudWatchMetrics:
             for target in targets
         )
 
+    def _read_counts(
+        self, series: Sequence[Series], start: datetime, end: datetime, period: timedelta
+    ) -> Mapping[Series, Points]:
+        """Read what may have counts of durations in it, and go without these from the first time they are refused."""
+        if self._counts_durations:
+            try:
+                return self._read(series, start, end, period)
+            except AccessDenied:
+                raise
+            except Refused:
+                if not any(one.counts_durations for one in series):
+                    raise
+        plain = [one for one in series if not one.counts_durations]
+        found = self._read(plain, start, end, period)
+        self._counts_durations = False
+        return found
+
     def _read(
         self, series: Sequence[Series], start: datetime, end: datetime, period: timedelta
     ) -> Mapping[Series, Points]:
         found: dict[Series, Points] = {}
-        for first in range(0, len(series), QUERIES):
-            part = series[first : first + QUERIES]
+        each_once = list(dict.fromkeys(series))
+        for first in range(0, len(each_once), QUERIES):
+            part = each_once[first : first + QUERIES]
             queries = [one.query(number, period) for number, one in enumerate(part)]
             by_id = self._pages(queries, start, end)
             found.update({one: by_id[f"q{number}"] for number, one in enumerate(part)})
@@ -174,46 +225,42 @@ def _check(statuses: Sequence[str]) -> None:
 
 
 def _series(pair: CanaryPair) -> Iterator[Series]:
-    resource = str(pair.target)
-    for version in (pair.canary, pair.baseline):
-        for metric in ("Invocations", "Errors"):
-            yield _count(metric, pair.target, resource, version)
-        for percentile in PERCENTILES:
-            yield _of_lambda("Duration", percentile, pair.target, resource, version)
+    yield from _version_series(pair.target, pair.canary, pair.canary_slower_than)
+    yield from _version_series(pair.target, pair.baseline, pair.baseline_slower_than)
     # By version it is unconfirmed that throttles are counted at all.
-    yield _count("Throttles", pair.target, resource)
+    yield _count("Throttles", pair.target, str(pair.target))
+
+
+def _version_series(target: Target, version: str, bounds: Sequence[float]) -> Iterator[Series]:
+    for metric in ("Invocations", "Errors"):
+        yield _count(metric, target, str(target), version)
+    for percentile in PERCENTILES:
+        yield _duration(percentile, target, version)
+    for bound in bounds:
+        yield _slower_than(bound, target, version)
+
+
+def _duration(statistic: str, target: Target, version: str) -> Series:
+    return of_lambda("Duration", statistic, target.name, str(target), version)
+
+
+def _slower_than(bound: float, target: Target, version: str) -> Series:
+    """How many datapoints lie above a bound: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html."""
+    written = f"{bound:.3f}".rstrip("0").rstrip(".")
+    return _duration(f"{COUNT_ABOVE}({written}:)", target, version)
 
 
 def _count(metric: str, target: Target, resource: str = "", version: str = "") -> Series:
-    return _of_lambda(metric, "Sum", target, resource, version)
-
-
-def _of_lambda(metric: str, statistic: str, target: Target, resource: str, version: str) -> Series:
-    dimensions = {
-        "FunctionName": target.name,
-        "Resource": resource,
-        "ExecutedVersion": version,
-    }
-    present = frozenset((name, value) for name, value in dimensions.items() if value)
-    return Series("AWS/Lambda", metric, statistic, present)
-
-
-def _of_measure(measure: Measure, target: Target, version: str) -> Series:
-    metric = measure.metric.filled_in(target.name, target.alias, version)
-    return Series(metric.namespace, metric.name, measure.statistic, frozenset(metric.dimensions))
+    return of_lambda(metric, "Sum", target.name, resource, version)
 
 
 def _comparison(
-    pair: CanaryPair,
-    measures: Sequence[Measure],
-    found: Mapping[Series, Points],
-    minutes: Sequence[datetime],
-    until: datetime,
+    pair: CanaryPair, found: Mapping[Series, Points], minutes: Sequence[datetime], until: datetime
 ) -> Comparison:
     throttles = found.get(_count("Throttles", pair.target, str(pair.target)), {})
     return Comparison(
-        canary=_numbers(pair.target, pair.canary, measures, found, minutes),
-        baseline=_numbers(pair.target, pair.baseline, measures, found, minutes),
+        canary=_numbers(pair.target, pair.canary, found, minutes, pair.canary_slower_than),
+        baseline=_numbers(pair.target, pair.baseline, found, minutes, pair.baseline_slower_than),
         throttles=round(sum(throttles.get(minute, 0.0) for minute in minutes)),
         until=until,
     )
@@ -222,20 +269,16 @@ def _comparison(
 def _numbers(
     target: Target,
     version: str,
-    measures: Sequence[Measure],
     found: Mapping[Series, Points],
     minutes: Iterable[datetime],
+    bounds: Sequence[float] = (),
 ) -> VersionMetrics:
-    resource = str(target)
-    invocations = found.get(_count("Invocations", target, resource, version), {})
-    errors = found.get(_count("Errors", target, resource, version), {})
-    durations = {
-        name: found.get(_of_lambda("Duration", name, target, resource, version), {})
-        for name in PERCENTILES
-    }
-    measured = {
-        measure: found.get(_of_measure(measure, target, version), {}) for measure in measures
-    }
+    invocations = found.get(_count("Invocations", target, str(target), version), {})
+    errors = found.get(_count("Errors", target, str(target), version), {})
+    durations = {name: found.get(_duration(name, target, version), {}) for name in PERCENTILES}
+    slower = {bound: found.get(_slower_than(bound, target, version), {}) for bound in bounds}
+    # Without any datapoint the statistic is not known there, whatever it would have been.
+    slower = {bound: points for bound, points in slower.items() if points}
     return VersionMetrics(
         target,
         version,
@@ -244,16 +287,66 @@ def _numbers(
                 start=minute,
                 invocations=round(invocations.get(minute, 0.0)),
                 errors=round(errors.get(minute, 0.0)),
-                durations={
-                    n: points[minute] for n, points in durations.items() if minute in points
-                },
-                measured={
-                    each: points[minute] for each, points in measured.items() if minute in points
-                },
+                durations=_at(minute, durations),
+                slower_than={bound: round(n) for bound, n in _at(minute, slower).items()},
+                # Where no error was ever told, not even that there was none, none is being waited for.
+                errors_known=minute in errors or minute not in invocations or not errors,
             )
             for minute in minutes
         ),
     )
+
+
+Key = TypeVar("Key")
+
+
+def _at(minute: datetime, series: Mapping[Key, Points]) -> dict[Key, float]:
+    return {name: points[minute] for name, points in series.items() if minute in points}
+
+
+# The old version before the split ----------------------------------------------------------------
+
+
+def _day_of(pair: CanaryPair) -> Iterator[Series]:
+    for version in (pair.baseline, ""):
+        yield _count("Invocations", pair.target, str(pair.target), version)
+        for statistic in (*PERCENTILES, _ALL_BUT_FEW):
+            yield _duration(statistic, pair.target, version)
+
+
+def _told_as(pair: CanaryPair, found: Mapping[Series, Points]) -> str:
+    """Return the version that there are numbers of, or "" for the alias as a whole."""
+    by_version = found.get(_count("Invocations", pair.target, str(pair.target), pair.baseline))
+    return pair.baseline if by_version else ""
+
+
+def _in_a_day(pair: CanaryPair, found: Mapping[Series, Points]) -> History:
+    version = _told_as(pair, found)
+    invocations = found[_count("Invocations", pair.target, str(pair.target), version)]
+    longest = found[_duration(_ALL_BUT_FEW, pair.target, version)]
+    # The newest hour that tells, or the one that tells most.
+    enough = [at for at, served in invocations.items() if served >= _TELLS]
+    hour = max(enough, default=max(invocations, key=lambda at: invocations[at], default=None))
+    percentiles = {name: found[_duration(name, pair.target, version)] for name in PERCENTILES}
+    return History(
+        longest=timedelta(milliseconds=max(longest.values(), default=0.0)),
+        percentiles=_at(hour, percentiles) if hour else {},
+    )
+
+
+def _bounds(guard: Guard, day: History) -> DurationBounds | None:
+    return bounds_of(guard, day) if guard.is_duration else None
+
+
+def _old_minutes(
+    pair: CanaryPair,
+    found: Mapping[Series, Points],
+    minutes: Sequence[datetime],
+    bounds: Sequence[float],
+    measures: Sequence[Measure],
+) -> tuple[Minute, ...]:
+    numbers = _numbers(pair.target, _told_as(pair, found), found, minutes, bounds)
+    return measured(replace(numbers, version=pair.baseline), measures, found).minutes
 
 
 def _periods(start: datetime, end: datetime) -> Iterator[datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
@@ -29,6 +30,8 @@ class AliasRollout:
     alias as it is, and we took it over to go on with it."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
+    timeout: timedelta = timedelta()
+    """How long an invocation of the new version may take; 0 if that was not read yet."""
 
     @property
     def writer(self) -> AliasWriter:

@@ -360,7 +360,7 @@ class PreflightFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsRead(Event):
-    """The two versions' own metrics: the minutes of this step that were not told before, for each target."""
+    """The two versions' own metrics, for each target: the minutes not told before, or with other numbers now."""
 
     number: int
     comparisons: tuple[Comparison, ...]

@@ -30,16 +30,12 @@ from lambda_rollout.rollout.events import (
     WeightShifted,
 )
 from lambda_rollout.rollout.finish import Finisher
-from lambda_rollout.rollout.metrics import (
-    RolloutMetrics,
-    SuccessCriteria,
-    judge_split_before,
-    split_before,
-)
+from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
 from lambda_rollout.rollout.watch import AnalysisFailed, Watch
@@ -159,6 +155,7 @@ class Rollout:
     def _wait_for_one(self, rollout: AliasRollout) -> None:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
         rollout.durable = state.is_durable
+        rollout.timeout = state.timeout
 
     def _create_missing_aliases(self) -> None:
         for rollout in self._rollouts:
@@ -226,14 +223,15 @@ class Rollout:
 
     def _numbers(self) -> RolloutMetrics:
         moving = self._moving()
-        before = None
+        before = []
         goes_on = any(rollout.resumed for rollout in self._rollouts)
         if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
             shares = [rollout.writer.found.routing.percent_of(rollout.new) for rollout in moving]
-            before = split_before(shares, self._ports.aws_clock.now())
+            since = [rollout.resumed.since if rollout.resumed else None for rollout in moving]
+            before = [split_before(shares, since, self._ports.aws_clock.now())]
         return RolloutMetrics(
             self._ports.metrics,
-            [CanaryPair(each.target, each.new, each.writer.old) for each in moving],
+            [CanaryPair(each.target, each.new, each.writer.old, each.timeout) for each in moving],
             SuccessCriteria(self._spec.inputs.guards, self._spec.inputs.min_invocations),
             self._ports.aws_clock.now,
             before,

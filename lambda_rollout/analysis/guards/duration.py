@@ -65,7 +65,9 @@ def bounds_of(guard: Guard, history: History) -> DurationBounds | None:
     if before is None:
         return None
     limit = limit_of(guard)
-    return DurationBounds(limit.factor * before + limit.margin, before)
+    # As CloudWatch is asked: to the microsecond.
+    before = round(before, 3)
+    return DurationBounds(round(limit.factor * before + limit.margin, 3), before)
 
 
 def judge_duration(

@@ -9,10 +9,11 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.guards.dispersion import dispersion_of
 from lambda_rollout.analysis.guards.duration import judge_duration, judge_value
 from lambda_rollout.analysis.guards.error_rate import count_errors, judge_rate
+from lambda_rollout.analysis.guards.known import DataKnown
 from lambda_rollout.analysis.guards.measures import as_counted, note_on, noun_of, seen_by
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.guards.result import GuardFailed, GuardInconclusive, GuardResult
-from lambda_rollout.analysis.guards.windows import WARM_UP, DataKnown, windows_of
+from lambda_rollout.analysis.guards.windows import WARM_UP, windows_of
 from lambda_rollout.analysis.metrics import Comparison, History, StepStart
 from lambda_rollout.inputs.guard_metrics import StatisticOf
 from lambda_rollout.inputs.guards import Guard
