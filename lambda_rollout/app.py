@@ -27,6 +27,7 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.inputs.choices import Engine, Mode
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import Package
@@ -157,7 +158,9 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
     unreachable = None if inputs.mode is Mode.ROLLBACK else UNREACHABLE_LIMIT
     patient = retrying(context.clock, context.stop, unreachable=unreachable)
     clients = build_clients(spec.identity, context, patient)
-    ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
+    ports = build_ports(
+        clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
+    )
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -300,8 +303,10 @@ def build_ports(
     alarms: Sequence[AlarmName],
     token: str,
     context: JobContext,
+    guards: Sequence[Guard] = (),
 ) -> Ports:
     """Build the real parts."""
+    from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.metrics import CloudWatchMetrics
@@ -319,7 +324,7 @@ def build_ports(
         emit=context.journal.emit,
         remember=_memory(context),
         parallel=several_at_once,
-        metrics=CloudWatchMetrics(clients),
+        metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
     )
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 
 MINUTE = timedelta(minutes=1)
 """The shortest period of Lambda's metrics."""
@@ -58,6 +59,19 @@ class CanaryPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """What is read besides of each minute: one statistic, by CloudWatch's name, of one metric of any kind."""
+
+    statistic: str
+    metric: CustomMetric
+    """With its placeholders: they are filled in for each version of each target."""
+
+    def __str__(self) -> str:
+        """Return ``Sum(Shop/Orders{version=$VERSION})``."""
+        return f"{self.statistic}({self.metric})"
+
+
+@dataclass(frozen=True, slots=True)
 class Minute:
     """One version's minute through one alias; the minute begins at ``start`` (UTC, a whole minute).
 
@@ -73,6 +87,8 @@ class Minute:
     slower_than: Mapping[float, int] = field(default_factory=dict)
     errors_known: bool = True
     """Whether there is a datapoint for the errors: Lambda sends one with each invocation, be it of 0."""
+    measured: Mapping[Measure, float] = field(default_factory=dict)
+    """What else was asked for; one without data in this minute is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from lambda_rollout.analysis.metrics import (
     complete_until,
     first_whole_minute,
 )
-from lambda_rollout.inputs.guards import Guard, Metric
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.steps import format_percent
 from lambda_rollout.rollout.events import Event, MetricsRead, Unreadable, Warned
 from lambda_rollout.rollout.metric_news import MetricNews
@@ -157,8 +157,7 @@ class RolloutMetrics:
         bounds = [
             each
             for guard in self._criteria.guards
-            if guard.metric is not Metric.ERROR_RATE
-            and (each := bounds_of(guard, history)) is not None
+            if (each := bounds_of(guard, history)) is not None
         ]
         return replace(
             pair,
@@ -191,6 +190,8 @@ class RolloutMetrics:
         return bool(self.steps) and any(self._can_hold_up(guard) for guard in self._criteria.guards)
 
     def _can_hold_up(self, guard: Guard) -> bool:
+        if guard.observe_only:
+            return False
         return self.steps[-1].percent < HUNDRED or not guard.compares_with_baseline
 
     def _last_minutes_missing(self, planned_end: datetime) -> bool:

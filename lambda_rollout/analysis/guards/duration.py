@@ -31,7 +31,8 @@ from lambda_rollout.analysis.guards.result import (
 from lambda_rollout.analysis.guards.sequential import Factors, highest, log_e_values
 from lambda_rollout.analysis.guards.signs import chance_of_slower, is_fair_reference, sign_factors
 from lambda_rollout.analysis.guards.windows import Both, Windows
-from lambda_rollout.analysis.metrics import History, Minute
+from lambda_rollout.analysis.metrics import PERCENTILES, History, Minute
+from lambda_rollout.inputs.guard_metrics import Metric
 from lambda_rollout.inputs.guards import Absolute, Guard, Operator
 
 LEAST_MINUTES = 3
@@ -52,11 +53,13 @@ class DurationBounds:
 
 
 def bounds_of(guard: Guard, history: History) -> DurationBounds | None:
-    """Return what is to be counted; None if the old version's percentile before the rollout is not known.
+    """Return what is to be counted; None if nothing is, or the old version's percentile is not known from before.
 
     Beside the baseline the bound is fixed once and for all: counts over a bound that moved with what is counted would
     be no fair ones.
     """
+    if guard.is_rate or not isinstance(guard.metric, Metric):
+        return None
     if isinstance(guard.bound, Absolute):
         bound = float(guard.bound.value)
         return DurationBounds(bound, bound)
@@ -87,14 +90,26 @@ def judge_duration(
     return judge_beside_baseline(SAME, counted, level)
 
 
+def judge_value(guard: Guard, windows: Windows, level: float) -> GuardResult:
+    """Judge a guard on one value a minute that is no duration of Lambda's: in how many minutes it was over."""
+    if isinstance(guard.bound, Absolute):
+        return judge_percentile(guard, windows, level)
+    return judge_percentile_beside_baseline(guard, windows, level)
+
+
 def percentile_of(guard: Guard) -> str:
-    """Return ``p99`` of ``p99-duration``."""
-    return guard.metric.value.partition("-")[0]
+    """Return ``p99`` of ``p99-duration``; ``avg`` and the like of a guard on another statistic."""
+    return guard.statistic
 
 
 def _share_over(guard: Guard) -> float:
     """Return the share of the invocations that may take longer than the guard's percentile."""
     return (100 - int(percentile_of(guard)[1:])) / 100
+
+
+def _nothing_yet(guard: Guard) -> str:
+    what = "invocation" if isinstance(guard.metric, Metric) else "data"
+    return f"no {what} of the new version in this step's full minutes yet"
 
 
 # Counted -----------------------------------------------------------------------------------------
@@ -158,7 +173,7 @@ def judge_percentile_beside_baseline(guard: Guard, windows: Windows, level: floa
     if windows.at_whole and not at_whole:
         return GuardPassed(f"{figures}; not compared at 100%, where there is no old version")
     if not any(percentile in new.durations for new in windows.new_in_step):
-        return GuardInconclusive("no invocation of the new version in this step's full minutes yet")
+        return GuardInconclusive(_nothing_yet(guard))
     if highest(log_e_values(sign_factors(True, chance) for _, chance in signs)) < needed:
         return GuardInconclusive(f"{figures}; at least {minutes_needed(level)} minutes are needed")
     return GuardPassed(figures)
@@ -168,7 +183,7 @@ def _signs_at_whole(
     limit: Limit, percentile: str, windows: Windows, level: float
 ) -> list[tuple[bool, float]]:
     reference = [old for _, old in windows.last_split if percentile in old.durations]
-    if not reference:
+    if not reference or percentile not in PERCENTILES:
         return []
     slowest = max(old.durations[percentile] for old in reference)
     allowed = limit.factor * slowest + limit.margin
@@ -185,12 +200,12 @@ def judge_percentile(guard: Guard, windows: Windows, level: float) -> GuardResul
     """Count the minutes in which the new version's percentile was over a fixed one.
 
     If just as many invocations are slow as may be, a minute of few invocations shows a percentile over the bound
-    with a chance that is known exactly; it is held against that.
+    with a chance that is known exactly; it is held against that. Of another statistic nothing is known: it is held
+    against every second minute.
     """
     percentile = percentile_of(guard)
-    share = _share_over(guard)
     signs = [
-        (_over(guard, new.durations[percentile]), _chance_of_over(new.invocations, share))
+        (_over(guard, new.durations[percentile]), _chance_of_over(guard, new.invocations))
         for new in windows.canary
         if percentile in new.durations
     ]
@@ -214,8 +229,11 @@ def minutes_needed(level: float) -> int:
     return len(slower)
 
 
-def _chance_of_over(invocations: int, share: float) -> float:
-    """Return how probably the percentile, at the nearest rank, is over what ``share`` of all take longer than."""
+def _chance_of_over(guard: Guard, invocations: int) -> float:
+    """Return how probably the percentile, at the nearest rank, is over what just as many as may be are over."""
+    if percentile_of(guard) not in PERCENTILES:
+        return _EVEN
+    share = _share_over(guard)
     rank = -(-round((1 - share) * 100) * invocations // 100)
     return min(1 - 1e-9, max(_EVEN, tail(invocations - rank + 1, invocations, share)))
 
@@ -223,8 +241,15 @@ def _chance_of_over(invocations: int, share: float) -> float:
 def _sign(limit: Limit, percentile: str, both: Both) -> tuple[bool, float]:
     new, old = both
     allowed = limit.factor * old.durations[percentile] + limit.margin
-    chance = chance_of_slower(int(percentile[1:]), new.invocations, old.invocations)
-    return new.durations[percentile] > allowed, chance
+    return new.durations[percentile] > allowed, _chance(percentile, both)
+
+
+def _chance(statistic: str, both: Both) -> float:
+    """How probably a version just as fast shows the higher value; for an average its margin makes up for that."""
+    if statistic not in PERCENTILES:
+        return _EVEN
+    new, old = both
+    return chance_of_slower(int(statistic[1:]), new.invocations, old.invocations)
 
 
 def _over(guard: Guard, duration: float) -> bool:

@@ -1,4 +1,4 @@
-"""Error rates: of the invocations, those that failed."""
+"""Error rates, and other rates that were put into their words: of the invocations, those that failed."""
 
 from __future__ import annotations
 
@@ -17,27 +17,33 @@ from lambda_rollout.analysis.metrics import Minute
 from lambda_rollout.inputs.guards import Absolute, Guard, Operator
 
 
-def judge_error_rate(
-    guard: Guard, windows: Windows, level: float, dispersion: float = 1.0
+def judge_rate(
+    guard: Guard,
+    windows: Windows,
+    level: float,
+    dispersion: float = 1.0,
+    noun: str = "invocations",
 ) -> GuardResult:
-    """Judge the new version's error rate, beside the old one's or below a fixed one.
+    """Judge the new version's error rate, or another rate, beside the old one's or below a fixed one.
 
-    ``dispersion``: how many errors come together (`lambda_rollout.analysis.guards.dispersion`).
+    ``dispersion``: how many errors come together (`lambda_rollout.analysis.guards.dispersion`); ``noun``: what the
+    minutes' invocations are, as it is told.
     """
-    counted = _counted(windows, dispersion)
+    counted = _counted(windows, dispersion, noun)
     if isinstance(guard.bound, Absolute):
         allowed = float(guard.bound.value / 100)
         return judge_below(allowed, counted, level, strict=guard.operator is Operator.BELOW)
     return judge_beside_baseline(limit_of(guard), counted, level)
 
 
-def _counted(windows: Windows, dispersion: float) -> CountedWindows:
+def _counted(windows: Windows, dispersion: float, noun: str) -> CountedWindows:
     return CountedWindows(
         split=list(_pairs(windows.split)),
         whole=[count_errors(new) for new in windows.whole if new.errors_known],
         step=list(_pairs(windows.step)),
         at_whole=windows.at_whole,
         dispersion=dispersion,
+        noun=noun,
     )
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lambda_rollout.analysis.guards.rates import Limit
-from lambda_rollout.inputs.guards import Absolute, BaselinePlus, BaselineTimes, Guard, Metric
+from lambda_rollout.inputs.guards import Absolute, BaselinePlus, BaselineTimes, Guard
 
 _ANYTHING_RARER = 1_000_000
 
@@ -38,10 +38,10 @@ GuardResult = GuardPassed | GuardFailed | GuardInconclusive
 
 
 def limit_of(guard: Guard) -> Limit:
-    """Return a baseline guard's bound in the unit of the numbers: rates from 0 to 1, durations in ms."""
+    """Return a baseline guard's bound in the unit of the numbers: rates from 0 to 1, values as they are."""
     match guard.bound:
         case BaselinePlus(margin):
-            unit = 100 if guard.metric is Metric.ERROR_RATE else 1
+            unit = 100 if guard.is_rate else 1
             return Limit(margin=float(margin / unit))
         case BaselineTimes(factor):
             return Limit(factor=float(factor))

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from sandbox.aws.errors import AwsError
+from sandbox.aws.lambda_.embedded import embedded
 from sandbox.aws.lambda_.managed import provider_of
 from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number
 from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, not_found
@@ -110,6 +111,12 @@ class InvokeOperations(Region):
         started = self.clock.now()
         result = self._execute(version, qualifier, event)
         self._count(version, qualifier, result, started)
+        printed, version.code.printed = version.code.printed, []
+        for line in printed:
+            for each in embedded(line):
+                self.record(
+                    each.namespace, each.name, each.dimensions, each.value, each.unit, started
+                )
         return result
 
     def _execute(self, version: Version, qualifier: str | None, event: Any) -> Result:
