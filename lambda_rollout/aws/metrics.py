@@ -8,14 +8,14 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricDa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.guards.duration import DurationBounds, bounds_of
+from lambda_rollout.analysis.guards.duration import bounds_of
 from lambda_rollout.analysis.metrics import (
     MINUTE,
     PERCENTILES,
@@ -24,19 +24,18 @@ from lambda_rollout.analysis.metrics import (
     History,
     Measure,
     Minute,
-    VersionMetrics,
     first_whole_minute,
 )
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.aws.series import (
-    COUNT_ABOVE,
+from lambda_rollout.aws.metric_series import (
     Points,
     Series,
-    measured,
-    of_lambda,
-    of_measure,
-    with_measured,
+    at,
+    duration,
+    lambda_count,
+    version_metrics,
+    version_series,
 )
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.preflight.facts import Invoked
@@ -77,24 +76,40 @@ class CloudWatchMetrics:
     ) -> tuple[Comparison, ...]:
         """Read every whole minute between ``since`` and ``until``, for all pairs at once.
 
-        One call for each 38 pairs, more if the answer is long. CloudWatch bills by the metric, and not by the minutes
-        that are asked for: 13 a pair here, one more for each bound over which durations are counted, and one for each
-        of the measures.
+        One call for each 38 pairs, more if the answer is long or more is asked for. CloudWatch bills by the metric, and
+        not by the minutes: 13 a pair here, and one more for each measure and each bound over which durations are
+        counted, of each version.
         """
         start = first_whole_minute(since)
         minutes = list(_periods(start, until))
-        asked = [
-            one
-            for pair in pairs
-            for one in (
-                *_series(pair),
-                *self._measured(pair.target, pair.canary),
-                *self._measured(pair.target, pair.baseline),
-            )
-        ]
-        found = self._read_counts(asked, start, until, MINUTE) if minutes else {}
-        compared = (_comparison(pair, found, minutes, max(start, until)) for pair in pairs)
-        return tuple(with_measured(one, self._measures, found) for one in compared)
+        asked = dict.fromkeys(one for pair in pairs for one in self._series(pair))
+        found = self._read_counts(list(asked), start, until, MINUTE) if minutes else {}
+        return tuple(self._comparison(pair, found, minutes, max(start, until)) for pair in pairs)
+
+    def _series(self, pair: CanaryPair) -> Iterator[Series]:
+        for version, bounds in _versions(pair):
+            yield from version_series(pair.target, version, bounds, self._measures)
+        # By version it is unconfirmed that throttles are counted at all.
+        yield _throttles(pair)
+
+    def _comparison(
+        self,
+        pair: CanaryPair,
+        found: Mapping[Series, Points],
+        minutes: Sequence[datetime],
+        until: datetime,
+    ) -> Comparison:
+        canary, baseline = (
+            version_metrics(pair.target, version, found, minutes, bounds, self._measures)
+            for version, bounds in _versions(pair)
+        )
+        throttles = found.get(_throttles(pair), {})
+        return Comparison(
+            canary=canary,
+            baseline=baseline,
+            throttles=round(sum(throttles.get(minute, 0.0) for minute in minutes)),
+            until=until,
+        )
 
     def history(
         self, pairs: Sequence[CanaryPair], guards: Sequence[Guard], until: datetime
@@ -110,7 +125,7 @@ class CloudWatchMetrics:
         )
         days = [_in_a_day(pair, found) for pair in pairs]
         counted = [
-            tuple({each.old for guard in guards if (each := _bounds(guard, day)) is not None})
+            tuple({each.old for guard in guards if (each := bounds_of(guard, day)) is not None})
             for day in days
         ]
         start = first_whole_minute(until - DISPERSION_WINDOW)
@@ -119,28 +134,39 @@ class CloudWatchMetrics:
             one
             for pair, bounds in zip(pairs, counted, strict=True)
             for one in (
-                *_version_series(pair.target, pair.baseline, bounds),
-                *_version_series(pair.target, "", bounds),
-                *self._measured(pair.target, pair.baseline),
+                *version_series(pair.target, pair.baseline, bounds, self._measures),
+                *version_series(pair.target, "", bounds),
             )
         ]
         points = self._read_counts(asked, start, until, MINUTE)
         return tuple(
-            replace(day, minutes=_old_minutes(pair, points, minutes, bounds, self._measures))
+            replace(day, minutes=self._old_minutes(pair, points, minutes, bounds))
             for pair, day, bounds in zip(pairs, days, counted, strict=True)
         )
 
-    def _measured(self, target: Target, version: str) -> list[Series]:
-        return [of_measure(measure, target, version) for measure in self._measures]
+    def _old_minutes(
+        self,
+        pair: CanaryPair,
+        found: Mapping[Series, Points],
+        minutes: Sequence[datetime],
+        bounds: Sequence[float],
+    ) -> tuple[Minute, ...]:
+        told = version_metrics(pair.target, _told_as(pair, found), found, minutes, bounds)
+        # What a guard names itself is told by version, whatever Lambda tells.
+        named = version_metrics(pair.target, pair.baseline, found, minutes, (), self._measures)
+        return tuple(
+            replace(one, measured=other.measured)
+            for one, other in zip(told.minutes, named.minutes, strict=True)
+        )
 
     def invoked(self, targets: Sequence[Target], until: datetime) -> tuple[Invoked, ...]:
         """Count how often each alias, and its function at all, were invoked in the day before ``until``."""
         seconds = int(COARSE.total_seconds())
         until = datetime.fromtimestamp(until.timestamp() // seconds * seconds, UTC)
-        through = {target: _count("Invocations", target, str(target)) for target in targets}
-        at_all = {target: _count("Invocations", target) for target in targets}
+        through = {target: lambda_count("Invocations", target, str(target)) for target in targets}
+        at_all = {target: lambda_count("Invocations", target) for target in targets}
         series = [*through.values(), *at_all.values()]
-        found = self._read(series, until - DAY, until, COARSE)
+        found = self._read(list(dict.fromkeys(series)), until - DAY, until, COARSE)
         return tuple(
             Invoked(
                 target,
@@ -172,9 +198,8 @@ class CloudWatchMetrics:
         self, series: Sequence[Series], start: datetime, end: datetime, period: timedelta
     ) -> Mapping[Series, Points]:
         found: dict[Series, Points] = {}
-        each_once = list(dict.fromkeys(series))
-        for first in range(0, len(each_once), QUERIES):
-            part = each_once[first : first + QUERIES]
+        for first in range(0, len(series), QUERIES):
+            part = series[first : first + QUERIES]
             queries = [one.query(number, period) for number, one in enumerate(part)]
             by_id = self._pages(queries, start, end)
             found.update({one: by_id[f"q{number}"] for number, one in enumerate(part)})
@@ -224,84 +249,13 @@ def _check(statuses: Sequence[str]) -> None:
         raise Unanswered("GetMetricData", bad, "not all metrics were answered")
 
 
-def _series(pair: CanaryPair) -> Iterator[Series]:
-    yield from _version_series(pair.target, pair.canary, pair.canary_slower_than)
-    yield from _version_series(pair.target, pair.baseline, pair.baseline_slower_than)
-    # By version it is unconfirmed that throttles are counted at all.
-    yield _count("Throttles", pair.target, str(pair.target))
+def _versions(pair: CanaryPair) -> Iterator[tuple[str, Sequence[float]]]:
+    yield pair.canary, pair.canary_slower_than
+    yield pair.baseline, pair.baseline_slower_than
 
 
-def _version_series(target: Target, version: str, bounds: Sequence[float]) -> Iterator[Series]:
-    for metric in ("Invocations", "Errors"):
-        yield _count(metric, target, str(target), version)
-    for percentile in PERCENTILES:
-        yield _duration(percentile, target, version)
-    for bound in bounds:
-        yield _slower_than(bound, target, version)
-
-
-def _duration(statistic: str, target: Target, version: str) -> Series:
-    return of_lambda("Duration", statistic, target.name, str(target), version)
-
-
-def _slower_than(bound: float, target: Target, version: str) -> Series:
-    """How many datapoints lie above a bound: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html."""
-    written = f"{bound:.3f}".rstrip("0").rstrip(".")
-    return _duration(f"{COUNT_ABOVE}({written}:)", target, version)
-
-
-def _count(metric: str, target: Target, resource: str = "", version: str = "") -> Series:
-    return of_lambda(metric, "Sum", target.name, resource, version)
-
-
-def _comparison(
-    pair: CanaryPair, found: Mapping[Series, Points], minutes: Sequence[datetime], until: datetime
-) -> Comparison:
-    throttles = found.get(_count("Throttles", pair.target, str(pair.target)), {})
-    return Comparison(
-        canary=_numbers(pair.target, pair.canary, found, minutes, pair.canary_slower_than),
-        baseline=_numbers(pair.target, pair.baseline, found, minutes, pair.baseline_slower_than),
-        throttles=round(sum(throttles.get(minute, 0.0) for minute in minutes)),
-        until=until,
-    )
-
-
-def _numbers(
-    target: Target,
-    version: str,
-    found: Mapping[Series, Points],
-    minutes: Iterable[datetime],
-    bounds: Sequence[float] = (),
-) -> VersionMetrics:
-    invocations = found.get(_count("Invocations", target, str(target), version), {})
-    errors = found.get(_count("Errors", target, str(target), version), {})
-    durations = {name: found.get(_duration(name, target, version), {}) for name in PERCENTILES}
-    slower = {bound: found.get(_slower_than(bound, target, version), {}) for bound in bounds}
-    # Without any datapoint the statistic is not known there, whatever it would have been.
-    slower = {bound: points for bound, points in slower.items() if points}
-    return VersionMetrics(
-        target,
-        version,
-        tuple(
-            Minute(
-                start=minute,
-                invocations=round(invocations.get(minute, 0.0)),
-                errors=round(errors.get(minute, 0.0)),
-                durations=_at(minute, durations),
-                slower_than={bound: round(n) for bound, n in _at(minute, slower).items()},
-                # Where no error was ever told, not even that there was none, none is being waited for.
-                errors_known=minute in errors or minute not in invocations or not errors,
-            )
-            for minute in minutes
-        ),
-    )
-
-
-Key = TypeVar("Key")
-
-
-def _at(minute: datetime, series: Mapping[Key, Points]) -> dict[Key, float]:
-    return {name: points[minute] for name, points in series.items() if minute in points}
+def _throttles(pair: CanaryPair) -> Series:
+    return lambda_count("Throttles", pair.target, str(pair.target))
 
 
 # The old version before the split ----------------------------------------------------------------
@@ -309,44 +263,31 @@ def _at(minute: datetime, series: Mapping[Key, Points]) -> dict[Key, float]:
 
 def _day_of(pair: CanaryPair) -> Iterator[Series]:
     for version in (pair.baseline, ""):
-        yield _count("Invocations", pair.target, str(pair.target), version)
+        yield lambda_count("Invocations", pair.target, str(pair.target), version)
         for statistic in (*PERCENTILES, _ALL_BUT_FEW):
-            yield _duration(statistic, pair.target, version)
+            yield duration(statistic, pair.target, version)
 
 
 def _told_as(pair: CanaryPair, found: Mapping[Series, Points]) -> str:
     """Return the version that there are numbers of, or "" for the alias as a whole."""
-    by_version = found.get(_count("Invocations", pair.target, str(pair.target), pair.baseline))
+    by_version = found.get(
+        lambda_count("Invocations", pair.target, str(pair.target), pair.baseline)
+    )
     return pair.baseline if by_version else ""
 
 
 def _in_a_day(pair: CanaryPair, found: Mapping[Series, Points]) -> History:
     version = _told_as(pair, found)
-    invocations = found[_count("Invocations", pair.target, str(pair.target), version)]
-    longest = found[_duration(_ALL_BUT_FEW, pair.target, version)]
+    invocations = found[lambda_count("Invocations", pair.target, str(pair.target), version)]
+    longest = found[duration(_ALL_BUT_FEW, pair.target, version)]
     # The newest hour that tells, or the one that tells most.
     enough = [at for at, served in invocations.items() if served >= _TELLS]
     hour = max(enough, default=max(invocations, key=lambda at: invocations[at], default=None))
-    percentiles = {name: found[_duration(name, pair.target, version)] for name in PERCENTILES}
+    percentiles = {name: found[duration(name, pair.target, version)] for name in PERCENTILES}
     return History(
         longest=timedelta(milliseconds=max(longest.values(), default=0.0)),
-        percentiles=_at(hour, percentiles) if hour else {},
+        percentiles=at(hour, percentiles) if hour else {},
     )
-
-
-def _bounds(guard: Guard, day: History) -> DurationBounds | None:
-    return bounds_of(guard, day) if guard.is_duration else None
-
-
-def _old_minutes(
-    pair: CanaryPair,
-    found: Mapping[Series, Points],
-    minutes: Sequence[datetime],
-    bounds: Sequence[float],
-    measures: Sequence[Measure],
-) -> tuple[Minute, ...]:
-    numbers = _numbers(pair.target, _told_as(pair, found), found, minutes, bounds)
-    return measured(replace(numbers, version=pair.baseline), measures, found).minutes
 
 
 def _periods(start: datetime, end: datetime) -> Iterator[datetime]:

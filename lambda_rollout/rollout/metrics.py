@@ -157,7 +157,7 @@ class RolloutMetrics:
         bounds = [
             each
             for guard in self._criteria.guards
-            if guard.is_duration and (each := bounds_of(guard, history)) is not None
+            if (each := bounds_of(guard, history)) is not None
         ]
         return replace(
             pair,
@@ -190,6 +190,8 @@ class RolloutMetrics:
         return bool(self.steps) and any(self._can_hold_up(guard) for guard in self._criteria.guards)
 
     def _can_hold_up(self, guard: Guard) -> bool:
+        if guard.observe_only:
+            return False
         return self.steps[-1].percent < HUNDRED or not guard.compares_with_baseline
 
     def _last_minutes_missing(self, planned_end: datetime) -> bool:

@@ -53,11 +53,13 @@ class DurationBounds:
 
 
 def bounds_of(guard: Guard, history: History) -> DurationBounds | None:
-    """Return what is to be counted; None if the old version's percentile before the rollout is not known.
+    """Return what is to be counted; None if nothing is, or the old version's percentile is not known from before.
 
     Beside the baseline the bound is fixed once and for all: counts over a bound that moved with what is counted would
     be no fair ones.
     """
+    if guard.is_rate or not isinstance(guard.metric, Metric):
+        return None
     if isinstance(guard.bound, Absolute):
         bound = float(guard.bound.value)
         return DurationBounds(bound, bound)

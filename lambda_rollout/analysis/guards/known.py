@@ -93,11 +93,15 @@ def _by_start(minutes: Sequence[Minute]) -> Mapping[datetime, Minute]:
 def was_revised(before: Minute, now: Minute) -> bool:
     """Whether a minute's numbers are others than a read before, by more than a straggler or two in a hundred."""
     bounds = before.slower_than.keys() | now.slower_than.keys()
-    pairs = [
+    pairs: list[tuple[float, float]] = [
         (before.invocations, now.invocations),
         (before.errors, now.errors),
         *((before.slower_than.get(one, 0), now.slower_than.get(one, 0)) for one in bounds),
+        *(
+            (before.measured.get(one, 0.0), now.measured.get(one, 0.0))
+            for one in before.measured.keys() | now.measured.keys()
+        ),
     ]
     return before.errors_known != now.errors_known or any(
-        abs(one - other) > REVISED * max(one, other) for one, other in pairs
+        abs(one - other) > REVISED * max(abs(one), abs(other)) for one, other in pairs
     )
