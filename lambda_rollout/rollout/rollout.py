@@ -34,16 +34,12 @@ from lambda_rollout.rollout.expiry import CredentialsEnd, Expiry
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import before_traffic, make_request, on_rollback
 from lambda_rollout.rollout.hooks import HookRun
-from lambda_rollout.rollout.metrics import (
-    RolloutMetrics,
-    SuccessCriteria,
-    judge_split_before,
-    split_before,
-)
+from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
 from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
@@ -179,6 +175,7 @@ class Rollout:
     def _wait_for_one(self, rollout: AliasRollout) -> None:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
         rollout.durable, rollout.new_arn = state.is_durable, state.arn
+        rollout.timeout = state.timeout
 
     def _create_missing_aliases(self) -> None:
         for rollout in self._rollouts:
@@ -256,14 +253,15 @@ class Rollout:
 
     def _numbers(self) -> RolloutMetrics:
         moving = self._moving()
-        before = None
+        before = []
         goes_on = any(rollout.resumed for rollout in self._rollouts)
         if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
             shares = [rollout.writer.found.routing.percent_of(rollout.new) for rollout in moving]
-            before = split_before(shares, self._ports.aws_clock.now())
+            since = [rollout.resumed.since if rollout.resumed else None for rollout in moving]
+            before = [split_before(shares, since, self._ports.aws_clock.now())]
         return RolloutMetrics(
             self._ports.metrics,
-            [CanaryPair(each.target, each.new, each.writer.old) for each in moving],
+            [CanaryPair(each.target, each.new, each.writer.old, each.timeout) for each in moving],
             SuccessCriteria(self._spec.inputs.guards, self._spec.inputs.min_invocations),
             self._ports.aws_clock.now,
             before,
@@ -308,8 +306,8 @@ class Rollout:
         if not reached:
             return steps
         at = min(reached)
-        watch = next((step.watch for step in steps if step.percent >= at), steps[-1].watch)
-        return [Step(at, watch), *(step for step in steps if step.percent > at)]
+        present = next((step for step in steps if step.percent >= at), steps[-1])
+        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
 
     def _shift(self, step: Step, number: int, watch: Watch) -> None:
         ports = self._ports
@@ -319,6 +317,7 @@ class Rollout:
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
+                earliest=step.earliest,
             )
         )
         for rollout in self._moving():

@@ -29,7 +29,7 @@ from lambda_rollout.rollout.events import (
 from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
 from lambda_rollout.rollout.hooks import HookRun
-from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics
+from lambda_rollout.rollout.metrics import ON_THEIR_WAY, MetricsPoll, RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
@@ -250,7 +250,7 @@ class Watch:
         failing = [
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
-        broken, lacks = self._metrics.verdict()
+        broken, lacks = self._metrics.verdict(self._aws_clock.now() + timedelta(seconds=end - now))
         if step.percent >= HUNDRED and not step.watch:
             # "100% 0s promotes without watching", so it waits for nothing.
             lacks = ""
@@ -258,7 +258,7 @@ class Watch:
             StepEvidence(
                 now=now,
                 planned_end=end,
-                last_end=end + self._evidence_timeout,
+                last_end=self._last_end(end),
                 alarms_read_at=self.alarms.rhythm.good_at,
                 aliases_read_at=min(look.good_at for look in self._looks.values()),
                 alarms_failing_since=self.alarms.rhythm.failing_since,
@@ -279,14 +279,24 @@ class Watch:
         match verdict:
             case Failed(reason, alarms):
                 raise AnalysisFailed(reason, alarms)
-            case Inconclusive(lacks) if lacks and not self._told_missing:
+            case Inconclusive(lacks) if lacks and self._is_news(lacks):
                 self._told_missing = lacks
-                last = end + self._evidence_timeout
+                last = self._last_end(end)
                 if lacks == self._not_forward:
                     last = self._expiry.next_moment
                 until = self._clock.now() + timedelta(seconds=last - now)
                 self._emit(StepExtended(number=self._number, until=until, why=lacks))
         return isinstance(verdict, Passed)
+
+    def _last_end(self, end: float) -> float:
+        """Return until when evidence is waited for: the time that its data take is not part of evidence-timeout."""
+        on_their_way = seconds(self._metrics.data_delay) if self._metrics.waits_for_data else 0.0
+        return end + on_their_way + self._evidence_timeout
+
+    def _is_news(self, lacks: str) -> bool:
+        """Whether to say what the step lacks: once, and once more if what was on its way is in and is too little."""
+        told = self._told_missing
+        return not told or (told.startswith(ON_THEIR_WAY) and not lacks.startswith(ON_THEIR_WAY))
 
     # Aliases -----------------------------------------------------------------------------------
 
