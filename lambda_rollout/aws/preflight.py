@@ -14,9 +14,11 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
 from lambda_rollout.aws.versions import code_storage
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import (
@@ -41,6 +43,7 @@ class AwsPreflightReader:
         """Make no call yet."""
         self._clients = clients
         self._metrics = CloudWatchMetrics(clients)
+        self._invocations = LambdaInvocations(clients)
         self._definitions = AlarmDefinitions(clients, alarms)
 
     def configuration(self, target: Target, version: str) -> Configuration:
@@ -186,6 +189,10 @@ class AwsPreflightReader:
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """See `PreflightReader.alarms`."""
         return self._definitions.read()
+
+    def try_hook(self, hook: Hook) -> None:
+        """See `PreflightReader.try_hook`."""
+        self._invocations.check(*hook.target)
 
     def try_history(self) -> None:
         """See `PreflightReader.try_history`."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
 from lambda_rollout.report.lines import told
@@ -30,6 +29,7 @@ from lambda_rollout.report.verdict import (
 from lambda_rollout.report.wording import (
     clean,
     clock_time,
+    planned_watch,
     sentence,
     share,
     visible,
@@ -94,7 +94,7 @@ class Log:
         later = sum(step.percent > event.percent for step in self._story.steps)
         title = (
             f"Step {event.number} of {event.number + later}: "
-            f"{share(event.percent)} for {readable_duration(event.watch)}"
+            f"{share(event.percent)} for {planned_watch(event.watch, event.earliest)}"
         )
         self._lines.write(command("group", title))
         self._in_group = True

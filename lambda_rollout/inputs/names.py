@@ -121,6 +121,19 @@ def region_of_function(function: str) -> str | None:
     return found["region"] if found else None
 
 
+def name_of_function(function: str) -> str:
+    """Answer a function's own name, without account, Region and qualifier, in whichever form it was written."""
+    found = _FUNCTION.fullmatch(function)
+    return found["name"] if found else function
+
+
+def split_qualifier(function: str) -> tuple[str, str]:
+    """Answer a function without its qualifier, in the form it was written in, and the qualifier; empty for none."""
+    found = _FUNCTION.fullmatch(function)
+    qualifier = (found["qualifier"] or "") if found else ""
+    return function.removesuffix(f":{qualifier}") if qualifier else function, qualifier
+
+
 def parse_functions(text: str) -> tuple[str, ...]:
     """Read function names, partial ARNs and full ARNs, by commas or lines; none give none.
 
@@ -154,6 +167,24 @@ def _parse_function(text: str) -> str:
     if qualifier:
         bare = text.removesuffix(f":{qualifier}")
         _refuse(text, f"Write {quote(bare)} without the qualifier. {_place_for(qualifier)}")
+    if len(found["name"]) > _LONGEST_FUNCTION_NAME:
+        _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
+    return text
+
+
+def parse_invoked_function(text: str) -> str:
+    """Read a function that is only invoked: its name, partial ARN or full ARN, with a qualifier or without.
+
+    Raises:
+        Mistakes: it is none of these.
+    """
+    found = _FUNCTION.fullmatch(text)
+    if found is None:
+        _refuse(
+            text,
+            "Write a function's name (letters, digits, - and _), its partial ARN "
+            "(123456789012:function:NAME) or its full ARN, each with :QUALIFIER or without.",
+        )
     if len(found["name"]) > _LONGEST_FUNCTION_NAME:
         _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
     return text

@@ -22,6 +22,7 @@ from lambda_rollout.inputs.choices import (
 )
 from lambda_rollout.inputs.durations import parse_duration
 from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.inputs.hooks import Hook, parse_hooks
 from lambda_rollout.inputs.leftovers import parse_with_hint
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import (
@@ -67,6 +68,7 @@ DEFAULTS: Mapping[str, str] = {
     "poll-interval": "5s",
     "mode": "rollout",
     "previous-alias": "",
+    "hooks": "",
     "on-cancel": "rollback",
     "on-stranded": "rollback",
     "engine": "direct",
@@ -180,6 +182,7 @@ def _read_each(reader: _Reader) -> Inputs:
         poll_interval=reader.read("poll-interval", _parse_poll_interval),
         mode=reader.read("mode", parse_choice(Mode)),
         previous_alias=reader.read("previous-alias", parse_previous_alias),
+        hooks=reader.read("hooks", lambda text: _parse_hooks(text, region)),
         on_cancel=reader.read("on-cancel", parse_choice(OnCancel)),
         on_stranded=reader.read("on-stranded", parse_choice(OnStranded)),
         engine=reader.read("engine", parse_choice(Engine)),
@@ -197,6 +200,16 @@ def _read_each(reader: _Reader) -> Inputs:
 
 def _parse_poll_interval(text: str) -> timedelta:
     return parse_duration(text, at_least=timedelta(seconds=1), at_most=timedelta(minutes=5))
+
+
+def _parse_hooks(text: str, region: str) -> tuple[Hook, ...]:
+    """Read the hooks. Raises `Mistakes` also for one of another Region: Lambda invokes none there."""
+    hooks = parse_hooks(text)
+    elsewhere = [hook for hook in hooks if hook.region not in {None, region}] if region else []
+    if elsewhere:
+        remedy = f"A hook is invoked in the Region of the rollout, {region}: name a function there."
+        raise Mistakes(*(Mistake(hook.function, remedy) for hook in elsewhere))
+    return hooks
 
 
 def _parse_pr_number(text: str) -> int | None:

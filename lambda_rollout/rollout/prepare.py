@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
-from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
+from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
-from lambda_rollout.preflight.reader import Passage, Question, read_facts
+from lambda_rollout.preflight.hook_checks import findings_on
+from lambda_rollout.preflight.reader import Passage, Question, read_facts, read_hooks
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.expiry import raise_if_ending
@@ -33,10 +34,11 @@ def look_first(
     """Find what AWS would refuse, and what would make the watch blind, before the first write.
 
     Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
-    `preflight`; a promotion has had its preflight.
+    `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
     check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
+        _try_hooks(spec, ports)
         return {}
     targets = [rollout.target for rollout in rollouts]
     found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
@@ -72,10 +74,28 @@ def preflight(
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
+        hooks=spec.inputs.hooks,
+        by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
     )
     findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
     ports.emit(PreflightFound(findings=findings))
+    _refuse(findings, spec, ports)
+
+
+def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
+    """Find out whether a promotion's hooks can be invoked. Raises `RolloutError` if one cannot."""
+    hooks = tuple(h for h in spec.inputs.hooks if h.stage is not HookStage.BEFORE_TRAFFIC)
+    if ports.preflight_reader is None or not hooks:
+        return
+    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=hooks)
+    read = read_hooks(question, ports.preflight_reader, ports.clock, ports.stop)
+    findings = tuple(findings_on(read))
+    ports.emit(PreflightFound(findings=findings))
+    _refuse(findings, spec, ports)
+
+
+def _refuse(findings: Sequence[Finding], spec: RolloutSpec, ports: Ports) -> None:
     refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
         return

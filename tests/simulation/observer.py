@@ -158,6 +158,8 @@ class Actor:
     since: dict[str, float] = field(default_factory=dict)
     """When that weight first took effect."""
     settling_since: float | None = None
+    unrenewed_since: float | None = None
+    """When the first renewal of its credentials failed with none that succeeded since."""
     alarms_read_at: float = -1.0
     """When the newest read of alarms that it has an answer to was made."""
     states: dict[str, str] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
+from tests.simulation.rules_credentials import no_weight_while_unrenewed
 from tests.simulation.rules_saved import saved_before_written
 from tests.simulation.rules_step import fit_at_start, never_blind, not_passed, weight_after
 
@@ -163,6 +164,7 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
     if actor.knows_fired:
         observer.blame("never against an alarm", f"{actor.name} wrote {write.shown.routing}")
     fit_at_start(observer, actor)
+    no_weight_while_unrenewed(observer, actor, write)
     last, percent = actor.reached.get(write.function), write.percent
     if percent == last:
         return

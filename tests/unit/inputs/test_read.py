@@ -67,6 +67,7 @@ def test_defaults() -> None:
         poll_interval=timedelta(seconds=5),
         mode=Mode.ROLLOUT,
         previous_alias=None,
+        hooks=(),
         on_cancel=OnCancel.ROLLBACK,
         on_stranded=OnStranded.ROLLBACK,
         engine=Engine.DIRECT,
