@@ -10,9 +10,8 @@ import contextlib
 import gc
 import secrets
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.comment.feed import CommentFeed
@@ -27,6 +26,7 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.inputs.choices import Engine, Mode
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import Package
@@ -34,9 +34,11 @@ from lambda_rollout.inputs.problems import InputErrors
 from lambda_rollout.inputs.read import read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
+from lambda_rollout.rollout.lifetimes import warnings
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
+from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
@@ -50,9 +52,6 @@ if TYPE_CHECKING:
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
-
-USUAL_LIFETIME = timedelta(minutes=50)
-"""Credentials of aws-actions/configure-aws-credentials last an hour; publishing takes some of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +151,15 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         context.runner.run,
         rollout_id=secrets.token_hex(4),
         package=package,
-        warnings=tuple(_warnings(inputs, context.environ)),
     )
+    is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
+    spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
     # Who rolls back waits out what others give up soon: for them nothing was changed yet.
     limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
     clients = build_clients(spec.identity, context, asking(context.clock, context.stop, limit))
-    ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
+    ports = build_ports(
+        clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
+    )
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -300,10 +302,13 @@ def build_ports(
     alarms: Sequence[AlarmName],
     token: str,
     context: JobContext,
+    guards: Sequence[Guard] = (),
 ) -> Ports:
     """Build the real parts."""
+    from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
+    from lambda_rollout.aws.invocations import LambdaInvocations
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
     from lambda_rollout.aws.versions import LambdaVersions
@@ -319,8 +324,11 @@ def build_ports(
         emit=context.journal.emit,
         remember=_memory(context),
         parallel=several_at_once,
-        metrics=CloudWatchMetrics(clients),
+        background=lambda: BackgroundThread("call"),
+        invocations=LambdaInvocations(clients),
+        metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
+        life=clients.life,
     )
 
 
@@ -344,12 +352,3 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
             context.journal.emit(Warned(text=text))
 
     return remember
-
-
-def _warnings(inputs: Inputs, environ: Mapping[str, str]) -> Iterator[str]:
-    temporary = bool(environ.get("AWS_SESSION_TOKEN")) and not inputs.role_to_assume
-    if temporary and inputs.mode is Mode.ROLLOUT and inputs.plan.total_watch > USUAL_LIFETIME:
-        yield (
-            "The schedule is longer than temporary credentials usually last (1h), and those of the "
-            "environment are not renewed. Use `role-to-assume`, or ask for a longer session."
-        )

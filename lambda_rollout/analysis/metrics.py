@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 
 MINUTE = timedelta(minutes=1)
 """The shortest period of Lambda's metrics."""
@@ -50,17 +51,36 @@ class CanaryPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """What is read besides of each minute: one statistic, by CloudWatch's name, of one metric of any kind."""
+
+    statistic: str
+    metric: CustomMetric
+    """With its placeholders: they are filled in for each version of each target."""
+
+    def __str__(self) -> str:
+        """Return ``Sum(Shop/Orders{version=$VERSION})``."""
+        return f"{self.statistic}({self.metric})"
+
+
+@dataclass(frozen=True, slots=True)
 class Minute:
     """One version's minute through one alias; the minute begins at ``start`` (UTC, a whole minute).
 
     ``errors`` are among the ``invocations``. ``durations`` are in milliseconds by percentile (``p50``,
-    ``p90``, ``p95``, ``p99``), empty for a minute without invocations.
+    ``p90``, ``p95``, ``p99``), empty for a minute without invocations. ``slower_than`` says how many took longer
+    than so many milliseconds, for each number that was asked for and answered.
     """
 
     start: datetime
     invocations: int
     errors: int
     durations: Mapping[str, float] = field(default_factory=dict)
+    slower_than: Mapping[float, int] = field(default_factory=dict)
+    errors_known: bool = True
+    """Whether there is a datapoint for the errors: Lambda sends one with each invocation, be it of 0."""
+    measured: Mapping[Measure, float] = field(default_factory=dict)
+    """What else was asked for; one without data in this minute is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +149,15 @@ class StepStart:
     at: datetime
     percent: Decimal
     """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of a target's old version from before the split; empty where it was not read."""
+
+    longest: timedelta = timedelta()
+    """How long its invocations took, all but the slowest of a thousand, in the last day."""
+    percentiles: Mapping[str, float] = field(default_factory=dict)
+    """Its durations over the last hour with traffic, or the day, in ms by percentile."""
+    minutes: tuple[Minute, ...] = ()
+    """Its last hours, minute by minute."""

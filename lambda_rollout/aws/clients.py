@@ -12,11 +12,13 @@ from botocore.config import Config
 
 from lambda_rollout import __version__
 from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimit
+from lambda_rollout.aws.renewal import RenewedCredentials
 from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ SIGINT: a call that hangs must end early enough for the rollback to be sent. A l
 UPLOAD_CONNECT_TIMEOUT = 60
 UPLOAD_READ_TIMEOUT = 240
 """Seconds. urllib3 sends under the connect timeout; 50 MB at 2 Mbit/s need some 270 s."""
+
+INVOKE_CONNECT_TIMEOUT = 30
+"""Seconds, which are for sending as well: a payload has up to 6 MB. Who waits for it listens to stop meanwhile."""
 
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
@@ -76,10 +81,18 @@ class Clients:
         self.alarm_types = AlarmTypes(warn)
         """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
+        self._invoking: dict[int, LambdaClient] = {}
         # A session may make only one client at a time
         # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html), and from Python 3.12 on
         # cached_property has no lock of its own.
         self._making = threading.RLock()
+
+    def life(self) -> CredentialsLife:
+        """Say how long the session's credentials last; those that nobody renews have no end that can be seen."""
+        credentials = self._session.get_credentials()
+        if isinstance(credentials, RenewedCredentials):
+            return credentials.life()
+        return CredentialsLife()
 
     @property
     def lambda_(self) -> LambdaClient:
@@ -103,6 +116,16 @@ class Clients:
             Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
         )
         return self._turns.of(self._client("lambda", self.region, config))
+
+    def invoking(self, read_timeout: int) -> LambdaClient:
+        """Return a client that waits so many seconds for a function's answer. Invocations have a quota of their own."""
+        with self._making:
+            if read_timeout not in self._invoking:
+                config = CONFIG.merge(
+                    Config(connect_timeout=INVOKE_CONNECT_TIMEOUT, read_timeout=read_timeout)
+                )
+                self._invoking[read_timeout] = self._client("lambda", self.region, config)
+            return self._invoking[read_timeout]
 
     @property
     def codedeploy(self) -> CodeDeployClient:

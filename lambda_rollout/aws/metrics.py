@@ -1,4 +1,4 @@
-"""Lambda's own metrics, out of CloudWatch.
+"""Lambda's own metrics, and any that a guard names, out of CloudWatch.
 
 Alias traffic is counted under ``Resource=name:alias``, and by version under ``ExecutedVersion`` besides; not
 under ``Resource=name:8``. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
@@ -20,6 +20,7 @@ from lambda_rollout.analysis.metrics import (
     PERCENTILES,
     CanaryPair,
     Comparison,
+    Measure,
     Minute,
     VersionMetrics,
     first_whole_minute,
@@ -42,28 +43,22 @@ COARSE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One statistic of one metric of Lambda."""
+    """One statistic of one metric; ``dimensions`` in any order make the same one."""
 
+    namespace: str
     metric: str
     statistic: str
-    function: str
-    resource: str = ""
-    version: str = ""
+    dimensions: frozenset[tuple[str, str]]
 
     def query(self, number: int, period: timedelta) -> MetricDataQueryTypeDef:
         """Return it as GetMetricData wants it; an Id begins with a small letter."""
-        dimensions = {
-            "FunctionName": self.function,
-            "Resource": self.resource,
-            "ExecutedVersion": self.version,
-        }
         return {
             "Id": f"q{number}",
             "MetricStat": {
                 "Metric": {
-                    "Namespace": "AWS/Lambda",
+                    "Namespace": self.namespace,
                     "MetricName": self.metric,
-                    "Dimensions": [{"Name": n, "Value": v} for n, v in dimensions.items() if v],
+                    "Dimensions": [{"Name": n, "Value": v} for n, v in sorted(self.dimensions)],
                 },
                 "Period": int(period.total_seconds()),
                 "Stat": self.statistic,
@@ -78,27 +73,32 @@ Points = Mapping[datetime, float]
 class CloudWatchMetrics:
     """`lambda_rollout.analysis.metrics` over boto3: one try each, errors are `CallFailed` and its kinds."""
 
-    def __init__(self, clients: Clients) -> None:
-        """Make no call yet."""
+    def __init__(self, clients: Clients, measures: Sequence[Measure] = ()) -> None:
+        """Make no call yet. ``measures`` is what is read besides Lambda's own metrics."""
         self._clients = clients
+        self._measures = measures
 
     def compare(
         self, pairs: Sequence[CanaryPair], since: datetime, until: datetime
     ) -> tuple[Comparison, ...]:
         """Read every whole minute between ``since`` and ``until``, for all pairs at once.
 
-        One call for each 38 pairs, more if the answer is long. CloudWatch bills by the metric, 13 a
-        pair here: read when `complete_until` has moved, and no oftener.
+        One call for each 38 pairs, more if the answer is long or there are measures. CloudWatch bills by the
+        metric, 13 a pair and each measure of each version here: read when `complete_until` has moved, and no oftener.
         """
         start = first_whole_minute(since)
         minutes = list(_periods(start, until))
-        asked = {pair: list(_series(pair)) for pair in pairs}
-        found = (
-            self._read([one for wanted in asked.values() for one in wanted], start, until, MINUTE)
-            if minutes
-            else {}
+        asked = dict.fromkeys(one for pair in pairs for one in self._series(pair))
+        found = self._read(list(asked), start, until, MINUTE) if minutes else {}
+        return tuple(
+            _comparison(pair, self._measures, found, minutes, max(start, until)) for pair in pairs
         )
-        return tuple(_comparison(pair, found, minutes, max(start, until)) for pair in pairs)
+
+    def _series(self, pair: CanaryPair) -> Iterator[Series]:
+        yield from _series(pair)
+        for version in (pair.canary, pair.baseline):
+            for measure in self._measures:
+                yield _of_measure(measure, pair.target, version)
 
     def invoked(self, targets: Sequence[Target], until: datetime) -> tuple[Invoked, ...]:
         """Count how often each alias, and its function at all, were invoked in the day before ``until``."""
@@ -179,36 +179,62 @@ def _series(pair: CanaryPair) -> Iterator[Series]:
         for metric in ("Invocations", "Errors"):
             yield _count(metric, pair.target, resource, version)
         for percentile in PERCENTILES:
-            yield Series("Duration", percentile, pair.target.name, resource, version)
+            yield _of_lambda("Duration", percentile, pair.target, resource, version)
     # By version it is unconfirmed that throttles are counted at all.
     yield _count("Throttles", pair.target, resource)
 
 
 def _count(metric: str, target: Target, resource: str = "", version: str = "") -> Series:
-    return Series(metric, "Sum", target.name, resource, version)
+    return _of_lambda(metric, "Sum", target, resource, version)
+
+
+def _of_lambda(metric: str, statistic: str, target: Target, resource: str, version: str) -> Series:
+    dimensions = {
+        "FunctionName": target.name,
+        "Resource": resource,
+        "ExecutedVersion": version,
+    }
+    present = frozenset((name, value) for name, value in dimensions.items() if value)
+    return Series("AWS/Lambda", metric, statistic, present)
+
+
+def _of_measure(measure: Measure, target: Target, version: str) -> Series:
+    metric = measure.metric.filled_in(target.name, target.alias, version)
+    return Series(metric.namespace, metric.name, measure.statistic, frozenset(metric.dimensions))
 
 
 def _comparison(
-    pair: CanaryPair, found: Mapping[Series, Points], minutes: Sequence[datetime], until: datetime
+    pair: CanaryPair,
+    measures: Sequence[Measure],
+    found: Mapping[Series, Points],
+    minutes: Sequence[datetime],
+    until: datetime,
 ) -> Comparison:
     throttles = found.get(_count("Throttles", pair.target, str(pair.target)), {})
     return Comparison(
-        canary=_numbers(pair.target, pair.canary, found, minutes),
-        baseline=_numbers(pair.target, pair.baseline, found, minutes),
+        canary=_numbers(pair.target, pair.canary, measures, found, minutes),
+        baseline=_numbers(pair.target, pair.baseline, measures, found, minutes),
         throttles=round(sum(throttles.get(minute, 0.0) for minute in minutes)),
         until=until,
     )
 
 
 def _numbers(
-    target: Target, version: str, found: Mapping[Series, Points], minutes: Iterable[datetime]
+    target: Target,
+    version: str,
+    measures: Sequence[Measure],
+    found: Mapping[Series, Points],
+    minutes: Iterable[datetime],
 ) -> VersionMetrics:
     resource = str(target)
     invocations = found.get(_count("Invocations", target, resource, version), {})
     errors = found.get(_count("Errors", target, resource, version), {})
     durations = {
-        name: found.get(Series("Duration", name, target.name, resource, version), {})
+        name: found.get(_of_lambda("Duration", name, target, resource, version), {})
         for name in PERCENTILES
+    }
+    measured = {
+        measure: found.get(_of_measure(measure, target, version), {}) for measure in measures
     }
     return VersionMetrics(
         target,
@@ -220,6 +246,9 @@ def _numbers(
                 errors=round(errors.get(minute, 0.0)),
                 durations={
                     n: points[minute] for n, points in durations.items() if minute in points
+                },
+                measured={
+                    each: points[minute] for each, points in measured.items() if minute in points
                 },
             )
             for minute in minutes

@@ -13,6 +13,7 @@ from dataclasses import replace
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.alias.writer import Conflict
+from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
@@ -29,6 +30,7 @@ from lambda_rollout.rollout.events import (
     StepStarted,
     WeightShifted,
 )
+from lambda_rollout.rollout.expiry import CredentialsEnd, Expiry
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.metrics import (
     RolloutMetrics,
@@ -58,6 +60,7 @@ class Rollout:
         self._rollouts: list[AliasRollout] = []
         self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
         self._watch: Watch | None = None
+        self._expiry = Expiry(ports)
         self._storages: Mapping[Target, CodeStorage] = {}
 
     def run(self) -> Finished:
@@ -65,7 +68,8 @@ class Rollout:
         return run(self._spec, self._ports, self._tell, self._bad_end)
 
     def _bad_end(self, cause: RolloutError, *, failed: bool) -> Finished:
-        holds = isinstance(cause, Cancelled) and self._spec.inputs.on_cancel is OnCancel.HOLD
+        is_cut_short = isinstance(cause, Cancelled | CredentialsEnd)
+        holds = is_cut_short and self._spec.inputs.on_cancel is OnCancel.HOLD
         if holds and self._finisher.can_hold:
             return self._finisher.hold(f"{cause.what}; on-cancel is `hold`")
         alarms = cause.alarms if isinstance(cause, AnalysisFailed) else ()
@@ -220,9 +224,19 @@ class Rollout:
     def _begin_watch(self) -> Watch:
         metrics = self._numbers()
         self._judge_the_split_before(metrics)
-        survey = recheck_alarms(self._spec, self._ports)
-        self._watch = begin_watch(self._spec, self._ports, self._moving(), survey, metrics)
+        survey = self._last_survey()
+        self._watch = begin_watch(
+            self._spec, self._ports, self._moving(), survey, metrics, self._expiry
+        )
         return self._watch
+
+    def _last_survey(self) -> Survey:
+        """Read the alarms just before the first shift, which waits for credentials that last."""
+        while True:
+            self._expiry.await_renewal()
+            survey = recheck_alarms(self._spec, self._ports)
+            if not self._expiry.heed():
+                return survey
 
     def _numbers(self) -> RolloutMetrics:
         moving = self._moving()

@@ -15,6 +15,7 @@ from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished, Warned
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -56,6 +57,7 @@ def begin_watch(
     rollouts: Sequence[AliasRollout],
     survey: Survey,
     metrics: RolloutMetrics,
+    expiry: Expiry,
 ) -> Watch:
     """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before."""
     inputs, new = spec.inputs, {rollout.target: rollout.new for rollout in rollouts}
@@ -66,6 +68,7 @@ def begin_watch(
         survey,
         metrics,
         lambda writer: live_record(writer, new[writer.target], writer.routing, spec, ports),
+        expiry,
     )
 
 

@@ -26,6 +26,7 @@ from lambda_rollout.rollout.events import (
     StepPassed,
     Unreadable,
 )
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
 from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
@@ -63,6 +64,7 @@ class Watch:
         survey: Survey,
         metrics: RolloutMetrics,
         record: Callable[[AliasWriter], Record],
+        expiry: Expiry,
     ) -> None:
         """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
         self._clock, self._stop, self._emit = ports.clock, ports.stop, ports.emit
@@ -74,6 +76,8 @@ class Watch:
         self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
         self._heartbeats = Heartbeats(self._clock, self._emit)
         self._record = record
+        self._expiry = expiry
+        self._not_forward = ""
         now = self._renewal_tried_at = self._clock.monotonic()
         self._aws_clock = ports.aws_clock
         self.alarms = AlarmPoll(ports, seconds(inputs.poll_interval), survey, self._aws_clock.now())
@@ -94,7 +98,7 @@ class Watch:
     def step(self, step: Step, number: int, later: Sequence[Step] = ()) -> None:
         """Watch one step to its end; ``later`` are those after it. Returns if it passed.
 
-        Raises `AnalysisFailed`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
+        Raises `AnalysisFailed`, `Conflict`, `Cancelled`, `CredentialsEnd`, or `NotFound` for an alias that is gone.
         """
         began = self._clock.monotonic()
         self._number, self._may_still_move = number, bool(later)
@@ -109,6 +113,8 @@ class Watch:
         moving = step.percent >= HUNDRED
         while True:
             raise_if_stopped(self._stop)
+            unrenewed = self._expiry.heed()
+            self._not_forward = unrenewed if self._may_still_move else ""
             now = self._clock.monotonic()
             self._read_what_is_due(end, moving=moving)
             waited, moving = moving, self._aws_still_moves(step, began)
@@ -165,6 +171,7 @@ class Watch:
         moments += [self.alarms.rhythm.next_at(end), max(min(renewals), now + RETRY_EVERY)]
         if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
+        moments.append(self._expiry.next_moment)
         return min(*moments, self.numbers.next_at, self._heartbeats.next_at)
 
     def _judge(self, step: Step, end: float) -> bool:
@@ -192,6 +199,7 @@ class Watch:
                 missing=lacks,
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
+                not_forward=self._not_forward,
             )
         )
         self._is_lacking = isinstance(verdict, Inconclusive) and bool(verdict.missing)
@@ -202,7 +210,10 @@ class Watch:
                 raise AnalysisFailed(reason, alarms)
             case Inconclusive(lacks) if lacks and not self._told_missing:
                 self._told_missing = lacks
-                until = self._clock.now() + timedelta(seconds=end + self._evidence_timeout - now)
+                last = end + self._evidence_timeout
+                if lacks == self._not_forward:
+                    last = self._expiry.next_moment
+                until = self._clock.now() + timedelta(seconds=last - now)
                 self._emit(StepExtended(number=self._number, until=until, why=lacks))
         return isinstance(verdict, Passed)
 

@@ -139,6 +139,8 @@ class World:
             )
         answer: dict[str, Any] = operation(request.params)
         request.effect_at = self.clock.now()
+        if request.operation == "Invoke":
+            request.delay += model.takes
         return answer
 
     def _model(self, service: str, region: str) -> Any:

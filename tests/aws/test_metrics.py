@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.metrics import CanaryPair, Minute, complete_until, first_whole_minute
+from lambda_rollout.analysis.metrics import (
+    CanaryPair,
+    Measure,
+    Minute,
+    complete_until,
+    first_whole_minute,
+)
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.preflight.facts import Invoked
 from lambda_rollout.runtime.errors import AccessDenied, Busy, Unanswered
 from sandbox.aws import World
@@ -92,6 +99,34 @@ def test_each_version_has_its_own_minutes(world: World, metrics: CloudWatchMetri
     )
     assert found.throttles == 1
     assert found.until == START + 3 * MINUTE
+
+
+def test_a_metric_of_any_kind_is_read_for_each_version(world: World) -> None:
+    orders = Measure(
+        "Sum",
+        CustomMetric("Shop", "Orders", (("version", "$VERSION"), ("on", "$FUNCTION:$ALIAS"))),
+    )
+    queue = Measure("Maximum", CustomMetric("Shop", "Queue"))
+    for name, dimensions, value in (
+        ("Orders", {"on": "checkout:live", "version": "8"}, 2.0),
+        ("Orders", {"on": "checkout:live", "version": "8"}, 3.0),
+        ("Orders", {"on": "checkout:live", "version": "7"}, 9.0),
+        ("Orders", {"version": "8"}, 100.0),
+        ("Queue", {}, 4.0),
+        ("Queue", {}, 6.5),
+    ):
+        world.cloudwatch().record("Shop", name, dimensions, value, "Count", START)
+    world.clock.advance(600)
+    reader = CloudWatchMetrics(Clients(connect(session(), world), REGION), [orders, queue])
+    [found] = reader.compare([PAIR], START, START + 2 * MINUTE)
+    assert [dict(minute.measured) for minute in found.canary.minutes] == [
+        {orders: 5.0, queue: 6.5},
+        {},
+    ]
+    assert found.baseline.minutes[0].measured == {orders: 9.0, queue: 6.5}
+    [call] = calls(world)
+    # The queue is one metric for both: it is asked for, and billed, once.
+    assert len(call.params["MetricDataQueries"]) == 13 + 2 + 1
 
 
 def test_only_whole_minutes_of_the_window_count(world: World, metrics: CloudWatchMetrics) -> None:

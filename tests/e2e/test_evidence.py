@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.guards.measures import measures_of
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.guards import parse_guards
@@ -71,7 +72,8 @@ def ordered(steps: str, guards: str = "", **asked: Any) -> RolloutSpec:
 
 def roll_out(made: Scene, wanted: RolloutSpec) -> Finished:
     ports: Ports = made.ports(wanted)
-    ports = replace(ports, metrics=CloudWatchMetrics(made.clients()))
+    measures = measures_of(wanted.inputs.guards)
+    ports = replace(ports, metrics=CloudWatchMetrics(made.clients(), measures))
     return Rollout(wanted, ports).run()
 
 

@@ -12,9 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
 from lambda_rollout.inputs.read import read_inputs, variable
@@ -103,6 +105,8 @@ class Scene:
     """How far the runner's clock is off."""
     date: Dated = said_as_it_is
     """What AWS's answers say of the time."""
+    life: CredentialsLife = field(default_factory=CredentialsLife)
+    """How long the credentials of the ports can sign."""
 
     @classmethod
     def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Scene:
@@ -178,6 +182,8 @@ class Scene:
             stop=self.stop,
             emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
+            life=lambda: self.life,
+            invocations=LambdaInvocations(clients),
         )
 
     def roll_out(

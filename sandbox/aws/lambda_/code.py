@@ -35,10 +35,11 @@ def zip_of(source: str, module: str = "index") -> bytes:
 
 @dataclass
 class Code:
-    """A deployment package. slept: seconds that its `time.sleep` was asked for, ever."""
+    """A deployment package. slept: seconds that its `time.sleep` was asked for, ever. printed: by its last run."""
 
     data: bytes
     slept: float = 0.0
+    printed: list[str] = field(default_factory=list)
     _modules: dict[str, types.ModuleType] = field(default_factory=dict)
 
     @cached_property
@@ -93,13 +94,21 @@ class Code:
             module = types.ModuleType(name)
             is_package = path.endswith("__init__.py")
             module.__package__ = name if is_package else name.rpartition(".")[0]
-            module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._import}
+            module.__dict__["__builtins__"] = {
+                **vars(builtins),
+                "__import__": self._import,
+                "print": self._print,
+            }
             self._modules[name] = module
             exec(compile(source, f"/var/task/{path}", "exec"), module.__dict__)
             parent, _, child = name.rpartition(".")
             if parent in self._sources:
                 setattr(self._module(parent), child, module)
         return self._modules[name]
+
+    def _print(self, *values: Any, sep: str = " ", end: str = "\n", **_: Any) -> None:
+        """``print`` for code in the package: into the function's log."""
+        self.printed.append(sep.join(map(str, values)) + end)
 
     def _import(
         self,
