@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.record import parse
-from lambda_rollout.app import STAGE, main
+from lambda_rollout.app import post
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import Finished, Result, Run, Warned
 from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.saved_state import KEY
 from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import ExpiredCredentials
 from tests.support.scene import OWNERS_TEXT, Scene, rollout_spec
@@ -34,10 +35,10 @@ def held(text: str = OWNERS_TEXT) -> Scene:
 
 
 class Chatty(dict[str, str]):
-    """Prints when it is asked for the stage, as a library may."""
+    """Prints when it is asked for what was saved, as a library may."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        if key == STAGE:
+        if key == f"STATE_{KEY}":
             print("::error::from a library", file=sys.stderr)
             print("##[error]from another")
         return super().get(key, default)
@@ -46,7 +47,7 @@ class Chatty(dict[str, str]):
 def test_what_a_library_prints_is_obeyed_by_nobody_and_goes_where_it_can_block_nobody(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(Chatty({STAGE: "post"}), Stop()) == 0
+    assert post(Chatty(), Stop()) == 0
     shown = capfd.readouterr()
     assert shown.err == ""
     lines = set(shown.out.splitlines())

@@ -86,6 +86,8 @@ def _field(name: str, value: Any) -> dict[str, Any]:
             return {name: Numbered(value) if value else Latest()}
         case "version_alias":
             return {"version": FromAlias(value)}
+        case "version_each":
+            return {"version": value}
         case "targets":
             (alias,) = {target.alias for target in value}
             return {"functions": tuple(target.function for target in value), "alias": alias}
