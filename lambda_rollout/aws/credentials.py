@@ -52,7 +52,7 @@ CONTAINER_REMEDY = (
     "An action in a container sees the workspace and no other file of the runner: use aws-actions/configure-aws-"
     "credentials in a step before, or `role-to-assume`."
 )
-MAY_SETTLE = "It is tried again for a while, since what was changed a moment ago is not known everywhere yet:"
+TRIED_AGAIN = "It is tried again for a while, since what was changed a moment ago is not known everywhere yet:"
 OWN_REMEDY = (
     "Run aws-actions/configure-aws-credentials in a step before, or set `role-to-assume`; on a runner of your own check "
     "its AWS profile, `credential_process` or web identity token file."
@@ -196,7 +196,7 @@ def telling_refusals(patient: Retrying, role: str, warn: Callable[[str], None]) 
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, CallFailed) and _is_refusal(error) and error.what not in told:
             told.add(error.what)
-            warn(f"{MAY_SETTLE} {_without_credentials(error, role)}")
+            warn(f"{TRIED_AGAIN} {_without_credentials(error, role)}")
 
     return patient.copy(before_sleep=tell)
 

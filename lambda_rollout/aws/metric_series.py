@@ -137,9 +137,9 @@ def version_metrics(
     )
 
 
-Named = TypeVar("Named")
+NamedSeries = TypeVar("NamedSeries")
 
 
-def at(moment: datetime, series: Mapping[Named, Points]) -> dict[Named, float]:
+def at(moment: datetime, series: Mapping[NamedSeries, Points]) -> dict[NamedSeries, float]:
     """Return what each series has at a moment; one that has nothing is left out."""
     return {name: points[moment] for name, points in series.items() if moment in points}

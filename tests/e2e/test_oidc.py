@@ -167,7 +167,10 @@ class InProcess:
         return self(main_stage, **self.scene.runner._inputs({**self.scene.inputs, **inputs}))
 
     def post(self, state: Mapping[str, str]) -> tuple[int, str]:
-        return self(post_stage, **{f"STATE_{name}": value for name, value in state.items()})
+        return self(
+            post_stage,
+            **{f"STATE_{name}": value for name, value in state.items()},
+        )
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from lambda_rollout.rollout.events import Finished, Result, Run, Warned
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import KEY
 from lambda_rollout.runtime.clock import Stop
+from sandbox.aws.faults import ExpiredCredentials
 from tests.support.scene import OWNERS_TEXT, Scene, rollout_spec
 
 LATER = "00000001"
@@ -111,3 +112,13 @@ def test_a_record_can_be_read_again_whatever_the_run_is_called(
     assert text == OWNERS_TEXT
     assert record is not None
     assert written in str(record)
+
+
+def test_no_record_stays_of_the_run_that_a_promotion_went_on_from() -> None:
+    """Nothing of ours was written yet, and AWS takes an empty description for "leave it"."""
+    scene = held(text="")
+    scene.world.lambda_().keeps_descriptions = True
+    scene.world.faults.add(ExpiredCredentials(), operation="UpdateAlias")
+    spec = rollout_spec("100% 0s", mode=Mode.PROMOTE, rollout_id=LATER)
+    assert scene.roll_out(spec).result is Result.ROLLED_BACK
+    assert parse(scene.alias.description) == ("-", None)

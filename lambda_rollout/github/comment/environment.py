@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lambda_rollout.runtime.errors import RolloutError
-from lambda_rollout.runtime.id_token import claim, claims_of, id_token
 from lambda_rollout.runtime.masking import Hide
 
 COMMENT_AUDIENCE = "lambda-rollout"
@@ -20,6 +19,9 @@ def environment(environ: Mapping[str, str], hide: Hide) -> str:
 
     ``hide`` is told of the token.
     """
+    # It brings urllib.request and all that that brings, which a mistake in the inputs is told without.
+    from lambda_rollout.runtime.id_token import claim, claims_of, id_token
+
     try:
         return claim(claims_of(id_token(environ, COMMENT_AUDIENCE, hide)), "environment")
     except (RolloutError, ValueError):
