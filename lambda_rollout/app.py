@@ -29,9 +29,8 @@ from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.inputs.choices import Engine, Mode
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import read_all
+from lambda_rollout.inputs.read import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports
@@ -104,7 +103,7 @@ def _stage(context: JobContext) -> int:
 def main_stage(context: JobContext) -> int:
     """Read the inputs and do what they ask for."""
     try:
-        inputs, package = read_all(context.environ)
+        inputs, files = read_all(context.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
         errors = InputErrors(context.runner.masks.of_value(found.told), found.count)
@@ -116,7 +115,7 @@ def main_stage(context: JobContext) -> int:
     feed = _listening(feed_for(inputs, context.runner, context.clock), context)
     reason, remedy = "the run was interrupted before its end", ""
     try:
-        finished = _tell(inputs, package, context)
+        finished = _tell(inputs, files, context)
         return exit_status(finished)
     except RolloutError as error:
         reason, remedy = error.what, error.remedy
@@ -143,7 +142,8 @@ def exit_status(finished: Finished) -> int:
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
+    from lambda_rollout.rollout.publish import publish
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
@@ -151,7 +151,8 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         inputs,
         context.runner.run,
         rollout_id=secrets.token_hex(4),
-        package=package,
+        package=files.package,
+        payloads=files.payloads,
         warnings=tuple(_warnings(inputs, context.environ)),
     )
     # Who rolls back waits out what others give up at once: for them nothing was changed yet.
@@ -159,6 +160,8 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
     patient = retrying(context.clock, context.stop, unreachable=unreachable)
     clients = build_clients(spec.identity, context, patient)
     ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
+    if inputs.mode is Mode.PUBLISH:
+        return publish(spec, ports)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lambda_rollout.analysis.invocation import InvocationLimits
+
 IDLE = "Inactive"
 """The state of a version that nobody invoked for some weeks: Lambda took its resources back."""
 
@@ -64,6 +66,8 @@ class VersionState:
     """Setting -> hash of its value, which may be secret: of those that publishing takes over as they are."""
     is_durable: bool = False
     """Whether executions may outlast an invocation: they end on the version that they began with."""
+    limits: InvocationLimits = field(default_factory=InvocationLimits)
+    """What an invocation of it needs and lasts."""
 
 
 def changed_settings(one: VersionState, other: VersionState) -> tuple[str, ...]:

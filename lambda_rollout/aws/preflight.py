@@ -14,9 +14,10 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
-from lambda_rollout.aws.versions import code_storage
+from lambda_rollout.aws.versions import code_storage, invocation_limits
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import (
@@ -42,6 +43,7 @@ class AwsPreflightReader:
         self._clients = clients
         self._metrics = CloudWatchMetrics(clients)
         self._definitions = AlarmDefinitions(clients, alarms)
+        self._invocations = LambdaInvocations(clients)
 
     def configuration(self, target: Target, version: str) -> Configuration:
         """See `PreflightReader.configuration`."""
@@ -183,6 +185,10 @@ class AwsPreflightReader:
         """See `PreflightReader.invoked`."""
         return self._metrics.invoked(targets, until)
 
+    def try_invoking(self, target: Target, version: str) -> None:
+        """See `PreflightReader.try_invoking`."""
+        self._invocations.check(target.function, version)
+
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """See `PreflightReader.alarms`."""
         return self._definitions.read()
@@ -225,7 +231,7 @@ def _configuration(answer: Mapping[str, Any]) -> Configuration:
         timeout=timedelta(seconds=answer.get("Timeout", 0)),
         capacity_provider=_provider(answer.get("CapacityProviderConfig") or {}),
         is_durable="DurableConfig" in answer,
-        per_tenant=bool((answer.get("TenancyConfig") or {}).get("TenantIsolationMode")),
+        limits=invocation_limits(answer),
     )
 
 

@@ -18,6 +18,7 @@ from lambda_rollout.inputs.choices import (
 )
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.names import AlarmName, VersionChoice
+from lambda_rollout.inputs.payload import Expected, SmokeTest
 from lambda_rollout.inputs.steps import Plan
 
 
@@ -46,6 +47,8 @@ class Inputs:
     preflight: Preflight
     poll_interval: timedelta
     mode: Mode
+    smoke_test: tuple[SmokeTest, ...]
+    smoke_expect: Expected | None
     on_cancel: OnCancel
     on_stranded: OnStranded
     engine: Engine

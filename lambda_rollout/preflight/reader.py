@@ -99,6 +99,10 @@ class PreflightReader(Protocol):
         """DescribeAlarms: how the rollout's alarms are made, those that exist."""
         ...
 
+    def try_invoking(self, target: Target, version: str) -> None:
+        """Invoke with DryRun, of a version: whether it may be invoked."""
+        ...
+
     def try_history(self) -> None:
         """DescribeAlarmHistory, to see whether it is allowed."""
         ...
@@ -118,6 +122,8 @@ class Passage:
     """Whether the function's code is known to be kept by reference."""
     uploads: bool = False
     """Whether new code is uploaded before it is published."""
+    is_smoke_tested: bool = False
+    """Whether the new version is invoked before it gets any traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,8 @@ class Question:
     guards: tuple[Guard, ...] = ()
     needs_numbers: bool = False
     writes: tuple[str, ...] = ()
+    only_publishes: bool = False
+    """Whether no alias is to be moved: then nothing is read that only a watch depends on."""
 
 
 def read_facts(
@@ -141,6 +149,8 @@ def read_facts(
     Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
     """
     reading = _Reading(clock, stop)
+    if question.only_publishes:
+        return _facts_of_publishing(question, reader, reading)
     targets = tuple(passage.target for passage in question.passages)
     until = complete_until(question.now)
     invoked = reading("cloudwatch:GetMetricData", lambda: reader.invoked(targets, until))
@@ -167,6 +177,54 @@ def read_facts(
         history=history,
         writes=question.writes,
     )
+
+
+def _facts_of_publishing(question: Question, reader: PreflightReader, reading: _Reading) -> Facts:
+    return Facts(
+        now=question.now,
+        plan=question.plan,
+        guards=(),
+        needs_numbers=False,
+        targets=tuple(_to_publish(passage, reader, reading) for passage in question.passages),
+        alarms=(),
+    )
+
+
+def _to_publish(passage: Passage, reader: PreflightReader, reading: _Reading) -> TargetFacts:
+    """Read what publishing depends on, and nothing of who calls the alias, which stays as it is."""
+    target = passage.target
+    read = TargetFacts(
+        target=target,
+        alias_arn=passage.alias_arn,
+        old=None,
+        new=reading(
+            "lambda:GetFunctionConfiguration", lambda: reader.configuration(target, passage.new)
+        ),
+        event_sources=(),
+        function_policy=(),
+        alias_policy=(),
+        urls=(),
+        reserved=None,
+        provisioned=None,
+        invoked=Invoked(target, 0, 0, 0),
+        uploads=passage.uploads,
+    )
+    read = _with_smoke_test(read, passage, reader, reading)
+    return _with_capacity(read, reader, reading) if read.provider else read
+
+
+def _with_smoke_test(
+    read: TargetFacts, passage: Passage, reader: PreflightReader, reading: _Reading
+) -> TargetFacts:
+    """Try whether a version of the function may be invoked: the new one, or while there is none yet, the old one.
+
+    A policy may well allow numbers, and not ``$LATEST``, which is asked for only where nothing is published.
+    """
+    if not passage.is_smoke_tested:
+        return read
+    version = passage.new if passage.new != LATEST else passage.old or LATEST
+    tried = reading("lambda:InvokeFunction", lambda: reader.try_invoking(passage.target, version))
+    return replace(read, is_smoke_tested=True, not_invocable=tried)
 
 
 def _target(
@@ -198,6 +256,7 @@ def _target(
         number = read.old.version
         old_code = reading("lambda:GetFunction", lambda: reader.storage(target, number))
         read = replace(read, old_code=old_code)
+    read = _with_smoke_test(read, passage, reader, reading)
     return _with_capacity(read, reader, reading) if read.provider else read
 
 

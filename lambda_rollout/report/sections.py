@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lambda_rollout.report.console import version_url
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose, unbroken
+from lambda_rollout.report.markdown import (
+    alert,
+    code,
+    code_block,
+    link,
+    prose,
+    text_block,
+    unbroken,
+)
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import advice, happenings, left_against, left_as, other_runs
 from lambda_rollout.report.wording import count, sentence
@@ -71,6 +79,24 @@ def what_to_do(story: RolloutState) -> Iterator[str]:
         yield f"**What to do:** {prose(words, REASON_LIMIT)}"
     if aws:
         yield code_block(aws + arguments)
+
+
+def smoke_tests(story: RolloutState, most: int, lines: int, width: int = REASON_LIMIT) -> str:
+    """Show ``most`` of the smoke tests that were not passed, each with the last ``lines`` of its log, cut at ``width``.
+
+    Empty if there are none.
+    """
+    failed = story.failed_smoke_tests
+    parts: list[str] = []
+    for test in failed[:most]:
+        version = prose(f"version {test.version}")
+        parts.append(f"{code(test.target.name)}, {version}: {prose(sentence(test.why), width)}")
+        if kept := test.log[max(0, len(test.log) - lines) :]:
+            said = "The log of that invocation:" if kept == test.log else "The end of its log:"
+            parts += [said, text_block(line[:width] for line in kept)]
+    if hidden := len(failed) - len(failed[:most]):
+        parts.append(f"And {count(hidden, 'more function')}, in the log.")
+    return "\n\n".join(parts)
 
 
 def version_link(now: TargetNow, version: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import SavedAlias
 
@@ -29,6 +30,8 @@ class AliasRollout:
     alias as it is, and we took it over to go on with it."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
+    limits: InvocationLimits = field(default_factory=InvocationLimits)
+    """What an invocation of the new version needs and lasts, once it is ready."""
 
     @property
     def writer(self) -> AliasWriter:

@@ -8,7 +8,7 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
-from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import Passage, Question, read_facts
@@ -33,15 +33,22 @@ def look_first(
     check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
         return {}
+    storages = read_storages(spec, ports, rollouts)
+    preflight(spec, ports, rollouts, storages)
+    return storages
+
+
+def read_storages(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
+) -> Mapping[Target, CodeStorage]:
+    """Read how the code is kept of those to which code is to be uploaded. Raises as `read_storage`."""
     targets = [rollout.target for rollout in rollouts]
     found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
-    storages = {
+    return {
         target: storage
         for target, storage in zip(targets, found, strict=True)
         if storage is not None
     }
-    preflight(spec, ports, rollouts, storages)
-    return storages
 
 
 def preflight(
@@ -68,8 +75,10 @@ def preflight(
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
+        only_publishes=spec.inputs.mode is Mode.PUBLISH,
     )
-    findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
+    facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
+    findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
     refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
@@ -89,6 +98,7 @@ def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | No
         new=spec.version_number or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
         uploads=storage is not None,
+        is_smoke_tested=rollout.target.function in spec.payloads,
     )
 
 

@@ -39,6 +39,7 @@ from lambda_rollout.rollout.metrics import (
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
+from lambda_rollout.rollout.smoke_test import Candidate, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
@@ -78,6 +79,7 @@ class Rollout:
             return self._check_versions()
         self._choose_versions()
         self._wait_until_ready()
+        self._smoke_test()
         self._create_missing_aliases()
         self._say_what_stays()
         if not self._moving():
@@ -158,7 +160,18 @@ class Rollout:
 
     def _wait_for_one(self, rollout: AliasRollout) -> None:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
-        rollout.durable = state.is_durable
+        rollout.durable, rollout.limits = state.is_durable, state.limits
+
+    def _smoke_test(self) -> None:
+        """Invoke what has had no traffic yet; a version that a run before this one has shifted to has had some."""
+        if self._spec.inputs.mode is not Mode.ROLLOUT:
+            return
+        candidates = [
+            Candidate(rollout.target, rollout.new, rollout.limits)
+            for rollout in self._rollouts
+            if rollout.new != rollout.old and rollout.resumed is None
+        ]
+        smoke_test(candidates, self._spec, self._ports)
 
     def _create_missing_aliases(self) -> None:
         for rollout in self._rollouts:

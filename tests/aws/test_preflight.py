@@ -315,7 +315,7 @@ def test_durable_functions_and_tenants_are_read(place: Place) -> None:
     def kinds() -> tuple[bool, bool]:
         new = place.look(new="$LATEST").targets[0].new
         assert isinstance(new, Configuration)
-        return new.is_durable, new.per_tenant
+        return new.is_durable, new.limits.per_tenant
 
     assert kinds() == (False, False)
     place.publish(DurableConfig={"ExecutionTimeout": 60})

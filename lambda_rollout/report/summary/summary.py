@@ -16,6 +16,7 @@ from lambda_rollout.report.markdown import code, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
     left_box,
+    smoke_tests,
     version_link,
     warnings_box,
     what_happened,
@@ -30,6 +31,9 @@ from lambda_rollout.rollout.events import Result
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
+
+LOG_LINES = 200
+"""Of a function's log; Lambda answers with 4 KB of it, which may be as many lines as bytes."""
 
 LIMIT = 900_000
 """Bytes; under GitHub's 1 MiB, which a summary that is over it loses as a whole."""
@@ -84,6 +88,8 @@ def _sections(story: RolloutState) -> Iterator[str]:
         yield warnings
     if aliases := _targets(story):
         yield aliases
+    if tests := smoke_tests(story, MOST_ROWS, LOG_LINES):
+        yield f"### Smoke test\n\n{tests}"
     steps = plan(story) if story.result is Result.PLANNED else schedule(story)
     if steps:
         yield f"### Schedule\n\n{steps}"
