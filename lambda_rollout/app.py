@@ -143,7 +143,6 @@ def exit_status(finished: Finished) -> int:
 
 
 def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
-    from lambda_rollout.rollout.publish import publish
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
@@ -161,6 +160,8 @@ def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
     clients = build_clients(spec.identity, context, patient)
     ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
     if inputs.mode is Mode.PUBLISH:
+        from lambda_rollout.rollout.publish import publish
+
         return publish(spec, ports)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)

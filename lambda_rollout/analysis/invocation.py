@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LONGEST = 900
+LONGEST_INVOCATION = 900
 """Seconds that a synchronous invocation lasts at most, that of a durable function included.
 
 https://docs.aws.amazon.com/lambda/latest/dg/durable-invoking.html
@@ -18,7 +18,7 @@ class InvocationLimits:
     https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
     """
 
-    timeout: int = LONGEST
+    timeout: int = LONGEST_INVOCATION
     """Seconds after which Lambda ends the function."""
     execution_timeout: int = 0
     """Seconds that an execution of a durable function may last, over all of its invocations; 0 for other functions."""
@@ -28,7 +28,7 @@ class InvocationLimits:
     @property
     def longest(self) -> int:
         """Seconds after which a synchronous invocation is answered at the latest."""
-        return min(self.execution_timeout or self.timeout, LONGEST)
+        return min(self.execution_timeout or self.timeout, LONGEST_INVOCATION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from lambda_rollout.analysis.invocation import LONGEST, Invocation, InvocationLimits
+from lambda_rollout.analysis.invocation import LONGEST_INVOCATION, Invocation, InvocationLimits
 from lambda_rollout.inputs.json_values import JsonValue, NoJson, read_json, written
 from lambda_rollout.inputs.payload import Expected
 
-MOST_DIFFERENCES = 3
+MOST_MISMATCHES = 3
 _SHOWN = 120
 """Characters of a value that are told: what a function answers may be megabytes."""
 
 _NOTHING = object()
 
 
-def refusal(limits: InvocationLimits) -> tuple[str, str]:
+def not_testable(limits: InvocationLimits) -> tuple[str, str]:
     """Say why a function takes no smoke test, and what to do; two empty strings if it does.
 
     Both kinds need more than a payload, and AWS would refuse the invocation.
@@ -27,10 +27,10 @@ def refusal(limits: InvocationLimits) -> tuple[str, str]:
             "it has tenant isolation, and a smoke test names no tenant",
             f"{_WITHOUT} and invoke that version with `aws lambda invoke --tenant-id`.",
         )
-    if limits.execution_timeout > LONGEST:
+    if limits.execution_timeout > LONGEST_INVOCATION:
         what = f"it is durable, and its executions may last {limits.execution_timeout} s"
         return (
-            f"{what}: AWS invokes only those of {LONGEST} s or less synchronously",
+            f"{what}: AWS invokes only those of {LONGEST_INVOCATION} s or less synchronously",
             f"{_WITHOUT} and start an execution of that version.",
         )
     return "", ""
@@ -55,11 +55,11 @@ def failure(answer: Invocation, version: str, expected: Expected | None) -> str:
         return "its answer is no JSON: it is no UTF-8"
     except NoJson as error:
         return f"its answer is no JSON: {error}: {_shown(answer.payload.decode())}"
-    found = list(differences(expected.value, got))
+    found = list(mismatches(expected.value, got))
     if not found:
         return ""
-    more = len(found) - MOST_DIFFERENCES
-    told = [*found[:MOST_DIFFERENCES], *([f"and {more} more"] if more > 0 else [])]
+    more = len(found) - MOST_MISMATCHES
+    told = [*found[:MOST_MISMATCHES], *([f"and {more} more"] if more > 0 else [])]
     return f"its answer is not as expected: {'; '.join(told)}"
 
 
@@ -79,7 +79,7 @@ def _error_in(payload: bytes) -> str:
     return ": ".join(part for part in parts if isinstance(part, str) and part) or _shown(text)
 
 
-def differences(expected: JsonValue, got: JsonValue, path: str = "$") -> Iterator[str]:
+def mismatches(expected: JsonValue, got: JsonValue, path: str = "$") -> Iterator[str]:
     """Yield where ``got`` does not hold ``expected``, each as path, what was expected and what is there.
 
     An object holds another if it has its names with values that hold the other's; a list one of the same length,
@@ -97,7 +97,7 @@ def differences(expected: JsonValue, got: JsonValue, path: str = "$") -> Iterato
                 yield _differs(path, f"a list of {len(expected)}", f"one of {len(got)}")
             else:
                 for at, (one, other) in enumerate(zip(expected, got, strict=True)):
-                    yield from differences(one, other, f"{path}[{at}]")
+                    yield from mismatches(one, other, f"{path}[{at}]")
         case _:
             yield _differs(path, written(expected), written(got))
 
@@ -106,7 +106,7 @@ def _held(expected: JsonValue, got: object, path: str) -> Iterator[str]:
     if got is _NOTHING:
         yield _differs(path, written(expected), "nothing")
     else:
-        yield from differences(expected, got, path)  # type: ignore[arg-type]  # it is of JSON
+        yield from mismatches(expected, got, path)  # type: ignore[arg-type]  # it is of JSON
 
 
 def _is_same(one: JsonValue, other: JsonValue) -> bool:

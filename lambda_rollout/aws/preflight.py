@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/, under the nam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
@@ -228,10 +228,9 @@ def _configuration(answer: Mapping[str, Any]) -> Configuration:
         role=answer["Role"],
         dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
         runtime=answer.get("Runtime", ""),
-        timeout=timedelta(seconds=answer.get("Timeout", 0)),
+        limits=invocation_limits(answer),
         capacity_provider=_provider(answer.get("CapacityProviderConfig") or {}),
         is_durable="DurableConfig" in answer,
-        limits=invocation_limits(answer),
     )
 
 

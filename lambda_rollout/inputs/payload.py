@@ -22,7 +22,7 @@ LARGEST_PAYLOAD = 6 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Inline:
+class InlinePayload:
     """A payload that stands in the input."""
 
     content: bytes = field(repr=False)
@@ -41,7 +41,7 @@ class SmokeTest:
 
     function: str
     """As in ``function-name``."""
-    payload: Inline | PayloadFile
+    payload: InlinePayload | PayloadFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def parse_smoke_test(text: str, functions: Sequence[str]) -> tuple[SmokeTest, ..
     return tuple(tests)
 
 
-def _payload(text: str) -> Inline | PayloadFile:
+def _payload(text: str) -> InlinePayload | PayloadFile:
     try:
         read_json(text)
     except NoJson as error:
@@ -94,7 +94,7 @@ def _payload(text: str) -> Inline | PayloadFile:
             "workspace, and name that."
         )
         raise Mistakes(Mistake(text, remedy))
-    return Inline(content)
+    return InlinePayload(content)
 
 
 def _looks_like_json(text: str) -> bool:
@@ -124,13 +124,13 @@ def parse_smoke_expect(text: str) -> Expected | None:
         raise Mistakes(Mistake(text, remedy)) from error
 
 
-def read_payload(payload: Inline | PayloadFile, workspace: Path) -> bytes:
+def read_payload(payload: InlinePayload | PayloadFile, workspace: Path) -> bytes:
     """Return the bytes to invoke with; a path is relative to ``workspace`` and must stay inside it.
 
     Raises:
         Mistakes: there is no such file, it is no JSON, too large, or outside of the workspace.
     """
-    if isinstance(payload, Inline):
+    if isinstance(payload, InlinePayload):
         return payload.content
     with opened(payload.path, workspace) as descriptor:
         if (size := size_of(descriptor)) > LARGEST_PAYLOAD:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambda_rollout.alias.routing import Target
@@ -45,13 +45,17 @@ class Configuration:
     """The ARN that failed asynchronous events go to, or empty."""
     runtime: str
     """Empty for a container image."""
-    timeout: timedelta
+    limits: InvocationLimits
+    """What an invocation needs and lasts; with tenants each has execution environments of its own."""
     capacity_provider: str = ""
     """The ARN of what it runs on, for Lambda Managed Instances; empty where AWS runs it."""
     is_durable: bool = False
     """Whether its executions may outlast an invocation, by replays."""
-    limits: InvocationLimits = field(default_factory=InvocationLimits)
-    """What an invocation needs and lasts; with tenants each has execution environments of its own."""
+
+    @property
+    def timeout(self) -> timedelta:
+        """After which Lambda ends an invocation."""
+        return timedelta(seconds=self.limits.timeout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lambda_rollout.analysis.smoke import refusal
+from lambda_rollout.analysis.smoke import not_testable
 from lambda_rollout.preflight.facts import Configuration, Facts
 from lambda_rollout.preflight.finding import Code, Finding, Level
 
@@ -15,7 +15,7 @@ def smoke_tests_can_run(facts: Facts) -> Iterator[Finding]:
         if not each.is_smoke_tested:
             continue
         if isinstance(each.new, Configuration):
-            why, remedy = refusal(each.new.limits)
+            why, remedy = not_testable(each.new.limits)
             if why:
                 seen = f"`smoke-test` cannot invoke {each.target.name}: {why}."
                 yield Finding(Level.ERROR, Code.SMOKE_TEST_REFUSED, seen, remedy, each.target)

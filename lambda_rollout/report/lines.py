@@ -120,18 +120,8 @@ def _told_of_version(event: e.Event) -> Iterator[str]:
         case e.SmokeTestStarted():
             yield f"{event.target.name}: invoking version {event.version} for its smoke test"
         case e.SmokeTested():
-            yield from _smoke_tested(event)
-
-
-def _smoke_tested(event: e.SmokeTested) -> Iterator[str]:
-    if event.passed:
-        yield f"{event.target.name}: version {event.version} passed its smoke test"
-        return
-    yield f"{event.target.name}: version {event.version} did not pass its smoke test: {event.why}"
-    if event.log:
-        yield f"{event.target.name}: the end of its log:"
-    for line in event.log:
-        yield f"  | {line}"
+            verdict = "passed its smoke test" if event.passed else "did not pass its smoke test: "
+            yield f"{event.target.name}: version {event.version} {verdict}{event.why}"
 
 
 def _started(event: e.Started) -> Iterator[str]:

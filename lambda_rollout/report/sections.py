@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lambda_rollout.report.console import version_url
 from lambda_rollout.report.markdown import (
@@ -17,7 +17,7 @@ from lambda_rollout.report.markdown import (
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import advice, happenings, left_against, left_as, other_runs
 from lambda_rollout.report.wording import count, sentence
-from lambda_rollout.rollout.events import AliasLeft, Run
+from lambda_rollout.rollout.events import AliasLeft, Run, SmokeTested
 
 REASON_LIMIT = 600  # characters
 
@@ -81,22 +81,34 @@ def what_to_do(story: RolloutState) -> Iterator[str]:
         yield code_block(aws + arguments)
 
 
-def smoke_tests(story: RolloutState, most: int, lines: int, width: int = REASON_LIMIT) -> str:
-    """Show ``most`` of the smoke tests that were not passed, each with the last ``lines`` of its log, cut at ``width``.
+def smoke_tests(
+    story: RolloutState, most: int, lines: int | None = None, width: int = REASON_LIMIT
+) -> str:
+    """Show ``most`` of the smoke tests that were not passed, each with the end of its log; empty if there are none.
 
-    Empty if there are none.
+    ``lines``: so many of those that the function wrote itself; None: all that there is. Each is cut at ``width``.
     """
     failed = story.failed_smoke_tests
     parts: list[str] = []
     for test in failed[:most]:
         version = prose(f"version {test.version}")
         parts.append(f"{code(test.target.name)}, {version}: {prose(sentence(test.why), width)}")
-        if kept := test.log[max(0, len(test.log) - lines) :]:
-            said = "The log of that invocation:" if kept == test.log else "The end of its log:"
-            parts += [said, text_block(line[:width] for line in kept)]
+        if kept := _end_of_log(test, lines):
+            parts += ["The end of its log:", text_block(line[:width] for line in kept)]
     if hidden := len(failed) - len(failed[:most]):
         parts.append(f"And {count(hidden, 'more function')}, in the log.")
     return "\n\n".join(parts)
+
+
+def _end_of_log(test: SmokeTested, lines: int | None) -> Sequence[str]:
+    if lines is None:
+        return test.log
+    own = [line for line in test.log if line.strip() and not line.startswith(_PLATFORM)]
+    return own[max(0, len(own) - lines) :]
+
+
+_PLATFORM = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ")
+"""How the lines begin that Lambda writes around an invocation's own."""
 
 
 def version_link(now: TargetNow, version: str) -> str:

@@ -12,7 +12,7 @@ from lambda_rollout.rollout.alias_status import find_alias
 from lambda_rollout.rollout.events import AliasFound, AliasMissing, Finished, Result
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import preflight, read_storages
-from lambda_rollout.rollout.smoke_test import Candidate, smoke_test
+from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import run
 from lambda_rollout.rollout.version import await_ready, choose
@@ -43,9 +43,9 @@ def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
         target = rollout.target
         return choose(target, rollout.old, spec, ports, storages.get(target))
 
-    def wait_for_one(rollout: AliasRollout) -> Candidate:
+    def wait_for_one(rollout: AliasRollout) -> ReadyVersion:
         state = await_ready(rollout.target, rollout.new, spec, ports)
-        return Candidate(rollout.target, rollout.new, state.limits)
+        return ReadyVersion(rollout.target, rollout.new, state.limits)
 
     versions = ports.parallel(publish_one, rollouts)
     for rollout, version in zip(rollouts, versions, strict=True):

@@ -39,7 +39,7 @@ from lambda_rollout.rollout.metrics import (
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
-from lambda_rollout.rollout.smoke_test import Candidate, smoke_test
+from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
@@ -166,12 +166,12 @@ class Rollout:
         """Invoke what has had no traffic yet; a version that a run before this one has shifted to has had some."""
         if self._spec.inputs.mode is not Mode.ROLLOUT:
             return
-        candidates = [
-            Candidate(rollout.target, rollout.new, rollout.limits)
+        versions = [
+            ReadyVersion(rollout.target, rollout.new, rollout.limits)
             for rollout in self._rollouts
             if rollout.new != rollout.old and rollout.resumed is None
         ]
-        smoke_test(candidates, self._spec, self._ports)
+        smoke_test(versions, self._spec, self._ports)
 
     def _create_missing_aliases(self) -> None:
         for rollout in self._rollouts:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.invocation import Invocation, InvocationLimits
-from lambda_rollout.analysis.smoke import failure, refusal
+from lambda_rollout.analysis.smoke import failure, not_testable
 from lambda_rollout.rollout.events import SmokeTested, SmokeTestStarted, Warned
 from lambda_rollout.rollout.ports import Invocations, Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -19,7 +19,7 @@ from lambda_rollout.runtime.background import pending
 from lambda_rollout.runtime.errors import Busy, CallFailed, NotFound, RolloutError, Unanswered
 from lambda_rollout.runtime.retry import FORWARD_LIMIT, raise_if_stopped, retrying
 
-MARGIN = 30.0
+ANSWER_MARGIN = 30.0
 """Seconds that an answer may take longer than the function may run: it is initialized before, and the way takes time.
 
 "The Init phase is limited to 10 seconds", and is repeated if it takes longer
@@ -28,7 +28,7 @@ MARGIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ReadyVersion:
     """A version that is ready to serve."""
 
     target: Target
@@ -38,33 +38,36 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    candidate: Candidate
+    tested: ReadyVersion
     why: str = ""
     """Empty if it passed."""
     remedy: str = ""
 
 
-def smoke_test(candidates: Sequence[Candidate], spec: RolloutSpec, ports: Ports) -> None:
+def smoke_test(versions: Sequence[ReadyVersion], spec: RolloutSpec, ports: Ports) -> None:
     """Invoke all versions that have a smoke test, at once, and tell what came of each.
 
     Raises `RolloutError` if one did not pass, when all are over, and `Cancelled` on stop, without waiting for them.
     """
-    tested = [each for each in candidates if each.target.function in spec.payloads]
-    invocations = ports.invocations
-    if not tested or invocations is None:
+    tested = [each for each in versions if each.target.function in spec.payloads]
+    if not tested:
         return
+    invocations = ports.invocations
+    if invocations is None:
+        # Never as if it had passed.
+        raise ValueError("a smoke test, and nothing to invoke with")
     outcomes = ports.parallel(lambda each: _test(each, spec, ports, invocations), tested)
     failed = [outcome for outcome in outcomes if outcome.why]
     if failed:
-        reasons = (f"{_named(each.candidate)}: {each.why}" for each in failed)
+        reasons = (f"{_named(each.tested)}: {each.why}" for each in failed)
         remedy = next((each.remedy for each in failed if each.remedy), "")
         raise RolloutError(
             f"the smoke test failed: {'; '.join(reasons)}", remedy or _remedy(failed)
         )
 
 
-def _named(candidate: Candidate) -> str:
-    return f"version {candidate.version} of {candidate.target.name}"
+def _named(tested: ReadyVersion) -> str:
+    return f"version {tested.version} of {tested.target.name}"
 
 
 def _remedy(failed: Sequence[_Outcome]) -> str:
@@ -73,36 +76,35 @@ def _remedy(failed: Sequence[_Outcome]) -> str:
 
 
 def _test(
-    candidate: Candidate, spec: RolloutSpec, ports: Ports, invocations: Invocations
+    tested: ReadyVersion, spec: RolloutSpec, ports: Ports, invocations: Invocations
 ) -> _Outcome:
-    why, remedy = refusal(candidate.limits)
+    why, remedy = not_testable(tested.limits)
     log: tuple[str, ...] = ()
     if not why:
-        ports.emit(SmokeTestStarted(target=candidate.target, version=candidate.version))
-        payload = spec.payloads[candidate.target.function]
+        ports.emit(SmokeTestStarted(target=tested.target, version=tested.version))
+        payload = spec.payloads[tested.target.function]
         try:
             answer = retrying(ports.clock, ports.stop, FORWARD_LIMIT, (Busy, NotFound))(
-                _invoke, candidate, payload, ports, invocations
+                _invoke, tested, payload, ports, invocations
             )
         except CallFailed as error:
             why, remedy = _not_invoked(error), error.remedy
         else:
-            why = failure(answer, candidate.version, spec.inputs.smoke_expect)
+            why = failure(answer, tested.version, spec.inputs.smoke_expect)
             log = tuple(answer.log_tail.splitlines()) if why else ()
     ports.emit(
-        SmokeTested(
-            target=candidate.target, version=candidate.version, passed=not why, why=why, log=log
-        )
+        SmokeTested(target=tested.target, version=tested.version, passed=not why, why=why, log=log)
     )
-    return _Outcome(candidate, why, remedy)
+    return _Outcome(tested, why, remedy)
 
 
 def _invoke(
-    candidate: Candidate, payload: bytes, ports: Ports, invocations: Invocations
+    tested: ReadyVersion, payload: bytes, ports: Ports, invocations: Invocations
 ) -> Invocation:
     """Invoke once, and listen to stop meanwhile. Raises `Cancelled` then, and leaves the invocation to itself."""
-    target, version = candidate.target, candidate.version
-    patience = candidate.limits.longest + MARGIN
+    raise_if_stopped(ports.stop)
+    target, version = tested.target, tested.version
+    patience = tested.limits.longest + ANSWER_MARGIN
 
     def call() -> Invocation:
         return invocations.invoke(target.function, version, payload, patience)
@@ -112,7 +114,7 @@ def _invoke(
         while not answer.wait(ports.clock, patience):
             if ports.stop.requested:
                 text = (
-                    f"The smoke test of {_named(candidate)} was under way. An invocation cannot be taken back: it may "
+                    f"The smoke test of {_named(tested)} was under way. An invocation cannot be taken back: it may "
                     "still run."
                 )
                 ports.emit(Warned(text=text))

@@ -46,7 +46,7 @@ def test_the_policy_allows_nothing_that_is_not_called(scene: Live) -> None:
     workspace.mkdir(exist_ok=True)
     build = package("def handler(event, context): return 3")
     (workspace / "build.zip").write_bytes(build)
-    finished = scene.run(alias="canary", create_alias="true", package="build.zip")
+    finished = scene.run(alias="canary", create_alias="true", package="build.zip", smoke_test="{}")
     assert finished.outputs["result"] == "promoted", finished.log
     assert finished.outputs["version"] == NEW
     # An alarm that left its state between two reads is looked up in its history.

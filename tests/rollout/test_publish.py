@@ -18,16 +18,6 @@ from sandbox.aws.lambda_ import Fate
 from tests.support.code import package
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
-READS = {
-    "DescribeAlarms",
-    "GetAlias",
-    "GetFunction",
-    "GetFunctionConfiguration",
-    "PublishVersion",
-    "UpdateFunctionCode",
-    "Invoke",
-}
-
 
 @pytest.fixture
 def scene() -> Scene:

@@ -15,7 +15,7 @@ from lambda_rollout.inputs.payload import parse_smoke_expect
 from lambda_rollout.report.outputs import outputs
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.rollout.events import Finished, Result, SmokeTested, Warned
-from lambda_rollout.rollout.smoke_test import MARGIN, Candidate, smoke_test
+from lambda_rollout.rollout.smoke_test import ANSWER_MARGIN, ReadyVersion, smoke_test
 from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import SystemClock
 from lambda_rollout.runtime.errors import Cancelled
@@ -103,8 +103,8 @@ def test_without_a_smoke_test_nothing_is_invoked(scene: Scene) -> None:
 
 
 def test_what_has_traffic_already_is_not_invoked(scene: Scene) -> None:
-    fields = {"payloads": PAYLOADS, "version": OLD}
-    assert scene.roll_out(rollout_spec(**fields)).result is Result.UNCHANGED
+    spec = rollout_spec(payloads=PAYLOADS, version=OLD)
+    assert scene.roll_out(spec).result is Result.UNCHANGED
     assert not scene.requests("Invoke")
 
 
@@ -179,7 +179,7 @@ def test_an_answer_is_waited_for_as_long_as_the_function_may_run(scene: Scene) -
     scene.world.faults.add(Hang(900), operation="Invoke")
     began = scene.clock.monotonic()
     assert roll_out(scene, "x = 1").result is Result.FAILED
-    assert scene.clock.monotonic() - began == pytest.approx(300 + MARGIN, abs=20)
+    assert scene.clock.monotonic() - began == pytest.approx(300 + ANSWER_MARGIN, abs=20)
 
 
 def test_a_function_that_runs_into_its_timeout_is_told_so(scene: Scene) -> None:
@@ -261,9 +261,9 @@ def test_a_stop_is_heard_while_all_of_them_run(scene: Scene) -> None:
 
     canceller = threading.Thread(target=cancel)
     canceller.start()
-    candidates = [Candidate(target, NEW, InvocationLimits()) for target in both]
+    versions = [ReadyVersion(target, NEW, InvocationLimits()) for target in both]
     with pytest.raises(Cancelled, match="the job was cancelled"):
-        smoke_test(candidates, spec, ports)
+        smoke_test(versions, spec, ports)
     canceller.join()
     held.may_end.set()
     told = [event.text for event in scene.told(Warned) if isinstance(event, Warned)]

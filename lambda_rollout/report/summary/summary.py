@@ -32,9 +32,6 @@ from lambda_rollout.rollout.events import Result
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
 
-LOG_LINES = 200
-"""Of a function's log; Lambda answers with 4 KB of it, which may be as many lines as bytes."""
-
 LIMIT = 900_000
 """Bytes; under GitHub's 1 MiB, which a summary that is over it loses as a whole."""
 
@@ -88,7 +85,7 @@ def _sections(story: RolloutState) -> Iterator[str]:
         yield warnings
     if aliases := _targets(story):
         yield aliases
-    if tests := smoke_tests(story, MOST_ROWS, LOG_LINES):
+    if tests := smoke_tests(story, MOST_ROWS):
         yield f"### Smoke test\n\n{tests}"
     steps = plan(story) if story.result is Result.PLANNED else schedule(story)
     if steps:

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rollout.analysis.invocation import Invocation, InvocationLimits
-from lambda_rollout.analysis.smoke import differences, failure, refusal
+from lambda_rollout.analysis.smoke import failure, mismatches, not_testable
 from lambda_rollout.inputs.json_values import read_json
 from lambda_rollout.inputs.payload import Expected
 
 
 def lacks(expected: str, got: str) -> list[str]:
-    return list(differences(read_json(expected), read_json(got)))
+    return list(mismatches(read_json(expected), read_json(got)))
 
 
 def verdict(payload: bytes, expected: str = "", error: str = "", ran: str = "8") -> str:
@@ -115,10 +115,10 @@ def test_not_everything_is_told_of_what_differs_much() -> None:
 
 
 def test_who_takes_no_smoke_test() -> None:
-    assert refusal(InvocationLimits(timeout=900)) == ("", "")
-    assert refusal(InvocationLimits(execution_timeout=900)) == ("", "")
-    assert "tenant isolation" in refusal(InvocationLimits(per_tenant=True))[0]
-    assert "901 s" in refusal(InvocationLimits(execution_timeout=901))[0]
+    assert not_testable(InvocationLimits(timeout=900)) == ("", "")
+    assert not_testable(InvocationLimits(execution_timeout=900)) == ("", "")
+    assert "tenant isolation" in not_testable(InvocationLimits(per_tenant=True))[0]
+    assert "901 s" in not_testable(InvocationLimits(execution_timeout=901))[0]
 
 
 def test_how_long_an_answer_may_take() -> None:

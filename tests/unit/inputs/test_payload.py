@@ -13,7 +13,7 @@ from lambda_rollout.inputs.payload import (
     LARGEST_INLINE,
     LARGEST_PAYLOAD,
     Expected,
-    Inline,
+    InlinePayload,
     PayloadFile,
     SmokeTest,
     parse_smoke_expect,
@@ -35,7 +35,7 @@ def refused(text: str, functions: tuple[str, ...] = BOTH) -> list[str]:
     "text", ["{}", '{"a": [1,\n  2]}', "[]", '"text"', "7", "null", "true", '"checkout: 1"']
 )
 def test_json_is_the_payload_of_all_as_it_is_written(text: str) -> None:
-    payload = Inline(text.encode())
+    payload = InlinePayload(text.encode())
     assert parse_smoke_test(text, BOTH) == tuple(SmokeTest(each, payload) for each in BOTH)
 
 
@@ -47,11 +47,11 @@ def test_anything_else_on_one_line_is_a_path(text: str) -> None:
 def test_each_function_may_have_its_own() -> None:
     text = 'refunds: {"a": "b: c"}\n\ncheckout: events/order.json\n'
     assert parse_smoke_test(text, BOTH) == (
-        SmokeTest(BOTH[1], Inline(b'{"a": "b: c"}')),
+        SmokeTest(BOTH[1], InlinePayload(b'{"a": "b: c"}')),
         SmokeTest("checkout", PayloadFile("events/order.json")),
     )
     # One without a line has no smoke test. An ARN has colons of its own.
-    assert parse_smoke_test(f"{BOTH[1]}: {{}}", BOTH) == (SmokeTest(BOTH[1], Inline(b"{}")),)
+    assert parse_smoke_test(f"{BOTH[1]}: {{}}", BOTH) == (SmokeTest(BOTH[1], InlinePayload(b"{}")),)
 
 
 def test_nothing_is_no_smoke_test() -> None:
@@ -107,7 +107,7 @@ def unreadable(name: str, workspace: Path) -> str:
 def test_a_file_is_read_without_the_mark_at_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes('\ufeff {"a": "é"}\n'.encode())
     assert read_payload(PayloadFile("a.json"), tmp_path) == '{"a": "é"}'.encode()
-    assert read_payload(Inline(b"{}"), tmp_path) == b"{}"
+    assert read_payload(InlinePayload(b"{}"), tmp_path) == b"{}"
 
 
 def test_no_way_leads_out_of_the_workspace(tmp_path: Path) -> None:
