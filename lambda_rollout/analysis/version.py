@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.analysis.invocation import InvocationLimits
 
@@ -68,6 +69,13 @@ class VersionState:
     """Whether executions may outlast an invocation: they end on the version that they began with."""
     limits: InvocationLimits = field(default_factory=InvocationLimits)
     """What an invocation of it needs and lasts."""
+    arn: str = ""
+    """The version's own ARN."""
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long an invocation may take."""
+        return timedelta(seconds=self.limits.timeout)
 
 
 def changed_settings(one: VersionState, other: VersionState) -> tuple[str, ...]:

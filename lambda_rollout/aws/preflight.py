@@ -18,6 +18,7 @@ from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
 from lambda_rollout.aws.versions import code_storage, invocation_limits
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import (
@@ -192,6 +193,10 @@ class AwsPreflightReader:
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """See `PreflightReader.alarms`."""
         return self._definitions.read()
+
+    def try_hook(self, hook: Hook) -> None:
+        """See `PreflightReader.try_hook`."""
+        self._invocations.check(*hook.target)
 
     def try_history(self) -> None:
         """See `PreflightReader.try_history`."""

@@ -180,6 +180,7 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         settings=dict(_settings(answer)),
         is_durable="DurableConfig" in answer,
         limits=invocation_limits(answer),
+        arn=answer.get("FunctionArn", ""),
     )
 
 

@@ -17,6 +17,7 @@ from lambda_rollout.preflight.caller_checks import (
 )
 from lambda_rollout.preflight.facts import Facts
 from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.preflight.hook_checks import hooks_can_be_invoked
 from lambda_rollout.preflight.managed_checks import (
     provider_has_room,
     share_grows_slowly,
@@ -65,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
     versions_scaled_alike,
     provider_has_room,
     share_grows_slowly,
+    hooks_can_be_invoked,
     what_the_watch_reads,
     executions_outlast_invocations,
     tenants_start_cold,
@@ -77,6 +79,7 @@ CHECKS: tuple[Check, ...] = (
 BEFORE_PUBLISHING: tuple[Check, ...] = (
     both_versions_serve,
     provider_has_room,
+    hooks_can_be_invoked,
     smoke_tests_can_run,
     runtimes_supported,
     everything_was_read,

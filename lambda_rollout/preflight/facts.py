@@ -10,6 +10,7 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import PARTIAL
 from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.alarm_rule import AlarmRule
@@ -27,6 +28,8 @@ class Unread:
     why: str
     denied: bool = True
     """Whether it was the permission that was missing; else AWS gave no good answer."""
+    refused: bool = False
+    """Whether AWS refuses it whoever asks: what was asked for does not exist, or cannot be asked for like that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +261,17 @@ class AlarmFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HookFacts:
+    """One hook, and whether it can be invoked."""
+
+    hook: Hook
+    tried: Unread | None
+    """Why a DryRun did not get through; None if it did."""
+    by_codedeploy: bool = False
+    """Whether CodeDeploy invokes it, with the role of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a preflight is decided on."""
 
@@ -271,5 +285,6 @@ class Facts:
     alarms: tuple[AlarmFacts, ...] | Unread
     history: Unread | None = None
     """Set if an alarm's history cannot be read."""
+    hooks: tuple[HookFacts, ...] = ()
     writes: tuple[str, ...] = ()
     """The IAM actions that the rollout writes with; only given where they are to be listed."""

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.metrics import complete_until
 from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.facts import (
@@ -19,6 +20,7 @@ from lambda_rollout.preflight.facts import (
     EventSource,
     Facts,
     FunctionUrl,
+    HookFacts,
     Invoked,
     Provisioned,
     Scaling,
@@ -33,6 +35,8 @@ from lambda_rollout.runtime.errors import (
     CallFailed,
     Cancelled,
     DeniedOtherwise,
+    InvalidRequest,
+    NotFound,
     RolloutError,
     Unanswered,
 )
@@ -103,6 +107,10 @@ class PreflightReader(Protocol):
         """Invoke with DryRun, of a version: whether it may be invoked."""
         ...
 
+    def try_hook(self, hook: Hook) -> None:
+        """Invoke a hook with DryRun, which runs nothing, to see whether it exists and may be invoked."""
+        ...
+
     def try_history(self) -> None:
         """DescribeAlarmHistory, to see whether it is allowed."""
         ...
@@ -136,6 +144,9 @@ class Question:
     plan: Plan
     guards: tuple[Guard, ...] = ()
     needs_numbers: bool = False
+    hooks: tuple[Hook, ...] = ()
+    by_codedeploy: bool = False
+    """Whether CodeDeploy shifts, and invokes the hooks."""
     writes: tuple[str, ...] = ()
     only_publishes: bool = False
     """Whether no alias is to be moved: then nothing is read that only a watch depends on."""
@@ -149,8 +160,9 @@ def read_facts(
     Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
     """
     reading = _Reading(clock, stop)
+    hooks = tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
     if question.only_publishes:
-        return _facts_of_publishing(question, reader, reading)
+        return _facts_of_publishing(question, hooks, reader, reading)
     targets = tuple(passage.target for passage in question.passages)
     until = complete_until(question.now)
     invoked = reading("cloudwatch:GetMetricData", lambda: reader.invoked(targets, until))
@@ -175,11 +187,14 @@ def read_facts(
         ),
         alarms=alarms,
         history=history,
+        hooks=hooks,
         writes=question.writes,
     )
 
 
-def _facts_of_publishing(question: Question, reader: PreflightReader, reading: _Reading) -> Facts:
+def _facts_of_publishing(
+    question: Question, hooks: tuple[HookFacts, ...], reader: PreflightReader, reading: _Reading
+) -> Facts:
     return Facts(
         now=question.now,
         plan=question.plan,
@@ -187,6 +202,7 @@ def _facts_of_publishing(question: Question, reader: PreflightReader, reading: _
         needs_numbers=False,
         targets=tuple(_to_publish(passage, reader, reading) for passage in question.passages),
         alarms=(),
+        hooks=hooks,
     )
 
 
@@ -225,6 +241,19 @@ def _with_smoke_test(
     version = passage.new if passage.new != LATEST else passage.old or LATEST
     tried = reading("lambda:InvokeFunction", lambda: reader.try_invoking(passage.target, version))
     return replace(read, is_smoke_tested=True, not_invocable=tried)
+
+
+def read_hooks(
+    question: Question, reader: PreflightReader, clock: Clock, stop: Stop | None
+) -> tuple[HookFacts, ...]:
+    """Read of the question what is about its hooks alone. Raises as `read_facts`."""
+    reading = _Reading(clock, stop)
+    return tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
+
+
+def _hook(hook: Hook, question: Question, reader: PreflightReader, reading: _Reading) -> HookFacts:
+    tried = reading("lambda:InvokeFunction", lambda: reader.try_hook(hook))
+    return HookFacts(hook, tried, by_codedeploy=question.by_codedeploy)
 
 
 def _target(
@@ -311,6 +340,7 @@ class _Reading:
             if isinstance(error, Busy | Unanswered):
                 self._patience = 0.0
             denied = isinstance(error, AccessDenied) and not isinstance(error, DeniedOtherwise)
-            return Unread(action, str(error), denied=denied)
+            refused = isinstance(error, NotFound | InvalidRequest)
+            return Unread(action, str(error), denied=denied, refused=refused)
         except RolloutError as error:
             return Unread(action, error.what, denied=False)

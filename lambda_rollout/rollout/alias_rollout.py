@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
@@ -28,10 +29,12 @@ class AliasRollout:
     possibly_written: bool = False
     """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
     alias as it is, and we took it over to go on with it."""
+    new_arn: str = ""
+    """The ARN of the new version, if its configuration was read."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
-    limits: InvocationLimits = field(default_factory=InvocationLimits)
-    """What an invocation of the new version needs and lasts, once it is ready."""
+    limits: InvocationLimits | None = None
+    """What an invocation of the new version needs and lasts; None if that was not read yet."""
 
     @property
     def writer(self) -> AliasWriter:
@@ -51,6 +54,11 @@ class AliasRollout:
         return self.existing is not None and (self.resumed is not None or self.new != self.old)
 
     @property
+    def timeout(self) -> timedelta:
+        """How long an invocation of the new version may take; 0 if that was not read yet."""
+        return timedelta(seconds=self.limits.timeout if self.limits else 0)
+
+    @property
     def needs_restore(self) -> bool:
         """Whether the alias has to be settled. When in doubt, it has (README, promise 5)."""
         return self.possibly_written or self.writer.touched
@@ -59,6 +67,12 @@ class AliasRollout:
     def shifted(self) -> bool:
         """Whether the alias, as we know it, is anywhere but whole on its old version."""
         return self.writer.routing != Routing.all_on(self.writer.old)
+
+    def version_arn(self, version: str) -> str:
+        """Return the ARN of a version; empty while neither the alias nor the new version was read."""
+        known = self.existing.found.arn if self.existing else self.new_arn
+        function, _, _ = known.rpartition(":")
+        return f"{function}:{version}" if function else ""
 
     @property
     def saved(self) -> SavedAlias:
@@ -83,9 +97,10 @@ def writer_of(
     old: str | None = None,
     *,
     shared: bool = False,
+    overtaken: str = "",
 ) -> AliasWriter:
     """Make what writes an alias for this rollout, from now on; see `AliasWriter`."""
-    return AliasWriter(
+    writer = AliasWriter(
         target,
         found,
         ports.aliases,
@@ -95,3 +110,6 @@ def writer_of(
         old,
         shared=shared,
     )
+    if overtaken:
+        writer.ignore(overtaken)
+    return writer

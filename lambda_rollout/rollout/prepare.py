@@ -6,15 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
-from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
+from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
-from lambda_rollout.preflight.reader import Passage, Question, read_facts
+from lambda_rollout.preflight.hook_checks import findings_on
+from lambda_rollout.preflight.reader import Passage, Question, read_facts, read_hooks
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
-from lambda_rollout.rollout.missing_alarms import account_of, remedy_for_missing
+from lambda_rollout.rollout.expiry import raise_if_ending
+from lambda_rollout.rollout.missing_alarms import (
+    account_of,
+    name_the_missing,
+    remedy_for_missing,
+)
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.version import read_storage
@@ -28,10 +34,11 @@ def look_first(
     """Find what AWS would refuse, and what would make the watch blind, before the first write.
 
     Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
-    `preflight`; a promotion has had its preflight.
+    `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
     check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
+        _try_hooks(spec, ports)
         return {}
     storages = read_storages(spec, ports, rollouts)
     preflight(spec, ports, rollouts, storages)
@@ -68,18 +75,37 @@ def preflight(
     moving = [each for each in rollouts if not (each.existing and each.old == spec.version_number)]
     if ports.preflight_reader is None or not moving:
         return
+    is_published = spec.inputs.mode is Mode.PUBLISH
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
+        hooks=spec.hooks_of_publishing if is_published else spec.inputs.hooks,
+        by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
-        only_publishes=spec.inputs.mode is Mode.PUBLISH,
+        only_publishes=is_published,
     )
     facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
-    findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
+    findings = examine(facts, BEFORE_PUBLISHING if is_published else CHECKS)
     ports.emit(PreflightFound(findings=findings))
+    _refuse(findings, spec, ports)
+
+
+def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
+    """Find out whether a promotion's hooks can be invoked. Raises `RolloutError` if one cannot."""
+    hooks = tuple(h for h in spec.inputs.hooks if h.stage is not HookStage.BEFORE_TRAFFIC)
+    if ports.preflight_reader is None or not hooks:
+        return
+    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=hooks)
+    read = read_hooks(question, ports.preflight_reader, ports.clock, ports.stop)
+    findings = tuple(findings_on(read))
+    ports.emit(PreflightFound(findings=findings))
+    _refuse(findings, spec, ports)
+
+
+def _refuse(findings: Sequence[Finding], spec: RolloutSpec, ports: Ports) -> None:
     refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
         return
@@ -184,7 +210,9 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         if survey.missing:
             raise RolloutError(
-                f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
+                name_the_missing(
+                    survey.missing, len(spec.inputs.alarms), _where(survey.missing, spec)
+                ),
                 remedy_for_missing(survey.missing, account),
             )
         waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
@@ -193,6 +221,7 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
             return survey
         ports.clock.wait(seconds(spec.inputs.poll_interval), ports.stop)
         raise_if_stopped(ports.stop)
+        raise_if_ending(ports)
 
 
 def _refuse_unless_ignored(what: str, names: str, spec: RolloutSpec) -> None:

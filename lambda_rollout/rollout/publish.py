@@ -1,4 +1,4 @@
-"""``mode: publish``: a new version that can serve and has passed its smoke test, and no alias touched.
+"""``mode: publish``: a new version that can serve and has passed its smoke test and hooks, and no alias touched.
 
 So any test may stand between this and the rollout of that version. No record is written and nothing is saved for the
 post stage: there is nothing to go back from.
@@ -10,6 +10,7 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import find_alias
 from lambda_rollout.rollout.events import AliasFound, AliasMissing, Finished, Result
+from lambda_rollout.rollout.hook_stages import before_traffic
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import preflight, read_storages
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
@@ -45,12 +46,15 @@ def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
 
     def wait_for_one(rollout: AliasRollout) -> ReadyVersion:
         state = await_ready(rollout.target, rollout.new, spec, ports)
+        rollout.new_arn = state.arn
         return ReadyVersion(rollout.target, rollout.new, state.limits)
 
     versions = ports.parallel(publish_one, rollouts)
     for rollout, version in zip(rollouts, versions, strict=True):
         rollout.new = version
     smoke_test(ports.parallel(wait_for_one, rollouts), spec, ports)
+    if spec.hooks_of_publishing:
+        before_traffic(spec, ports, rollouts)
     is_missing = any(rollout.existing is None for rollout in rollouts)
     remedy = f"{HOW_TO_GO_ON}{' and with `create-alias: true`' if is_missing else ''}."
     return Finished(result=Result.PUBLISHED, reason="", remedy=remedy)

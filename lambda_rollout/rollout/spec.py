@@ -11,7 +11,8 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.inputs.choices import Mode, OnCancel
+from lambda_rollout.inputs.choices import Engine, HookStage, Mode, OnCancel
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered
 from lambda_rollout.inputs.package import Package
@@ -31,6 +32,8 @@ class RunIdentity:
     rollout_id: str
     """Eight random hex digits that tell this rollout from every other."""
     hold_on_cancel: bool
+    previous_alias: str = ""
+    """Name of the alias that a promotion points at the version it left; empty for none."""
 
     @classmethod
     def of_saved_state(cls, saved_state: SavedState, run: Run) -> RunIdentity:
@@ -41,6 +44,7 @@ class RunIdentity:
             run=run,
             rollout_id=saved_state.aliases[0].rollout_id if saved_state.aliases else "",
             hold_on_cancel=saved_state.hold_on_cancel,
+            previous_alias=saved_state.previous_alias,
         )
 
     def saved_state(self, phase: Phase, aliases: tuple[SavedAlias, ...]) -> SavedState:
@@ -51,26 +55,30 @@ class RunIdentity:
             role_to_assume=self.role_to_assume,
             hold_on_cancel=self.hold_on_cancel,
             aliases=aliases,
+            previous_alias=self.previous_alias,
         )
 
-    def record(self, old: str, new: str, until: datetime | None) -> Record:
-        """Make the record that says this rollout is at work (or holds, without ``until``)."""
+    def record(
+        self, writer: AliasWriter, new: str, routing: Routing, until: datetime | None
+    ) -> Record:
+        """Make the record that says this rollout is at work on a routing (or holds it, without ``until``)."""
         # Only what can be read again: a server that stands in for GitHub may count its runs otherwise.
         in_github = _is_number(self.run.run_id) and bool(self.run.repository)
         attempt = self.run.attempt if _is_number(self.run.attempt) else "1"
         return Record(
-            old=old,
+            old=writer.old,
             new=new,
             rollout_id=self.rollout_id,
+            since=writer.weight_since(routing),
             until=until.replace(microsecond=0) if until else None,
             run=self.run.run_id if in_github else "",
             attempt=attempt if in_github else "",
             repository=lease.repository_hash(self.run.repository) if in_github else "",
         )
 
-    def live_record(self, writer: AliasWriter, new: str) -> Record:
+    def live_record(self, writer: AliasWriter, new: str, routing: Routing) -> Record:
         """Make a record with a fresh lease."""
-        return self.record(writer.old, new, writer.aws_clock.lease_end())
+        return self.record(writer, new, routing, writer.aws_clock.lease_end())
 
     def command(self, target: Target, routing: Routing, description: str | None = None) -> str:
         """Return the AWS CLI command that gives an alias this whole routing."""
@@ -107,6 +115,7 @@ class RolloutSpec:
             run=self.run,
             rollout_id=self.rollout_id,
             hold_on_cancel=self.inputs.on_cancel is OnCancel.HOLD,
+            previous_alias=self.inputs.previous_alias or "",
         )
 
     @property
@@ -138,6 +147,12 @@ class RolloutSpec:
         # The steps before, or a `hold` at their end, are those of the rollout that was held.
         promotes = self.inputs.mode is Mode.PROMOTE
         return Plan((Step(HUNDRED, self.promotion_watch),)) if promotes else self.inputs.plan
+
+    @property
+    def hooks_of_publishing(self) -> tuple[Hook, ...]:
+        """The hooks that ``mode: publish`` asks. CodeDeploy's take another event, and are its deployment's."""
+        direct = self.inputs.engine is Engine.DIRECT
+        return self.inputs.hooks_of(HookStage.BEFORE_TRAFFIC) if direct else ()
 
     def started(self) -> Started:
         """Make the first event."""

@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lambda_rollout.alias.record import Record
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished, Warned
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -29,14 +31,34 @@ class BadEnd(Protocol):
         ...
 
 
-def run(spec: RolloutSpec, ports: Ports, tell: Callable[[], Finished], bad_end: BadEnd) -> Finished:
-    """Tell a story, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
+def run(
+    spec: RolloutSpec,
+    ports: Ports,
+    tell: Callable[[], Finished],
+    bad_end: BadEnd,
+    afterwards: Callable[[Finished], None] = lambda _: None,
+) -> Finished:
+    """Tell a story, to whatever end. Never raises: an error of ours, too, rolls back first and talks after.
+
+    ``afterwards`` is done when every alias is settled, and can change nothing of how it ended.
+    """
     ports.emit(spec.started())
     for text in spec.warnings:
         ports.emit(Warned(text=text))
     finished = _to_its_end(tell, bad_end)
+    without_failing(lambda: afterwards(finished), ports)
     ports.emit(finished)
     return finished
+
+
+def without_failing(act: Callable[[], None], ports: Ports) -> None:
+    """Do what must not fail a rollout that has ended; what goes wrong is a warning."""
+    try:
+        act()
+    except RolloutError as error:
+        ports.emit(Warned(text=str(error)))
+    except Exception as error:  # noqa: BLE001 - the outputs are to be written, whatever it is
+        ports.emit(Warned(text=f"internal error: {type(error).__name__}: {error}"))
 
 
 def _to_its_end(tell: Callable[[], Finished], bad_end: BadEnd) -> Finished:
@@ -55,6 +77,7 @@ def begin_watch(
     rollouts: Sequence[AliasRollout],
     survey: Survey,
     metrics: RolloutMetrics,
+    expiry: Expiry,
 ) -> Watch:
     """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before."""
     inputs, new = spec.inputs, {rollout.target: rollout.new for rollout in rollouts}
@@ -64,14 +87,17 @@ def begin_watch(
         [rollout.writer for rollout in rollouts],
         survey,
         metrics,
-        lambda writer: live_record(writer, new[writer.target], spec, ports),
+        lambda writer: live_record(writer, new[writer.target], writer.routing, spec, ports),
+        expiry,
     )
 
 
-def live_record(writer: AliasWriter, new: str, spec: RolloutSpec, ports: Ports) -> Record:
+def live_record(
+    writer: AliasWriter, new: str, routing: Routing, spec: RolloutSpec, ports: Ports
+) -> Record:
     """Make a record with a fresh lease, and say before the first one if AWS's time is in doubt."""
     say_if_time_is_in_doubt(ports)
-    return spec.identity.live_record(writer, new)
+    return spec.identity.live_record(writer, new, routing)
 
 
 def end_watch(watch: Watch, ports: Ports) -> None:

@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,8 @@ from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
+from lambda_rollout.inputs.choices import HookStage
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.report.markdown import code, code_block, link, prose, table, text_block
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
@@ -204,6 +207,11 @@ def story_of(text: str) -> Telling:
     tell.say(e.Warned, text=text)
     tell.say(e.Warned, text=text)
     tell.say(e.StepExtended, number=1, until=START, why=text)
+    hook = Hook(HookStage.EACH_STEP, "check-orders")
+    tell.say(e.HookStarted, hook=hook, step=1)
+    tell.say(e.HookUnanswered, hook=hook, why=text)
+    tell.say(e.HookInProgress, hook=hook, again_in=timedelta(seconds=1), details=text)
+    tell.say(e.HookEnded, hook=hook, passed=False, why=text or "x", details=text)
     tell.say(
         e.AliasLeft,
         target=CHECKOUT,
@@ -220,7 +228,7 @@ def story_of(text: str) -> Telling:
 def test_a_whole_summary_keeps_its_shape(text: str) -> None:
     calm = Page(summary(rollout_state(story_of("calm").events)))
     page = Page(summary(rollout_state(story_of(text).events)))
-    assert page.tags.count("table") == calm.tags.count("table") == 3
+    assert page.tags.count("table") == calm.tags.count("table") == 4
     assert page.tags.count("td") == calm.tags.count("td")
     assert page.tags.count("h2") == 1
     assert set(page.tags) <= set(calm.tags) | {"code", "pre"}

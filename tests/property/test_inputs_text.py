@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lambda_rollout.inputs.guard_metrics import CustomMetric, Statistic, StatisticOf
 from lambda_rollout.inputs.guards import Guard, parse_guards
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.read import DEFAULTS, read_inputs, variable
@@ -33,8 +34,10 @@ WRONG = {
     "preflight": "no",
     "poll-interval": "0s",
     "mode": "go",
+    "previous-alias": "12",
     "smoke-test": '{"a": ',
     "smoke-expect": "{'a': 1}",
+    "hooks": "sometimes: check-orders",
     "on-cancel": "stop",
     "on-stranded": "stop",
     "engine": "steam",
@@ -57,7 +60,20 @@ arns = [
 ]
 words = ["fn", "live", "$LATEST", "alias:", "10%", "hold", "5m", "s3://", ".zip", "true", "0", "é"]
 json_words = ['{"a":', "1}", "[", "]", "checkout: ", "a.json", "NaN"]
-guard_words = ["error-rate", "<", "<=", "baseline", "*", "+", "1%"]
+guard_words = [
+    "error-rate",
+    "<",
+    "<=",
+    "baseline",
+    "*",
+    "+",
+    "1%",
+    "?",
+    "sum(",
+    "p99(A/B{",
+    "$VERSION",
+]
+guard_words += ["{a=", "}", ")", '"', "/", "Shop/Orders"]
 marks = [",", " ", "\n", "\r", "\x1b[31m", "\u2028", "\ud800", "::error::", "##[group]"]
 scraps = st.lists(
     st.sampled_from([*arns, *words, *guard_words, *json_words, *marks]), max_size=8
@@ -114,6 +130,8 @@ FAR = {
     "preflight": "strict",
     "poll-interval": "5m",
     "mode": "promote",
+    "previous-alias": "b" * 128,
+    "hooks": "each-step: 123456789012:function:check:live",
     "on-cancel": "hold",
     "on-stranded": "resume",
     "engine": "codedeploy",
@@ -162,3 +180,18 @@ def test_any_text_is_guards_or_mistakes(text: str) -> None:
         mistakes = wrong.mistakes
     assert all(re.match(r"Line \d+, column \d+: ", mistake.remedy) for mistake in mistakes)
     assert parse_guards("\n".join(map(str, guards))) == guards
+
+
+names = st.text(" !\"'(),./:={}\\abé", min_size=1, max_size=8).filter(str.strip)
+values = st.text(" !\"'(),./:={}\\ab", min_size=1, max_size=8).filter(str.strip)
+
+
+@given(names, names, st.dictionaries(values, values, max_size=3), st.sampled_from(Statistic))
+@example("/aws/x", "B", {"a": "$VERSION"}, Statistic.SUM)
+def test_every_metric_can_be_written(
+    namespace: str, name: str, dimensions: dict[str, str], statistic: Statistic
+) -> None:
+    named = {key.lstrip(" :") or "a": value for key, value in dimensions.items()}
+    metric = CustomMetric("N" + namespace, name, tuple(named.items()))
+    [guard] = parse_guards(f"{StatisticOf(statistic, metric)} < 1")
+    assert guard.metric == StatisticOf(statistic, metric)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
@@ -495,6 +496,29 @@ def test_who_follows_a_deployment_counts_an_alarm_that_is_not_evaluated(
     evaluation(shop, "EVALUATION_ERROR")
     again = rollout_spec(CANARY, rollout_id="11111111", alarm_at_start=policy)
     assert shop.release(again).result is result
+
+
+def test_credentials_that_cannot_be_renewed_stop_it_while_that_can_be_signed(shop: Shop) -> None:
+    ends = shop.clock.monotonic() + 600
+    shop.world.sts.let_expire("AKIASANDBOX", 600)
+    failing = CredentialsLife(ends, 3600, "AssumeRoleWithWebIdentity: no answer")
+    shop.after(30, lambda: setattr(shop, "life", failing))
+    finished = shop.release()
+    assert finished.result is Result.ROLLED_BACK, finished
+    assert "could not be renewed: AssumeRoleWithWebIdentity: no answer" in finished.reason
+    assert shop.warnings().count("could not be renewed") == 1
+    assert shop.deployments()[0] == "Stopped"
+    assert shop.whole_on(OLD)
+
+
+def test_no_deployment_is_started_while_they_cannot_be_renewed(shop: Shop) -> None:
+    shop.life = CredentialsLife(shop.clock.monotonic() + 600, 3600, "no answer")
+    shop.world.lambda_().activation_delay = 100
+    shop.after(60, lambda: setattr(shop, "life", CredentialsLife()))
+    created = []
+    shop.after(59, lambda: created.extend(shop.requests("CreateDeployment")))
+    assert shop.release(rollout_spec(CANARY, version=None)).result is Result.PROMOTED
+    assert not created
 
 
 def test_expired_credentials_leave_it_to_aws(shop: Shop) -> None:

@@ -16,6 +16,7 @@ from lambda_rollout.rollout.publish import publish
 from sandbox.aws.faults import Throttle
 from sandbox.aws.lambda_ import Fate
 from tests.support.code import package
+from tests.support.hooks import NO, hooks, put_hook
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
 
@@ -112,4 +113,14 @@ def test_what_is_throttled_is_asked_again_and_a_stop_ends_it(scene: Scene) -> No
     scene.after(5, lambda: scene.stop.request("the job was cancelled"))
     finished = published(scene)
     assert (finished.result, finished.reason) == (Result.FAILED, "the job was cancelled")
+    assert scene.saved_states == []
+
+
+def test_the_hooks_of_before_traffic_are_asked_after_the_smoke_test(scene: Scene) -> None:
+    put_hook(scene, "check", NO)
+    asked = hooks("before-traffic: check\non-rollback: nobody")
+    finished = published(scene, payloads={"checkout": b"{}"}, hooks=asked)
+    assert finished.result is Result.FAILED
+    assert "before-traffic hook check failed" in finished.reason
+    assert [r.params["FunctionName"] for r in scene.requests("Invoke")] == ["checkout", "check"]
     assert scene.saved_states == []

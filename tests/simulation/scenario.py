@@ -13,6 +13,7 @@ from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between, draw_between
+from tests.simulation.credentials import Lifetime, draw_lifetime
 
 TEXTS = (
     "",
@@ -171,6 +172,8 @@ class Scenario:
     """The weight at which an earlier rollout held every alias; main is to promote it."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it is"."""
+    credentials: Lifetime | None = None
+    """How long main can sign its calls; None for as long as it lives."""
 
     @property
     def horizon(self) -> float:
@@ -241,6 +244,7 @@ def draw(seed: int) -> Scenario:
         between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
         held_before=_held_before(Random(f"held {seed}")),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
+        credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
     )
 
 

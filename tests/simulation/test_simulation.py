@@ -47,6 +47,9 @@ MUST_OCCUR = {
     *(f"fault {kind}" for kind in (*between.KINDS, between.GONE)),
     *(f"answer page {status}" for status in (200, *between.STATUSES)),
     *("answer cut", "answer dripping", "answer ResourceConflictException"),
+    *("renewals fail", "renewed again", "credentials at 0%: failed"),
+    *(f"credentials at a split: {result}" for result in ("rolled-back", "held")),
+    *(f"credentials at 100%: {result}" for result in ("rolled-back", "held")),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""

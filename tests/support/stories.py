@@ -12,6 +12,7 @@ from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
 from lambda_rollout.analysis.version import list_executions
+from lambda_rollout.inputs.hooks import parse_hooks
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.rollout import events as e
@@ -147,11 +148,38 @@ class Telling:
                 states=tuple((state, found.count(state)) for state in AlarmState),
             )
 
-    def passes(self, number: int) -> None:
+    def asks(self, line: str, step: int | None, seconds: float, details: str = "") -> None:
+        """A hook says yes after so many seconds, and before that that it is in progress if they are many."""
+        (hook,) = parse_hooks(line)
+        self.say(e.HookStarted, hook=hook, step=step)
+        if seconds > 30:
+            self.pass_time(0.5)
+            self.say(e.HookInProgress, hook=hook, again_in=timedelta(seconds=30), details=details)
+        self.pass_time(seconds)
+        self.say(e.HookEnded, hook=hook, passed=True, why="", details=details)
+
+    def refuses(self, line: str, step: int | None, details: str) -> str:
+        """A hook says no at its second call, since the first was not answered; return the reason."""
+        (hook,) = parse_hooks(line)
+        self.say(e.HookStarted, hook=hook, step=step)
+        self.pass_time(0.2)
+        self.say(
+            e.HookUnanswered,
+            hook=hook,
+            why="Invoke: TooManyRequestsException: Rate Exceeded.",
+        )
+        self.pass_time(3)
+        why = f"it said FAILED: {details}"
+        self.say(e.HookEnded, hook=hook, passed=False, why=why, details=details)
+        return f"{hook} failed: {why}"
+
+    def passes(self, number: int, *asked: str) -> None:
         step = self.plan.steps[number - 1]
         minutes = int(step.watch / timedelta(minutes=1))
         self.beats(number, max(0, minutes - 1))
         self.pass_time(60 if minutes else 0)
+        for line in asked:
+            self.asks(line, number, 2.5)
         self.pass_time(0.6)
         self.say(e.StepPassed, number=number, percent=step.percent, readings=self.readings)
 
@@ -392,6 +420,7 @@ with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
     tell.shifts(2)
     tell.passes(2)
     tell.is_released()
+    tell.say(e.PreviousAliasSet, target=CHECKOUT, alias="live-previous", version="7")
     tell.ends(e.Result.PROMOTED)
 
 with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
@@ -543,6 +572,27 @@ with _story("denied", Telling()) as tell:
         "function:checkout because no identity-based policy allows the lambda:GetAlias action",
         "Allow lambda:GetAlias to the role of this job; the README has the complete policy.",
     )
+
+with _story("hooks-said-yes", Telling("25% 2m, 100% 2m")) as tell:
+    tell.begins(ERRORS_OK)
+    tell.asks("before-traffic: migrate-schema", None, 3.2)
+    tell.shifts(1)
+    tell.passes(1, "each-step: check-orders:live")
+    tell.shifts(2)
+    tell.passes(2, "each-step: check-orders:live")
+    tell.asks("after-traffic: check-all", 2, 41, '{"orders":5120}')
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("hook-said-no", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as tell:
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(60)
+    why = tell.refuses("each-step: check-orders", 1, '{"orders":0,"expected":"at least 20"}')
+    tell.rolls_back("25")
+    tell.asks("on-rollback: warm-the-cache", 1, 0.4)
+    tell.ends(e.Result.ROLLED_BACK, why)
 
 LIFECYCLE = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
 

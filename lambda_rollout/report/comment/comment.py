@@ -22,6 +22,7 @@ from lambda_rollout.report.comment.tables import (
     version_numbers,
 )
 from lambda_rollout.report.findings import counted
+from lambda_rollout.report.hooks import hooks_table
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.sections import (
     left_box,
@@ -107,6 +108,8 @@ def title(story: RolloutState) -> tuple[str, str]:
         fired = [alarm.fired.name for alarm in story.alarms.values() if alarm.fired is not None]
         why = f", because {listing(fired)} fired" if fired else ""
         return RUNNING, f"{names}: rolling back{why}"
+    if story.asked is not None:
+        return RUNNING, f"{names}: asking the {story.asked.hook}"
     step = story.going_on
     if step is None and any(
         isinstance(now.smoke_test, SmokeTestStarted) for now in story.targets.values()
@@ -166,6 +169,8 @@ def _details(seen: Timeline, room: Room) -> Iterator[str]:
         yield f"#### Schedule\n\n{plan(story)}"
     elif steps := schedule(story, room.steps, live=story.finished is None):
         yield f"#### Schedule\n\n{steps}"
+    if story.hooks:
+        yield f"#### Hooks\n\n{hooks_table(story, room.alarms, room.reason)}"
     if story.alarms:
         yield f"#### Alarms\n\n{alarms(story, room.alarms, room.reason)}"
     if room.chart and (drawn := chart(seen)):
