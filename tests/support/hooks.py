@@ -57,3 +57,24 @@ def told(scene: Scene, name: str) -> list[dict[str, Any]]:
         for request in scene.requests("Invoke")
         if request.params["FunctionName"] == name and "Payload" in request.params
     ]
+
+
+def put_codedeploys_hook(scene: Scene, name: str, says: str | None) -> None:
+    """Create a function that tells CodeDeploy how it went, as CodeDeploy's hooks do; None: it says nothing."""
+    code = f"""
+import boto3
+
+def handler(event, context):
+    says = {says!r}
+    if says:
+        boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
+            deploymentId=event["DeploymentId"],
+            lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+            status=says,
+        )
+"""
+    how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler"}
+    scene.call(
+        "lambda", "CreateFunction", FunctionName=name, Code={"ZipFile": package(code)}, **how
+    )
+    scene.clock.advance(2)
