@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.analysis.credentials import CredentialsLife
@@ -111,7 +111,7 @@ class Scene:
     """How long the credentials of the ports can sign."""
 
     @classmethod
-    def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Scene:
+    def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Self:
         scene = cls(World(clock=ManualClock(), seed=seed))
         scene.deploy()
         for name in alarms:
