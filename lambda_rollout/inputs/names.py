@@ -69,13 +69,20 @@ class Numbered:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberedEach:
+    """Roll out of each function the published version that has its number beside the function's name."""
+
+    numbers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FromAlias:
     """Roll out the version that another alias of the function, ``alias``, points at."""
 
     alias: str
 
 
-VersionChoice = Latest | Numbered | FromAlias
+VersionChoice = Latest | Numbered | NumberedEach | FromAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +256,11 @@ def parse_version(text: str) -> VersionChoice:
         "Write the number of a published version, such as 12, or alias:NAME, or leave it empty "
         f"to publish $LATEST.{hint}",
     )
+
+
+def is_version(text: str) -> bool:
+    """Whether it is the number of a published version, in digits as AWS writes them."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def parse_alarms(text: str) -> tuple[AlarmName, ...]:

@@ -6,7 +6,7 @@ Everything is parsed and checked here, before the first AWS call, and all mistak
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,7 +37,6 @@ from lambda_rollout.inputs.names import (
     parse_previous_alias,
     parse_region,
     parse_role,
-    parse_version,
     region_of_function,
 )
 from lambda_rollout.inputs.package import Package, read_package
@@ -46,6 +45,7 @@ from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.rules import RULES
 from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.inputs.text import Mistake, Mistakes, parse_boolean, parse_choice, parse_count
+from lambda_rollout.inputs.versions import parse_version_of
 
 _T = TypeVar("_T")
 
@@ -169,7 +169,7 @@ def _read_each(reader: _Reader) -> Inputs:
     return Inputs(
         functions=functions,
         alias=alias,
-        version=reader.read("version", parse_version),
+        version=reader.read("version", partial(parse_version_of, functions)),
         package=reader.read("package", parse_package),
         description=_read_description(reader),
         plan=reader.read(

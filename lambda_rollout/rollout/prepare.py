@@ -72,7 +72,7 @@ def preflight(
     watch blind. ``mode: plan`` only says that it would.
     """
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
-    moving = [each for each in rollouts if not (each.existing and each.old == spec.version_number)]
+    moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
         return
     is_published = spec.inputs.mode is Mode.PUBLISH
@@ -116,12 +116,16 @@ def _refuse(findings: Sequence[Finding], spec: RolloutSpec, ports: Ports) -> Non
     raise RolloutError(f"preflight: {_reason(refused)}", refused[0].remedy)
 
 
+def _is_there(spec: RolloutSpec, rollout: AliasRollout) -> bool:
+    return bool(rollout.existing) and rollout.old == spec.version_number(rollout.target)
+
+
 def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | None) -> Passage:
     return Passage(
         target=rollout.target,
         alias_arn=rollout.existing.found.arn if rollout.existing else "",
         old=rollout.old,
-        new=spec.version_number or spec.version_alias or LATEST,
+        new=spec.version_number(rollout.target) or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
         uploads=storage is not None,
         is_smoke_tested=rollout.target.function in spec.payloads,

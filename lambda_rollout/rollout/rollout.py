@@ -143,14 +143,15 @@ class Rollout:
 
     def _version_of(self, rollout: AliasRollout) -> str:
         spec, resumed = self._spec, rollout.resumed
-        if resumed is not None and spec.inputs.mode is Mode.PROMOTE and spec.version_number is None:
+        number = spec.version_number(rollout.target)
+        if resumed is not None and spec.inputs.mode is Mode.PROMOTE and number is None:
             taken = replace(spec, inputs=replace(spec.inputs, version=Numbered(resumed.new)))
             return choose(rollout.target, rollout.old, taken, self._ports)
         if resumed is None and spec.inputs.mode is Mode.PROMOTE and rollout.old is not None:
             # One of a group whose code was unchanged: there is nothing of it to promote.
             return rollout.old
-        if resumed is not None and spec.version_number is not None:
-            self._refuse_another(spec.version_number, rollout, resumed)
+        if resumed is not None and number is not None:
+            self._refuse_another(number, rollout, resumed)
         version = choose(
             rollout.target, rollout.old, spec, self._ports, self._storages.get(rollout.target)
         )

@@ -14,7 +14,7 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.inputs.choices import Engine, HookStage, Mode, OnCancel
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.model import Inputs
-from lambda_rollout.inputs.names import FromAlias, Latest, Numbered
+from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, NumberedEach
 from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Run, Started
@@ -118,11 +118,14 @@ class RolloutSpec:
             previous_alias=self.inputs.previous_alias or "",
         )
 
-    @property
-    def version_number(self) -> str | None:
-        """The published version that was asked for by its number."""
-        version = self.inputs.version
-        return version.number if isinstance(version, Numbered) else None
+    def version_number(self, target: Target) -> str | None:
+        """Return the published version of the target's function that was asked for by its number."""
+        match self.inputs.version:
+            case Numbered(number):
+                return number
+            case NumberedEach(numbers):
+                return dict(numbers)[target.name]
+        return None
 
     @property
     def version_alias(self) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lambda_rollout.inputs.hooks import Hook, parse_hooks
 from tests.support.code import package
+from tests.support.live import Live
 from tests.support.scene import ROLE, Scene
 
 YES = {"hookStatus": "SUCCEEDED"}
@@ -37,7 +38,7 @@ def handler(event, context):
 """
 
 
-def put_hook(scene: Scene, name: str, *answers: object, slow: float = 0.0) -> None:
+def put_hook(scene: Scene | Live, name: str, *answers: object, slow: float = 0.0) -> None:
     """Create the function; ``slow`` is how many seconds each of its answers takes."""
     code = package(code_of_hook(answers or (YES,), slow))
     how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 900}
@@ -57,3 +58,24 @@ def told(scene: Scene, name: str) -> list[dict[str, Any]]:
         for request in scene.requests("Invoke")
         if request.params["FunctionName"] == name and "Payload" in request.params
     ]
+
+
+def put_codedeploys_hook(scene: Scene, name: str, says: str | None) -> None:
+    """Create a function that tells CodeDeploy how it went, as CodeDeploy's hooks do; None: it says nothing."""
+    code = f"""
+import boto3
+
+def handler(event, context):
+    says = {says!r}
+    if says:
+        boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
+            deploymentId=event["DeploymentId"],
+            lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+            status=says,
+        )
+"""
+    how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler"}
+    scene.call(
+        "lambda", "CreateFunction", FunctionName=name, Code={"ZipFile": package(code)}, **how
+    )
+    scene.clock.advance(2)
