@@ -30,9 +30,8 @@ from lambda_rollout.inputs.choices import Engine, Mode
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import read_all
+from lambda_rollout.inputs.read import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.lifetimes import warnings
@@ -119,7 +118,7 @@ def main_stage(context: JobContext) -> int:
     # Whether it can be saved is told when something is to be saved.
     context.runner.save_state(NOTHING_SAVED)
     try:
-        inputs, package = read_all(context.environ)
+        inputs, files = read_all(context.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
         errors = InputErrors(context.runner.masks.of_value(found.told), found.count)
@@ -131,7 +130,7 @@ def main_stage(context: JobContext) -> int:
     feed = _listening(feed_for(inputs, context.runner, context.clock), context)
     reason, remedy = "the run was interrupted before its end", ""
     try:
-        finished = _tell(inputs, package, context)
+        finished = _tell(inputs, files, context)
         return exit_status(finished)
     except RolloutError as error:
         reason, remedy = error.what, error.remedy
@@ -158,7 +157,7 @@ def exit_status(finished: Finished) -> int:
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
     from lambda_rollout.aws.credentials import asking
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
@@ -167,7 +166,8 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         inputs,
         context.runner.run,
         rollout_id=secrets.token_hex(4),
-        package=package,
+        package=files.package,
+        payloads=files.payloads,
     )
     is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
     spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
@@ -177,6 +177,10 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
     ports = build_ports(
         clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
     )
+    if inputs.mode is Mode.PUBLISH:
+        from lambda_rollout.rollout.publish import publish
+
+        return publish(spec, ports)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:

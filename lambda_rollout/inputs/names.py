@@ -23,9 +23,14 @@ _REGION = re.compile(_REGION_PATTERN)
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html, FunctionName: a name, a
 # partial ARN or a full ARN. The looser forms that its pattern also lets through are not documented.
-_FUNCTION = re.compile(
+FUNCTION_PATTERN = (
     rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?[0-9]{{12}}:function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
+    r"(?P<name>[a-zA-Z0-9_-]+)"
+)
+"""A function without a qualifier, with the groups ``region`` and ``name``."""
+
+_FUNCTION = re.compile(
+    FUNCTION_PATTERN + r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 _LONGEST_FUNCTION_NAME = 64
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html, Name

@@ -53,6 +53,8 @@ class Code(StrEnum):
     SHARE_GROWS_TOO_FAST = "share-grows-too-fast"
     DURABLE_FUNCTION = "durable-function"
     TENANT_ISOLATION = "tenant-isolation"
+    SMOKE_TEST_REFUSED = "smoke-test-refused"
+    SMOKE_TEST_NOT_ALLOWED = "smoke-test-not-allowed"
     RUNTIME_DEPRECATED = "runtime-deprecated"
     HOOK_CANNOT_RUN = "hook-cannot-run"
     HOOK_NOT_ALLOWED = "hook-not-allowed"

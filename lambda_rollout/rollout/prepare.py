@@ -8,7 +8,7 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
-from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.hook_checks import findings_on
@@ -40,15 +40,22 @@ def look_first(
     if spec.inputs.mode is Mode.PROMOTE:
         _try_hooks(spec, ports)
         return {}
+    storages = read_storages(spec, ports, rollouts)
+    preflight(spec, ports, rollouts, storages)
+    return storages
+
+
+def read_storages(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
+) -> Mapping[Target, CodeStorage]:
+    """Read how the code is kept of those to which code is to be uploaded. Raises as `read_storage`."""
     targets = [rollout.target for rollout in rollouts]
     found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
-    storages = {
+    return {
         target: storage
         for target, storage in zip(targets, found, strict=True)
         if storage is not None
     }
-    preflight(spec, ports, rollouts, storages)
-    return storages
 
 
 def preflight(
@@ -68,17 +75,21 @@ def preflight(
     moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
         return
+    publishes = spec.inputs.mode is Mode.PUBLISH
+    before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
-        hooks=spec.inputs.hooks,
+        hooks=before if publishes else spec.inputs.hooks,
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
+        only_publishes=publishes,
     )
-    findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
+    facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
+    findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
     _refuse(findings, spec, ports)
 
@@ -118,6 +129,7 @@ def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | No
         new=spec.version_number(rollout.target) or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
         uploads=storage is not None,
+        is_smoke_tested=rollout.target.function in spec.payloads,
     )
 
 

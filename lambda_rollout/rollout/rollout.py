@@ -38,6 +38,7 @@ from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
+from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
@@ -92,6 +93,7 @@ class Rollout:
             return self._check_versions()
         self._choose_versions()
         self._wait_until_ready()
+        self._smoke_test()
         before_traffic(self._spec, self._ports, self._rollouts)
         self._create_missing_aliases()
         self._say_what_stays()
@@ -177,6 +179,18 @@ class Rollout:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
         rollout.durable, rollout.new_arn = state.is_durable, state.arn
         rollout.timeout = state.timeout
+        rollout.limits = state.limits
+
+    def _smoke_test(self) -> None:
+        """Invoke what has had no traffic yet; a version that a run before this one has shifted to has had some."""
+        if self._spec.inputs.mode is not Mode.ROLLOUT:
+            return
+        versions = [
+            ReadyVersion(rollout.target, rollout.new, rollout.limits)
+            for rollout in self._rollouts
+            if rollout.new != rollout.old and rollout.resumed is None
+        ]
+        smoke_test(versions, self._spec, self._ports)
 
     def _create_missing_aliases(self) -> None:
         for rollout in self._rollouts:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lambda_rollout.alias import record as lease
@@ -99,6 +100,8 @@ class RolloutSpec:
     """As in `RunIdentity`."""
     package: Package | None = None
     """The code to upload before publishing, as it was read; None uploads none."""
+    payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Function, as in ``function-name`` -> what its smoke test invokes the new version with; none has none."""
     warnings: tuple[str, ...] = ()
     """What the person deploying should know from the start."""
 

@@ -25,7 +25,7 @@ from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.hooks import Hook
-from lambda_rollout.report.markdown import code, code_block, link, prose, table
+from lambda_rollout.report.markdown import code, code_block, link, prose, table, text_block
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
@@ -179,6 +179,14 @@ def test_a_command_block_holds_the_command_and_ends(text: str) -> None:
     assert page.text.endswith("after\n") or page.text.endswith("after")
 
 
+@given(st.lists(hostile, max_size=3))
+@example(["```", "~~~", "    "])
+def test_a_block_of_text_holds_its_lines_and_ends(lines: list[str]) -> None:
+    page = Page(text_block(lines) + "\n\nafter")
+    assert page.tags == ["pre", "code", "p"]
+    assert page.outside_code.strip("\0\n") == "after"
+
+
 def block_of(words: list[str]) -> str:
     return code_block(shlex.join(words)).partition("\n")[2].rpartition("\n")[0]
 
@@ -201,6 +209,7 @@ def test_a_shell_reads_it_so() -> None:
 def story_of(text: str) -> Telling:
     tell = Telling()
     tell.begins(ERRORS_OK)
+    tell.smoke_tests(text, text, text)
     tell.shifts(1)
     reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, text, START)
     tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)

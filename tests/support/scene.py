@@ -66,13 +66,13 @@ USUAL = read_inputs(
 def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
     """An order for `TARGET`; ``asked``: fields of `RolloutSpec` and `Inputs`, some in plainer values (`_field`)."""
     run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", NONCE)
-    new_code = asked.pop("package", None)
+    new_code, payloads = asked.pop("package", None), asked.pop("payloads", {})
     schedule = plan(steps) if isinstance(steps, str) else steps
     fields: dict[str, Any] = {}
     for name, value in asked.items():
         fields |= _field(name, value)
     inputs = replace(USUAL, plan=schedule, **fields)
-    return RolloutSpec(inputs, run, rollout_id, new_code)
+    return RolloutSpec(inputs, run, rollout_id, new_code, payloads)
 
 
 def _field(name: str, value: Any) -> dict[str, Any]:
