@@ -43,6 +43,7 @@ class AwsPreflightReader:
         """Make no call yet."""
         self._clients = clients
         self._metrics = CloudWatchMetrics(clients)
+        self._invocations = LambdaInvocations(clients)
         self._definitions = AlarmDefinitions(clients, alarms)
         self._invocations = LambdaInvocations(clients)
 

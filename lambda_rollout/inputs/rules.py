@@ -44,11 +44,6 @@ def _rolls_out(inputs: Inputs) -> bool:
     return inputs.mode in {Mode.ROLLOUT, Mode.PLAN}
 
 
-def _publishes(inputs: Inputs) -> bool:
-    """Whether a new version is made, or planned."""
-    return _rolls_out(inputs) or inputs.mode is Mode.PUBLISH
-
-
 def _may_end_early(inputs: Inputs) -> bool:
     """Whether a step is to end once its guards are shown to hold."""
     return _rolls_out(inputs) and inputs.engine is Engine.DIRECT and inputs.plan.may_end_early
@@ -61,6 +56,11 @@ def _to_be_shown(inputs: Inputs) -> list[Guard]:
         for guard in inputs.guards
         if guard.is_rate and guard.compares_with_baseline and not guard.observe_only
     ]
+
+
+def _publishes(inputs: Inputs) -> bool:
+    """Whether a new version is made, or planned."""
+    return _rolls_out(inputs) or inputs.mode is Mode.PUBLISH
 
 
 def _deploys(inputs: Inputs) -> bool:

@@ -79,8 +79,8 @@ CHECKS: tuple[Check, ...] = (
 BEFORE_PUBLISHING: tuple[Check, ...] = (
     both_versions_serve,
     provider_has_room,
-    hooks_can_be_invoked,
     smoke_tests_can_run,
+    hooks_can_be_invoked,
     runtimes_supported,
     everything_was_read,
 )

@@ -103,12 +103,12 @@ class PreflightReader(Protocol):
         """DescribeAlarms: how the rollout's alarms are made, those that exist."""
         ...
 
-    def try_invoking(self, target: Target, version: str) -> None:
-        """Invoke with DryRun, of a version: whether it may be invoked."""
-        ...
-
     def try_hook(self, hook: Hook) -> None:
         """Invoke a hook with DryRun, which runs nothing, to see whether it exists and may be invoked."""
+        ...
+
+    def try_invoking(self, target: Target, version: str) -> None:
+        """Invoke with DryRun, of a version: whether it may be invoked."""
         ...
 
     def try_history(self) -> None:
@@ -160,9 +160,9 @@ def read_facts(
     Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
     """
     reading = _Reading(clock, stop)
-    hooks = tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
     if question.only_publishes:
-        return _facts_of_publishing(question, hooks, reader, reading)
+        return _facts_of_publishing(question, reader, reading)
+    hooks = tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
     targets = tuple(passage.target for passage in question.passages)
     until = complete_until(question.now)
     invoked = reading("cloudwatch:GetMetricData", lambda: reader.invoked(targets, until))
@@ -192,9 +192,20 @@ def read_facts(
     )
 
 
-def _facts_of_publishing(
-    question: Question, hooks: tuple[HookFacts, ...], reader: PreflightReader, reading: _Reading
-) -> Facts:
+def read_hooks(
+    question: Question, reader: PreflightReader, clock: Clock, stop: Stop | None
+) -> tuple[HookFacts, ...]:
+    """Read of the question what is about its hooks alone. Raises as `read_facts`."""
+    reading = _Reading(clock, stop)
+    return tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
+
+
+def _hook(hook: Hook, question: Question, reader: PreflightReader, reading: _Reading) -> HookFacts:
+    tried = reading("lambda:InvokeFunction", lambda: reader.try_hook(hook))
+    return HookFacts(hook, tried, by_codedeploy=question.by_codedeploy)
+
+
+def _facts_of_publishing(question: Question, reader: PreflightReader, reading: _Reading) -> Facts:
     return Facts(
         now=question.now,
         plan=question.plan,
@@ -202,7 +213,7 @@ def _facts_of_publishing(
         needs_numbers=False,
         targets=tuple(_to_publish(passage, reader, reading) for passage in question.passages),
         alarms=(),
-        hooks=hooks,
+        hooks=tuple(_hook(hook, question, reader, reading) for hook in question.hooks),
     )
 
 
@@ -241,19 +252,6 @@ def _with_smoke_test(
     version = passage.new if passage.new != LATEST else passage.old or LATEST
     tried = reading("lambda:InvokeFunction", lambda: reader.try_invoking(passage.target, version))
     return replace(read, is_smoke_tested=True, not_invocable=tried)
-
-
-def read_hooks(
-    question: Question, reader: PreflightReader, clock: Clock, stop: Stop | None
-) -> tuple[HookFacts, ...]:
-    """Read of the question what is about its hooks alone. Raises as `read_facts`."""
-    reading = _Reading(clock, stop)
-    return tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
-
-
-def _hook(hook: Hook, question: Question, reader: PreflightReader, reading: _Reading) -> HookFacts:
-    tried = reading("lambda:InvokeFunction", lambda: reader.try_hook(hook))
-    return HookFacts(hook, tried, by_codedeploy=question.by_codedeploy)
 
 
 def _target(

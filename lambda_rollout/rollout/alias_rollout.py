@@ -33,8 +33,10 @@ class AliasRollout:
     """The ARN of the new version, if its configuration was read."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
-    limits: InvocationLimits | None = None
-    """What an invocation of the new version needs and lasts; None if that was not read yet."""
+    timeout: timedelta = timedelta()
+    """How long an invocation of the new version may take; 0 if that was not read yet."""
+    limits: InvocationLimits = field(default_factory=InvocationLimits)
+    """What an invocation of the new version needs and lasts, once it is ready."""
 
     @property
     def writer(self) -> AliasWriter:
@@ -52,11 +54,6 @@ class AliasRollout:
     def moves(self) -> bool:
         """Whether there is anything to shift."""
         return self.existing is not None and (self.resumed is not None or self.new != self.old)
-
-    @property
-    def timeout(self) -> timedelta:
-        """How long an invocation of the new version may take; 0 if that was not read yet."""
-        return timedelta(seconds=self.limits.timeout if self.limits else 0)
 
     @property
     def needs_restore(self) -> bool:

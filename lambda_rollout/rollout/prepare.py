@@ -75,20 +75,21 @@ def preflight(
     moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
         return
-    is_published = spec.inputs.mode is Mode.PUBLISH
+    publishes = spec.inputs.mode is Mode.PUBLISH
+    before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
-        hooks=spec.hooks_of_publishing if is_published else spec.inputs.hooks,
+        hooks=before if publishes else spec.inputs.hooks,
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
-        only_publishes=is_published,
+        only_publishes=publishes,
     )
     facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
-    findings = examine(facts, BEFORE_PUBLISHING if is_published else CHECKS)
+    findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
     _refuse(findings, spec, ports)
 

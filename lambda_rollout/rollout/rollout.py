@@ -14,7 +14,6 @@ from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.alarms import Survey
-from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import HookStage, Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
@@ -179,6 +178,7 @@ class Rollout:
     def _wait_for_one(self, rollout: AliasRollout) -> None:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
         rollout.durable, rollout.new_arn = state.is_durable, state.arn
+        rollout.timeout = state.timeout
         rollout.limits = state.limits
 
     def _smoke_test(self) -> None:
@@ -186,7 +186,7 @@ class Rollout:
         if self._spec.inputs.mode is not Mode.ROLLOUT:
             return
         versions = [
-            ReadyVersion(rollout.target, rollout.new, rollout.limits or InvocationLimits())
+            ReadyVersion(rollout.target, rollout.new, rollout.limits)
             for rollout in self._rollouts
             if rollout.new != rollout.old and rollout.resumed is None
         ]

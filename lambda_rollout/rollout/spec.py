@@ -11,8 +11,7 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.inputs.choices import Engine, HookStage, Mode, OnCancel
-from lambda_rollout.inputs.hooks import Hook
+from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, NumberedEach
 from lambda_rollout.inputs.package import Package
@@ -150,12 +149,6 @@ class RolloutSpec:
         # The steps before, or a `hold` at their end, are those of the rollout that was held.
         promotes = self.inputs.mode is Mode.PROMOTE
         return Plan((Step(HUNDRED, self.promotion_watch),)) if promotes else self.inputs.plan
-
-    @property
-    def hooks_of_publishing(self) -> tuple[Hook, ...]:
-        """The hooks that ``mode: publish`` asks. CodeDeploy's take another event, and are its deployment's."""
-        direct = self.inputs.engine is Engine.DIRECT
-        return self.inputs.hooks_of(HookStage.BEFORE_TRAFFIC) if direct else ()
 
     def started(self) -> Started:
         """Make the first event."""

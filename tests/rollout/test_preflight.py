@@ -160,6 +160,51 @@ def test_what_somebody_else_forbids_is_told_as_aws_says_it_and_not_as_a_missing_
     assert "Allow" not in unread.seen + unread.remedy
 
 
+# Hooks ------------------------------------------------------------------------------------------
+
+
+def test_a_hook_that_does_not_exist_is_found_before_anything_is_published(scene: Scene) -> None:
+    spec = rollout_spec(mode=Mode.PUBLISH, hooks=hooks("before-traffic: nobody"))
+    end = roll_out(scene, spec)
+    assert "before-traffic hook nobody cannot be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
+def test_a_hook_that_does_not_exist_is_found_before_anything_is_written(scene: Scene) -> None:
+    end = roll_out(scene, rollout_spec(hooks=hooks("on-rollback: nobody")))
+    assert end.result is Result.FAILED
+    assert "on-rollback hook nobody cannot be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
+def test_a_hook_that_may_not_be_invoked_is_found_before_anything_is_written(scene: Scene) -> None:
+    put_hook(scene, "check", YES)
+    scene.world.faults.add(AccessDenied(), operation="Invoke")
+    end = roll_out(scene, rollout_spec(hooks=hooks("after-traffic: check")))
+    assert end.result is Result.FAILED
+    assert "after-traffic hook check may not be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
+def test_a_hook_is_tried_without_being_run(scene: Scene) -> None:
+    put_hook(scene, "check", YES)
+    spec = rollout_spec(hooks=hooks("before-traffic: check"), mode=Mode.PLAN)
+    assert roll_out(scene, spec).result is Result.PLANNED
+    [tried] = scene.requests("Invoke")
+    assert tried.params["InvocationType"] == "DryRun"
+    assert Code.HOOK_CANNOT_RUN not in codes(scene)
+
+
+def test_a_promotions_hooks_are_tried_too(scene: Scene) -> None:
+    assert roll_out(scene, rollout_spec("10% 60s, hold")).result is Result.HELD
+    scene.world.log.clear()
+    spec = rollout_spec(hooks=hooks("after-traffic: nobody"), mode=Mode.PROMOTE)
+    end = roll_out(scene, spec)
+    assert end.result is Result.FAILED
+    assert "after-traffic hook nobody cannot be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
 # The smoke test ------------------------------------------------------------------------------------
 
 
@@ -199,41 +244,3 @@ def test_publishing_reads_nothing_of_who_calls_the_alias(scene: Scene) -> None:
         "GetFunctionConfiguration",
         "PublishVersion",
     }
-
-
-# Hooks ------------------------------------------------------------------------------------------
-
-
-def test_a_hook_that_does_not_exist_is_found_before_anything_is_written(scene: Scene) -> None:
-    end = roll_out(scene, rollout_spec(hooks=hooks("on-rollback: nobody")))
-    assert end.result is Result.FAILED
-    assert "on-rollback hook nobody cannot be invoked" in end.reason
-    assert not scene.requests(*WRITES)
-
-
-def test_a_hook_that_may_not_be_invoked_is_found_before_anything_is_written(scene: Scene) -> None:
-    put_hook(scene, "check", YES)
-    scene.world.faults.add(AccessDenied(), operation="Invoke")
-    end = roll_out(scene, rollout_spec(hooks=hooks("after-traffic: check")))
-    assert end.result is Result.FAILED
-    assert "after-traffic hook check may not be invoked" in end.reason
-    assert not scene.requests(*WRITES)
-
-
-def test_a_hook_is_tried_without_being_run(scene: Scene) -> None:
-    put_hook(scene, "check", YES)
-    spec = rollout_spec(hooks=hooks("before-traffic: check"), mode=Mode.PLAN)
-    assert roll_out(scene, spec).result is Result.PLANNED
-    [tried] = scene.requests("Invoke")
-    assert tried.params["InvocationType"] == "DryRun"
-    assert Code.HOOK_CANNOT_RUN not in codes(scene)
-
-
-def test_a_promotions_hooks_are_tried_too(scene: Scene) -> None:
-    assert roll_out(scene, rollout_spec("10% 60s, hold")).result is Result.HELD
-    scene.world.log.clear()
-    spec = rollout_spec(hooks=hooks("after-traffic: nobody"), mode=Mode.PROMOTE)
-    end = roll_out(scene, spec)
-    assert end.result is Result.FAILED
-    assert "after-traffic hook nobody cannot be invoked" in end.reason
-    assert not scene.requests(*WRITES)

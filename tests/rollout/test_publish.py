@@ -16,7 +16,7 @@ from lambda_rollout.rollout.publish import publish
 from sandbox.aws.faults import Throttle
 from sandbox.aws.lambda_ import Fate
 from tests.support.code import package
-from tests.support.hooks import NO, hooks, put_hook
+from tests.support.hooks import NO, YES, hooks, put_hook
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
 
@@ -116,11 +116,22 @@ def test_what_is_throttled_is_asked_again_and_a_stop_ends_it(scene: Scene) -> No
     assert scene.saved_states == []
 
 
-def test_the_hooks_of_before_traffic_are_asked_after_the_smoke_test(scene: Scene) -> None:
-    put_hook(scene, "check", NO)
-    asked = hooks("before-traffic: check\non-rollback: nobody")
-    finished = published(scene, payloads={"checkout": b"{}"}, hooks=asked)
-    assert finished.result is Result.FAILED
-    assert "before-traffic hook check failed" in finished.reason
-    assert [r.params["FunctionName"] for r in scene.requests("Invoke")] == ["checkout", "check"]
-    assert scene.saved_states == []
+# Hooks before traffic ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("answer", "result"), [(YES, Result.PUBLISHED), (NO, Result.FAILED)])
+def test_the_hooks_before_traffic_are_asked_and_no_others(
+    scene: Scene, answer: object, result: Result
+) -> None:
+    put_hook(scene, "check", answer)
+    put_hook(scene, "later", NO)
+    asked = hooks("before-traffic: check", "each-step: later", "after-traffic: later")
+    finished = published(scene, hooks=asked)
+    assert finished.result is result
+    invoked = [
+        r.params["FunctionName"]
+        for r in scene.requests("Invoke")
+        if r.params["InvocationType"] != "DryRun"
+    ]
+    assert invoked == ["check"]
+    assert not scene.requests("UpdateAlias")

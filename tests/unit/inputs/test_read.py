@@ -439,7 +439,6 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
         ("preflight", "error", "got 'error'. Write warn or strict."),
         ("poll-interval", "0s", "got '0s'. Write a duration from 1s to 5m."),
         ("poll-interval", "6m", "got '6m'. Write a duration from 1s to 5m."),
-        ("mode", "deploy", "got 'deploy'. Write rollout, plan, publish, promote or rollback."),
         (
             "previous-alias",
             "live",
@@ -451,7 +450,7 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
             "$LATEST",
             "got '$LATEST'. $LATEST is no alias: write a name, such as live-previous.",
         ),
-        ("mode", "deploy", "got 'deploy'. Write rollout, plan, promote or rollback."),
+        ("mode", "deploy", "got 'deploy'. Write rollout, plan, publish, promote or rollback."),
         ("on-cancel", "stop", "got 'stop'. Write rollback or hold."),
         ("on-stranded", "hold", "got 'hold'. Write rollback, resume or fail."),
         ("engine", "sam", "got 'sam'. Write direct or codedeploy."),
