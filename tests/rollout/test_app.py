@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import main
+from lambda_rollout.app import main, post
 from lambda_rollout.inputs.read import variable
 from lambda_rollout.rollout.saved_state import KEY, Phase, SavedAlias, SavedState
 from lambda_rollout.runtime.clock import Stop
@@ -40,8 +40,7 @@ def test_in_the_post_stage_every_alias_has_its_command_besides(
 ) -> None:
     saved = tuple(SavedAlias(f"checkout-{n}", "live", OLD, NEW, "text", ("50",)) for n in range(3))
     state = SavedState(Phase.MOVING, "eu-central-1", "", hold_on_cancel=False, aliases=saved)
-    post = {"LAMBDA_ROLLOUT_STAGE": "post", f"STATE_{KEY}": state.to_json()}
-    assert main({**environ, **post}, Stop()) == 1
+    assert post({**environ, f"STATE_{KEY}": state.to_json()}, Stop()) == 1
     assert LACKS in Path(environ["GITHUB_OUTPUT"]).read_text()
     log = capfd.readouterr().out
     for number in range(3):
@@ -67,13 +66,12 @@ def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_n
     }
     state = {"phase": "moving", "region": "x", "role_to_assume": "role", "hold_on_cancel": False}
     environ = {
-        "LAMBDA_ROLLOUT_STAGE": "post",
         f"STATE_{KEY}": json.dumps({**state, "aliases": [charge]}),
         "GITHUB_OUTPUT": str(output),
         "RUNNER_TEMP": str(tmp_path),
     }
 
-    assert main(environ, Stop()) == 1
+    assert post(environ, Stop()) == 1
 
     assert "failed" in output.read_text()
     # What came first, and not that it could not be told as it should have been.
