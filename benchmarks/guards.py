@@ -25,8 +25,9 @@ from benchmarks.rollouts import (
     simulate,
 )
 from benchmarks.table import Row
-from lambda_rollout.analysis.guards.error_rate import CLEARLY_WORSE
-from lambda_rollout.analysis.guards.verdict import Outcome, judge_guards
+from lambda_rollout.analysis.guards.holding import HARM
+from lambda_rollout.analysis.guards.outcome import Outcome
+from lambda_rollout.analysis.guards.verdict import judge_guards
 from lambda_rollout.analysis.metrics import MINUTE, Comparison, Minute, StepStart, VersionMetrics
 
 EQUAL_ROLLOUTS = 2000
@@ -135,8 +136,7 @@ def _enough() -> Iterator[Row]:
         for old in (0.0, 0.01, 0.1):
             needed = next(n for n in range(10, 5000) if _outcome(percent, n, 0, old) == "holds")
             found = sum(
-                _outcome(percent, needed, old + CLEARLY_WORSE, old, f"{percent} {old} {number}")
-                == "broken"
+                _outcome(percent, needed, old + HARM, old, f"{percent} {old} {number}") == "broken"
                 for number in range(WORSE_ROLLOUTS)
             )
             figures[f"old version at {old:.0%}"] = f"{needed}, {found / WORSE_ROLLOUTS:.0%}"

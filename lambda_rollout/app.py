@@ -10,9 +10,8 @@ import contextlib
 import gc
 import secrets
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.comment.feed import CommentFeed
@@ -27,6 +26,7 @@ from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.inputs.choices import Engine, Mode
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import Package
@@ -34,6 +34,7 @@ from lambda_rollout.inputs.problems import InputErrors
 from lambda_rollout.inputs.read import read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
+from lambda_rollout.rollout.lifetimes import warnings
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
@@ -41,7 +42,7 @@ from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
-from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
+from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
 
 STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
-
-USUAL_LIFETIME = timedelta(minutes=50)
-"""Credentials of aws-actions/configure-aws-credentials last an hour; publishing takes some of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +142,7 @@ def exit_status(finished: Finished) -> int:
 
 
 def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+    from lambda_rollout.aws.credentials import asking
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
@@ -152,13 +151,15 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         context.runner.run,
         rollout_id=secrets.token_hex(4),
         package=package,
-        warnings=tuple(_warnings(inputs, context.environ)),
     )
-    # Who rolls back waits out what others give up at once: for them nothing was changed yet.
-    unreachable = None if inputs.mode is Mode.ROLLBACK else UNREACHABLE_LIMIT
-    patient = retrying(context.clock, context.stop, unreachable=unreachable)
-    clients = build_clients(spec.identity, context, patient)
-    ports = build_ports(clients, spec.identity, inputs.alarms, inputs.github_token, context)
+    is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
+    spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
+    # Who rolls back waits out what others give up soon: for them nothing was changed yet.
+    limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
+    clients = build_clients(spec.identity, context, asking(context.clock, context.stop, limit))
+    ports = build_ports(
+        clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
+    )
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -225,6 +226,7 @@ def post_stage(context: JobContext) -> int:
 
 def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext) -> Finished:
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
+    from lambda_rollout.aws.credentials import asking
     from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left
     from lambda_rollout.rollout.post_stage import (
         ASKING_LIMIT,
@@ -240,7 +242,7 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
 
     began = context.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
-    patient = retrying(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
+    patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
     clients = build_clients(identity, context, patient, obeys=False)
     ports = build_ports(clients, identity, (), "", context)
     if saved_state.deployment is None:
@@ -258,24 +260,23 @@ def build_clients(
     Raises `RolloutError` if there are none, or ``role-to-assume`` cannot be assumed, however ``patient``.
     """
     from lambda_rollout.aws.clients import Clients
-    from lambda_rollout.aws.credentials import session
-
-    name = f"lambda-rollout-{identity.run.run_id or 'local'}"
-    role = identity.role_to_assume
-    aws = session(
-        identity.region,
-        role,
-        name,
-        context.environ,
-        context.clock,
-        context.stop,
-        patient,
-        obeys=obeys,
-    )
+    from lambda_rollout.aws.credentials import session, telling_refusals
+    from lambda_rollout.aws.web_identity import session_name
 
     def warn(text: str) -> None:
         context.journal.emit(Warned(text=text))
 
+    run = identity.run
+    aws = session(
+        identity.region,
+        identity.role_to_assume,
+        session_name(run.run_id, run.attempt, run.repository),
+        context.environ,
+        context.clock,
+        context.stop,
+        telling_refusals(patient, identity.role_to_assume, warn),
+        obeys=obeys,
+    )
     clients = Clients(aws, identity.region, context.clock, warn)
     _start_is_over(clients, context.environ, obeys=obeys)
     return clients
@@ -301,8 +302,10 @@ def build_ports(
     alarms: Sequence[AlarmName],
     token: str,
     context: JobContext,
+    guards: Sequence[Guard] = (),
 ) -> Ports:
     """Build the real parts."""
+    from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.invocations import LambdaInvocations
@@ -323,8 +326,9 @@ def build_ports(
         parallel=several_at_once,
         background=lambda: BackgroundThread("call"),
         invocations=LambdaInvocations(clients),
-        metrics=CloudWatchMetrics(clients),
+        metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
+        life=clients.life,
     )
 
 
@@ -348,12 +352,3 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
             context.journal.emit(Warned(text=text))
 
     return remember
-
-
-def _warnings(inputs: Inputs, environ: Mapping[str, str]) -> Iterator[str]:
-    temporary = bool(environ.get("AWS_SESSION_TOKEN")) and not inputs.role_to_assume
-    if temporary and inputs.mode is Mode.ROLLOUT and inputs.plan.total_watch > USUAL_LIFETIME:
-        yield (
-            "The schedule is longer than temporary credentials usually last (1h), and those of the "
-            "environment are not renewed. Use `role-to-assume`, or ask for a longer session."
-        )

@@ -13,12 +13,14 @@ under a release's tag names an image, so users pull what was built, tested and a
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 VERSION = re.compile(r"v([1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 IMAGE = re.compile(r"[a-z0-9.:-]+(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}")
@@ -148,13 +150,31 @@ def push_image(version: str, image: str) -> str:
 
 
 def join(version: str, image: str, digests: Sequence[str]) -> str:
-    """Push one image of several, each of its own platform; return its digest."""
+    """Push one image of several, each of its own platform; return its digest.
+
+    Raises `Refused` if two are of one platform: which of them a runner would get is then chance.
+    """
     tagged = f"{image.lower()}:{version}"
     parts = [f"{image.lower()}@{_digest(digest)}" for digest in digests]
     # A registry on this machine, to try a release on, has no certificate.
     plain = ["--insecure"] if image.startswith("127.0.0.1:") else []
     _run("docker", "manifest", "create", *plain, tagged, *parts)
+    try:
+        _refuse_twins(json.loads(_run("docker", "manifest", "inspect", *plain, tagged)))
+    except Refused:
+        _run("docker", "manifest", "rm", tagged)
+        raise
     return _digest(_run("docker", "manifest", "push", *plain, "--purge", tagged))
+
+
+def _refuse_twins(listed: dict[str, Any]) -> None:
+    platforms = [
+        "/".join(part["platform"][name] for name in ("os", "architecture"))
+        for part in listed["manifests"]
+    ]
+    for platform in platforms:
+        if platforms.count(platform) > 1:
+            raise Refused(f"{platform} twice: each image is to be of a platform of its own")
 
 
 def _digest(text: str) -> str:

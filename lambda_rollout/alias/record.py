@@ -38,11 +38,16 @@ DESCRIPTION_LIMIT = 256
 _ONE_UNIT = 0xFFFF
 """The last code point that UTF-16 writes as one group."""
 
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+"""A moment in UTC, to the second, as a pattern."""
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
     r" id (?P<nonce>[0-9a-f]{8})"
-    r" (?:until (?P<until>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|held)\]\Z",
+    rf"(?: since (?P<since>{TIME}))?"
+    rf" (?:until (?P<until>{TIME})|held)\]\Z",
     re.ASCII,
 )
 
@@ -60,6 +65,8 @@ class Record:
     attempt: str = ""
     repository: str = ""
     """Six hex digits of the repository's hash; with ``run`` and ``attempt`` empty outside GitHub."""
+    since: datetime | None = None
+    """When the present weight was first written, on AWS's clock; None in a record that does not say."""
 
     @property
     def passed(self) -> bool:
@@ -83,8 +90,11 @@ class Record:
     def __str__(self) -> str:
         """Return the text that stands in the Description."""
         run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
-        until = f"until {self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "held"
-        return f"[lambda-rollout {self.old}>{self.new} run {run} id {self.rollout_id} {until}]"
+        since = f" since {self.since:{TIME_FORMAT}}" if self.since else ""
+        until = f"until {self.until:{TIME_FORMAT}}" if self.until else "held"
+        return (
+            f"[lambda-rollout {self.old}>{self.new} run {run} id {self.rollout_id}{since} {until}]"
+        )
 
 
 def repository_hash(repository: str) -> str:
@@ -100,12 +110,11 @@ def parse(description: str) -> tuple[str, Record | None]:
     match = _RECORD.search(description)
     if match is None:
         return description, None
-    until = None
-    if match["until"]:
-        try:
-            until = datetime.strptime(match["until"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        except ValueError:
-            return description, None
+    try:
+        since = read_moment(match["since"]) if match["since"] else None
+        until = read_moment(match["until"]) if match["until"] else None
+    except ValueError:
+        return description, None
     if match["old"] == match["new"]:
         return description, None
     record = Record(
@@ -116,8 +125,14 @@ def parse(description: str) -> tuple[str, Record | None]:
         run=match["run"] or "",
         attempt=match["attempt"] or "",
         repository=match["repository"] or "",
+        since=since,
     )
     return description[: match.start()].removesuffix(" "), record
+
+
+def read_moment(text: str) -> datetime:
+    """Read a moment as `TIME` has it. Raises ValueError if there is no such day or hour."""
+    return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
 
 
 def owners_text(description: str) -> str:
@@ -137,9 +152,11 @@ def compose(text: str, record: Record | None) -> str:
 
     Without a record it is the text as it was: AWS has had it before, whatever it counts.
     """
-    if record is None:
-        return text
-    mark = str(record)
+    return text if record is None else join(text, str(record))
+
+
+def join(text: str, mark: str) -> str:
+    """Put a mark of ours at the end of the owner's text, which is cut to make room."""
     room = DESCRIPTION_LIMIT - len(mark) - 1
     kept = _cut(text, room)
     return f"{kept} {mark}" if kept else mark
@@ -206,6 +223,17 @@ def agrees(record: Record, routing: Routing) -> bool:
     if routing.version == record.old:
         return set(routing.weights) == {record.new}
     return routing == Routing.all_on(record.new)
+
+
+def weight_since(alias: Alias, routing: Routing, now: datetime) -> datetime:
+    """Return since when an alias has a routing, by the record under which it was written.
+
+    That is ``now``, on AWS's clock, if the routing is another, or if no record tells.
+    """
+    _, record = parse(alias.description)
+    if record is None or record.since is None or alias.routing != routing:
+        return now
+    return record.since if agrees(record, routing) else now
 
 
 def ownership_of(alias: Alias, now: datetime | None, status: RunStatus) -> Ownership:

@@ -109,6 +109,7 @@ class AliasWriter:
         """When the newest forward write was first tried, with a record that was made then."""
         self._until: datetime | None = None
         """When the newest record that we sent runs out, on AWS's clock."""
+        self._weight_since: tuple[Routing, datetime] | None = None
         self._past: set[str] = set()
         """RevisionIds before the newest: a read that shows one is stale."""
         self._spent: set[str] = set()
@@ -149,6 +150,16 @@ class AliasWriter:
         """
         return max(0.0, (self.aws_clock.now() - self._forward_since).total_seconds())
 
+    def weight_since(self, routing: Routing) -> datetime:
+        """When a routing was first to be written, on AWS's clock, to the second.
+
+        It is kept for as long as no other one is asked for, even if somebody strikes out the record that says it.
+        """
+        if self._weight_since is None or self._weight_since[0] != routing:
+            since = lease.weight_since(self.known, routing, self.aws_clock.now())
+            self._weight_since = routing, since.replace(microsecond=0)
+        return self._weight_since[1]
+
     def is_ours(self, alias: Alias) -> bool:
         """Whether this routing is our doing: see `Claim`."""
         return self._claim.is_ours(alias, self.aws_clock.now())
@@ -177,6 +188,10 @@ class AliasWriter:
         is taken over and kept. Raises `CallFailed` if the read failed.
         """
         self._take_news(self._read(), may_still_move=may_still_move)
+
+    def ignore(self, revision_id: str) -> None:
+        """Take a RevisionId for one from before ``found``: a read that shows it is stale."""
+        self._past.add(revision_id)
 
     def _read(self) -> Alias:
         """Read the alias, one try. Raises `Unanswered` if the answer is older than what we know."""

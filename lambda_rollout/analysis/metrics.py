@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 
 MINUTE = timedelta(minutes=1)
 """The shortest period of Lambda's metrics."""
@@ -21,6 +22,9 @@ MINUTE = timedelta(minutes=1)
 EMISSION_DELAY = timedelta(minutes=3)
 """How long after a minute's end its data may still be on their way: Lambda sends metrics each minute, and
 an invocation is counted in the minute in which it began."""
+
+FIRST_LOOK = timedelta(minutes=2)
+"""How long after a minute's end its numbers are looked at first: that shows later whether they still change."""
 
 PERCENTILES = ("p50", "p90", "p95", "p99")
 """CloudWatch's names of the percentiles of ``Duration`` that are read."""
@@ -47,6 +51,24 @@ class CanaryPair:
     target: Target
     canary: str
     baseline: str
+    timeout: timedelta = timedelta()
+    """How long an invocation of the new version may take."""
+    canary_slower_than: tuple[float, ...] = ()
+    """What is counted of the new version: invocations that took longer than so many milliseconds."""
+    baseline_slower_than: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is read besides of each minute: one statistic, by CloudWatch's name, of one metric of any kind."""
+
+    statistic: str
+    metric: CustomMetric
+    """With its placeholders: they are filled in for each version of each target."""
+
+    def __str__(self) -> str:
+        """Return ``Sum(Shop/Orders{version=$VERSION})``."""
+        return f"{self.statistic}({self.metric})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +76,19 @@ class Minute:
     """One version's minute through one alias; the minute begins at ``start`` (UTC, a whole minute).
 
     ``errors`` are among the ``invocations``. ``durations`` are in milliseconds by percentile (``p50``,
-    ``p90``, ``p95``, ``p99``), empty for a minute without invocations.
+    ``p90``, ``p95``, ``p99``), empty for a minute without invocations. ``slower_than`` says how many took longer
+    than so many milliseconds, for each number that was asked for and answered.
     """
 
     start: datetime
     invocations: int
     errors: int
     durations: Mapping[str, float] = field(default_factory=dict)
+    slower_than: Mapping[float, int] = field(default_factory=dict)
+    errors_known: bool = True
+    """Whether there is a datapoint for the errors: Lambda sends one with each invocation, be it of 0."""
+    measured: Mapping[Measure, float] = field(default_factory=dict)
+    """What else was asked for; one without data in this minute is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +132,7 @@ class Comparison:
     """The end of the last minute whose data are in."""
 
     def joined(self, later: Comparison) -> Comparison:
-        """Add the minutes, and the throttles, of a ``later`` reading that holds none of these again."""
+        """Add the minutes of a ``later`` reading, which tells anew what was revised, and its further throttles."""
         return Comparison(
             canary=_joined(self.canary, later.canary),
             baseline=_joined(self.baseline, later.baseline),
@@ -119,7 +147,10 @@ class Comparison:
 
 
 def _joined(before: VersionMetrics, later: VersionMetrics) -> VersionMetrics:
-    return VersionMetrics(before.target, before.version, (*before.minutes, *later.minutes))
+    minutes = {minute.start: minute for minute in (*before.minutes, *later.minutes)}
+    return VersionMetrics(
+        before.target, before.version, tuple(minutes[start] for start in sorted(minutes))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +160,15 @@ class StepStart:
     at: datetime
     percent: Decimal
     """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of a target's old version from before the split; empty where it was not read."""
+
+    longest: timedelta = timedelta()
+    """How long its invocations took, all but the slowest of a thousand, in the last day."""
+    percentiles: Mapping[str, float] = field(default_factory=dict)
+    """Its durations over the last hour with traffic, or the day, in ms by percentile."""
+    minutes: tuple[Minute, ...] = ()
+    """Its last hours, minute by minute."""

@@ -12,11 +12,13 @@ from botocore.config import Config
 
 from lambda_rollout import __version__
 from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimit
+from lambda_rollout.aws.renewal import RenewedCredentials
 from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -84,6 +86,13 @@ class Clients:
         # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html), and from Python 3.12 on
         # cached_property has no lock of its own.
         self._making = threading.RLock()
+
+    def life(self) -> CredentialsLife:
+        """Say how long the session's credentials last; those that nobody renews have no end that can be seen."""
+        credentials = self._session.get_credentials()
+        if isinstance(credentials, RenewedCredentials):
+            return credentials.life()
+        return CredentialsLife()
 
     @property
     def lambda_(self) -> LambdaClient:

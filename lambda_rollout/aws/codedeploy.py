@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws import calls
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
 from lambda_rollout.inputs.hooks import CODEDEPLOY_EVENTS, Hook
-from lambda_rollout.inputs.steps import TrafficRouting
 from lambda_rollout.rollout.codedeploy.model import (
     ROLLBACK_EVENTS,
     DeploymentGroup,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -177,6 +178,7 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         role=answer["Role"],
         config_sha256=answer.get("ConfigSha256", ""),
         settings=dict(_settings(answer)),
+        timeout=timedelta(seconds=answer.get("Timeout", 0)),
         is_durable="DurableConfig" in answer,
         arn=answer.get("FunctionArn", ""),
     )

@@ -1,41 +1,35 @@
 """The grammar of guards: what must be true of the new version's own metrics.
 
-One guard a line, ``METRIC OP BOUND``: ``error-rate < 1%``, ``p99-duration < 800ms``,
-``error-rate <= baseline + 0.5%``, ``p95-duration <= baseline * 1.2``.
+One guard a line, ``[?] METRIC OP BOUND``: ``error-rate < 1%``, ``p99-duration < 800ms``,
+``error-rate <= baseline + 0.5%``, ``p95-duration <= baseline * 1.2``, ``? throttle-rate < 1%``,
+``sum(Shop/Failed{version=$VERSION}) / sum(Shop/Orders{version=$VERSION}) <= baseline + 1%``.
 """
 
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import NoReturn
 
+from lambda_rollout.inputs.guard_metrics import (
+    CustomMetric,
+    GuardMetric,
+    Metric,
+    Ratio,
+    Statistic,
+    StatisticOf,
+)
+from lambda_rollout.inputs.line import Line
+from lambda_rollout.inputs.metric_text import parse_metric
 from lambda_rollout.inputs.text import Mistake, Mistakes, all_lines, quote
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?![0-9.])"
+_VALUE = r"[0-9]{1,15}(?:\.[0-9]{1,9})?(?![0-9.])"
 _SECOND = Decimal(1000)
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 15 minutes
 _LONGEST_INVOCATION = 900 * _SECOND
 _HIGHEST_RATE = Decimal(100)
 _HIGHEST_FACTOR = Decimal(1000)
-
-
-class Metric(StrEnum):
-    """What is measured: ``error-rate`` in percent, 0 to 100, durations in CloudWatch's milliseconds.
-
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-    """
-
-    ERROR_RATE = "error-rate"
-    P50_DURATION = "p50-duration"
-    P90_DURATION = "p90-duration"
-    P95_DURATION = "p95-duration"
-    P99_DURATION = "p99-duration"
-
-    @property
-    def unit(self) -> str:
-        """``%`` or ``ms``."""
-        return "%" if self is Metric.ERROR_RATE else "ms"
+_OBSERVED = "?"
 
 
 class Operator(StrEnum):
@@ -73,14 +67,48 @@ Bound = Absolute | BaselinePlus | BaselineTimes
 class Guard:
     """One check; ``str()`` writes it as :func:`parse_guards` reads it."""
 
-    metric: Metric
+    metric: GuardMetric
     operator: Operator
     bound: Bound
+    observe_only: bool = False
+    """Whether it is judged and told, and never rolls back, holds up or fails: its line begins with ``?``."""
 
     @property
     def compares_with_baseline(self) -> bool:
         """Whether the old version's invocations are needed as well."""
         return not isinstance(self.bound, Absolute)
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is about a share of counts, in percent; else it is about one value a minute."""
+        return self.metric.unit == "%"
+
+    @property
+    def is_duration(self) -> bool:
+        """Whether it is about Lambda's own durations."""
+        return self.metric.unit == "ms"
+
+    @property
+    def statistic(self) -> str:
+        """The statistic that a value is judged by: ``p50`` to ``p99``, ``avg``, ``sum``, ``min`` or ``max``.
+
+        Raises:
+            ValueError: a rate has none.
+        """
+        match self.metric:
+            case StatisticOf(statistic):
+                return statistic.value
+            case Metric() if not self.is_rate:
+                return self.metric.value.partition("-")[0]
+        raise ValueError(f"{self.metric} is no single value")
+
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether numbers can show that it holds: a rate beside the baseline, with a margin.
+
+        A factor is none: it allows nothing while the old version has no failures.
+        """
+        return self.is_rate and isinstance(self.bound, BaselinePlus) and self.bound.margin > 0
 
     def __str__(self) -> str:
         """Write the guard with one space between its parts."""
@@ -93,7 +121,8 @@ class Guard:
                 bound = f"baseline + {_plain(margin)}{self.metric.unit}"
             case BaselineTimes(factor):
                 bound = f"baseline * {_plain(factor)}"
-        return f"{self.metric} {self.operator} {bound}"
+        observed = f"{_OBSERVED} " if self.observe_only else ""
+        return f"{observed}{self.metric} {self.operator} {bound}"
 
 
 def _plain(number: Decimal) -> str:
@@ -112,7 +141,7 @@ def parse_guards(text: str) -> tuple[Guard, ...]:
     for number, line in enumerate(all_lines(text), start=1):
         if line.strip():
             try:
-                guards.append(_parse_guard(_Line(line, number)))
+                guards.append(_parse_guard(Line(line, number)))
             except Mistakes as found:
                 mistakes.extend(found.mistakes)
     if mistakes:
@@ -120,67 +149,90 @@ def parse_guards(text: str) -> tuple[Guard, ...]:
     return tuple(dict.fromkeys(guards))
 
 
-class _Line:
-    """A line that is read from left to right."""
-
-    def __init__(self, text: str, number: int) -> None:
-        self.text = text
-        self.number = number
-        self.at = 0
-        self._skip_spaces()
-
-    def _skip_spaces(self) -> None:
-        self.at = len(self.text) - len(self.text[self.at :].lstrip())
-
-    def take(self, pattern: str) -> str | None:
-        """Take what matches here, with the spaces after it, or nothing."""
-        found = re.compile(pattern).match(self.text, self.at)
-        if found is None:
-            return None
-        self.at = found.end()
-        self._skip_spaces()
-        return found.group()
-
-    @property
-    def rest(self) -> str:
-        return self.text[self.at :].rstrip()
-
-    def refuse(self, remedy: str, at: int | None = None) -> NoReturn:
-        column = (self.at if at is None else at) + 1
-        place = f"Line {self.number}, column {column}: "
-        raise Mistakes(Mistake(self.text.strip(), place + remedy))
-
-
-def _parse_guard(line: _Line) -> Guard:
-    metric = _parse_metric(line)
+def _parse_guard(line: Line) -> Guard:
+    observe_only = line.take(r"\?") is not None
+    if observe_only and not line.rest:
+        line.refuse("after ? write the guard that is only observed, such as ? error-rate < 1%.")
+    named_at = line.at
+    metric = parse_metric(line)
     comparison = line.take(r"<=?(?!=)")
     if comparison is None:
         line.refuse("write < or <= after the metric: a guard says what must be true.")
     start = line.at
     bound = _parse_bound(line, metric)
     if line.rest:
-        line.refuse(f"the guard ends before {quote(line.rest)}: write one guard on each line.")
-    if bound == Absolute(Decimal(0)) and comparison == Operator.BELOW:
+        _refuse_rest(line, bound)
+    if bound == Absolute(Decimal(0)) and comparison == Operator.BELOW and metric.unit:
         line.refuse(f"nothing is below 0{metric.unit}: write a higher bound.", start)
-    return Guard(metric, Operator(comparison), bound)
+    guard = Guard(metric, Operator(comparison), bound, observe_only)
+    if guard.compares_with_baseline:
+        _check_comparable(line, guard, named_at, start)
+    return guard
 
 
-def _parse_metric(line: _Line) -> Metric:
-    start = line.at
-    word = line.take(r"[^\s<>=]*") or ""
-    try:
-        return Metric(word)
-    except ValueError:
-        *others, last = (metric.value for metric in Metric)
-        metrics = f"{', '.join(others)} or {last}"
-        line.refuse(f"{quote(word)} is no metric: write {metrics}.", start)
+def _refuse_rest(line: Line, bound: Bound) -> None:
+    if isinstance(bound, Absolute) and line.next in {"+", "*"}:
+        line.refuse("a number stands alone. Beside the old version write baseline + MARGIN.")
+    line.refuse(f"the guard ends before {quote(line.rest)}: write one guard on each line.")
 
 
-def _parse_bound(line: _Line, metric: Metric) -> Bound:
+def _check_comparable(line: Line, guard: Guard, named_at: int, bound_at: int) -> None:
+    """Refuse what cannot be compared with the old version."""
+    match guard.metric:
+        case Metric.THROTTLE_RATE:
+            line.refuse(
+                "Lambda counts throttles for the alias as a whole, not by version: compare with a number, such as "
+                "throttle-rate < 1%.",
+                bound_at,
+            )
+        case StatisticOf(Statistic.SUM | Statistic.MIN | Statistic.MAX as statistic):
+            line.refuse(
+                f"{statistic} cannot be compared with baseline, because the versions have different shares of the "
+                "traffic: write a ratio of two sums, a percentile, or a number.",
+                bound_at,
+            )
+        case StatisticOf(Statistic.AVG) if not _has_margin(guard.bound):
+            line.refuse(
+                "avg beside baseline needs a margin: write baseline + a number, or baseline * 1.2.",
+                bound_at,
+            )
+    for metric in _metrics_of(guard.metric):
+        if not metric.tells_versions_apart:
+            line.refuse(
+                f"beside baseline a dimension must tell the versions apart, and {quote(str(metric))} has none: write "
+                "$VERSION as its value, such as {version=$VERSION}, or compare with a number.",
+                named_at,
+            )
+
+
+def _has_margin(bound: Bound) -> bool:
+    match bound:
+        case BaselinePlus(margin):
+            return margin > 0
+        case BaselineTimes(factor):
+            return factor > 1
+    return False
+
+
+def _metrics_of(metric: GuardMetric) -> tuple[CustomMetric, ...]:
+    match metric:
+        case StatisticOf(metric=one):
+            return (one,)
+        case Ratio(part, whole):
+            return (part, whole)
+    return ()
+
+
+def _parse_bound(line: Line, metric: GuardMetric) -> Bound:
     if line.take(r"baseline\b") is None:
+        if late := re.search(r"\bbaseline\b", line.rest):
+            line.refuse(
+                "baseline comes first: write baseline, baseline + MARGIN or baseline * FACTOR.",
+                line.at + late.start(),
+            )
         return Absolute(_parse_amount(line, metric))
     if line.take(r"\+"):
-        return BaselinePlus(_parse_amount(line, metric))
+        return BaselinePlus(_parse_amount(line, metric, signed=False))
     if line.take(r"\*"):
         return BaselineTimes(_parse_factor(line))
     if line.rest:
@@ -188,19 +240,46 @@ def _parse_bound(line: _Line, metric: Metric) -> Bound:
     return BaselinePlus(Decimal(0))
 
 
-def _parse_amount(line: _Line, metric: Metric) -> Decimal:
+def _parse_amount(line: Line, metric: GuardMetric, *, signed: bool = True) -> Decimal:
+    if metric.unit == "%":
+        return _parse_rate(line, metric)
+    if metric.unit == "ms":
+        return _parse_time(line, metric)
     start = line.at
-    example = "1%" if metric is Metric.ERROR_RATE else "800ms or 1.5s"
+    number = line.take(f"-?{_VALUE}" if signed else _VALUE)
+    if number is None:
+        line.refuse("write a number, such as 250.")
+    if unit := line.take(r"%|[A-Za-z]+"):
+        line.refuse(
+            f"write {number}, without {quote(unit)}: a metric's value is compared in the unit it was published in.",
+            start,
+        )
+    return Decimal(number)
+
+
+def _parse_rate(line: Line, metric: GuardMetric) -> Decimal:
+    start = line.at
+    number = line.take(_NUMBER)
+    if number is None:
+        line.refuse("write a number with its unit, such as 1%.")
+    if line.take(r"%|[A-Za-z]+") != "%":
+        what = "a ratio of sums" if isinstance(metric, Ratio) else str(metric)
+        line.refuse(f"{what} is in percent: write {number}%.", start)
+    if Decimal(number) > _HIGHEST_RATE:
+        kinds: dict[GuardMetric, str] = {
+            Metric.ERROR_RATE: "an error rate",
+            Metric.THROTTLE_RATE: "a throttle rate",
+        }
+        line.refuse(f"{kinds.get(metric, 'a ratio')} is at most 100%.", start)
+    return Decimal(number)
+
+
+def _parse_time(line: Line, metric: GuardMetric) -> Decimal:
+    start, example = line.at, "800ms or 1.5s"
     number = line.take(_NUMBER)
     if number is None:
         line.refuse(f"write a number with its unit, such as {example}.")
     unit = line.take(r"%|[A-Za-z]+")
-    if metric is Metric.ERROR_RATE:
-        if unit != "%":
-            line.refuse(f"{metric} is in percent: write {number}%.", start)
-        if Decimal(number) > _HIGHEST_RATE:
-            line.refuse("an error rate is at most 100%.", start)
-        return Decimal(number)
     if unit not in {"ms", "s"}:
         relative = " A relative margin is a factor, such as baseline * 1.2." if unit == "%" else ""
         line.refuse(f"{metric} is a time: write it in ms or s, such as {example}.{relative}", start)
@@ -210,7 +289,7 @@ def _parse_amount(line: _Line, metric: Metric) -> Decimal:
     return milliseconds
 
 
-def _parse_factor(line: _Line) -> Decimal:
+def _parse_factor(line: Line) -> Decimal:
     start = line.at
     number = line.take(_NUMBER)
     if number is None:

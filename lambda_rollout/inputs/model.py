@@ -48,6 +48,7 @@ class Inputs:
     preflight: Preflight
     poll_interval: timedelta
     mode: Mode
+    previous_alias: str | None
     hooks: tuple[Hook, ...]
     on_cancel: OnCancel
     on_stranded: OnStranded

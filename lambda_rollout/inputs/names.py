@@ -1,9 +1,11 @@
 """The names that AWS gives things: functions, aliases, versions, alarms, Regions, roles, packages."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.package import is_file
 from lambda_rollout.inputs.text import (
     Mistake,
@@ -35,6 +37,7 @@ _ALARM_ARN = re.compile(
     r":alarm:(?P<name>.+)"
 )
 _LONGEST_ALARM_NAME = 255
+_PLACEHOLDER = re.compile(r"\{function\}|\{alias\}|\{\{|\}\}")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _ROLE = re.compile(rf"arn:{_PARTITION}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,576}}", re.ASCII)
@@ -90,6 +93,15 @@ class AlarmName:
             and (self.region or region) == (other.region or region)
             and (self.account == other.account or None in {self.account, other.account})
         )
+
+    def of(self, target: Target) -> "AlarmName":
+        """Fill in a function and its alias where the name has ``{function}`` and ``{alias}``."""
+
+        def fill(text: str) -> str:
+            said = {"{function}": target.name, "{alias}": target.alias, "{{": "{", "}}": "}"}
+            return _PLACEHOLDER.sub(lambda found: said[found[0]], text)
+
+        return replace(self, text=fill(self.text), name=fill(self.name))
 
 
 def _refuse(given: str, remedy: str) -> NoReturn:
@@ -178,6 +190,17 @@ def _place_for(qualifier: str) -> str:
     return f"What is shifted is an alias: set alias to its name, such as 'live'{number}."
 
 
+def parse_previous_alias(text: str) -> str | None:
+    """Read the name of the alias that keeps the way back; None if it is empty.
+
+    Raises:
+        Mistakes: no alias can have it.
+    """
+    if text.startswith("$LATEST"):
+        _refuse(text, "$LATEST is no alias: write a name, such as live-previous.")
+    return parse_alias(text) if text else None
+
+
 def parse_alias(text: str) -> str:
     """Read the name of an alias.
 
@@ -253,9 +276,28 @@ def _parse_alarm(text: str) -> AlarmName:
                 "the alarm's name.",
             )
         alarm = AlarmName(text, found["name"], found["region"], found["account"])
-    if len(alarm.name) > _LONGEST_ALARM_NAME:
-        _refuse(text, f"An alarm's name has at most {_LONGEST_ALARM_NAME} characters.")
+    if set("{}") & set(_PLACEHOLDER.sub("", alarm.name)):
+        _refuse(
+            text,
+            "Write {function} or {alias} for each function's name and its alias. A brace that is "
+            "part of an alarm's name is doubled: {{ or }}.",
+        )
     return alarm
+
+
+def alarms_of(alarms: Iterable[AlarmName], targets: Iterable[Target]) -> Iterator[AlarmName]:
+    """Yield the alarms for these targets, those whose names have a placeholder once for each.
+
+    Raises:
+        Mistakes: a name that no alarm can have.
+    """
+    targets = tuple(targets) or (Target("", ""),)
+    for alarm in alarms:
+        for filled in dict.fromkeys(alarm.of(target) for target in targets):
+            if len(filled.name) > _LONGEST_ALARM_NAME:
+                remedy = f"An alarm's name has at most {_LONGEST_ALARM_NAME} characters."
+                _refuse(filled.text, remedy)
+            yield filled
 
 
 def parse_region(text: str) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.choices import (
     AlarmAtStart,
     Comment,
@@ -25,11 +26,13 @@ from lambda_rollout.inputs.leftovers import parse_with_hint
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import (
     AlarmName,
+    alarms_of,
     parse_alarms,
     parse_alias,
     parse_codedeploy_name,
     parse_functions,
     parse_package,
+    parse_previous_alias,
     parse_region,
     parse_role,
     parse_version,
@@ -63,6 +66,7 @@ DEFAULTS: Mapping[str, str] = {
     "preflight": "warn",
     "poll-interval": "5s",
     "mode": "rollout",
+    "previous-alias": "",
     "hooks": "",
     "on-cancel": "rollback",
     "on-stranded": "rollback",
@@ -153,9 +157,10 @@ def _read_each(reader: _Reader) -> Inputs:
     functions = reader.read("function-name", parse_functions)
     interval = reader.read("interval", parse_duration)
     region = _read_region(reader, functions)
+    alias = reader.read("alias", parse_alias)
     return Inputs(
         functions=functions,
-        alias=reader.read("alias", parse_alias),
+        alias=alias,
         version=reader.read("version", parse_version),
         package=reader.read("package", parse_package),
         description=_read_description(reader),
@@ -165,7 +170,7 @@ def _read_each(reader: _Reader) -> Inputs:
             default=lambda text: parse_steps(text, parse_duration(DEFAULTS["interval"])),
         ),
         interval=interval,
-        alarms=_read_alarms(reader, region),
+        alarms=_read_alarms(reader, region, [Target(function, alias) for function in functions]),
         create_alias=reader.read("create-alias", parse_boolean),
         alarm_at_start=reader.read("alarm-at-start", parse_choice(AlarmAtStart)),
         insufficient_data=reader.read("insufficient-data", parse_choice(InsufficientData)),
@@ -175,6 +180,7 @@ def _read_each(reader: _Reader) -> Inputs:
         preflight=reader.read("preflight", parse_choice(Preflight)),
         poll_interval=reader.read("poll-interval", _parse_poll_interval),
         mode=reader.read("mode", parse_choice(Mode)),
+        previous_alias=reader.read("previous-alias", parse_previous_alias),
         hooks=reader.read("hooks", lambda text: _parse_hooks(text, region)),
         on_cancel=reader.read("on-cancel", parse_choice(OnCancel)),
         on_stranded=reader.read("on-stranded", parse_choice(OnStranded)),
@@ -225,11 +231,14 @@ def _read_description(reader: _Reader) -> str:
     return reader.read("description", parse) or known[:_LONGEST_DESCRIPTION]
 
 
-def _read_alarms(reader: _Reader, region: str) -> tuple[AlarmName, ...]:
+def _read_alarms(reader: _Reader, region: str, targets: Iterable[Target]) -> tuple[AlarmName, ...]:
+    def parse(text: str) -> tuple[AlarmName, ...]:
+        return tuple(alarms_of(parse_alarms(text), targets))
+
     alarms: list[AlarmName] = []
     # There may be as many as an input has characters: each is compared with its namesakes only.
     known: dict[str, list[AlarmName]] = {}
-    for alarm in reader.read("alarms", parse_alarms, strip=False):
+    for alarm in reader.read("alarms", parse, strip=False):
         namesakes = known.setdefault(alarm.name, [])
         if not any(alarm.same_as(other, region) for other in namesakes):
             namesakes.append(alarm)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lambda_rollout.inputs.guards import Guard, Metric
+from lambda_rollout.inputs.guard_metrics import Metric
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.preflight.composite import fires, leaves, unclear_rule
 from lambda_rollout.preflight.facts import AlarmFacts, Facts
 from lambda_rollout.preflight.finding import Code, Finding, Level
@@ -152,7 +153,7 @@ def _told_apart(alarm: AlarmFacts, guards: tuple[Guard, ...]) -> bool:
     compared = {
         "Errors" if guard.metric is Metric.ERROR_RATE else "Duration"
         for guard in guards
-        if guard.compares_with_baseline
+        if guard.compares_with_baseline and isinstance(guard.metric, Metric)
     }
     return bool(_metrics(alarm)) and _metrics(alarm) <= compared
 

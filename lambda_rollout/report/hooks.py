@@ -49,7 +49,7 @@ def _said(hook: HookNow, story: RolloutState, limit: int) -> str:
 _WORTH_TELLING = timedelta(seconds=1)
 
 
-def asking(story: RolloutState) -> Iterator[str]:
+def hooks_asked(story: RolloutState) -> Iterator[str]:
     """Say which hook is waited for; nothing if none is."""
     hook = story.asked
     if hook is None:

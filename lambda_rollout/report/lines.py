@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
@@ -15,6 +16,7 @@ from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
     listing,
+    planned_watch,
     share,
     states,
     traffic,
@@ -42,10 +44,8 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield _alarm_changed(event)
         case e.Heartbeat():
             yield _heartbeat(event, story)
-        case e.StepExtended():
-            yield f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
-        case e.StepPassed():
-            yield f"step {event.number} passed{_alarms_at_end(event)}"
+        case e.StepExtended() | e.StepEndsEarly() | e.GuardObserved() | e.StepPassed():
+            yield _told_of_step(event)
         case e.PreflightFound():
             yield f"preflight: {counted(event.findings)}"
         case e.MetricsRead():
@@ -54,6 +54,20 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:
             yield from _told_of_target(event, story)
+
+
+def _told_of_step(
+    event: e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed,
+) -> str:
+    match event:
+        case e.StepExtended():
+            return f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
+        case e.StepEndsEarly():
+            return f"step {event.number} ends {readable_duration(event.saved)} early: all guards are shown to hold"
+        case e.GuardObserved():
+            return f"only observed: {observed(event)}"
+        case e.StepPassed():
+            return f"step {event.number} passed{_alarms_at_end(event)}"
 
 
 def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -69,6 +83,9 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.RecordCleared():
             yield f"{event.target}: record removed, description restored"
+        case e.PreviousAliasSet():
+            kept = replace(event.target, alias=event.alias)
+            yield f"{kept} points at version {event.version}, to go back to"
         case e.DeploymentChanged():
             yield _deployment_changed(event)
         case e.AbandonedFound():
@@ -122,12 +139,20 @@ def _started(event: e.Started) -> Iterator[str]:
     if event.mode == "rollback":
         return
     steps = [
-        f"{share(step.percent)} for {readable_duration(step.watch)}" for step in event.plan.steps
+        f"{share(step.percent)} for {planned_watch(step.watch, step.earliest)}"
+        for step in event.plan.steps
     ]
     held = ", then hold" if event.plan.ends_held else ""
-    yield f"schedule: {', '.join(steps)}{held}; {readable_duration(event.plan.total_watch)} in all"
+    most = "at most " if event.plan.may_end_early else ""
+    in_all = f"{most}{readable_duration(event.plan.total_watch)} in all"
+    yield f"schedule: {', '.join(steps)}{held}; {in_all}"
     if event.guards:
         yield f"guards: {', '.join(event.guards)}"
+
+
+def observed(event: e.GuardObserved) -> str:
+    """Say what the numbers say of a guard that is only observed."""
+    return f"guard {event.guard} {event.outcome.words} on {event.target}: {event.why}"
 
 
 def mark_of(reading: AlarmReading) -> str:

@@ -81,11 +81,11 @@ def link(markdown: str, url: str) -> str:
     return f"[{markdown}]({url})" if safe else markdown
 
 
-def code_block(text: str) -> str:
-    """Return a command as a block to copy: as it is, a long one with a line for each option."""
-    shown = _folded(visible(text))
+def code_block(text: str, language: str = "sh") -> str:
+    """Return what is to be copied as a block: as it is, a long command with a line for each option."""
+    shown = _folded(visible(text)) if language == "sh" else visible(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    return f"{fence}sh\n{shown}\n{fence}"
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def _folded(command: str) -> str:

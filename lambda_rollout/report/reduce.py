@@ -10,6 +10,8 @@ from functools import reduce
 
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target, routing_of
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
+from lambda_rollout.report.lines import observed
 from lambda_rollout.report.state import (
     GOING_ON,
     AlarmNow,
@@ -35,11 +37,11 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned() | e.PreflightFound() | e.MetricsRead():
+        case e.Warned() | e.GuardObserved() | e.PreflightFound() | e.MetricsRead():
             return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
-        case e.StepStarted() | e.StepExtended() | e.StepPassed():
+        case e.StepStarted() | e.StepExtended() | e.StepEndsEarly() | e.StepPassed():
             return _step(story, event)
         case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
             return _hook(story, event)
@@ -50,11 +52,16 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
 
 
 def _evidence(
-    story: RolloutState, event: e.Warned | e.PreflightFound | e.MetricsRead
+    story: RolloutState, event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead
 ) -> RolloutState:
     match event:
         case e.Warned():
             return replace(story, warnings=(*story.warnings, event.text))
+        case e.GuardObserved():
+            if event.outcome is not Outcome.BROKEN:
+                return story
+            text = f"Only observed: {observed(event)}."
+            return replace(story, warnings=(*story.warnings, text))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
         case e.MetricsRead():
@@ -105,7 +112,7 @@ def _nobody_waits(story: RolloutState, at: datetime) -> RolloutState:
 
 def _started(story: RolloutState, event: e.Started) -> RolloutState:
     steps = tuple(
-        StepNow(number, step.percent, step.watch)
+        StepNow(number, step.percent, step.watch, earliest=step.earliest)
         for number, step in enumerate(event.plan.steps, start=1)
     )
     targets = {target: TargetNow(target) for target in event.targets}
@@ -137,7 +144,8 @@ def _finished(story: RolloutState, event: e.Finished) -> RolloutState:
 
 
 def _step(
-    story: RolloutState, event: e.StepStarted | e.StepExtended | e.StepPassed
+    story: RolloutState,
+    event: e.StepStarted | e.StepExtended | e.StepEndsEarly | e.StepPassed,
 ) -> RolloutState:
     match event:
         case e.StepStarted():
@@ -151,6 +159,12 @@ def _step(
                 return replace(late, status=Status.EXTENDED)
 
             return _each_step(story, extended)
+        case e.StepEndsEarly():
+
+            def early(step: StepNow) -> StepNow:
+                return replace(step, saved=event.saved) if step.status in GOING_ON else step
+
+            return _each_step(story, early)
         case e.StepPassed():
 
             def passed(step: StepNow) -> StepNow:
@@ -164,7 +178,7 @@ def _step_started(story: RolloutState, event: e.StepStarted) -> RolloutState:
     """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule."""
     steps = story.steps
     if all(step.percent != event.percent for step in steps):
-        steps = (*steps, StepNow(0, event.percent, event.watch))
+        steps = (*steps, StepNow(0, event.percent, event.watch, earliest=event.earliest))
     steps = tuple(
         replace(step, number=number)
         for number, step in enumerate(sorted(steps, key=lambda step: step.percent), start=1)

@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from lambda_rollout.report.console import version_url
 from lambda_rollout.report.markdown import alert, code, code_block, link, prose, unbroken
 from lambda_rollout.report.state import RolloutState, TargetNow
-from lambda_rollout.report.verdict import advice, happenings, left_against, left_as, other_runs
+from lambda_rollout.report.verdict import (
+    CONDITION,
+    advice_to_copy,
+    happenings,
+    left_against,
+    left_as,
+    other_runs,
+)
 from lambda_rollout.report.wording import count, sentence
 from lambda_rollout.rollout.events import AliasLeft, Run
 
 REASON_LIMIT = 600  # characters
 
-_COMMAND = "aws lambda "
-"""How the command begins that a remedy may end with; it is to be copied, so it is never escaped."""
 _MOST_RUNS = 3
 """Links to other runs."""
 
@@ -66,11 +71,11 @@ def what_happened(
 
 def what_to_do(story: RolloutState) -> Iterator[str]:
     """Say what to do next, with the command to copy; nothing if there is nothing to do."""
-    words, aws, arguments = advice(story).partition(_COMMAND)
+    words, copied = advice_to_copy(story)
     if words:
         yield f"**What to do:** {prose(words, REASON_LIMIT)}"
-    if aws:
-        yield code_block(aws + arguments)
+    if copied:
+        yield code_block(copied, "json" if copied.startswith(CONDITION) else "sh")
 
 
 def version_link(now: TargetNow, version: str) -> str:

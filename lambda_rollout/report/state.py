@@ -55,6 +55,10 @@ class StepNow:
     extended_until: datetime | None = None
     lacked: str = ""
     """Why it was extended."""
+    earliest: timedelta | None = None
+    """From when on it may end before ``watch`` is over; None if it may not."""
+    saved: timedelta | None = None
+    """How much earlier it ends, all guards being shown to hold; None if it does not."""
 
     @property
     def lasted(self) -> timedelta | None:

@@ -23,6 +23,11 @@ MARKS = {
     Result.FAILED: "❌",
 }
 
+_COMMAND = "aws lambda "
+CONDITION = '{"StringEquals": '
+"""How what a remedy may end with begins: a command, or the condition of a trust policy. It is to be copied, so it is
+never escaped."""
+
 
 def headline(story: RolloutState) -> str:
     """Say how it ended, without a mark and without the reason: a few words, no full stop."""
@@ -185,6 +190,14 @@ def advice(story: RolloutState) -> str:
     if story.remedy or not by_itself:
         return story.remedy
     return "Nothing has to be repaired. Fix the cause, then roll out again."
+
+
+def advice_to_copy(story: RolloutState) -> tuple[str, str]:
+    """Return what to do next in words, and what is to be copied for it: a command, a condition, or empty."""
+    said = advice(story)
+    # The condition first: what it accepts may be named like a command.
+    words, found, rest = said.partition(CONDITION if CONDITION in said else _COMMAND)
+    return words, found + rest
 
 
 def left_as(left: AliasLeft) -> str:

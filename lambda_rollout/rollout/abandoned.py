@@ -72,6 +72,8 @@ class Restoration:
                 continue
             judged, wished, forward = self._written.pop(status.target)
             there, before = status.alias, judged.alias
+            if there.revision_id != before.revision_id:
+                seen[index] = replace(status, overtaken=before.revision_id)
             if judged.dead is None or there.routing != wished.routing:
                 continue
             if there.description == wished.description:
@@ -79,7 +81,7 @@ class Restoration:
             elif not wished.description and there.description == before.description:
                 # AWS took an empty description for "leave it is"; whole, it does not look dead any more.
                 self._keeps.add(status.target)
-                seen[index] = replace(status, ownership=Ownership.DEAD)
+                seen[index] = replace(seen[index], ownership=Ownership.DEAD)
 
     def _each(self, indices: Sequence[int], seen: list[AliasStatus], *, forward: bool) -> bool:
         done = True
@@ -91,7 +93,12 @@ class Restoration:
             alias = self._settle(status, status.dead, forward=forward)
             done &= alias is not None
             if alias is not None:
-                seen[index] = replace(status, alias=alias, ownership=Ownership.NOBODYS)
+                seen[index] = replace(
+                    status,
+                    alias=alias,
+                    ownership=Ownership.NOBODYS,
+                    overtaken=status.alias.revision_id,
+                )
         return done
 
     def _settle(self, status: AliasStatus, record: Record, *, forward: bool) -> Alias | None:

@@ -118,7 +118,12 @@ def _acquired(
     is_left = status.ownership in {Ownership.DEAD, Ownership.HELD}
     resumed = status.record if goes_on and is_left else None
     writer = writer_of(
-        target, status.alias, spec.rollout_id, ports, resumed.old if resumed else None
+        target,
+        status.alias,
+        spec.rollout_id,
+        ports,
+        resumed.old if resumed else None,
+        overtaken=status.overtaken,
     )
     return AliasRollout(target, writer, resumed.new if resumed else "", resumed)
 

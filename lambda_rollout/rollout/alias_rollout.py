@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
@@ -31,6 +32,8 @@ class AliasRollout:
     """The ARN of the new version, if its configuration was read."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
+    timeout: timedelta = timedelta()
+    """How long an invocation of the new version may take; 0 if that was not read yet."""
 
     @property
     def writer(self) -> AliasWriter:
@@ -88,9 +91,10 @@ def writer_of(
     old: str | None = None,
     *,
     shared: bool = False,
+    overtaken: str = "",
 ) -> AliasWriter:
     """Make what writes an alias for this rollout, from now on; see `AliasWriter`."""
-    return AliasWriter(
+    writer = AliasWriter(
         target,
         found,
         ports.aliases,
@@ -100,3 +104,6 @@ def writer_of(
         old,
         shared=shared,
     )
+    if overtaken:
+        writer.ignore(overtaken)
+    return writer

@@ -28,6 +28,8 @@ class AliasStatus:
     alias: Alias
     record: Record | None
     ownership: Ownership
+    overtaken: str = ""
+    """The RevisionId that our own restoring has replaced, if it has: a later read that shows it is stale."""
 
     @property
     def dead(self) -> Record | None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan
@@ -185,6 +186,8 @@ class StepStarted(Event):
     number: int
     percent: Decimal
     watch: timedelta
+    earliest: timedelta | None = None
+    """From when on it may end before its time is over; None if it may not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +246,27 @@ class StepExtended(Event):
     number: int
     until: datetime
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEndsEarly(Event):
+    """All guards are shown to hold before the step's time is over; it passes with the next read that finds nothing."""
+
+    number: int
+    saved: timedelta
+    """How much of its time is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardObserved(Event):
+    """What the numbers say of a guard that is only observed: told when it is broken, and at the end of each step."""
+
+    number: int
+    guard: str
+    target: Target
+    outcome: Outcome
+    why: str
+    """The figures, or what they lack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +364,17 @@ class RecordCleared(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousAliasSet(Event):
+    """AWS confirmed it: the alias that keeps the way back points at the version that was left."""
+
+    target: Target
+    """What was promoted."""
+    alias: str
+    """The alias of the same function that keeps the way back."""
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AliasLeft(Event):
     """The alias could not be, or must not be, put back by us: what it sends where, and how to mend it."""
 
@@ -377,7 +412,7 @@ class PreflightFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsRead(Event):
-    """The two versions' own metrics: the minutes of this step that were not told before, for each target."""
+    """The two versions' own metrics, for each target: the minutes not told before, or with other numbers now."""
 
     number: int
     comparisons: tuple[Comparison, ...]

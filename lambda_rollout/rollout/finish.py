@@ -32,6 +32,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.left import not_settled
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.previous_alias import read_previous, set_previous
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError, Unanswered
@@ -225,9 +226,8 @@ class Finisher:
         writer = rollout.writer
         if not rollout.shifted:
             return DesiredState(writer, Routing.all_on(writer.old))
-        return DesiredState(
-            writer, writer.routing, self._identity.record(writer.old, rollout.new, None)
-        )
+        record = self._identity.record(writer, rollout.new, writer.routing, None)
+        return DesiredState(writer, writer.routing, record)
 
     def complete(self, *, all_read: bool = True) -> Finished:
         """Take the record off every alias; they are whole on the new version already.
@@ -239,6 +239,7 @@ class Finisher:
         of the group that bear its record still, for all that is known: then the last one keeps saying it.
         """
         self.remember(Phase.CLEARING)
+        previous = read_previous(self._tracked, self._identity, self._ports)
         rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
         # The post stage answers for unchanged ones, too.
         rollouts.sort(key=_bears_a_mark)
@@ -267,6 +268,8 @@ class Finisher:
                 self._ports.emit(RecordCleared(target=target, version=rollout.new))
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
+        if all(isinstance(settlement, Settled) for _, settlement in forward):
+            set_previous(previous, self._identity, self._ports)
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
         return self.finished(
@@ -275,8 +278,8 @@ class Finisher:
 
     def _mark_passed(self, rollout: AliasRollout) -> Settlement:
         """Write the mark that every step has passed."""
-        record = self._identity.live_record(rollout.writer, rollout.new)
         routing = Routing.all_on(rollout.new)
+        record = self._identity.live_record(rollout.writer, rollout.new, routing)
         (mark,) = self._restore(
             [DesiredState(rollout.writer, routing, replace(record, until=PASSED))]
         )

@@ -16,6 +16,21 @@ OWN_ONLY = (
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html."""
 
 
+NAMED = 5
+"""How many are named at most: a placeholder may stand for hundreds."""
+
+
+def name_the_missing(missing: Sequence[str], asked: int, where: str) -> str:
+    """Say which of the alarms that were ``asked`` for are not there; ``where`` begins with a space, or is empty."""
+    if len(missing) <= NAMED:
+        return f"no such alarm{where}: {', '.join(missing)}."
+    named = ", ".join(missing[:NAMED])
+    return (
+        f"{len(missing)} of {asked} alarms do not exist{where}: {named} and "
+        f"{len(missing) - NAMED} more."
+    )
+
+
 def account_of(arn: str) -> str:
     """Return the account that an ARN names; empty if it is no ARN."""
     parts = arn.split(":", 5)

@@ -121,7 +121,14 @@ def _put_back_what_was_dead(
     else:
         for status in found:
             # Main may have gone on meanwhile: its record speaks for ours.
-            writer = writer_of(status.target, status.alias, identity.rollout_id, ports, shared=True)
+            writer = writer_of(
+                status.target,
+                status.alias,
+                identity.rollout_id,
+                ports,
+                shared=True,
+                overtaken=status.overtaken,
+            )
             finisher.track(AliasRollout(status.target, writer, possibly_written=True))
         finisher.limit = _limit(end, ports)
         finished = finisher.roll_back(RolloutError(RESTORING))

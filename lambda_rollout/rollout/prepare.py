@@ -15,7 +15,12 @@ from lambda_rollout.preflight.hook_checks import findings_on
 from lambda_rollout.preflight.reader import Passage, Question, read_facts, read_hooks
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
-from lambda_rollout.rollout.missing_alarms import account_of, remedy_for_missing
+from lambda_rollout.rollout.expiry import raise_if_ending
+from lambda_rollout.rollout.missing_alarms import (
+    account_of,
+    name_the_missing,
+    remedy_for_missing,
+)
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.version import read_storage
@@ -194,7 +199,9 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         if survey.missing:
             raise RolloutError(
-                f"no such alarm{_where(survey.missing, spec)}: {', '.join(survey.missing)}.",
+                name_the_missing(
+                    survey.missing, len(spec.inputs.alarms), _where(survey.missing, spec)
+                ),
                 remedy_for_missing(survey.missing, account),
             )
         waiting = wait and spec.inputs.alarm_at_start is AlarmAtStart.WAIT
@@ -203,6 +210,7 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
             return survey
         ports.clock.wait(seconds(spec.inputs.poll_interval), ports.stop)
         raise_if_stopped(ports.stop)
+        raise_if_ending(ports)
 
 
 def _refuse_unless_ignored(what: str, names: str, spec: RolloutSpec) -> None:

@@ -21,6 +21,7 @@ from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Re
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import on_rollback
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.previous_alias import version_left
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import without_failing
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
@@ -173,10 +174,11 @@ def _grasp_whole(
     target: Target, alias: Alias, spec: RolloutSpec, ports: Ports
 ) -> AliasRollout | str:
     asked = spec.version_number or version_of_alias(target, spec, ports)
+    asked = asked or version_left(target, alias, spec, ports)
     if asked is None:
         raise RolloutError(
             f"{target} sends 100% to version {alias.routing.version}, and has no record of a rollout.",
-            "Set `version` to the version to go back to.",
+            "Set `version` to the version to go back to, or `previous-alias` to the alias that keeps it.",
         )
     if asked == alias.routing.version:
         return asked

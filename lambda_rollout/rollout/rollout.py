@@ -13,6 +13,7 @@ from dataclasses import replace
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
 from lambda_rollout.alias.writer import Conflict
+from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import HookStage, Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
@@ -29,19 +30,16 @@ from lambda_rollout.rollout.events import (
     StepStarted,
     WeightShifted,
 )
+from lambda_rollout.rollout.expiry import CredentialsEnd, Expiry
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import before_traffic, make_request, on_rollback
 from lambda_rollout.rollout.hooks import HookRun
-from lambda_rollout.rollout.metrics import (
-    RolloutMetrics,
-    SuccessCriteria,
-    judge_split_before,
-    split_before,
-)
+from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
 from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
@@ -60,6 +58,7 @@ class Rollout:
         self._rollouts: list[AliasRollout] = []
         self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
         self._watch: Watch | None = None
+        self._expiry = Expiry(ports)
         self._step: int | None = None
         """The number of the step that goes on, or was the last; None before the first."""
         self._storages: Mapping[Target, CodeStorage] = {}
@@ -69,7 +68,8 @@ class Rollout:
         return run(self._spec, self._ports, self._tell, self._bad_end, self._tell_of_rollback)
 
     def _bad_end(self, cause: RolloutError, *, failed: bool) -> Finished:
-        holds = isinstance(cause, Cancelled) and self._spec.inputs.on_cancel is OnCancel.HOLD
+        is_cut_short = isinstance(cause, Cancelled | CredentialsEnd)
+        holds = is_cut_short and self._spec.inputs.on_cancel is OnCancel.HOLD
         if holds and self._finisher.can_hold:
             return self._finisher.hold(f"{cause.what}; on-cancel is `hold`")
         alarms = cause.alarms if isinstance(cause, AnalysisFailed) else ()
@@ -175,6 +175,7 @@ class Rollout:
     def _wait_for_one(self, rollout: AliasRollout) -> None:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
         rollout.durable, rollout.new_arn = state.is_durable, state.arn
+        rollout.timeout = state.timeout
 
     def _create_missing_aliases(self) -> None:
         for rollout in self._rollouts:
@@ -236,20 +237,31 @@ class Rollout:
     def _begin_watch(self) -> Watch:
         metrics = self._numbers()
         self._judge_the_split_before(metrics)
-        survey = recheck_alarms(self._spec, self._ports)
-        self._watch = begin_watch(self._spec, self._ports, self._moving(), survey, metrics)
+        survey = self._last_survey()
+        self._watch = begin_watch(
+            self._spec, self._ports, self._moving(), survey, metrics, self._expiry
+        )
         return self._watch
+
+    def _last_survey(self) -> Survey:
+        """Read the alarms just before the first shift, which waits for credentials that last."""
+        while True:
+            self._expiry.await_renewal()
+            survey = recheck_alarms(self._spec, self._ports)
+            if not self._expiry.heed():
+                return survey
 
     def _numbers(self) -> RolloutMetrics:
         moving = self._moving()
-        before = None
+        before = []
         goes_on = any(rollout.resumed for rollout in self._rollouts)
         if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
             shares = [rollout.writer.found.routing.percent_of(rollout.new) for rollout in moving]
-            before = split_before(shares, self._ports.aws_clock.now())
+            since = [rollout.resumed.since if rollout.resumed else None for rollout in moving]
+            before = [split_before(shares, since, self._ports.aws_clock.now())]
         return RolloutMetrics(
             self._ports.metrics,
-            [CanaryPair(each.target, each.new, each.writer.old) for each in moving],
+            [CanaryPair(each.target, each.new, each.writer.old, each.timeout) for each in moving],
             SuccessCriteria(self._spec.inputs.guards, self._spec.inputs.min_invocations),
             self._ports.aws_clock.now,
             before,
@@ -294,8 +306,8 @@ class Rollout:
         if not reached:
             return steps
         at = min(reached)
-        watch = next((step.watch for step in steps if step.percent >= at), steps[-1].watch)
-        return [Step(at, watch), *(step for step in steps if step.percent > at)]
+        present = next((step for step in steps if step.percent >= at), steps[-1])
+        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
 
     def _shift(self, step: Step, number: int, watch: Watch) -> None:
         ports = self._ports
@@ -305,6 +317,7 @@ class Rollout:
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
+                earliest=step.earliest,
             )
         )
         for rollout in self._moving():
@@ -320,7 +333,7 @@ class Rollout:
         raise_if_stopped(stop)
         routing = routing_of(writer.old, rollout.new, step.percent)
         try:
-            record = live_record(writer, rollout.new, self._spec, ports)
+            record = live_record(writer, rollout.new, routing, self._spec, ports)
             writer.forward(routing, record, stop)
         except Exception:
             # All go back now: another one that AWS keeps waiting must not keep them waiting.

@@ -30,6 +30,8 @@ class RunIdentity:
     rollout_id: str
     """Eight random hex digits that tell this rollout from every other."""
     hold_on_cancel: bool
+    previous_alias: str = ""
+    """Name of the alias that a promotion points at the version it left; empty for none."""
 
     @classmethod
     def of_saved_state(cls, saved_state: SavedState, run: Run) -> RunIdentity:
@@ -40,6 +42,7 @@ class RunIdentity:
             run=run,
             rollout_id=saved_state.aliases[0].rollout_id if saved_state.aliases else "",
             hold_on_cancel=saved_state.hold_on_cancel,
+            previous_alias=saved_state.previous_alias,
         )
 
     def saved_state(self, phase: Phase, aliases: tuple[SavedAlias, ...]) -> SavedState:
@@ -50,26 +53,30 @@ class RunIdentity:
             role_to_assume=self.role_to_assume,
             hold_on_cancel=self.hold_on_cancel,
             aliases=aliases,
+            previous_alias=self.previous_alias,
         )
 
-    def record(self, old: str, new: str, until: datetime | None) -> Record:
-        """Make the record that says this rollout is at work (or holds, without ``until``)."""
+    def record(
+        self, writer: AliasWriter, new: str, routing: Routing, until: datetime | None
+    ) -> Record:
+        """Make the record that says this rollout is at work on a routing (or holds it, without ``until``)."""
         # Only what can be read again: a server that stands in for GitHub may count its runs otherwise.
         in_github = _is_number(self.run.run_id) and bool(self.run.repository)
         attempt = self.run.attempt if _is_number(self.run.attempt) else "1"
         return Record(
-            old=old,
+            old=writer.old,
             new=new,
             rollout_id=self.rollout_id,
+            since=writer.weight_since(routing),
             until=until.replace(microsecond=0) if until else None,
             run=self.run.run_id if in_github else "",
             attempt=attempt if in_github else "",
             repository=lease.repository_hash(self.run.repository) if in_github else "",
         )
 
-    def live_record(self, writer: AliasWriter, new: str) -> Record:
+    def live_record(self, writer: AliasWriter, new: str, routing: Routing) -> Record:
         """Make a record with a fresh lease."""
-        return self.record(writer.old, new, writer.aws_clock.lease_end())
+        return self.record(writer, new, routing, writer.aws_clock.lease_end())
 
     def command(self, target: Target, routing: Routing, description: str | None = None) -> str:
         """Return the AWS CLI command that gives an alias this whole routing."""
@@ -104,6 +111,7 @@ class RolloutSpec:
             run=self.run,
             rollout_id=self.rollout_id,
             hold_on_cancel=self.inputs.on_cancel is OnCancel.HOLD,
+            previous_alias=self.inputs.previous_alias or "",
         )
 
     @property

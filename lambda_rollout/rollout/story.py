@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lambda_rollout.alias.record import Record
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished, Warned
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -75,6 +77,7 @@ def begin_watch(
     rollouts: Sequence[AliasRollout],
     survey: Survey,
     metrics: RolloutMetrics,
+    expiry: Expiry,
 ) -> Watch:
     """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before."""
     inputs, new = spec.inputs, {rollout.target: rollout.new for rollout in rollouts}
@@ -84,14 +87,17 @@ def begin_watch(
         [rollout.writer for rollout in rollouts],
         survey,
         metrics,
-        lambda writer: live_record(writer, new[writer.target], spec, ports),
+        lambda writer: live_record(writer, new[writer.target], writer.routing, spec, ports),
+        expiry,
     )
 
 
-def live_record(writer: AliasWriter, new: str, spec: RolloutSpec, ports: Ports) -> Record:
+def live_record(
+    writer: AliasWriter, new: str, routing: Routing, spec: RolloutSpec, ports: Ports
+) -> Record:
     """Make a record with a fresh lease, and say before the first one if AWS's time is in doubt."""
     say_if_time_is_in_doubt(ports)
-    return spec.identity.live_record(writer, new)
+    return spec.identity.live_record(writer, new, routing)
 
 
 def end_watch(watch: Watch, ports: Ports) -> None:

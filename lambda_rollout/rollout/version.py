@@ -24,6 +24,7 @@ from lambda_rollout.rollout.events import (
     VersionTaken,
     VersionWaited,
 )
+from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import (
@@ -223,6 +224,7 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
     told = ""
     while True:
         raise_if_stopped(ports.stop)
+        raise_if_ending(ports)
         elapsed = ports.clock.monotonic() - began
         state, ready = _readiness(target, version, ports, elapsed)
         match ready:

@@ -26,9 +26,10 @@ from lambda_rollout.rollout.events import (
     StepPassed,
     Unreadable,
 )
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
 from lambda_rollout.rollout.hooks import HookRun
-from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics
+from lambda_rollout.rollout.metrics import ON_THEIR_WAY, MetricsPoll, RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
@@ -68,6 +69,7 @@ class Watch:
         survey: Survey,
         metrics: RolloutMetrics,
         record: Callable[[AliasWriter], Record],
+        expiry: Expiry,
     ) -> None:
         """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
         self._clock, self._stop, self._emit = ports.clock, ports.stop, ports.emit
@@ -79,6 +81,8 @@ class Watch:
         self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
         self._heartbeats = Heartbeats(self._clock, self._emit)
         self._record = record
+        self._expiry = expiry
+        self._not_forward = ""
         now = self._renewal_tried_at = self._clock.monotonic()
         self._aws_clock = ports.aws_clock
         self.alarms = AlarmPoll(ports, seconds(inputs.poll_interval), survey, self._aws_clock.now())
@@ -107,7 +111,7 @@ class Watch:
         """Watch one step to its end; ``later`` are those after it. Returns if it passed.
 
         ``asks`` makes the hooks that are asked once everything else has been shown, None for none.
-        Raises `AnalysisFailed`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
+        Raises `AnalysisFailed`, `Conflict`, `Cancelled`, `CredentialsEnd`, or `NotFound` for an alias that is gone.
         """
         self._began = self._clock.monotonic()
         self._end = self._began + seconds(step.watch)
@@ -146,6 +150,8 @@ class Watch:
     def _passed_now(self, step: Step) -> bool:
         """Look at what is due and judge; whether the step has passed."""
         raise_if_stopped(self._stop)
+        unrenewed = self._expiry.heed()
+        self._not_forward = unrenewed if self._may_still_move else ""
         now = self._clock.monotonic()
         self._advance_hooks()
         self._read_what_is_due(self._end, moving=self._moving)
@@ -235,6 +241,7 @@ class Watch:
             moments.append(self._hooks.next_at)
         if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
+        moments.append(self._expiry.next_moment)
         return min(*moments, self.numbers.next_at, self._heartbeats.next_at)
 
     def _judge(self, step: Step, end: float) -> bool:
@@ -243,7 +250,7 @@ class Watch:
         failing = [
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
-        broken, lacks = self._metrics.verdict()
+        broken, lacks = self._metrics.verdict(self._aws_clock.now() + timedelta(seconds=end - now))
         if step.percent >= HUNDRED and not step.watch:
             # "100% 0s promotes without watching", so it waits for nothing.
             lacks = ""
@@ -251,7 +258,7 @@ class Watch:
             StepEvidence(
                 now=now,
                 planned_end=end,
-                last_end=end + self._evidence_timeout,
+                last_end=self._last_end(end),
                 alarms_read_at=self.alarms.rhythm.good_at,
                 aliases_read_at=min(look.good_at for look in self._looks.values()),
                 alarms_failing_since=self.alarms.rhythm.failing_since,
@@ -262,6 +269,7 @@ class Watch:
                 missing=lacks,
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
+                not_forward=self._not_forward,
             )
         )
         lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
@@ -271,11 +279,24 @@ class Watch:
         match verdict:
             case Failed(reason, alarms):
                 raise AnalysisFailed(reason, alarms)
-            case Inconclusive(lacks) if lacks and not self._told_missing:
+            case Inconclusive(lacks) if lacks and self._is_news(lacks):
                 self._told_missing = lacks
-                until = self._clock.now() + timedelta(seconds=end + self._evidence_timeout - now)
+                last = self._last_end(end)
+                if lacks == self._not_forward:
+                    last = self._expiry.next_moment
+                until = self._clock.now() + timedelta(seconds=last - now)
                 self._emit(StepExtended(number=self._number, until=until, why=lacks))
         return isinstance(verdict, Passed)
+
+    def _last_end(self, end: float) -> float:
+        """Return until when evidence is waited for: the time that its data take is not part of evidence-timeout."""
+        on_their_way = seconds(self._metrics.data_delay) if self._metrics.waits_for_data else 0.0
+        return end + on_their_way + self._evidence_timeout
+
+    def _is_news(self, lacks: str) -> bool:
+        """Whether to say what the step lacks: once, and once more if what was on its way is in and is too little."""
+        told = self._told_missing
+        return not told or (told.startswith(ON_THEIR_WAY) and not lacks.startswith(ON_THEIR_WAY))
 
     # Aliases -----------------------------------------------------------------------------------
 

@@ -22,15 +22,15 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
-from lambda_rollout.aws.credentials import WebIdentity
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.members import NEEDED
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.aws.web_identity import WebIdentity
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.package import CodeStorage, Image
-from lambda_rollout.inputs.steps import TrafficRouting
 from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import (
     AccessDenied,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -68,16 +69,26 @@ def checkout(tmp_path: Path) -> Path:
     return here
 
 
-def pushed_for_the_other_platform(docker: Engine, name: str, folder: Path) -> str:
-    """Digest of an image that this machine could not start: there is nothing in it."""
-    ours = docker.run("version", "--format", "{{.Server.Arch}}").stdout.strip()
-    other = {"amd64": "arm64", "arm64": "amd64"}[ours]
-    empty = folder / "empty.tar"
-    tarfile.open(empty, "w").close()
-    tag = f"{name}:{VERSION}-{other}"
-    docker.run("import", "--platform", f"linux/{other}", str(empty), tag)
-    pushed = docker.run("push", tag).stdout
-    return str(re.findall(r"sha256:[0-9a-f]{64}", pushed)[-1])
+def pushed_for(docker: Engine, architecture: str, name: str, folder: Path) -> str:
+    """Digest of an image with nothing in it, pushed as ``name``.
+
+    It is loaded, not imported: Docker 20.10 ignores `docker import --platform` and notes its own platform.
+    """
+    layer, archive = folder / "layer.tar", folder / f"{architecture}.tar"
+    tarfile.open(layer, "w").close()
+    content = hashlib.sha256(layer.read_bytes()).hexdigest()
+    config = folder / "config.json"
+    rootfs = {"type": "layers", "diff_ids": [f"sha256:{content}"]}
+    config.write_text(json.dumps({"architecture": architecture, "os": "linux", "rootfs": rootfs}))
+    manifest = folder / "manifest.json"
+    manifest.write_text(
+        json.dumps([{"Config": config.name, "RepoTags": [name], "Layers": [layer.name]}])
+    )
+    with tarfile.open(archive, "w") as tar:
+        for file in (manifest, config, layer):
+            tar.add(file, file.name)
+    docker.run("load", "--input", str(archive))
+    return str(re.findall(r"sha256:[0-9a-f]{64}", docker.run("push", name).stdout)[-1])
 
 
 def test_a_release_is_pulled_by_digest_and_works(
@@ -108,7 +119,13 @@ def test_a_release_is_pulled_by_digest_and_works(
         git(checkout, "commit", "--quiet", "--all", "--message", "Build on the stand-in")
     git(checkout, "push", "--quiet", "origin", "HEAD:main")
     built = run("image", VERSION, name)
-    foreign = pushed_for_the_other_platform(docker, name, checkout.parent)
+    ours = docker.run("version", "--format", "{{.Server.Arch}}").stdout.strip()
+    other = {"amd64": "arm64", "arm64": "amd64"}[ours]
+    # One that this machine could not start.
+    foreign = pushed_for(docker, other, f"{name}:{VERSION}-{other}", checkout.parent)
+    twin = pushed_for(docker, ours, f"{name}:{VERSION}-twin", checkout.parent)
+    with pytest.raises(AssertionError, match=rf"linux/{ours} twice"):
+        run("join", VERSION, name, built, twin)
     digest = run("join", VERSION, name, built, foreign)
     assert digest not in {built, foreign}
     run("tag", VERSION, f"{name}@{digest}")

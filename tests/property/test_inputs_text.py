@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lambda_rollout.inputs.guard_metrics import CustomMetric, Statistic, StatisticOf
 from lambda_rollout.inputs.guards import Guard, parse_guards
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.read import DEFAULTS, read_inputs, variable
@@ -33,6 +34,7 @@ WRONG = {
     "preflight": "no",
     "poll-interval": "0s",
     "mode": "go",
+    "previous-alias": "12",
     "hooks": "sometimes: check-orders",
     "on-cancel": "stop",
     "on-stranded": "stop",
@@ -55,7 +57,20 @@ arns = [
     "alarm:",
 ]
 words = ["fn", "live", "$LATEST", "alias:", "10%", "hold", "5m", "s3://", ".zip", "true", "0", "é"]
-guard_words = ["error-rate", "<", "<=", "baseline", "*", "+", "1%"]
+guard_words = [
+    "error-rate",
+    "<",
+    "<=",
+    "baseline",
+    "*",
+    "+",
+    "1%",
+    "?",
+    "sum(",
+    "p99(A/B{",
+    "$VERSION",
+]
+guard_words += ["{a=", "}", ")", '"', "/", "Shop/Orders"]
 marks = [",", " ", "\n", "\r", "\x1b[31m", "\u2028", "\ud800", "::error::", "##[group]"]
 scraps = st.lists(st.sampled_from([*arns, *words, *guard_words, *marks]), max_size=8).map("".join)
 texts = st.one_of(scraps, st.text(max_size=20))
@@ -110,6 +125,7 @@ FAR = {
     "preflight": "strict",
     "poll-interval": "5m",
     "mode": "promote",
+    "previous-alias": "b" * 128,
     "hooks": "each-step: 123456789012:function:check:live",
     "on-cancel": "hold",
     "on-stranded": "resume",
@@ -159,3 +175,18 @@ def test_any_text_is_guards_or_mistakes(text: str) -> None:
         mistakes = wrong.mistakes
     assert all(re.match(r"Line \d+, column \d+: ", mistake.remedy) for mistake in mistakes)
     assert parse_guards("\n".join(map(str, guards))) == guards
+
+
+names = st.text(" !\"'(),./:={}\\abé", min_size=1, max_size=8).filter(str.strip)
+values = st.text(" !\"'(),./:={}\\ab", min_size=1, max_size=8).filter(str.strip)
+
+
+@given(names, names, st.dictionaries(values, values, max_size=3), st.sampled_from(Statistic))
+@example("/aws/x", "B", {"a": "$VERSION"}, Statistic.SUM)
+def test_every_metric_can_be_written(
+    namespace: str, name: str, dimensions: dict[str, str], statistic: Statistic
+) -> None:
+    named = {key.lstrip(" :") or "a": value for key, value in dimensions.items()}
+    metric = CustomMetric("N" + namespace, name, tuple(named.items()))
+    [guard] = parse_guards(f"{StatisticOf(statistic, metric)} < 1")
+    assert guard.metric == StatisticOf(statistic, metric)

@@ -35,6 +35,7 @@ def records(draw: st.DrawFn) -> Record:
         run="" if local else draw(numbers),
         attempt="" if local else draw(numbers),
         repository="" if local else draw(hex_digits)[:6],
+        since=draw(st.none() | moments),
     )
 
 

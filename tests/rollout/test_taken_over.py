@@ -13,7 +13,7 @@ from lambda_rollout.rollout.events import Finished, Result, VersionPublished
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
-from sandbox.aws.faults import Die
+from sandbox.aws.faults import Die, Hang, StaleRead
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 LATER = "00000001"
@@ -174,3 +174,16 @@ def test_a_promotion_creates_no_alias_and_publishes_nothing() -> None:
     assert "nothing to promote" in end.reason
     assert not scene.told(VersionPublished)
     assert not scene.requests("PublishVersion", "CreateAlias", "UpdateAlias")
+
+
+def test_a_stale_read_from_before_the_restoring_is_no_news() -> None:
+    """It shows the dead run's weight; taken for somebody's write, ours would be given up while it can still land."""
+    scene = abandoned()
+    lands_late = Hang(effect="late", lands_after=30.0)
+    # The first one restores; its answer is good.
+    scene.world.faults.add(lands_late, operation="UpdateAlias", nth=2)
+    # Two reads come before the restoring; this one follows the write without an answer.
+    scene.world.faults.add(StaleRead(), operation="GetAlias", nth=3)
+    finished = scene.roll_out(rollout_spec("50% 10s, 100% 10s", rollout_id=LATER))
+    assert finished.result is Result.PROMOTED
+    assert scene.alias.routing == Routing.all_on(NEW)

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.aws import World
 from sandbox.aws.in_process import client
+from sandbox.aws.traffic import Traffic
 from sandbox.clock import START
 from tests.sandbox.conftest import live, update
 
@@ -164,6 +165,16 @@ def test_deleted_while_it_moves_it_leaves_the_alias_alone(world: World, aws: Any
     aws.delete_provisioned_concurrency_config(FunctionName="checkout", Qualifier="live")
     world.clock.advance(DELAY)
     assert weights(world) == {"1": 1.0}
+
+
+def test_a_share_of_the_calls_can_be_throttled(world: World, aws: Any) -> None:
+    world.lambda_().throttled["checkout"] = 0.5
+    traffic = Traffic(world, "checkout:live", per_second=10, seconds=10)
+    world.clock.advance(60)
+    throttled = traffic.refused["TooManyRequestsException"]
+    assert 30 < throttled < 70
+    assert sum(counted(world, "Throttles")) == throttled
+    assert sum(counted(world, "Invocations")) == 100 - throttled
 
 
 def test_reserved_concurrency_of_zero_throttles_every_call(world: World, aws: Any) -> None:

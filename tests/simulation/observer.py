@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -176,9 +177,13 @@ class Actor:
     """What it went forward to without an answer, by function."""
     reached: dict[str, Decimal] = field(default_factory=dict)
     """The weight that it last sent forward, by function."""
+    weights_since: dict[tuple[str, Decimal], datetime] = field(default_factory=dict)
+    """(Function, percent) -> what its first record for that weight says."""
     since: dict[str, float] = field(default_factory=dict)
     """When that weight first took effect."""
     settling_since: float | None = None
+    unrenewed_since: float | None = None
+    """When the first renewal of its credentials failed with none that succeeded since."""
     alarms_read_at: float = -1.0
     """When the newest read of alarms that it has an answer to was made."""
     states: dict[str, str] = field(default_factory=dict)

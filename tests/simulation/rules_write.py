@@ -17,6 +17,7 @@ from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
 from tests.simulation import rules_hooks as hooks
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
+from tests.simulation.rules_credentials import no_weight_while_unrenewed
 from tests.simulation.rules_saved import saved_before_written
 from tests.simulation.rules_step import fit_at_start, never_blind, not_passed, weight_after
 
@@ -45,6 +46,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     carries_everything(observer, actor, request)
     is_one_of_ours(observer, actor, write)
     lease_is_on_awss_clock(observer, actor, write)
+    weight_since_is_kept(observer, actor, write)
     says_passed_only_if_passed(observer, actor, write)
     hooks.no_traffic_before_its_hooks(observer, actor, write)
     goes_forward_by_the_plan(observer, actor, write)
@@ -120,6 +122,27 @@ def lease_is_on_awss_clock(observer: Observer, actor: Actor, write: Write) -> No
         observer.blame("lease on AWS's clock", f"{actor.name} wrote {record}, {left} from now")
 
 
+def weight_since_is_kept(observer: Observer, actor: Actor, write: Write) -> None:
+    """record: since when its weight is there: from its first writing on, and as found for one that goes on."""
+    record, function = write.record, write.function
+    if record is None or actor.frozen_ever or actor.misdated:
+        return
+    if record.since is None:
+        observer.blame("since when", f"{actor.name} wrote {record}")
+        return
+    shown = observer.show(function)
+    there = shown.ours if shown and shown.routing == write.shown.routing else None
+    told = actor.weights_since.setdefault((function, write.percent), record.since)
+    if record.since != told and (there is None or record.since != there.since):
+        observer.blame("since when", f"{actor.name} wrote {record}, and {told:%H:%M:%S} before")
+    # Of AWS's clock two answers are needed; until then it is the runner's.
+    far = abs(_aws_now(observer) - record.since) - abs(actor.fate.skew)
+    if there is None and write.kind == "forward" and far > timedelta(seconds=140):
+        if record.since == told and actor.reached.get(function) == write.percent:
+            return
+        observer.blame("since when", f"{actor.name} wrote {record} for a new weight")
+
+
 def lease_outlives_no_wait(observer: Observer, actor: Actor) -> None:
     """record: renewed before its time is over for as long as its writer lives and watches."""
     if actor.frozen_ever or actor.settling_since is not None or not actor.reached:
@@ -149,6 +172,7 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
     if actor.knows_fired:
         observer.blame("never against an alarm", f"{actor.name} wrote {write.shown.routing}")
     fit_at_start(observer, actor)
+    no_weight_while_unrenewed(observer, actor, write)
     last, percent = actor.reached.get(write.function), write.percent
     if percent == last:
         return
@@ -302,7 +326,8 @@ def never_over_another_runs_routing(
     if _looks_like_its_own(actor, function, before):
         observer.ambiguous = True
         return
-    if actor.role != "post" and actor.looked_at.get(function, -1) < truth.changed:
+    # Whoever has no RevisionId from a look cannot write at all: a look that is not noted was a stale one.
+    if actor.role != "post" and actor.looked_at.get(function, 0) < truth.changed:
         observer.blame("another run's routing", f"{actor.name} undid {truth.author}'s")
 
 

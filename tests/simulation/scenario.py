@@ -13,6 +13,7 @@ from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between, draw_between
+from tests.simulation.credentials import Lifetime, draw_lifetime
 from tests.simulation.hooks import DrawnHook, draw_hooks
 
 TEXTS = (
@@ -174,6 +175,8 @@ class Scenario:
     """The hooks of main, of its twin and of the next run."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it is"."""
+    credentials: Lifetime | None = None
+    """How long main can sign its calls; None for as long as it lives."""
 
     @property
     def horizon(self) -> float:
@@ -245,6 +248,7 @@ def draw(seed: int) -> Scenario:
         held_before=_held_before(Random(f"held {seed}")),
         hooks=draw_hooks(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
+        credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Literal, TypeVar
@@ -28,6 +28,7 @@ from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.parallel import Parallel, one_by_one
+from tests.simulation.credentials import Renewals
 from tests.simulation.github import SimGitHub
 from tests.simulation.github_scenario import Drawn
 from tests.simulation.github_scenario import draw as draw_github
@@ -159,6 +160,11 @@ class Simulation:
         main = self.tellings["main"] if role == "post" else None
         telling.open(main, lambda: main is None or self._lost or main.silent)
         ports = self._parts(actor, stop, clock, telling.emit)
+        if name == "main" and self.scenario.credentials is not None:
+            drawn, stage = self.scenario.credentials, self.stage
+            renewals = Renewals(drawn, stage.world, self.observer, stage.at)
+            renewals.begin(actor, clock)
+            ports = replace(ports, life=renewals.life)
         tell: Callable[[], Finished] = Rollout(spec, ports).run
         if spec.inputs.mode is Mode.ROLLBACK:
             tell = lambda: rollback(spec, ports)  # noqa: E731
@@ -225,8 +231,10 @@ class Simulation:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
         if post.finished is None or not self.scenario.is_calm:
             return
+        # What was cut before main began, nobody knows whole.
+        may_cut = self.scenario.held_before is not None
         for function in self.stage.functions:
-            why = settled(self.observer, function, may_cut=False)
+            why = settled(self.observer, function, may_cut=may_cut)
             if why is not None:
                 self.observer.blame("post settles", why)
 

@@ -35,6 +35,7 @@ from sandbox.aws.faults import (
 from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.request import Account, Request
 from sandbox.aws.world import REGION
+from sandbox.clock import START
 from tests.simulation import rules_reporting as told
 from tests.simulation import rules_saved as saved
 from tests.simulation import rules_step as passed
@@ -338,7 +339,7 @@ class Stage:
         if percent is None:
             return
         routing = Routing.split("1", "2", percent)
-        record = Record("1", "2", EARLIER, None, "999", "1", "3041f3")
+        record = Record("1", "2", EARLIER, None, "999", "1", "3041f3", START)
         self.observer.truths[function].author = EARLIER
         self.world.lambda_().update_alias(
             {

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
@@ -104,6 +105,8 @@ class Scene:
     """How far the runner's clock is off."""
     date: Dated = said_as_it_is
     """What AWS's answers say of the time."""
+    life: CredentialsLife = field(default_factory=CredentialsLife)
+    """How long the credentials of the ports can sign."""
 
     @classmethod
     def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Scene:
@@ -179,6 +182,7 @@ class Scene:
             stop=self.stop,
             emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
+            life=lambda: self.life,
             invocations=LambdaInvocations(clients),
         )
 

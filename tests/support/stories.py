@@ -384,6 +384,7 @@ with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
     tell.shifts(2)
     tell.passes(2)
     tell.is_released()
+    tell.say(e.PreviousAliasSet, target=CHECKOUT, alias="live-previous", version="7")
     tell.ends(e.Result.PROMOTED)
 
 with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:

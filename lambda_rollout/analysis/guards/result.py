@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lambda_rollout.analysis.guards.sequential import Limit
-from lambda_rollout.inputs.guards import Absolute, BaselinePlus, BaselineTimes, Guard, Metric
+from lambda_rollout.analysis.guards.rates import Limit
+from lambda_rollout.inputs.guards import Absolute, BaselinePlus, BaselineTimes, Guard
 
 _ANYTHING_RARER = 1_000_000
 
@@ -16,6 +16,8 @@ class GuardPassed:
     """The numbers are within the bound, and there were enough of them."""
 
     why: str
+    shown: bool = False
+    """Whether they prove the guard itself, margin and all, and not only that the version is not plainly worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,10 @@ GuardResult = GuardPassed | GuardFailed | GuardInconclusive
 
 
 def limit_of(guard: Guard) -> Limit:
-    """Return a baseline guard's bound in the unit of the numbers: rates from 0 to 1, durations in ms."""
+    """Return a baseline guard's bound in the unit of the numbers: rates from 0 to 1, values as they are."""
     match guard.bound:
         case BaselinePlus(margin):
-            unit = 100 if guard.metric is Metric.ERROR_RATE else 1
+            unit = 100 if guard.is_rate else 1
             return Limit(margin=float(margin / unit))
         case BaselineTimes(factor):
             return Limit(factor=float(factor))
@@ -47,11 +49,11 @@ def limit_of(guard: Guard) -> Limit:
             raise ValueError(f"{guard} has no baseline")
 
 
-def as_rate(errors: int, invocations: int) -> str:
-    """Return ``2.57% (31 of 1,204)``."""
-    if not invocations:
-        return "no invocations"
-    return f"{100 * errors / invocations:.3g}% ({errors:,} of {invocations:,})"
+def as_rate(failed: int, total: int, noun: str = "invocations") -> str:
+    """Return ``2.57% (31 of 1,204)``, or ``no invocations``."""
+    if not total:
+        return f"no {noun}"
+    return f"{100 * failed / total:.3g}% ({failed:,} of {total:,})"
 
 
 def as_odds(log_e_value: float) -> str:

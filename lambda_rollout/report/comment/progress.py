@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from lambda_rollout.inputs.durations import readable_duration
-from lambda_rollout.report.hooks import asking
+from lambda_rollout.report.hooks import hooks_asked
 from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.state import GOING_ON, RolloutState, Status, StepNow
@@ -20,7 +20,7 @@ def progress(story: RolloutState) -> Iterator[str]:
         return
     yield _picture(story)
     if story.asked is not None:
-        yield from asking(story)
+        yield from hooks_asked(story)
         return
     step = story.going_on
     if step is None or story.latest is None or step.watched_from is None:

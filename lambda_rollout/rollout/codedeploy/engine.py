@@ -44,6 +44,7 @@ from lambda_rollout.rollout.codedeploy.stop import (
     saved_state_of,
 )
 from lambda_rollout.rollout.events import AlarmsFound, AliasFound, Finished, Result, Warned
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
@@ -86,6 +87,7 @@ class Deployment:
         """The alarms while CodeDeploy shifts."""
         self._watcher: DeploymentWatcher | None = None
         self._watch: Watch | None = None
+        self._expiry = Expiry(ports)
         self._watching = False
         """Whether CodeDeploy is done, and the alias in our hands."""
 
@@ -107,6 +109,7 @@ class Deployment:
             ready = prepare(self._spec, self._ports, self._engine, self._group)
             if isinstance(ready, Result):
                 return self._finisher.finished(ready)
+            self._expiry.await_renewal()
             self._found, shift = ready.found, ready.shift
             self._alarms = self._poll(ready.survey)
             self._create(ready)
@@ -218,7 +221,7 @@ class Deployment:
 
     def _follow(self, shift: DeploymentTarget) -> DeploymentWatcher:
         self._watcher = DeploymentWatcher(
-            self._spec, self._ports, self._engine, shift, self._ref.deployment
+            self._spec, self._ports, self._engine, shift, self._ref.deployment, self._expiry
         )
         return self._watcher
 
@@ -317,13 +320,18 @@ class Deployment:
         rollout.attempted_percents.append(str(HUNDRED))
         self._watching = True
         self._finisher.remember(Phase.MOVING)
-        record = live_record(writer, shift.new, spec, ports)
+        record = live_record(writer, shift.new, alias.routing, spec, ports)
         writer.forward(alias.routing, record, ports.stop)
         return rollout
 
     def _watch_whole(self, rollout: AliasRollout, watcher: DeploymentWatcher) -> Finished:
         self._watch = begin_watch(
-            self._spec, self._ports, [rollout], self._alarms.survey, watcher.metrics
+            self._spec,
+            self._ports,
+            [rollout],
+            self._alarms.survey,
+            watcher.metrics,
+            self._expiry,
         )
         self._watch.shifted(rollout.writer)
         self._watch.step(Step(HUNDRED, self._spec.promotion_watch), watcher.number)

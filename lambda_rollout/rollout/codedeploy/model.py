@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
 from lambda_rollout.inputs.hooks import Hook
-from lambda_rollout.inputs.steps import TrafficRouting
 from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import RolloutError
 

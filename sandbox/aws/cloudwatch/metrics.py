@@ -98,17 +98,21 @@ class MetricStore:
 Statistic = Callable[[Sequence[Datapoint]], float | None]
 
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
+_RANGE = re.compile(r"(TC|PR)\((\d*(?:\.\d+)?):(\d*(?:\.\d+)?)\)")
 
 
 def statistic(name: str) -> Statistic:
     """The function that makes one value of a window's datapoints, None where there is none.
 
-    `name` is Sum, SampleCount, Average, Minimum, Maximum or pNN. Raises ValueError for others
-    (trimmed means and the like are not modelled).
+    `name` is Sum, SampleCount, Average, Minimum, Maximum, pNN, or one of a range of values: how many lie in it,
+    TC(low:high), and how many percent do, PR(low:high), without the lower bound and with the upper one. Raises
+    ValueError for others (trimmed means, ranges in percent and the like are not modelled).
     """
     if name in _SIMPLE:
         simple = _SIMPLE[name]
         return lambda points: simple(points) if points else None
+    if ranged := _RANGE.fullmatch(name):
+        return _of_range(ranged[1], ranged[2], ranged[3])
     match = _PERCENTILE.fullmatch(name)
     if match is None:
         raise ValueError(name)
@@ -148,3 +152,18 @@ def _percentile(points: Sequence[Datapoint], fraction: float) -> float | None:
         if seen >= rank:
             return point.low
     return ranked[-1].low
+
+
+def _of_range(kind: str, low: str, high: str) -> Statistic:
+    """TC or PR; one of the bounds may be left out. As a percentile, there is none of a statistic set."""
+    if not low and not high:
+        raise ValueError(f"{kind}(:)")
+    lowest, highest = float(low or "-inf"), float(high or "inf")
+
+    def counted(points: Sequence[Datapoint]) -> float | None:
+        if not points or any(point.low != point.high for point in points):
+            return None
+        inside = _count([point for point in points if lowest < point.low <= highest])
+        return inside if kind == "TC" else 100.0 * inside / _count(points)
+
+    return counted

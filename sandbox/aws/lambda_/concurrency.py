@@ -59,7 +59,8 @@ class ConcurrencyOperations(AliasOperations, InvokeOperations):
     """Operations on concurrency, and what it does to aliases and invocations.
 
     provisioning_delay: seconds until provisioned concurrency is there. cannot_start: versions
-    (function, number) whose environments fail to start.
+    (function, number) whose environments fail to start. throttled: function -> share of its calls, 0 to 1,
+    that come while too many others run; the sandbox's own take no time.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -68,6 +69,7 @@ class ConcurrencyOperations(AliasOperations, InvokeOperations):
         self.provisioned: dict[tuple[str, str], Provisioned] = {}
         self.provisioning_delay = 120.0
         self.cannot_start: set[tuple[str, str]] = set()
+        self.throttled: dict[str, float] = {}
 
     # Reserved
 
@@ -89,13 +91,14 @@ class ConcurrencyOperations(AliasOperations, InvokeOperations):
         return {}
 
     def invoke(self, params: Params) -> Answer:
-        """Invoke; with nothing reserved for it a function is throttled.
+        """Invoke; with nothing reserved for it, or too little, a function is throttled.
 
         A throttled call is neither an invocation nor an error ("Types of metrics for Lambda
         functions"); which version it was for is not told.
         """
         name, qualifier = self._resolve(params)
-        if self.reserved.get(name) != 0:
+        share = 1.0 if self.reserved.get(name) == 0 else self.throttled.get(name, 0.0)
+        if share == 0 or (share < 1 and self.random.random() >= share):
             return super().invoke(params)
         resource = f"{name}:{qualifier}" if qualifier else name
         for dimensions in (

@@ -16,6 +16,7 @@ from typing import Any
 
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_.code import Code
+from sandbox.aws.lambda_.embedded import embedded
 from sandbox.aws.lambda_.managed import provider_of
 from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number
 from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, not_found
@@ -145,6 +146,11 @@ class InvokeOperations(Region):
         started = self.clock.now()
         result = self._execute(version, qualifier, event)
         self._count(version, qualifier, result, started)
+        for line in "".join(version.code.printed).splitlines():
+            for each in embedded(line):
+                self.record(
+                    each.namespace, each.name, each.dimensions, each.value, each.unit, started
+                )
         return result
 
     def _execute(self, version: Version, qualifier: str | None, event: Any) -> Result:

@@ -30,8 +30,12 @@ RECORD = Record(
     run="1234567890",
     attempt="1",
     repository="9f2c1a",
+    since=datetime(2026, 11, 23, 4, 55, tzinfo=UTC),
 )
-MARK = "[lambda-rollout 7>8 run 1234567890/1 of 9f2c1a id 3fa94c7d until 2026-11-23T05:10:00Z]"
+MARK = (
+    "[lambda-rollout 7>8 run 1234567890/1 of 9f2c1a id 3fa94c7d"
+    " since 2026-11-23T04:55:00Z until 2026-11-23T05:10:00Z]"
+)
 HELD = replace(RECORD, until=None)
 SPLIT = Routing("7", {"8": 0.1})
 
@@ -55,7 +59,7 @@ def test_without_an_owners_text_it_stands_alone() -> None:
 
 
 def test_a_held_one_has_no_end() -> None:
-    assert str(HELD).endswith(" id 3fa94c7d held]")
+    assert str(HELD).endswith(" id 3fa94c7d since 2026-11-23T04:55:00Z held]")
     assert parse(f"x {HELD}") == ("x", HELD)
     assert HELD.held
     assert not HELD.expired(datetime.max.replace(tzinfo=UTC))

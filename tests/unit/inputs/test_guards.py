@@ -4,18 +4,27 @@ from decimal import Decimal
 
 import pytest
 
+from lambda_rollout.inputs.guard_metrics import (
+    CustomMetric,
+    Metric,
+    Ratio,
+    Statistic,
+    StatisticOf,
+)
 from lambda_rollout.inputs.guards import (
     Absolute,
     BaselinePlus,
     BaselineTimes,
     Guard,
-    Metric,
     Operator,
     parse_guards,
 )
 from lambda_rollout.inputs.text import Mistake, Mistakes
 
 BELOW, AT_MOST = Operator.BELOW, Operator.AT_MOST
+VERSION = (("version", "$VERSION"),)
+FAILED, ORDERS = CustomMetric("Shop", "Failed", VERSION), CustomMetric("Shop", "Orders", VERSION)
+QUEUE = CustomMetric("Shop", "Queue")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,43 @@ BELOW, AT_MOST = Operator.BELOW, Operator.AT_MOST
         (
             "error-rate <= baseline",
             Guard(Metric.ERROR_RATE, AT_MOST, BaselinePlus(Decimal(0))),
+        ),
+        ("throttle-rate < 2%", Guard(Metric.THROTTLE_RATE, BELOW, Absolute(Decimal(2)))),
+        (
+            "? error-rate <= baseline * 2",
+            Guard(Metric.ERROR_RATE, AT_MOST, BaselineTimes(Decimal(2)), observe_only=True),
+        ),
+        (
+            "?error-rate<1%",
+            Guard(Metric.ERROR_RATE, BELOW, Absolute(Decimal(1)), observe_only=True),
+        ),
+        (
+            "sum(Shop/Failed{version=$VERSION}) / sum(Shop/Orders{version=$VERSION}) <= baseline + 1%",
+            Guard(Ratio(FAILED, ORDERS), AT_MOST, BaselinePlus(Decimal(1))),
+        ),
+        (
+            "sum(Shop/Failed)/sum(Shop/Orders{})<0.5%",
+            Guard(
+                Ratio(CustomMetric("Shop", "Failed"), CustomMetric("Shop", "Orders")),
+                BELOW,
+                Absolute(Decimal("0.5")),
+            ),
+        ),
+        (
+            "max(Shop/Queue) <= -2.5",
+            Guard(StatisticOf(Statistic.MAX, QUEUE), AT_MOST, Absolute(Decimal("-2.5"))),
+        ),
+        (
+            "sum(Shop/Queue) < 0",
+            Guard(StatisticOf(Statistic.SUM, QUEUE), BELOW, Absolute(Decimal(0))),
+        ),
+        (
+            "avg(Shop/Orders{version=$VERSION}) <= baseline + 0.25",
+            Guard(StatisticOf(Statistic.AVG, ORDERS), AT_MOST, BaselinePlus(Decimal("0.25"))),
+        ),
+        (
+            "p90(Shop/Orders{version=$VERSION}) <= baseline",
+            Guard(StatisticOf(Statistic.P90, ORDERS), AT_MOST, BaselinePlus(Decimal(0))),
         ),
     ],
 )
@@ -70,7 +116,24 @@ def test_nothing_is_no_guard() -> None:
 
 
 TIME = "p99-duration is a time: write it in ms or s, such as 800ms or 1.5s."
-METRICS = "write error-rate, p50-duration, p90-duration, p95-duration or p99-duration."
+METRICS = (
+    "write error-rate, throttle-rate, p50-duration, p90-duration, p95-duration, p99-duration or "
+    "STAT(NAMESPACE/METRIC{name=value}), such as sum(Shop/OrdersFailed{version=$VERSION})."
+)
+SHARES = (
+    "{} cannot be compared with baseline, because the versions have different shares of the traffic: write a ratio "
+    "of two sums, a percentile, or a number."
+)
+APART = (
+    "beside baseline a dimension must tell the versions apart, and {} has none: write $VERSION as its value, such as "
+    "{{version=$VERSION}}, or compare with a number."
+)
+THROTTLES = (
+    "Lambda counts throttles for the alias as a whole, not by version: compare with a number, such as "
+    "throttle-rate < 1%."
+)
+FIRST = "baseline comes first: write baseline, baseline + MARGIN or baseline * FACTOR."
+AVG = "avg beside baseline needs a margin: write baseline + a number, or baseline * 1.2."
 
 
 @pytest.mark.parametrize(
@@ -129,12 +192,82 @@ METRICS = "write error-rate, p50-duration, p90-duration, p95-duration or p99-dur
             17,
             "the guard ends before 'p99-duration < 1s': write one guard on each line.",
         ),
+        ("?", 2, "after ? write the guard that is only observed, such as ? error-rate < 1%."),
+        ("? ? error-rate < 1%", 3, f"'?' is no metric: {METRICS}"),
+        ("throttle-rate < 101%", 17, "a throttle rate is at most 100%."),
+        ("sum(A/B) / sum(A/C) < 101%", 23, "a ratio is at most 100%."),
+        ("sum(A/B) / sum(A/C) < 1", 23, "a ratio of sums is in percent: write 1%."),
+        (
+            "throttle-rate <= baseline",
+            18,
+            THROTTLES,
+        ),
+        ("sum(A/B{v=$VERSION}) <= baseline", 25, SHARES.format("sum")),
+        ("min(A/B{v=$VERSION}) <= baseline * 2", 25, SHARES.format("min")),
+        ("max(A/B{v=$VERSION}) <= baseline + 1", 25, SHARES.format("max")),
+        ("avg(A/B{v=$VERSION}) <= baseline", 25, AVG),
+        ("avg(A/B{v=$VERSION}) <= baseline + 0", 25, AVG),
+        ("avg(A/B{v=$VERSION}) <= baseline * 1", 25, AVG),
+        ("? p99(A/B{v=$ALIAS}) <= baseline", 3, APART.format("'A/B{v=$ALIAS}'")),
+        ("sum(A/B{v=$VERSION}) / sum(A/C) <= baseline", 1, APART.format("'A/C'")),
+        ("p99(A/B{v=$VERSION}) <= baseline + -1", 36, "write a number, such as 250."),
+        ("p99(A/B) < many", 12, "write a number, such as 250."),
+        (
+            "p99(A/B) < 800ms",
+            12,
+            "write 800, without 'ms': a metric's value is compared in the unit it was published in.",
+        ),
+        ("error-rate < 1% + baseline", 19, FIRST),
+        ("p99-duration < 2 * baseline", 20, FIRST),
+        (
+            "error-rate < 1% + 2%",
+            17,
+            "a number stands alone. Beside the old version write baseline + MARGIN.",
+        ),
     ],
 )
 def test_where_it_is_wrong(line: str, column: int, wrong: str) -> None:
     with pytest.raises(Mistakes) as raised:
         parse_guards(f"error-rate < 5%\n\n  {line}\n")
     assert raised.value.mistakes == (Mistake(line, f"Line 3, column {column + 2}: {wrong}"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("error-rate <= baseline + 1%", True),
+        ("sum(A/B{v=$VERSION}) / sum(A/C{v=$VERSION}) <= baseline + 0.1%", True),
+        ("error-rate <= baseline", False),
+        ("error-rate <= baseline * 2", False),
+        ("error-rate < 1%", False),
+        ("p99-duration <= baseline + 10ms", False),
+    ],
+)
+def test_only_a_rate_beside_the_baseline_with_room_can_be_shown_to_hold(
+    text: str, shown: bool
+) -> None:
+    [guard] = parse_guards(text)
+    assert guard.can_be_shown is shown
+
+
+@pytest.mark.parametrize(
+    ("text", "statistic"),
+    [("p90-duration < 1s", "p90"), ("avg(A/B) < 1", "avg"), ("p95(A/B) < 1", "p95")],
+)
+def test_a_value_is_judged_by_one_statistic(text: str, statistic: str) -> None:
+    [guard] = parse_guards(text)
+    assert not guard.is_rate
+    assert guard.statistic == statistic
+
+
+@pytest.mark.parametrize(
+    "text", ["error-rate < 1%", "throttle-rate < 1%", "sum(A/B) / sum(A/C) < 1%"]
+)
+def test_a_rate_has_no_statistic(text: str) -> None:
+    [guard] = parse_guards(text)
+    assert guard.is_rate
+    with pytest.raises(ValueError, match="is no single value"):
+        _ = guard.statistic
 
 
 def test_every_wrong_line_is_told() -> None:

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from lambda_rollout.github.comment.environment import environment, environment_in
+from lambda_rollout.github.comment.environment import environment
 
 
 def token_with(claims: object) -> str:
@@ -19,12 +19,12 @@ def token_with(claims: object) -> str:
 
 @pytest.mark.parametrize("name", ["production", "prod/eu", "a b", "häfen", "x", "xy", "xyz"])
 def test_the_environment_is_a_claim_of_the_token(name: str) -> None:
-    assert environment_in(token_with({"sub": "repo:o/r", "environment": name})) == name
+    assert asked_for(token_with({"sub": "repo:o/r", "environment": name})) == name
 
 
 def test_a_job_without_one_has_none() -> None:
-    assert environment_in(token_with({"sub": "repo:o/r"})) == ""
-    assert environment_in(token_with(["environment"])) == ""
+    assert asked_for(token_with({"sub": "repo:o/r"})) == ""
+    assert asked_for(token_with(["environment"])) == ""
     assert environment({}) == ""
 
 
@@ -34,8 +34,11 @@ def test_an_odd_answer_is_no_environment(answer: bytes) -> None:
 
 
 def test_the_runner_is_asked_with_its_own_token() -> None:
-    value = token_with({"environment": "production"})
-    assert asked_with(json.dumps({"value": value}).encode()) == "production"
+    assert asked_for(token_with({"environment": "production"})) == "production"
+
+
+def asked_for(token: str) -> str:
+    return asked_with(json.dumps({"value": token}).encode())
 
 
 def asked_with(answer: bytes) -> str:

@@ -1,0 +1,104 @@
+"""Guards on metrics of the owner's: the real story and adapters over the sandbox, on its manual clock.
+
+The function's code really runs, and prints its own metrics as a real one does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.guards.measures import measures_of
+from lambda_rollout.aws.metrics import CloudWatchMetrics
+from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.rollout.events import Finished, Result, StepExtended
+from lambda_rollout.rollout.rollout import Rollout
+from sandbox.aws.traffic import Traffic
+from tests.support.scene import OLD, Scene, rollout_spec
+
+SHOP = """
+import json, random
+draw = random.Random(1)
+def handler(event, context):
+    failed = draw.random() < {rate}
+    print(json.dumps({{
+        "_aws": {{"Timestamp": 0, "CloudWatchMetrics": [{{
+            "Namespace": "Shop",
+            "Dimensions": [["service", "version"]],
+            "Metrics": [{{"Name": "Orders"}}, {{"Name": "OrdersFailed"}}, {{"Name": "Wait"}}],
+        }}]}},
+        "service": "checkout", "version": context.function_version,
+        "Orders": 1, "OrdersFailed": int(failed), "Wait": {wait},
+    }}))
+"""
+"""Answers every order with success: what fails is known to the shop alone."""
+
+WHERE = "{service=checkout, version=$VERSION}"
+RATIO = f"sum(Shop/OrdersFailed{WHERE}) / sum(Shop/Orders{WHERE})"
+
+
+def scene(rate: float, wait: int = 5) -> Scene:
+    """Version 1 fails 1% of the orders, what is to be rolled out as many as told."""
+    made = Scene.ready(1, alarms=())
+    made.build(SHOP.format(rate=0.01, wait=5))
+    made.call("lambda", "PublishVersion", FunctionName="checkout")
+    made.clock.advance(2)
+    made.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", FunctionVersion="2")
+    made.build(SHOP.format(rate=rate, wait=wait) + "# new\n")
+    made.world.log.clear()
+    return made
+
+
+def roll_out(made: Scene, steps: str, guards: str, **asked: Any) -> Finished:
+    wanted = rollout_spec(steps, alarms=(), guards=parse_guards(guards), **asked)
+    metrics = CloudWatchMetrics(made.clients(), measures_of(wanted.inputs.guards))
+    return Rollout(wanted, replace(made.ports(wanted), metrics=metrics)).run()
+
+
+def test_a_metric_that_the_function_prints_rolls_back() -> None:
+    made = scene(rate=0.3)
+    Traffic(made.world, "checkout:live", per_second=5)
+
+    finished = roll_out(made, "20% 20m, 100% 5m", f"{RATIO} <= baseline + 1%")
+
+    assert finished.result is Result.ROLLED_BACK
+    assert f"guard {RATIO} <= baseline + 1% is broken on checkout:live: new " in finished.reason
+    assert made.alias.routing == Routing.all_on("2")
+    assert Routing.all_on("3") not in made.routings()
+
+
+def test_one_that_is_as_good_is_promoted() -> None:
+    made = scene(rate=0.01)
+    Traffic(made.world, "checkout:live", per_second=5)
+    guards = f"{RATIO} <= baseline + 2%\np90(Shop/Wait{WHERE}) < 8\navg(Shop/Wait{WHERE}) < 8"
+    finished = roll_out(made, "20% 20m, 100% 5m", guards, evidence_timeout=3600.0)
+    assert finished.result is Result.PROMOTED, finished.reason
+
+
+def test_a_value_over_a_number_rolls_back() -> None:
+    made = scene(rate=0.0, wait=9)
+    Traffic(made.world, "checkout:live", per_second=2)
+    finished = roll_out(made, "20% 20m, 100% 5m", f"max(Shop/Wait{WHERE}) < 8")
+    assert finished.result is Result.ROLLED_BACK
+    assert f"guard max(Shop/Wait{WHERE}) < 8 is broken" in finished.reason
+
+
+def test_a_metric_that_is_never_there_holds_up_and_rolls_back_for_want_of_it() -> None:
+    made = scene(rate=0.0)
+    Traffic(made.world, "checkout:live", per_second=2)
+    guard = f"p90(Shop/Typo{WHERE}) < 8"
+    finished = roll_out(made, "20% 5m, 100% 5m", guard, evidence_timeout=300.0)
+    assert finished.result is Result.ROLLED_BACK
+    assert f"evidence-timeout ran out: guard {guard} cannot be judged yet" in finished.reason
+    assert made.told(StepExtended)
+
+
+def test_calls_that_are_throttled_roll_back() -> None:
+    made = Scene.ready(2, alarms=())
+    made.world.lambda_().throttled["checkout"] = 0.2
+    Traffic(made.world, "checkout:live", per_second=5)
+    finished = roll_out(made, "20% 20m, 100% 5m", "error-rate < 50%\nthrottle-rate < 1%")
+    assert finished.result is Result.ROLLED_BACK
+    assert "guard throttle-rate < 1% is broken on checkout:live" in finished.reason
+    assert made.alias.routing == Routing.all_on(OLD)
