@@ -137,9 +137,9 @@ def version_metrics(
     )
 
 
-Named = TypeVar("Named")
+_Key = TypeVar("_Key")
 
 
-def at(moment: datetime, series: Mapping[Named, Points]) -> dict[Named, float]:
+def at(moment: datetime, series: Mapping[_Key, Points]) -> dict[_Key, float]:
     """Return what each series has at a moment; one that has nothing is left out."""
     return {name: points[moment] for name, points in series.items() if moment in points}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.early_end_checks import alarms_need
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import Passage, Question, read_facts
@@ -22,17 +25,24 @@ from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 
-def look_first(
-    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> Mapping[Target, CodeStorage]:
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What was found before the first write that matters later."""
+
+    storages: Mapping[Target, CodeStorage] = field(default_factory=dict)
+    """How the code is kept of those to which code is to be uploaded."""
+    alarms_need: timedelta | None = None
+    """How long the slowest alarm needs to fire; None if that is not known of one."""
+
+
+def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]) -> FirstLook:
     """Find what AWS would refuse, and what would make the watch blind, before the first write.
 
-    Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
-    `preflight`; a promotion has had its preflight.
+    Raises as `check_alarms_at_start` and `preflight`; a promotion has had its preflight.
     """
     check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
-        return {}
+        return FirstLook()
     targets = [rollout.target for rollout in rollouts]
     found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
     storages = {
@@ -40,8 +50,7 @@ def look_first(
         for target, storage in zip(targets, found, strict=True)
         if storage is not None
     }
-    preflight(spec, ports, rollouts, storages)
-    return storages
+    return FirstLook(storages, preflight(spec, ports, rollouts, storages))
 
 
 def preflight(
@@ -49,10 +58,11 @@ def preflight(
     ports: Ports,
     rollouts: Sequence[AliasRollout],
     storages: Mapping[Target, CodeStorage],
-) -> None:
+) -> timedelta | None:
     """Look at all targets, aliases still to be created among them, and tell what was found.
 
-    ``storages`` is how the code is kept of those to which code is to be uploaded.
+    ``storages`` is how the code is kept of those to which code is to be uploaded. Returns how long the slowest alarm
+    needs to fire, None if that is not known of one.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
     watch blind. ``mode: plan`` only says that it would.
@@ -60,7 +70,7 @@ def preflight(
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
     moving = [each for each in rollouts if not (each.existing and each.old == spec.version_number)]
     if ports.preflight_reader is None or not moving:
-        return
+        return None if spec.inputs.alarms else timedelta()
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
@@ -69,15 +79,16 @@ def preflight(
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
     )
-    findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
+    facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
+    findings = examine(facts)
     ports.emit(PreflightFound(findings=findings))
     refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
-        return
+        return alarms_need(facts)
     if spec.inputs.mode is Mode.PLAN:
         text = f"A rollout would be refused: {_reason(refused)}"
         ports.emit(Warned(text=text))
-        return
+        return alarms_need(facts)
     raise RolloutError(f"preflight: {_reason(refused)}", refused[0].remedy)
 
 
@@ -138,7 +149,7 @@ def check_alarms_at_start(
     account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if not spec.inputs.alarms and not spec.inputs.guards:
+    if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     for what, names in _unfit(survey):
         if spec.inputs.mode is Mode.PLAN:

@@ -7,16 +7,15 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lambda_rollout.alias.record import Record
-from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
+from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, routing_of
 from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
-from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
@@ -32,7 +31,7 @@ from lambda_rollout.rollout.events import (
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.prepare import look_first, recheck_alarms
+from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
@@ -54,7 +53,7 @@ class Rollout:
         self._rollouts: list[AliasRollout] = []
         self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
         self._watch: Watch | None = None
-        self._storages: Mapping[Target, CodeStorage] = {}
+        self._first_look = FirstLook()
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises."""
@@ -69,7 +68,7 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        self._storages = look_first(self._spec, self._ports, self._rollouts)
+        self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
@@ -129,7 +128,11 @@ class Rollout:
         if resumed is not None and spec.version_number is not None:
             self._refuse_another(spec.version_number, rollout, resumed)
         version = choose(
-            rollout.target, rollout.old, spec, self._ports, self._storages.get(rollout.target)
+            rollout.target,
+            rollout.old,
+            spec,
+            self._ports,
+            self._first_look.storages.get(rollout.target),
         )
         if resumed is not None:
             self._refuse_another(version, rollout, resumed)
@@ -218,7 +221,8 @@ class Rollout:
         metrics = self._numbers()
         self._judge_the_split_before(metrics)
         survey = recheck_alarms(self._spec, self._ports)
-        self._watch = begin_watch(self._spec, self._ports, self._moving(), survey, metrics)
+        need = self._first_look.alarms_need
+        self._watch = begin_watch(self._spec, self._ports, self._moving(), survey, metrics, need)
         return self._watch
 
     def _numbers(self) -> RolloutMetrics:
