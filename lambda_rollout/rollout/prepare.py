@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
+from lambda_rollout.preflight.early_end_checks import alarms_need
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.hook_checks import findings_on
@@ -28,21 +31,27 @@ from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 
-def look_first(
-    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> Mapping[Target, CodeStorage]:
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What was found before the first write that matters later."""
+
+    storages: Mapping[Target, CodeStorage] = field(default_factory=dict)
+    """How the code is kept of those to which code is to be uploaded."""
+    alarms_need: timedelta | None = None
+    """How long the slowest alarm needs to fire; None if that is not known of one."""
+
+
+def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]) -> FirstLook:
     """Find what AWS would refuse, and what would make the watch blind, before the first write.
 
-    Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
-    `preflight`; a promotion has had its preflight, and only its hooks are tried.
+    Raises as `check_alarms_at_start` and `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
     check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
         _try_hooks(spec, ports)
-        return {}
+        return FirstLook()
     storages = read_storages(spec, ports, rollouts)
-    preflight(spec, ports, rollouts, storages)
-    return storages
+    return FirstLook(storages, preflight(spec, ports, rollouts, storages))
 
 
 def read_storages(
@@ -63,10 +72,11 @@ def preflight(
     ports: Ports,
     rollouts: Sequence[AliasRollout],
     storages: Mapping[Target, CodeStorage],
-) -> None:
+) -> timedelta | None:
     """Look at all targets, aliases still to be created among them, and tell what was found.
 
-    ``storages`` is how the code is kept of those to which code is to be uploaded.
+    ``storages`` is how the code is kept of those to which code is to be uploaded. Returns how long the slowest alarm
+    needs to fire, None if that is not known of one.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
     watch blind. ``mode: plan`` only says that it would.
@@ -74,7 +84,7 @@ def preflight(
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
     moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
-        return
+        return None if spec.inputs.alarms else timedelta()
     publishes = spec.inputs.mode is Mode.PUBLISH
     before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
@@ -92,6 +102,7 @@ def preflight(
     findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
     _refuse(findings, spec, ports)
+    return alarms_need(facts)
 
 
 def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
@@ -179,7 +190,7 @@ def check_alarms_at_start(
     account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if not spec.inputs.alarms and not spec.inputs.guards:
+    if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     for what, names in _unfit(survey):
         if spec.inputs.mode is Mode.PLAN:
