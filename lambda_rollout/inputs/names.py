@@ -24,7 +24,7 @@ _REGION = re.compile(_REGION_PATTERN)
 # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html, FunctionName: a name, a
 # partial ARN or a full ARN. The looser forms that its pattern also lets through are not documented.
 _FUNCTION = re.compile(
-    rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?[0-9]{{12}}:function:)?"
+    rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?(?P<account>[0-9]{{12}}):function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 _LONGEST_FUNCTION_NAME = 64
@@ -112,6 +112,18 @@ def region_of_function(function: str) -> str | None:
     """Answer the Region that a full function ARN names, None for the other forms."""
     found = _FUNCTION.fullmatch(function)
     return found["region"] if found else None
+
+
+def account_of_function(function: str) -> str:
+    """Answer the account that an ARN, or a partial ARN, of a function names; empty for a name."""
+    found = _FUNCTION.fullmatch(function)
+    return (found["account"] or "") if found else ""
+
+
+def account_of(arn: str) -> str:
+    """Answer the account that an ARN of anything names; empty if it is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
 
 
 def parse_functions(text: str) -> tuple[str, ...]:

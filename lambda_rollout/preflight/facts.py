@@ -264,3 +264,5 @@ class Facts:
     """Set if an alarm's history cannot be read."""
     writes: tuple[str, ...] = ()
     """The IAM actions that the rollout writes with; only given where they are to be listed."""
+    account: str = ""
+    """Whose the credentials are; empty if that is not known without asking."""

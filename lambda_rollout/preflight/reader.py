@@ -131,6 +131,8 @@ class Question:
     guards: tuple[Guard, ...] = ()
     needs_numbers: bool = False
     writes: tuple[str, ...] = ()
+    account: str = ""
+    """Whose the credentials are, empty if that is not known."""
 
 
 def read_facts(
@@ -166,6 +168,7 @@ def read_facts(
         alarms=alarms,
         history=history,
         writes=question.writes,
+        account=question.account,
     )
 
 

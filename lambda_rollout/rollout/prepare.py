@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
+from lambda_rollout.inputs.names import account_of
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.reader import Passage, Question, read_facts
+from lambda_rollout.rollout.accounts import account_of_credentials
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.missing_alarms import (
-    account_of,
     name_the_missing,
     remedy_for_missing,
 )
@@ -35,7 +36,7 @@ def look_first(
     Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
     `preflight`; a promotion has had its preflight.
     """
-    check_alarms_at_start(spec, ports, rollouts)
+    alarms = check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
         return {}
     targets = [rollout.target for rollout in rollouts]
@@ -45,7 +46,8 @@ def look_first(
         for target, storage in zip(targets, found, strict=True)
         if storage is not None
     }
-    preflight(spec, ports, rollouts, storages)
+    account = account_of_credentials(spec.identity.role_to_assume, alarms)
+    preflight(spec, ports, rollouts, storages, account)
     return storages
 
 
@@ -54,10 +56,12 @@ def preflight(
     ports: Ports,
     rollouts: Sequence[AliasRollout],
     storages: Mapping[Target, CodeStorage],
+    account: str = "",
 ) -> None:
     """Look at all targets, aliases still to be created among them, and tell what was found.
 
-    ``storages`` is how the code is kept of those to which code is to be uploaded.
+    ``storages`` is how the code is kept of those to which code is to be uploaded. ``account`` is that of the
+    credentials, empty if it is not known.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
     watch blind. ``mode: plan`` only says that it would.
@@ -73,6 +77,7 @@ def preflight(
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
+        account=account,
     )
     findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
     ports.emit(PreflightFound(findings=findings))
@@ -133,8 +138,8 @@ _REMEDY = {
 
 def check_alarms_at_start(
     spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> None:
-    """Check the alarms when the aliases are known, before anything is published or shifted.
+) -> Sequence[AlarmReading]:
+    """Check the alarms when the aliases are known, before anything is published or shifted; return what was read.
 
     The aliases tell in which account the functions are.
 
@@ -151,6 +156,7 @@ def check_alarms_at_start(
             _warn(ports, f"{would} {names}")
         else:
             _refuse_unless_ignored(what, names, spec)
+    return survey.readings
 
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
