@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from lambda_rollout.preflight.account_checks import one_account_for_all
 from lambda_rollout.preflight.alarm_checks import (
     alarms_are_evaluated,
     alarms_see_the_new_version,
@@ -52,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     both_versions_alike,
     both_versions_serve,
     old_code_is_kept,
+    one_account_for_all,
     somebody_invokes,
     event_sources_name_the_alias,
     function_urls_name_the_alias,

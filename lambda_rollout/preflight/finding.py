@@ -63,6 +63,7 @@ class Code(StrEnum):
     HISTORY_UNREADABLE = "history-unreadable"
     NUMBERS_UNREADABLE = "numbers-unreadable"
     NOT_CHECKED = "not-checked"
+    OTHER_ACCOUNT = "other-account"
     WRITES_NEEDED = "writes-needed"
 
 

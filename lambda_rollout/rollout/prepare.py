@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
+from lambda_rollout.inputs.names import account_of
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
 from lambda_rollout.preflight.early_end_checks import alarms_need
@@ -16,11 +17,11 @@ from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.hook_checks import findings_on
 from lambda_rollout.preflight.reader import Passage, Question, read_facts, read_hooks
+from lambda_rollout.rollout.accounts import account_of_credentials
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.missing_alarms import (
-    account_of,
     name_the_missing,
     remedy_for_missing,
 )
@@ -46,12 +47,13 @@ def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
 
     Raises as `check_alarms_at_start` and `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
-    check_alarms_at_start(spec, ports, rollouts)
+    alarms = check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
         _try_hooks(spec, ports)
         return FirstLook()
     storages = read_storages(spec, ports, rollouts)
-    return FirstLook(storages, preflight(spec, ports, rollouts, storages))
+    account = account_of_credentials(spec.identity.role_to_assume, alarms)
+    return FirstLook(storages, preflight(spec, ports, rollouts, storages, account))
 
 
 def read_storages(
@@ -72,11 +74,13 @@ def preflight(
     ports: Ports,
     rollouts: Sequence[AliasRollout],
     storages: Mapping[Target, CodeStorage],
+    account: str = "",
 ) -> timedelta | None:
     """Look at all targets, aliases still to be created among them, and tell what was found.
 
-    ``storages`` is how the code is kept of those to which code is to be uploaded. Returns how long the slowest alarm
-    needs to fire, None if that is not known of one.
+    ``storages`` is how the code is kept of those to which code is to be uploaded. ``account`` is that of the
+    credentials, empty if it is not known. Returns how long the slowest alarm needs to fire, None if that is not known
+    of one.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
     watch blind. ``mode: plan`` only says that it would.
@@ -97,6 +101,7 @@ def preflight(
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
         only_publishes=publishes,
+        account=account,
     )
     facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
     findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
@@ -180,8 +185,8 @@ _REMEDY = {
 
 def check_alarms_at_start(
     spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> None:
-    """Check the alarms when the aliases are known, before anything is published or shifted.
+) -> Sequence[AlarmReading]:
+    """Check the alarms when the aliases are known, before anything is published or shifted; return what was read.
 
     The aliases tell in which account the functions are.
 
@@ -198,6 +203,7 @@ def check_alarms_at_start(
             _warn(ports, f"{would} {names}")
         else:
             _refuse_unless_ignored(what, names, spec)
+    return survey.readings
 
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:

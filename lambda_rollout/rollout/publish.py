@@ -61,7 +61,7 @@ def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> AliasRollout:
     """Read what the alias is on; whoever may be moving it is not disturbed by this."""
-    alias = find_alias(target, spec.inputs.region, ports, UNREACHABLE_LIMIT)
+    alias = find_alias(target, spec.identity, ports, UNREACHABLE_LIMIT)
     if alias is None:
         ports.emit(AliasMissing(target=target))
         return AliasRollout(target, None)
