@@ -36,7 +36,7 @@ from lambda_rollout.inputs.read import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
+from lambda_rollout.rollout.saved_state import KEY, LARGEST, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
@@ -385,7 +385,12 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
     def remember(saved_state: SavedState) -> None:
         # When all is done nothing else is needed, and a full disk has room for so little.
         saved = replace(saved_state, aliases=()) if saved_state.phase is Phase.DONE else saved_state
-        problem = context.runner.save_state({KEY: saved.to_json()})
+        text = saved.to_json()
+        # One that is too long would keep the post stage from starting at all.
+        fits = len(text) <= LARGEST
+        problem = (
+            context.runner.save_state({KEY: text}) if fits else "it is too long for a variable"
+        )
         if problem and not told:
             told.append(problem)
             text = (
