@@ -288,3 +288,5 @@ class Facts:
     hooks: tuple[HookFacts, ...] = ()
     writes: tuple[str, ...] = ()
     """The IAM actions that the rollout writes with; only given where they are to be listed."""
+    account: str = ""
+    """Whose the credentials are; empty if that is not known without asking."""

@@ -150,6 +150,8 @@ class Question:
     writes: tuple[str, ...] = ()
     only_publishes: bool = False
     """Whether no alias is to be moved: then nothing is read that only a watch depends on."""
+    account: str = ""
+    """Whose the credentials are, empty if that is not known."""
 
 
 def read_facts(
@@ -189,6 +191,7 @@ def read_facts(
         history=history,
         hooks=hooks,
         writes=question.writes,
+        account=question.account,
     )
 
 
