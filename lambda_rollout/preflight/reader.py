@@ -107,6 +107,10 @@ class PreflightReader(Protocol):
         """Invoke a hook with DryRun, which runs nothing, to see whether it exists and may be invoked."""
         ...
 
+    def try_invoking(self, target: Target, version: str) -> None:
+        """Invoke with DryRun, of a version: whether it may be invoked."""
+        ...
+
     def try_history(self) -> None:
         """DescribeAlarmHistory, to see whether it is allowed."""
         ...
@@ -126,6 +130,8 @@ class Passage:
     """Whether the function's code is known to be kept by reference."""
     uploads: bool = False
     """Whether new code is uploaded before it is published."""
+    is_smoke_tested: bool = False
+    """Whether the new version is invoked before it gets any traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,10 @@ class Question:
     by_codedeploy: bool = False
     """Whether CodeDeploy shifts, and invokes the hooks."""
     writes: tuple[str, ...] = ()
+    only_publishes: bool = False
+    """Whether no alias is to be moved: then nothing is read that only a watch depends on."""
+    account: str = ""
+    """Whose the credentials are, empty if that is not known."""
 
 
 def read_facts(
@@ -152,6 +162,8 @@ def read_facts(
     Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
     """
     reading = _Reading(clock, stop)
+    if question.only_publishes:
+        return _facts_of_publishing(question, reader, reading)
     hooks = tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
     targets = tuple(passage.target for passage in question.passages)
     until = complete_until(question.now)
@@ -179,6 +191,7 @@ def read_facts(
         history=history,
         hooks=hooks,
         writes=question.writes,
+        account=question.account,
     )
 
 
@@ -193,6 +206,55 @@ def read_hooks(
 def _hook(hook: Hook, question: Question, reader: PreflightReader, reading: _Reading) -> HookFacts:
     tried = reading("lambda:InvokeFunction", lambda: reader.try_hook(hook))
     return HookFacts(hook, tried, by_codedeploy=question.by_codedeploy)
+
+
+def _facts_of_publishing(question: Question, reader: PreflightReader, reading: _Reading) -> Facts:
+    return Facts(
+        now=question.now,
+        plan=question.plan,
+        guards=(),
+        needs_numbers=False,
+        targets=tuple(_to_publish(passage, reader, reading) for passage in question.passages),
+        alarms=(),
+        hooks=tuple(_hook(hook, question, reader, reading) for hook in question.hooks),
+    )
+
+
+def _to_publish(passage: Passage, reader: PreflightReader, reading: _Reading) -> TargetFacts:
+    """Read what publishing depends on, and nothing of who calls the alias, which stays as it is."""
+    target = passage.target
+    read = TargetFacts(
+        target=target,
+        alias_arn=passage.alias_arn,
+        old=None,
+        new=reading(
+            "lambda:GetFunctionConfiguration", lambda: reader.configuration(target, passage.new)
+        ),
+        event_sources=(),
+        function_policy=(),
+        alias_policy=(),
+        urls=(),
+        reserved=None,
+        provisioned=None,
+        invoked=Invoked(target, 0, 0, 0),
+        uploads=passage.uploads,
+    )
+    read = _with_smoke_test(read, passage, reader, reading)
+    return _with_capacity(read, reader, reading) if read.provider else read
+
+
+def _with_smoke_test(
+    read: TargetFacts, passage: Passage, reader: PreflightReader, reading: _Reading
+) -> TargetFacts:
+    """Try whether a version of the function may be invoked: the new one, or while there is none yet, the old one.
+
+    A policy may well allow numbers, and not ``$LATEST``, which is asked for only where nothing is published.
+    """
+    if not passage.is_smoke_tested:
+        return read
+    version = passage.new if passage.new != LATEST else passage.old or LATEST
+    tried = reading("lambda:InvokeFunction", lambda: reader.try_invoking(passage.target, version))
+    return replace(read, is_smoke_tested=True, not_invocable=tried)
 
 
 def _target(
@@ -224,6 +286,7 @@ def _target(
         number = read.old.version
         old_code = reading("lambda:GetFunction", lambda: reader.storage(target, number))
         read = replace(read, old_code=old_code)
+    read = _with_smoke_test(read, passage, reader, reading)
     return _with_capacity(read, reader, reading) if read.provider else read
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import SavedAlias
 
@@ -34,6 +35,8 @@ class AliasRollout:
     """Whether the new version is one of a durable function; None if that was not read yet."""
     timeout: timedelta = timedelta()
     """How long an invocation of the new version may take; 0 if that was not read yet."""
+    limits: InvocationLimits = field(default_factory=InvocationLimits)
+    """What an invocation of the new version needs and lasts, once it is ready."""
 
     @property
     def writer(self) -> AliasWriter:

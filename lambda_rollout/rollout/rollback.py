@@ -131,7 +131,7 @@ def _may_be_new(target: Target) -> RolloutError:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
-    alias = read_alias(target, spec.inputs.region, ports)
+    alias = read_alias(target, spec.identity, ports)
     ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
@@ -155,17 +155,17 @@ def _grasp(
     record was unchanged, or was not shifted yet: it is where it is to be.
     """
     if record is not None:
-        if spec.version_number not in {None, record.old}:
+        if spec.version_number(target) not in {None, record.old}:
             raise RolloutError(
                 f"{target} is in a rollout from version {record.old} to {record.new}, so it cannot go back to "
-                f"version {spec.version_number}.",
+                f"version {spec.version_number(target)}.",
                 "Leave `version` empty.",
             )
         writer = writer_of(target, alias, record.rollout_id, ports, record.old, shared=True)
         return AliasRollout(target, writer, record.new)
     if not alias.routing.is_unsplit:
         raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec.identity, ports)
-    if spec.version_number is None and not alone:
+    if spec.version_number(target) is None and not alone:
         return alias.routing.version
     return _grasp_whole(target, alias, spec, ports)
 
@@ -173,7 +173,7 @@ def _grasp(
 def _grasp_whole(
     target: Target, alias: Alias, spec: RolloutSpec, ports: Ports
 ) -> AliasRollout | str:
-    asked = spec.version_number or version_of_alias(target, spec, ports)
+    asked = spec.version_number(target) or version_of_alias(target, spec, ports)
     asked = asked or version_left(target, alias, spec, ports)
     if asked is None:
         raise RolloutError(

@@ -25,7 +25,7 @@ from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.hooks import Hook
-from lambda_rollout.report.markdown import code, code_block, link, prose, table
+from lambda_rollout.report.markdown import code, code_block, link, prose, table, text_block
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
@@ -80,12 +80,23 @@ PIECES = [
     "\x00",
     "\x1b[31m",
     ":tada:",
+    ":+1:",
+    ":E-Mail:",
+    "a:key:b:100:",
+    "9f2c1abd5e6f708192a3b4c5d6e7f8091a2b3c4d",
+    "9F2C1ABD5E6F708192A3B4C5D6E7F8091A2B3C4D",
+    "0123456789012345678901234567890123456789",
+    "octo/shop@9f2c1abd5e6f708192a3b4c5d6e7f8091a2b3c4d",
+    "9f2c1ab",
     "- [ ] ",
     "```",
 ]
 hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=8).map("".join)
 
-_AFTER_RENDERING = re.compile(r"@[a-z0-9]|#\d|GH-\d|://|www\.|mailto:[a-z]", re.IGNORECASE)
+AFTER_RENDERING = re.compile(
+    r"@[a-z0-9]|#\d|GH-\d|://|www\.|mailto:[a-z]|:(?!\d\d:)[\w+-]+:|(?<![^\W_])(?:[0-9a-f]{40}|[0-9]*[a-f][0-9a-f]{6,})(?![^\W_])",
+    re.IGNORECASE,
+)
 
 
 class Page(HTMLParser):
@@ -133,7 +144,7 @@ def test_prose_is_one_paragraph_that_reads_the_same(text: str) -> None:
     page = Page(prose(text, 10_000))
     assert set(page.tags) <= {"p", "code"}
     assert page.tags.count("p") <= 1
-    assert not _AFTER_RENDERING.search(page.outside_code)
+    assert not AFTER_RENDERING.search(page.outside_code)
     # A span of harmless code loses its backticks, and nothing else.
     assert seen(page.text.replace("`", "")) == seen(clean(text, 10_000).replace("`", ""))
 
@@ -148,7 +159,7 @@ def test_tables_keep_their_shape(first: str, second: str, third: str) -> None:
     assert page.tags.count("tr") == 3
     assert set(page.tags) <= {*("p", "table", "thead", "tbody", "tr", "th", "td"), "code", "a"}
     assert page.tags.count("a") <= 2
-    assert not _AFTER_RENDERING.search(page.outside_code)
+    assert not AFTER_RENDERING.search(page.outside_code)
 
 
 @given(hostile)
@@ -166,6 +177,14 @@ def test_a_command_block_holds_the_command_and_ends(text: str) -> None:
     page = Page(code_block(text) + "\n\nafter")
     assert page.tags == ["pre", "code", "p"]
     assert page.text.endswith("after\n") or page.text.endswith("after")
+
+
+@given(st.lists(hostile, max_size=3))
+@example(["```", "~~~", "    "])
+def test_a_block_of_text_holds_its_lines_and_ends(lines: list[str]) -> None:
+    page = Page(text_block(lines) + "\n\nafter")
+    assert page.tags == ["pre", "code", "p"]
+    assert page.outside_code.strip("\0\n") == "after"
 
 
 def block_of(words: list[str]) -> str:
@@ -190,6 +209,7 @@ def test_a_shell_reads_it_so() -> None:
 def story_of(text: str) -> Telling:
     tell = Telling()
     tell.begins(ERRORS_OK)
+    tell.smoke_tests(text, text, text)
     tell.shifts(1)
     reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, text, START)
     tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)
@@ -224,7 +244,7 @@ def test_a_whole_summary_keeps_its_shape(text: str) -> None:
     assert page.tags.count("h2") == 1
     assert set(page.tags) <= set(calm.tags) | {"code", "pre"}
     ours = page.outside_code.replace("[!", "")
-    assert not _AFTER_RENDERING.search(ours)
+    assert not AFTER_RENDERING.search(ours)
 
 
 # The runner --------------------------------------------------------------------------------------

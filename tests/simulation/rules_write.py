@@ -493,7 +493,8 @@ def _new_version(actor: Actor, function: str) -> str | None:
     held = actor.records.get(function)
     if actor.spec.inputs.mode is Mode.PROMOTE and held is not None:
         return held.new
-    return actor.versions.get(function) or actor.spec.version_number
+    (target,) = (each for each in actor.spec.inputs.targets if each.function == function)
+    return actor.versions.get(function) or actor.spec.version_number(target)
 
 
 def _aws_now(observer: Observer) -> datetime:
