@@ -26,7 +26,8 @@ from benchmarks.rollouts import (
 )
 from benchmarks.table import Row
 from lambda_rollout.analysis.guards.holding import HARM
-from lambda_rollout.analysis.guards.verdict import Outcome, judge_guards
+from lambda_rollout.analysis.guards.outcome import Outcome
+from lambda_rollout.analysis.guards.verdict import judge_guards
 from lambda_rollout.analysis.metrics import MINUTE, Comparison, Minute, StepStart, VersionMetrics
 
 EQUAL_ROLLOUTS = 2000

@@ -16,7 +16,8 @@ from random import Random
 from statistics import NormalDist
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.guards.verdict import Outcome, judge_guards
+from lambda_rollout.analysis.guards.outcome import Outcome
+from lambda_rollout.analysis.guards.verdict import judge_guards
 from lambda_rollout.analysis.metrics import MINUTE, Comparison, Minute, StepStart, VersionMetrics
 from lambda_rollout.inputs.guards import Guard, parse_guards
 

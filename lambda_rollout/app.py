@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lambda_rollout.github.comment.feed import STATE as COMMENT
 from lambda_rollout.github.comment.feed import CommentFeed
 from lambda_rollout.github.comment.setup import (
     feed_for,
@@ -29,9 +30,8 @@ from lambda_rollout.inputs.choices import Engine, Mode
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import read_all
+from lambda_rollout.inputs.read import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.lifetimes import warnings
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.rollout.ports import Alarms
 
-STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
 
 
@@ -74,7 +73,16 @@ not keep a job waiting, and a cancelled one is killed 10 s after it was told."""
 
 
 def main(environ: Mapping[str, str], stop: Stop) -> int:
-    """Run the stage that the environment names; return the exit status, whether or not anybody reads the log."""
+    """Run the main stage; return the exit status, whether or not anybody reads the log."""
+    return _run(main_stage, environ, stop)
+
+
+def post(environ: Mapping[str, str], stop: Stop) -> int:
+    """Run the post stage; return as `main` does. Which stage it is, the executable says, and nothing of the job's."""
+    return _run(post_stage, environ, stop)
+
+
+def _run(stage: Callable[[JobContext], int], environ: Mapping[str, str], stop: Stop) -> int:
     clock = SystemClock()
     log = BackgroundStream(STDOUT)
     runner = Runner(environ, Lines(log), stop=stop)
@@ -83,14 +91,14 @@ def main(environ: Mapping[str, str], stop: Stop) -> int:
     # A library's warning would block in the same pipe.
     with contextlib.redirect_stdout(foreign), contextlib.redirect_stderr(foreign):
         try:
-            return _stage(context)
+            return _guarded(stage, context)
         finally:
             log.drain(DRAIN_CANCELLED if stop.requested else DRAIN)
 
 
-def _stage(context: JobContext) -> int:
+def _guarded(stage: Callable[[JobContext], int], context: JobContext) -> int:
     try:
-        return post_stage(context) if context.environ.get(STAGE) == "post" else main_stage(context)
+        return stage(context)
     except Exception as error:  # noqa: BLE001 - the outputs are written on every way out
         # AWS's words may be in it, and the runner would obey them.
         context.runner.quote(traceback.format_exc().splitlines())
@@ -99,10 +107,18 @@ def _stage(context: JobContext) -> int:
         return 1
 
 
+NOTHING_SAVED = {KEY: "", COMMENT: ""}
+"""What main saves first of all. The runner lays what was saved over the job's variables: without it a ``STATE_…`` that
+somebody in the job has set would reach the post stage of a main that saves nothing
+(``ContainerActionHandler`` in https://github.com/actions/runner)."""
+
+
 def main_stage(context: JobContext) -> int:
     """Read the inputs and do what they ask for."""
+    # Whether it can be saved is told when something is to be saved.
+    context.runner.save_state(NOTHING_SAVED)
     try:
-        inputs, package = read_all(context.environ)
+        inputs, files = read_all(context.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
         errors = InputErrors(context.runner.masks.of_value(found.told), found.count)
@@ -114,7 +130,7 @@ def main_stage(context: JobContext) -> int:
     feed = _listening(feed_for(inputs, context.runner, context.clock), context)
     reason, remedy = "the run was interrupted before its end", ""
     try:
-        finished = _tell(inputs, package, context)
+        finished = _tell(inputs, files, context)
         return exit_status(finished)
     except RolloutError as error:
         reason, remedy = error.what, error.remedy
@@ -141,7 +157,7 @@ def exit_status(finished: Finished) -> int:
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
     from lambda_rollout.aws.credentials import asking
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
@@ -150,7 +166,8 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         inputs,
         context.runner.run,
         rollout_id=secrets.token_hex(4),
-        package=package,
+        package=files.package,
+        payloads=files.payloads,
     )
     is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
     spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
@@ -160,6 +177,10 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
     ports = build_ports(
         clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
     )
+    if inputs.mode is Mode.PUBLISH:
+        from lambda_rollout.rollout.publish import publish
+
+        return publish(spec, ports)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -276,6 +297,7 @@ def build_clients(
         context.stop,
         telling_refusals(patient, identity.role_to_assume, warn),
         obeys=obeys,
+        hide=context.runner.hide,
     )
     clients = Clients(aws, identity.region, context.clock, warn)
     _start_is_over(clients, context.environ, obeys=obeys)
@@ -343,7 +365,7 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
         # When all is done nothing else is needed, and a full disk has room for so little.
         saved = replace(saved_state, aliases=()) if saved_state.phase is Phase.DONE else saved_state
         problem = context.runner.save_state({KEY: saved.to_json()})
-        if problem and not told and context.environ.get(STAGE) != "post":
+        if problem and not told:
             told.append(problem)
             text = (
                 f"State could not be saved ({problem}). If this job is killed now, its post stage cannot restore the "

@@ -23,6 +23,9 @@ EMISSION_DELAY = timedelta(minutes=3)
 """How long after a minute's end its data may still be on their way: Lambda sends metrics each minute, and
 an invocation is counted in the minute in which it began."""
 
+FIRST_LOOK = timedelta(minutes=2)
+"""How long after a minute's end its numbers are looked at first: that shows later whether they still change."""
+
 PERCENTILES = ("p50", "p90", "p95", "p99")
 """CloudWatch's names of the percentiles of ``Duration`` that are read."""
 
@@ -48,6 +51,11 @@ class CanaryPair:
     target: Target
     canary: str
     baseline: str
+    timeout: timedelta = timedelta()
+    """How long an invocation of the new version may take."""
+    canary_slower_than: tuple[float, ...] = ()
+    """What is counted of the new version: invocations that took longer than so many milliseconds."""
+    baseline_slower_than: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class Comparison:
     """The end of the last minute whose data are in."""
 
     def joined(self, later: Comparison) -> Comparison:
-        """Add the minutes, and the throttles, of a ``later`` reading that holds none of these again."""
+        """Add the minutes of a ``later`` reading, which tells anew what was revised, and its further throttles."""
         return Comparison(
             canary=_joined(self.canary, later.canary),
             baseline=_joined(self.baseline, later.baseline),
@@ -139,7 +147,10 @@ class Comparison:
 
 
 def _joined(before: VersionMetrics, later: VersionMetrics) -> VersionMetrics:
-    return VersionMetrics(before.target, before.version, (*before.minutes, *later.minutes))
+    minutes = {minute.start: minute for minute in (*before.minutes, *later.minutes)}
+    return VersionMetrics(
+        before.target, before.version, tuple(minutes[start] for start in sorted(minutes))
+    )
 
 
 @dataclass(frozen=True, slots=True)

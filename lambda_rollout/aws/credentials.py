@@ -30,7 +30,11 @@ from lambda_rollout.runtime.errors import (
     Unanswered,
 )
 from lambda_rollout.runtime.id_token import NoPermission
+from lambda_rollout.runtime.masking import Hide, hide_nothing
 from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
+
+ENVIRONMENT = "env"
+"""botocore's name for the source of keys that were issued to the job, not to us: whoever set them has them hidden."""
 
 MISTAKES = (
     boto.ConfigNotFound,
@@ -61,10 +65,11 @@ class Chain:
     LONGEST = 7 * 24 * 3600
     """Seconds; nobody issues credentials that last longer."""
 
-    def __init__(self, region: str, *, settles: bool = False) -> None:
+    def __init__(self, region: str, *, settles: bool = False, hide: Hide = hide_nothing) -> None:
         """Ask nobody yet. Who ``settles`` what was changed is told of nothing that it need not be tried again."""
         self._region = region
         self._settles = settles
+        self._hide = hide
         self.core = _core(region)
         """A session that has found what `issue` returned first."""
         self._asked = False
@@ -115,7 +120,10 @@ class Chain:
                 raise RolloutError(
                     f"no AWS credentials: the {name} of {found.method} {what}.", OWN_REMEDY
                 )
-        return Issued(key, secret, frozen.token, lasts, frozen.account_id)
+        issued = Issued(key, secret, frozen.token, lasts, frozen.account_id)
+        if found.method != ENVIRONMENT:
+            self._hide(*issued.secrets)
+        return issued
 
 
 def _core(region: str) -> botocore.session.Session:
@@ -193,7 +201,7 @@ def telling_refusals(patient: Retrying, role: str, warn: Callable[[str], None]) 
     return patient.copy(before_sleep=tell)
 
 
-def session(
+def session(  # noqa: PLR0913 - all that credentials depend on
     region: str,
     role: str,
     session_name: str,
@@ -203,12 +211,14 @@ def session(
     patient: Retrying | None = None,
     *,
     obeys: bool = True,
+    hide: Hide = hide_nothing,
 ) -> boto3.Session:
     """Return a session with the environment's credentials, or with ``role``'s if one is named.
 
     ``stop`` ends the renewals, and the wait for the first ones if it ``obeys``. ``patient`` asks for the first ones as
-    often as it thinks fit; the default is `asking`. Raises `RolloutError` if there are none, or the role cannot be
-    assumed, or what the environment says cannot work: before anything is changed.
+    often as it thinks fit; the default is `asking`. ``hide`` is told of every secret that is issued, now and at each
+    renewal. Raises `RolloutError` if there are none, or the role cannot be assumed, or what the environment says cannot
+    work: before anything is changed.
     """
     if obeys:
         # Who settles what was changed goes on trying, whatever may be wrong.
@@ -217,7 +227,7 @@ def session(
     patient = patient or asking(clock, stop)
     until = stop if obeys else Stop()
     if not role:
-        chain = Chain(region, settles=not obeys)
+        chain = Chain(region, settles=not obeys, hide=hide)
         credentials = RenewedCredentials(chain.issue, clock, "lambda-rollout")
         try:
             patient(credentials.first, until)
@@ -227,7 +237,7 @@ def session(
             return boto3.Session(botocore_session=chain.core, region_name=region)
         return _renewed(credentials, region, stop)
     try:
-        identity = WebIdentity(role, region, session_name, environ)
+        identity = WebIdentity(role, region, session_name, environ, hide)
     except (boto.BotoCoreError, ValueError) as error:
         raise misconfigured(error, os.environ) from error
     credentials = RenewedCredentials(identity.issue, clock, "web-identity")

@@ -8,27 +8,38 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricDa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.guards.duration import bounds_of
 from lambda_rollout.analysis.metrics import (
     MINUTE,
     PERCENTILES,
     CanaryPair,
     Comparison,
+    History,
     Measure,
     Minute,
-    VersionMetrics,
     first_whole_minute,
 )
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.metric_series import (
+    Points,
+    Series,
+    at,
+    duration,
+    lambda_count,
+    version_metrics,
+    version_series,
+)
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.preflight.facts import Invoked
-from lambda_rollout.runtime.errors import AccessDenied, Unanswered
+from lambda_rollout.runtime.errors import AccessDenied, Refused, Unanswered
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -40,34 +51,14 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 COARSE = timedelta(minutes=5)
 """The period in which a day's traffic is read: an hour's can be told from it, in few datapoints."""
 
+DISPERSION_WINDOW = timedelta(hours=3)
+"""How much of the old version's past shows how its errors come."""
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One statistic of one metric; ``dimensions`` in any order make the same one."""
+_ALL_BUT_FEW = "p99.9"
+"""The longest duration but for one invocation in a thousand: one that hangs once a day must not delay a verdict."""
 
-    namespace: str
-    metric: str
-    statistic: str
-    dimensions: frozenset[tuple[str, str]]
-
-    def query(self, number: int, period: timedelta) -> MetricDataQueryTypeDef:
-        """Return it as GetMetricData wants it; an Id begins with a small letter."""
-        return {
-            "Id": f"q{number}",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": self.namespace,
-                    "MetricName": self.metric,
-                    "Dimensions": [{"Name": n, "Value": v} for n, v in sorted(self.dimensions)],
-                },
-                "Period": int(period.total_seconds()),
-                "Stat": self.statistic,
-            },
-        }
-
-
-Points = Mapping[datetime, float]
-"""A value for each period that has one, by the period's start."""
+_TELLS = 1000
+"""Invocations of an hour whose p99 is one: AWS calls fewer "low data"."""
 
 
 class CloudWatchMetrics:
@@ -77,35 +68,103 @@ class CloudWatchMetrics:
         """Make no call yet. ``measures`` is what is read besides Lambda's own metrics."""
         self._clients = clients
         self._measures = measures
+        self._counts_durations = True
+        """Whether CloudWatch is believed to know TC, until it refuses it."""
 
     def compare(
         self, pairs: Sequence[CanaryPair], since: datetime, until: datetime
     ) -> tuple[Comparison, ...]:
         """Read every whole minute between ``since`` and ``until``, for all pairs at once.
 
-        One call for each 38 pairs, more if the answer is long or there are measures. CloudWatch bills by the
-        metric, 13 a pair and each measure of each version here: read when `complete_until` has moved, and no oftener.
+        One call for each 38 pairs, more if the answer is long or more is asked for. CloudWatch bills by the metric, and
+        not by the minutes: 13 a pair here, and one more for each measure and each bound over which durations are
+        counted, of each version.
         """
         start = first_whole_minute(since)
         minutes = list(_periods(start, until))
         asked = dict.fromkeys(one for pair in pairs for one in self._series(pair))
-        found = self._read(list(asked), start, until, MINUTE) if minutes else {}
-        return tuple(
-            _comparison(pair, self._measures, found, minutes, max(start, until)) for pair in pairs
-        )
+        found = self._read_counts(list(asked), start, until, MINUTE) if minutes else {}
+        return tuple(self._comparison(pair, found, minutes, max(start, until)) for pair in pairs)
 
     def _series(self, pair: CanaryPair) -> Iterator[Series]:
-        yield from _series(pair)
-        for version in (pair.canary, pair.baseline):
-            for measure in self._measures:
-                yield _of_measure(measure, pair.target, version)
+        for version, bounds in _versions(pair):
+            yield from version_series(pair.target, version, bounds, self._measures)
+        # By version it is unconfirmed that throttles are counted at all.
+        yield _throttles(pair)
+
+    def _comparison(
+        self,
+        pair: CanaryPair,
+        found: Mapping[Series, Points],
+        minutes: Sequence[datetime],
+        until: datetime,
+    ) -> Comparison:
+        canary, baseline = (
+            version_metrics(pair.target, version, found, minutes, bounds, self._measures)
+            for version, bounds in _versions(pair)
+        )
+        throttles = found.get(_throttles(pair), {})
+        return Comparison(
+            canary=canary,
+            baseline=baseline,
+            throttles=round(sum(throttles.get(minute, 0.0) for minute in minutes)),
+            until=until,
+        )
+
+    def history(
+        self, pairs: Sequence[CanaryPair], guards: Sequence[Guard], until: datetime
+    ) -> tuple[History, ...]:
+        """Read what is known of the old versions from before ``until``, in two calls.
+
+        It is read of the version through its alias, or of the alias as a whole where Lambda tells no versions while
+        an alias is not split.
+        """
+        hour = datetime.fromtimestamp(until.timestamp() // 3600 * 3600, UTC)
+        found = self._read(
+            [one for pair in pairs for one in _day_of(pair)], hour - DAY, until, HOUR
+        )
+        days = [_in_a_day(pair, found) for pair in pairs]
+        counted = [
+            tuple({each.old for guard in guards if (each := bounds_of(guard, day)) is not None})
+            for day in days
+        ]
+        start = first_whole_minute(until - DISPERSION_WINDOW)
+        minutes = list(_periods(start, until))
+        asked = [
+            one
+            for pair, bounds in zip(pairs, counted, strict=True)
+            for one in (
+                *version_series(pair.target, pair.baseline, bounds, self._measures),
+                *version_series(pair.target, "", bounds),
+            )
+        ]
+        points = self._read_counts(asked, start, until, MINUTE)
+        return tuple(
+            replace(day, minutes=self._old_minutes(pair, points, minutes, bounds))
+            for pair, day, bounds in zip(pairs, days, counted, strict=True)
+        )
+
+    def _old_minutes(
+        self,
+        pair: CanaryPair,
+        found: Mapping[Series, Points],
+        minutes: Sequence[datetime],
+        bounds: Sequence[float],
+    ) -> tuple[Minute, ...]:
+        told = version_metrics(pair.target, _told_as(pair, found), found, minutes, bounds)
+        # What a guard names itself is told by version, whatever Lambda tells.
+        named = version_metrics(pair.target, pair.baseline, found, minutes, (), self._measures)
+        return tuple(
+            replace(one, measured=other.measured)
+            for one, other in zip(told.minutes, named.minutes, strict=True)
+        )
 
     def invoked(self, targets: Sequence[Target], until: datetime) -> tuple[Invoked, ...]:
         """Count how often each alias, and its function at all, were invoked in the day before ``until``."""
         seconds = int(COARSE.total_seconds())
         until = datetime.fromtimestamp(until.timestamp() // seconds * seconds, UTC)
-        through = {target: _count("Invocations", target, str(target)) for target in targets}
-        at_all = {target: _count("Invocations", target) for target in targets}
+        through = {target: lambda_count("Invocations", target, str(target)) for target in targets}
+        at_all = {target: lambda_count("Invocations", target) for target in targets}
         series = [*through.values(), *at_all.values()]
         found = self._read(list(dict.fromkeys(series)), until - DAY, until, COARSE)
         return tuple(
@@ -117,6 +176,23 @@ class CloudWatchMetrics:
             )
             for target in targets
         )
+
+    def _read_counts(
+        self, series: Sequence[Series], start: datetime, end: datetime, period: timedelta
+    ) -> Mapping[Series, Points]:
+        """Read what may have counts of durations in it, and go without these from the first time they are refused."""
+        if self._counts_durations:
+            try:
+                return self._read(series, start, end, period)
+            except AccessDenied:
+                raise
+            except Refused:
+                if not any(one.counts_durations for one in series):
+                    raise
+        plain = [one for one in series if not one.counts_durations]
+        found = self._read(plain, start, end, period)
+        self._counts_durations = False
+        return found
 
     def _read(
         self, series: Sequence[Series], start: datetime, end: datetime, period: timedelta
@@ -173,86 +249,44 @@ def _check(statuses: Sequence[str]) -> None:
         raise Unanswered("GetMetricData", bad, "not all metrics were answered")
 
 
-def _series(pair: CanaryPair) -> Iterator[Series]:
-    resource = str(pair.target)
-    for version in (pair.canary, pair.baseline):
-        for metric in ("Invocations", "Errors"):
-            yield _count(metric, pair.target, resource, version)
-        for percentile in PERCENTILES:
-            yield _of_lambda("Duration", percentile, pair.target, resource, version)
-    # By version it is unconfirmed that throttles are counted at all.
-    yield _count("Throttles", pair.target, resource)
+def _versions(pair: CanaryPair) -> Iterator[tuple[str, Sequence[float]]]:
+    yield pair.canary, pair.canary_slower_than
+    yield pair.baseline, pair.baseline_slower_than
 
 
-def _count(metric: str, target: Target, resource: str = "", version: str = "") -> Series:
-    return _of_lambda(metric, "Sum", target, resource, version)
+def _throttles(pair: CanaryPair) -> Series:
+    return lambda_count("Throttles", pair.target, str(pair.target))
 
 
-def _of_lambda(metric: str, statistic: str, target: Target, resource: str, version: str) -> Series:
-    dimensions = {
-        "FunctionName": target.name,
-        "Resource": resource,
-        "ExecutedVersion": version,
-    }
-    present = frozenset((name, value) for name, value in dimensions.items() if value)
-    return Series("AWS/Lambda", metric, statistic, present)
+# The old version before the split ----------------------------------------------------------------
 
 
-def _of_measure(measure: Measure, target: Target, version: str) -> Series:
-    metric = measure.metric.filled_in(target.name, target.alias, version)
-    return Series(metric.namespace, metric.name, measure.statistic, frozenset(metric.dimensions))
+def _day_of(pair: CanaryPair) -> Iterator[Series]:
+    for version in (pair.baseline, ""):
+        yield lambda_count("Invocations", pair.target, str(pair.target), version)
+        for statistic in (*PERCENTILES, _ALL_BUT_FEW):
+            yield duration(statistic, pair.target, version)
 
 
-def _comparison(
-    pair: CanaryPair,
-    measures: Sequence[Measure],
-    found: Mapping[Series, Points],
-    minutes: Sequence[datetime],
-    until: datetime,
-) -> Comparison:
-    throttles = found.get(_count("Throttles", pair.target, str(pair.target)), {})
-    return Comparison(
-        canary=_numbers(pair.target, pair.canary, measures, found, minutes),
-        baseline=_numbers(pair.target, pair.baseline, measures, found, minutes),
-        throttles=round(sum(throttles.get(minute, 0.0) for minute in minutes)),
-        until=until,
+def _told_as(pair: CanaryPair, found: Mapping[Series, Points]) -> str:
+    """Return the version that there are numbers of, or "" for the alias as a whole."""
+    by_version = found.get(
+        lambda_count("Invocations", pair.target, str(pair.target), pair.baseline)
     )
+    return pair.baseline if by_version else ""
 
 
-def _numbers(
-    target: Target,
-    version: str,
-    measures: Sequence[Measure],
-    found: Mapping[Series, Points],
-    minutes: Iterable[datetime],
-) -> VersionMetrics:
-    resource = str(target)
-    invocations = found.get(_count("Invocations", target, resource, version), {})
-    errors = found.get(_count("Errors", target, resource, version), {})
-    durations = {
-        name: found.get(_of_lambda("Duration", name, target, resource, version), {})
-        for name in PERCENTILES
-    }
-    measured = {
-        measure: found.get(_of_measure(measure, target, version), {}) for measure in measures
-    }
-    return VersionMetrics(
-        target,
-        version,
-        tuple(
-            Minute(
-                start=minute,
-                invocations=round(invocations.get(minute, 0.0)),
-                errors=round(errors.get(minute, 0.0)),
-                durations={
-                    n: points[minute] for n, points in durations.items() if minute in points
-                },
-                measured={
-                    each: points[minute] for each, points in measured.items() if minute in points
-                },
-            )
-            for minute in minutes
-        ),
+def _in_a_day(pair: CanaryPair, found: Mapping[Series, Points]) -> History:
+    version = _told_as(pair, found)
+    invocations = found[lambda_count("Invocations", pair.target, str(pair.target), version)]
+    longest = found[duration(_ALL_BUT_FEW, pair.target, version)]
+    # The newest hour that tells, or the one that tells most.
+    enough = [at for at, served in invocations.items() if served >= _TELLS]
+    hour = max(enough, default=max(invocations, key=lambda at: invocations[at], default=None))
+    percentiles = {name: found[duration(name, pair.target, version)] for name in PERCENTILES}
+    return History(
+        longest=timedelta(milliseconds=max(longest.values(), default=0.0)),
+        percentiles=at(hour, percentiles) if hour else {},
     )
 
 

@@ -62,6 +62,11 @@ class Issued:
     lasts: timedelta | None
     account_id: str | None = None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may read of them."""
+        return (self.access_key, self.secret_key, self.token or "")
+
 
 @dataclass(frozen=True, slots=True)
 class _Held:

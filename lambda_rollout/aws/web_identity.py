@@ -28,6 +28,7 @@ from lambda_rollout.runtime.errors import (
     Unreachable,
 )
 from lambda_rollout.runtime.id_token import GET_ID_TOKEN, claims_of, id_token
+from lambda_rollout.runtime.masking import Hide, hide_nothing
 from lambda_rollout.runtime.trust import accepting, check_trust, claims_told
 
 AUDIENCE = "sts.amazonaws.com"
@@ -66,13 +67,19 @@ class WebIdentity:
     """Trades GitHub's OIDC token for the role's credentials; each call is one trade."""
 
     def __init__(
-        self, role: str, region: str, session_name: str, environ: Mapping[str, str]
+        self,
+        role: str,
+        region: str,
+        session_name: str,
+        environ: Mapping[str, str],
+        hide: Hide = hide_nothing,
     ) -> None:
         """Ask nobody yet; ``session_name`` is how CloudTrail will know the rollout."""
         self._role = role
         self._audiences = audiences(role)
         self._session_name = session_name
         self._environ = environ
+        self._hide = hide
         # Made once: a renewal in the background must not take the processor from the watch.
         self._sts = boto3.Session(region_name=region).client(
             "sts", region_name=region, config=CONFIG.merge(Config(signature_version=UNSIGNED))
@@ -82,7 +89,7 @@ class WebIdentity:
         """Trade once. Raises `lambda_rollout.runtime.id_token.NoPermission`, `CallFailed` otherwise."""
         refusals: list[Refused] = []
         for audience in self._audiences:
-            token = id_token(self._environ, audience)
+            token = id_token(self._environ, audience, self._hide)
             try:
                 issued = self._trade(token)
             except Refused as error:
@@ -90,6 +97,7 @@ class WebIdentity:
                 if not _may_be_the_audience(error):
                     break
             else:
+                self._hide(*issued.secrets)
                 self._audiences = (audience,)
                 return issued
         # Refused for another reason than the audience tells more.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
 from lambda_rollout.report.lines import told
@@ -30,6 +29,7 @@ from lambda_rollout.report.verdict import (
 from lambda_rollout.report.wording import (
     clean,
     clock_time,
+    planned_watch,
     sentence,
     share,
     visible,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
 
 _COMMAND_LIMIT = 4000  # characters of an AWS CLI command
+_LOG_LINE_LIMIT = 1000  # characters of a line of a function's log
 
 
 class Log:
@@ -64,6 +65,8 @@ class Log:
                 self._annotate("warning", "Lambda rollout", event.text)
             case e.PreflightFound():
                 self._preflight(event)
+            case e.SmokeTested():
+                self._smoke_tested(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
@@ -94,7 +97,7 @@ class Log:
         later = sum(step.percent > event.percent for step in self._story.steps)
         title = (
             f"Step {event.number} of {event.number + later}: "
-            f"{share(event.percent)} for {readable_duration(event.watch)}"
+            f"{share(event.percent)} for {planned_watch(event.watch, event.earliest)}"
         )
         self._lines.write(command("group", title))
         self._in_group = True
@@ -125,6 +128,13 @@ class Log:
                 self._annotate(finding.level.value, f"Preflight: {about(finding)}", text)
             if finding.command:
                 self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
+
+    def _smoke_tested(self, event: e.SmokeTested) -> None:
+        """Write the verdict, and below it the function's own log, with its indents."""
+        for text in told(event, self._story):
+            self._say(event, text)
+        for line in event.log:
+            self._lines.write(inert(f"  | {visible(line)[:_LOG_LINE_LIMIT]}".rstrip()))
 
     def _left(self, event: e.AliasLeft) -> None:
         self._say(event, f"!!! {left_as(event)}")

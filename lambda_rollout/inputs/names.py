@@ -23,9 +23,14 @@ _REGION = re.compile(_REGION_PATTERN)
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html, FunctionName: a name, a
 # partial ARN or a full ARN. The looser forms that its pattern also lets through are not documented.
-_FUNCTION = re.compile(
+FUNCTION_PATTERN = (
     rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?(?P<account>[0-9]{{12}}):function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
+    r"(?P<name>[a-zA-Z0-9_-]+)"
+)
+"""A function without a qualifier, with the groups ``region``, ``account`` and ``name``."""
+
+_FUNCTION = re.compile(
+    FUNCTION_PATTERN + r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 _LONGEST_FUNCTION_NAME = 64
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html, Name
@@ -64,13 +69,20 @@ class Numbered:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberedEach:
+    """Roll out of each function the published version that has its number beside the function's name."""
+
+    numbers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FromAlias:
     """Roll out the version that another alias of the function, ``alias``, points at."""
 
     alias: str
 
 
-VersionChoice = Latest | Numbered | FromAlias
+VersionChoice = Latest | Numbered | NumberedEach | FromAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,19 @@ def account_of(arn: str) -> str:
     return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
 
 
+def name_of_function(function: str) -> str:
+    """Answer a function's own name, without account, Region and qualifier, in whichever form it was written."""
+    found = _FUNCTION.fullmatch(function)
+    return found["name"] if found else function
+
+
+def split_qualifier(function: str) -> tuple[str, str]:
+    """Answer a function without its qualifier, in the form it was written in, and the qualifier; empty for none."""
+    found = _FUNCTION.fullmatch(function)
+    qualifier = (found["qualifier"] or "") if found else ""
+    return function.removesuffix(f":{qualifier}") if qualifier else function, qualifier
+
+
 def parse_functions(text: str) -> tuple[str, ...]:
     """Read function names, partial ARNs and full ARNs, by commas or lines; none give none.
 
@@ -159,6 +184,24 @@ def _parse_function(text: str) -> str:
     if qualifier:
         bare = text.removesuffix(f":{qualifier}")
         _refuse(text, f"Write {quote(bare)} without the qualifier. {_place_for(qualifier)}")
+    if len(found["name"]) > _LONGEST_FUNCTION_NAME:
+        _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
+    return text
+
+
+def parse_invoked_function(text: str) -> str:
+    """Read a function that is only invoked: its name, partial ARN or full ARN, with a qualifier or without.
+
+    Raises:
+        Mistakes: it is none of these.
+    """
+    found = _FUNCTION.fullmatch(text)
+    if found is None:
+        _refuse(
+            text,
+            "Write a function's name (letters, digits, - and _), its partial ARN "
+            "(123456789012:function:NAME) or its full ARN, each with :QUALIFIER or without.",
+        )
     if len(found["name"]) > _LONGEST_FUNCTION_NAME:
         _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
     return text
@@ -225,6 +268,11 @@ def parse_version(text: str) -> VersionChoice:
         "Write the number of a published version, such as 12, or alias:NAME, or leave it empty "
         f"to publish $LATEST.{hint}",
     )
+
+
+def is_version(text: str) -> bool:
+    """Whether it is the number of a published version, in digits as AWS writes them."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def parse_alarms(text: str) -> tuple[AlarmName, ...]:

@@ -208,8 +208,8 @@ def _stays(status: AliasStatus, seen: list[AliasStatus], spec: RolloutSpec, port
     if all(other.ownership is not Ownership.HELD for other in seen):
         return False
     version = status.alias.routing.version
-    if spec.version_number is not None:
-        return version == spec.version_number
+    if (number := spec.version_number(status.target)) is not None:
+        return version == number
     if spec.version_alias is not None:
         source = Target(status.target.function, spec.version_alias)
         return (

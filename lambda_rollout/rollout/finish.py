@@ -80,6 +80,10 @@ class Finisher:
         self._tracked: list[AliasRollout] = []
         self.created: list[Target] = []
         """Aliases that this rollout created; they stay."""
+        self.back: Sequence[AliasRollout] = ()
+        """Those that were rolled back, if every one that was to go back is; otherwise none."""
+        self.rolling_back_since = 0.0
+        """When it began to roll them back; monotonic seconds."""
         self._troubles: Counter[Target] = Counter()
 
     def track(self, rollout: AliasRollout) -> AliasRollout:
@@ -134,12 +138,14 @@ class Finisher:
         rollback.
         """
         rollouts = [rollout for rollout in reversed(self._tracked) if rollout.needs_restore]
+        self.rolling_back_since = self._ports.clock.monotonic()
         if rollouts:
             # What was held, and is not promoted yet, goes with the others: a group is not left in parts.
             rollouts = [
                 each for each in reversed(self._tracked) if each.needs_restore or each.shifted
             ]
         all_back = self.restore(rollouts, tell)
+        self.back = tuple(reversed(rollouts)) if all_back else ()
         for target in self.created:
             text = f"Alias {target} was created by this rollout and stays."
             self._ports.emit(Warned(text=text))

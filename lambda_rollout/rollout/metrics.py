@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import pairwise
 
 from lambda_rollout.alias.routing import HUNDRED, Target
-from lambda_rollout.analysis.guards.verdict import judge_guards, what_failed, what_is_missing
-from lambda_rollout.analysis.guards.windows import SPLIT_ONCE
+from lambda_rollout.analysis.guards.duration import bounds_of
+from lambda_rollout.analysis.guards.known import DataKnown, data_delay, what_is_known
+from lambda_rollout.analysis.guards.verdict import (
+    GuardVerdict,
+    TargetEvidence,
+    judge_guards,
+    what_failed,
+    what_is_missing,
+)
 from lambda_rollout.analysis.metrics import (
     EMISSION_DELAY,
+    FIRST_LOOK,
     MINUTE,
     CanaryPair,
     Comparison,
+    History,
     StepStart,
     complete_until,
     first_whole_minute,
@@ -24,13 +32,17 @@ from lambda_rollout.analysis.metrics import (
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.steps import format_percent
 from lambda_rollout.rollout.events import Event, MetricsRead, Unreadable, Warned
-from lambda_rollout.rollout.ports import Metrics, Ports
+from lambda_rollout.rollout.metric_news import MetricNews
+from lambda_rollout.rollout.ports import Metrics
 from lambda_rollout.runtime.clock import Clock, Stop
-from lambda_rollout.runtime.errors import AccessDenied, CallFailed, RolloutError
-from lambda_rollout.runtime.retry import raise_if_stopped, retrying
+from lambda_rollout.runtime.errors import AccessDenied, CallFailed
+from lambda_rollout.runtime.retry import raise_if_stopped
 
 RETRY_EVERY = 15.0
 """Seconds until metrics are asked for again after a read that failed."""
+
+ON_THEIR_WAY = "the data of its last minutes are still on their way"
+"""What a step waits for after its planned end, if guards watch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ class RolloutMetrics:
         pairs: Sequence[CanaryPair],
         criteria: SuccessCriteria,
         aws_time: Callable[[], datetime],
-        before: StepStart | None = None,
+        before: Sequence[StepStart] = (),
     ) -> None:
         """Nothing was read yet; without ``metrics`` nothing ever will be.
 
@@ -65,9 +77,12 @@ class RolloutMetrics:
         self._pairs = pairs
         self._criteria = criteria
         self._aws_time = aws_time
-        self.steps: list[StepStart] = [before] if before else []
+        self.steps: list[StepStart] = [*before]
         """The steps so far, and when each began on AWS's clock."""
+        self._histories: tuple[History, ...] | None = None
         self._comparisons: tuple[Comparison, ...] = ()
+        self._known: tuple[DataKnown, ...] = ()
+        self._told = MetricNews()
         self._until: datetime | None = None
         self._first = len(self.steps)
         self._verdict: tuple[str, str] | None = None
@@ -91,19 +106,22 @@ class RolloutMetrics:
         if self._metrics is None or not self.steps:
             return math.inf
         since = self._until or first_whole_minute(self.steps[0].at)
-        return (since + MINUTE + EMISSION_DELAY - self._aws_time()).total_seconds()
+        return (since + MINUTE + FIRST_LOOK + self._phase - self._aws_time()).total_seconds()
 
     def read(self) -> tuple[Comparison, ...]:
-        """Read what has come in since the last time, one try; return just that.
+        """Read the whole window since the first step, one try; return what is new in it, or was revised.
 
-        Raises `CallFailed`. What may not be read is not asked for again.
+        Whole, because a minute's numbers may still change: an invocation is counted when it ends, in the minute in
+        which it began. Raises `CallFailed`. What may not be read is not asked for again.
         """
         if self._metrics is None:
             return ()
-        since = self._until or first_whole_minute(self.steps[0].at)
-        until = complete_until(self._aws_time())
+        now = self._aws_time()
+        until = (now - FIRST_LOOK - self._phase).replace(second=0, microsecond=0)
         try:
-            news = self._metrics.compare(self._pairs, since, until)
+            histories = self._read_histories(self._metrics)
+            pairs = [self._counting(*one) for one in zip(self._pairs, histories, strict=True)]
+            found = self._metrics.compare(pairs, first_whole_minute(self.steps[0].at), until)
         except AccessDenied as error:
             self._metrics = None
             self.trouble = str(error)
@@ -114,13 +132,43 @@ class RolloutMetrics:
         self.trouble = ""
         self._verdict = None
         self._until = until
-        before = self._comparisons or news
-        self._comparisons = (
-            tuple(old.joined(new) for old, new in zip(before, news, strict=True))
-            if self._comparisons
-            else news
+        before = self._comparisons or [None] * len(found)
+        self._known = tuple(
+            what_is_known(pair, history, now, one, earlier)
+            for pair, history, one, earlier in zip(
+                self._pairs, histories, found, before, strict=True
+            )
         )
-        return news
+        self._comparisons = found
+        return tuple(self._told.news(one, complete_until(now)) for one in found)
+
+    def _read_histories(self, metrics: Metrics) -> tuple[History, ...]:
+        """Read what is known of the old versions from before the split, once; only guards need it."""
+        if self._histories is None:
+            guards, began = self._criteria.guards, self.steps[0].at
+            self._histories = (
+                metrics.history(self._pairs, guards, began)
+                if guards
+                else (History(),) * len(self._pairs)
+            )
+        return self._histories
+
+    def _counting(self, pair: CanaryPair, history: History) -> CanaryPair:
+        bounds = [
+            each
+            for guard in self._criteria.guards
+            if (each := bounds_of(guard, history)) is not None
+        ]
+        return replace(
+            pair,
+            canary_slower_than=tuple(dict.fromkeys(each.new for each in bounds)),
+            baseline_slower_than=tuple(dict.fromkeys(each.old for each in bounds)),
+        )
+
+    @property
+    def _phase(self) -> timedelta:
+        """How long after a full minute to read: when the numbers of another one are complete."""
+        return timedelta(seconds=self.data_delay.total_seconds() % 60)
 
     @property
     def looks_back(self) -> bool:
@@ -129,29 +177,64 @@ class RolloutMetrics:
 
     # What they say -----------------------------------------------------------------------------
 
-    def verdict(self) -> tuple[str, str]:
+    @property
+    def data_delay(self) -> timedelta:
+        """How long after a minute's end guards can hold on it."""
+        histories = self._histories or (History(),) * len(self._pairs)
+        delays = [data_delay(*one) for one in zip(self._pairs, histories, strict=True)]
+        return max(delays, default=EMISSION_DELAY)
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether the present step passes only on its last minutes' data: some guard can hold it up."""
+        return bool(self.steps) and any(self._can_hold_up(guard) for guard in self._criteria.guards)
+
+    def _can_hold_up(self, guard: Guard) -> bool:
+        if guard.observe_only:
+            return False
+        return self.steps[-1].percent < HUNDRED or not guard.compares_with_baseline
+
+    def _last_minutes_missing(self, planned_end: datetime) -> bool:
+        if not self.waits_for_data:
+            return False
+        last = planned_end.replace(second=0, microsecond=0)
+        if last < first_whole_minute(self.steps[-1].at) + MINUTE:
+            return False
+        return not self._known or any(known.complete < last for known in self._known)
+
+    def verdict(self, planned_end: datetime | None = None) -> tuple[str, str]:
         """Return what is broken, and what the present step lacks; each one line, empty if nothing.
 
-        Worked out once for each read and step: guards of many functions take their time to judge.
+        A step passes on all minutes that it is made of: until those up to its ``planned_end``, on AWS's clock, are in
+        it lacks them. Worked out once for each read and step: guards of many functions take their time to judge.
         """
         if self._verdict is None:
             self._verdict = self._judge() if self._criteria.any else ("", "")
         broken, lacks = self._verdict
+        if planned_end and self._last_minutes_missing(planned_end):
+            lacks = ON_THEIR_WAY
         if lacks and self.trouble:
             lacks = f"{lacks} (the metrics could not be read: {self.trouble})"
         return broken, lacks
 
     def _judge(self) -> tuple[str, str]:
-        if self._criteria.guards and not self._comparisons:
+        if not self._comparisons and self.waits_for_data:
             return "", "no metrics of the new version yet"
-        verdicts = judge_guards(self._criteria.guards, self._comparisons, self.steps)
+        verdicts = self._verdicts() if self._comparisons else ()
         return what_failed(verdicts), what_is_missing(verdicts) or self._too_few()
+
+    def _verdicts(self) -> tuple[GuardVerdict, ...]:
+        evidence = [
+            TargetEvidence(*one)
+            for one in zip(self._comparisons, self._known, self._histories or (), strict=True)
+        ]
+        return judge_guards(self._criteria.guards, evidence, self.steps)
 
     def missing_baseline(self) -> str:
         """Return which guard beside the baseline cannot be judged by the steps so far, in one line; empty if none."""
-        guards = self._criteria.guards
-        verdicts = judge_guards(guards, self._comparisons, self.steps)
-        return what_is_missing(each for each in verdicts if each.guard.compares_with_baseline)
+        return what_is_missing(
+            each for each in self._verdicts() if each.guard.compares_with_baseline
+        )
 
     def _too_few(self) -> str:
         wanted = self._criteria.min_invocations
@@ -165,6 +248,7 @@ class RolloutMetrics:
     def _invocations(self, target: Target, step: int) -> int | None:
         """Count a step's invocations of the new version; None if no whole minute of it has its data yet."""
         began = first_whole_minute(self.steps[step].at)
+        known = complete_until(self._aws_time())
         ends = [after.at for _, after in pairwise(self.steps)]
         for comparison in self._comparisons:
             if comparison.target == target:
@@ -172,6 +256,7 @@ class RolloutMetrics:
                     minute.invocations
                     for minute in comparison.canary.minutes
                     if minute.start >= began
+                    and minute.start + MINUTE <= known
                     and (step >= len(ends) or minute.start + MINUTE <= ends[step])
                 ]
                 return sum(inside) if inside else None
@@ -235,39 +320,3 @@ class MetricsPoll:
         if gaps := list(self._metrics.gaps()):
             text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
             self._emit(Warned(text=text))
-
-
-# The split that was there before this run ----------------------------------------------------------
-
-
-LOOK_BACK = timedelta(hours=1)
-"""Nobody wrote down since when an alias is split; so much is baseline enough."""
-
-
-def split_before(shares: Sequence[Decimal], now: datetime) -> StepStart:
-    """Return it as a step; ``shares`` are the new versions' in percent, ``now`` is AWS's clock."""
-    share = min(shares)
-    return StepStart(now - LOOK_BACK, share if share < HUNDRED else SPLIT_ONCE)
-
-
-def judge_split_before(metrics: RolloutMetrics, ports: Ports) -> str:
-    """Judge the guards by it, before it is gone; return which one is broken, empty if none.
-
-    Raises `RolloutError` if one that compares with the old version cannot be judged, `Cancelled` on stop.
-    """
-    try:
-        news = retrying(ports.clock, ports.stop)(metrics.read)
-    except CallFailed as error:
-        raise RolloutError(
-            f"the metrics that the guards check could not be read: {error.what}",
-            error.remedy or "Start again, or leave `guards` empty.",
-        ) from error
-    ports.emit(MetricsRead(number=1, comparisons=news))
-    broken, _ = metrics.verdict()
-    lacks = metrics.missing_baseline()
-    if lacks and not broken:
-        raise RolloutError(
-            f"{lacks}; at 100% there is nothing to compare with, so the guards need data from the last hour of the split",
-            "Let the new version serve more requests at its present weight first, or use guards that compare with a number.",
-        )
-    return broken

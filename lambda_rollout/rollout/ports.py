@@ -14,8 +14,9 @@ from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.analysis.invocation import Invocation
-from lambda_rollout.analysis.metrics import CanaryPair, Comparison
+from lambda_rollout.analysis.metrics import CanaryPair, Comparison, History
 from lambda_rollout.analysis.version import Running, VersionState
+from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.package import CodeStorage, Package
 from lambda_rollout.preflight.reader import PreflightReader
 from lambda_rollout.rollout.events import Event
@@ -44,6 +45,12 @@ class Metrics(Protocol):
         self, pairs: Sequence[CanaryPair], since: datetime, until: datetime
     ) -> tuple[Comparison, ...]:
         """GetMetricData: every whole minute between the two moments, for all pairs, in their order."""
+        ...
+
+    def history(
+        self, pairs: Sequence[CanaryPair], guards: Sequence[Guard], until: datetime
+    ) -> tuple[History, ...]:
+        """GetMetricData: what the old versions were like before ``until``, as far as ``guards`` need it."""
         ...
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
-from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
+from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.inputs.package import CodeStorage
-from lambda_rollout.preflight.checks import examine
+from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
-from lambda_rollout.preflight.reader import Passage, Question, read_facts
+from lambda_rollout.preflight.hook_checks import findings_on
+from lambda_rollout.preflight.reader import Passage, Question, read_facts, read_hooks
 from lambda_rollout.rollout.accounts import account_of_credentials
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
@@ -34,21 +35,29 @@ def look_first(
     """Find what AWS would refuse, and what would make the watch blind, before the first write.
 
     Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
-    `preflight`; a promotion has had its preflight.
+    `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
     alarms = check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
+        _try_hooks(spec, ports)
         return {}
+    storages = read_storages(spec, ports, rollouts)
+    account = account_of_credentials(spec.identity.role_to_assume, alarms)
+    preflight(spec, ports, rollouts, storages, account)
+    return storages
+
+
+def read_storages(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
+) -> Mapping[Target, CodeStorage]:
+    """Read how the code is kept of those to which code is to be uploaded. Raises as `read_storage`."""
     targets = [rollout.target for rollout in rollouts]
     found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
-    storages = {
+    return {
         target: storage
         for target, storage in zip(targets, found, strict=True)
         if storage is not None
     }
-    account = account_of_credentials(spec.identity.role_to_assume, alarms)
-    preflight(spec, ports, rollouts, storages, account)
-    return storages
 
 
 def preflight(
@@ -67,20 +76,42 @@ def preflight(
     watch blind. ``mode: plan`` only says that it would.
     """
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
-    moving = [each for each in rollouts if not (each.existing and each.old == spec.version_number)]
+    moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
         return
+    publishes = spec.inputs.mode is Mode.PUBLISH
+    before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
+        hooks=before if publishes else spec.inputs.hooks,
+        by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
         account=account,
+        only_publishes=publishes,
     )
-    findings = examine(read_facts(question, ports.preflight_reader, ports.clock, ports.stop))
+    facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
+    findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
+    _refuse(findings, spec, ports)
+
+
+def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
+    """Find out whether a promotion's hooks can be invoked. Raises `RolloutError` if one cannot."""
+    hooks = tuple(h for h in spec.inputs.hooks if h.stage is not HookStage.BEFORE_TRAFFIC)
+    if ports.preflight_reader is None or not hooks:
+        return
+    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=hooks)
+    read = read_hooks(question, ports.preflight_reader, ports.clock, ports.stop)
+    findings = tuple(findings_on(read))
+    ports.emit(PreflightFound(findings=findings))
+    _refuse(findings, spec, ports)
+
+
+def _refuse(findings: Sequence[Finding], spec: RolloutSpec, ports: Ports) -> None:
     refused = blocking(findings, strict=spec.inputs.preflight is Preflight.STRICT)
     if not refused:
         return
@@ -91,14 +122,19 @@ def preflight(
     raise RolloutError(f"preflight: {_reason(refused)}", refused[0].remedy)
 
 
+def _is_there(spec: RolloutSpec, rollout: AliasRollout) -> bool:
+    return bool(rollout.existing) and rollout.old == spec.version_number(rollout.target)
+
+
 def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | None) -> Passage:
     return Passage(
         target=rollout.target,
         alias_arn=rollout.existing.found.arn if rollout.existing else "",
         old=rollout.old,
-        new=spec.version_number or spec.version_alias or LATEST,
+        new=spec.version_number(rollout.target) or spec.version_alias or LATEST,
         by_reference=storage is not None and storage.by_reference,
         uploads=storage is not None,
+        is_smoke_tested=rollout.target.function in spec.payloads,
     )
 
 

@@ -31,14 +31,34 @@ class BadEnd(Protocol):
         ...
 
 
-def run(spec: RolloutSpec, ports: Ports, tell: Callable[[], Finished], bad_end: BadEnd) -> Finished:
-    """Tell a story, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
+def run(
+    spec: RolloutSpec,
+    ports: Ports,
+    tell: Callable[[], Finished],
+    bad_end: BadEnd,
+    afterwards: Callable[[Finished], None] = lambda _: None,
+) -> Finished:
+    """Tell a story, to whatever end. Never raises: an error of ours, too, rolls back first and talks after.
+
+    ``afterwards`` is done when every alias is settled, and can change nothing of how it ended.
+    """
     ports.emit(spec.started())
     for text in spec.warnings:
         ports.emit(Warned(text=text))
     finished = _to_its_end(tell, bad_end)
+    without_failing(lambda: afterwards(finished), ports)
     ports.emit(finished)
     return finished
+
+
+def without_failing(act: Callable[[], None], ports: Ports) -> None:
+    """Do what must not fail a rollout that has ended; what goes wrong is a warning."""
+    try:
+        act()
+    except RolloutError as error:
+        ports.emit(Warned(text=str(error)))
+    except Exception as error:  # noqa: BLE001 - the outputs are to be written, whatever it is
+        ports.emit(Warned(text=f"internal error: {type(error).__name__}: {error}"))
 
 
 def _to_its_end(tell: Callable[[], Finished], bad_end: BadEnd) -> Finished:

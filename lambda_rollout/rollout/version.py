@@ -81,7 +81,7 @@ def choose(
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
     """
-    named = spec.version_number or version_of_alias(target, spec, ports)
+    named = spec.version_number(target) or version_of_alias(target, spec, ports)
     if named is not None:
         check_exists(target, named, ports)
         ports.emit(VersionTaken(target=target, version=named, previous=previous))

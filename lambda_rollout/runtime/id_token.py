@@ -24,6 +24,7 @@ from lambda_rollout.runtime.errors import (
     Unanswered,
     Unreachable,
 )
+from lambda_rollout.runtime.masking import Hide
 
 GET_ID_TOKEN = "GetIdToken"  # noqa: S105 - a name
 """Our name for GitHub's call in messages; it has none of its own."""
@@ -51,12 +52,14 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def id_token(environ: Mapping[str, str], audience: str) -> str:
+def id_token(environ: Mapping[str, str], audience: str, hide: Hide) -> str:
     """Ask GitHub once for a token that is meant for ``audience``; return it as it is sent.
 
-    Raises `NoPermission`, or `CallFailed`. No message has the token, or the secret that it is asked for with.
+    ``hide`` is told of it, and of the secret that it is asked for with. Raises `NoPermission`, or `CallFailed`. No
+    message has the token, or the secret that it is asked for with.
     """
     request = _request(environ, audience)
+    hide(environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
     try:
         with urllib.request.build_opener(_NoRedirects).open(request, timeout=TIMEOUT) as answer:
             body = answer.read(LARGEST_ANSWER + 1)
@@ -76,7 +79,9 @@ def id_token(environ: Mapping[str, str], audience: str) -> str:
     except ValueError as error:
         # A header that cannot be sent: the words have the secret in them.
         raise Unanswered(GET_ID_TOKEN, type(error).__name__, "it could not be sent") from None
-    return _value(body)
+    token = _value(body)
+    hide(token)
+    return token
 
 
 def _request(environ: Mapping[str, str], audience: str) -> urllib.request.Request:

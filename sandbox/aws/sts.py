@@ -42,7 +42,8 @@ class Sts:
     policies of roles, held against the token; a role without one trusts everybody. audience: the identity provider's
     only one. strict: refuse access keys that nobody issued. lifetime: seconds that new credentials
     live whatever was asked for, None for what was asked for. request_token, token_lifetime
-    (seconds): of the OIDC provider.
+    (seconds): of the OIDC provider. issued: every key, secret, session token and OIDC token so
+    far, in order.
     """
 
     def __init__(self, clock: Clock, random: random_module.Random, account: str) -> None:
@@ -58,6 +59,7 @@ class Sts:
         self.lifetime: float | None = None
         self.request_token = "sandbox-request-token"
         self.token_lifetime = 300.0
+        self.issued: list[str] = []
 
     def let_expire(self, access_key_id: str, seconds: float) -> None:
         """Make credentials that somebody has end `seconds` from now."""
@@ -105,6 +107,7 @@ class Sts:
         }
         parts = [_base64({"alg": "RS256", "typ": "JWT"}), _base64(claims), "unsigned"]
         value = ".".join(parts)
+        self.issued.append(value)
         return {"count": len(value), "value": value}
 
     def assume_role_with_web_identity(self, params: Params) -> dict[str, Any]:
@@ -132,11 +135,13 @@ class Sts:
         role_name = role.rpartition("/")[2]
         identity = f"arn:aws:sts::{self.account}:assumed-role/{role_name}/{name}"
         self.sessions[key] = Session(identity, expires)
+        secret, token = f"{self.random.getrandbits(160):040x}", f"session-{key}"
+        self.issued += [key, secret, token]
         return {
             "Credentials": {
                 "AccessKeyId": key,
-                "SecretAccessKey": f"{self.random.getrandbits(160):040x}",
-                "SessionToken": f"session-{key}",
+                "SecretAccessKey": secret,
+                "SessionToken": token,
                 "Expiration": expires,
             },
             "SubjectFromWebIdentityToken": claims["sub"],

@@ -17,7 +17,7 @@ from lambda_rollout.aws.credentials import Chain, asking, session, telling_refus
 from lambda_rollout.aws.renewal import RenewedCredentials
 from lambda_rollout.aws.web_identity import WebIdentity
 from lambda_rollout.runtime.clock import Stop, SystemClock
-from lambda_rollout.runtime.errors import Cancelled, RolloutError, Unanswered
+from lambda_rollout.runtime.errors import Cancelled, Refused, RolloutError, Unanswered
 from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
 from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
@@ -277,6 +277,29 @@ def test_a_renewal_asks_for_the_audience_that_was_taken(sts: tuple[World, dict[s
     assert audiences_asked_for(world) == ["sts.amazonaws.com"]
 
 
+def test_all_that_is_issued_is_hidden_at_each_renewal(sts: tuple[World, dict[str, str]]) -> None:
+    world, environ = sts
+    hidden: list[str] = []
+
+    def hide(*secrets: str) -> None:
+        hidden.extend(secrets)
+
+    identity = WebIdentity(ROLE, "eu-central-1", "lambda-rollout-1", environ, hide)
+    for _ in range(2):
+        identity.issue()
+        assert {world.sts.request_token, *world.sts.issued} == set(hidden)
+    assert len(world.sts.issued) == 2 * len(("key", "secret", "session token", "OIDC token"))
+
+
+def test_a_token_is_hidden_before_it_is_sent_anywhere(sts: tuple[World, dict[str, str]]) -> None:
+    world, environ = sts
+    world.sts.trusts = set()
+    hidden: list[str] = []
+    with pytest.raises(Refused):
+        WebIdentity(ROLE, "eu-central-1", "x", environ, hidden.append).issue()
+    assert hidden == [world.sts.request_token, *world.sts.issued]
+
+
 def test_a_role_in_china_that_does_not_trust_the_job_is_no_matter_of_the_audience(
     sts: tuple[World, dict[str, str]],
 ) -> None:
@@ -372,6 +395,29 @@ def test_a_process_is_asked_once_for_what_is_good_for_minutes(profile: Profile) 
     assert issued.lasts is not None
     assert timedelta(seconds=500) < issued.lasts < timedelta(seconds=600)
     assert (chain.issue().access_key, profile.runs) == ("AKIA2", 2)
+
+
+def test_what_a_source_of_the_machine_issues_is_hidden_at_each_renewal(profile: Profile) -> None:
+    hidden: list[str] = []
+
+    def hide(*secrets: str) -> None:
+        hidden.extend(secrets)
+
+    chain = Chain(REGION, hide=hide)
+    first, second = chain.issue(), chain.issue()
+    assert hidden == [*first.secrets, *second.secrets]
+    assert first.access_key != second.access_key
+
+
+def test_the_jobs_own_keys_are_not_issued_by_us(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are hidden all the same (`SECRETS`); but who set them told the runner, and a log elsewhere shows no line."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    hidden: list[str] = []
+    assert Chain(REGION, hide=hidden.append).issue().access_key == "AKIAENV"
+    assert hidden == []
 
 
 def test_the_session_signs_with_the_ones_that_are_renewed(profile: Profile) -> None:

@@ -28,9 +28,9 @@ from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.aws.web_identity import WebIdentity
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.package import CodeStorage, Image
-from lambda_rollout.inputs.steps import TrafficRouting
 from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import (
     AccessDenied,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from lambda_rollout.analysis.metrics import (
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.guard_metrics import CustomMetric
+from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.preflight.facts import Invoked
 from lambda_rollout.runtime.errors import AccessDenied, Busy, Unanswered
 from sandbox.aws import World
@@ -267,3 +269,82 @@ def test_the_first_whole_minute() -> None:
     assert first_whole_minute(START) == START
     assert first_whole_minute(START + timedelta(microseconds=1)) == START + MINUTE
     assert first_whole_minute(START + timedelta(seconds=59)) == START + MINUTE
+
+
+# Durations as counts, and the old version before the split ------------------------------------------
+
+
+def test_slow_invocations_are_counted(world: World, metrics: CloudWatchMetrics) -> None:
+    for took in (100, 800, 800.5, 2000):
+        record(world, 5, "8", took=took)
+    record(world, 5, "7", took=700)
+    world.clock.advance(600)
+    pair = replace(PAIR, canary_slower_than=(800.0,), baseline_slower_than=(650.25,))
+    [found] = metrics.compare([pair], START, START + MINUTE)
+    assert found.canary.minutes[0].slower_than == {800.0: 2}
+    assert found.baseline.minutes[0].slower_than == {650.25: 1}
+    asked = {query["MetricStat"]["Stat"] for query in calls(world)[-1].params["MetricDataQueries"]}
+    assert {"TC(800:)", "TC(650.25:)"} < asked
+
+
+def test_where_counts_are_refused_they_are_not_asked_for_again(
+    world: World, metrics: CloudWatchMetrics
+) -> None:
+    record(world, 5, "8")
+    world.clock.advance(600)
+    refusal = Answer("ValidationError", "The value TC(800:) for parameter Stat is invalid")
+    world.faults.add(refusal, operation="GetMetricData", count=1)
+    pair = replace(PAIR, canary_slower_than=(800.0,))
+    [found] = metrics.compare([pair], START, START + MINUTE)
+    assert found.canary.minutes[0].invocations == 1
+    assert found.canary.minutes[0].slower_than == {}
+    metrics.compare([pair], START, START + MINUTE)
+    assert [_asks_for_counts(call) for call in calls(world)] == [True, False, False]
+
+
+def _asks_for_counts(call: Any) -> bool:
+    return any(q["MetricStat"]["Stat"].startswith("TC") for q in call.params["MetricDataQueries"])
+
+
+def test_errors_that_are_not_in_yet_are_not_known(world: World, metrics: CloudWatchMetrics) -> None:
+    record(world, 5, "7", failed=True)
+    resource = {"FunctionName": "checkout", "Resource": str(LIVE), "ExecutedVersion": "7"}
+    moment = START + timedelta(seconds=65)
+    world.cloudwatch().record("AWS/Lambda", "Invocations", resource, 1.0, "Count", moment)
+    world.clock.advance(600)
+    [found] = metrics.compare([PAIR], START, START + 3 * MINUTE)
+    assert [minute.errors_known for minute in found.baseline.minutes] == [True, False, True]
+
+
+def test_the_old_version_before_the_split(world: World, metrics: CloudWatchMetrics) -> None:
+    for at in (10, 70, 80):
+        record(world, at, "7", took=1000 + at, failed=at == 70)
+    world.clock.advance(3600)
+    guards = parse_guards("p99-duration <= baseline * 1.2\nerror-rate <= baseline")
+    [history] = metrics.history([PAIR], guards, START + 5 * MINUTE)
+    assert history.longest == timedelta(milliseconds=1080)
+    assert history.percentiles["p99"] == 1080.0
+    counted = [minute for minute in history.minutes if minute.invocations]
+    assert [(m.invocations, m.errors, m.slower_than) for m in counted] == [
+        (1, 0, {1080.0: 0}),
+        (2, 1, {1080.0: 0}),
+    ]
+
+
+def test_where_lambda_told_no_versions_yet_the_alias_itself_is_read(
+    world: World, metrics: CloudWatchMetrics
+) -> None:
+    resource = {"FunctionName": "checkout", "Resource": str(LIVE)}
+    for metric, value in (("Invocations", 1.0), ("Errors", 0.0), ("Duration", 300.0)):
+        moment = START + timedelta(seconds=5)
+        world.cloudwatch().record("AWS/Lambda", metric, resource, value, "Count", moment)
+    world.clock.advance(3600)
+    [history] = metrics.history([PAIR], (), START + 5 * MINUTE)
+    assert history.percentiles["p50"] == 300.0
+    assert sum(minute.invocations for minute in history.minutes) == 1
+
+
+def test_of_a_version_that_never_ran_nothing_is_known(metrics: CloudWatchMetrics) -> None:
+    [history] = metrics.history([PAIR], parse_guards("p99-duration <= baseline"), START)
+    assert (history.longest, history.percentiles) == (timedelta(), {})
+    assert not any(minute.invocations for minute in history.minutes)

@@ -105,9 +105,10 @@ def test_a_rollout_to_100_at_once_looks_back_at_nothing() -> None:
     finished = roll_out(made, ordered("100% 10m", "error-rate < 5%"))
     assert finished.result is Result.PROMOTED, finished.reason
     assert made.requests("GetMetricData", "UpdateAlias")[0].operation == "UpdateAlias"
-    assert (
-        made.requests("GetMetricData")[0].params["StartTime"] >= made.requests("UpdateAlias")[0].at
-    )
+    shifted = made.requests("UpdateAlias")[0].at
+    of_the_new = [r for r in made.requests("GetMetricData") if f"'{NEW}'" in str(r.params)]
+    assert of_the_new
+    assert all(request.params["StartTime"] >= shifted for request in of_the_new)
 
 
 def test_a_version_as_good_as_the_old_one_is_promoted() -> None:
@@ -235,12 +236,12 @@ def test_a_guard_without_a_baseline_needs_none() -> None:
     assert finished.result is Result.PROMOTED, finished.reason
 
 
-def held_at_the_end(made: Scene) -> None:
+def held_at_the_end(made: Scene, new: str = "3") -> None:
     """Held by a cancellation during the watch at 100%."""
     made.after(20 * 60, lambda: made.stop.request("cancelled"))
     finished = roll_out(made, ordered("50% 15m, 100% 30m", on_cancel=OnCancel.HOLD))
     assert finished.result is Result.HELD
-    assert made.alias.routing == Routing.all_on("3")
+    assert made.alias.routing == Routing.all_on(new)
     made.stop = Stop()
 
 
@@ -255,24 +256,53 @@ def test_what_is_held_at_100_is_compared_with_the_split_before() -> None:
     assert finished.result is Result.PROMOTED, finished.reason
 
 
-def test_what_is_held_at_100_for_long_has_nothing_to_be_compared_with() -> None:
-    made = scene(15, new_rate=0.02, old_rate=0.02)
-    Traffic(made.world, "checkout:live", per_second=10)
+def test_what_is_held_at_100_for_long_is_still_compared_with_the_split_before() -> None:
+    """The record says since when it is there: the hour before that is what there is to compare with."""
+    made = scene(15, new_rate=0.3, old_rate=0.02)
+    Traffic(made.world, "checkout:live", per_second=5, seconds=20 * 60)
     held_at_the_end(made)
-    made.clock.advance(3600)
+    made.clock.advance(5 * 3600)
+
+    guards = "error-rate <= baseline + 2%"
+    finished = roll_out(made, ordered("100% 10m", guards, mode=Mode.PROMOTE))
+
+    assert finished.result is Result.ROLLED_BACK
+    assert "guard error-rate <= baseline + 2% is broken" in finished.reason
+    assert made.alias.routing == Routing.all_on("2")
+
+
+def test_what_was_held_at_100_without_traffic_is_told_that_waiting_does_not_help() -> None:
+    made = scene(18, new_rate=0.0)
+    held_at_the_end(made, NEW)
 
     finished = promoted_with(made, "error-rate <= baseline + 2%")
 
-    assert "there was no minute in which both versions were invoked" in finished.reason
+    assert "there was no minute with invocations of both versions" in finished.reason
+    assert "waiting does not help" in finished.remedy
+
+
+def test_a_slow_trickle_is_promoted_once_it_has_served_enough() -> None:
+    """Ten a minute, a tenth of these on what is held: an hour was never enough, and it was all that was looked at."""
+    made = scene(19, new_rate=0.0)
+    Traffic(made.world, "checkout:live", per_second=1 / 6)
+    assert roll_out(made, ordered("10% 5m, hold")).result is Result.HELD
+    made.clock.advance(10 * 60)
+    early = promoted_with(made, "error-rate <= baseline")
+    assert "of the new version are needed" in early.reason
+    assert "all that it serves there counts" in early.remedy
+    made.clock.advance(2 * 3600)
+
+    finished = roll_out(made, ordered("100% 10m", "error-rate <= baseline", mode=Mode.PROMOTE))
+
+    assert finished.result is Result.PROMOTED, finished.reason
 
 
 def test_what_a_run_left_at_100_and_cannot_be_compared_any_more_goes_back_at_once() -> None:
-    made = scene(16, new_rate=0.02, old_rate=0.02)
-    Traffic(made.world, "checkout:live", per_second=10)
+    made = scene(16, new_rate=0.02)
     made.after(20 * 60, lambda: made.world.faults.add(Die(kill), operation="GetAlias"))
     with pytest.raises(Killed):
         roll_out(made, ordered("50% 15m, 100% 30m"))
-    assert made.alias.routing == Routing.all_on("3")
+    assert made.alias.routing == Routing.all_on(NEW)
     made.clock.advance(3600)
     made.world.log.clear()
 
@@ -283,9 +313,9 @@ def test_what_a_run_left_at_100_and_cannot_be_compared_any_more_goes_back_at_onc
     )
 
     assert finished.result is Result.ROLLED_BACK
-    assert "there was no minute in which both versions were invoked" in finished.reason
+    assert "there was no minute with invocations of both versions" in finished.reason
     assert len(made.requests("UpdateAlias")) == 1
-    assert made.alias.routing == Routing.all_on("2")
+    assert made.alias.routing == Routing.all_on(OLD)
 
 
 @pytest.mark.parametrize(("watched", "why"), [("10m", "no invocations"), ("1m", "no data yet")])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import STAGE, JobContext, main_stage, post_stage
+from lambda_rollout.app import JobContext, main_stage, post_stage
 from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
@@ -169,7 +169,7 @@ class InProcess:
     def post(self, state: Mapping[str, str]) -> tuple[int, str]:
         return self(
             post_stage,
-            **{STAGE: "post", **{f"STATE_{name}": value for name, value in state.items()}},
+            **{f"STATE_{name}": value for name, value in state.items()},
         )
 
 

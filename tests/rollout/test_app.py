@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import main
+from lambda_rollout.app import post
 from lambda_rollout.rollout.saved_state import KEY
 from lambda_rollout.runtime.clock import Stop
 from tests.support.scene import NEW, OLD
@@ -28,13 +28,12 @@ def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_n
     }
     state = {"phase": "moving", "region": "x", "role_to_assume": "role", "hold_on_cancel": False}
     environ = {
-        "LAMBDA_ROLLOUT_STAGE": "post",
         f"STATE_{KEY}": json.dumps({**state, "aliases": [charge]}),
         "GITHUB_OUTPUT": str(output),
         "RUNNER_TEMP": str(tmp_path),
     }
 
-    assert main(environ, Stop()) == 1
+    assert post(environ, Stop()) == 1
 
     assert "failed" in output.read_text()
     lines = capfd.readouterr().out.splitlines()

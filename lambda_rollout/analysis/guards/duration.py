@@ -53,11 +53,13 @@ class DurationBounds:
 
 
 def bounds_of(guard: Guard, history: History) -> DurationBounds | None:
-    """Return what is to be counted; None if the old version's percentile before the rollout is not known.
+    """Return what is to be counted; None if nothing is, or the old version's percentile is not known from before.
 
     Beside the baseline the bound is fixed once and for all: counts over a bound that moved with what is counted would
     be no fair ones.
     """
+    if guard.is_rate or not isinstance(guard.metric, Metric):
+        return None
     if isinstance(guard.bound, Absolute):
         bound = float(guard.bound.value)
         return DurationBounds(bound, bound)
@@ -65,7 +67,9 @@ def bounds_of(guard: Guard, history: History) -> DurationBounds | None:
     if before is None:
         return None
     limit = limit_of(guard)
-    return DurationBounds(limit.factor * before + limit.margin, before)
+    # As CloudWatch is asked: to the microsecond.
+    before = round(before, 3)
+    return DurationBounds(round(limit.factor * before + limit.margin, 3), before)
 
 
 def judge_duration(

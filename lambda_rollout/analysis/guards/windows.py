@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.analysis.guards.known import DataKnown
 from lambda_rollout.analysis.metrics import MINUTE, Comparison, Minute, StepStart
 
 SPLIT_ONCE = Decimal(0)
@@ -21,18 +22,6 @@ are more of them on the version that gets more traffic than before."""
 
 Both = tuple[Minute, Minute]
 """The new version's minute and the old one's, of the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataKnown:
-    """Which of a target's minutes can be judged: an invocation is told when it is over, in the minute it began."""
-
-    settled: datetime
-    """Up to here a minute's numbers can break a guard: those of invocations as long as the old version's are in."""
-    complete: datetime
-    """Up to here one can hold on them: those of invocations that ran into the timeout are in, too."""
-    changing: Collection[datetime] = field(default=frozenset())
-    """Starts of minutes whose numbers were others a read before: nothing is broken by them yet."""
 
 
 @dataclass(frozen=True, slots=True)

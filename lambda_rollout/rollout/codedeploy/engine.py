@@ -173,7 +173,12 @@ class Deployment:
         text = f"lambda-rollout {self._target} {shift.old} to {shift.new}, {run}, id {rollout_id}"
         try:
             return self._engine.create(
-                self._target, shift.old, shift.new, ready.configuration, text
+                self._target,
+                shift.old,
+                shift.new,
+                ready.configuration,
+                text,
+                self._spec.inputs.hooks,
             )
         except CallFailed as error:
             # It may have been a success, then or meanwhile; what runs says whose it is.

@@ -18,6 +18,7 @@ from lambda_rollout.runtime.id_token import (
     claims_of,
     id_token,
 )
+from lambda_rollout.runtime.masking import hide_nothing
 
 SECRET = "request-secret"
 
@@ -40,7 +41,7 @@ class Provider:
         }
 
     def get(self) -> str:
-        return id_token(self.environ, "sts.amazonaws.com")
+        return id_token(self.environ, "sts.amazonaws.com", hide_nothing)
 
 
 def serve(provider: Provider) -> tuple[ThreadingHTTPServer, Provider]:
@@ -150,7 +151,7 @@ def test_a_secret_that_cannot_be_sent_is_not_told() -> None:
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": f"{SECRET}\nx",
     }
     with pytest.raises(CallFailed) as caught:
-        id_token(environ, "sts.amazonaws.com")
+        id_token(environ, "sts.amazonaws.com", hide_nothing)
     assert SECRET not in f"{caught.value}{caught.value.__cause__}"
 
 
@@ -158,7 +159,7 @@ def test_a_secret_that_cannot_be_sent_is_not_told() -> None:
 def test_where_there_is_nobody_to_ask_that_is_said_at_once(url: str) -> None:
     environ = {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": SECRET}
     with pytest.raises(NoPermission) as caught:
-        id_token(environ, "sts.amazonaws.com")
+        id_token(environ, "sts.amazonaws.com", hide_nothing)
     assert SECRET not in str(caught.value)
 
 
