@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -16,6 +17,7 @@ from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
+from lambda_rollout.aws.environment import misconfigured
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimit
 from lambda_rollout.aws.renewal import RenewedCredentials
@@ -150,7 +152,11 @@ class Clients:
             return self._cloudwatch[region]
 
     def _client(self, service: str, region: str, config: Config, *, dated: bool = True) -> Any:
-        client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
+        try:
+            client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
+        except Exception as error:
+            # What cannot be made now cannot be made later.
+            raise misconfigured(error, os.environ) from error
         client.meta.events.register("after-call", partial(self._hear, dated))
         return client
 

@@ -137,9 +137,9 @@ def version_metrics(
     )
 
 
-NamedSeries = TypeVar("NamedSeries")
+_Key = TypeVar("_Key")
 
 
-def at(moment: datetime, series: Mapping[NamedSeries, Points]) -> dict[NamedSeries, float]:
+def at(moment: datetime, series: Mapping[_Key, Points]) -> dict[_Key, float]:
     """Return what each series has at a moment; one that has nothing is left out."""
     return {name: points[moment] for name, points in series.items() if moment in points}

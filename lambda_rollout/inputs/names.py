@@ -27,7 +27,7 @@ FUNCTION_PATTERN = (
     rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?(?P<account>[0-9]{{12}}):function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)"
 )
-"""A function without a qualifier, with the groups ``region``, ``account`` and ``name``."""
+"""A function without a qualifier, with the groups ``region`` and ``name``."""
 
 _FUNCTION = re.compile(
     FUNCTION_PATTERN + r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
@@ -132,12 +132,6 @@ def account_of_function(function: str) -> str:
     return (found["account"] or "") if found else ""
 
 
-def account_of(arn: str) -> str:
-    """Answer the account that an ARN of anything names; empty if it is none."""
-    parts = arn.split(":", 5)
-    return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
-
-
 def name_of_function(function: str) -> str:
     """Answer a function's own name, without account, Region and qualifier, in whichever form it was written."""
     found = _FUNCTION.fullmatch(function)
@@ -149,6 +143,12 @@ def split_qualifier(function: str) -> tuple[str, str]:
     found = _FUNCTION.fullmatch(function)
     qualifier = (found["qualifier"] or "") if found else ""
     return function.removesuffix(f":{qualifier}") if qualifier else function, qualifier
+
+
+def account_of(arn: str) -> str:
+    """Answer the account that an ARN of anything names; empty if it is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
 
 
 def parse_functions(text: str) -> tuple[str, ...]:

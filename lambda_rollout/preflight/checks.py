@@ -16,6 +16,7 @@ from lambda_rollout.preflight.caller_checks import (
     function_urls_name_the_alias,
     somebody_invokes,
 )
+from lambda_rollout.preflight.early_end_checks import early_ends_wait_for_alarms
 from lambda_rollout.preflight.facts import Facts
 from lambda_rollout.preflight.finding import Finding, Level
 from lambda_rollout.preflight.hook_checks import hooks_can_be_invoked
@@ -62,6 +63,7 @@ CHECKS: tuple[Check, ...] = (
     every_alarm_was_judged,
     alarms_are_warm,
     steps_outlast_the_alarms,
+    early_ends_wait_for_alarms,
     weights_move_the_alarms,
     concurrency_reserved,
     concurrency_provisioned,

@@ -24,6 +24,7 @@ class Code(StrEnum):
     """The findings by name; docs/preflight.md has a paragraph on each."""
 
     STEP_TOO_SHORT = "step-too-short"
+    EARLY_END_WAITS = "early-end-waits"
     WEIGHT_TOO_SMALL = "weight-too-small"
     ALARM_ON_VERSION = "alarm-on-version"
     ALARM_ON_FUNCTION = "alarm-on-function"

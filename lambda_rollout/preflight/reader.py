@@ -148,10 +148,10 @@ class Question:
     by_codedeploy: bool = False
     """Whether CodeDeploy shifts, and invokes the hooks."""
     writes: tuple[str, ...] = ()
-    account: str = ""
-    """Whose the credentials are, empty if that is not known."""
     only_publishes: bool = False
     """Whether no alias is to be moved: then nothing is read that only a watch depends on."""
+    account: str = ""
+    """Whose the credentials are, empty if that is not known."""
 
 
 def read_facts(

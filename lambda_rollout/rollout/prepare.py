@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
@@ -10,6 +12,7 @@ from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode,
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
+from lambda_rollout.preflight.early_end_checks import alarms_need
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.hook_checks import findings_on
@@ -29,22 +32,28 @@ from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 
-def look_first(
-    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> Mapping[Target, CodeStorage]:
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What was found before the first write that matters later."""
+
+    storages: Mapping[Target, CodeStorage] = field(default_factory=dict)
+    """How the code is kept of those to which code is to be uploaded."""
+    alarms_need: timedelta | None = None
+    """How long the slowest alarm needs to fire; None if that is not known of one."""
+
+
+def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]) -> FirstLook:
     """Find what AWS would refuse, and what would make the watch blind, before the first write.
 
-    Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
-    `preflight`; a promotion has had its preflight, and only its hooks are tried.
+    Raises as `check_alarms_at_start` and `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
     alarms = check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
         _try_hooks(spec, ports)
-        return {}
+        return FirstLook()
     storages = read_storages(spec, ports, rollouts)
     account = account_of_credentials(spec.identity.role_to_assume, alarms)
-    preflight(spec, ports, rollouts, storages, account)
-    return storages
+    return FirstLook(storages, preflight(spec, ports, rollouts, storages, account))
 
 
 def read_storages(
@@ -66,11 +75,12 @@ def preflight(
     rollouts: Sequence[AliasRollout],
     storages: Mapping[Target, CodeStorage],
     account: str = "",
-) -> None:
+) -> timedelta | None:
     """Look at all targets, aliases still to be created among them, and tell what was found.
 
     ``storages`` is how the code is kept of those to which code is to be uploaded. ``account`` is that of the
-    credentials, empty if it is not known.
+    credentials, empty if it is not known. Returns how long the slowest alarm needs to fire, None if that is not known
+    of one.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
     watch blind. ``mode: plan`` only says that it would.
@@ -78,7 +88,7 @@ def preflight(
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
     moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
-        return
+        return None if spec.inputs.alarms else timedelta()
     publishes = spec.inputs.mode is Mode.PUBLISH
     before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
@@ -90,13 +100,14 @@ def preflight(
         hooks=before if publishes else spec.inputs.hooks,
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
-        account=account,
         only_publishes=publishes,
+        account=account,
     )
     facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
     findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
     _refuse(findings, spec, ports)
+    return alarms_need(facts)
 
 
 def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
@@ -184,7 +195,7 @@ def check_alarms_at_start(
     account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if not spec.inputs.alarms and not spec.inputs.guards:
+    if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     for what, names in _unfit(survey):
         if spec.inputs.mode is Mode.PLAN:

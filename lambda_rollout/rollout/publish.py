@@ -1,4 +1,4 @@
-"""``mode: publish``: a new version that can serve and has passed what comes before traffic, and no alias touched.
+"""``mode: publish``: a new version that can serve, has passed its smoke test and the hooks, and touches no alias.
 
 So any test may stand between this and the rollout of that version. No record is written and nothing is saved for the
 post stage: there is nothing to go back from.

@@ -7,17 +7,16 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lambda_rollout.alias.record import Record
-from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
+from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, routing_of
 from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import HookStage, Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
-from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
@@ -36,7 +35,7 @@ from lambda_rollout.rollout.hook_stages import before_traffic, make_request, on_
 from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.prepare import look_first, recheck_alarms
+from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -62,7 +61,7 @@ class Rollout:
         self._expiry = Expiry(ports)
         self._step: int | None = None
         """The number of the step that goes on, or was the last; None before the first."""
-        self._storages: Mapping[Target, CodeStorage] = {}
+        self._first_look = FirstLook()
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises."""
@@ -88,7 +87,7 @@ class Rollout:
 
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        self._storages = look_first(self._spec, self._ports, self._rollouts)
+        self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
@@ -152,7 +151,11 @@ class Rollout:
         if resumed is not None and number is not None:
             self._refuse_another(number, rollout, resumed)
         version = choose(
-            rollout.target, rollout.old, spec, self._ports, self._storages.get(rollout.target)
+            rollout.target,
+            rollout.old,
+            spec,
+            self._ports,
+            self._first_look.storages.get(rollout.target),
         )
         if resumed is not None:
             self._refuse_another(version, rollout, resumed)
@@ -254,7 +257,13 @@ class Rollout:
         self._judge_the_split_before(metrics)
         survey = self._last_survey()
         self._watch = begin_watch(
-            self._spec, self._ports, self._moving(), survey, metrics, self._expiry
+            self._spec,
+            self._ports,
+            self._moving(),
+            survey,
+            metrics,
+            self._expiry,
+            self._first_look.alarms_need,
         )
         return self._watch
 

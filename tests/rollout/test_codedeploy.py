@@ -857,8 +857,7 @@ def test_an_alarm_of_the_group_that_does_not_exist_is_told(shop: Shop) -> None:
 # Hooks ------------------------------------------------------------------------------------------
 
 
-def test_hooks_go_into_the_deployment() -> None:
-    shop = Shop.ready()
+def test_hooks_go_into_the_deployment(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_a", "Succeeded")
     put_codedeploys_hook(shop, "CodeDeployHook_b", "Succeeded")
     lines = hooks("after-traffic: CodeDeployHook_b", "before-traffic: CodeDeployHook_a")
@@ -870,8 +869,7 @@ def test_hooks_go_into_the_deployment() -> None:
     assert not shop.requests("Invoke")
 
 
-def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched() -> None:
-    shop = Shop.ready()
+def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_a", "Failed")
     spec = rollout_spec(CANARY, hooks=hooks("before-traffic: CodeDeployHook_a"))
     end = shop.release(spec)
@@ -883,8 +881,7 @@ def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched() -> None
     assert any(each.get("BeforeAllowTraffic") == "Failed" for each in lifecycle)
 
 
-def test_a_hook_that_says_no_after_traffic_rolls_back() -> None:
-    shop = Shop.ready()
+def test_a_hook_that_says_no_after_traffic_rolls_back(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_b", "Failed")
     spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
     end = shop.release(spec)
@@ -893,8 +890,7 @@ def test_a_hook_that_says_no_after_traffic_rolls_back() -> None:
     assert shop.whole_on(OLD)
 
 
-def test_an_alarm_stops_a_deployment_whose_hook_says_nothing() -> None:
-    shop = Shop.ready()
+def test_an_alarm_stops_a_deployment_whose_hook_says_nothing(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_b", None)
     shop.put_group(alarms=())
     spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
