@@ -136,6 +136,14 @@ def test_no_text_of_others_is_part_of_a_script(path: Path) -> None:
         assert not [step["run"] for step in job["steps"] if "${{" in step.get("run", "")]
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_they_say_what_a_role_trusts_in_both_forms(path: Path) -> None:
+    """As `repo:…:environment:` of the repository that README speaks of."""
+    text = path.read_text("utf-8")
+    for ids in FORMS.values():
+        assert Job(ids=ids, environment="x").subject.removesuffix("x") in text
+
+
 def test_the_subjects_that_the_page_shows_are_githubs() -> None:
     shown = {row[1].strip("`") for row in table("## Which subject is mine?", "docs/identity.md")}
     jobs: list[dict[str, str]] = [
