@@ -17,6 +17,7 @@ from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
 from lambda_rollout.aws.versions import code_storage
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import (
@@ -182,6 +183,12 @@ class AwsPreflightReader:
     def invoked(self, targets: tuple[Target, ...], until: datetime) -> tuple[Invoked, ...]:
         """See `PreflightReader.invoked`."""
         return self._metrics.invoked(targets, until)
+
+    def silent(
+        self, target: Target, version: str, metrics: tuple[CustomMetric, ...], until: datetime
+    ) -> tuple[CustomMetric, ...]:
+        """See `PreflightReader.silent`."""
+        return self._metrics.silent(target, version, metrics, until)
 
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """See `PreflightReader.alarms`."""

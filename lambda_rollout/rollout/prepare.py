@@ -77,6 +77,7 @@ def preflight(
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
+        evidence_timeout=spec.inputs.evidence_timeout,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
     )
     facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
