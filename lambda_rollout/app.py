@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import secrets
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -30,12 +31,10 @@ from lambda_rollout.inputs.choices import Engine, Mode
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import read_all
+from lambda_rollout.inputs.read import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
-from lambda_rollout.rollout.lifetimes import warnings
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import KEY, LARGEST, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
@@ -101,10 +100,7 @@ def _guarded(stage: Callable[[JobContext], int], context: JobContext) -> int:
     try:
         return stage(context)
     except Exception as error:  # noqa: BLE001 - the outputs are written on every way out
-        # AWS's words may be in it, and the runner would obey them.
-        context.runner.quote(traceback.format_exc().splitlines())
-        reason = f"internal error: {type(error).__name__}: {error}"
-        context.journal.finish(reason, "Please report it with the log.")
+        context.journal.finish(*_told(error, context))
         return 1
 
 
@@ -119,7 +115,7 @@ def main_stage(context: JobContext) -> int:
     # Whether it can be saved is told when something is to be saved.
     context.runner.save_state(NOTHING_SAVED)
     try:
-        inputs, package = read_all(context.environ)
+        inputs, files = read_all(context.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
         errors = InputErrors(context.runner.masks.of_value(found.told), found.count)
@@ -131,13 +127,22 @@ def main_stage(context: JobContext) -> int:
     feed = _listening(feed_for(inputs, context.runner, context.clock), context)
     reason, remedy = "the run was interrupted before its end", ""
     try:
-        finished = _tell(inputs, package, context)
+        finished = _tell(inputs, files, context)
         return exit_status(finished)
-    except RolloutError as error:
-        reason, remedy = error.what, error.remedy
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told as what it is
+        reason, remedy = _told(error, context)
         return 1
     finally:
         _close(context, feed, reason, remedy)
+
+
+def _told(error: Exception, context: JobContext) -> tuple[str, str]:
+    """Say what happened and what to do; an error of ours goes to the log with where it was."""
+    if isinstance(error, RolloutError):
+        return error.what, error.remedy
+    # AWS's words may be in it, and the runner would obey them.
+    context.runner.quote("".join(traceback.format_exception(error)).splitlines())
+    return f"internal error: {type(error).__name__}: {error}", "Please report it with the log."
 
 
 def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
@@ -158,8 +163,9 @@ def exit_status(finished: Finished) -> int:
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
     from lambda_rollout.aws.credentials import asking
+    from lambda_rollout.rollout.lifetimes import warnings
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
@@ -167,7 +173,8 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         inputs,
         context.runner.run,
         rollout_id=secrets.token_hex(4),
-        package=package,
+        package=files.package,
+        payloads=files.payloads,
     )
     is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
     spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
@@ -177,6 +184,10 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
     ports = build_ports(
         clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
     )
+    if inputs.mode is Mode.PUBLISH:
+        from lambda_rollout.rollout.publish import publish
+
+        return publish(spec, ports)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -227,18 +238,27 @@ def post_stage(context: JobContext) -> int:
     from lambda_rollout.rollout.post_stage import all_left
 
     identity = RunIdentity.of_saved_state(saved_state, context.runner.run)
-    feed = _listening(feed_of_post_stage(context.runner, context.clock), context)
+    feed = _feed_of_post_stage(context)
     reason, remedy = "the post stage was interrupted before its end", ""
     try:
         finished = _settle(saved_state, identity, context)
         return int(finished.result is Result.FAILED)
-    except RolloutError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, an alias may be split
+        reason, remedy = _told(error, context)
         for left in all_left(saved_state, identity):
             context.journal.emit(left)
-        reason, remedy = error.what, error.remedy
         return 1
     finally:
         _close(context, feed, reason, remedy)
+
+
+def _feed_of_post_stage(context: JobContext) -> CommentFeed | None:
+    """Return the comment's feed; None without one. Nothing that is wrong with a comment keeps an alias split."""
+    try:
+        return _listening(feed_of_post_stage(context.runner, context.clock), context)
+    except Exception as error:  # noqa: BLE001
+        context.runner.note(f"There is no comment: {_told(error, context)[0]}.")
+        return None
 
 
 def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext) -> Finished:
@@ -260,6 +280,7 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
     began = context.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
     patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
+    _drop_bad_settings(identity, context)
     clients = build_clients(identity, context, patient, obeys=False)
     ports = build_ports(clients, identity, (), "", context)
     if saved_state.deployment is None:
@@ -267,6 +288,17 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
         return settle_what_main_left(saved_state, identity, ports, left)
     engine = CodeDeployEngine(clients, saved_state.deployment)
     return settle_deployment_main_left(saved_state, identity, ports, engine)
+
+
+def _drop_bad_settings(identity: RunIdentity, context: JobContext) -> None:
+    """Go without what the environment has that no client can be made with; main would have said so and stopped."""
+    from lambda_rollout.aws.sessions import drop_bad_settings, drop_empty_settings
+
+    drop_empty_settings(os.environ)
+    if dropped := drop_bad_settings(identity.region, os.environ):
+        names = ", ".join(dropped)
+        text = f"AWS cannot be called with what {names} says in this environment: it was ignored."
+        context.journal.emit(Warned(text=text))
 
 
 def build_clients(
@@ -296,20 +328,13 @@ def build_clients(
         hide=context.runner.hide,
     )
     clients = Clients(aws, identity.region, context.clock, warn)
-    _start_is_over(clients, context.environ, obeys=obeys)
+    _start_is_over(clients)
     return clients
 
 
-def _start_is_over(clients: Clients, environ: Mapping[str, str], *, obeys: bool) -> None:
+def _start_is_over(clients: Clients) -> None:
     """Make the client that every stage needs, and let the collector go on, past all that lasts anyhow."""
-    from lambda_rollout.aws.environment import misconfigured
-
-    try:
-        _ = clients.lambda_
-    except Exception as error:
-        # What cannot be made now cannot be made later. Who settles what was changed goes on trying all the same.
-        if obeys:
-            raise misconfigured(error, environ) from error
+    _ = clients.lambda_
     gc.freeze()
     gc.enable()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +17,7 @@ from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
+from lambda_rollout.aws.environment import misconfigured
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimit
 from lambda_rollout.aws.renewal import RenewedCredentials
@@ -124,7 +126,11 @@ class Clients:
                 config = CONFIG.merge(
                     Config(connect_timeout=INVOKE_CONNECT_TIMEOUT, read_timeout=read_timeout)
                 )
-                self._invoking[read_timeout] = self._client("lambda", self.region, config)
+                # Its answers may be a quarter of an hour in the making, and whether their Date is from before or after
+                # that no page says.
+                self._invoking[read_timeout] = self._client(
+                    "lambda", self.region, config, dated=False
+                )
             return self._invoking[read_timeout]
 
     @property
@@ -145,15 +151,20 @@ class Clients:
                 self._cloudwatch[region] = self._client("cloudwatch", region, CONFIG)
             return self._cloudwatch[region]
 
-    def _client(self, service: str, region: str, config: Config) -> Any:
-        client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
-        client.meta.events.register("after-call", self._hear)
+    def _client(self, service: str, region: str, config: Config, *, dated: bool = True) -> Any:
+        try:
+            client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
+        except Exception as error:
+            # What cannot be made now cannot be made later.
+            raise misconfigured(error, os.environ) from error
+        client.meta.events.register("after-call", partial(self._hear, dated))
         return client
 
-    def _hear(self, parsed: dict[str, Any], **_: object) -> None:
+    def _hear(self, dated: bool, parsed: dict[str, Any], **_: object) -> None:
         """Take note of the time in an answer that bears AWS's request id: a page from in between has another clock."""
         if has_request_id(parsed):
-            self.aws_clock.hear(date_of(parsed))
+            if dated:
+                self.aws_clock.hear(date_of(parsed))
         elif (host := own_endpoint(parsed)) and not self._warned:
             self._warned = True
             self._warn(

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import boto3
-import botocore.session
 from botocore import exceptions as boto
 from botocore.credentials import CredentialProvider, Credentials, RefreshableCredentials
 from tenacity import RetryCallState, Retrying
@@ -19,6 +18,7 @@ from tenacity import RetryCallState, Retrying
 from lambda_rollout.aws.calls import translating_errors
 from lambda_rollout.aws.environment import check_environment, flaw, misconfigured, variables_in
 from lambda_rollout.aws.renewal import GET_CREDENTIALS, Issued, RenewedCredentials
+from lambda_rollout.aws.sessions import core_session, drop_empty_settings, has_keys
 from lambda_rollout.aws.web_identity import BAD_TOKEN, WebIdentity, remedy_for_role
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import (
@@ -70,7 +70,9 @@ class Chain:
         self._region = region
         self._settles = settles
         self._hide = hide
-        self.core = _core(region)
+        self.with_files = not has_keys(os.environ)
+        """Whether profiles are looked at: only where the environment has no keys."""
+        self.core = core_session(region, with_files=self.with_files)
         """A session that has found what `issue` returned first."""
         self._asked = False
 
@@ -79,7 +81,9 @@ class Chain:
 
         With a session of its own each time: one whose source hangs is locked until that ends.
         """
-        core = _core(self._region) if self._asked else self.core
+        core = self.core
+        if self._asked:
+            core = core_session(self._region, with_files=self.with_files)
         self._asked = True
         with translating_errors(GET_CREDENTIALS):
             try:
@@ -94,10 +98,15 @@ class Chain:
             except ValueError as error:
                 if variables_in(error, os.environ) and not self._settles:
                     raise misconfigured(error, os.environ) from error
-                raise
+                raise Unanswered(GET_CREDENTIALS, type(error).__name__, str(error)) from error
             except boto.ClientError as error:
                 with translating_errors(error.operation_name):
                     raise
+            except (boto.BotoCoreError, OSError, RolloutError):
+                raise
+            except Exception as error:
+                # Nobody has answered: botocore found something in a file or a variable that it cannot read.
+                raise Unanswered(GET_CREDENTIALS, type(error).__name__, str(error)) from error
 
     def _issued(self, found: Credentials | None) -> Issued:
         if found is None:
@@ -126,17 +135,11 @@ class Chain:
         return issued
 
 
-def _core(region: str) -> botocore.session.Session:
-    core = botocore.session.Session()
-    # STS in the same Region; boto3 would do so later.
-    core.set_config_variable("region", region)
-    return core
-
-
 def _bundle_of_profile(region: str) -> str:
     """Return the AWS profile's ``ca_bundle``; empty if it names none, or cannot be read, of which others tell."""
     try:
-        return str(_core(region).get_scoped_config().get("ca_bundle", ""))
+        core = core_session(region, with_files=True)
+        return str(core.get_scoped_config().get("ca_bundle", ""))
     except boto.BotoCoreError:
         return ""
 
@@ -220,9 +223,10 @@ def session(  # noqa: PLR0913 - all that credentials depend on
     renewal. Raises `RolloutError` if there are none, or the role cannot be assumed, or what the environment says cannot
     work: before anything is changed.
     """
+    drop_empty_settings(os.environ)
     if obeys:
         # Who settles what was changed goes on trying, whatever may be wrong.
-        bundle = _bundle_of_profile(region)
+        bundle = "" if role or has_keys(os.environ) else _bundle_of_profile(region)
         check_environment(os.environ, own_credentials=not role, profile_bundle=bundle)
     patient = patient or asking(clock, stop)
     until = stop if obeys else Stop()
@@ -235,10 +239,10 @@ def session(  # noqa: PLR0913 - all that credentials depend on
             raise _without_credentials(error, role) from error
         if credentials.last:
             return boto3.Session(botocore_session=chain.core, region_name=region)
-        return _renewed(credentials, region, stop)
+        return _renewed(credentials, region, stop, with_files=chain.with_files)
     try:
         identity = WebIdentity(role, region, session_name, environ, hide)
-    except (boto.BotoCoreError, ValueError) as error:
+    except Exception as error:
         raise misconfigured(error, os.environ) from error
     credentials = RenewedCredentials(identity.issue, clock, "web-identity")
     try:
@@ -250,9 +254,11 @@ def session(  # noqa: PLR0913 - all that credentials depend on
     return _renewed(credentials, region, stop)
 
 
-def _renewed(credentials: RenewedCredentials, region: str, stop: Stop) -> boto3.Session:
+def _renewed(
+    credentials: RenewedCredentials, region: str, stop: Stop, *, with_files: bool = False
+) -> boto3.Session:
     credentials.keep_fresh(stop)
-    core = botocore.session.Session()
+    core = core_session(region, with_files=with_files)
     core.get_component("credential_provider").providers.insert(0, _Provider(credentials))
     core.register("after-call", credentials.heed)
     return boto3.Session(botocore_session=core, region_name=region)

@@ -19,6 +19,7 @@ from botocore.config import Config
 from lambda_rollout.aws.calls import ask, date_of
 from lambda_rollout.aws.clients import CONFIG
 from lambda_rollout.aws.renewal import Issued
+from lambda_rollout.aws.sessions import core_session
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
@@ -81,7 +82,9 @@ class WebIdentity:
         self._environ = environ
         self._hide = hide
         # Made once: a renewal in the background must not take the processor from the watch.
-        self._sts = boto3.Session(region_name=region).client(
+        # No file of the job's has a say in where the token goes.
+        made = boto3.Session(botocore_session=core_session(region), region_name=region)
+        self._sts = made.client(
             "sts", region_name=region, config=CONFIG.merge(Config(signature_version=UNSIGNED))
         )
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
 
 _COMMAND_LIMIT = 4000  # characters of an AWS CLI command
+_LOG_LINE_LIMIT = 1000  # characters of a line of a function's log
 
 
 class Log:
@@ -64,6 +65,8 @@ class Log:
                 self._annotate("warning", "Lambda rollout", event.text)
             case e.PreflightFound():
                 self._preflight(event)
+            case e.SmokeTested():
+                self._smoke_tested(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
@@ -125,6 +128,13 @@ class Log:
                 self._annotate(finding.level.value, f"Preflight: {about(finding)}", text)
             if finding.command:
                 self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
+
+    def _smoke_tested(self, event: e.SmokeTested) -> None:
+        """Write the verdict, and below it the function's own log, with its indents."""
+        for text in told(event, self._story):
+            self._say(event, text)
+        for line in event.log:
+            self._lines.write(inert(f"  | {visible(line)[:_LOG_LINE_LIMIT]}".rstrip()))
 
     def _left(self, event: e.AliasLeft) -> None:
         self._say(event, f"!!! {left_as(event)}")

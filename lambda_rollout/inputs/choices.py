@@ -15,6 +15,7 @@ class Mode(StrEnum):
 
     ROLLOUT = "rollout"
     PLAN = "plan"
+    PUBLISH = "publish"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
 

@@ -20,6 +20,7 @@ from lambda_rollout.inputs.choices import (
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName, VersionChoice
+from lambda_rollout.inputs.payload import Expected, SmokeTest
 from lambda_rollout.inputs.steps import Plan
 
 
@@ -49,6 +50,8 @@ class Inputs:
     poll_interval: timedelta
     mode: Mode
     previous_alias: str | None
+    smoke_test: tuple[SmokeTest, ...]
+    smoke_expect: Expected | None
     hooks: tuple[Hook, ...]
     on_cancel: OnCancel
     on_stranded: OnStranded

@@ -4,8 +4,9 @@ Everything is parsed and checked here, before the first AWS call, and all mistak
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +40,7 @@ from lambda_rollout.inputs.names import (
     region_of_function,
 )
 from lambda_rollout.inputs.package import Package, read_package
+from lambda_rollout.inputs.payload import parse_smoke_expect, parse_smoke_test, read_payload
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.rules import RULES
 from lambda_rollout.inputs.steps import parse_steps
@@ -68,6 +70,8 @@ DEFAULTS: Mapping[str, str] = {
     "poll-interval": "5s",
     "mode": "rollout",
     "previous-alias": "",
+    "smoke-test": "",
+    "smoke-expect": "",
     "hooks": "",
     "on-cancel": "rollback",
     "on-stranded": "rollback",
@@ -133,15 +137,18 @@ class _Reader:
         parse: Callable[[str], _T],
         *,
         strip: bool = True,
+        hint: bool = True,
         default: Callable[[str], _T] | None = None,
     ) -> _T:
         """Parse an input; a mistake is kept, and the default stands in for the value.
 
+        ``hint``: whether quotes and brackets around what was meant are looked for; not where they may be meant.
         ``default`` parses that one, where ``parse`` depends on another input: with it the default may be wrong.
         """
         text = self.text(name)
         try:
-            return parse_with_hint(parse, text.strip() if strip else text)
+            text = text.strip() if strip else text
+            return parse_with_hint(parse, text) if hint else parse(text)
         except Mistakes as found:
             self.refuse(name, *found.mistakes)
             self._unread.add(name)
@@ -182,6 +189,10 @@ def _read_each(reader: _Reader) -> Inputs:
         poll_interval=reader.read("poll-interval", _parse_poll_interval),
         mode=reader.read("mode", parse_choice(Mode)),
         previous_alias=reader.read("previous-alias", parse_previous_alias),
+        smoke_test=reader.read(
+            "smoke-test", lambda text: parse_smoke_test(text, functions), hint=False
+        ),
+        smoke_expect=reader.read("smoke-expect", parse_smoke_expect, hint=False),
         hooks=reader.read("hooks", lambda text: _parse_hooks(text, region)),
         on_cancel=reader.read("on-cancel", parse_choice(OnCancel)),
         on_stranded=reader.read("on-stranded", parse_choice(OnStranded)),
@@ -278,34 +289,68 @@ def _read_region(reader: _Reader, functions: tuple[str, ...]) -> str:
 # All that the job asks for -------------------------------------------------------------------------
 
 
-def read_all(environ: Mapping[str, str]) -> tuple[Inputs, Package | None]:
-    """Read the inputs, and the package that they name (None: none is named, or none would be uploaded).
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What lay in the workspace when the inputs were read, as far as they name it and it is needed."""
+
+    package: Package | None = None
+    """None: none is named, or none would be uploaded."""
+    payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Function, as in ``function-name`` -> what its smoke test invokes it with."""
+
+
+def read_all(environ: Mapping[str, str]) -> tuple[Inputs, Files]:
+    """Read the inputs, and the files that they name.
 
     Raises:
-        InputErrors: all mistakes, those of the package's file among them, in the order of the inputs.
+        InputErrors: all mistakes, those of the files among them, in the order of the inputs.
     """
+    workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
     try:
         inputs = read_inputs(environ)
     except InputErrors as errors:
         # What the package should have been is not known if that input, or the mode, could not be read.
         if {"package", "mode"}.isdisjoint(problem.input for problem in errors.problems):
-            _, problems = _read_package(environ)
+            text, mode = (environ.get(variable(name), "").strip() for name in ("package", "mode"))
+            _, problems = _read_package(text, mode, workspace)
             raise InputErrors(_in_order((*errors.problems, *problems))) from None
         raise
-    package, problems = _read_package(environ)
-    if problems:
-        raise InputErrors(problems)
-    return inputs, package
+    package, problems = _read_package(inputs.package or "", inputs.mode, workspace)
+    payloads, more = _read_payloads(inputs, workspace)
+    if problems or more:
+        raise InputErrors((*problems, *more))
+    return inputs, Files(package, payloads)
 
 
-def _read_package(environ: Mapping[str, str]) -> tuple[Package | None, tuple[InputProblem, ...]]:
-    text, mode = (environ.get(variable(name), "").strip() for name in ("package", "mode"))
-    if not text or mode in {Mode.PROMOTE, Mode.ROLLBACK}:
+def _read_package(
+    text: str, mode: str, workspace: Path
+) -> tuple[Package | None, tuple[InputProblem, ...]]:
+    if not text or mode in _MAKES_NO_VERSION:
         return None, ()
     try:
-        return read_package(text, Path(environ.get("GITHUB_WORKSPACE") or ".")), ()
+        return read_package(text, workspace), ()
     except Mistakes as found:
         return None, tuple(InputProblem("package", m.given, m.remedy) for m in found.mistakes)
+
+
+def _read_payloads(
+    inputs: Inputs, workspace: Path
+) -> tuple[Mapping[str, bytes], tuple[InputProblem, ...]]:
+    found: dict[str, bytes] = {}
+    # Several functions may share one file: it is read, and its mistake told, once.
+    problems: dict[InputProblem, None] = {}
+    read = cache(lambda payload: read_payload(payload, workspace))
+    for test in inputs.smoke_test if inputs.mode not in _MAKES_NO_VERSION else ():
+        try:
+            found[test.function] = read(test.payload)
+        except Mistakes as wrong:
+            problems |= {
+                InputProblem("smoke-test", m.given, m.remedy): None for m in wrong.mistakes
+            }
+    return found, tuple(problems)
+
+
+_MAKES_NO_VERSION = frozenset({Mode.PROMOTE, Mode.ROLLBACK})
 
 
 def _in_order(problems: Iterable[InputProblem]) -> tuple[InputProblem, ...]:

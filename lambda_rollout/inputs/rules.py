@@ -58,6 +58,11 @@ def _to_be_shown(inputs: Inputs) -> list[Guard]:
     ]
 
 
+def _publishes(inputs: Inputs) -> bool:
+    """Whether a new version is made, or planned."""
+    return _rolls_out(inputs) or inputs.mode is Mode.PUBLISH
+
+
 def _deploys(inputs: Inputs) -> bool:
     """Whether CodeDeploy is to shift."""
     return inputs.engine is Engine.CODEDEPLOY and _rolls_out(inputs)
@@ -88,6 +93,12 @@ RULES: tuple[Rule, ...] = (
         ("package", "mode"),
         lambda i: _rolls_out(i) and i.package is not None and i.version != Latest(),
         "A package always becomes a new version: leave version empty, or leave package empty.",
+    ),
+    Rule(
+        "version",
+        ("mode",),
+        lambda i: i.mode is Mode.PUBLISH and i.version != Latest(),
+        "mode: publish makes a new version: leave version empty.",
     ),
     Rule(
         "version",
@@ -146,6 +157,14 @@ RULES: tuple[Rule, ...] = (
         ("engine",),
         lambda i: i.engine is Engine.CODEDEPLOY and i.mode is Mode.PROMOTE,
         "engine: codedeploy holds nothing, so there is nothing to promote.",
+    ),
+    Rule(
+        "smoke-expect",
+        ("smoke-test", "mode"),
+        lambda i: (
+            _publishes(i) and i.smoke_expect is not None and bool(i.functions) and not i.smoke_test
+        ),
+        "It is what the smoke test should answer: write its payload into smoke-test, such as {{}}.",
     ),
     Rule(
         "on-cancel",

@@ -30,7 +30,12 @@ STATE_MARKS = {
 }
 NOT_EVALUATED_MARK = "⚪"
 _BAR = 20
-_DOING = {"plan": "Planning for", "promote": "Promoting", "rollback": "Rolling back"}
+_DOING = {
+    "plan": "Planning for",
+    "publish": "Publishing for",
+    "promote": "Promoting",
+    "rollback": "Rolling back",
+}
 
 
 def told(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -97,15 +102,16 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
                 f"version {event.from_version} of the dead run gets no traffic"
             )
         case _:
-            yield from _told_of_alias(event)
+            yield from _told_of_alias(event, story)
 
 
-def _told_of_alias(event: e.Event) -> Iterator[str]:
+def _told_of_alias(event: e.Event, story: RolloutState) -> Iterator[str]:
     match event:
         case e.AliasFound():
             yield f"{event.target} sends {traffic(event.routing)}"
         case e.AliasMissing():
-            yield f"{event.target} does not exist yet and will be created"
+            then = "" if story.mode == "publish" else " and will be created"
+            yield f"{event.target} does not exist yet{then}"
         case e.AliasCreated():
             yield f"{event.target} created, sends 100% to version {event.version}"
         case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
@@ -130,13 +136,18 @@ def _told_of_version(event: e.Event) -> Iterator[str]:
             yield f"{event.target.name}: version {event.version} is not ready yet: {event.state}"
         case e.VersionReady():
             yield f"{event.target.name}: version {event.version} is ready"
+        case e.SmokeTestStarted():
+            yield f"{event.target.name}: invoking version {event.version} for its smoke test"
+        case e.SmokeTested():
+            verdict = "passed its smoke test" if event.passed else "did not pass its smoke test: "
+            yield f"{event.target.name}: version {event.version} {verdict}{event.why}"
 
 
 def _started(event: e.Started) -> Iterator[str]:
     doing = _DOING.get(event.mode, "Rolling out to")
     names = listing([str(target) for target in event.targets], most=10)
     yield f"{doing} {names} in {event.region}, {date_and_time(event.at)} (all times are UTC)"
-    if event.mode == "rollback":
+    if event.mode in {"publish", "rollback"}:
         return
     steps = [
         f"{share(step.percent)} for {planned_watch(step.watch, step.earliest)}"

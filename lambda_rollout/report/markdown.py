@@ -96,8 +96,19 @@ def link(markdown: str, url: str) -> str:
 def code_block(text: str, language: str = "sh") -> str:
     """Return what is to be copied as a block: as it is, a long command with a line for each option."""
     shown = _folded(visible(text)) if language == "sh" else visible(text)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    fence = _fence_for(shown)
     return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def text_block(lines: Iterable[str]) -> str:
+    """Return foreign lines as a block in which nothing acts: each as it is, but for what would not be seen."""
+    shown = "\n".join(visible(line) for line in lines)
+    fence = _fence_for(shown)
+    return f"{fence}text\n{shown}\n{fence}"
+
+
+def _fence_for(text: str) -> str:
+    return "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
 
 
 def _folded(command: str) -> str:

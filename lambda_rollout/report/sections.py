@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lambda_rollout.report.console import version_url
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose, unbroken
+from lambda_rollout.report.markdown import (
+    alert,
+    code,
+    code_block,
+    link,
+    prose,
+    text_block,
+    unbroken,
+)
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import (
     CONDITION,
@@ -16,7 +24,7 @@ from lambda_rollout.report.verdict import (
     other_runs,
 )
 from lambda_rollout.report.wording import count, sentence
-from lambda_rollout.rollout.events import AliasLeft, Run
+from lambda_rollout.rollout.events import AliasLeft, Run, SmokeTested
 
 REASON_LIMIT = 600  # characters
 
@@ -76,6 +84,36 @@ def what_to_do(story: RolloutState) -> Iterator[str]:
         yield f"**What to do:** {prose(words, REASON_LIMIT)}"
     if copied:
         yield code_block(copied, "json" if copied.startswith(CONDITION) else "sh")
+
+
+def smoke_tests(
+    story: RolloutState, most: int, lines: int | None = None, width: int = REASON_LIMIT
+) -> str:
+    """Show ``most`` of the smoke tests that were not passed, each with the end of its log; empty if there are none.
+
+    ``lines``: so many of those that the function wrote itself; None: all that there is. Each is cut at ``width``.
+    """
+    failed = story.failed_smoke_tests
+    parts: list[str] = []
+    for test in failed[:most]:
+        version = prose(f"version {test.version}")
+        parts.append(f"{code(test.target.name)}, {version}: {prose(sentence(test.why), width)}")
+        if kept := _end_of_log(test, lines):
+            parts += ["The end of its log:", text_block(line[:width] for line in kept)]
+    if hidden := len(failed) - len(failed[:most]):
+        parts.append(f"And {count(hidden, 'more function')}, in the log.")
+    return "\n\n".join(parts)
+
+
+def _end_of_log(test: SmokeTested, lines: int | None) -> Sequence[str]:
+    if lines is None:
+        return test.log
+    own = [line for line in test.log if line.strip() and not line.startswith(_PLATFORM)]
+    return own[max(0, len(own) - lines) :]
+
+
+_PLATFORM = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ")
+"""How the lines begin that Lambda writes around an invocation's own."""
 
 
 def version_link(now: TargetNow, version: str) -> str:

@@ -147,6 +147,8 @@ class TargetNow:
     """How a run that died had left the alias before this one began."""
     restored: bool = False
     """Whether that was put right first."""
+    smoke_test: e.SmokeTestStarted | e.SmokeTested | None = None
+    """How far its smoke test is; None if it has none, or it has not begun."""
     routing: Routing | None = None
     """As last confirmed or seen; None if unknown."""
     exposures: tuple[Exposure, ...] = ()
@@ -256,6 +258,12 @@ class RolloutState:
     def watched(self) -> bool:
         """Whether any step began."""
         return any(step.began is not None for step in self.steps)
+
+    @property
+    def failed_smoke_tests(self) -> tuple[e.SmokeTested, ...]:
+        """The smoke tests that a version did not pass."""
+        tests = (now.smoke_test for now in self.targets.values())
+        return tuple(test for test in tests if isinstance(test, e.SmokeTested) and not test.passed)
 
     @property
     def shifted(self) -> bool:

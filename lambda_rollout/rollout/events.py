@@ -30,6 +30,7 @@ class Result(StrEnum):
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
     HELD = "held"
+    PUBLISHED = "published"
     UNCHANGED = "unchanged"
     PLANNED = "planned"
     FAILED = "failed"
@@ -169,6 +170,27 @@ class VersionReady(Event):
 
     target: Target
     version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTestStarted(Event):
+    """The new version is invoked with the smoke test's payload, before it gets any traffic."""
+
+    target: Target
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTested(Event):
+    """A smoke test is over: the version passed, or it gets no traffic."""
+
+    target: Target
+    version: str
+    passed: bool
+    why: str = ""
+    """Why it did not pass, in a clause; the function's own words may be in it. Empty otherwise."""
+    log: tuple[str, ...] = ()
+    """The last lines of the function's log, up to 4 KB, if it did not pass and there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

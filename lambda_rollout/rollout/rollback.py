@@ -131,7 +131,7 @@ def _may_be_new(target: Target) -> RolloutError:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
-    alias = read_alias(target, spec.inputs.region, ports)
+    alias = read_alias(target, spec.identity, ports)
     ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):

@@ -6,6 +6,7 @@ The middle is theirs: in `rollout` we decide each weight, in `codedeploy.engine`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from lambda_rollout.alias.record import Record
@@ -78,8 +79,12 @@ def begin_watch(
     survey: Survey,
     metrics: RolloutMetrics,
     expiry: Expiry,
+    alarms_need: timedelta | None = None,
 ) -> Watch:
-    """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before."""
+    """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before.
+
+    ``alarms_need``: how long the slowest alarm needs to fire; None if that is not known.
+    """
     inputs, new = spec.inputs, {rollout.target: rollout.new for rollout in rollouts}
     return Watch(
         ports,
@@ -89,6 +94,7 @@ def begin_watch(
         metrics,
         lambda writer: live_record(writer, new[writer.target], writer.routing, spec, ports),
         expiry,
+        alarms_need,
     )
 
 

@@ -56,6 +56,7 @@ class World:
                 account=self.account,
                 region=region,
             )
+            self._lambdas[region].services = partial(self._called_by_a_function, region)
         return self._lambdas[region]
 
     def cloudwatch(self, region: str = REGION) -> CloudWatch:
@@ -121,6 +122,11 @@ class World:
                 raise
             request.outcome = "ok"
             return answer, request.delay
+
+    def _called_by_a_function(
+        self, region: str, service: str, operation: str, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self.call(service, operation, params, region, caller="function")
 
     def date(self, caller: str) -> datetime | None:
         """What the Date header of an answer to `caller` says, None if there is none."""

@@ -48,8 +48,13 @@ def test_the_policy_allows_nothing_that_is_not_called(scene: Live) -> None:
     build = package("def handler(event, context): return 3")
     (workspace / "build.zip").write_bytes(build)
     put_hook(scene, "check-orders", YES)
-    asked = "before-traffic: check-orders"
-    finished = scene.run(alias="canary", create_alias="true", package="build.zip", hooks=asked)
+    finished = scene.run(
+        alias="canary",
+        create_alias="true",
+        package="build.zip",
+        smoke_test="{}",
+        hooks="before-traffic: check-orders",
+    )
     assert finished.outputs["result"] == "promoted", finished.log
     assert finished.outputs["version"] == NEW
     # An alarm that left its state between two reads is looked up in its history.

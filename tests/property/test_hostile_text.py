@@ -25,11 +25,12 @@ from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.hooks import Hook
-from lambda_rollout.report.markdown import code, code_block, link, prose, table
+from lambda_rollout.report.markdown import code, code_block, link, prose, table, text_block
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.rollout import events as e
+from lambda_rollout.runtime.trust import accepting, claims_told, condition
 from tests.support.job import Job
 from tests.support.stories import CHECKOUT, ERRORS_OK, START, Telling
 
@@ -179,6 +180,14 @@ def test_a_command_block_holds_the_command_and_ends(text: str) -> None:
     assert page.text.endswith("after\n") or page.text.endswith("after")
 
 
+@given(st.lists(hostile, max_size=3))
+@example(["```", "~~~", "    "])
+def test_a_block_of_text_holds_its_lines_and_ends(lines: list[str]) -> None:
+    page = Page(text_block(lines) + "\n\nafter")
+    assert page.tags == ["pre", "code", "p"]
+    assert page.outside_code.strip("\0\n") == "after"
+
+
 def block_of(words: list[str]) -> str:
     return code_block(shlex.join(words)).partition("\n")[2].rpartition("\n")[0]
 
@@ -201,6 +210,7 @@ def test_a_shell_reads_it_so() -> None:
 def story_of(text: str) -> Telling:
     tell = Telling()
     tell.begins(ERRORS_OK)
+    tell.smoke_tests(text, text, text)
     tell.shifts(1)
     reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, text, START)
     tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)
@@ -318,3 +328,18 @@ def test_thousands_of_alarms_and_warnings_fit() -> None:
     assert "1950 more alarms, in the log" in text
     assert "1980 more warnings, in the log" in text
     assert text.rstrip().endswith("all times are UTC</sub>")
+
+
+@given(hostile.filter(bool))
+@example('"}}`\n```\n::error::x')
+@example("aws lambda `x`")
+@example('{"StringEquals": ')
+def test_a_condition_can_be_copied_whole_from_log_and_summary(subject: str) -> None:
+    claims = {"iss": "https://token.actions.githubusercontent.com", "aud": "a", "sub": subject}
+    told = condition(claims)
+    remedy = f"Check it. {claims_told(claims)} {accepting(claims)}"
+    finished = e.Finished(at=START, result=e.Result.FAILED, reason="refused", remedy=remedy)
+    written = io.StringIO()
+    Log(Lines(written)).tell(finished)
+    assert told in written.getvalue().splitlines()
+    assert f"```json\n{told}\n```" in summary(rollout_state([finished]))

@@ -42,6 +42,7 @@ from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
 from tests.support.code import package
+from tests.support.hooks import hooks, put_codedeploys_hook
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
@@ -851,3 +852,50 @@ def test_an_alarm_of_the_group_that_does_not_exist_is_told(shop: Shop) -> None:
     shop.put_group(alarms=("checkout-errors", "gone"))
     assert shop.release().result is Result.PROMOTED
     assert "names alarms that do not exist: gone" in shop.warnings()
+
+
+# Hooks ------------------------------------------------------------------------------------------
+
+
+def test_hooks_go_into_the_deployment(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_a", "Succeeded")
+    put_codedeploys_hook(shop, "CodeDeployHook_b", "Succeeded")
+    lines = hooks("after-traffic: CodeDeployHook_b", "before-traffic: CodeDeployHook_a")
+    assert shop.release(rollout_spec(CANARY, hooks=lines)).result is Result.PROMOTED
+    said = shop.requests("PutLifecycleEventHookExecutionStatus", "UpdateAlias")
+    assert said[0].operation == "PutLifecycleEventHookExecutionStatus"
+    assert sum(r.operation == "PutLifecycleEventHookExecutionStatus" for r in said) == 2
+    # CodeDeploy asks them, nobody else does.
+    assert not shop.requests("Invoke")
+
+
+def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_a", "Failed")
+    spec = rollout_spec(CANARY, hooks=hooks("before-traffic: CodeDeployHook_a"))
+    end = shop.release(spec)
+    assert end.result is Result.FAILED
+    assert "BeforeAllowTraffic failed" in end.reason
+    assert shop.whole_on(OLD)
+    assert not shop.weights()
+    lifecycle = [dict(event.lifecycle) for event in shop.all(DeploymentChanged)]
+    assert any(each.get("BeforeAllowTraffic") == "Failed" for each in lifecycle)
+
+
+def test_a_hook_that_says_no_after_traffic_rolls_back(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_b", "Failed")
+    spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
+    end = shop.release(spec)
+    assert end.result is Result.ROLLED_BACK
+    assert "AfterAllowTraffic failed" in end.reason
+    assert shop.whole_on(OLD)
+
+
+def test_an_alarm_stops_a_deployment_whose_hook_says_nothing(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_b", None)
+    shop.put_group(alarms=())
+    spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
+    shop.after(400, lambda: shop.set_alarm("checkout-errors", "ALARM"))
+    end = shop.release(spec)
+    assert end.result is Result.ROLLED_BACK
+    assert [alarm.name for alarm in end.failed_alarms] == ["checkout-errors"]
+    assert shop.whole_on(OLD)

@@ -11,6 +11,7 @@ from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.preflight.finding import Code, Finding
 from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
+from lambda_rollout.rollout.publish import publish
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.faults import AccessDenied, Answer
@@ -32,6 +33,8 @@ def roll_out(scene: Scene, asked: RolloutSpec) -> Finished:
     ports = replace(
         scene.ports(asked, clients), preflight_reader=AwsPreflightReader(clients, alarms)
     )
+    if asked.inputs.mode is Mode.PUBLISH:
+        return publish(asked, ports)
     return Rollout(asked, ports).run()
 
 
@@ -160,6 +163,13 @@ def test_what_somebody_else_forbids_is_told_as_aws_says_it_and_not_as_a_missing_
 # Hooks ------------------------------------------------------------------------------------------
 
 
+def test_a_hook_that_does_not_exist_is_found_before_anything_is_published(scene: Scene) -> None:
+    spec = rollout_spec(mode=Mode.PUBLISH, hooks=hooks("before-traffic: nobody"))
+    end = roll_out(scene, spec)
+    assert "before-traffic hook nobody cannot be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
 def test_a_hook_that_does_not_exist_is_found_before_anything_is_written(scene: Scene) -> None:
     end = roll_out(scene, rollout_spec(hooks=hooks("on-rollback: nobody")))
     assert end.result is Result.FAILED
@@ -193,3 +203,44 @@ def test_a_promotions_hooks_are_tried_too(scene: Scene) -> None:
     assert end.result is Result.FAILED
     assert "after-traffic hook nobody cannot be invoked" in end.reason
     assert not scene.requests(*WRITES)
+
+
+# The smoke test ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [Mode.ROLLOUT, Mode.PUBLISH])
+def test_a_smoke_test_that_may_not_run_ends_it_before_anything_is_published(
+    scene: Scene, mode: Mode
+) -> None:
+    scene.world.faults.add(AccessDenied(), operation="Invoke", count=None)
+    finished = roll_out(scene, rollout_spec(payloads={"checkout": b"{}"}, mode=mode))
+    assert finished.result is Result.FAILED
+    assert "lambda:InvokeFunction is not allowed" in finished.reason
+    assert not scene.requests(*WRITES)
+    (asked,) = scene.requests("Invoke")
+    assert (asked.params["Qualifier"], asked.params["InvocationType"]) == ("1", "DryRun")
+
+
+def test_only_a_smoke_test_asks_for_its_permission(scene: Scene) -> None:
+    scene.world.faults.add(AccessDenied(), operation="Invoke", count=None)
+    assert roll_out(scene, rollout_spec("100% 0s")).result is Result.PROMOTED
+
+
+def test_a_function_with_tenants_is_refused_before_anything_is_published(scene: Scene) -> None:
+    settings = scene.world.lambda_().functions["checkout"].latest.settings
+    settings["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
+    finished = roll_out(scene, rollout_spec(payloads={"checkout": b"{}"}))
+    assert "tenant isolation" in finished.reason
+    assert "`mode: publish`" in finished.remedy
+    assert not scene.requests(*WRITES)
+
+
+def test_publishing_reads_nothing_of_who_calls_the_alias(scene: Scene) -> None:
+    finished = roll_out(scene, rollout_spec(mode=Mode.PUBLISH, preflight=Preflight.STRICT))
+    assert finished.result is Result.PUBLISHED
+    assert findings(scene) == ()
+    assert {request.operation for request in scene.requests()} == {
+        "GetAlias",
+        "GetFunctionConfiguration",
+        "PublishVersion",
+    }

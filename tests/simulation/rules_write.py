@@ -15,6 +15,7 @@ from lambda_rollout.alias.routing import HUNDRED, Routing
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
+from tests.simulation import rules_hooks as hooks
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
 from tests.simulation.rules_credentials import no_weight_while_unrenewed
 from tests.simulation.rules_saved import saved_before_written
@@ -29,6 +30,12 @@ CANCEL_LIMIT = 7.0
 
 def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
+    if request.operation == "Invoke":
+        # In a thread of its own: it keeps nothing else waiting.
+        hooks.asked(observer, actor, request)
+        return
+    hooks.rollback_is_behind_no_hook(observer, actor, request)
+    hooks.alarms_are_read_meanwhile(observer, actor, request)
     firing_is_answered_by_writing(observer, actor, request)
     lease_outlives_no_wait(observer, actor)
     never_blind(observer, actor, request)
@@ -41,6 +48,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     lease_is_on_awss_clock(observer, actor, write)
     weight_since_is_kept(observer, actor, write)
     says_passed_only_if_passed(observer, actor, write)
+    hooks.no_traffic_before_its_hooks(observer, actor, write)
     goes_forward_by_the_plan(observer, actor, write)
     goes_on_with_what_it_found(observer, actor, write)
     never_holds_what_fired(observer, actor, write)

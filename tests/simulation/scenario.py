@@ -14,6 +14,7 @@ from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, 
 from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between, draw_between
 from tests.simulation.credentials import Lifetime, draw_lifetime
+from tests.simulation.hooks import DrawnHook, draw_hooks
 
 TEXTS = (
     "",
@@ -170,6 +171,8 @@ class Scenario:
     """What stands between our processes and AWS."""
     held_before: Decimal | None
     """The weight at which an earlier rollout held every alias; main is to promote it."""
+    hooks: tuple[DrawnHook, ...]
+    """The hooks of main, of its twin and of the next run."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it is"."""
     credentials: Lifetime | None = None
@@ -243,6 +246,7 @@ def draw(seed: int) -> Scenario:
         )[0],
         between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
         held_before=_held_before(Random(f"held {seed}")),
+        hooks=draw_hooks(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
         credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
     )

@@ -15,6 +15,7 @@ from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
@@ -37,6 +38,7 @@ from tests.simulation.reporting import Telling
 from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
+from tests.simulation.scheduler import Turns
 from tests.simulation.world import Stage
 from tests.support.scene import rollout_spec
 from tests.support.seam import direct
@@ -184,6 +186,7 @@ class Simulation:
                 if actor.alive and actor.finished is None:
                     self.observer.tell(f"{actor.name} {signal}")
                     self.observer.seen[f"{signal} {actor.role}"] += 1
+                    self.observer.while_a_hook_is_asked(actor, signal)
                     if actor.cancelled_at is None:
                         actor.cancelled_at = self.observer.now
                     stop.request(signal)
@@ -263,6 +266,7 @@ class Simulation:
             on_stranded=OnStranded.ROLLBACK,
             alarms=(),
             version=None,
+            hooks=(),
         )
         began = self.observer.now
         sweeper = self._start("sweeper", "sweeper", spec, Fate())
@@ -311,6 +315,7 @@ class Simulation:
             steps=Plan((Step(HUNDRED, timedelta(0)),)),
             alarms=(),
             version=None,
+            hooks=(),
             on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
             on_stranded=OnStranded.FAIL,
         )
@@ -341,6 +346,7 @@ class Simulation:
             "on_stranded": scenario.on_stranded,
             "run": by or (Run() if local else Run("https://github.invalid", "octo/shop", run, "1")),
             "rollout_id": rollout_id,
+            "hooks": tuple(drawn.hook for drawn in scenario.hooks),
         }
         return rollout_spec(steps, **{**asked, **other})
 
@@ -359,6 +365,8 @@ class Simulation:
             emit=emit,
             remember=lambda saved_state: self.observer.handed_over(actor, saved_state),
             parallel=self._together(actor),
+            background=lambda: Turns(self.scheduler, f"{actor.name}.call", actor.process),
+            invocations=LambdaInvocations(clients),
         )
 
     def _together(self, actor: Actor) -> Parallel:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from lambda_rollout.inputs.hooks import Hook, parse_hooks
+from sandbox.aws import World
+from sandbox.aws.lambda_.things import Fate
 from tests.support.code import package
 from tests.support.scene import ROLE, Scene
+
+
+class Account(Protocol):
+    """Where functions can be created: a scene, in process or live."""
+
+    @property
+    def world(self) -> World: ...
+
+    def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]: ...
+
 
 YES = {"hookStatus": "SUCCEEDED"}
 NO = {"hookStatus": "FAILED", "hookDetails": {"orders": 0}}
@@ -37,12 +49,9 @@ def handler(event, context):
 """
 
 
-def put_hook(scene: Scene, name: str, *answers: object, slow: float = 0.0) -> None:
+def put_hook(scene: Account, name: str, *answers: object, slow: float = 0.0) -> None:
     """Create the function; ``slow`` is how many seconds each of its answers takes."""
-    code = package(code_of_hook(answers or (YES,), slow))
-    how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 900}
-    scene.call("lambda", "CreateFunction", FunctionName=name, Code={"ZipFile": code}, **how)
-    scene.clock.advance(2)
+    _put(scene, name, code_of_hook(answers or (YES,), slow))
 
 
 def hooks(*lines: str) -> tuple[Hook, ...]:
@@ -57,3 +66,27 @@ def told(scene: Scene, name: str) -> list[dict[str, Any]]:
         for request in scene.requests("Invoke")
         if request.params["FunctionName"] == name and "Payload" in request.params
     ]
+
+
+def put_codedeploys_hook(scene: Account, name: str, says: str | None) -> None:
+    """Create a function that tells CodeDeploy how it went, as CodeDeploy's hooks do; None: it says nothing."""
+    code = f"""
+import boto3
+
+def handler(event, context):
+    says = {says!r}
+    if says:
+        boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
+            deploymentId=event["DeploymentId"],
+            lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+            status=says,
+        )
+"""
+    _put(scene, name, code)
+
+
+def _put(scene: Account, name: str, code: str) -> None:
+    how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 900}
+    zipped = {"ZipFile": package(code)}
+    scene.call("lambda", "CreateFunction", FunctionName=name, Code=zipped, **how)
+    scene.world.lambda_().set_state(name, "$LATEST", Fate())

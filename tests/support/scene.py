@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.analysis.credentials import CredentialsLife
@@ -66,13 +66,13 @@ USUAL = read_inputs(
 def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
     """An order for `TARGET`; ``asked``: fields of `RolloutSpec` and `Inputs`, some in plainer values (`_field`)."""
     run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", NONCE)
-    new_code = asked.pop("package", None)
+    new_code, payloads = asked.pop("package", None), asked.pop("payloads", {})
     schedule = plan(steps) if isinstance(steps, str) else steps
     fields: dict[str, Any] = {}
     for name, value in asked.items():
         fields |= _field(name, value)
     inputs = replace(USUAL, plan=schedule, **fields)
-    return RolloutSpec(inputs, run, rollout_id, new_code)
+    return RolloutSpec(inputs, run, rollout_id, new_code, payloads)
 
 
 def _field(name: str, value: Any) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Scene:
     """How long the credentials of the ports can sign."""
 
     @classmethod
-    def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Scene:
+    def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Self:
         scene = cls(World(clock=ManualClock(), seed=seed))
         scene.deploy()
         for name in alarms:

@@ -217,7 +217,7 @@ class DirectClients:
         return self._client("codedeploy", self.region)
 
     def invoking(self, read_timeout: int) -> Direct:
-        return replace(self.lambda_, read_timeout=read_timeout)
+        return replace(self.lambda_, read_timeout=read_timeout, hear=lambda _: None)
 
     def cloudwatch(self, region: str) -> Direct:
         return self._client("cloudwatch", region)

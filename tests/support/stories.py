@@ -16,6 +16,7 @@ from lambda_rollout.inputs.hooks import parse_hooks
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.rollout import events as e
+from lambda_rollout.rollout.publish import HOW_TO_GO_ON
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -109,6 +110,13 @@ class Telling:
         for target in self.targets:
             self.say(e.VersionTaken, target=target, version=version, previous=previous)
             self.say(e.VersionReady, target=target, version=version)
+
+    def smoke_tests(self, why: str = "", *log: str) -> None:
+        for target in self.targets:
+            self.say(e.SmokeTestStarted, target=target, version="8")
+            self.pass_time(1.2)
+            passed = not why
+            self.say(e.SmokeTested, target=target, version="8", passed=passed, why=why, log=log)
 
     def begins(self, *readings: AlarmReading) -> None:
         self.starts(*readings)
@@ -239,6 +247,34 @@ with _story("rolled-back-at-100", Telling("12.5% 1m, 100% 5m")) as tell:
     tell.rolls_back("100")
     why = f"alarm checkout-errors fired: {ERRORS}"
     tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
+
+RAISED = "it failed (Unhandled): KeyError: 'total'"
+LOG = (
+    "START RequestId: 5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162 Version: 8",
+    "reading order 17 | <b>&nbsp;` @octocat",
+    "::error::not a command",
+    "[ERROR] KeyError: 'total'",
+    "Traceback (most recent call last):",
+    '  File "/var/task/app.py", line 3, in handler',
+    '    return {"total": order["total"]}',
+    "",
+    "END RequestId: 5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162",
+    "REPORT RequestId: 5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162\tDuration: 12.31 ms\tBilled Duration: 13 ms",
+)
+
+with _story("smoke-test-failed", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.smoke_tests(RAISED, *LOG)
+    why = f"the smoke test failed: version 8 of checkout: {RAISED}"
+    remedy = "That version stays published, without traffic. Fix the cause, and start again."
+    tell.ends(e.Result.FAILED, why, remedy)
+
+with _story("published", Telling()) as tell:
+    tell.starts(mode="publish")
+    tell.finds_aliases()
+    tell.publishes()
+    tell.smoke_tests()
+    tell.ends(e.Result.PUBLISHED, "", f"{HOW_TO_GO_ON}.")
 
 with _story("unchanged", Telling()) as tell:
     tell.starts(ERRORS_OK)

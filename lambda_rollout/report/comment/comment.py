@@ -26,6 +26,7 @@ from lambda_rollout.report.hooks import hooks_table
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.sections import (
     left_box,
+    smoke_tests,
     warnings_box,
     what_happened,
     what_to_do,
@@ -46,7 +47,7 @@ from lambda_rollout.report.wording import (
     listing,
     share,
 )
-from lambda_rollout.rollout.events import Run
+from lambda_rollout.rollout.events import Run, SmokeTestStarted
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
@@ -110,6 +111,10 @@ def title(story: RolloutState) -> tuple[str, str]:
     if story.asked is not None:
         return RUNNING, f"{names}: asking the {story.asked.hook}"
     step = story.going_on
+    if step is None and any(
+        isinstance(now.smoke_test, SmokeTestStarted) for now in story.targets.values()
+    ):
+        return RUNNING, f"{names}: smoke test of the new version"
     if step is None:
         return RUNNING, f"{names}: {_DOING.get(story.mode, 'preparing the rollout')}"
     versions = {now.version for now in story.targets.values() if now.version}
@@ -118,7 +123,12 @@ def title(story: RolloutState) -> tuple[str, str]:
     return RUNNING, f"{names}: {verb} {share(step.percent)} on {which}"
 
 
-_DOING = {"plan": "planning", "promote": "preparing the promotion", "rollback": "rolling back"}
+_DOING = {
+    "plan": "planning",
+    "publish": "publishing",
+    "promote": "preparing the promotion",
+    "rollback": "rolling back",
+}
 
 
 def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Room) -> Iterator[str]:
@@ -136,6 +146,8 @@ def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Roo
         yield warnings
     if compared := version_numbers(story, room):
         yield compared
+    if tests := smoke_tests(story, room.targets, room.log, room.reason):
+        yield f"#### Smoke test\n\n{tests}"
     yield from _details(seen, room)
     yield _footer(story, context.run)
     yield from _history(record, context.run)

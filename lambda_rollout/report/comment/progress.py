@@ -16,7 +16,7 @@ from lambda_rollout.rollout.events import Run
 
 def progress(story: RolloutState) -> Iterator[str]:
     """Say how far it is: by the clock, because a comment is read later than it was written."""
-    if not story.steps or story.mode in ("plan", "rollback"):
+    if not story.steps or story.mode in ("plan", "publish", "rollback"):
         return
     yield _picture(story)
     if story.asked is not None:

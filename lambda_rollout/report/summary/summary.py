@@ -17,6 +17,7 @@ from lambda_rollout.report.markdown import code, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
     left_box,
+    smoke_tests,
     version_link,
     warnings_box,
     what_happened,
@@ -85,6 +86,8 @@ def _sections(story: RolloutState) -> Iterator[str]:
         yield warnings
     if aliases := _targets(story):
         yield aliases
+    if tests := smoke_tests(story, MOST_ROWS):
+        yield f"### Smoke test\n\n{tests}"
     steps = plan(story) if story.result is Result.PLANNED else schedule(story)
     if steps:
         yield f"### Schedule\n\n{steps}"

@@ -173,7 +173,12 @@ class Deployment:
         text = f"lambda-rollout {self._target} {shift.old} to {shift.new}, {run}, id {rollout_id}"
         try:
             return self._engine.create(
-                self._target, shift.old, shift.new, ready.configuration, text
+                self._target,
+                shift.old,
+                shift.new,
+                ready.configuration,
+                text,
+                self._spec.inputs.hooks,
             )
         except CallFailed as error:
             # It may have been a success, then or meanwhile; what runs says whose it is.
@@ -189,7 +194,7 @@ class Deployment:
     def _join(self, deployment: str, shift: DeploymentTarget) -> None:
         """Follow a deployment that an earlier run has started."""
         spec, ports = self._spec, self._ports
-        alias = read_alias(self._target, spec.inputs.region, ports)
+        alias = read_alias(self._target, spec.identity, ports)
         ports.emit(AliasFound(target=self._target, arn=alias.arn, routing=alias.shown))
         check_same(spec, ports, self._engine, deployment, shift)
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)

@@ -165,6 +165,7 @@ class InvokeOperations(Region):
         )
         slept = code.slept
         code.printed.clear()
+        code.services = self.services
         # A manual clock stands still while code runs; its millisecond keeps runs repeatable.
         before = None if isinstance(self.clock, ManualClock) else time.perf_counter()
         answered = _answered(code, settings["Handler"], event, context)
