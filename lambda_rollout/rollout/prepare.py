@@ -90,14 +90,13 @@ def preflight(
     if ports.preflight_reader is None or not moving:
         return None if spec.inputs.alarms else timedelta()
     publishes = spec.inputs.mode is Mode.PUBLISH
-    before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
-        hooks=before if publishes else spec.inputs.hooks,
+        hooks=spec.hooks,
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
         only_publishes=publishes,

@@ -11,7 +11,8 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.inputs.choices import Mode, OnCancel
+from lambda_rollout.inputs.choices import Engine, HookStage, Mode, OnCancel
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, NumberedEach
 from lambda_rollout.inputs.package import Package
@@ -149,6 +150,14 @@ class RolloutSpec:
         # The steps before, or a `hold` at their end, are those of the rollout that was held.
         promotes = self.inputs.mode is Mode.PROMOTE
         return Plan((Step(HUNDRED, self.promotion_watch),)) if promotes else self.inputs.plan
+
+    @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """The hooks that may be asked. Publishing has none of CodeDeploy's: those are told of its deployment."""
+        if self.inputs.mode is not Mode.PUBLISH:
+            return self.inputs.hooks
+        direct = self.inputs.engine is Engine.DIRECT
+        return self.inputs.hooks_of(HookStage.BEFORE_TRAFFIC) if direct else ()
 
     def started(self) -> Started:
         """Make the first event."""

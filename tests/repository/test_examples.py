@@ -103,7 +103,14 @@ def test_the_rollout_has_a_job_of_its_own() -> None:
             assert others <= {"OWNER/lambda-rollout", "actions/download-artifact"}
         for job in workflow["jobs"].values():
             asks = permissions_of(job, workflow).get("id-token") == "write"
-            assert asks is any(own is job for own, _ in steps_of(workflow))
+            is_ours = any(own is job for own, _ in steps_of(workflow))
+            assert asks if is_ours else not asks or _is_a_stranger_to_aws_s_roles(job)
+
+
+def _is_a_stranger_to_aws_s_roles(job: Mapping[str, Any]) -> bool:
+    """Whether no role that rolls out trusts the job: one with a role of its own, for tests, may ask for its token."""
+    claims = {**Job(environment=job["environment"]).claims, "aud": "sts.amazonaws.com"}
+    return not any(accepts(policy, PROVIDER, claims) for policy in POLICIES.values())
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
