@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lambda_rollout.inputs.choices import Engine, Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.codedeploy_steps import codedeploy_routing, nearest_codedeploy_name
 from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.hooks import CODEDEPLOY_EVENTS
 from lambda_rollout.inputs.names import FromAlias, Latest
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def _to_be_shown(inputs: Inputs) -> list[Guard]:
     ]
 
 
+def _publishes(inputs: Inputs) -> bool:
+    """Whether a new version is made, or planned."""
+    return _rolls_out(inputs) or inputs.mode is Mode.PUBLISH
+
+
 def _deploys(inputs: Inputs) -> bool:
     """Whether CodeDeploy is to shift."""
     return inputs.engine is Engine.CODEDEPLOY and _rolls_out(inputs)
@@ -76,10 +82,23 @@ RULES: tuple[Rule, ...] = (
         "This is the alias to shift. Name another one, whose version it should get.",
     ),
     Rule(
+        "previous-alias",
+        ("alias",),
+        lambda i: i.previous_alias == i.alias,
+        "This is the alias to shift. Name a second one that keeps the way back, such as {}.",
+        lambda i: f"{i.alias}-previous",
+    ),
+    Rule(
         "version",
         ("package", "mode"),
         lambda i: _rolls_out(i) and i.package is not None and i.version != Latest(),
         "A package always becomes a new version: leave version empty, or leave package empty.",
+    ),
+    Rule(
+        "version",
+        ("mode",),
+        lambda i: i.mode is Mode.PUBLISH and i.version != Latest(),
+        "mode: publish makes a new version: leave version empty.",
     ),
     Rule(
         "version",
@@ -140,6 +159,14 @@ RULES: tuple[Rule, ...] = (
         "engine: codedeploy holds nothing, so there is nothing to promote.",
     ),
     Rule(
+        "smoke-expect",
+        ("smoke-test", "mode"),
+        lambda i: (
+            _publishes(i) and i.smoke_expect is not None and bool(i.functions) and not i.smoke_test
+        ),
+        "It is what the smoke test should answer: write its payload into smoke-test, such as {{}}.",
+    ),
+    Rule(
         "on-cancel",
         ("engine", "mode"),
         lambda i: _deploys(i) and i.on_cancel is OnCancel.HOLD,
@@ -172,6 +199,20 @@ RULES: tuple[Rule, ...] = (
         ("engine", "mode"),
         lambda i: _deploys(i) and i.create_alias,
         "engine: codedeploy only moves an alias that exists: create it once with engine: direct.",
+    ),
+    Rule(
+        "hooks",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and any(hook.stage not in CODEDEPLOY_EVENTS for hook in i.hooks),
+        "engine: codedeploy has hooks before-traffic and after-traffic only: leave out the others, or set "
+        "engine: direct.",
+    ),
+    Rule(
+        "hooks",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and any(len(i.hooks_of(stage)) > 1 for stage in CODEDEPLOY_EVENTS),
+        "engine: codedeploy invokes one function for each stage: write one before-traffic and one after-traffic "
+        "line at most.",
     ),
     Rule(
         "codedeploy-application",

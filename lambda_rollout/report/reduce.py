@@ -16,6 +16,8 @@ from lambda_rollout.report.state import (
     GOING_ON,
     AlarmNow,
     Exposure,
+    HookNow,
+    HookSaid,
     RolloutState,
     Status,
     StepNow,
@@ -41,12 +43,10 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
             return _finished(story, event)
         case e.StepStarted() | e.StepExtended() | e.StepEndsEarly() | e.StepPassed():
             return _step(story, event)
-        case e.AlarmsFound():
-            return _readings(story, event.readings)
-        case e.AlarmChanged():
-            return _alarm_changed(story, event)
-        case e.EvaluationChanged():
-            return _readings(story, (event.reading,))
+        case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
+            return _hook(story, event)
+        case e.AlarmsFound() | e.EvaluationChanged() | e.AlarmChanged():
+            return _alarm(story, event)
         case _:
             return _target(story, event)
 
@@ -72,6 +72,44 @@ def _evidence(
             return replace(story, numbers=known)
 
 
+def _hook(
+    story: RolloutState,
+    event: e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded,
+) -> RolloutState:
+    if isinstance(event, e.HookStarted):
+        return replace(story, hooks=(*story.hooks, HookNow(event.hook, event.step, event.at)))
+
+    def changed(hook: HookNow) -> HookNow:
+        match event:
+            case e.HookInProgress(details=details):
+                return replace(hook, said=HookSaid.IN_PROGRESS, why="", details=details)
+            case e.HookUnanswered(why=why):
+                return replace(hook, why=why)
+            case e.HookEnded(passed=passed):
+                said = HookSaid.SUCCEEDED if passed else HookSaid.FAILED
+                known = replace(hook, said=said, ended=event.at)
+                return replace(known, why=event.why, details=event.details)
+
+    return replace(
+        story,
+        hooks=tuple(
+            changed(hook) if hook.ended is None and hook.hook == event.hook else hook
+            for hook in story.hooks
+        ),
+    )
+
+
+def _nobody_waits(story: RolloutState, at: datetime) -> RolloutState:
+    """Let those end that were still asked: something else was decided."""
+    return replace(
+        story,
+        hooks=tuple(
+            hook if hook.ended else replace(hook, said=HookSaid.NOT_AWAITED, why="", ended=at)
+            for hook in story.hooks
+        ),
+    )
+
+
 def _started(story: RolloutState, event: e.Started) -> RolloutState:
     steps = tuple(
         StepNow(number, step.percent, step.watch, earliest=step.earliest)
@@ -86,6 +124,7 @@ def _each_step(story: RolloutState, change: Callable[[StepNow], StepNow]) -> Rol
 
 
 def _finished(story: RolloutState, event: e.Finished) -> RolloutState:
+    story = _nobody_waits(story, event.at)
     for reading in event.failed_alarms:
         seen = story.alarms.get(reading.arn, AlarmNow(reading))
         # One that was not evaluated is a cause, too, and did not fire.
@@ -167,6 +206,18 @@ def _readings(story: RolloutState, readings: Iterable[AlarmReading]) -> RolloutS
     return story
 
 
+def _alarm(
+    story: RolloutState, event: e.AlarmsFound | e.EvaluationChanged | e.AlarmChanged
+) -> RolloutState:
+    match event:
+        case e.AlarmsFound():
+            return _readings(story, event.readings)
+        case e.EvaluationChanged():
+            return _readings(story, (event.reading,))
+        case e.AlarmChanged():
+            return _alarm_changed(story, event)
+
+
 def _alarm_changed(story: RolloutState, event: e.AlarmChanged) -> RolloutState:
     story = _readings(story, (event.reading,))
     # The state may be what it was before: then it came and went between two reads, on data.
@@ -197,7 +248,7 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
         case e.WeightShifted():
             return _watch_begins(story, event)
         case e.RolledBack() | e.AliasLeft():
-            return _watch_ends(story, event)
+            return _watch_ends(_nobody_waits(story, event.at), event)
         case _:
             return story
 
@@ -249,6 +300,8 @@ def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
             return replace(now, version=event.version, previous=event.previous, routing=held)
         case e.ExecutionsLeft():
             return replace(now, executions_left=event)
+        case e.SmokeTestStarted() | e.SmokeTested():
+            return replace(now, smoke_test=event)
         case _:
             return now
 

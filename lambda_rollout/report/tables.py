@@ -67,7 +67,8 @@ def _around_the_running_one(story: RolloutState, most: int) -> tuple[StepNow, ..
 def is_going_back(story: RolloutState) -> bool:
     """Whether something was decided that only a rollback can follow."""
     begun = any(now.rolled_back_at for now in story.targets.values())
-    return begun or any(alarm.fired is not None for alarm in story.alarms.values())
+    fired = any(alarm.fired is not None for alarm in story.alarms.values())
+    return begun or fired or any(hook.is_fatal for hook in story.hooks)
 
 
 def _outcome(step: StepNow, story: RolloutState, *, live: bool) -> str:

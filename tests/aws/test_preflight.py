@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import parse_guards
@@ -136,11 +137,18 @@ def test_both_versions_are_read(place: Place) -> None:
         "checkout", "1", Fate("Inactive", "The function is idle.", "Idle")
     )
     facts = place.look(new="3").targets[0]
-    three = timedelta(seconds=3)
     assert facts.old == Configuration(
-        "1", "Inactive", "The function is idle.", ROLE, "", "python3.13", three
+        "1",
+        "Inactive",
+        "The function is idle.",
+        ROLE,
+        "",
+        "python3.13",
+        InvocationLimits(timeout=3),
     )
-    assert facts.new == Configuration("3", "Active", "", ROLE, QUEUE, "python3.13", 15 * MINUTE)
+    assert facts.new == Configuration(
+        "3", "Active", "", ROLE, QUEUE, "python3.13", InvocationLimits(timeout=900)
+    )
 
 
 def test_what_is_still_to_be_published_is_latest(place: Place) -> None:
@@ -317,7 +325,7 @@ def test_durable_functions_and_tenants_are_read(place: Place) -> None:
     def kinds() -> tuple[bool, bool]:
         new = place.look(new="$LATEST").targets[0].new
         assert isinstance(new, Configuration)
-        return new.is_durable, new.per_tenant
+        return new.is_durable, new.limits.per_tenant
 
     assert kinds() == (False, False)
     place.publish(DurableConfig={"ExecutionTimeout": 60})

@@ -32,6 +32,7 @@ from lambda_rollout.rollout.events import AlreadyThere, Result, VersionTaken, Wa
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import DeploymentRef
+from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.version import await_ready, check_latest, check_version, choose
 from lambda_rollout.runtime.errors import AlreadyExists, NotFound, RolloutError
@@ -210,7 +211,8 @@ def prepare(
     if new == old:
         ports.emit(AlreadyThere(target=target, version=new))
         return Result.UNCHANGED
-    await_ready(target, new, spec, ports)
+    state = await_ready(target, new, spec, ports)
+    smoke_test([ReadyVersion(target, new, state.limits)], spec, ports)
     configuration = ensure_configuration(spec, ports, engine)
     survey = recheck_alarms(spec, ports)
     _refuse_what_codedeploy_would_stop(survey, spec, engine, group)

@@ -48,6 +48,17 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
             ),
         ),
         (
+            {"version": "3", "mode": "publish"},
+            "version: got '3'. mode: publish makes a new version: leave version empty.",
+        ),
+        (
+            {"smoke-expect": '{"statusCode": 200}'},
+            (
+                "smoke-expect: got '{\"statusCode\": 200}'. It is what the smoke test should answer: write its "
+                "payload into smoke-test, such as {}."
+            ),
+        ),
+        (
             {"version": "alias:dev", "mode": "promote"},
             (
                 "version: got 'alias:dev'. mode: promote goes on with the version that is held: leave "
@@ -180,6 +191,11 @@ def test_what_cannot_be_together(inputs: dict[str, str], told: str) -> None:
         {"package": f"registry.example:5000/checkout@sha256:{'0a' * 32}"},
         {"version": "3", "mode": "promote"},
         {"version": "alias:stable", "mode": "rollback"},
+        {"package": "dist/code.zip", "mode": "publish"},
+        {"smoke-test": "{}", "smoke-expect": "{}", "mode": "publish", "create-alias": "true"},
+        # Only a rollout needs them, and one workflow may serve all modes.
+        {"smoke-expect": "{}", "mode": "rollback"},
+        {**CODEDEPLOY, "mode": "publish", "steps": "10%, 50%"},
         {"steps": "10%, hold"},
         {"steps": "10%, hold", "mode": "rollback"},
         {"role-to-assume": "arn:aws-us-gov:iam::123456789012:role/ci/deployer"},
@@ -198,6 +214,10 @@ def test_what_can(inputs: dict[str, str]) -> None:
 def test_a_rule_is_not_judged_by_an_input_that_could_not_be_read() -> None:
     told = problems({**CODEDEPLOY, "steps": "12.5% 1m", "engine": "codedeploi"})
     assert [problem.input for problem in told] == ["engine"]
+    told = problems({"function-name": "a b", "smoke-test": "{}", "smoke-expect": "{}"})
+    assert [problem.input for problem in told] == ["function-name"]
+    told = problems({"function-name": "", "smoke-test": "{}", "smoke-expect": "{}"})
+    assert [problem.input for problem in told] == ["function-name"]
     told = problems({**CODEDEPLOY, "steps": "10%", "interval": "90"})
     assert [problem.input for problem in told] == ["interval"]
 
