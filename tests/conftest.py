@@ -6,6 +6,8 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sandbox.runner.runner import compiled
+
 # No deadline: a machine with two cores and four test runs on it is slow now and then.
 settings.register_profile(
     "local", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -13,6 +15,12 @@ settings.register_profile(
 # Where a red run must mean the commit and not the dice.
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Compile the action before there are workers, which would all do it at the same time."""
+    compiled()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
