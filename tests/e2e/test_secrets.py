@@ -78,11 +78,6 @@ def promoted(scene: Scene) -> str:
     return "promoted"
 
 
-def role_assumed(scene: Scene) -> str:
-    scene.aws.inputs["role-to-assume"] = ROLE
-    return "promoted"
-
-
 def role_refused(scene: Scene) -> str:
     scene.aws.inputs["role-to-assume"] = ROLE
     scene.aws.world.sts.trusts = set()
@@ -171,7 +166,6 @@ def github_refuses_with_an_echo(scene: Scene) -> str:
 
 ENDINGS = [
     promoted,
-    role_assumed,
     role_refused,
     token_refused_with_an_echo,
     rolled_back,
