@@ -174,10 +174,14 @@ class InProcess:
 
 
 @pytest.fixture
-def here(scene: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+def here(scene: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
     for name, value in scene.as_caller(POST).items():
         monkeypatch.setenv(name, value)
-    return InProcess(scene, tmp_path)
+    # So that nothing is renewed here, on a clock on which that would be due again at once.
+    scene.world.sts.lifetime = None
+    made = InProcess(scene, tmp_path)
+    yield made
+    made.stop.request("the test is over")
 
 
 def killed(scene: Live) -> Mapping[str, str]:
