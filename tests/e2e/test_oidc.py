@@ -59,6 +59,10 @@ def test_a_rollout_may_outlast_its_credentials(scene: Live) -> None:
     assert len(issued) >= 3
     assert len(scene.requests("GetIdToken")) == len(issued), "each time with a new token"
     assert not refused(scene)
+    sessions = {
+        session.identity.rpartition("/")[2] for session in scene.world.sts.sessions.values()
+    }
+    assert sessions == {"lambda-rollout-1234567890-1-octo.shop"}
     used = {request.caller for request in scene.requests() if request.service == "lambda"}
     assert len(used) >= 2
     assert MAIN not in used, "the environment's own are for nothing"
