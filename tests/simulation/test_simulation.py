@@ -52,6 +52,7 @@ MUST_OCCUR = {
     *(f"credentials at a split: {result}" for result in ("rolled-back", "held")),
     *(f"credentials at 100%: {result}" for result in ("rolled-back", "held")),
     *(f"hook {stage} {word}" for stage in HookStage for word in ("yes", "no", "again", "lost")),
+    *(f"smoke test {became}" for became in ("yes", "no", "not run", "lost")),
     *(f"{what} while a hook is asked" for what in ("killed", "SIGINT", "alarm ALARM")),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
