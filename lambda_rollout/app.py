@@ -32,7 +32,7 @@ from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import Files, read_all
+from lambda_rollout.inputs.read_all import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports

@@ -17,8 +17,10 @@ from lambda_rollout.preflight.caller_checks import (
     somebody_invokes,
 )
 from lambda_rollout.preflight.early_end_checks import early_ends_wait_for_alarms
+from lambda_rollout.preflight.evidence_checks import guards_can_tell
 from lambda_rollout.preflight.facts import Facts
 from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.preflight.guard_checks import guard_metrics_have_data, something_watches_100
 from lambda_rollout.preflight.hook_checks import hooks_can_be_invoked
 from lambda_rollout.preflight.managed_checks import (
     provider_has_room,
@@ -65,6 +67,9 @@ CHECKS: tuple[Check, ...] = (
     steps_outlast_the_alarms,
     early_ends_wait_for_alarms,
     weights_move_the_alarms,
+    guards_can_tell,
+    guard_metrics_have_data,
+    something_watches_100,
     concurrency_reserved,
     concurrency_provisioned,
     versions_scaled_alike,

@@ -98,6 +98,7 @@ def preflight(
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
         hooks=spec.hooks,
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
+        evidence_timeout=spec.inputs.evidence_timeout,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
         only_publishes=publishes,
         account=account,

@@ -160,6 +160,28 @@ def test_a_refusal_says_what_the_token_says_and_which_condition_accepts_it(
     assert not any(part in told for part in token.split("."))
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "copied"),
+    [
+        ("InvalidIdentityToken", "No OpenIDConnect provider found in your account", True),
+        ("InvalidIdentityToken", "Incorrect token audience", True),
+        (
+            "AccessDenied",
+            "Not authorized … with an explicit deny in a service control policy",
+            False,
+        ),
+    ],
+)
+def test_only_where_the_policy_may_be_the_cause_a_condition_is_given(
+    sts: tuple[World, dict[str, str]], code: str, message: str, *, copied: bool
+) -> None:
+    world, environ = sts
+    world.faults.add(Answer(code, message, 403), service="sts", count=None)
+    remedy = Asked().error(environ).remedy
+    assert f'sub "{world.sts.job.subject}"' in remedy
+    assert ("StringEquals" in remedy) is copied
+
+
 def test_a_refusal_is_told_at_once_and_believed_after_10_to_15_seconds(
     sts: tuple[World, dict[str, str]], denied: Answer
 ) -> None:

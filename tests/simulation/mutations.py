@@ -51,7 +51,7 @@ from tests.simulation.scenario import Fate, Follower, Scenario, Weather, draw
 from tests.simulation.simulate import Outcome, simulate
 
 SEARCHED = 5_000
-"""Seeds within which every mutation is caught: as many as a test run plays."""
+"""Seeds within which every mutation is caught: as many as `make test` and `make test-long` play between them."""
 
 Patch = tuple[object, str, object]
 
