@@ -1,4 +1,6 @@
-"""Process 1 of the container: signals first, then the stage, then the exit status.
+"""The main stage, process 1 of its container: signals first, then the story, then the exit status.
+
+`post-entrypoint` is the post stage, and begins with this file too.
 
 Python as process 1 ignores SIGTERM without a handler, and SIGINT too where it was inherited as ignored, so
 both are handled before anything heavy is imported. The runner sends SIGINT, 7.5 s later SIGTERM, 2.5 s

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import secrets
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lambda_rollout.github.comment.feed import STATE as COMMENT
 from lambda_rollout.github.comment.feed import CommentFeed
 from lambda_rollout.github.comment.setup import (
     feed_for,
@@ -30,18 +31,18 @@ from lambda_rollout.inputs.choices import Engine, Mode
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
-from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import read_all
+from lambda_rollout.inputs.read import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
+from lambda_rollout.rollout.saved_state import KEY, LARGEST, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
+from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.parallel import several_at_once
-from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
+from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
@@ -49,11 +50,7 @@ if TYPE_CHECKING:
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.rollout.ports import Alarms
 
-STAGE = "LAMBDA_ROLLOUT_STAGE"
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
-
-USUAL_LIFETIME = timedelta(minutes=50)
-"""Credentials of aws-actions/configure-aws-credentials last an hour; publishing takes some of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,16 @@ not keep a job waiting, and a cancelled one is killed 10 s after it was told."""
 
 
 def main(environ: Mapping[str, str], stop: Stop) -> int:
-    """Run the stage that the environment names; return the exit status, whether or not anybody reads the log."""
+    """Run the main stage; return the exit status, whether or not anybody reads the log."""
+    return _run(main_stage, environ, stop)
+
+
+def post(environ: Mapping[str, str], stop: Stop) -> int:
+    """Run the post stage; return as `main` does. Which stage it is, the executable says, and nothing of the job's."""
+    return _run(post_stage, environ, stop)
+
+
+def _run(stage: Callable[[JobContext], int], environ: Mapping[str, str], stop: Stop) -> int:
     clock = SystemClock()
     log = BackgroundStream(STDOUT)
     runner = Runner(environ, Lines(log), stop=stop)
@@ -85,26 +91,31 @@ def main(environ: Mapping[str, str], stop: Stop) -> int:
     # A library's warning would block in the same pipe.
     with contextlib.redirect_stdout(foreign), contextlib.redirect_stderr(foreign):
         try:
-            return _stage(context)
+            return _guarded(stage, context)
         finally:
             log.drain(DRAIN_CANCELLED if stop.requested else DRAIN)
 
 
-def _stage(context: JobContext) -> int:
+def _guarded(stage: Callable[[JobContext], int], context: JobContext) -> int:
     try:
-        return post_stage(context) if context.environ.get(STAGE) == "post" else main_stage(context)
+        return stage(context)
     except Exception as error:  # noqa: BLE001 - the outputs are written on every way out
-        # AWS's words may be in it, and the runner would obey them.
-        context.runner.quote(traceback.format_exc().splitlines())
-        reason = f"internal error: {type(error).__name__}: {error}"
-        context.journal.finish(reason, "Please report it with the log.")
+        context.journal.finish(*_told(error, context))
         return 1
+
+
+NOTHING_SAVED = {KEY: "", COMMENT: ""}
+"""What main saves first of all. The runner lays what was saved over the job's variables: without it a ``STATE_…`` that
+somebody in the job has set would reach the post stage of a main that saves nothing
+(``ContainerActionHandler`` in https://github.com/actions/runner)."""
 
 
 def main_stage(context: JobContext) -> int:
     """Read the inputs and do what they ask for."""
+    # Whether it can be saved is told when something is to be saved.
+    context.runner.save_state(NOTHING_SAVED)
     try:
-        inputs, package = read_all(context.environ)
+        inputs, files = read_all(context.environ)
     except InputErrors as found:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
         errors = InputErrors(context.runner.masks.of_value(found.told), found.count)
@@ -116,13 +127,22 @@ def main_stage(context: JobContext) -> int:
     feed = _listening(feed_for(inputs, context.runner, context.clock), context)
     reason, remedy = "the run was interrupted before its end", ""
     try:
-        finished = _tell(inputs, package, context)
+        finished = _tell(inputs, files, context)
         return exit_status(finished)
-    except RolloutError as error:
-        reason, remedy = error.what, error.remedy
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told as what it is
+        reason, remedy = _told(error, context)
         return 1
     finally:
         _close(context, feed, reason, remedy)
+
+
+def _told(error: Exception, context: JobContext) -> tuple[str, str]:
+    """Say what happened and what to do; an error of ours goes to the log with where it was."""
+    if isinstance(error, RolloutError):
+        return error.what, error.remedy
+    # AWS's words may be in it, and the runner would obey them.
+    context.runner.quote("".join(traceback.format_exception(error)).splitlines())
+    return f"internal error: {type(error).__name__}: {error}", "Please report it with the log."
 
 
 def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
@@ -143,7 +163,9 @@ def exit_status(finished: Finished) -> int:
     return 1 if finished.result in FAILURES and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finished:
+def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
+    from lambda_rollout.aws.credentials import asking
+    from lambda_rollout.rollout.lifetimes import warnings
     from lambda_rollout.rollout.rollback import rollback
     from lambda_rollout.rollout.rollout import Rollout
 
@@ -151,16 +173,21 @@ def _tell(inputs: Inputs, package: Package | None, context: JobContext) -> Finis
         inputs,
         context.runner.run,
         rollout_id=secrets.token_hex(4),
-        package=package,
-        warnings=tuple(_warnings(inputs, context.environ)),
+        package=files.package,
+        payloads=files.payloads,
     )
-    # Who rolls back waits out what others give up at once: for them nothing was changed yet.
-    unreachable = None if inputs.mode is Mode.ROLLBACK else UNREACHABLE_LIMIT
-    patient = retrying(context.clock, context.stop, unreachable=unreachable)
-    clients = build_clients(spec.identity, context, patient)
+    is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
+    spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
+    # Who rolls back waits out what others give up soon: for them nothing was changed yet.
+    limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
+    clients = build_clients(spec.identity, context, asking(context.clock, context.stop, limit))
     ports = build_ports(
         clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
     )
+    if inputs.mode is Mode.PUBLISH:
+        from lambda_rollout.rollout.publish import publish
+
+        return publish(spec, ports)
     if inputs.engine is Engine.CODEDEPLOY:
         return _deploy(inputs, spec, ports, clients)
     if inputs.mode is Mode.ROLLBACK:
@@ -211,22 +238,32 @@ def post_stage(context: JobContext) -> int:
     from lambda_rollout.rollout.post_stage import all_left
 
     identity = RunIdentity.of_saved_state(saved_state, context.runner.run)
-    feed = _listening(feed_of_post_stage(context.runner, context.clock), context)
+    feed = _feed_of_post_stage(context)
     reason, remedy = "the post stage was interrupted before its end", ""
     try:
         finished = _settle(saved_state, identity, context)
         return int(finished.result is Result.FAILED)
-    except RolloutError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, an alias may be split
+        reason, remedy = _told(error, context)
         for left in all_left(saved_state, identity):
             context.journal.emit(left)
-        reason, remedy = error.what, error.remedy
         return 1
     finally:
         _close(context, feed, reason, remedy)
 
 
+def _feed_of_post_stage(context: JobContext) -> CommentFeed | None:
+    """Return the comment's feed; None without one. Nothing that is wrong with a comment keeps an alias split."""
+    try:
+        return _listening(feed_of_post_stage(context.runner, context.clock), context)
+    except Exception as error:  # noqa: BLE001
+        context.runner.note(f"There is no comment: {_told(error, context)[0]}.")
+        return None
+
+
 def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext) -> Finished:
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
+    from lambda_rollout.aws.credentials import asking
     from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left
     from lambda_rollout.rollout.post_stage import (
         ASKING_LIMIT,
@@ -242,7 +279,8 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
 
     began = context.clock.monotonic()
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
-    patient = retrying(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
+    patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
+    _drop_bad_settings(identity, context)
     clients = build_clients(identity, context, patient, obeys=False)
     ports = build_ports(clients, identity, (), "", context)
     if saved_state.deployment is None:
@@ -250,6 +288,17 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
         return settle_what_main_left(saved_state, identity, ports, left)
     engine = CodeDeployEngine(clients, saved_state.deployment)
     return settle_deployment_main_left(saved_state, identity, ports, engine)
+
+
+def _drop_bad_settings(identity: RunIdentity, context: JobContext) -> None:
+    """Go without what the environment has that no client can be made with; main would have said so and stopped."""
+    from lambda_rollout.aws.sessions import drop_bad_settings, drop_empty_settings
+
+    drop_empty_settings(os.environ)
+    if dropped := drop_bad_settings(identity.region, os.environ):
+        names = ", ".join(dropped)
+        text = f"AWS cannot be called with what {names} says in this environment: it was ignored."
+        context.journal.emit(Warned(text=text))
 
 
 def build_clients(
@@ -260,39 +309,32 @@ def build_clients(
     Raises `RolloutError` if there are none, or ``role-to-assume`` cannot be assumed, however ``patient``.
     """
     from lambda_rollout.aws.clients import Clients
-    from lambda_rollout.aws.credentials import session
-
-    name = f"lambda-rollout-{identity.run.run_id or 'local'}"
-    role = identity.role_to_assume
-    aws = session(
-        identity.region,
-        role,
-        name,
-        context.environ,
-        context.clock,
-        context.stop,
-        patient,
-        obeys=obeys,
-    )
+    from lambda_rollout.aws.credentials import session, telling_refusals
+    from lambda_rollout.aws.web_identity import session_name
 
     def warn(text: str) -> None:
         context.journal.emit(Warned(text=text))
 
+    run = identity.run
+    aws = session(
+        identity.region,
+        identity.role_to_assume,
+        session_name(run.run_id, run.attempt, run.repository),
+        context.environ,
+        context.clock,
+        context.stop,
+        telling_refusals(patient, identity.role_to_assume, warn),
+        obeys=obeys,
+        hide=context.runner.hide,
+    )
     clients = Clients(aws, identity.region, context.clock, warn)
-    _start_is_over(clients, context.environ, obeys=obeys)
+    _start_is_over(clients)
     return clients
 
 
-def _start_is_over(clients: Clients, environ: Mapping[str, str], *, obeys: bool) -> None:
+def _start_is_over(clients: Clients) -> None:
     """Make the client that every stage needs, and let the collector go on, past all that lasts anyhow."""
-    from lambda_rollout.aws.environment import misconfigured
-
-    try:
-        _ = clients.lambda_
-    except Exception as error:
-        # What cannot be made now cannot be made later. Who settles what was changed goes on trying all the same.
-        if obeys:
-            raise misconfigured(error, environ) from error
+    _ = clients.lambda_
     gc.freeze()
     gc.enable()
 
@@ -309,6 +351,7 @@ def build_ports(
     from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
+    from lambda_rollout.aws.invocations import LambdaInvocations
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
     from lambda_rollout.aws.versions import LambdaVersions
@@ -324,8 +367,11 @@ def build_ports(
         emit=context.journal.emit,
         remember=_memory(context),
         parallel=several_at_once,
+        background=lambda: BackgroundThread("call"),
+        invocations=LambdaInvocations(clients),
         metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
+        life=clients.life,
     )
 
 
@@ -339,8 +385,13 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
     def remember(saved_state: SavedState) -> None:
         # When all is done nothing else is needed, and a full disk has room for so little.
         saved = replace(saved_state, aliases=()) if saved_state.phase is Phase.DONE else saved_state
-        problem = context.runner.save_state({KEY: saved.to_json()})
-        if problem and not told and context.environ.get(STAGE) != "post":
+        text = saved.to_json()
+        # One that is too long would keep the post stage from starting at all.
+        fits = len(text) <= LARGEST
+        problem = (
+            context.runner.save_state({KEY: text}) if fits else "it is too long for a variable"
+        )
+        if problem and not told:
             told.append(problem)
             text = (
                 f"State could not be saved ({problem}). If this job is killed now, its post stage cannot restore the "
@@ -349,12 +400,3 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
             context.journal.emit(Warned(text=text))
 
     return remember
-
-
-def _warnings(inputs: Inputs, environ: Mapping[str, str]) -> Iterator[str]:
-    temporary = bool(environ.get("AWS_SESSION_TOKEN")) and not inputs.role_to_assume
-    if temporary and inputs.mode is Mode.ROLLOUT and inputs.plan.total_watch > USUAL_LIFETIME:
-        yield (
-            "The schedule is longer than temporary credentials usually last (1h), and those of the "
-            "environment are not renewed. Use `role-to-assume`, or ask for a longer session."
-        )

@@ -38,15 +38,16 @@ DESCRIPTION_LIMIT = 256
 _ONE_UNIT = 0xFFFF
 """The last code point that UTF-16 writes as one group."""
 
-_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+"""A moment in UTC, to the second, as a pattern."""
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
     r" id (?P<nonce>[0-9a-f]{8})"
-    rf"(?: since (?P<since>{_TIME}))?"
-    rf" (?:until (?P<until>{_TIME})|held)\]\Z",
+    rf"(?: since (?P<since>{TIME}))?"
+    rf" (?:until (?P<until>{TIME})|held)\]\Z",
     re.ASCII,
 )
 
@@ -89,8 +90,8 @@ class Record:
     def __str__(self) -> str:
         """Return the text that stands in the Description."""
         run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
-        since = f" since {self.since:{_FORMAT}}" if self.since else ""
-        until = f"until {self.until:{_FORMAT}}" if self.until else "held"
+        since = f" since {self.since:{TIME_FORMAT}}" if self.since else ""
+        until = f"until {self.until:{TIME_FORMAT}}" if self.until else "held"
         return (
             f"[lambda-rollout {self.old}>{self.new} run {run} id {self.rollout_id}{since} {until}]"
         )
@@ -110,7 +111,8 @@ def parse(description: str) -> tuple[str, Record | None]:
     if match is None:
         return description, None
     try:
-        since, until = _moment(match["since"]), _moment(match["until"])
+        since = read_moment(match["since"]) if match["since"] else None
+        until = read_moment(match["until"]) if match["until"] else None
     except ValueError:
         return description, None
     if match["old"] == match["new"]:
@@ -128,8 +130,9 @@ def parse(description: str) -> tuple[str, Record | None]:
     return description[: match.start()].removesuffix(" "), record
 
 
-def _moment(text: str | None) -> datetime | None:
-    return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC) if text else None
+def read_moment(text: str) -> datetime:
+    """Read a moment as `TIME` has it. Raises ValueError if there is no such day or hour."""
+    return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
 
 
 def owners_text(description: str) -> str:
@@ -149,9 +152,11 @@ def compose(text: str, record: Record | None) -> str:
 
     Without a record it is the text as it was: AWS has had it before, whatever it counts.
     """
-    if record is None:
-        return text
-    mark = str(record)
+    return text if record is None else join(text, str(record))
+
+
+def join(text: str, mark: str) -> str:
+    """Put a mark of ours at the end of the owner's text, which is cut to make room."""
     room = DESCRIPTION_LIMIT - len(mark) - 1
     kept = _cut(text, room)
     return f"{kept} {mark}" if kept else mark

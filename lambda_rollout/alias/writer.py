@@ -376,9 +376,10 @@ class AliasWriter:
         self._accept(answer)
         self.routing = routing
         self.looks_first = False
-        if record is None and self.bears_record and not self.text:
-            # AWS took "" for "leave it is". A record left on a whole alias would read as an unfinished
-            # rollout, so it is worth a text that nobody asked for.
+        is_left = lease.parse(answer.description)[1] is not None
+        if record is None and is_left and not self.text:
+            # AWS took "" for "leave it is": our record is still there, or that of the run we went on from. On a whole
+            # alias it would read as an unfinished rollout, so it is worth a text that nobody asked for.
             self.text = NO_TEXT_LEFT
             return Unsettled(
                 Busy("UpdateAlias", "DescriptionKept", "the empty description was not taken")

@@ -51,6 +51,8 @@ class StepEvidence:
     missing_at: float = -math.inf
     """When the step was last found to lack something: as long as that it lasts at least."""
     insufficient_data: InsufficientData = InsufficientData.IGNORE
+    not_forward: str = ""
+    """What has to come before more traffic is shifted, however long that takes; empty if nothing has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def judge_step(evidence: StepEvidence) -> Verdict:
         or _judge_evaluations(evidence)
         or _judge_what_is_missing(evidence)
     )
+    if isinstance(verdict, Passed) and evidence.not_forward:
+        return Inconclusive(evidence.not_forward)
     if isinstance(verdict, Passed) and evidence.aliases_read_at < last_second:
         return Inconclusive()
     return verdict

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from lambda_rollout.analysis.invocation import InvocationLimits
+
 IDLE = "Inactive"
 """The state of a version that nobody invoked for some weeks: Lambda took its resources back."""
 
@@ -67,6 +69,10 @@ class VersionState:
     """How long an invocation may take."""
     is_durable: bool = False
     """Whether executions may outlast an invocation: they end on the version that they began with."""
+    arn: str = ""
+    """The version's own ARN."""
+    limits: InvocationLimits = field(default_factory=InvocationLimits)
+    """What an invocation of it needs and lasts."""
 
 
 def changed_settings(one: VersionState, other: VersionState) -> tuple[str, ...]:

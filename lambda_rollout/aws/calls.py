@@ -102,6 +102,51 @@ INVALID = frozenset(
     }
 )
 TIMED_OUT = frozenset({"IDPCommunicationError", "RequestTimeout", "RequestTimeoutException"})
+NOT_YET = frozenset(
+    {
+        "CodeArtifactUserPendingException",
+        "EC2ThrottledException",
+        "ENINotReadyException",
+        "ResourceNotReadyException",
+        "SnapStartNotReadyException",
+    }
+)
+"""Of Invoke: the function did not run, as what it runs in is still being made. Most are a 502."""
+
+CANNOT_START = frozenset(
+    {
+        "CodeArtifactUserDeletedException",
+        "CodeArtifactUserFailedException",
+        "EC2AccessDeniedException",
+        "EC2UnexpectedException",
+        "EFSIOException",
+        "EFSMountConnectivityException",
+        "EFSMountFailureException",
+        "EFSMountTimeoutException",
+        "ENILimitReachedException",
+        "InvalidRuntimeException",
+        "InvalidSecurityGroupIDException",
+        "InvalidSubnetIDException",
+        "InvalidZipFileException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "RuntimeAliasDeletedException",
+        "RuntimeVersionDeletedException",
+        "S3FilesMountConnectivityException",
+        "S3FilesMountFailureException",
+        "S3FilesMountTimeoutException",
+        "SnapStartException",
+        "SnapStartRegenerationFailureException",
+        "SnapStartTimeoutException",
+        "SubnetIPAddressLimitReachedException",
+    }
+)
+"""Of Invoke: the function cannot be started, and that is its configuration's fault. The status alone (502, 403, 409)
+would say that nobody knows, that a permission lacks, or that it only takes time.
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors"""
+
 MISSING = frozenset({"ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException"})
 
 NOT_AWS = (
@@ -273,9 +318,9 @@ def _kind(operation: str, code: str, status: int) -> type[CallFailed]:
 _BY_CODE: Mapping[type[CallFailed], frozenset[str]] = {
     CredentialsExpired: EXPIRED,
     RevisionMismatch: frozenset({"PreconditionFailedException"}),
-    Busy: THROTTLED,
+    Busy: THROTTLED | NOT_YET,
     AccessDenied: DENIED,
-    Refused: SIGNED_WRONG,
+    Refused: SIGNED_WRONG | CANNOT_START,
     Unanswered: TIMED_OUT,
     NotFound: MISSING,
     InvalidRequest: INVALID,

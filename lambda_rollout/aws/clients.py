@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,11 +13,14 @@ from botocore.config import Config
 
 from lambda_rollout import __version__
 from lambda_rollout.alias.aws_clock import AwsClock
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.calls import date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
+from lambda_rollout.aws.environment import misconfigured
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimit
+from lambda_rollout.aws.renewal import RenewedCredentials
 from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -33,6 +37,9 @@ SIGINT: a call that hangs must end early enough for the rollback to be sent. A l
 UPLOAD_CONNECT_TIMEOUT = 60
 UPLOAD_READ_TIMEOUT = 240
 """Seconds. urllib3 sends under the connect timeout; 50 MB at 2 Mbit/s need some 270 s."""
+
+INVOKE_CONNECT_TIMEOUT = 30
+"""Seconds, which are for sending as well: a payload has up to 6 MB. Who waits for it listens to stop meanwhile."""
 
 CONFIG = Config(
     connect_timeout=CONNECT_TIMEOUT,
@@ -76,10 +83,18 @@ class Clients:
         self.alarm_types = AlarmTypes(warn)
         """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
+        self._invoking: dict[int, LambdaClient] = {}
         # A session may make only one client at a time
         # (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html), and from Python 3.12 on
         # cached_property has no lock of its own.
         self._making = threading.RLock()
+
+    def life(self) -> CredentialsLife:
+        """Say how long the session's credentials last; those that nobody renews have no end that can be seen."""
+        credentials = self._session.get_credentials()
+        if isinstance(credentials, RenewedCredentials):
+            return credentials.life()
+        return CredentialsLife()
 
     @property
     def lambda_(self) -> LambdaClient:
@@ -104,6 +119,20 @@ class Clients:
         )
         return self._turns.of(self._client("lambda", self.region, config))
 
+    def invoking(self, read_timeout: int) -> LambdaClient:
+        """Return a client that waits so many seconds for a function's answer. Invocations have a quota of their own."""
+        with self._making:
+            if read_timeout not in self._invoking:
+                config = CONFIG.merge(
+                    Config(connect_timeout=INVOKE_CONNECT_TIMEOUT, read_timeout=read_timeout)
+                )
+                # Its answers may be a quarter of an hour in the making, and whether their Date is from before or after
+                # that no page says.
+                self._invoking[read_timeout] = self._client(
+                    "lambda", self.region, config, dated=False
+                )
+            return self._invoking[read_timeout]
+
     @property
     def codedeploy(self) -> CodeDeployClient:
         """The CodeDeploy client; a deployment is in its function's Region."""
@@ -122,15 +151,20 @@ class Clients:
                 self._cloudwatch[region] = self._client("cloudwatch", region, CONFIG)
             return self._cloudwatch[region]
 
-    def _client(self, service: str, region: str, config: Config) -> Any:
-        client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
-        client.meta.events.register("after-call", self._hear)
+    def _client(self, service: str, region: str, config: Config, *, dated: bool = True) -> Any:
+        try:
+            client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
+        except Exception as error:
+            # What cannot be made now cannot be made later.
+            raise misconfigured(error, os.environ) from error
+        client.meta.events.register("after-call", partial(self._hear, dated))
         return client
 
-    def _hear(self, parsed: dict[str, Any], **_: object) -> None:
+    def _hear(self, dated: bool, parsed: dict[str, Any], **_: object) -> None:
         """Take note of the time in an answer that bears AWS's request id: a page from in between has another clock."""
         if has_request_id(parsed):
-            self.aws_clock.hear(date_of(parsed))
+            if dated:
+                self.aws_clock.hear(date_of(parsed))
         elif (host := own_endpoint(parsed)) and not self._warned:
             self._warned = True
             self._warn(

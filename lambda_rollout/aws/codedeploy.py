@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws import calls
 from lambda_rollout.aws.clients import Clients
-from lambda_rollout.inputs.steps import TrafficRouting
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
+from lambda_rollout.inputs.hooks import CODEDEPLOY_EVENTS, Hook
 from lambda_rollout.rollout.codedeploy.model import (
     ROLLBACK_EVENTS,
     DeploymentGroup,
@@ -99,7 +100,13 @@ class CodeDeployEngine:
         )
 
     def create(
-        self, target: Target, old: str, new: str, configuration: str, description: str
+        self,
+        target: Target,
+        old: str,
+        new: str,
+        configuration: str,
+        description: str,
+        hooks: Sequence[Hook] = (),
     ) -> str:
         """See `Engine.create`."""
         rollback: AutoRollbackConfigurationTypeDef = {
@@ -117,7 +124,7 @@ class CodeDeployEngine:
                 autoRollbackConfiguration=rollback,
                 revision={
                     "revisionType": "AppSpecContent",
-                    "appSpecContent": {"content": appspec(target, old, new)},
+                    "appSpecContent": {"content": appspec(target, old, new, hooks)},
                 },
             ),
             lambda answer: str(answer["deploymentId"]),
@@ -179,8 +186,8 @@ class CodeDeployEngine:
             )
 
 
-def appspec(target: Target, old: str, new: str) -> str:
-    """Return the AppSpec that moves an alias from one version to another, as JSON."""
+def appspec(target: Target, old: str, new: str, hooks: Sequence[Hook] = ()) -> str:
+    """Return the AppSpec that moves an alias from one version to another, and asks these hooks, as JSON."""
     properties = {
         "Name": target.name,
         "Alias": target.alias,
@@ -188,7 +195,10 @@ def appspec(target: Target, old: str, new: str) -> str:
         "TargetVersion": new,
     }
     resource = {"Type": "AWS::Lambda::Function", "Properties": properties}
-    return json.dumps({"version": 0.0, "Resources": [{target.name: resource}]})
+    spec: dict[str, Any] = {"version": 0.0, "Resources": [{target.name: resource}]}
+    if hooks:
+        spec["Hooks"] = [{CODEDEPLOY_EVENTS[hook.stage]: hook.function} for hook in hooks]
+    return json.dumps(spec)
 
 
 class _Over(Refused):

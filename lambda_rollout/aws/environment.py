@@ -6,6 +6,7 @@ Which: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#E
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -165,8 +166,13 @@ def variables_in(error: Exception, environ: Mapping[str, str]) -> list[str]:
         for name, value in environ.items()
         if name.startswith("AWS_")
         and not any(secret in name for secret in _SECRET)
-        and ((value and value in words) or (name in words and not value.strip()))
+        and (_is_word_in(value.strip(), words) or (name in words and not value.strip()))
     )
+
+
+def _is_word_in(value: str, words: str) -> bool:
+    """Whether a value stands in what was said, and not only as a part of a word."""
+    return bool(value) and bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words))
 
 
 def _shown(text: str) -> str:

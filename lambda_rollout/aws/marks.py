@@ -37,10 +37,17 @@ _MARKUP = re.compile(r"<(script|style)\b.*?(</\1>|$)|<[^>]*>|<!--.*?-->", re.DOT
 Answer = Mapping[str, Any]
 
 
-def keep_source(http_response: Any, parsed: dict[str, Any], **_: object) -> None:
-    """Keep in an answer where it came from and what it was; a handler of botocore's ``after-call`` event."""
+def keep_source(http_response: Any, parsed: dict[str, Any], model: Any, **_: object) -> None:
+    """Keep in an answer where it came from and what it was; a handler of botocore's ``after-call`` event.
+
+    A stream is not kept: to look at it would leave nothing for whoever reads the answer.
+    """
     metadata = parsed.setdefault("ResponseMetadata", {})
-    metadata[SOURCE] = {"url": http_response.url, "body": http_response.content}
+    streams = model.has_streaming_output and "Error" not in parsed
+    metadata[SOURCE] = {
+        "url": http_response.url,
+        "body": None if streams else http_response.content,
+    }
 
 
 def error_code(answer: Answer) -> str:

@@ -29,6 +29,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "GetFunction": ("Configuration.FunctionArn", "Code"),
     "UpdateFunctionCode": ("CodeSha256",),
     "PublishVersion": ("Version", "CodeSha256"),
+    "Invoke": (),
     "GetProvisionedConcurrencyConfig": ("Status", "RequestedProvisionedConcurrentExecutions"),
     "GetFunctionConcurrency": (),
     "GetPolicy": ("Policy",),
@@ -91,9 +92,10 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 A list may be empty where it is asked for alone.
 """
 
-MARKED = frozenset({"GetFunctionConcurrency", "StopDeployment"})
-"""Where the members alone would not tell AWS's answer: none need be there (nothing is reserved), or anybody's
-``{"status": "ok"}`` has them. So AWS's request id and a whole JSON object are asked for besides."""
+MARKED = frozenset({"GetFunctionConcurrency", "Invoke", "StopDeployment"})
+"""Where the members alone would not tell AWS's answer: none need be there (nothing is reserved, a function may return
+anything), or anybody's ``{"status": "ok"}`` has them. So AWS's request id is asked for besides, and a whole JSON object
+where the answer is one; a body that is a stream (Invoke's) is the function's own."""
 
 
 def missing(operation: str, answer: Mapping[str, Any]) -> tuple[str, ...]:

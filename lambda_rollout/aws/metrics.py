@@ -34,9 +34,11 @@ from lambda_rollout.aws.metric_series import (
     at,
     duration,
     lambda_count,
+    of_measure,
     version_metrics,
     version_series,
 )
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.preflight.facts import Invoked
 from lambda_rollout.runtime.errors import AccessDenied, Refused, Unanswered
@@ -133,8 +135,10 @@ class CloudWatchMetrics:
         asked = [
             one
             for pair, bounds in zip(pairs, counted, strict=True)
-            for version in (pair.baseline, "")
-            for one in version_series(pair.target, version, bounds, self._measures)
+            for one in (
+                *version_series(pair.target, pair.baseline, bounds, self._measures),
+                *version_series(pair.target, "", bounds),
+            )
         ]
         points = self._read_counts(asked, start, until, MINUTE)
         return tuple(
@@ -149,8 +153,13 @@ class CloudWatchMetrics:
         minutes: Sequence[datetime],
         bounds: Sequence[float],
     ) -> tuple[Minute, ...]:
-        version = _told_as(pair, found)
-        return version_metrics(pair.target, version, found, minutes, bounds, self._measures).minutes
+        told = version_metrics(pair.target, _told_as(pair, found), found, minutes, bounds)
+        # What a guard names itself is told by version, whatever Lambda tells.
+        named = version_metrics(pair.target, pair.baseline, found, minutes, (), self._measures)
+        return tuple(
+            replace(one, measured=other.measured)
+            for one, other in zip(told.minutes, named.minutes, strict=True)
+        )
 
     def invoked(self, targets: Sequence[Target], until: datetime) -> tuple[Invoked, ...]:
         """Count how often each alias, and its function at all, were invoked in the day before ``until``."""
@@ -158,7 +167,8 @@ class CloudWatchMetrics:
         until = datetime.fromtimestamp(until.timestamp() // seconds * seconds, UTC)
         through = {target: lambda_count("Invocations", target, str(target)) for target in targets}
         at_all = {target: lambda_count("Invocations", target) for target in targets}
-        series = [*through.values(), *at_all.values()]
+        failed = {target: lambda_count("Errors", target, str(target)) for target in targets}
+        series = [*through.values(), *at_all.values(), *failed.values()]
         found = self._read(list(dict.fromkeys(series)), until - DAY, until, COARSE)
         return tuple(
             Invoked(
@@ -166,9 +176,22 @@ class CloudWatchMetrics:
                 last_hour=_total(found[through[target]], until - HOUR),
                 last_day=_total(found[through[target]], until - DAY),
                 function_last_day=_total(found[at_all[target]], until - DAY),
+                errors_last_day=_total(found[failed[target]], until - DAY),
             )
             for target in targets
         )
+
+    def silent(
+        self, target: Target, version: str, metrics: Sequence[CustomMetric], until: datetime
+    ) -> tuple[CustomMetric, ...]:
+        """Return those that have no data of a version in the day before ``until``."""
+        hour = datetime.fromtimestamp(until.timestamp() // 3600 * 3600, UTC)
+        asked = {
+            metric: of_measure(Measure("SampleCount", metric), target, version)
+            for metric in metrics
+        }
+        found = self._read(list(dict.fromkeys(asked.values())), hour - DAY, until, HOUR)
+        return tuple(metric for metric, series in asked.items() if not any(found[series].values()))
 
     def _read_counts(
         self, series: Sequence[Series], start: datetime, end: datetime, period: timedelta

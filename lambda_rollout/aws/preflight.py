@@ -7,16 +7,19 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/, under the nam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
-from lambda_rollout.aws.versions import code_storage
+from lambda_rollout.aws.versions import code_storage, invocation_limits
+from lambda_rollout.inputs.guard_metrics import CustomMetric
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import (
@@ -41,7 +44,9 @@ class AwsPreflightReader:
         """Make no call yet."""
         self._clients = clients
         self._metrics = CloudWatchMetrics(clients)
+        self._invocations = LambdaInvocations(clients)
         self._definitions = AlarmDefinitions(clients, alarms)
+        self._invocations = LambdaInvocations(clients)
 
     def configuration(self, target: Target, version: str) -> Configuration:
         """See `PreflightReader.configuration`."""
@@ -183,9 +188,23 @@ class AwsPreflightReader:
         """See `PreflightReader.invoked`."""
         return self._metrics.invoked(targets, until)
 
+    def silent(
+        self, target: Target, version: str, metrics: tuple[CustomMetric, ...], until: datetime
+    ) -> tuple[CustomMetric, ...]:
+        """See `PreflightReader.silent`."""
+        return self._metrics.silent(target, version, metrics, until)
+
+    def try_invoking(self, target: Target, version: str) -> None:
+        """See `PreflightReader.try_invoking`."""
+        self._invocations.check(target.function, version)
+
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """See `PreflightReader.alarms`."""
         return self._definitions.read()
+
+    def try_hook(self, hook: Hook) -> None:
+        """See `PreflightReader.try_hook`."""
+        self._invocations.check(*hook.target)
 
     def try_history(self) -> None:
         """See `PreflightReader.try_history`."""
@@ -222,10 +241,9 @@ def _configuration(answer: Mapping[str, Any]) -> Configuration:
         role=answer["Role"],
         dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
         runtime=answer.get("Runtime", ""),
-        timeout=timedelta(seconds=answer.get("Timeout", 0)),
+        limits=invocation_limits(answer),
         capacity_provider=_provider(answer.get("CapacityProviderConfig") or {}),
         is_durable="DurableConfig" in answer,
-        per_tenant=bool((answer.get("TenancyConfig") or {}).get("TenantIsolationMode")),
     )
 
 

@@ -7,6 +7,7 @@ nobody waits for a source while the old ones are good.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ from typing import Any
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
 
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.calls import says_expired
 from lambda_rollout.aws.marks import has_request_id
 from lambda_rollout.runtime.clock import Clock, Stop
-from lambda_rollout.runtime.errors import Unanswered
+from lambda_rollout.runtime.errors import CallFailed, RolloutError, Unanswered
 
 GET_CREDENTIALS = "GetCredentials"
 """Our name in messages for asking whatever source there is; it has none of its own."""
@@ -60,6 +62,11 @@ class Issued:
     lasts: timedelta | None
     account_id: str | None = None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may read of them."""
+        return (self.access_key, self.secret_key, self.token or "")
+
 
 @dataclass(frozen=True, slots=True)
 class _Held:
@@ -70,9 +77,11 @@ class _Held:
     ends_at: float | None
     renew_at: float | None
     retry_after: float
+    lifetime: float = math.inf
+    """Seconds that they lasted when they were first issued."""
 
 
-def _held(issued: Issued, asked_at: float) -> _Held:
+def _held(issued: Issued, asked_at: float, before: _Held | None) -> _Held:
     signing = ReadOnlyCredentials(
         issued.access_key, issued.secret_key, issued.token, issued.account_id
     )
@@ -83,8 +92,10 @@ def _held(issued: Issued, asked_at: float) -> _Held:
         signing,
         asked_at,
         ends_at=asked_at + lasts - min(MARGIN, lasts / 10),
-        renew_at=asked_at + RENEW_AT * lasts,
+        renew_at=asked_at + max(RENEW_AT * lasts, RETRY_LEAST),
         retry_after=max(min(RETRY_EVERY, RETRY_SHARE * lasts), RETRY_LEAST),
+        # A source may give the same again: they have not become younger by that.
+        lifetime=before.lifetime if before and before.signing == signing else lasts,
     )
 
 
@@ -135,6 +146,13 @@ class RenewedCredentials(Credentials):
         """Whether those that are there last for ever, as far as anybody knows."""
         return self._held is not None and self._held.ends_at is None
 
+    def life(self) -> CredentialsLife:
+        """Say how long they last, and whether a renewal fails."""
+        held, failure = self._held, self.failure
+        if held is None or held.ends_at is None:
+            return CredentialsLife()
+        return CredentialsLife(held.ends_at, held.lifetime, _brief(failure))
+
     # The first ones, and those after them ------------------------------------------------------
 
     def first(self, stop: Stop) -> None:
@@ -145,7 +163,7 @@ class RenewedCredentials(Credentials):
             if question.hangs:
                 self._clock.wait(FIRST_WAIT, woken)
         if question.hangs:
-            raise Unanswered(GET_CREDENTIALS, "Timeout", "no answer from the source of credentials")
+            raise _no_answer()
         if question.failure is not None:
             raise question.failure
 
@@ -163,6 +181,8 @@ class RenewedCredentials(Credentials):
                 continue
             question = self._ask()
             self._clock.wait(HANGS_AFTER, question.answered)
+            if question.hangs:
+                self._fail(question, _no_answer())
             if question.hangs or question.failure is not None:
                 self._clock.wait(self._held.retry_after, stop)
 
@@ -219,17 +239,36 @@ class RenewedCredentials(Credentials):
         try:
             issued = self._issue()
         except Exception as error:  # noqa: BLE001 - kept for who waits; the old ones may still be good
-            self.failure = error
+            self._fail(question, error)
             question.end(error)
             return
-        self._take(_held(issued, question.at))
+        self._take(issued, question.at)
         question.end(None)
 
-    def _take(self, held: _Held) -> None:
+    def _take(self, issued: Issued, asked_at: float) -> None:
         with self._lock:
             # An answer that comes late is good all the same, but no newer than it was asked for.
-            if self._held is None or held.asked_at >= self._held.asked_at:
-                self._held = held
+            if self._held is None or asked_at >= self._held.asked_at:
+                self._held = _held(issued, asked_at, self._held)
                 self._hanging, self._doubt, self._refused_at = 0, None, None
-                self.account_id = held.signing.account_id
+                self.account_id = self._held.signing.account_id
             self.failure = None
+
+    def _fail(self, question: _Question, why: Exception) -> None:
+        with self._lock:
+            # One that was asked before those that are held says nothing of their renewal.
+            if self._held is None or question.at >= self._held.asked_at:
+                self.failure = why
+
+
+def _no_answer() -> Unanswered:
+    return Unanswered(GET_CREDENTIALS, "Timeout", "no answer from the source of credentials")
+
+
+def _brief(failure: Exception | None) -> str:
+    """Say in one line why a renewal failed; empty if none did."""
+    if isinstance(failure, CallFailed):
+        return failure.brief
+    if isinstance(failure, RolloutError):
+        return failure.what.rstrip(".")
+    return f"{type(failure).__name__}: {failure}" if failure else ""

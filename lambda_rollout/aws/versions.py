@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.invocation import LONGEST_INVOCATION, InvocationLimits
 from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
@@ -180,4 +181,15 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         settings=dict(_settings(answer)),
         timeout=timedelta(seconds=answer.get("Timeout", 0)),
         is_durable="DurableConfig" in answer,
+        arn=answer.get("FunctionArn", ""),
+        limits=invocation_limits(answer),
+    )
+
+
+def invocation_limits(answer: Mapping[str, Any]) -> InvocationLimits:
+    """Read out of a version's configuration what an invocation of it needs and lasts."""
+    return InvocationLimits(
+        timeout=answer.get("Timeout") or LONGEST_INVOCATION,
+        execution_timeout=(answer.get("DurableConfig") or {}).get("ExecutionTimeout", 0),
+        per_tenant=bool((answer.get("TenancyConfig") or {}).get("TenantIsolationMode")),
     )

@@ -20,7 +20,6 @@ from lambda_rollout.report.summary.summary import summary, summary_of_input_prob
 from lambda_rollout.report.wording import count, listing
 from lambda_rollout.rollout.events import Event, Finished, Result, stamped
 from lambda_rollout.runtime.clock import Clock
-from lambda_rollout.runtime.masking import Masks
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors, InputProblem
@@ -37,7 +36,7 @@ class Journal:
         self._runner = runner
         self._clock = clock
         self._log = Log(runner.lines)
-        self._masks = Masks.of(runner.environ)
+        self._masks = runner.masks
         self._events: list[Event] = []
         self._lock = threading.Lock()
         """Several targets are shifted at once, each in a thread of its own."""

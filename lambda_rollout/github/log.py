@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
 from lambda_rollout.report.lines import told
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import (
+    CONDITION,
     MARKS,
-    advice,
+    advice_to_copy,
     happenings,
     headline,
     is_failure,
@@ -29,6 +29,7 @@ from lambda_rollout.report.verdict import (
 from lambda_rollout.report.wording import (
     clean,
     clock_time,
+    planned_watch,
     sentence,
     share,
     visible,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
 
 _COMMAND_LIMIT = 4000  # characters of an AWS CLI command
+_LOG_LINE_LIMIT = 1000  # characters of a line of a function's log
 
 
 class Log:
@@ -63,6 +65,8 @@ class Log:
                 self._annotate("warning", "Lambda rollout", event.text)
             case e.PreflightFound():
                 self._preflight(event)
+            case e.SmokeTested():
+                self._smoke_tested(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
@@ -93,7 +97,7 @@ class Log:
         later = sum(step.percent > event.percent for step in self._story.steps)
         title = (
             f"Step {event.number} of {event.number + later}: "
-            f"{share(event.percent)} for {readable_duration(event.watch)}"
+            f"{share(event.percent)} for {planned_watch(event.watch, event.earliest)}"
         )
         self._lines.write(command("group", title))
         self._in_group = True
@@ -125,6 +129,13 @@ class Log:
             if finding.command:
                 self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
+    def _smoke_tested(self, event: e.SmokeTested) -> None:
+        """Write the verdict, and below it the function's own log, with its indents."""
+        for text in told(event, self._story):
+            self._say(event, text)
+        for line in event.log:
+            self._lines.write(inert(f"  | {visible(line)[:_LOG_LINE_LIMIT]}".rstrip()))
+
     def _left(self, event: e.AliasLeft) -> None:
         self._say(event, f"!!! {left_as(event)}")
         self._say(event, f"!!! {left_against(event)}")
@@ -143,8 +154,16 @@ class Log:
             self._say(event, f"why: {event.reason}")
         for text in happenings(self._story):
             self._say(event, text)
-        if remedy := advice(self._story):
-            self._say(event, f"what to do: {remedy}")
+        self._advise(event)
         if is_failure(event):
             message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words
             self._annotate("error", words, message, last=True)
+
+    def _advise(self, event: e.Finished) -> None:
+        advised, copied = advice_to_copy(self._story)
+        if copied.startswith(CONDITION):
+            self._say(event, f"what to do: {advised}")
+            # Whole, and on a line of its own: half of it would let in another job, or nobody.
+            self._lines.write(inert(visible(copied)))
+        elif advised or copied:
+            self._say(event, f"what to do: {advised}{copied}")

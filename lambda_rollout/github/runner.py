@@ -20,11 +20,16 @@ from lambda_rollout.github import command_files
 from lambda_rollout.github.background_file import BackgroundFile
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.stream import Lines
+from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.rollout.events import Run
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.masking import Masks
 
 REPORT_FOLDER = ".lambda-rollout"
+
+OWNER_ONLY = 0o600
+"""Mode of the report: it tells of an account, and a runner of one's own may have other users. The owner is whose the
+workspace is, that is, who runs the next steps of the job."""
 
 CONTAINER_WORKSPACE = "/github/workspace"
 """Where a container action finds the workspace; the steps after it run outside and see another path."""
@@ -58,6 +63,8 @@ class Runner:
     lines: Lines
     container_workspace: str = CONTAINER_WORKSPACE
     stop: Stop | None = None
+    masks: Masks = field(init=False, repr=False)
+    """What nobody may read: the secrets among the variables, and those that `hide` adds."""
     _saved: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     _warned: set[str] = field(default_factory=set, init=False, repr=False)
     _entry_files: dict[str, BackgroundFile[Mapping[str, str]]] = field(
@@ -68,6 +75,10 @@ class Runner:
     )
     _opening: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     """The rollout and its comment save state each from a thread of their own."""
+
+    def __post_init__(self) -> None:
+        """Hide what is secret from the first."""
+        object.__setattr__(self, "masks", Masks.of(self.environ))
 
     @property
     def run(self) -> Run:
@@ -81,10 +92,14 @@ class Runner:
             sha=self.environ.get("GITHUB_SHA", ""),
         )
 
-    @property
-    def masks(self) -> Masks:
-        """What nobody may read."""
-        return Masks.of(self.environ)
+    def hide(self, *issued: str) -> None:
+        """Hide what was just issued to us, from now on and wherever we write, and have the runner hide it in the log.
+
+        Only a runner takes the line for a command; anywhere else it would show what it is to hide.
+        """
+        self.masks.add(*issued)
+        if self.environ.get("GITHUB_ACTIONS") == "true":
+            self.lines.write(*(command("add-mask", each) for each in issued if each))
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
         """Set the step's outputs; returns when they are written, or after `OUTPUT_LIMIT`."""
@@ -133,7 +148,7 @@ class Runner:
             self.lines.write(self._harmless(part))
 
     def _harmless(self, line: str) -> str:
-        return inert(self.masks.text(line))
+        return inert(visible(self.masks.text(line)))
 
     def write_report(self, text: str) -> str:
         """Write the JSON report to a file of its own.
@@ -158,9 +173,9 @@ class Runner:
         name = "-".join(part for part in parts if part.isalnum())
         if not workspace:
             folder = Path(self.environ.get("RUNNER_TEMP") or tempfile.gettempdir()).absolute()
-            return str(_write_new(folder / f"{name}.json", text))
+            return str(_write_new(folder / f"{name}.json", text, OWNER_ONLY))
         folder = _report_folder(Path(workspace).absolute())
-        written = _write_new(folder / f"{name}.json", text)
+        written = _write_new(folder / f"{name}.json", text, OWNER_ONLY)
         _give_away(written, Path(workspace))
         if workspace.rstrip("/") == self.container_workspace:
             return str(written.relative_to(workspace))
@@ -168,13 +183,14 @@ class Runner:
 
     def note(self, text: str) -> None:
         """Write one plain line to the log, without secrets."""
-        self.lines.write(inert(self.masks.text(" ".join(text.split()))))
+        self.lines.write(inert(clean(self.masks.text(text))))
 
     def _warn(self, text: str) -> None:
         """Write an annotation, each but once."""
         if text not in self._warned:
             self._warned.add(text)
-            self.lines.write(command("warning", self.masks.text(text), title="Lambda rollout"))
+            told = clean(self.masks.text(text))
+            self.lines.write(command("warning", told, title="Lambda rollout"))
 
     def _seconds(self, limit: FileLimit) -> float:
         return limit.cancelled if self.stop is not None and self.stop.requested else limit.usual
@@ -249,8 +265,9 @@ def _report_folder(workspace: Path) -> Path:
     return folder
 
 
-def _write_new(path: Path, text: str) -> Path:
-    with path.open("x", encoding="utf-8") as file:
+def _write_new(path: Path, text: str, mode: int = 0o644) -> Path:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     return path
 

@@ -15,6 +15,7 @@ class Mode(StrEnum):
 
     ROLLOUT = "rollout"
     PLAN = "plan"
+    PUBLISH = "publish"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
 
@@ -61,3 +62,16 @@ class InsufficientData(StrEnum):
 
     IGNORE = "ignore"
     FAIL = "fail"
+
+
+class HookStage(StrEnum):
+    """When a hook is invoked."""
+
+    BEFORE_TRAFFIC = "before-traffic"
+    """Before the first write of an alias, and before one is created."""
+    EACH_STEP = "each-step"
+    """At the end of every step, before its verdict."""
+    AFTER_TRAFFIC = "after-traffic"
+    """After the watch at 100%."""
+    ON_ROLLBACK = "on-rollback"
+    """After every alias is back on its old version."""

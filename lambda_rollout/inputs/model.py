@@ -10,6 +10,7 @@ from lambda_rollout.inputs.choices import (
     AlarmAtStart,
     Comment,
     Engine,
+    HookStage,
     InsufficientData,
     Mode,
     OnCancel,
@@ -17,7 +18,9 @@ from lambda_rollout.inputs.choices import (
     Preflight,
 )
 from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName, VersionChoice
+from lambda_rollout.inputs.payload import Expected, SmokeTest
 from lambda_rollout.inputs.steps import Plan
 
 
@@ -46,6 +49,10 @@ class Inputs:
     preflight: Preflight
     poll_interval: timedelta
     mode: Mode
+    previous_alias: str | None
+    smoke_test: tuple[SmokeTest, ...]
+    smoke_expect: Expected | None
+    hooks: tuple[Hook, ...]
     on_cancel: OnCancel
     on_stranded: OnStranded
     engine: Engine
@@ -61,3 +68,7 @@ class Inputs:
     def targets(self) -> tuple[Target, ...]:
         """The alias of each function, in the order given."""
         return tuple(Target(function, self.alias) for function in self.functions)
+
+    def hooks_of(self, stage: HookStage) -> tuple[Hook, ...]:
+        """The hooks of one stage, in the order given."""
+        return tuple(hook for hook in self.hooks if hook.stage is stage)

@@ -1,9 +1,11 @@
 """The names that AWS gives things: functions, aliases, versions, alarms, Regions, roles, packages."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.package import is_file
 from lambda_rollout.inputs.text import (
     Mistake,
@@ -21,9 +23,14 @@ _REGION = re.compile(_REGION_PATTERN)
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html, FunctionName: a name, a
 # partial ARN or a full ARN. The looser forms that its pattern also lets through are not documented.
+FUNCTION_PATTERN = (
+    rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?(?P<account>[0-9]{{12}}):function:)?"
+    r"(?P<name>[a-zA-Z0-9_-]+)"
+)
+"""A function without a qualifier, with the groups ``region`` and ``name``."""
+
 _FUNCTION = re.compile(
-    rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?[0-9]{{12}}:function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
+    FUNCTION_PATTERN + r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 _LONGEST_FUNCTION_NAME = 64
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html, Name
@@ -35,6 +42,7 @@ _ALARM_ARN = re.compile(
     r":alarm:(?P<name>.+)"
 )
 _LONGEST_ALARM_NAME = 255
+_PLACEHOLDER = re.compile(r"\{function\}|\{alias\}|\{\{|\}\}")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _ROLE = re.compile(rf"arn:{_PARTITION}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,576}}", re.ASCII)
@@ -61,13 +69,20 @@ class Numbered:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberedEach:
+    """Roll out of each function the published version that has its number beside the function's name."""
+
+    numbers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FromAlias:
     """Roll out the version that another alias of the function, ``alias``, points at."""
 
     alias: str
 
 
-VersionChoice = Latest | Numbered | FromAlias
+VersionChoice = Latest | Numbered | NumberedEach | FromAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,15 @@ class AlarmName:
             and (self.account == other.account or None in {self.account, other.account})
         )
 
+    def of(self, target: Target) -> "AlarmName":
+        """Fill in a function and its alias where the name has ``{function}`` and ``{alias}``."""
+
+        def fill(text: str) -> str:
+            said = {"{function}": target.name, "{alias}": target.alias, "{{": "{", "}}": "}"}
+            return _PLACEHOLDER.sub(lambda found: said[found[0]], text)
+
+        return replace(self, text=fill(self.text), name=fill(self.name))
+
 
 def _refuse(given: str, remedy: str) -> NoReturn:
     raise Mistakes(Mistake(given, remedy))
@@ -100,6 +124,31 @@ def region_of_function(function: str) -> str | None:
     """Answer the Region that a full function ARN names, None for the other forms."""
     found = _FUNCTION.fullmatch(function)
     return found["region"] if found else None
+
+
+def account_of_function(function: str) -> str:
+    """Answer the account that an ARN, or a partial ARN, of a function names; empty for a name."""
+    found = _FUNCTION.fullmatch(function)
+    return (found["account"] or "") if found else ""
+
+
+def name_of_function(function: str) -> str:
+    """Answer a function's own name, without account, Region and qualifier, in whichever form it was written."""
+    found = _FUNCTION.fullmatch(function)
+    return found["name"] if found else function
+
+
+def split_qualifier(function: str) -> tuple[str, str]:
+    """Answer a function without its qualifier, in the form it was written in, and the qualifier; empty for none."""
+    found = _FUNCTION.fullmatch(function)
+    qualifier = (found["qualifier"] or "") if found else ""
+    return function.removesuffix(f":{qualifier}") if qualifier else function, qualifier
+
+
+def account_of(arn: str) -> str:
+    """Answer the account that an ARN of anything names; empty if it is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
 
 
 def parse_functions(text: str) -> tuple[str, ...]:
@@ -140,11 +189,40 @@ def _parse_function(text: str) -> str:
     return text
 
 
+def parse_invoked_function(text: str) -> str:
+    """Read a function that is only invoked: its name, partial ARN or full ARN, with a qualifier or without.
+
+    Raises:
+        Mistakes: it is none of these.
+    """
+    found = _FUNCTION.fullmatch(text)
+    if found is None:
+        _refuse(
+            text,
+            "Write a function's name (letters, digits, - and _), its partial ARN "
+            "(123456789012:function:NAME) or its full ARN, each with :QUALIFIER or without.",
+        )
+    if len(found["name"]) > _LONGEST_FUNCTION_NAME:
+        _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
+    return text
+
+
 def _place_for(qualifier: str) -> str:
     if _ALIAS.fullmatch(qualifier):
         return f"To shift that alias, set alias to {quote(qualifier)}."
     number = f", and version to {qualifier}" if _VERSION.fullmatch(qualifier) else ""
     return f"What is shifted is an alias: set alias to its name, such as 'live'{number}."
+
+
+def parse_previous_alias(text: str) -> str | None:
+    """Read the name of the alias that keeps the way back; None if it is empty.
+
+    Raises:
+        Mistakes: no alias can have it.
+    """
+    if text.startswith("$LATEST"):
+        _refuse(text, "$LATEST is no alias: write a name, such as live-previous.")
+    return parse_alias(text) if text else None
 
 
 def parse_alias(text: str) -> str:
@@ -192,6 +270,11 @@ def parse_version(text: str) -> VersionChoice:
     )
 
 
+def is_version(text: str) -> bool:
+    """Whether it is the number of a published version, in digits as AWS writes them."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def parse_alarms(text: str) -> tuple[AlarmName, ...]:
     """Read alarm names and ARNs: by lines where there is a newline, otherwise by commas.
 
@@ -222,9 +305,28 @@ def _parse_alarm(text: str) -> AlarmName:
                 "the alarm's name.",
             )
         alarm = AlarmName(text, found["name"], found["region"], found["account"])
-    if len(alarm.name) > _LONGEST_ALARM_NAME:
-        _refuse(text, f"An alarm's name has at most {_LONGEST_ALARM_NAME} characters.")
+    if set("{}") & set(_PLACEHOLDER.sub("", alarm.name)):
+        _refuse(
+            text,
+            "Write {function} or {alias} for each function's name and its alias. A brace that is "
+            "part of an alarm's name is doubled: {{ or }}.",
+        )
     return alarm
+
+
+def alarms_of(alarms: Iterable[AlarmName], targets: Iterable[Target]) -> Iterator[AlarmName]:
+    """Yield the alarms for these targets, those whose names have a placeholder once for each.
+
+    Raises:
+        Mistakes: a name that no alarm can have.
+    """
+    targets = tuple(targets) or (Target("", ""),)
+    for alarm in alarms:
+        for filled in dict.fromkeys(alarm.of(target) for target in targets):
+            if len(filled.name) > _LONGEST_ALARM_NAME:
+                remedy = f"An alarm's name has at most {_LONGEST_ALARM_NAME} characters."
+                _refuse(filled.text, remedy)
+            yield filled
 
 
 def parse_region(text: str) -> str:

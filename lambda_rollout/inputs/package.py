@@ -6,8 +6,6 @@ https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html.
 
 from __future__ import annotations
 
-import os
-import stat
 import zipfile
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
+from lambda_rollout.inputs.files import content_of, opened, size_of
 from lambda_rollout.inputs.text import Mistake, Mistakes
 
 LARGEST_ZIP = 52_428_800
@@ -106,62 +105,12 @@ def read_package(text: str, workspace: Path) -> Package:
 
 
 def _content(text: str, workspace: Path) -> bytes:
-    missing = _mistake(
-        text,
-        "There is no such file. Write its path relative to the workspace; a path of the "
-        "runner's own does not exist inside the action's container.",
-    )
-    root = workspace.resolve()
-    try:
-        path = (root / text).resolve(strict=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise missing from error
-    # A checkout decides what lies in the workspace, links included, and we may be root.
-    if not path.is_relative_to(root):
-        raise _mistake(text, "It lies outside of the workspace: copy it there first.")
-    try:
-        descriptor = _opened(root, path.relative_to(root).parts)
-    except OSError as error:
-        raise missing from error
-    try:
-        return _zip_in(descriptor, text)
-    finally:
-        os.close(descriptor)
-
-
-def _opened(root: Path, parts: tuple[str, ...]) -> int:
-    """Open a file below ``root``, following no link: whatever was put there since it was looked at.
-
-    Raises OSError if there is none, or a link in its place.
-    """
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    for number, part in enumerate(parts, 1):
-        kind = os.O_DIRECTORY if number < len(parts) else os.O_NONBLOCK
-        try:
-            inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=folder)
-        finally:
-            os.close(folder)
-        folder = inner
-    return folder
-
-
-def _zip_in(descriptor: int, text: str) -> bytes:
-    about = os.fstat(descriptor)
-    if about.st_size >= LARGEST_ZIP:
-        remedy = (
-            f"It has {about.st_size} bytes, and Lambda takes less than {LARGEST_ZIP} directly: put it "
-            "in S3."
-        )
-        raise _mistake(text, remedy)
-    if stat.S_ISREG(about.st_mode):
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(LARGEST_ZIP)
-        if zipfile.is_zipfile(BytesIO(content)):
-            return content
-    raise _mistake(
-        text, "It is not a zip file, whatever its name: build a .zip or .jar, and name that."
-    )
-
-
-def _mistake(given: str, remedy: str) -> Mistakes:
-    return Mistakes(Mistake(given, remedy))
+    with opened(text, workspace) as descriptor:
+        if (size := size_of(descriptor)) >= LARGEST_ZIP:
+            remedy = f"It has {size} bytes, and Lambda takes less than {LARGEST_ZIP} directly: put it in S3."
+            raise Mistakes(Mistake(text, remedy))
+        content = content_of(descriptor, LARGEST_ZIP)
+    if content is None or not zipfile.is_zipfile(BytesIO(content)):
+        remedy = "It is not a zip file, whatever its name: build a .zip or .jar, and name that."
+        raise Mistakes(Mistake(text, remedy))
+    return content

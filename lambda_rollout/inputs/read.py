@@ -4,10 +4,13 @@ Everything is parsed and checked here, before the first AWS call, and all mistak
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.choices import (
     AlarmAtStart,
     Comment,
@@ -20,25 +23,29 @@ from lambda_rollout.inputs.choices import (
 )
 from lambda_rollout.inputs.durations import parse_duration
 from lambda_rollout.inputs.guards import parse_guards
+from lambda_rollout.inputs.hooks import Hook, parse_hooks
 from lambda_rollout.inputs.leftovers import parse_with_hint
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import (
     AlarmName,
+    alarms_of,
     parse_alarms,
     parse_alias,
     parse_codedeploy_name,
     parse_functions,
     parse_package,
+    parse_previous_alias,
     parse_region,
     parse_role,
-    parse_version,
     region_of_function,
 )
 from lambda_rollout.inputs.package import Package, read_package
+from lambda_rollout.inputs.payload import parse_smoke_expect, parse_smoke_test, read_payload
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.rules import RULES
 from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.inputs.text import Mistake, Mistakes, parse_boolean, parse_choice, parse_count
+from lambda_rollout.inputs.versions import parse_version_of
 
 _T = TypeVar("_T")
 
@@ -62,6 +69,10 @@ DEFAULTS: Mapping[str, str] = {
     "preflight": "warn",
     "poll-interval": "5s",
     "mode": "rollout",
+    "previous-alias": "",
+    "smoke-test": "",
+    "smoke-expect": "",
+    "hooks": "",
     "on-cancel": "rollback",
     "on-stranded": "rollback",
     "engine": "direct",
@@ -126,15 +137,18 @@ class _Reader:
         parse: Callable[[str], _T],
         *,
         strip: bool = True,
+        hint: bool = True,
         default: Callable[[str], _T] | None = None,
     ) -> _T:
         """Parse an input; a mistake is kept, and the default stands in for the value.
 
+        ``hint``: whether quotes and brackets around what was meant are looked for; not where they may be meant.
         ``default`` parses that one, where ``parse`` depends on another input: with it the default may be wrong.
         """
         text = self.text(name)
         try:
-            return parse_with_hint(parse, text.strip() if strip else text)
+            text = text.strip() if strip else text
+            return parse_with_hint(parse, text) if hint else parse(text)
         except Mistakes as found:
             self.refuse(name, *found.mistakes)
             self._unread.add(name)
@@ -151,10 +165,11 @@ def _read_each(reader: _Reader) -> Inputs:
     functions = reader.read("function-name", parse_functions)
     interval = reader.read("interval", parse_duration)
     region = _read_region(reader, functions)
+    alias = reader.read("alias", parse_alias)
     return Inputs(
         functions=functions,
-        alias=reader.read("alias", parse_alias),
-        version=reader.read("version", parse_version),
+        alias=alias,
+        version=reader.read("version", partial(parse_version_of, functions)),
         package=reader.read("package", parse_package),
         description=_read_description(reader),
         plan=reader.read(
@@ -163,7 +178,7 @@ def _read_each(reader: _Reader) -> Inputs:
             default=lambda text: parse_steps(text, parse_duration(DEFAULTS["interval"])),
         ),
         interval=interval,
-        alarms=_read_alarms(reader, region),
+        alarms=_read_alarms(reader, region, [Target(function, alias) for function in functions]),
         create_alias=reader.read("create-alias", parse_boolean),
         alarm_at_start=reader.read("alarm-at-start", parse_choice(AlarmAtStart)),
         insufficient_data=reader.read("insufficient-data", parse_choice(InsufficientData)),
@@ -173,6 +188,12 @@ def _read_each(reader: _Reader) -> Inputs:
         preflight=reader.read("preflight", parse_choice(Preflight)),
         poll_interval=reader.read("poll-interval", _parse_poll_interval),
         mode=reader.read("mode", parse_choice(Mode)),
+        previous_alias=reader.read("previous-alias", parse_previous_alias),
+        smoke_test=reader.read(
+            "smoke-test", lambda text: parse_smoke_test(text, functions), hint=False
+        ),
+        smoke_expect=reader.read("smoke-expect", parse_smoke_expect, hint=False),
+        hooks=reader.read("hooks", lambda text: _parse_hooks(text, region)),
         on_cancel=reader.read("on-cancel", parse_choice(OnCancel)),
         on_stranded=reader.read("on-stranded", parse_choice(OnStranded)),
         engine=reader.read("engine", parse_choice(Engine)),
@@ -190,6 +211,16 @@ def _read_each(reader: _Reader) -> Inputs:
 
 def _parse_poll_interval(text: str) -> timedelta:
     return parse_duration(text, at_least=timedelta(seconds=1), at_most=timedelta(minutes=5))
+
+
+def _parse_hooks(text: str, region: str) -> tuple[Hook, ...]:
+    """Read the hooks. Raises `Mistakes` also for one of another Region: Lambda invokes none there."""
+    hooks = parse_hooks(text)
+    elsewhere = [hook for hook in hooks if hook.region not in {None, region}] if region else []
+    if elsewhere:
+        remedy = f"A hook is invoked in the Region of the rollout, {region}: name a function there."
+        raise Mistakes(*(Mistake(hook.function, remedy) for hook in elsewhere))
+    return hooks
 
 
 def _parse_pr_number(text: str) -> int | None:
@@ -212,11 +243,14 @@ def _read_description(reader: _Reader) -> str:
     return reader.read("description", parse) or known[:_LONGEST_DESCRIPTION]
 
 
-def _read_alarms(reader: _Reader, region: str) -> tuple[AlarmName, ...]:
+def _read_alarms(reader: _Reader, region: str, targets: Iterable[Target]) -> tuple[AlarmName, ...]:
+    def parse(text: str) -> tuple[AlarmName, ...]:
+        return tuple(alarms_of(parse_alarms(text), targets))
+
     alarms: list[AlarmName] = []
     # There may be as many as an input has characters: each is compared with its namesakes only.
     known: dict[str, list[AlarmName]] = {}
-    for alarm in reader.read("alarms", parse_alarms, strip=False):
+    for alarm in reader.read("alarms", parse, strip=False):
         namesakes = known.setdefault(alarm.name, [])
         if not any(alarm.same_as(other, region) for other in namesakes):
             namesakes.append(alarm)
@@ -255,34 +289,68 @@ def _read_region(reader: _Reader, functions: tuple[str, ...]) -> str:
 # All that the job asks for -------------------------------------------------------------------------
 
 
-def read_all(environ: Mapping[str, str]) -> tuple[Inputs, Package | None]:
-    """Read the inputs, and the package that they name (None: none is named, or none would be uploaded).
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What lay in the workspace when the inputs were read, as far as they name it and it is needed."""
+
+    package: Package | None = None
+    """None: none is named, or none would be uploaded."""
+    payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Function, as in ``function-name`` -> what its smoke test invokes it with."""
+
+
+def read_all(environ: Mapping[str, str]) -> tuple[Inputs, Files]:
+    """Read the inputs, and the files that they name.
 
     Raises:
-        InputErrors: all mistakes, those of the package's file among them, in the order of the inputs.
+        InputErrors: all mistakes, those of the files among them, in the order of the inputs.
     """
+    workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
     try:
         inputs = read_inputs(environ)
     except InputErrors as errors:
         # What the package should have been is not known if that input, or the mode, could not be read.
         if {"package", "mode"}.isdisjoint(problem.input for problem in errors.problems):
-            _, problems = _read_package(environ)
+            text, mode = (environ.get(variable(name), "").strip() for name in ("package", "mode"))
+            _, problems = _read_package(text, mode, workspace)
             raise InputErrors(_in_order((*errors.problems, *problems))) from None
         raise
-    package, problems = _read_package(environ)
-    if problems:
-        raise InputErrors(problems)
-    return inputs, package
+    package, problems = _read_package(inputs.package or "", inputs.mode, workspace)
+    payloads, more = _read_payloads(inputs, workspace)
+    if problems or more:
+        raise InputErrors((*problems, *more))
+    return inputs, Files(package, payloads)
 
 
-def _read_package(environ: Mapping[str, str]) -> tuple[Package | None, tuple[InputProblem, ...]]:
-    text, mode = (environ.get(variable(name), "").strip() for name in ("package", "mode"))
-    if not text or mode in {Mode.PROMOTE, Mode.ROLLBACK}:
+def _read_package(
+    text: str, mode: str, workspace: Path
+) -> tuple[Package | None, tuple[InputProblem, ...]]:
+    if not text or mode in _MAKES_NO_VERSION:
         return None, ()
     try:
-        return read_package(text, Path(environ.get("GITHUB_WORKSPACE") or ".")), ()
+        return read_package(text, workspace), ()
     except Mistakes as found:
         return None, tuple(InputProblem("package", m.given, m.remedy) for m in found.mistakes)
+
+
+def _read_payloads(
+    inputs: Inputs, workspace: Path
+) -> tuple[Mapping[str, bytes], tuple[InputProblem, ...]]:
+    found: dict[str, bytes] = {}
+    # Several functions may share one file: it is read, and its mistake told, once.
+    problems: dict[InputProblem, None] = {}
+    read = cache(lambda payload: read_payload(payload, workspace))
+    for test in inputs.smoke_test if inputs.mode not in _MAKES_NO_VERSION else ():
+        try:
+            found[test.function] = read(test.payload)
+        except Mistakes as wrong:
+            problems |= {
+                InputProblem("smoke-test", m.given, m.remedy): None for m in wrong.mistakes
+            }
+    return found, tuple(problems)
+
+
+_MAKES_NO_VERSION = frozenset({Mode.PROMOTE, Mode.ROLLBACK})
 
 
 def _in_order(problems: Iterable[InputProblem]) -> tuple[InputProblem, ...]:

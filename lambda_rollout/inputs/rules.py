@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_rollout.inputs.choices import Engine, Mode, OnCancel, OnStranded
+from lambda_rollout.inputs.codedeploy_steps import codedeploy_routing, nearest_codedeploy_name
+from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.hooks import CODEDEPLOY_EVENTS
 from lambda_rollout.inputs.names import FromAlias, Latest
-from lambda_rollout.inputs.steps import codedeploy_routing, nearest_codedeploy_name
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.model import Inputs
@@ -42,6 +44,25 @@ def _rolls_out(inputs: Inputs) -> bool:
     return inputs.mode in {Mode.ROLLOUT, Mode.PLAN}
 
 
+def _may_end_early(inputs: Inputs) -> bool:
+    """Whether a step is to end once its guards are shown to hold."""
+    return _rolls_out(inputs) and inputs.engine is Engine.DIRECT and inputs.plan.may_end_early
+
+
+def _to_be_shown(inputs: Inputs) -> list[Guard]:
+    """The guards that such a step waits for: rates beside the old version's."""
+    return [
+        guard
+        for guard in inputs.guards
+        if guard.is_rate and guard.compares_with_baseline and not guard.observe_only
+    ]
+
+
+def _publishes(inputs: Inputs) -> bool:
+    """Whether a new version is made, or planned."""
+    return _rolls_out(inputs) or inputs.mode is Mode.PUBLISH
+
+
 def _deploys(inputs: Inputs) -> bool:
     """Whether CodeDeploy is to shift."""
     return inputs.engine is Engine.CODEDEPLOY and _rolls_out(inputs)
@@ -61,10 +82,23 @@ RULES: tuple[Rule, ...] = (
         "This is the alias to shift. Name another one, whose version it should get.",
     ),
     Rule(
+        "previous-alias",
+        ("alias",),
+        lambda i: i.previous_alias == i.alias,
+        "This is the alias to shift. Name a second one that keeps the way back, such as {}.",
+        lambda i: f"{i.alias}-previous",
+    ),
+    Rule(
         "version",
         ("package", "mode"),
         lambda i: _rolls_out(i) and i.package is not None and i.version != Latest(),
         "A package always becomes a new version: leave version empty, or leave package empty.",
+    ),
+    Rule(
+        "version",
+        ("mode",),
+        lambda i: i.mode is Mode.PUBLISH and i.version != Latest(),
+        "mode: publish makes a new version: leave version empty.",
     ),
     Rule(
         "version",
@@ -85,6 +119,25 @@ RULES: tuple[Rule, ...] = (
         "or compare with a number.",
     ),
     Rule(
+        "steps",
+        ("guards", "mode", "engine"),
+        lambda i: _may_end_early(i) and not _to_be_shown(i),
+        "A step with a range ends early once a rate beside baseline is shown to hold, and no guard that counts is one: "
+        "add such a guard, for example error-rate <= baseline + 1%, or write one duration.",
+    ),
+    Rule(
+        "guards",
+        ("steps", "mode", "engine"),
+        lambda i: _may_end_early(i) and not all(guard.can_be_shown for guard in _to_be_shown(i)),
+        "A step with a range ends early once each rate beside baseline is shown to hold, which takes a margin: write "
+        "{}, or a single duration in steps.",
+        lambda i: next(
+            f"{guard.metric} {guard.operator} baseline + 1%"
+            for guard in _to_be_shown(i)
+            if not guard.can_be_shown
+        ),
+    ),
+    Rule(
         "function-name",
         ("engine",),
         lambda i: i.engine is Engine.CODEDEPLOY and len(i.functions) > 1,
@@ -95,7 +148,7 @@ RULES: tuple[Rule, ...] = (
         ("engine", "mode", "interval"),
         lambda i: _deploys(i) and codedeploy_routing(i.plan) is None,
         "engine: codedeploy can only do canary (one step, then 100%), linear (equal steps) and "
-        "all-at-once, in whole percents of 1 to 99 and whole minutes of 1 to 2880, without hold. "
+        "all-at-once, in whole percents of 1 to 99 and whole minutes of 1 to 2880, without hold or a range. "
         "The nearest is {}.",
         lambda i: nearest_codedeploy_name(i.plan),
     ),
@@ -104,6 +157,14 @@ RULES: tuple[Rule, ...] = (
         ("engine",),
         lambda i: i.engine is Engine.CODEDEPLOY and i.mode is Mode.PROMOTE,
         "engine: codedeploy holds nothing, so there is nothing to promote.",
+    ),
+    Rule(
+        "smoke-expect",
+        ("smoke-test", "mode"),
+        lambda i: (
+            _publishes(i) and i.smoke_expect is not None and bool(i.functions) and not i.smoke_test
+        ),
+        "It is what the smoke test should answer: write its payload into smoke-test, such as {{}}.",
     ),
     Rule(
         "on-cancel",
@@ -138,6 +199,20 @@ RULES: tuple[Rule, ...] = (
         ("engine", "mode"),
         lambda i: _deploys(i) and i.create_alias,
         "engine: codedeploy only moves an alias that exists: create it once with engine: direct.",
+    ),
+    Rule(
+        "hooks",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and any(hook.stage not in CODEDEPLOY_EVENTS for hook in i.hooks),
+        "engine: codedeploy has hooks before-traffic and after-traffic only: leave out the others, or set "
+        "engine: direct.",
+    ),
+    Rule(
+        "hooks",
+        ("engine", "mode"),
+        lambda i: _deploys(i) and any(len(i.hooks_of(stage)) > 1 for stage in CODEDEPLOY_EVENTS),
+        "engine: codedeploy invokes one function for each stage: write one before-traffic and one after-traffic "
+        "line at most.",
     ),
     Rule(
         "codedeploy-application",

@@ -1,5 +1,7 @@
 """The schedule of a rollout: which weight, watched for how long, and how it is written."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
-from math import ceil
 
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.inputs.durations import (
@@ -19,6 +20,7 @@ from lambda_rollout.inputs.durations import (
 from lambda_rollout.inputs.text import Mistake, Mistakes, quote, required, split_items
 
 _MOST_DECIMALS = 2
+_TO = ".."
 
 _ITEM = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)(?:\s*%)?(?:\s+(.*))?")
 _LOOKS_LIKE_CODEDEPLOY = re.compile(r"CodeDeploy|Canary|Linear|AllAtOnce", re.IGNORECASE)
@@ -30,7 +32,7 @@ _CODEDEPLOY_NAME = re.compile(
     r"AllAtOnce)"
 )
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
-_CODEDEPLOY_MOST_MINUTES = 2880
+CODEDEPLOY_MOST_MINUTES = 2880
 
 
 class StepsError(Mistakes):
@@ -42,7 +44,8 @@ class Step:
     """One weight and how long it is watched before the rollout goes on.
 
     ``percent`` of the alias's traffic on the new version: over 0, at most 100, up to two
-    decimals. ``watch`` is zero or more.
+    decimals. ``watch`` is zero or more. ``earliest``: from when on the step may end before ``watch`` is over, once it
+    is shown that all guards hold; None for one that is always watched to its end.
 
     Raises:
         ValueError: one of them is out of its range.
@@ -50,6 +53,7 @@ class Step:
 
     percent: Decimal
     watch: timedelta
+    earliest: timedelta | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never be shifted to."""
@@ -57,6 +61,8 @@ class Step:
             raise ValueError(f"no step goes to {self.percent}%")
         if self.watch < timedelta(0):
             raise ValueError(f"no step is watched for {self.watch}")
+        if self.earliest is not None and not timedelta(0) <= self.earliest < self.watch:
+            raise ValueError(f"no step ends from {self.earliest} to {self.watch}")
 
     @property
     def weight(self) -> float:
@@ -73,7 +79,8 @@ class Step:
 
     def __str__(self) -> str:
         """Write the step as :func:`parse_steps` reads it."""
-        return f"{format_percent(self.percent)} {format_duration(self.watch)}"
+        earliest = "" if self.earliest is None else f"{format_duration(self.earliest)}{_TO}"
+        return f"{format_percent(self.percent)} {earliest}{format_duration(self.watch)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +115,23 @@ class Plan:
         return None if self.ends_held else self.steps[-1]
 
     @property
+    def may_end_early(self) -> bool:
+        """Whether a step may end before its time is over."""
+        return any(step.earliest is not None for step in self.steps)
+
+    @property
     def total_watch(self) -> timedelta:
-        """How long all the steps are watched together: the least the rollout can take."""
+        """How long all the steps are watched together: the least the rollout can take, if none ends early."""
         return sum((step.watch for step in self.steps), timedelta(0))
+
+    @property
+    def at_its_fastest(self) -> Plan:
+        """The plan with every step as short as it may be."""
+        shortest = (
+            Step(step.percent, step.watch if step.earliest is None else step.earliest)
+            for step in self.steps
+        )
+        return Plan(tuple(shortest), self.ends_held)
 
     def timetable(self) -> Iterator[tuple[timedelta, Step]]:
         """Pair each step with when it starts, counted from the first shift."""
@@ -155,16 +176,17 @@ def _plan_of_items(text: str, items: list[str], interval: timedelta) -> Plan:
     mistakes: list[Mistake] = []
     latest = Decimal(0)
     for number, item in enumerate(items, start=1):
-        watch = None
+        watch: tuple[timedelta | None, timedelta] | None = None
         with _gathered(mistakes, item or text):
             if required(item, number) == "hold":
                 continue
             percent, duration = _cut_item(item)
             with _gathered(mistakes, item):
-                watch = parse_duration(duration) if duration else interval
+                watch = _parse_watch(duration, percent) if duration else (None, interval)
             latest = _parse_percent(percent, latest)
             if watch is not None:
-                steps.append(Step(latest, watch))
+                earliest, longest = watch
+                steps.append(Step(latest, longest, earliest))
     mistakes.extend(_misplaced_hold(text, items, latest))
     if mistakes or not items:
         nothing = Mistake(text, "Write at least one step, such as 10% 5m.")
@@ -207,6 +229,36 @@ def _cut_item(item: str) -> tuple[str, str | None]:
     return found[1], found[2]
 
 
+def _parse_watch(written: str, percent: str) -> tuple[timedelta | None, timedelta]:
+    """Read a duration, or a range of two: from when on a step may end, and when it ends."""
+    if _TO not in written:
+        return None, parse_duration(written)
+    first, _, last = written.partition(_TO)
+    if not first or not last or _TO in last or " " in written:
+        remedy = f"Write a range as two durations with only two dots in between: 5m{_TO}30m."
+        raise Mistakes(Mistake(written, remedy))
+    mistakes: list[Mistake] = []
+    found: list[timedelta] = []
+    for each in (first, last):
+        with _gathered(mistakes, each):
+            found.append(parse_duration(each))
+    if mistakes:
+        raise Mistakes(*mistakes)
+    earliest, longest = found
+    if earliest >= longest:
+        remedy = f"A range goes from a shorter to a longer duration: 5m{_TO}30m."
+        if earliest == longest:
+            remedy += f" For one duration write {format_duration(longest)}."
+        raise Mistakes(Mistake(written, remedy))
+    if Decimal(percent) == HUNDRED:
+        remedy = (
+            "At 100% there is no old version beside the new one, so nothing could be shown to hold and the step "
+            f"would never end early: write {format_duration(longest)}."
+        )
+        raise Mistakes(Mistake(written, remedy))
+    return earliest, longest
+
+
 def _parse_percent(written: str, latest: Decimal) -> Decimal:
     if len(written.partition(".")[2]) > _MOST_DECIMALS:
         raise Mistakes(Mistake(written, f"Write {quote(written)} with at most two decimals."))
@@ -222,7 +274,7 @@ def _parse_percent(written: str, latest: Decimal) -> Decimal:
 def _plan_of_codedeploy_name(name: str, interval: timedelta) -> Plan:
     found = _CODEDEPLOY_NAME.fullmatch(name)
     minutes = int((found and (found["once"] or found["every"])) or 0)
-    if found is None or minutes > _CODEDEPLOY_MOST_MINUTES:
+    if found is None or minutes > CODEDEPLOY_MOST_MINUTES:
         remedy = (
             "Write CodeDeploy's names as Canary10Percent5Minutes, Linear10PercentEvery1Minute or "
             "AllAtOnce, with 1 to 99 percent and 1 to 2880 minutes."
@@ -235,56 +287,3 @@ def _plan_of_codedeploy_name(name: str, interval: timedelta) -> Plan:
         percents = range(int(found["linear"]), 100, int(found["linear"]))
     split = tuple(Step(Decimal(percent), timedelta(minutes=minutes)) for percent in percents)
     return Plan((*split, Step(HUNDRED, interval)))
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficRouting:
-    """A plan as CodeDeploy can run it: shifts of ``percentage``, ``minutes`` apart.
-
-    ``type`` is AWS's word for it: AllAtOnce (percentage 100, 0 minutes), TimeBasedCanary (one
-    shift, then the rest) or TimeBasedLinear (equal shifts).
-
-    Source: https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TrafficRoutingConfig.html
-    """
-
-    type: str
-    percentage: int
-    minutes: int
-
-
-def nearest_codedeploy_name(plan: Plan) -> str:
-    """Name a CodeDeploy schedule close to one that CodeDeploy cannot run; `parse_steps` reads it.
-
-    One split step becomes a canary of about the same weight and time, several become as many equal ones.
-    """
-    split = plan.split_steps
-    count = max(1, len(split))
-    watched = sum((step.watch for step in split), timedelta(0))
-    minutes = min(_CODEDEPLOY_MOST_MINUTES, max(1, ceil(watched / count / timedelta(minutes=1))))
-    unit = "Minute" if minutes == 1 else "Minutes"
-    if count > 1:
-        return f"Linear{ceil(HUNDRED / (count + 1))}PercentEvery{minutes}{unit}"
-    percent = min(99, max(1, round(split[0].percent))) if split else 99
-    return f"Canary{percent}Percent{minutes}{unit}"
-
-
-def codedeploy_routing(plan: Plan) -> TrafficRouting | None:
-    """Find the CodeDeploy configuration that shifts as ``plan`` does, or None if none does.
-
-    The watch at 100% is no part of it: CodeDeploy has no such thing.
-    """
-    split = plan.split_steps
-    if plan.ends_held:
-        return None
-    if not split:
-        return TrafficRouting("AllAtOnce", 100, 0)
-    percentage = int(split[0].percent)
-    minutes, rest = divmod(split[0].watch, timedelta(minutes=1))
-    if percentage != split[0].percent or rest or not 1 <= minutes <= _CODEDEPLOY_MOST_MINUTES:
-        return None
-    if len(split) == 1:
-        return TrafficRouting("TimeBasedCanary", percentage, minutes)
-    linear = [(Decimal(p), split[0].watch) for p in range(percentage, 100, percentage)]
-    if [(step.percent, step.watch) for step in split] != linear:
-        return None
-    return TrafficRouting("TimeBasedLinear", percentage, minutes)

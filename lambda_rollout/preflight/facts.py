@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import PARTIAL
+from lambda_rollout.analysis.invocation import InvocationLimits
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.alarm_rule import AlarmRule
@@ -26,6 +29,8 @@ class Unread:
     why: str
     denied: bool = True
     """Whether it was the permission that was missing; else AWS gave no good answer."""
+    refused: bool = False
+    """Whether AWS refuses it whoever asks: what was asked for does not exist, or cannot be asked for like that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,17 @@ class Configuration:
     """The ARN that failed asynchronous events go to, or empty."""
     runtime: str
     """Empty for a container image."""
-    timeout: timedelta
+    limits: InvocationLimits
+    """What an invocation needs and lasts; with tenants each has execution environments of its own."""
     capacity_provider: str = ""
     """The ARN of what it runs on, for Lambda Managed Instances; empty where AWS runs it."""
     is_durable: bool = False
     """Whether its executions may outlast an invocation, by replays."""
-    per_tenant: bool = False
-    """Whether each tenant has execution environments of its own."""
+
+    @property
+    def timeout(self) -> timedelta:
+        """After which Lambda ends an invocation."""
+        return timedelta(seconds=self.limits.timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,8 @@ class Invoked:
     last_hour: int
     last_day: int
     function_last_day: int
+    errors_last_day: int = 0
+    """Of those through the alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +187,14 @@ class TargetFacts:
 
     old_code: CodeStorage | Unread | None = None
     """How the old version's code is kept; only read where the function's is kept by reference."""
+    is_smoke_tested: bool = False
+    """Whether the new version is invoked before it gets any traffic."""
+    not_invocable: Unread | None = None
+    """Set if a version of the function, invoked with DryRun, was refused."""
     uploads: bool = False
     """Whether new code is uploaded over ``$LATEST`` before it is published."""
+    silent: tuple[CustomMetric, ...] | Unread = ()
+    """What guards look at, and the old version had no data of in the last day."""
 
     @property
     def provider(self) -> str:
@@ -249,6 +266,17 @@ class AlarmFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HookFacts:
+    """One hook, and whether it can be invoked."""
+
+    hook: Hook
+    tried: Unread | None
+    """Why a DryRun did not get through; None if it did."""
+    by_codedeploy: bool = False
+    """Whether CodeDeploy invokes it, with the role of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a preflight is decided on."""
 
@@ -260,7 +288,12 @@ class Facts:
     """Whether guards or ``min-invocations`` rest on the versions' own metrics."""
     targets: tuple[TargetFacts, ...]
     alarms: tuple[AlarmFacts, ...] | Unread
+    evidence_timeout: timedelta = timedelta(minutes=15)
+    """How much longer than planned a step may last."""
     history: Unread | None = None
     """Set if an alarm's history cannot be read."""
+    hooks: tuple[HookFacts, ...] = ()
     writes: tuple[str, ...] = ()
     """The IAM actions that the rollout writes with; only given where they are to be listed."""
+    account: str = ""
+    """Whose the credentials are; empty if that is not known without asking."""

@@ -24,6 +24,7 @@ class Code(StrEnum):
     """The findings by name; docs/preflight.md has a paragraph on each."""
 
     STEP_TOO_SHORT = "step-too-short"
+    EARLY_END_WAITS = "early-end-waits"
     WEIGHT_TOO_SMALL = "weight-too-small"
     ALARM_ON_VERSION = "alarm-on-version"
     ALARM_ON_FUNCTION = "alarm-on-function"
@@ -53,10 +54,19 @@ class Code(StrEnum):
     SHARE_GROWS_TOO_FAST = "share-grows-too-fast"
     DURABLE_FUNCTION = "durable-function"
     TENANT_ISOLATION = "tenant-isolation"
+    SMOKE_TEST_REFUSED = "smoke-test-refused"
+    SMOKE_TEST_NOT_ALLOWED = "smoke-test-not-allowed"
     RUNTIME_DEPRECATED = "runtime-deprecated"
+    GUARDS_CANNOT_TELL = "guards-cannot-tell"
+    NOTHING_WATCHES_100 = "nothing-watches-100"
+    GUARD_WITHOUT_DATA = "guard-without-data"
+    HOOK_CANNOT_RUN = "hook-cannot-run"
+    HOOK_NOT_ALLOWED = "hook-not-allowed"
+    HOOK_NAME = "hook-name"
     HISTORY_UNREADABLE = "history-unreadable"
     NUMBERS_UNREADABLE = "numbers-unreadable"
     NOT_CHECKED = "not-checked"
+    OTHER_ACCOUNT = "other-account"
     WRITES_NEEDED = "writes-needed"
 
 

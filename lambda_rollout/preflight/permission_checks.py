@@ -41,6 +41,8 @@ def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
         yield each.new_scaling, "whether the versions are scaled alike", each.target
         yield each.old_code, "whether the old version's code is still there", each.target
         yield each.provider_versions, "whether the capacity provider has room", each.target
+        if each.not_invocable is not None and not each.not_invocable.denied:
+            yield each.not_invocable, "whether the smoke test may invoke", each.target
         if not facts.needs_numbers:
             yield each.invoked, "whether anybody invokes the alias", each.target
 

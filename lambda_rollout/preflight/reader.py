@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.metrics import complete_until
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import Guard
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.facts import (
@@ -19,6 +21,7 @@ from lambda_rollout.preflight.facts import (
     EventSource,
     Facts,
     FunctionUrl,
+    HookFacts,
     Invoked,
     Provisioned,
     Scaling,
@@ -26,6 +29,7 @@ from lambda_rollout.preflight.facts import (
     TargetFacts,
     Unread,
 )
+from lambda_rollout.preflight.guard_checks import metrics_of
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import (
     AccessDenied,
@@ -33,6 +37,8 @@ from lambda_rollout.runtime.errors import (
     CallFailed,
     Cancelled,
     DeniedOtherwise,
+    InvalidRequest,
+    NotFound,
     RolloutError,
     Unanswered,
 )
@@ -95,8 +101,22 @@ class PreflightReader(Protocol):
         """GetMetricData: how often each alias was invoked in the last day."""
         ...
 
+    def silent(
+        self, target: Target, version: str, metrics: tuple[CustomMetric, ...], until: datetime
+    ) -> tuple[CustomMetric, ...]:
+        """GetMetricData: which of the metrics have no data of a version in the last day."""
+        ...
+
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """DescribeAlarms: how the rollout's alarms are made, those that exist."""
+        ...
+
+    def try_hook(self, hook: Hook) -> None:
+        """Invoke a hook with DryRun, which runs nothing, to see whether it exists and may be invoked."""
+        ...
+
+    def try_invoking(self, target: Target, version: str) -> None:
+        """Invoke with DryRun, of a version: whether it may be invoked."""
         ...
 
     def try_history(self) -> None:
@@ -118,6 +138,8 @@ class Passage:
     """Whether the function's code is known to be kept by reference."""
     uploads: bool = False
     """Whether new code is uploaded before it is published."""
+    is_smoke_tested: bool = False
+    """Whether the new version is invoked before it gets any traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +152,15 @@ class Question:
     plan: Plan
     guards: tuple[Guard, ...] = ()
     needs_numbers: bool = False
+    evidence_timeout: timedelta = timedelta(minutes=15)
+    hooks: tuple[Hook, ...] = ()
+    by_codedeploy: bool = False
+    """Whether CodeDeploy shifts, and invokes the hooks."""
     writes: tuple[str, ...] = ()
+    only_publishes: bool = False
+    """Whether no alias is to be moved: then nothing is read that only a watch depends on."""
+    account: str = ""
+    """Whose the credentials are, empty if that is not known."""
 
 
 def read_facts(
@@ -141,6 +171,9 @@ def read_facts(
     Raises `Cancelled` on stop, and nothing else: what cannot be read is `Unread`.
     """
     reading = _Reading(clock, stop)
+    if question.only_publishes:
+        return _facts_of_publishing(question, reader, reading)
+    hooks = tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
     targets = tuple(passage.target for passage in question.passages)
     until = complete_until(question.now)
     invoked = reading("cloudwatch:GetMetricData", lambda: reader.invoked(targets, until))
@@ -154,23 +187,93 @@ def read_facts(
         plan=question.plan,
         guards=question.guards,
         needs_numbers=question.needs_numbers,
+        evidence_timeout=question.evidence_timeout,
         targets=tuple(
             _target(
                 passage,
                 reader,
                 reading,
                 counts if isinstance(counts, Unread) else counts[passage.target],
+                question,
             )
             for passage in question.passages
         ),
         alarms=alarms,
         history=history,
+        hooks=hooks,
         writes=question.writes,
+        account=question.account,
     )
 
 
+def read_hooks(
+    question: Question, reader: PreflightReader, clock: Clock, stop: Stop | None
+) -> tuple[HookFacts, ...]:
+    """Read of the question what is about its hooks alone. Raises as `read_facts`."""
+    reading = _Reading(clock, stop)
+    return tuple(_hook(hook, question, reader, reading) for hook in question.hooks)
+
+
+def _hook(hook: Hook, question: Question, reader: PreflightReader, reading: _Reading) -> HookFacts:
+    tried = reading("lambda:InvokeFunction", lambda: reader.try_hook(hook))
+    return HookFacts(hook, tried, by_codedeploy=question.by_codedeploy)
+
+
+def _facts_of_publishing(question: Question, reader: PreflightReader, reading: _Reading) -> Facts:
+    return Facts(
+        now=question.now,
+        plan=question.plan,
+        guards=(),
+        needs_numbers=False,
+        targets=tuple(_to_publish(passage, reader, reading) for passage in question.passages),
+        alarms=(),
+        hooks=tuple(_hook(hook, question, reader, reading) for hook in question.hooks),
+    )
+
+
+def _to_publish(passage: Passage, reader: PreflightReader, reading: _Reading) -> TargetFacts:
+    """Read what publishing depends on, and nothing of who calls the alias, which stays as it is."""
+    target = passage.target
+    read = TargetFacts(
+        target=target,
+        alias_arn=passage.alias_arn,
+        old=None,
+        new=reading(
+            "lambda:GetFunctionConfiguration", lambda: reader.configuration(target, passage.new)
+        ),
+        event_sources=(),
+        function_policy=(),
+        alias_policy=(),
+        urls=(),
+        reserved=None,
+        provisioned=None,
+        invoked=Invoked(target, 0, 0, 0),
+        uploads=passage.uploads,
+    )
+    read = _with_smoke_test(read, passage, reader, reading)
+    return _with_capacity(read, reader, reading) if read.provider else read
+
+
+def _with_smoke_test(
+    read: TargetFacts, passage: Passage, reader: PreflightReader, reading: _Reading
+) -> TargetFacts:
+    """Try whether a version of the function may be invoked: the new one, or while there is none yet, the old one.
+
+    A policy may well allow numbers, and not ``$LATEST``, which is asked for only where nothing is published.
+    """
+    if not passage.is_smoke_tested:
+        return read
+    version = passage.new if passage.new != LATEST else passage.old or LATEST
+    tried = reading("lambda:InvokeFunction", lambda: reader.try_invoking(passage.target, version))
+    return replace(read, is_smoke_tested=True, not_invocable=tried)
+
+
 def _target(
-    passage: Passage, reader: PreflightReader, reading: _Reading, invoked: Invoked | Unread
+    passage: Passage,
+    reader: PreflightReader,
+    reading: _Reading,
+    invoked: Invoked | Unread,
+    question: Question,
 ) -> TargetFacts:
     target, old = passage.target, passage.old
     of_version, policy = "lambda:GetFunctionConfiguration", "lambda:GetPolicy"
@@ -193,12 +296,25 @@ def _target(
         ),
         invoked=invoked,
         uploads=passage.uploads,
+        silent=_silent(passage, reader, reading, question),
     )
     if passage.by_reference and isinstance(read.old, Configuration):
         number = read.old.version
         old_code = reading("lambda:GetFunction", lambda: reader.storage(target, number))
         read = replace(read, old_code=old_code)
+    read = _with_smoke_test(read, passage, reader, reading)
     return _with_capacity(read, reader, reading) if read.provider else read
+
+
+def _silent(
+    passage: Passage, reader: PreflightReader, reading: _Reading, question: Question
+) -> tuple[CustomMetric, ...] | Unread:
+    target, old = passage.target, passage.old
+    metrics = tuple(dict.fromkeys(one for guard in question.guards for one in metrics_of(guard)))
+    if old is None or not metrics:
+        return ()
+    until = complete_until(question.now)
+    return reading("cloudwatch:GetMetricData", lambda: reader.silent(target, old, metrics, until))
 
 
 def _with_capacity(read: TargetFacts, reader: PreflightReader, reading: _Reading) -> TargetFacts:
@@ -252,6 +368,7 @@ class _Reading:
             if isinstance(error, Busy | Unanswered):
                 self._patience = 0.0
             denied = isinstance(error, AccessDenied) and not isinstance(error, DeniedOtherwise)
-            return Unread(action, str(error), denied=denied)
+            refused = isinstance(error, NotFound | InvalidRequest)
+            return Unread(action, str(error), denied=denied, refused=refused)
         except RolloutError as error:
             return Unread(action, error.what, denied=False)

@@ -195,7 +195,7 @@ def tenants_start_cold(facts: Facts) -> Iterator[Finding]:
     https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html
     """
     for each in facts.targets:
-        if isinstance(each.new, Configuration) and each.new.per_tenant:
+        if isinstance(each.new, Configuration) and each.new.limits.per_tenant:
             yield Finding(
                 Level.NOTE,
                 Code.TENANT_ISOLATION,

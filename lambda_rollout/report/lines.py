@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
@@ -15,6 +16,7 @@ from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
     listing,
+    planned_watch,
     share,
     states,
     traffic,
@@ -28,7 +30,12 @@ STATE_MARKS = {
 }
 NOT_EVALUATED_MARK = "⚪"
 _BAR = 20
-_DOING = {"plan": "Planning for", "promote": "Promoting", "rollback": "Rolling back"}
+_DOING = {
+    "plan": "Planning for",
+    "publish": "Publishing for",
+    "promote": "Promoting",
+    "rollback": "Rolling back",
+}
 
 
 def told(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -42,10 +49,8 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield _alarm_changed(event)
         case e.Heartbeat():
             yield _heartbeat(event, story)
-        case e.StepExtended():
-            yield f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
-        case e.StepPassed():
-            yield f"step {event.number} passed{_alarms_at_end(event)}"
+        case e.StepExtended() | e.StepEndsEarly() | e.GuardObserved() | e.StepPassed():
+            yield _told_of_step(event)
         case e.PreflightFound():
             yield f"preflight: {counted(event.findings)}"
         case e.MetricsRead():
@@ -54,6 +59,20 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:
             yield from _told_of_target(event, story)
+
+
+def _told_of_step(
+    event: e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed,
+) -> str:
+    match event:
+        case e.StepExtended():
+            return f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
+        case e.StepEndsEarly():
+            return f"step {event.number} ends {readable_duration(event.saved)} early: all guards are shown to hold"
+        case e.GuardObserved():
+            return f"only observed: {observed(event)}"
+        case e.StepPassed():
+            return f"step {event.number} passed{_alarms_at_end(event)}"
 
 
 def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -69,6 +88,9 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.RecordCleared():
             yield f"{event.target}: record removed, description restored"
+        case e.PreviousAliasSet():
+            kept = replace(event.target, alias=event.alias)
+            yield f"{kept} points at version {event.version}, to go back to"
         case e.DeploymentChanged():
             yield _deployment_changed(event)
         case e.AbandonedFound():
@@ -80,17 +102,20 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
                 f"version {event.from_version} of the dead run gets no traffic"
             )
         case _:
-            yield from _told_of_alias(event)
+            yield from _told_of_alias(event, story)
 
 
-def _told_of_alias(event: e.Event) -> Iterator[str]:
+def _told_of_alias(event: e.Event, story: RolloutState) -> Iterator[str]:
     match event:
         case e.AliasFound():
             yield f"{event.target} sends {traffic(event.routing)}"
         case e.AliasMissing():
-            yield f"{event.target} does not exist yet and will be created"
+            then = "" if story.mode == "publish" else " and will be created"
+            yield f"{event.target} does not exist yet{then}"
         case e.AliasCreated():
             yield f"{event.target} created, sends 100% to version {event.version}"
+        case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
+            yield _hook(event)
         case e.AlreadyThere():
             yield f"{event.target} already sends 100% to version {event.version}"
         case _:
@@ -111,21 +136,34 @@ def _told_of_version(event: e.Event) -> Iterator[str]:
             yield f"{event.target.name}: version {event.version} is not ready yet: {event.state}"
         case e.VersionReady():
             yield f"{event.target.name}: version {event.version} is ready"
+        case e.SmokeTestStarted():
+            yield f"{event.target.name}: invoking version {event.version} for its smoke test"
+        case e.SmokeTested():
+            verdict = "passed its smoke test" if event.passed else "did not pass its smoke test: "
+            yield f"{event.target.name}: version {event.version} {verdict}{event.why}"
 
 
 def _started(event: e.Started) -> Iterator[str]:
     doing = _DOING.get(event.mode, "Rolling out to")
     names = listing([str(target) for target in event.targets], most=10)
     yield f"{doing} {names} in {event.region}, {date_and_time(event.at)} (all times are UTC)"
-    if event.mode == "rollback":
+    if event.mode in {"publish", "rollback"}:
         return
     steps = [
-        f"{share(step.percent)} for {readable_duration(step.watch)}" for step in event.plan.steps
+        f"{share(step.percent)} for {planned_watch(step.watch, step.earliest)}"
+        for step in event.plan.steps
     ]
     held = ", then hold" if event.plan.ends_held else ""
-    yield f"schedule: {', '.join(steps)}{held}; {readable_duration(event.plan.total_watch)} in all"
+    most = "at most " if event.plan.may_end_early else ""
+    in_all = f"{most}{readable_duration(event.plan.total_watch)} in all"
+    yield f"schedule: {', '.join(steps)}{held}; {in_all}"
     if event.guards:
         yield f"guards: {', '.join(event.guards)}"
+
+
+def observed(event: e.GuardObserved) -> str:
+    """Say what the numbers say of a guard that is only observed."""
+    return f"guard {event.guard} {event.outcome.words} on {event.target}: {event.why}"
 
 
 def mark_of(reading: AlarmReading) -> str:
@@ -166,6 +204,25 @@ def _not_evaluated(reading: AlarmReading) -> str:
     if reading.is_evaluated:
         return ""
     return f", but CloudWatch does not evaluate it ({reading.evaluation}: {reading.reason})"
+
+
+def _hook(event: e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded) -> str:
+    match event:
+        case e.HookStarted():
+            return f"{event.hook} invoked"
+        case e.HookInProgress():
+            again = readable_duration(event.again_in)
+            return f"{event.hook} is IN_PROGRESS, asked again in {again}{_details(event.details)}"
+        case e.HookUnanswered():
+            return f"{event.hook} was not answered and is invoked again: {event.why}"
+        case e.HookEnded(passed=True):
+            return f"{event.hook} said SUCCEEDED{_details(event.details)}"
+        case e.HookEnded():
+            return f"{event.hook} failed: {event.why}"
+
+
+def _details(details: str) -> str:
+    return f": {details}" if details else ""
 
 
 def _deployment_changed(event: e.DeploymentChanged) -> str:

@@ -1,9 +1,10 @@
 """Foreign text in GitHub's Markdown: shown as it is, and never acting as Markdown, link or mention.
 
 Two ways in: `prose` for sentences, `code` for names. Both give one line that also fits a table cell.
-https://github.github.com/gfm/ says what has to be escaped. GitHub looks for mentions and references to
-issues only after rendering, outside of code, so backslashes do not stop them. A zero-width space does,
-written as an entity so that a reader of the source sees it.
+https://github.github.com/gfm/ says what has to be escaped. GitHub looks for mentions, for references to
+issues and commits and for the names of emoji (https://docs.github.com/en/get-started/writing-on-github) only
+after rendering, outside of code, so backslashes do not stop them. A zero-width space does, written as an entity
+so that a reader of the source sees it.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ _NEXT_LINE = " \\\n  "
 CODE_LIMIT = 256  # characters; the longest name of an alarm is 255
 
 _PLAIN_NAME = re.compile(r"[\w.:;,/$%+=@()'?-]+(?: [\w.:;,/$%+=@()'?-]+)*")
+_HARMLESS_CODE = re.compile(r"(`\w(?:(?:[\w .,:=%+*-]|[<>](?=[ =])){0,118}[\w%])?`)")
 _SPECIAL = re.compile(
-    r"(?P<code>`\w(?:(?:[\w .,:=%+*-]|[<>](?=[ =])){0,118}[\w%])?`)|[\\`*_\[\]<~|&$]"
+    r"""(?P<commit>(?<![0-9a-z])(?:(?=[0-9]*[a-f])[0-9a-f]{7,}|[0-9]{40,})(?![0-9a-z]))
+      | (?P<acts>@|\#(?=\d)|GH-(?=\d)|:(?=/)|www(?=\.)|(?:mailto|xmpp):)
+      | [\\`*_\[\]<~|&$]""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _ENTITIES = frozenset("<&$|`")  # those that GitHub, or a table, looks for before Markdown is read
 _BLOCK_START = re.compile(r"[-+=#:>]|\d{1,9}(?=[.)])")
 _BREAK = "\N{ZERO WIDTH SPACE}"  # never in cleaned text
-_ACTS_AFTER_RENDERING = re.compile(
-    r"@|#(?=\d)|GH-(?=\d)|[a-z]:(?=/)|www(?=\.)|(?:mailto|xmpp):", re.IGNORECASE
-)
+_EMOJI = re.compile(r":(?!\d\d:)[\w+-]+(?=:)")  # whatever its name; a time of day is none
+_SHORTEST_COMMIT = 7  # hexadecimal digits of which GitHub makes a link
 _BREAKS = re.compile(r"(?P<code>`[^`]*`)|\\_(?=\w)|:(?=[A-Z])")
 _SAFE_URL = re.compile(r"https?://[\w.~:/?#@!$&'*+,;=%-]+", re.ASCII)
 
@@ -39,8 +43,10 @@ def prose(text: str, limit: int = PROSE_LIMIT) -> str:
 
     Safe at a line's start, inside a sentence and in a table cell. Cut after ``limit`` characters.
     """
-    line = _ACTS_AFTER_RENDERING.sub(lambda found: found[0] + _BREAK, clean(text, limit))
-    return _SPECIAL.sub(_escaped, _no_block(line)).replace(_BREAK, "&#8203;")
+    # Our own sentences have `inputs` in them; such a span is harmless by anybody.
+    pieces = _HARMLESS_CODE.split(_no_block(clean(text, limit)))
+    pieces[::2] = [_SPECIAL.sub(_escaped, _EMOJI.sub(_broken, piece)) for piece in pieces[::2]]
+    return "".join(pieces).replace(_BREAK, "&#8203;")
 
 
 def _no_block(line: str) -> str:
@@ -49,11 +55,17 @@ def _no_block(line: str) -> str:
     return line if start is None else _BREAK + line
 
 
+def _broken(found: re.Match[str]) -> str:
+    return found[0] + _BREAK
+
+
 def _escaped(found: re.Match[str]) -> str:
-    if found["code"]:
-        return found[
-            0
-        ]  # our own sentences have `inputs` in them; such a span is harmless by anybody
+    if digits := found["commit"]:
+        # A number alone is none, or it would be no commit's: an account's must stay one to copy.
+        most = _SHORTEST_COMMIT - 1
+        return _BREAK.join(digits[at : at + most] for at in range(0, len(digits), most))
+    if found["acts"]:
+        return _broken(found)
     return f"&#{ord(found[0])};" if found[0] in _ENTITIES else f"\\{found[0]}"
 
 
@@ -81,11 +93,22 @@ def link(markdown: str, url: str) -> str:
     return f"[{markdown}]({url})" if safe else markdown
 
 
-def code_block(text: str) -> str:
-    """Return a command as a block to copy: as it is, a long one with a line for each option."""
-    shown = _folded(visible(text))
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    return f"{fence}sh\n{shown}\n{fence}"
+def code_block(text: str, language: str = "sh") -> str:
+    """Return what is to be copied as a block: as it is, a long command with a line for each option."""
+    shown = _folded(visible(text)) if language == "sh" else visible(text)
+    fence = _fence_for(shown)
+    return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def text_block(lines: Iterable[str]) -> str:
+    """Return foreign lines as a block in which nothing acts: each as it is, but for what would not be seen."""
+    shown = "\n".join(visible(line) for line in lines)
+    fence = _fence_for(shown)
+    return f"{fence}text\n{shown}\n{fence}"
+
+
+def _fence_for(text: str) -> str:
+    return "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
 
 
 def _folded(command: str) -> str:

@@ -10,10 +10,14 @@ from functools import reduce
 
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target, routing_of
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
+from lambda_rollout.report.lines import observed
 from lambda_rollout.report.state import (
     GOING_ON,
     AlarmNow,
     Exposure,
+    HookNow,
+    HookSaid,
     RolloutState,
     Status,
     StepNow,
@@ -33,28 +37,31 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned() | e.PreflightFound() | e.MetricsRead():
+        case e.Warned() | e.GuardObserved() | e.PreflightFound() | e.MetricsRead():
             return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
-        case e.StepStarted() | e.StepExtended() | e.StepPassed():
+        case e.StepStarted() | e.StepExtended() | e.StepEndsEarly() | e.StepPassed():
             return _step(story, event)
-        case e.AlarmsFound():
-            return _readings(story, event.readings)
-        case e.AlarmChanged():
-            return _alarm_changed(story, event)
-        case e.EvaluationChanged():
-            return _readings(story, (event.reading,))
+        case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
+            return _hook(story, event)
+        case e.AlarmsFound() | e.EvaluationChanged() | e.AlarmChanged():
+            return _alarm(story, event)
         case _:
             return _target(story, event)
 
 
 def _evidence(
-    story: RolloutState, event: e.Warned | e.PreflightFound | e.MetricsRead
+    story: RolloutState, event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead
 ) -> RolloutState:
     match event:
         case e.Warned():
             return replace(story, warnings=(*story.warnings, event.text))
+        case e.GuardObserved():
+            if event.outcome is not Outcome.BROKEN:
+                return story
+            text = f"Only observed: {observed(event)}."
+            return replace(story, warnings=(*story.warnings, text))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
         case e.MetricsRead():
@@ -65,9 +72,47 @@ def _evidence(
             return replace(story, numbers=known)
 
 
+def _hook(
+    story: RolloutState,
+    event: e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded,
+) -> RolloutState:
+    if isinstance(event, e.HookStarted):
+        return replace(story, hooks=(*story.hooks, HookNow(event.hook, event.step, event.at)))
+
+    def changed(hook: HookNow) -> HookNow:
+        match event:
+            case e.HookInProgress(details=details):
+                return replace(hook, said=HookSaid.IN_PROGRESS, why="", details=details)
+            case e.HookUnanswered(why=why):
+                return replace(hook, why=why)
+            case e.HookEnded(passed=passed):
+                said = HookSaid.SUCCEEDED if passed else HookSaid.FAILED
+                known = replace(hook, said=said, ended=event.at)
+                return replace(known, why=event.why, details=event.details)
+
+    return replace(
+        story,
+        hooks=tuple(
+            changed(hook) if hook.ended is None and hook.hook == event.hook else hook
+            for hook in story.hooks
+        ),
+    )
+
+
+def _nobody_waits(story: RolloutState, at: datetime) -> RolloutState:
+    """Let those end that were still asked: something else was decided."""
+    return replace(
+        story,
+        hooks=tuple(
+            hook if hook.ended else replace(hook, said=HookSaid.NOT_AWAITED, why="", ended=at)
+            for hook in story.hooks
+        ),
+    )
+
+
 def _started(story: RolloutState, event: e.Started) -> RolloutState:
     steps = tuple(
-        StepNow(number, step.percent, step.watch)
+        StepNow(number, step.percent, step.watch, earliest=step.earliest)
         for number, step in enumerate(event.plan.steps, start=1)
     )
     targets = {target: TargetNow(target) for target in event.targets}
@@ -79,6 +124,7 @@ def _each_step(story: RolloutState, change: Callable[[StepNow], StepNow]) -> Rol
 
 
 def _finished(story: RolloutState, event: e.Finished) -> RolloutState:
+    story = _nobody_waits(story, event.at)
     for reading in event.failed_alarms:
         seen = story.alarms.get(reading.arn, AlarmNow(reading))
         # One that was not evaluated is a cause, too, and did not fire.
@@ -98,7 +144,8 @@ def _finished(story: RolloutState, event: e.Finished) -> RolloutState:
 
 
 def _step(
-    story: RolloutState, event: e.StepStarted | e.StepExtended | e.StepPassed
+    story: RolloutState,
+    event: e.StepStarted | e.StepExtended | e.StepEndsEarly | e.StepPassed,
 ) -> RolloutState:
     match event:
         case e.StepStarted():
@@ -112,6 +159,12 @@ def _step(
                 return replace(late, status=Status.EXTENDED)
 
             return _each_step(story, extended)
+        case e.StepEndsEarly():
+
+            def early(step: StepNow) -> StepNow:
+                return replace(step, saved=event.saved) if step.status in GOING_ON else step
+
+            return _each_step(story, early)
         case e.StepPassed():
 
             def passed(step: StepNow) -> StepNow:
@@ -125,7 +178,7 @@ def _step_started(story: RolloutState, event: e.StepStarted) -> RolloutState:
     """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule."""
     steps = story.steps
     if all(step.percent != event.percent for step in steps):
-        steps = (*steps, StepNow(0, event.percent, event.watch))
+        steps = (*steps, StepNow(0, event.percent, event.watch, earliest=event.earliest))
     steps = tuple(
         replace(step, number=number)
         for number, step in enumerate(sorted(steps, key=lambda step: step.percent), start=1)
@@ -151,6 +204,18 @@ def _readings(story: RolloutState, readings: Iterable[AlarmReading]) -> RolloutS
         )
         story = _with_alarm(story, known)
     return story
+
+
+def _alarm(
+    story: RolloutState, event: e.AlarmsFound | e.EvaluationChanged | e.AlarmChanged
+) -> RolloutState:
+    match event:
+        case e.AlarmsFound():
+            return _readings(story, event.readings)
+        case e.EvaluationChanged():
+            return _readings(story, (event.reading,))
+        case e.AlarmChanged():
+            return _alarm_changed(story, event)
 
 
 def _alarm_changed(story: RolloutState, event: e.AlarmChanged) -> RolloutState:
@@ -183,7 +248,7 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
         case e.WeightShifted():
             return _watch_begins(story, event)
         case e.RolledBack() | e.AliasLeft():
-            return _watch_ends(story, event)
+            return _watch_ends(_nobody_waits(story, event.at), event)
         case _:
             return story
 
@@ -235,6 +300,8 @@ def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
             return replace(now, version=event.version, previous=event.previous, routing=held)
         case e.ExecutionsLeft():
             return replace(now, executions_left=event)
+        case e.SmokeTestStarted() | e.SmokeTested():
+            return replace(now, smoke_test=event)
         case _:
             return now
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lambda_rollout.report.console import version_url
-from lambda_rollout.report.markdown import alert, code, code_block, link, prose, unbroken
+from lambda_rollout.report.markdown import (
+    alert,
+    code,
+    code_block,
+    link,
+    prose,
+    text_block,
+    unbroken,
+)
 from lambda_rollout.report.state import RolloutState, TargetNow
-from lambda_rollout.report.verdict import advice, happenings, left_against, left_as, other_runs
+from lambda_rollout.report.verdict import (
+    CONDITION,
+    advice_to_copy,
+    happenings,
+    left_against,
+    left_as,
+    other_runs,
+)
 from lambda_rollout.report.wording import count, sentence
-from lambda_rollout.rollout.events import AliasLeft, Run
+from lambda_rollout.rollout.events import AliasLeft, Run, SmokeTested
 
 REASON_LIMIT = 600  # characters
 
-_COMMAND = "aws lambda "
-"""How the command begins that a remedy may end with; it is to be copied, so it is never escaped."""
 _MOST_RUNS = 3
 """Links to other runs."""
 
@@ -66,11 +79,41 @@ def what_happened(
 
 def what_to_do(story: RolloutState) -> Iterator[str]:
     """Say what to do next, with the command to copy; nothing if there is nothing to do."""
-    words, aws, arguments = advice(story).partition(_COMMAND)
+    words, copied = advice_to_copy(story)
     if words:
         yield f"**What to do:** {prose(words, REASON_LIMIT)}"
-    if aws:
-        yield code_block(aws + arguments)
+    if copied:
+        yield code_block(copied, "json" if copied.startswith(CONDITION) else "sh")
+
+
+def smoke_tests(
+    story: RolloutState, most: int, lines: int | None = None, width: int = REASON_LIMIT
+) -> str:
+    """Show ``most`` of the smoke tests that were not passed, each with the end of its log; empty if there are none.
+
+    ``lines``: so many of those that the function wrote itself; None: all that there is. Each is cut at ``width``.
+    """
+    failed = story.failed_smoke_tests
+    parts: list[str] = []
+    for test in failed[:most]:
+        version = prose(f"version {test.version}")
+        parts.append(f"{code(test.target.name)}, {version}: {prose(sentence(test.why), width)}")
+        if kept := _end_of_log(test, lines):
+            parts += ["The end of its log:", text_block(line[:width] for line in kept)]
+    if hidden := len(failed) - len(failed[:most]):
+        parts.append(f"And {count(hidden, 'more function')}, in the log.")
+    return "\n\n".join(parts)
+
+
+def _end_of_log(test: SmokeTested, lines: int | None) -> Sequence[str]:
+    if lines is None:
+        return test.log
+    own = [line for line in test.log if line.strip() and not line.startswith(_PLATFORM)]
+    return own[max(0, len(own) - lines) :]
+
+
+_PLATFORM = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ")
+"""How the lines begin that Lambda writes around an invocation's own."""
 
 
 def version_link(now: TargetNow, version: str) -> str:

@@ -15,6 +15,8 @@ from itertools import pairwise
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.analysis.metrics import Comparison
+from lambda_rollout.inputs.choices import HookStage
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.preflight.finding import Finding
 from lambda_rollout.rollout import events as e
 
@@ -53,6 +55,10 @@ class StepNow:
     extended_until: datetime | None = None
     lacked: str = ""
     """Why it was extended."""
+    earliest: timedelta | None = None
+    """From when on it may end before ``watch`` is over; None if it may not."""
+    saved: timedelta | None = None
+    """How much earlier it ends, all guards being shown to hold; None if it does not."""
 
     @property
     def lasted(self) -> timedelta | None:
@@ -76,6 +82,43 @@ class AlarmNow:
     def guarded(self) -> bool:
         """False for an alarm that was never evaluated and OK: nothing shows that it could have fired."""
         return self.fired is not None or self.was_ok
+
+
+class HookSaid(StrEnum):
+    """What a hook has said so far."""
+
+    NOTHING_YET = "not answered yet"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "failed"
+    """It said so, or what it said, or did not say, counts as that."""
+    NOT_AWAITED = "not waited for"
+    """Something else decided first."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookNow:
+    """One hook at one stage, and what has come of it."""
+
+    hook: Hook
+    step: int | None
+    began: datetime
+    said: HookSaid = HookSaid.NOTHING_YET
+    why: str = ""
+    """Why it failed, or is asked again; its own or AWS's words may be in it."""
+    details: str = ""
+    ended: datetime | None = None
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether it sends the rollout back: before any traffic there is nothing to send back, and later it is back."""
+        in_traffic = self.hook.stage in {HookStage.EACH_STEP, HookStage.AFTER_TRAFFIC}
+        return in_traffic and self.said is HookSaid.FAILED
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """From its first call to its last word, None before that."""
+        return None if self.ended is None else max(timedelta(), self.ended - self.began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +147,8 @@ class TargetNow:
     """How a run that died had left the alias before this one began."""
     restored: bool = False
     """Whether that was put right first."""
+    smoke_test: e.SmokeTestStarted | e.SmokeTested | None = None
+    """How far its smoke test is; None if it has none, or it has not begun."""
     routing: Routing | None = None
     """As last confirmed or seen; None if unknown."""
     exposures: tuple[Exposure, ...] = ()
@@ -152,6 +197,8 @@ class RolloutState:
     """Of the preflight, None if there was none."""
     numbers: Mapping[Target, Comparison] = field(default_factory=dict)
     """The versions' own metrics, all minutes so far."""
+    hooks: tuple[HookNow, ...] = ()
+    """Those that were asked, in order."""
     finished: e.Finished | None = None
     latest: datetime | None = None
 
@@ -164,6 +211,11 @@ class RolloutState:
     def going_on(self) -> StepNow | None:
         """The step that is going on, if one is."""
         return next((step for step in self.steps if step.status in GOING_ON), None)
+
+    @property
+    def asked(self) -> HookNow | None:
+        """The hook that is being asked, if one is."""
+        return next((hook for hook in reversed(self.hooks) if hook.ended is None), None)
 
     @property
     def result(self) -> e.Result:
@@ -206,6 +258,12 @@ class RolloutState:
     def watched(self) -> bool:
         """Whether any step began."""
         return any(step.began is not None for step in self.steps)
+
+    @property
+    def failed_smoke_tests(self) -> tuple[e.SmokeTested, ...]:
+        """The smoke tests that a version did not pass."""
+        tests = (now.smoke_test for now in self.targets.values())
+        return tuple(test for test in tests if isinstance(test, e.SmokeTested) and not test.passed)
 
     @property
     def shifted(self) -> bool:

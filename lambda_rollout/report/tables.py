@@ -21,7 +21,7 @@ from lambda_rollout.report.markdown import (
     unbroken,
 )
 from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow
-from lambda_rollout.report.wording import clean, clock_time, count, share
+from lambda_rollout.report.wording import clean, clock_time, count, planned_watch, share
 from lambda_rollout.rollout.events import Result
 
 MOST_ROWS = 50
@@ -48,7 +48,7 @@ def schedule(story: RolloutState, most: int = MOST_ROWS, *, live: bool = False) 
     rows = [
         (
             f"{step.number}.&nbsp;{share(step.percent)}",
-            unbroken(readable_duration(step.watch)),
+            unbroken(planned_watch(step.watch, step.earliest)),
             _outcome(step, story, live=live),
         )
         for step in steps
@@ -67,7 +67,8 @@ def _around_the_running_one(story: RolloutState, most: int) -> tuple[StepNow, ..
 def is_going_back(story: RolloutState) -> bool:
     """Whether something was decided that only a rollback can follow."""
     begun = any(now.rolled_back_at for now in story.targets.values())
-    return begun or any(alarm.fired is not None for alarm in story.alarms.values())
+    fired = any(alarm.fired is not None for alarm in story.alarms.values())
+    return begun or fired or any(hook.is_fatal for hook in story.hooks)
 
 
 def _outcome(step: StepNow, story: RolloutState, *, live: bool) -> str:
@@ -81,7 +82,7 @@ def _outcome(step: StepNow, story: RolloutState, *, live: bool) -> str:
         case Status.SKIPPED:
             return "done by an earlier run"
         case Status.PASSED:
-            return f"✅ passed{_span(step)}{_extended(step)}"
+            return f"✅ passed{_span(step)}{_early(step)}{_extended(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
             return f"{words}{_after_watch(step)}{_extended(step)}"
@@ -109,6 +110,12 @@ def _after_watch(step: StepNow) -> str:
     return f"{at}, after {unbroken(readable_duration(step.lasted))}"
 
 
+def _early(step: StepNow) -> str:
+    if step.saved is None:
+        return ""
+    return f"; {unbroken(readable_duration(step.saved))} early, all guards shown to hold"
+
+
 def _extended(step: StepNow) -> str:
     if step.extended_until is None:
         return ""
@@ -128,7 +135,7 @@ def plan(story: RolloutState) -> str:
             str(number),
             _begins(start),
             share(step.percent),
-            unbroken(readable_duration(step.watch)),
+            unbroken(planned_watch(step.watch, step.earliest)),
         )
         for number, (start, step) in enumerate(planned.timetable(), start=1)
     ]

@@ -15,12 +15,13 @@ from itertools import pairwise
 
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.report.reduce import after
-from lambda_rollout.report.state import RolloutState, TargetNow
+from lambda_rollout.report.state import HookSaid, RolloutState, TargetNow
 from lambda_rollout.report.wording import share
 from lambda_rollout.rollout import events as e
 
 MOST_TARGETS = 3
 MOST_ALARMS = 6
+MOST_HOOKS = 12
 MOST_SPANS = 12
 """States of one alarm that are drawn; a flapping one would bury the rest."""
 
@@ -96,6 +97,7 @@ def chart(seen: Timeline) -> str:
         )
         for now in exposed[:MOST_TARGETS]
     ]
+    rows += [_hooks(seen.story, begin, end)]
     rows += [_states(seen, arn, begin, end) for arn in _alarms_to_draw(seen)]
     if all(len(row) <= 2 for row in rows):
         return ""  # one bar a line: the tables say as much
@@ -141,6 +143,21 @@ def _fits(said: str, span: timedelta, whole: timedelta) -> bool:
     Mermaid writes it beside the bar otherwise: of a bar with a style in a colour that the dark theme swallows.
     """
     return len(said) * _LETTER <= _PHONE * (span / whole)
+
+
+def _hooks(story: RolloutState, begin: datetime, end: datetime) -> list[str]:
+    """Draw how long hooks were asked while there was traffic; those that said no, even in no time."""
+    lines = ["  section hooks"]
+    for hook in story.hooks[-MOST_HOOKS:]:
+        since, until = max(hook.began, begin), hook.ended or end
+        failed = hook.said is HookSaid.FAILED
+        if failed:
+            until = max(until, since + max(timedelta(seconds=1), (end - begin) / 50))
+        if hook.began >= begin and until - since >= timedelta(seconds=1):
+            style = "crit, " if failed else "done, " if hook.ended else "active, "
+            fits = _fits(plain(hook.hook.name), until - since, end - begin)
+            lines.append(_bar(plain(hook.hook.name), style if fits or failed else "", since, until))
+    return lines
 
 
 def _alarms_to_draw(seen: Timeline) -> list[str]:

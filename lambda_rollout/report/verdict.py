@@ -7,9 +7,10 @@ cleans it first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.inputs.guards import OBSERVED
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import count, listing, share, traffic
 from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
@@ -18,10 +19,16 @@ MARKS = {
     Result.PROMOTED: "✅",
     Result.ROLLED_BACK: "↩️",
     Result.HELD: "⏸️",
+    Result.PUBLISHED: "📦",
     Result.UNCHANGED: "☑️",
     Result.PLANNED: "📋",
     Result.FAILED: "❌",
 }
+
+_COMMAND = "aws lambda "
+CONDITION = '{"StringEquals": '
+"""How what a remedy may end with begins: a command, or the condition of a trust policy. It is to be copied, so it is
+never escaped."""
 
 
 def headline(story: RolloutState) -> str:
@@ -41,12 +48,22 @@ def headline(story: RolloutState) -> str:
                 f" at {share(one.weight)} on version {one.version}" if one and one.weight else ""
             )
             return f"{names} held{where}"
+        case Result.PUBLISHED:
+            return _published(targets)
         case Result.UNCHANGED:
             return f"{names} already on version {one.version}" if one else f"{names} unchanged"
         case Result.PLANNED:
             return f"Plan for {names}"
         case Result.FAILED:
             return _failed_headline(story, names)
+
+
+def _published(targets: Sequence[TargetNow]) -> str:
+    one = targets[0] if len(targets) == 1 else None
+    if one is not None:
+        return f"Version {one.version} of {one.target.name} published, no traffic was shifted"
+    names = listing([now.target.name for now in targets])
+    return f"New versions of {names} published, no traffic was shifted"
 
 
 def _failed_headline(story: RolloutState, names: str) -> str:
@@ -71,6 +88,8 @@ def happenings(story: RolloutState) -> Iterator[str]:
             yield from _promoted(story)
         case Result.HELD:
             yield _held(story)
+        case Result.PUBLISHED:
+            yield from _tested(story)
         case Result.UNCHANGED:
             yield "There was nothing new to roll out, so nothing was shifted."
         case Result.PLANNED:
@@ -103,6 +122,17 @@ def _held(story: RolloutState) -> str:
     return "The alias stays split on purpose."
 
 
+def _tested(story: RolloutState) -> Iterator[str]:
+    tested = sum(now.smoke_test is not None for now in story.targets.values())
+    if tested == len(story.targets):
+        yield "It passed its smoke test." if tested == 1 else "All passed their smoke tests."
+    elif tested:
+        yield f"{tested} of {len(story.targets)} had a smoke test, and passed it."
+    else:
+        yield "It had no smoke test." if len(story.targets) == 1 else "They had no smoke tests."
+    yield from _exposures(story)
+
+
 def _restored(story: RolloutState) -> Iterator[str]:
     for now in story.targets.values():
         if now.abandoned is not None:
@@ -116,7 +146,8 @@ def _promoted(story: RolloutState) -> Iterator[str]:
         return
     took = f"It took {readable_duration(story.lasted)}"
     alarms = len(story.alarms) - len(story.unguarding)
-    guards = len(story.started.guards) if story.started else 0
+    named = story.started.guards if story.started else ()
+    guards = sum(not guard.startswith(OBSERVED) for guard in named)
     if guards:
         watched = [count(alarms, "alarm")] if alarms else []
         watched.append(count(guards, "guard"))
@@ -185,6 +216,14 @@ def advice(story: RolloutState) -> str:
     if story.remedy or not by_itself:
         return story.remedy
     return "Nothing has to be repaired. Fix the cause, then roll out again."
+
+
+def advice_to_copy(story: RolloutState) -> tuple[str, str]:
+    """Return what to do next in words, and what is to be copied for it: a command, a condition, or empty."""
+    said = advice(story)
+    # The condition first: what it accepts may be named like a command.
+    words, found, rest = said.partition(CONDITION if CONDITION in said else _COMMAND)
+    return words, found + rest
 
 
 def left_as(left: AliasLeft) -> str:

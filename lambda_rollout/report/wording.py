@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.inputs.durations import readable_duration
 
 UNSEEN = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that would not be seen for what it is."""
@@ -43,6 +44,12 @@ def _seen(character: str) -> str:
 def clock_time(moment: datetime) -> str:
     """Write the time of day in UTC, ``10:05:09``; the date stands once at the top."""
     return f"{moment.astimezone(UTC):%H:%M:%S}"
+
+
+def planned_watch(watch: timedelta, earliest: timedelta | None) -> str:
+    """Write how long a step is watched: ``30m``, or ``5m to 30m`` if it may end from ``earliest`` on."""
+    longest = readable_duration(watch)
+    return longest if earliest is None else f"{readable_duration(earliest)} to {longest}"
 
 
 def date_and_time(moment: datetime) -> str:

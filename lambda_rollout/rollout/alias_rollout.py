@@ -8,6 +8,7 @@ from datetime import timedelta
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import SavedAlias
 
@@ -28,10 +29,14 @@ class AliasRollout:
     possibly_written: bool = False
     """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
     alias as it is, and we took it over to go on with it."""
+    new_arn: str = ""
+    """The ARN of the new version, if its configuration was read."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
     timeout: timedelta = timedelta()
     """How long an invocation of the new version may take; 0 if that was not read yet."""
+    limits: InvocationLimits = field(default_factory=InvocationLimits)
+    """What an invocation of the new version needs and lasts, once it is ready."""
 
     @property
     def writer(self) -> AliasWriter:
@@ -59,6 +64,12 @@ class AliasRollout:
     def shifted(self) -> bool:
         """Whether the alias, as we know it, is anywhere but whole on its old version."""
         return self.writer.routing != Routing.all_on(self.writer.old)
+
+    def version_arn(self, version: str) -> str:
+        """Return the ARN of a version; empty while neither the alias nor the new version was read."""
+        known = self.existing.found.arn if self.existing else self.new_arn
+        function, _, _ = known.rpartition(":")
+        return f"{function}:{version}" if function else ""
 
     @property
     def saved(self) -> SavedAlias:

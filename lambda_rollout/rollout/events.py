@@ -14,7 +14,9 @@ from typing import TypeVar
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.finding import Finding
 
@@ -28,6 +30,7 @@ class Result(StrEnum):
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
     HELD = "held"
+    PUBLISHED = "published"
     UNCHANGED = "unchanged"
     PLANNED = "planned"
     FAILED = "failed"
@@ -170,6 +173,27 @@ class VersionReady(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTestStarted(Event):
+    """The new version is invoked with the smoke test's payload, before it gets any traffic."""
+
+    target: Target
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTested(Event):
+    """A smoke test is over: the version passed, or it gets no traffic."""
+
+    target: Target
+    version: str
+    passed: bool
+    why: str = ""
+    """Why it did not pass, in a clause; the function's own words may be in it. Empty otherwise."""
+    log: tuple[str, ...] = ()
+    """The last lines of the function's log, up to 4 KB, if it did not pass and there are any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyThere(Event):
     """The alias was already whole on that version: nothing to shift."""
 
@@ -184,6 +208,8 @@ class StepStarted(Event):
     number: int
     percent: Decimal
     watch: timedelta
+    earliest: timedelta | None = None
+    """From when on it may end before its time is over; None if it may not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,12 +271,73 @@ class StepExtended(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepEndsEarly(Event):
+    """All guards are shown to hold before the step's time is over; it passes with the next read that finds nothing."""
+
+    number: int
+    saved: timedelta
+    """How much of its time is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardObserved(Event):
+    """What the numbers say of a guard that is only observed: told when it is broken, and at the end of each step."""
+
+    number: int
+    guard: str
+    target: Target
+    outcome: Outcome
+    why: str
+    """The figures, or what they lack."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepPassed(Event):
     """The step was watched to its end, and a read after its last second found nothing."""
 
     number: int
     percent: Decimal
     readings: tuple[AlarmReading, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookStarted(Event):
+    """A hook is invoked, for the first time at this stage."""
+
+    hook: Hook
+    step: int | None
+    """The number of the step that goes on, or was the last; None before the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookInProgress(Event):
+    """A hook said IN_PROGRESS, told at most once a minute."""
+
+    hook: Hook
+    again_in: timedelta
+    """Until it is asked again."""
+    details: str
+    """Its ``hookDetails`` as JSON, cut where long; empty without any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookUnanswered(Event):
+    """A hook's call was throttled or not answered, and is made again; told once until one is answered."""
+
+    hook: Hook
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookEnded(Event):
+    """A hook has said its last word, or its time is over."""
+
+    hook: Hook
+    passed: bool
+    why: str
+    """Why it failed; empty otherwise."""
+    details: str
+    """Its ``hookDetails`` as JSON, cut where long; empty without any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +382,17 @@ class RecordCleared(Event):
     """AWS confirmed it: the rollout's record is off the alias, and the owner's description is back."""
 
     target: Target
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousAliasSet(Event):
+    """AWS confirmed it: the alias that keeps the way back points at the version that was left."""
+
+    target: Target
+    """What was promoted."""
+    alias: str
+    """The alias of the same function that keeps the way back."""
     version: str
 
 

@@ -32,6 +32,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.left import not_settled
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.previous_alias import read_previous, set_previous
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError, Unanswered
@@ -79,6 +80,10 @@ class Finisher:
         self._tracked: list[AliasRollout] = []
         self.created: list[Target] = []
         """Aliases that this rollout created; they stay."""
+        self.back: Sequence[AliasRollout] = ()
+        """Those that were rolled back, if every one that was to go back is; otherwise none."""
+        self.rolling_back_since = 0.0
+        """When it began to roll them back; monotonic seconds."""
         self._troubles: Counter[Target] = Counter()
 
     def track(self, rollout: AliasRollout) -> AliasRollout:
@@ -133,12 +138,14 @@ class Finisher:
         rollback.
         """
         rollouts = [rollout for rollout in reversed(self._tracked) if rollout.needs_restore]
+        self.rolling_back_since = self._ports.clock.monotonic()
         if rollouts:
             # What was held, and is not promoted yet, goes with the others: a group is not left in parts.
             rollouts = [
                 each for each in reversed(self._tracked) if each.needs_restore or each.shifted
             ]
         all_back = self.restore(rollouts, tell)
+        self.back = tuple(reversed(rollouts)) if all_back else ()
         for target in self.created:
             text = f"Alias {target} was created by this rollout and stays."
             self._ports.emit(Warned(text=text))
@@ -232,6 +239,7 @@ class Finisher:
         of the group that bear its record still, for all that is known: then the last one keeps saying it.
         """
         self.remember(Phase.CLEARING)
+        previous = read_previous(self._tracked, self._identity, self._ports)
         rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
         # The post stage answers for unchanged ones, too.
         rollouts.sort(key=_bears_a_mark)
@@ -260,6 +268,8 @@ class Finisher:
                 self._ports.emit(RecordCleared(target=target, version=rollout.new))
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
+        if all(isinstance(settlement, Settled) for _, settlement in forward):
+            set_previous(previous, self._identity, self._ports)
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
         return self.finished(

@@ -12,6 +12,8 @@ from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
+from lambda_rollout.analysis.credentials import CredentialsLife
+from lambda_rollout.analysis.invocation import Invocation
 from lambda_rollout.analysis.metrics import CanaryPair, Comparison, History
 from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.inputs.guards import Guard
@@ -19,6 +21,7 @@ from lambda_rollout.inputs.package import CodeStorage, Package
 from lambda_rollout.preflight.reader import PreflightReader
 from lambda_rollout.rollout.events import Event
 from lambda_rollout.rollout.saved_state import SavedState
+from lambda_rollout.runtime.background import Background, Inline
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.parallel import Parallel, one_by_one
 
@@ -81,6 +84,29 @@ class Versions(Protocol):
         ...
 
 
+class Invocations(Protocol):
+    """Lambda's Invoke, one try each. Errors are `CallFailed` and its kinds.
+
+    An invocation cannot be taken back, and is not idempotent: only `Busy` (throttled, still waking, never sent) says
+    that it has not run. `Unanswered` may have, or may run later.
+    """
+
+    def invoke(
+        self, function: str, qualifier: str, payload: bytes, read_timeout: float
+    ) -> Invocation:
+        """Invoke synchronously, with the log's tail.
+
+        ``function`` is a name or an ARN, ``qualifier`` a version or an alias (empty: none), ``read_timeout`` the
+        seconds that its answer may take: the function's own timeout and a margin. It waits so long, whatever happens:
+        see `runtime.background.pending`.
+        """
+        ...
+
+    def check(self, function: str, qualifier: str) -> None:
+        """Ask whether it is there and may be invoked, with DryRun: nothing runs."""
+        ...
+
+
 class Runs(Protocol):
     """What GitHub knows about other runs. Never raises: no answer is `RunStatus.UNKNOWN`."""
 
@@ -109,7 +135,13 @@ class Ports:
     """Saves what the post stage needs, before the next write."""
     parallel: Parallel = one_by_one
     """Does the same to many targets."""
+    background: Callable[[], Background] = Inline
+    """Makes what a call is waited for in, while stop and others are listened to (`runtime.background.pending`)."""
+    invocations: Invocations | None = None
+    """The calls that run functions; None where none is to be run."""
     metrics: Metrics | None = None
     """The calls that read the versions' own numbers; None goes without them."""
     preflight_reader: PreflightReader | None = None
     """The calls of the preflight; None goes without one."""
+    life: Callable[[], CredentialsLife] = CredentialsLife
+    """Says how long calls can still be signed."""

@@ -19,12 +19,17 @@ from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, read_alias, refusal, say_if_cut
 from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.hook_stages import on_rollback
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.previous_alias import version_left
 from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.story import without_failing
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
 from lambda_rollout.runtime.errors import RolloutError
 
 _T = TypeVar("_T")
+
+ASKED_FOR = "asked for with mode: rollback"
 
 
 def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
@@ -61,9 +66,7 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
             if each[2] is None:
                 # The post stage knows from it that what it finds is where this rollback began.
                 rollouts[-1].attempted_percents.append(str(HUNDRED))
-    all_back = finisher.restore(list(reversed(rollouts)))
-    for rollout in rollouts:
-        _say_if_asleep(rollout, spec, ports)
+    all_back = _restore(rollouts, spec, ports, finisher)
     cleared = any(rollout.writer.lost_record for rollout in rollouts)
     if on_record and (cleared or any(record.passed for record in on_record)):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
@@ -75,8 +78,22 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
         return finisher.finished(Result.FAILED, "not every alias could be restored")
     if not rollouts:
         return finisher.finished(Result.UNCHANGED)
-    finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
+    finished = finisher.finished(Result.ROLLED_BACK, ASKED_FOR)
     return replace(finished, asked_for=True)
+
+
+def _restore(
+    rollouts: list[AliasRollout], spec: RolloutSpec, ports: Ports, finisher: Finisher
+) -> bool:
+    """Put them back, and do what comes after; return whether all are back."""
+    began = ports.clock.monotonic()
+    all_back = finisher.restore(list(reversed(rollouts)))
+    for rollout in rollouts:
+        _say_if_asleep(rollout, spec, ports)
+    if all_back:
+        tell = partial(on_rollback, spec, ports, rollouts, ASKED_FOR, step=None, since=began)
+        without_failing(tell, ports)
+    return all_back
 
 
 def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> None:
@@ -114,7 +131,7 @@ def _may_be_new(target: Target) -> RolloutError:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
-    alias = read_alias(target, spec.inputs.region, ports)
+    alias = read_alias(target, spec.identity, ports)
     ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):
@@ -138,17 +155,17 @@ def _grasp(
     record was unchanged, or was not shifted yet: it is where it is to be.
     """
     if record is not None:
-        if spec.version_number not in {None, record.old}:
+        if spec.version_number(target) not in {None, record.old}:
             raise RolloutError(
                 f"{target} is in a rollout from version {record.old} to {record.new}, so it cannot go back to "
-                f"version {spec.version_number}.",
+                f"version {spec.version_number(target)}.",
                 "Leave `version` empty.",
             )
         writer = writer_of(target, alias, record.rollout_id, ports, record.old, shared=True)
         return AliasRollout(target, writer, record.new)
     if not alias.routing.is_unsplit:
         raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec.identity, ports)
-    if spec.version_number is None and not alone:
+    if spec.version_number(target) is None and not alone:
         return alias.routing.version
     return _grasp_whole(target, alias, spec, ports)
 
@@ -156,11 +173,12 @@ def _grasp(
 def _grasp_whole(
     target: Target, alias: Alias, spec: RolloutSpec, ports: Ports
 ) -> AliasRollout | str:
-    asked = spec.version_number or version_of_alias(target, spec, ports)
+    asked = spec.version_number(target) or version_of_alias(target, spec, ports)
+    asked = asked or version_left(target, alias, spec, ports)
     if asked is None:
         raise RolloutError(
             f"{target} sends 100% to version {alias.routing.version}, and has no record of a rollout.",
-            "Set `version` to the version to go back to.",
+            "Set `version` to the version to go back to, or `previous-alias` to the alias that keeps it.",
         )
     if asked == alias.routing.version:
         return asked

@@ -7,16 +7,16 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lambda_rollout.alias.record import Record
-from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target, routing_of
+from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, routing_of
 from lambda_rollout.alias.writer import Conflict
+from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.analysis.metrics import CanaryPair
-from lambda_rollout.inputs.choices import Mode, OnCancel
+from lambda_rollout.inputs.choices import HookStage, Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
-from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
@@ -29,16 +29,20 @@ from lambda_rollout.rollout.events import (
     StepStarted,
     WeightShifted,
 )
+from lambda_rollout.rollout.expiry import CredentialsEnd, Expiry
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.hook_stages import before_traffic, make_request, on_rollback
+from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.prepare import look_first, recheck_alarms
+from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import Phase
+from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.watch import AnalysisFailed, Watch
+from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -54,26 +58,42 @@ class Rollout:
         self._rollouts: list[AliasRollout] = []
         self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
         self._watch: Watch | None = None
-        self._storages: Mapping[Target, CodeStorage] = {}
+        self._expiry = Expiry(ports)
+        self._step: int | None = None
+        """The number of the step that goes on, or was the last; None before the first."""
+        self._first_look = FirstLook()
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises."""
-        return run(self._spec, self._ports, self._tell, self._bad_end)
+        return run(self._spec, self._ports, self._tell, self._bad_end, self._tell_of_rollback)
 
     def _bad_end(self, cause: RolloutError, *, failed: bool) -> Finished:
-        holds = isinstance(cause, Cancelled) and self._spec.inputs.on_cancel is OnCancel.HOLD
+        is_cut_short = isinstance(cause, Cancelled | CredentialsEnd)
+        holds = is_cut_short and self._spec.inputs.on_cancel is OnCancel.HOLD
         if holds and self._finisher.can_hold:
             return self._finisher.hold(f"{cause.what}; on-cancel is `hold`")
         alarms = cause.alarms if isinstance(cause, AnalysisFailed) else ()
         return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
 
+    def _tell_of_rollback(self, finished: Finished) -> None:
+        on_rollback(
+            self._spec,
+            self._ports,
+            [each for each in self._finisher.back if each.moves],
+            finished.reason,
+            step=self._step,
+            since=self._finisher.rolling_back_since,
+        )
+
     def _tell(self) -> Finished:
         self._look_at_aliases()
-        self._storages = look_first(self._spec, self._ports, self._rollouts)
+        self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()
         self._wait_until_ready()
+        self._smoke_test()
+        before_traffic(self._spec, self._ports, self._rollouts)
         self._create_missing_aliases()
         self._say_what_stays()
         if not self._moving():
@@ -82,7 +102,8 @@ class Rollout:
         steps = self._steps()
         for number, step in enumerate(steps, start=1):
             self._shift(step, number, watch)
-            watch.step(step, number, steps[number:])
+            watch.step(step, number, steps[number:], self._hooks(HookStage.EACH_STEP, step))
+        self._after_traffic(steps[-1], watch)
         self._look_at_what_stays()
         end_watch(watch, self._ports)
         if self._spec.plan.ends_held:
@@ -120,16 +141,21 @@ class Rollout:
 
     def _version_of(self, rollout: AliasRollout) -> str:
         spec, resumed = self._spec, rollout.resumed
-        if resumed is not None and spec.inputs.mode is Mode.PROMOTE and spec.version_number is None:
+        number = spec.version_number(rollout.target)
+        if resumed is not None and spec.inputs.mode is Mode.PROMOTE and number is None:
             taken = replace(spec, inputs=replace(spec.inputs, version=Numbered(resumed.new)))
             return choose(rollout.target, rollout.old, taken, self._ports)
         if resumed is None and spec.inputs.mode is Mode.PROMOTE and rollout.old is not None:
             # One of a group whose code was unchanged: there is nothing of it to promote.
             return rollout.old
-        if resumed is not None and spec.version_number is not None:
-            self._refuse_another(spec.version_number, rollout, resumed)
+        if resumed is not None and number is not None:
+            self._refuse_another(number, rollout, resumed)
         version = choose(
-            rollout.target, rollout.old, spec, self._ports, self._storages.get(rollout.target)
+            rollout.target,
+            rollout.old,
+            spec,
+            self._ports,
+            self._first_look.storages.get(rollout.target),
         )
         if resumed is not None:
             self._refuse_another(version, rollout, resumed)
@@ -154,8 +180,20 @@ class Rollout:
 
     def _wait_for_one(self, rollout: AliasRollout) -> None:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
-        rollout.durable = state.is_durable
+        rollout.durable, rollout.new_arn = state.is_durable, state.arn
         rollout.timeout = state.timeout
+        rollout.limits = state.limits
+
+    def _smoke_test(self) -> None:
+        """Invoke what has had no traffic yet; a version that a run before this one has shifted to has had some."""
+        if self._spec.inputs.mode is not Mode.ROLLOUT:
+            return
+        versions = [
+            ReadyVersion(rollout.target, rollout.new, rollout.limits)
+            for rollout in self._rollouts
+            if rollout.new != rollout.old and rollout.resumed is None
+        ]
+        smoke_test(versions, self._spec, self._ports)
 
     def _create_missing_aliases(self) -> None:
         for rollout in self._rollouts:
@@ -217,9 +255,25 @@ class Rollout:
     def _begin_watch(self) -> Watch:
         metrics = self._numbers()
         self._judge_the_split_before(metrics)
-        survey = recheck_alarms(self._spec, self._ports)
-        self._watch = begin_watch(self._spec, self._ports, self._moving(), survey, metrics)
+        survey = self._last_survey()
+        self._watch = begin_watch(
+            self._spec,
+            self._ports,
+            self._moving(),
+            survey,
+            metrics,
+            self._expiry,
+            self._first_look.alarms_need,
+        )
         return self._watch
+
+    def _last_survey(self) -> Survey:
+        """Read the alarms just before the first shift, which waits for credentials that last."""
+        while True:
+            self._expiry.await_renewal()
+            survey = recheck_alarms(self._spec, self._ports)
+            if not self._expiry.heed():
+                return survey
 
     def _numbers(self) -> RolloutMetrics:
         moving = self._moving()
@@ -250,6 +304,19 @@ class Rollout:
                 rollout.possibly_written = True
             raise AnalysisFailed(broken)
 
+    def _after_traffic(self, last: Step, watch: Watch) -> None:
+        """Ask the hooks of after-traffic, with everything watched on; not where it ends held."""
+        if last.percent >= HUNDRED and (asks := self._hooks(HookStage.AFTER_TRAFFIC, last)):
+            watch.after(last, asks)
+
+    def _hooks(self, stage: HookStage, step: Step) -> Asks | None:
+        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any."""
+        hooks = self._spec.inputs.hooks_of(stage)
+        if not hooks:
+            return None
+        request = make_request(stage, self._spec, self._moving(), step.percent, self._step)
+        return lambda until: HookRun(hooks, request, self._ports, lambda _: until)
+
     def _steps(self) -> Sequence[Step]:
         """Return the schedule; a resumed one starts with the weight it was left at."""
         steps = self._spec.plan.steps
@@ -263,16 +330,18 @@ class Rollout:
         if not reached:
             return steps
         at = min(reached)
-        watch = next((step.watch for step in steps if step.percent >= at), steps[-1].watch)
-        return [Step(at, watch), *(step for step in steps if step.percent > at)]
+        present = next((step for step in steps if step.percent >= at), steps[-1])
+        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
 
     def _shift(self, step: Step, number: int, watch: Watch) -> None:
         ports = self._ports
+        self._step = number
         ports.emit(
             StepStarted(
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
+                earliest=step.earliest,
             )
         )
         for rollout in self._moving():

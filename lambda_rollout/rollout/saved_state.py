@@ -99,6 +99,8 @@ class SavedState:
     aliases: tuple[SavedAlias, ...]
     deployment: DeploymentRef | None = None
     """CodeDeploy's deployment, if one shifts the alias."""
+    previous_alias: str = ""
+    """As the input ``previous-alias``."""
 
     def to_json(self) -> str:
         """Return it as one line of ASCII: JSON, packed if it is long.

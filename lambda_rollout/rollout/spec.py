@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lambda_rollout.alias import record as lease
@@ -12,7 +13,7 @@ from lambda_rollout.alias.routing import HUNDRED, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.inputs.model import Inputs
-from lambda_rollout.inputs.names import FromAlias, Latest, Numbered
+from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, NumberedEach
 from lambda_rollout.inputs.package import Package
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Run, Started
@@ -30,6 +31,8 @@ class RunIdentity:
     rollout_id: str
     """Eight random hex digits that tell this rollout from every other."""
     hold_on_cancel: bool
+    previous_alias: str = ""
+    """Name of the alias that a promotion points at the version it left; empty for none."""
 
     @classmethod
     def of_saved_state(cls, saved_state: SavedState, run: Run) -> RunIdentity:
@@ -40,6 +43,7 @@ class RunIdentity:
             run=run,
             rollout_id=saved_state.aliases[0].rollout_id if saved_state.aliases else "",
             hold_on_cancel=saved_state.hold_on_cancel,
+            previous_alias=saved_state.previous_alias,
         )
 
     def saved_state(self, phase: Phase, aliases: tuple[SavedAlias, ...]) -> SavedState:
@@ -50,6 +54,7 @@ class RunIdentity:
             role_to_assume=self.role_to_assume,
             hold_on_cancel=self.hold_on_cancel,
             aliases=aliases,
+            previous_alias=self.previous_alias,
         )
 
     def record(
@@ -95,6 +100,8 @@ class RolloutSpec:
     """As in `RunIdentity`."""
     package: Package | None = None
     """The code to upload before publishing, as it was read; None uploads none."""
+    payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Function, as in ``function-name`` -> what its smoke test invokes the new version with; none has none."""
     warnings: tuple[str, ...] = ()
     """What the person deploying should know from the start."""
 
@@ -107,13 +114,17 @@ class RolloutSpec:
             run=self.run,
             rollout_id=self.rollout_id,
             hold_on_cancel=self.inputs.on_cancel is OnCancel.HOLD,
+            previous_alias=self.inputs.previous_alias or "",
         )
 
-    @property
-    def version_number(self) -> str | None:
-        """The published version that was asked for by its number."""
-        version = self.inputs.version
-        return version.number if isinstance(version, Numbered) else None
+    def version_number(self, target: Target) -> str | None:
+        """Return the published version of the target's function that was asked for by its number."""
+        match self.inputs.version:
+            case Numbered(number):
+                return number
+            case NumberedEach(numbers):
+                return dict(numbers)[target.name]
+        return None
 
     @property
     def version_alias(self) -> str | None:

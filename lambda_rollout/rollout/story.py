@@ -6,6 +6,7 @@ The middle is theirs: in `rollout` we decide each weight, in `codedeploy.engine`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from lambda_rollout.alias.record import Record
@@ -15,6 +16,7 @@ from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished, Warned
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -30,14 +32,34 @@ class BadEnd(Protocol):
         ...
 
 
-def run(spec: RolloutSpec, ports: Ports, tell: Callable[[], Finished], bad_end: BadEnd) -> Finished:
-    """Tell a story, to whatever end. Never raises: an error of ours, too, rolls back first and talks after."""
+def run(
+    spec: RolloutSpec,
+    ports: Ports,
+    tell: Callable[[], Finished],
+    bad_end: BadEnd,
+    afterwards: Callable[[Finished], None] = lambda _: None,
+) -> Finished:
+    """Tell a story, to whatever end. Never raises: an error of ours, too, rolls back first and talks after.
+
+    ``afterwards`` is done when every alias is settled, and can change nothing of how it ended.
+    """
     ports.emit(spec.started())
     for text in spec.warnings:
         ports.emit(Warned(text=text))
     finished = _to_its_end(tell, bad_end)
+    without_failing(lambda: afterwards(finished), ports)
     ports.emit(finished)
     return finished
+
+
+def without_failing(act: Callable[[], None], ports: Ports) -> None:
+    """Do what must not fail a rollout that has ended; what goes wrong is a warning."""
+    try:
+        act()
+    except RolloutError as error:
+        ports.emit(Warned(text=str(error)))
+    except Exception as error:  # noqa: BLE001 - the outputs are to be written, whatever it is
+        ports.emit(Warned(text=f"internal error: {type(error).__name__}: {error}"))
 
 
 def _to_its_end(tell: Callable[[], Finished], bad_end: BadEnd) -> Finished:
@@ -56,8 +78,13 @@ def begin_watch(
     rollouts: Sequence[AliasRollout],
     survey: Survey,
     metrics: RolloutMetrics,
+    expiry: Expiry,
+    alarms_need: timedelta | None = None,
 ) -> Watch:
-    """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before."""
+    """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before.
+
+    ``alarms_need``: how long the slowest alarm needs to fire; None if that is not known.
+    """
     inputs, new = spec.inputs, {rollout.target: rollout.new for rollout in rollouts}
     return Watch(
         ports,
@@ -66,6 +93,8 @@ def begin_watch(
         survey,
         metrics,
         lambda writer: live_record(writer, new[writer.target], writer.routing, spec, ports),
+        expiry,
+        alarms_need,
     )
 
 

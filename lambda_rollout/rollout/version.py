@@ -24,6 +24,7 @@ from lambda_rollout.rollout.events import (
     VersionTaken,
     VersionWaited,
 )
+from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import (
@@ -80,7 +81,7 @@ def choose(
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
     """
-    named = spec.version_number or version_of_alias(target, spec, ports)
+    named = spec.version_number(target) or version_of_alias(target, spec, ports)
     if named is not None:
         check_exists(target, named, ports)
         ports.emit(VersionTaken(target=target, version=named, previous=previous))
@@ -223,6 +224,7 @@ def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -
     told = ""
     while True:
         raise_if_stopped(ports.stop)
+        raise_if_ending(ports)
         elapsed = ports.clock.monotonic() - began
         state, ready = _readiness(target, version, ports, elapsed)
         match ready:

@@ -21,13 +21,18 @@ from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
+from lambda_rollout.rollout.early_end import alarms_allow_it, least_time
 from lambda_rollout.rollout.events import (
+    StepEndsEarly,
     StepExtended,
     StepPassed,
     Unreadable,
 )
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
+from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import ON_THEIR_WAY, MetricsPoll, RolloutMetrics
+from lambda_rollout.rollout.observed_guards import ObservedGuards
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
@@ -41,6 +46,10 @@ write without a RevisionId (Terraform) would otherwise take the canary away unse
 RENEW_LIMIT = 300.0
 """Seconds after the last confirmed record at which an unrenewable one ends the rollout: half the lease is
 left for rolling back while nobody else may touch the alias."""
+
+
+Asks = Callable[[float], HookRun]
+"""Makes the hooks of a stage, which are to have said yes at this moment (monotonic seconds)."""
 
 
 class AnalysisFailed(RolloutError):
@@ -63,8 +72,13 @@ class Watch:
         survey: Survey,
         metrics: RolloutMetrics,
         record: Callable[[AliasWriter], Record],
+        expiry: Expiry,
+        alarms_need: timedelta | None = None,
     ) -> None:
-        """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
+        """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal.
+
+        ``alarms_need``: how long the slowest alarm needs to fire; None if that is not known.
+        """
         self._clock, self._stop, self._emit = ports.clock, ports.stop, ports.emit
         self._parallel = ports.parallel
         self._insufficient_data = inputs.insufficient_data
@@ -74,6 +88,10 @@ class Watch:
         self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
         self._heartbeats = Heartbeats(self._clock, self._emit)
         self._record = record
+        self._expiry = expiry
+        self._not_forward = ""
+        self._alarms_need = alarms_need
+        self._observed = ObservedGuards(self._emit)
         now = self._renewal_tried_at = self._clock.monotonic()
         self._aws_clock = ports.aws_clock
         self.alarms = AlarmPoll(ports, seconds(inputs.poll_interval), survey, self._aws_clock.now())
@@ -84,6 +102,12 @@ class Watch:
         """Whether forward writes are still to come: only the last step has none."""
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
+        self._began = self._end = now
+        self._moving = False
+        """Whether AWS's own weights may be there still."""
+        self._asks: Asks | None = None
+        self._hooks: HookRun | None = None
+        self._ends_early = False
 
     def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
@@ -91,34 +115,27 @@ class Watch:
 
     # One step ----------------------------------------------------------------------------------
 
-    def step(self, step: Step, number: int, later: Sequence[Step] = ()) -> None:
+    def step(
+        self, step: Step, number: int, later: Sequence[Step] = (), asks: Asks | None = None
+    ) -> None:
         """Watch one step to its end; ``later`` are those after it. Returns if it passed.
 
-        Raises `AnalysisFailed`, `Conflict`, `Cancelled`, or `NotFound` for an alias that is gone.
+        ``asks`` makes the hooks that are asked once everything else has been shown, None for none.
+        Raises `AnalysisFailed`, `Conflict`, `Cancelled`, `CredentialsEnd`, or `NotFound` for an alias that is gone.
         """
-        began = self._clock.monotonic()
+        self._began = self._clock.monotonic()
+        self._end = self._began + seconds(step.watch)
+        self._moving = step.percent >= HUNDRED
         self._number, self._may_still_move = number, bool(later)
-        after = sum((each.watch for each in later), timedelta())
         self._heartbeats.begin_step()
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
+        self._ends_early = False
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
         self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
-        end = began + seconds(step.watch)
-        moving = step.percent >= HUNDRED
-        while True:
-            raise_if_stopped(self._stop)
-            now = self._clock.monotonic()
-            self._read_what_is_due(end, moving=moving)
-            waited, moving = moving, self._aws_still_moves(step, began)
-            if waited or moving:
-                end = now + seconds(step.watch) + (RETRY_EVERY if moving else 0.0)
-            if self._judge(step, end):
-                break
-            left = timedelta(seconds=max(0.0, end - self._clock.monotonic()))
-            self._heartbeats.beat(number, step.percent, left, after, self.alarms.readings)
-            self._clock.wait(max(0.0, self._next_moment(end) - self._clock.monotonic()), self._stop)
+        self._until_passed(step, sum((each.watch for each in later), timedelta()), asks)
+        self._observed.tell_all(self._metrics.verdicts, number)
         self._emit(
             StepPassed(
                 number=number,
@@ -126,6 +143,95 @@ class Watch:
                 readings=self.alarms.readings,
             )
         )
+
+    def after(self, step: Step, asks: Asks) -> None:
+        """Watch on when the last ``step`` has passed, until the hooks that ``asks`` makes say yes. Raises as `step`."""
+        self._until_passed(step, timedelta(), asks)
+
+    def _until_passed(self, step: Step, later: timedelta, asks: Asks | None) -> None:
+        self._begin_asking(asks)
+        try:
+            while not self._passed_now(step):
+                left = timedelta(seconds=max(0.0, self._end - self._clock.monotonic()))
+                self._heartbeats.beat(self._number, step.percent, left, later, self.alarms.readings)
+                self._wait(max(0.0, self._next_moment(self._end) - self._clock.monotonic()))
+        finally:
+            if self._hooks is not None:
+                self._hooks.abandon()
+
+    def _passed_now(self, step: Step) -> bool:
+        """Look at what is due and judge; whether the step has passed."""
+        raise_if_stopped(self._stop)
+        unrenewed = self._expiry.heed()
+        self._not_forward = unrenewed if self._may_still_move else ""
+        now = self._clock.monotonic()
+        self._advance_hooks()
+        self._read_what_is_due(self._end, moving=self._moving)
+        waited, self._moving = self._moving, self._aws_still_moves(step, self._began)
+        if waited or self._moving:
+            self._end = now + seconds(step.watch) + (RETRY_EVERY if self._moving else 0.0)
+        self._end = self._early_end(step, self._began, self._end)
+        return self._judge(step, self._end) and self._hooks_passed()
+
+    # Hooks -------------------------------------------------------------------------------------
+
+    def _begin_asking(self, asks: Asks | None) -> None:
+        self._asks, self._hooks = asks, None
+
+    def _hooks_passed(self) -> bool:
+        """Ask the hooks once all else is shown; whether they said yes, and all was looked at since."""
+        if self._hooks is None:
+            if self._asks is None:
+                return True
+            self._hooks = self._asks(self._end + self._evidence_timeout)
+        if self._hooks.passed:
+            return True
+        self._advance_hooks()
+        return False
+
+    @property
+    def _is_asking(self) -> bool:
+        return self._hooks is not None and not self._hooks.passed
+
+    def _advance_hooks(self) -> None:
+        """See what the hooks say. Raises `AnalysisFailed` if one says no, before any other call."""
+        if self._hooks is None or self._hooks.passed:
+            return
+        passed = self._hooks.advance()
+        if self._hooks.failed:
+            raise AnalysisFailed(self._hooks.failed)
+        if passed:
+            # What was read while they were asked is from before their word: alarms and alias are read once more,
+            # at any later moment.
+            self._missing_at = math.nextafter(self._clock.monotonic(), math.inf)
+        self._is_lacking = not passed
+
+    def _wait(self, length: float) -> None:
+        if self._hooks is not None and self._is_asking:
+            self._hooks.wait(length)
+        else:
+            self._clock.wait(length, self._stop)
+
+    # What is read, and what it says -------------------------------------------------------------
+
+    def _early_end(self, step: Step, began: float, end: float) -> float:
+        """Return when the step ends: now, if it may end early and all that it waits for is there.
+
+        It passes then as at any other end: with a read of alarms and aliases after it.
+        """
+        now = self._clock.monotonic()
+        least = least_time(step, self._alarms_need)
+        if now >= end or least is None:
+            return end
+        watched, read_after = (
+            timedelta(seconds=max(0.0, at - began)) for at in (now, self.alarms.rhythm.good_at)
+        )
+        allowed = alarms_allow_it(least, watched, read_after, self.alarms.readings)
+        if not allowed or self.alarms.has_gaps or not self._metrics.all_shown:
+            return end
+        self._ends_early = True
+        self._emit(StepEndsEarly(number=self._number, saved=timedelta(seconds=end - now)))
+        return now
 
     def _read_what_is_due(self, end: float, *, moving: bool) -> None:
         try:
@@ -163,8 +269,11 @@ class Watch:
         last = self._last_second(end)
         moments = [rhythm.next_at(last) for rhythm in self._looks.values()]
         moments += [self.alarms.rhythm.next_at(end), max(min(renewals), now + RETRY_EVERY)]
+        if self._hooks is not None and self._is_asking:
+            moments.append(self._hooks.next_at)
         if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
+        moments.append(self._expiry.next_moment)
         return min(*moments, self.numbers.next_at, self._heartbeats.next_at)
 
     def _judge(self, step: Step, end: float) -> bool:
@@ -173,7 +282,12 @@ class Watch:
         failing = [
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
-        broken, lacks = self._metrics.verdict(self._aws_clock.now() + timedelta(seconds=end - now))
+        # One that ends early rests on what was shown, and not on the minutes up to its end.
+        rests_on = (
+            None if self._ends_early else self._aws_clock.now() + timedelta(seconds=end - now)
+        )
+        broken, lacks = self._metrics.verdict(rests_on)
+        self._observed.tell_broken(self._metrics.verdicts, self._number)
         if step.percent >= HUNDRED and not step.watch:
             # "100% 0s promotes without watching", so it waits for nothing.
             lacks = ""
@@ -192,17 +306,22 @@ class Watch:
                 missing=lacks,
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
+                not_forward=self._not_forward,
             )
         )
-        self._is_lacking = isinstance(verdict, Inconclusive) and bool(verdict.missing)
-        if self._is_lacking:
+        lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
+        if lacks_evidence:
             self._missing_at = now
+        self._is_lacking = lacks_evidence or self._is_asking
         match verdict:
             case Failed(reason, alarms):
                 raise AnalysisFailed(reason, alarms)
             case Inconclusive(lacks) if lacks and self._is_news(lacks):
                 self._told_missing = lacks
-                until = self._clock.now() + timedelta(seconds=self._last_end(end) - now)
+                last = self._last_end(end)
+                if lacks == self._not_forward:
+                    last = self._expiry.next_moment
+                until = self._clock.now() + timedelta(seconds=last - now)
                 self._emit(StepExtended(number=self._number, until=until, why=lacks))
         return isinstance(verdict, Passed)
 

@@ -6,8 +6,13 @@ As with the clock, there is one real one, and a simulation brings its own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
+
+from lambda_rollout.runtime.clock import Clock, Stop
+
+_T = TypeVar("_T")
 
 
 class Background(Protocol):
@@ -62,3 +67,71 @@ class BackgroundThread:
             return True
         self._thread.join(seconds)
         return not self._thread.is_alive()
+
+
+class Inline:
+    """What runs in the story's own thread, as a whole, when it is begun: for a clock that no other thread may move."""
+
+    def start(self, body: Callable[[], None]) -> None:
+        """See `Background.start`; this one returns at the end."""
+        body()
+
+    def rest(self, seconds: float | None) -> None:
+        """See `Background.rest`."""
+
+    def wake(self) -> None:
+        """See `Background.wake`."""
+
+    def join(self, seconds: float) -> bool:  # noqa: ARG002
+        """See `Background.join`."""
+        return True
+
+
+class Pending(Generic[_T]):
+    """A call under way beside the story, which waits for its answer in pieces and may go on without it.
+
+    The call itself cannot be ended: whoever goes on without it ignores what it says later.
+    """
+
+    def __init__(self, answered: Stop) -> None:
+        """See `pending`, which makes them."""
+        self._answered = answered
+        self._answer: _T | None = None
+        self._error: BaseException | None = None
+        self._done = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over."""
+        return self._done
+
+    def wait(self, clock: Clock, seconds: float) -> bool:
+        """Wait until it is over, at most so long, and no longer than until stop. Whether it is over."""
+        if not self._done:
+            clock.wait(seconds, self._answered)
+        return self._done
+
+    def result(self) -> _T:
+        """Return what it answered, or raise what it raised; only once it is `done`."""
+        if self._error is not None:
+            raise self._error
+        return self._answer  # type: ignore[return-value]  # None only if that is the answer
+
+    def run(self, call: Callable[[], _T]) -> None:
+        """Make the call, as what runs in the background."""
+        try:
+            self._answer = call()
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+            self._error = error
+        self._done = True
+        # It ends the wait just as a stop does, and no poll is needed.
+        self._answered.request("answered")
+
+
+@contextmanager
+def pending(background: Background, stop: Stop, call: Callable[[], _T]) -> Iterator[Pending[_T]]:
+    """Begin ``call`` in the background; whoever leaves the block before its end has gone on without it."""
+    with stop.inner() as answered:
+        made: Pending[_T] = Pending(answered)
+        background.start(lambda: made.run(call))
+        yield made

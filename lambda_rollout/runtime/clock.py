@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,18 +27,22 @@ class Stop:
         os.set_blocking(self._writable, False)
         self.reason = ""
         self._inner: tuple[Stop, ...] = ()
+        self._changing = threading.Lock()
+        """Held by those who add or remove an inner one, in several threads; never by a signal handler."""
 
     @contextlib.contextmanager
     def inner(self) -> Iterator[Stop]:
         """Make a stop for a part of the work: it may be asked for alone, and is when this one is."""
         stop = Stop()
-        self._inner = (*self._inner, stop)
+        with self._changing:
+            self._inner = (*self._inner, stop)
         if self.reason:
             stop.request(self.reason)
         try:
             yield stop
         finally:
-            self._inner = tuple(other for other in self._inner if other is not stop)
+            with self._changing:
+                self._inner = tuple(other for other in self._inner if other is not stop)
 
     @property
     def requested(self) -> bool:

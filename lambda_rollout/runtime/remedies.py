@@ -134,6 +134,20 @@ _CREDENTIALS = (
         words=r"no openidconnect provider found",
         operation=ASSUME,
     ),
+    _Row(
+        # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+        "STS could not fetch GitHub's public key. That passes: start again.",
+        _codes("InvalidIdentityToken"),
+        words=r"verification key",
+        operation=ASSUME,
+    ),
+    _Row(
+        "The identity provider in IAM is not set up for the audience of GitHub's token: add it there (aws iam "
+        "add-client-id-to-open-id-connect-provider).",
+        _codes("InvalidIdentityToken"),
+        words=r"incorrect token audience",
+        operation=ASSUME,
+    ),
 )
 """Whose causes are the credentials, and never what the role may do."""
 

@@ -7,8 +7,15 @@ where no stop can wake them, and they would hide that an answer was lost.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    wait_exponential_jitter,
+)
 
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import (
@@ -34,38 +41,55 @@ UNREACHABLE_LIMIT = 10.0
 """Seconds without a single connection after which the very first call is given up: a wrong Region or endpoint, or
 a runner without a way to AWS. Only there: later the same is an outage, which is waited out."""
 
+REFUSED_LIMIT = 10.0
+"""Seconds of nothing but refusals after which they are believed, where one may pass; with the pause under way that
+makes 10 to 15."""
+
 PAUSES = wait_exponential_jitter(multiplier=0.25, max=5.0, exp_base=2.0, jitter=0.25)
 """Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
 
 
+Repeated = type[CallFailed] | tuple[type[CallFailed], ...] | Callable[[BaseException], bool]
+
+
 def stop_after(
-    clock: Clock, seconds: float, unreachable: float | None = None
+    clock: Clock,
+    seconds: float,
+    unreachable: float | None = None,
+    expired: float | None = EXPIRED_LIMIT,
+    is_refusal: Callable[[BaseException | None], bool] | None = None,
 ) -> Callable[[RetryCallState], bool]:
     """Stop trying when ``seconds`` from now have passed on our own clock (tenacity's is the machine's).
 
-    Or after `EXPIRED_LIMIT` in which every single answer was that the credentials expired, or after
-    ``unreachable`` seconds, if given, in which there was no connection at all. A try fails by raising a
-    `CallFailed`, or by returning a list of them.
+    Or after so many seconds, where a number is given, in which every single answer was of a kind: that the credentials
+    ``expired``; that there was no connection at all (``unreachable``). Or after `REFUSED_LIMIT` seconds of what
+    ``is_refusal`` says is one. A try fails by raising a `CallFailed`, or by returning a list of them.
     """
     end = clock.monotonic() + seconds
-    limits: list[tuple[type[CallFailed], float]] = [(CredentialsExpired, EXPIRED_LIMIT)]
-    if unreachable is not None:
-        limits.append((Unreachable, unreachable))
-    since: dict[type[CallFailed], float] = {}
+    limits: list[tuple[Callable[[BaseException | None], bool], float]] = [
+        (partial(_is_a, kind), limit)
+        for kind, limit in ((CredentialsExpired, expired), (Unreachable, unreachable))
+        if limit is not None
+    ]
+    if is_refusal is not None:
+        limits.append((is_refusal, REFUSED_LIMIT))
+    since: dict[int, float] = {}
 
     def stop(state: RetryCallState) -> bool:
         now = clock.monotonic()
         failures = _failures(state)
-        for kind, _ in limits:
-            if failures and all(isinstance(failure, kind) for failure in failures):
-                since.setdefault(kind, now)
+        for number, (is_it, _) in enumerate(limits):
+            if failures and all(is_it(failure) for failure in failures):
+                since.setdefault(number, now)
             else:
-                since.pop(kind, None)
-        return now >= end or any(
-            kind in since and now - since[kind] >= limit for kind, limit in limits
-        )
+                since.pop(number, None)
+        return now >= end or any(now - at >= limits[number][1] for number, at in since.items())
 
     return stop
+
+
+def _is_a(kind: type[CallFailed], failure: BaseException | None) -> bool:
+    return isinstance(failure, kind)
 
 
 def _failures(state: RetryCallState) -> list[BaseException | None]:
@@ -81,14 +105,16 @@ def retrying(
     clock: Clock,
     stop: Stop | None,
     seconds: float = FORWARD_LIMIT,
-    repeat: type[CallFailed] | tuple[type[CallFailed], ...] = (Busy, Unanswered),
+    repeat: Repeated = (Busy, Unanswered),
     unreachable: float | None = None,
+    expired: float | None = EXPIRED_LIMIT,
+    is_refusal: Callable[[BaseException | None], bool] | None = None,
 ) -> Retrying:
     """Build a caller that repeats a call that may succeed later, for at most ``seconds``.
 
-    ``unreachable``: seconds without any connection after which it gives up; None: as after any failure. It
-    re-raises the last error when time is up. Raises `Cancelled` as soon as ``stop`` is requested; with None it
-    listens to nobody.
+    ``repeat`` are the kinds of errors that may pass, or says so of each. After `stop_after`'s other limits it gives up
+    earlier; None: as after any failure. It re-raises the last error when time is up. Raises `Cancelled` as soon as
+    ``stop`` is requested; with None it listens to nobody.
     """
 
     def pause(length: float) -> None:
@@ -97,9 +123,13 @@ def retrying(
 
     return Retrying(
         sleep=pause,
-        stop=stop_after(clock, seconds, unreachable),
+        stop=stop_after(clock, seconds, unreachable, expired, is_refusal),
         wait=PAUSES,
-        retry=retry_if_exception_type(repeat),
+        retry=(
+            retry_if_exception_type(repeat)
+            if isinstance(repeat, type | tuple)
+            else retry_if_exception(repeat)
+        ),
         reraise=True,
     )
 

@@ -16,8 +16,8 @@ DELETE traffic         silence
 POST state             {"function", "qualifier" or "next": true, and the fields of Fate}
 POST delays            {"activation_delay": s, "update_delay": s} of Lambda, and of CodeDeploy
                        {"start_delay": s, "alarm_pause": s, "minute": s}
-POST sts               any of {"lifetime", "trusts", "strict", "request_token",
-                       "token_lifetime"} of `Sts`
+POST sts               any of {"lifetime", "trusts", "policies", "strict", "request_token",
+                       "token_lifetime"} of `Sts`, and "job" with fields of `sandbox.aws.trust.Job`
 POST dates             {"caller": access key id or "*", "off": seconds or null}: how far the Date
                        header of its answers is off, null for none
 POST expire            {"caller": access key id, "seconds": n}: its credentials end then
@@ -140,9 +140,12 @@ class Control:
 
     def set_sts(self, body: Body) -> None:
         """POST sts."""
-        for name in ("lifetime", "strict", "request_token", "token_lifetime"):
+        for name in ("lifetime", "policies", "strict", "request_token", "token_lifetime"):
             if name in body:
                 setattr(self.world.sts, name, body[name])
+        for name, value in body.get("job", {}).items():
+            given = tuple(value) if isinstance(value, list) else value
+            setattr(self.world.sts.job, name, given)
         if "trusts" in body:
             self.world.sts.trusts = None if body["trusts"] is None else set(body["trusts"])
 

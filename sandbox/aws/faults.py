@@ -162,6 +162,20 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Echo:
+    """An error answer of AWS that repeats all secrets that were issued so far, and `more`, in words of its own."""
+
+    code: str
+    status: int = 400
+    more: tuple[str, ...] = ()
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        """Refuse, and say too much."""
+        said = ", ".join((*self.more, *world.sts.issued))
+        raise AwsError(self.code, f"We were sent {said}.", self.status)
+
+
+@dataclass(frozen=True)
 class RefuseConnection:
     """Nobody listens (in process), or the connection is reset at once (over HTTP)."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from sandbox.aws.lambda_ import Lambda
+    from sandbox.aws.sts import Sts
     from sandbox.clock import Clock
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,11 @@ class Account(Protocol):
     @property
     def clock(self) -> Clock:
         """Its time."""
+        ...
+
+    @property
+    def sts(self) -> Sts:
+        """Its STS."""
         ...
 
     def lambda_(self, region: str = ..., /) -> Lambda:

@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.aws.errors import AwsError
+from sandbox.aws.trust import ISSUER, Job, Policy, accepts
 from sandbox.clock import Clock
 
 AUDIENCE = "sts.amazonaws.com"
-ISSUER = "token.actions.githubusercontent.com"
 SHORTEST, LONGEST = 900, 43_200
 
 Params = Mapping[str, Any]
@@ -38,10 +38,12 @@ class Sts:
     """Who may call, and for how long.
 
     sessions: access key id -> what it stands for; add any to let plain credentials expire.
-    trusts: role ARNs that may be assumed, None for all. audience: the identity provider's only
-    one. strict: refuse access keys that nobody issued. lifetime: seconds that new credentials
+    job: whose token GitHub's provider gives. trusts: role ARNs that may be assumed, None for all. policies: the trust
+    policies of roles, held against the token; a role without one trusts everybody. audience: the identity provider's
+    only one. strict: refuse access keys that nobody issued. lifetime: seconds that new credentials
     live whatever was asked for, None for what was asked for. request_token, token_lifetime
-    (seconds): of the OIDC provider.
+    (seconds): of the OIDC provider. issued: every key, secret, session token and OIDC token so
+    far, in order.
     """
 
     def __init__(self, clock: Clock, random: random_module.Random, account: str) -> None:
@@ -49,12 +51,15 @@ class Sts:
         self.random = random
         self.account = account
         self.sessions: dict[str, Session] = {}
+        self.job = Job()
         self.trusts: set[str] | None = None
+        self.policies: dict[str, Policy] = {}
         self.audience = AUDIENCE
         self.strict = False
         self.lifetime: float | None = None
         self.request_token = "sandbox-request-token"
         self.token_lifetime = 300.0
+        self.issued: list[str] = []
 
     def let_expire(self, access_key_id: str, seconds: float) -> None:
         """Make credentials that somebody has end `seconds` from now."""
@@ -95,13 +100,14 @@ class Sts:
         claims = {
             "iss": f"https://{ISSUER}",
             "aud": params.get("audience") or "https://github.com/octo-org",
-            "sub": "repo:octo-org/checkout:ref:refs/heads/main",
+            **self.job.claims,
             "jti": f"{self.random.getrandbits(64):016x}",
             "iat": now.timestamp(),
             "exp": now.timestamp() + self.token_lifetime,
         }
         parts = [_base64({"alg": "RS256", "typ": "JWT"}), _base64(claims), "unsigned"]
         value = ".".join(parts)
+        self.issued.append(value)
         return {"count": len(value), "value": value}
 
     def assume_role_with_web_identity(self, params: Params) -> dict[str, Any]:
@@ -119,7 +125,7 @@ class Sts:
                 f"satisfy constraint: Member must have value {bound}",
             )
         claims = self._claims(params["WebIdentityToken"])
-        if self.trusts is not None and role not in self.trusts:
+        if not self._trusts(role, claims):
             raise AwsError(
                 "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403
             )
@@ -129,11 +135,13 @@ class Sts:
         role_name = role.rpartition("/")[2]
         identity = f"arn:aws:sts::{self.account}:assumed-role/{role_name}/{name}"
         self.sessions[key] = Session(identity, expires)
+        secret, token = f"{self.random.getrandbits(160):040x}", f"session-{key}"
+        self.issued += [key, secret, token]
         return {
             "Credentials": {
                 "AccessKeyId": key,
-                "SecretAccessKey": f"{self.random.getrandbits(160):040x}",
-                "SessionToken": f"session-{key}",
+                "SecretAccessKey": secret,
+                "SessionToken": token,
                 "Expiration": expires,
             },
             "SubjectFromWebIdentityToken": claims["sub"],
@@ -141,6 +149,14 @@ class Sts:
             "Provider": f"arn:aws:iam::{self.account}:oidc-provider/{ISSUER}",
             "Audience": claims["aud"],
         }
+
+    def _trusts(self, role: str, claims: Mapping[str, Any]) -> bool:
+        if self.trusts is not None and role not in self.trusts:
+            return False
+        partition = role.split(":")[1]
+        provider = f"arn:{partition}:iam::{self.account}:oidc-provider/{ISSUER}"
+        policy = self.policies.get(role)
+        return policy is None or accepts(policy, provider, claims)
 
     def _check_names(self, role: str, session_name: str) -> None:
         if not re.match(rf"arn:aws(-cn|-us-gov)?:iam::{self.account}:role/", role):
@@ -150,6 +166,12 @@ class Sts:
                 "ValidationError",
                 f"1 validation error detected: Value '{session_name}' at 'roleSessionName' failed "
                 "to satisfy constraint: Member must have length between 2 and 64",
+            )
+        if not re.fullmatch(r"[\w+=,.@-]*", session_name, re.ASCII):
+            raise AwsError(
+                "ValidationError",
+                f"1 validation error detected: Value '{session_name}' at 'roleSessionName' failed "
+                "to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*",
             )
 
     def _claims(self, token: str) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class World:
                 account=self.account,
                 region=region,
             )
+            self._lambdas[region].services = partial(self._called_by_a_function, region)
         return self._lambdas[region]
 
     def cloudwatch(self, region: str = REGION) -> CloudWatch:
@@ -122,6 +123,11 @@ class World:
             request.outcome = "ok"
             return answer, request.delay
 
+    def _called_by_a_function(
+        self, region: str, service: str, operation: str, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self.call(service, operation, params, region, caller="function")
+
     def date(self, caller: str) -> datetime | None:
         """What the Date header of an answer to `caller` says, None if there is none."""
         off = self.dates.get(caller, self.dates.get("*", 0.0))
@@ -139,6 +145,8 @@ class World:
             )
         answer: dict[str, Any] = operation(request.params)
         request.effect_at = self.clock.now()
+        if request.operation == "Invoke":
+            request.delay += model.takes
         return answer
 
     def _model(self, service: str, region: str) -> Any:

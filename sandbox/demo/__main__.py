@@ -1,4 +1,4 @@
-"""A good version is promoted, a bad one is rolled back by its own alarm."""
+"""A good version is promoted, a bad one rolled back by its own alarm, and its sister stopped by the smoke test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.aws import World
@@ -14,7 +15,18 @@ from sandbox.aws.http import Server
 from sandbox.aws.world import REGION
 from sandbox.clock import RealClock
 from sandbox.demo.page import write_page
-from sandbox.demo.shop import ALARM, ALIAS, BAD, CREDENTIALS, FUNCTION, GOOD, Shop
+from sandbox.demo.shop import (
+    ALARM,
+    ALIAS,
+    BAD,
+    CREDENTIALS,
+    FUNCTION,
+    GOOD,
+    MENDED,
+    SMOKE_EXPECT,
+    SMOKE_TEST,
+    Shop,
+)
 from sandbox.github import GitHub, PullRequest
 from sandbox.github import Server as GitHubServer
 from sandbox.runner import Finished, Runner
@@ -46,6 +58,9 @@ class Expected:
     result: str
     left_on: str
     """The version that the alias is whole on afterwards."""
+    because: str = ""
+    """What the output `reason` has to begin with."""
+    more_inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 ROLLOUTS = (
@@ -64,6 +79,21 @@ ROLLOUTS = (
         status=1,
         result="rolled-back",
         left_on="2",
+    ),
+    Expected(
+        "Its sister, and a smoke test",
+        "Version 4 has thought of it. Before any customer gets it, it is invoked once, with an empty basket.",
+        MENDED,
+        status=1,
+        result="failed",
+        left_on="2",
+        because="the smoke test failed",
+        more_inputs={
+            "smoke-test": SMOKE_TEST,
+            "smoke-expect": SMOKE_EXPECT,
+            # The bad version's errors have not left it yet.
+            "alarm-at-start": "wait",
+        },
     ),
 )
 
@@ -99,7 +129,10 @@ def main() -> int:
     for problem in problems:
         say(f"NOT AS IT SHOULD BE: {problem}")
     if not problems:
-        say("The good version was promoted, the bad one rolled back by its own alarm.")
+        say(
+            "The good version was promoted, the bad one rolled back by its own alarm, and its sister stopped by the\n"
+            "smoke test before any customer got it."
+        )
     say(
         f"It took {time.monotonic() - began:.0f}s. The pull request's comment, in every state\n"
         f"it was in, and the summaries, as GitHub shows them:\n{PAGE}"
@@ -113,11 +146,12 @@ def roll_out(
     """Upload the code and run the action on it; say what is not as expected."""
     heading(rollout.title)
     say(f"{rollout.story} Its code is uploaded, then the action runs:\n")
-    for name, value in INPUTS.items():
+    inputs = {**INPUTS, **rollout.more_inputs}
+    for name, value in inputs.items():
         say(f"    {name}: {value}")
     say("\nThe job's log, live:\n")
     shop.upload(rollout.code)
-    finished = runner.run(INPUTS, environ, live=lambda line: say(f"  │ {line}"))
+    finished = runner.run(inputs, environ, live=lambda line: say(f"  │ {line}"))
     say(f"\nExit status {finished.status}. Outputs for the next steps of the job:\n")
     for name, value in finished.outputs.items():
         say(f"    {name}: {value}")
@@ -135,6 +169,7 @@ def unexpected(rollout: Expected, finished: Finished, alias: str) -> list[str]:
         "exit status": (finished.status, rollout.status),
         "result": (finished.outputs.get("result"), rollout.result),
         f"alias {ALIAS}": (alias, rollout.left_on),
+        "reason": (finished.outputs.get("reason", "")[: len(rollout.because)], rollout.because),
     }
     return [
         f"{rollout.title}: {what} is {found}, not {wished}"

@@ -38,6 +38,17 @@ def handler(event, context):
 """
 """Nobody thought of the empty basket."""
 
+MENDED = """
+def handler(event, context):
+    prices = event["prices"]
+    print("prices:", prices)
+    average = sum(prices) / len(prices) if prices else None
+    return {"total": sum(prices), "items": count, "average": average}
+"""
+"""The empty basket is thought of, but `count` is nowhere."""
+
+SMOKE_TEST, SMOKE_EXPECT = '{"prices": []}', '{"total": 0, "items": 0}'
+
 BASKETS: tuple[tuple[list[float], float], ...] = (([9.5, 20.0], 30.0), ([], 15.0))
 """What customers have in their baskets, and how many of them come in a second."""
 

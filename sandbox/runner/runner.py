@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 INTERPRETER = (sys.executable, "-EsuB")
 """As the image's ENTRYPOINT has it."""
+
+MAIN = "entrypoint.py"
+"""The program that the image's ENTRYPOINT names; the post stage's is named by action.yml."""
 
 SIGNALS = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 0.0))
 """What a cancelled step gets, each with the seconds until the next."""
@@ -118,7 +121,7 @@ class Runner:
         live: Callable[[str], None] | None = None,
     ) -> Step:
         """Start the main stage."""
-        return self._start(inputs, environ or {}, live)
+        return self._start(MAIN, inputs, environ or {}, live)
 
     def post(
         self,
@@ -128,13 +131,14 @@ class Runner:
         *,
         live: Callable[[str], None] | None = None,
     ) -> Finished:
-        """Run the post stage; ``state`` is what main saved. The inputs are evaluated anew for it."""
+        """Run the post stage; ``state`` is what main saved, laid over ``environ``; the inputs are evaluated anew."""
         saved = {f"STATE_{name}": value for name, value in state.items()}
-        stage = {"LAMBDA_ROLLOUT_STAGE": "post", **saved}
-        return self._start(inputs, {**(environ or {}), **stage}, live).wait()
+        program = PurePosixPath(self._declared()["runs"]["post-entrypoint"]).name
+        return self._start(program, inputs, {**(environ or {}), **saved}, live).wait()
 
     def _start(
         self,
+        program: str,
         inputs: Mapping[str, str],
         environ: Mapping[str, str],
         live: Callable[[str], None] | None,
@@ -142,7 +146,7 @@ class Runner:
         files = Files(self.folder / "_temp" / f"stage-{next(self._stages)}")
         variables = {**self._variables(), **files.make(), **environ, **self._inputs(inputs)}
         return Step(
-            [*self.through, *INTERPRETER, str(self.action / "entrypoint.py")],
+            [*self.through, *INTERPRETER, str(self.action / program)],
             variables,
             Path(variables["GITHUB_WORKSPACE"]),
             files,
@@ -151,7 +155,7 @@ class Runner:
 
     def _inputs(self, given: Mapping[str, str]) -> dict[str, str]:
         """Apply the defaults of action.yml; ``required`` is not enforced."""
-        declared = yaml.safe_load((self.action / "action.yml").read_text("utf-8"))["inputs"]
+        declared = self._declared()["inputs"]
         defaults = {
             name: str(entry.get("default", "")).replace("${{ github.token }}", self.token)
             for name, entry in declared.items()
@@ -160,6 +164,9 @@ class Runner:
             f"INPUT_{name.upper().replace(' ', '_')}": value
             for name, value in {**defaults, **given}.items()
         }
+
+    def _declared(self) -> Any:
+        return yaml.safe_load((self.action / "action.yml").read_text("utf-8"))
 
     def _variables(self) -> dict[str, str]:
         workspace, home, temp = (self._made(name) for name in ("workspace", "home", "_temp"))

@@ -194,3 +194,20 @@ def test_a_host_without_addresses_and_one_that_refuses_are_told_as_ever(
     resolve(addresses)
     with pytest.raises(Unreachable, match=said):
         LambdaAliases(clients(NEVER, monkeypatch)).read(Target("checkout", "live"))
+
+
+def test_a_silent_connection_shows_that_it_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[socket.socket] = []
+
+    def noted(*args: Any) -> Any:
+        made.append(connect(*args))
+        return made[-1]
+
+    monkeypatch.setattr(connecting, "connect", noted)
+    with Server(World(clock=RealClock())) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(Exception, match="Function not found"):
+            LambdaAliases(Clients(session(), "eu-central-1")).read(Target("nope", "live"))
+    (sock,) = made
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60

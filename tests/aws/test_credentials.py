@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.renewal import (
     CALL_WAIT,
     FIRST_WAIT,
@@ -83,6 +84,8 @@ class Issuer:
         self.clock = clock
         self.asked = 0
         self.silent = False
+        self.same = False
+        """Whether it gives the first ones again, with what is left of them."""
         self.go_on = threading.Event()
 
     def __call__(self) -> Issued:
@@ -92,6 +95,9 @@ class Issuer:
             self.go_on.wait(60)
         if self.silent:
             raise Unanswered("AssumeRoleWithWebIdentity", "ReadTimeoutError", "no answer")
+        if self.same:
+            left = timedelta(seconds=HOUR - self.clock.seconds)
+            return Issued("key 1", "secret 1", "token 1", left)
         return Issued(f"key {number}", f"secret {number}", f"token {number}", timedelta(hours=1))
 
 
@@ -236,6 +242,52 @@ def test_a_call_waits_for_a_source_that_hangs_only_a_little(idle: Case) -> None:
     with pytest.raises(CredentialRetrievalError):
         idle.signed_with()
     assert idle.clock.waited == CALL_WAIT, "and the next one for the same question not at all"
+
+
+# What is said of their life ------------------------------------------------------------------------
+
+
+def test_the_first_failed_renewal_is_said_until_one_succeeds(case: Case) -> None:
+    assert case.credentials.life() == CredentialsLife(HOUR - MARGIN, HOUR)
+    case.issuer.silent = True
+    case.move_to(HOUR / 2)
+    life = case.credentials.life()
+    assert life.failure == "AssumeRoleWithWebIdentity: ReadTimeoutError: no answer"
+    assert life.act_at == HOUR - MARGIN - 480
+    case.issuer.silent = False
+    case.move_to(HOUR / 2 + RETRY_EVERY)
+    assert case.credentials.life() == CredentialsLife(HOUR * 3 / 2 + RETRY_EVERY - MARGIN, HOUR)
+
+
+def test_a_renewal_that_hangs_has_failed(case: Case) -> None:
+    case.hang()
+    case.move_to(HOUR / 2)
+    assert not case.credentials.life().failure
+    case.clock.move_to(HOUR / 2 + HANGS_AFTER, lambda _, waits_for: waits_for is case.stop)
+    assert "no answer from the source" in case.credentials.life().failure
+
+
+def test_ones_that_are_given_again_are_as_old_as_they_are(idle: Case) -> None:
+    idle.issuer.same = True
+    idle.begin()
+    idle.move_to(HOUR / 2)
+    idle.move_to(HOUR * 3 / 4)
+    assert idle.issuer.asked == 3
+    assert idle.credentials.life() == CredentialsLife(HOUR - MARGIN, HOUR)
+
+
+def test_a_failure_that_is_older_than_what_is_held_is_none_of_its_renewal(idle: Case) -> None:
+    idle.hang()
+    idle.credentials._ask()
+    idle.clock.seconds += HANGS_AFTER
+    idle.clock.hanging.clear()
+    idle.credentials.first(idle.stop)
+    idle.issuer.silent = True
+    idle.answers()
+    for thread in threading.enumerate():
+        if "_put" in thread.name:
+            thread.join(60)
+    assert idle.credentials.failure is None
 
 
 # AWS's word ----------------------------------------------------------------------------------------

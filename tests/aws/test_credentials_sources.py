@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import boto3
 import pytest
 
-from lambda_rollout.aws.credentials import Chain, WebIdentity, session
+from lambda_rollout.aws.credentials import Chain, asking, session, telling_refusals
 from lambda_rollout.aws.renewal import RenewedCredentials
+from lambda_rollout.aws.web_identity import WebIdentity
 from lambda_rollout.runtime.clock import Stop, SystemClock
-from lambda_rollout.runtime.errors import Cancelled, RolloutError, Unanswered
+from lambda_rollout.runtime.errors import Cancelled, Refused, RolloutError, Unanswered
 from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
 from sandbox.aws import World
 from sandbox.aws.faults import Answer, ServerError
@@ -24,6 +27,31 @@ from tests.support.profile import Profile
 from tests.support.seam import SkippingClock
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
+
+REGION = "eu-central-1"
+NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
+    "documentation for requirements"
+)
+
+
+@pytest.fixture(
+    params=[
+        ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403),
+        ("InvalidIdentityToken", NO_KEY, 400),
+        (
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for https://…",
+            400,
+        ),
+        ("ExpiredTokenException", "Token expired", 400),
+    ],
+    ids=lambda param: param[1][:20],
+)
+def denied(request: pytest.FixtureRequest) -> Answer:
+    """What STS says of a role, a trust policy or a provider that it does not know yet, or for now."""
+    return Answer(*request.param)
+
 
 # Against STS ---------------------------------------------------------------------------------------
 
@@ -46,6 +74,10 @@ def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, dict[str, str]
 
 def assumed(environ: dict[str, str], stop: Stop | None = None, role: str = ROLE) -> str:
     made = session("eu-central-1", role, "lambda-rollout-1", environ, SystemClock(), stop or Stop())
+    return key_of(made)
+
+
+def key_of(made: boto3.Session) -> str:
     credentials = made.get_credentials()
     assert credentials is not None
     return str(credentials.get_frozen_credentials().access_key)
@@ -70,19 +102,112 @@ def test_a_job_without_the_permission_is_told_so() -> None:
     assert "id-token: write" in caught.value.remedy
 
 
+@dataclass
+class Asked:
+    """Credentials that are asked for on a clock on which every pause is over at once."""
+
+    settles_within: float | None = None
+    clock: SkippingClock = field(default_factory=SkippingClock)
+    warnings: list[str] = field(default_factory=list)
+
+    def __call__(self, environ: dict[str, str], role: str = ROLE) -> str:
+        patient = asking(self.clock, None, self.settles_within)
+        patient = telling_refusals(patient, role, self.warnings.append)
+        return key_of(
+            session(REGION, role, "lambda-rollout-1", environ, self.clock, Stop(), patient)
+        )
+
+    def error(self, environ: dict[str, str], role: str = ROLE) -> RolloutError:
+        with pytest.raises(RolloutError) as caught:
+            self(environ, role)
+        return caught.value
+
+
 def test_a_role_that_does_not_trust_the_job_is_an_error_about_its_trust_policy(
     sts: tuple[World, dict[str, str]],
 ) -> None:
     world, environ = sts
     world.sts.trusts = set()
-    with pytest.raises(RolloutError) as caught:
-        assumed(environ)
-    assert caught.value.what == (
+    error = Asked().error(environ)
+    assert error.what == (
         f"role-to-assume: {ROLE} could not be assumed: AssumeRoleWithWebIdentity: AccessDenied: "
         "Not authorized to perform sts:AssumeRoleWithWebIdentity"
     )
-    assert "trust policy" in caught.value.remedy
-    assert len(world.log) == 2, "a refusal is not repeated"
+    assert "trust policy" in error.remedy
+
+
+def test_a_refusal_says_what_the_token_says_and_which_condition_accepts_it(
+    sts: tuple[World, dict[str, str]],
+) -> None:
+    world, environ = sts
+    world.sts.trusts = set()
+    asked = Asked()
+    error = asked.error(environ)
+    [token] = {world.sts.get_id_token(r.params)["value"] for r in world.log[:1]}
+    subject = world.sts.job.subject
+    assert f'sub "{subject}", aud "sts.amazonaws.com"' in error.remedy
+    condition = json.loads(error.remedy[error.remedy.index("{") :])
+    policy = {
+        "Effect": "Allow",
+        "Principal": {"Federated": error.remedy.split("the principal ")[1].split()[0]},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition,
+    }
+    world.sts.trusts = None
+    world.sts.policies[ROLE] = {"Statement": [policy]}
+    assert asked(environ) in world.sts.sessions
+    told = f"{error}{asked.warnings}"
+    assert not any(part in told for part in token.split("."))
+
+
+def test_a_refusal_is_told_at_once_and_believed_after_10_to_15_seconds(
+    sts: tuple[World, dict[str, str]], denied: Answer
+) -> None:
+    world, environ = sts
+    world.faults.add(denied, service="sts", count=None)
+    asked = Asked()
+    error = asked.error(environ)
+    [warning] = asked.warnings
+    assert str(error) in warning
+    assert 10 <= asked.clock.seconds <= 15
+
+
+def test_a_refusal_may_pass(sts: tuple[World, dict[str, str]], denied: Answer) -> None:
+    world, environ = sts
+    world.faults.add(denied, service="sts", count=4)
+    asked = Asked()
+    assert asked(environ) in world.sts.sessions
+    assert len(asked.warnings) == 1
+    assert len({r.params["WebIdentityToken"] for r in world.log if r.service == "sts"}) == 5
+
+
+@pytest.mark.parametrize("service", ["sts", "oidc"])
+def test_who_settles_asks_as_long_as_there_is_time(
+    sts: tuple[World, dict[str, str]], denied: Answer, service: str
+) -> None:
+    world, environ = sts
+    world.faults.add(denied, service=service, count=40)
+    asked = Asked(settles_within=240)
+    assert asked(environ) in world.sts.sessions
+    assert 120 < asked.clock.seconds < 240
+
+
+def test_who_settles_waits_for_no_permission_that_the_job_has_not() -> None:
+    asked = Asked(settles_within=240)
+    assert "id-token: write" in asked.error({}).remedy
+    assert not asked.clock.seconds
+
+
+@pytest.mark.parametrize("settles_within", [None, 240])
+def test_a_role_that_sts_finds_invalid_is_no_refusal_that_passes(
+    sts: tuple[World, dict[str, str]], settles_within: float | None
+) -> None:
+    world, environ = sts
+    world.faults.add(Answer("ValidationError", "x is invalid"), service="sts", count=None)
+    asked = Asked(settles_within)
+    asked.error(environ)
+    assert bool(asked.clock.seconds) is bool(settles_within)
+    assert not asked.warnings
 
 
 def test_a_request_token_that_github_refuses_is_not_blamed_on_the_role(
@@ -102,7 +227,6 @@ def test_a_request_token_that_github_refuses_is_not_blamed_on_the_role(
         ("oidc", ServerError()),
         ("sts", ServerError()),
         ("sts", Answer("IDPCommunicationError", "could not be reached")),
-        ("sts", Answer("InvalidIdentityToken", "Couldn't retrieve verification key from it")),
     ],
 )
 def test_what_may_pass_is_asked_again(
@@ -153,15 +277,55 @@ def test_a_renewal_asks_for_the_audience_that_was_taken(sts: tuple[World, dict[s
     assert audiences_asked_for(world) == ["sts.amazonaws.com"]
 
 
+def test_all_that_is_issued_is_hidden_at_each_renewal(sts: tuple[World, dict[str, str]]) -> None:
+    world, environ = sts
+    hidden: list[str] = []
+
+    def hide(*secrets: str) -> None:
+        hidden.extend(secrets)
+
+    identity = WebIdentity(ROLE, "eu-central-1", "lambda-rollout-1", environ, hide)
+    for _ in range(2):
+        identity.issue()
+        assert {world.sts.request_token, *world.sts.issued} == set(hidden)
+    assert len(world.sts.issued) == 2 * len(("key", "secret", "session token", "OIDC token"))
+
+
+def test_a_token_is_hidden_before_it_is_sent_anywhere(sts: tuple[World, dict[str, str]]) -> None:
+    world, environ = sts
+    world.sts.trusts = set()
+    hidden: list[str] = []
+    with pytest.raises(Refused):
+        WebIdentity(ROLE, "eu-central-1", "x", environ, hidden.append).issue()
+    assert hidden == [world.sts.request_token, *world.sts.issued]
+
+
 def test_a_role_in_china_that_does_not_trust_the_job_is_no_matter_of_the_audience(
     sts: tuple[World, dict[str, str]],
 ) -> None:
     world, environ = sts
     world.sts.trusts = set()
-    with pytest.raises(RolloutError) as caught:
-        assumed(environ, role=IN_CHINA)
-    assert "AccessDenied" in caught.value.what
-    assert "sts.amazonaws.com.cn or sts.amazonaws.com" in caught.value.remedy
+    error = Asked().error(environ, IN_CHINA)
+    assert "AccessDenied" in error.what
+    assert "sts.amazonaws.com.cn or sts.amazonaws.com" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("message", "audiences"),
+    [
+        ("Incorrect token audience", ["sts.amazonaws.com.cn", "sts.amazonaws.com"]),
+        (NO_KEY, ["sts.amazonaws.com.cn"] * 2),
+        ("No OpenIDConnect provider found in your account", ["sts.amazonaws.com.cn"] * 2),
+    ],
+)
+def test_only_the_audience_leads_to_the_other_audience(
+    sts: tuple[World, dict[str, str]], message: str, audiences: list[str]
+) -> None:
+    world, environ = sts
+    world.sts.audience = "sts.amazonaws.com.cn" if audiences[1].endswith("cn") else audiences[1]
+    world.faults.add(Answer("InvalidIdentityToken", message), service="sts")
+    assert Asked()(environ, IN_CHINA) in world.sts.sessions
+    assert audiences_asked_for(world) == audiences
 
 
 # Nobody there --------------------------------------------------------------------------------------
@@ -205,7 +369,6 @@ def test_where_nobody_answers_it_is_soon_given_up_with_the_inputs_name_and_a_rem
 
 # The job's own -------------------------------------------------------------------------------------
 
-REGION = "eu-central-1"
 TRADE = "AssumeRoleWithWebIdentity"
 
 
@@ -232,6 +395,29 @@ def test_a_process_is_asked_once_for_what_is_good_for_minutes(profile: Profile) 
     assert issued.lasts is not None
     assert timedelta(seconds=500) < issued.lasts < timedelta(seconds=600)
     assert (chain.issue().access_key, profile.runs) == ("AKIA2", 2)
+
+
+def test_what_a_source_of_the_machine_issues_is_hidden_at_each_renewal(profile: Profile) -> None:
+    hidden: list[str] = []
+
+    def hide(*secrets: str) -> None:
+        hidden.extend(secrets)
+
+    chain = Chain(REGION, hide=hide)
+    first, second = chain.issue(), chain.issue()
+    assert hidden == [*first.secrets, *second.secrets]
+    assert first.access_key != second.access_key
+
+
+def test_the_jobs_own_keys_are_not_issued_by_us(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are hidden all the same (`SECRETS`); but who set them told the runner, and a log elsewhere shows no line."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    hidden: list[str] = []
+    assert Chain(REGION, hide=hidden.append).issue().access_key == "AKIAENV"
+    assert hidden == []
 
 
 def test_the_session_signs_with_the_ones_that_are_renewed(profile: Profile) -> None:
@@ -388,11 +574,12 @@ def test_a_token_file_is_traded_once_for_each_renewal(token_file: World) -> None
 
 def test_an_sts_that_says_no_is_told_in_its_own_words(token_file: World) -> None:
     token_file.sts.trusts = set()
-    with pytest.raises(RolloutError) as caught:
-        own()
-    assert caught.value.what == (
+    asked = Asked()
+    error = asked.error({}, "")
+    assert error.what == (
         "no AWS credentials: AssumeRoleWithWebIdentity: AccessDenied: "
         "Not authorized to perform sts:AssumeRoleWithWebIdentity"
     )
-    assert "web identity token file" in caught.value.remedy
-    assert len(token_file.log) == 1
+    assert "web identity token file" in error.remedy
+    assert 10 <= asked.clock.seconds <= 15
+    assert len(asked.warnings) == 1

@@ -22,14 +22,15 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
-from lambda_rollout.aws.credentials import WebIdentity
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.members import NEEDED
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.aws.versions import LambdaVersions
+from lambda_rollout.aws.web_identity import WebIdentity
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.package import CodeStorage, Image
-from lambda_rollout.inputs.steps import TrafficRouting
 from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import (
     AccessDenied,
@@ -117,6 +118,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "ListDurableExecutionsByFunction": lambda _: versions().running(TARGET, "2"),
     "GetFunctionScalingConfig": lambda _: lookout().scaling(TARGET, "2"),
     "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
+    "Invoke": lambda _: LambdaInvocations(clients()).invoke("checkout", "2", b"{}", 5),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
     "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history(READING, NOW),
     "GetMetricData": lambda _: CloudWatchMetrics(clients()).invoked([TARGET], NOW),
@@ -140,6 +142,7 @@ MORE: list[tuple[str, Callable[[Stranger], object]]] = [
     ("GetFunction", lambda _: lookout().storage(TARGET, "2")),
     ("GetProvisionedConcurrencyConfig", lambda _: lookout().provisioned(TARGET)),
     ("GetPolicy", lambda _: lookout().function_policy(TARGET)),
+    ("Invoke", lambda _: LambdaInvocations(clients()).check("checkout", "2")),
     ("DescribeAlarms", lambda _: AlarmDefinitions(clients(), ALARMS).read()),
     ("DescribeAlarmHistory", lambda _: AlarmDefinitions(clients(), ALARMS).try_history()),
 ]
@@ -358,6 +361,14 @@ OWN: list[tuple[str, Said, type[CallFailed]]] = [
         Said(404, b'{"__type": "ResourceNotFoundException"}', {"X-Amz-Request-Id": "r"}),
         NotFound,
     ),
+    ("Invoke", rest(409, "SnapStartNotReadyException"), Busy),
+    ("Invoke", rest(502, "ResourceNotReadyException"), Busy),
+    ("Invoke", rest(502, "EC2ThrottledException"), Busy),
+    ("Invoke", rest(502, "KMSAccessDeniedException"), Refused),
+    ("Invoke", rest(403, "EFSMountFailureException"), Refused),
+    ("Invoke", rest(408, "SnapStartTimeoutException"), Refused),
+    ("Invoke", rest(502, "ServiceException"), Unanswered),
+    ("Invoke", rest(413, "RequestTooLargeException"), InvalidRequest),
     ("DescribeAlarms", coded("AccessDeniedException"), AccessDenied),
     ("DescribeAlarms", coded(f"{CLOUDWATCH}ValidationError"), InvalidRequest),
     ("DescribeAlarms", coded("ThrottlingException"), Busy),

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.aws.preflight import AwsPreflightReader
+from lambda_rollout.inputs.guard_metrics import CustomMetric
+from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.preflight.alarm_rule import AtLeast
@@ -134,11 +137,18 @@ def test_both_versions_are_read(place: Place) -> None:
         "checkout", "1", Fate("Inactive", "The function is idle.", "Idle")
     )
     facts = place.look(new="3").targets[0]
-    three = timedelta(seconds=3)
     assert facts.old == Configuration(
-        "1", "Inactive", "The function is idle.", ROLE, "", "python3.13", three
+        "1",
+        "Inactive",
+        "The function is idle.",
+        ROLE,
+        "",
+        "python3.13",
+        InvocationLimits(timeout=3),
     )
-    assert facts.new == Configuration("3", "Active", "", ROLE, QUEUE, "python3.13", 15 * MINUTE)
+    assert facts.new == Configuration(
+        "3", "Active", "", ROLE, QUEUE, "python3.13", InvocationLimits(timeout=900)
+    )
 
 
 def test_what_is_still_to_be_published_is_latest(place: Place) -> None:
@@ -315,7 +325,7 @@ def test_durable_functions_and_tenants_are_read(place: Place) -> None:
     def kinds() -> tuple[bool, bool]:
         new = place.look(new="$LATEST").targets[0].new
         assert isinstance(new, Configuration)
-        return new.is_durable, new.per_tenant
+        return new.is_durable, new.limits.per_tenant
 
     assert kinds() == (False, False)
     place.publish(DurableConfig={"ExecutionTimeout": 60})
@@ -641,3 +651,24 @@ def test_a_function_wired_the_wrong_way(place: Place) -> None:
 def test_every_finding_is_explained_in_the_docs() -> None:
     text = Path("docs/preflight.md").read_text(encoding="utf-8")
     assert [code for code in Code if f"`{code}`" not in text] == []
+
+
+def test_what_guards_look_at_and_nobody_publishes_is_found(place: Place) -> None:
+    version = (("version", "$VERSION"),)
+    loud, mute = (CustomMetric("Shop", name, version) for name in ("Orders", "Typo"))
+    place.cloudwatch.put_metric_data(
+        Namespace="Shop",
+        MetricData=[
+            {
+                "MetricName": "Orders",
+                "Value": 0.0,
+                "Dimensions": [{"Name": "version", "Value": "1"}],
+            }
+        ],
+    )
+    place.world.clock.advance(600)
+    guards = parse_guards(f"sum({mute}) / sum({loud}) <= baseline\np99({mute}) < 1")
+    assert place.look(guards=guards).targets[0].silent == (mute,)
+    place.world.clock.advance(2 * 86_400)
+    assert place.look(guards=guards).targets[0].silent == (mute, loud)
+    assert place.look().targets[0].silent == ()

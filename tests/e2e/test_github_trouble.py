@@ -203,7 +203,7 @@ def test_a_killed_run_is_finished_on_the_pull_request_by_its_post_stage(tmp_path
         inputs = {"steps": "50% 10m", "comment": "auto", "pr-number": "12"}
         step = aws.runner.start({**aws.inputs, **inputs}, aws.as_caller("AKIAMAIN"))
         aws.until_shifted(step)
-        aws.until(lambda: "comment<<" in saved_by(aws), step)
+        aws.until(lambda: '"comment": ' in saved_by(aws), step)
         step.kill()
         after = aws.runner.post({**aws.inputs, **inputs}, step.wait().state, aws.as_caller(POST))
         assert aws.whole_on(OLD), after.log

@@ -6,19 +6,22 @@ And the environment's own, that nobody renews.
 from __future__ import annotations
 
 import io
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import STAGE, JobContext, post_stage
+from lambda_rollout.app import JobContext, main_stage, post_stage
 from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.runtime.clock import Stop
-from sandbox.aws.faults import LoseConnection, ServerError
+from sandbox.aws.faults import Answer, LoseConnection, ServerError
 from sandbox.aws.request import Request
+from sandbox.aws.trust import ISSUER
 from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, POST, WRITES, Live, live
 from tests.support.seam import SkippingClock
 
@@ -61,16 +64,17 @@ def test_a_rollout_may_outlast_its_credentials(scene: Live) -> None:
     assert MAIN not in used, "the environment's own are for nothing"
 
 
-def test_sts_may_be_down_while_the_old_ones_are_good(scene: Live) -> None:
-    scene.world.sts.lifetime = 20.0
-    scene.inputs["steps"] = "50% 12s, 100% 0s"
-    # The renewal after 10 s meets a server that answers nothing at all.
+def test_sts_that_stays_down_ends_it_while_the_old_ones_are_good(scene: Live) -> None:
+    scene.world.sts.lifetime = 12.0
+    scene.inputs["steps"] = "50% 1m, 100% 0s"
+    # The renewal after 6 s meets a server that answers nothing at all.
     scene.world.faults.add(LoseConnection(), service="sts", nth=2, count=None)
 
     finished = scene.run()
 
-    assert finished.outputs["result"] == "promoted", finished.log
-    assert len(scene.requests("AssumeRoleWithWebIdentity")) >= 2
+    assert finished.outputs["result"] == "rolled-back", finished.log
+    assert "could not be renewed: AssumeRoleWithWebIdentity: " in finished.outputs["reason"]
+    assert scene.whole_on(OLD)
     assert not refused(scene)
     log = [request.operation for request in scene.requests()]
     vain = [i for i, operation in enumerate(log) if operation == "AssumeRoleWithWebIdentity"][1:3]
@@ -123,47 +127,137 @@ def test_the_post_stage_assumes_the_role_that_main_had(scene: Live) -> None:
     assert scene.whole_on(OLD)
 
 
-def test_the_post_stage_that_gets_no_credentials_says_what_is_to_be_done(scene: Live) -> None:
-    step = scene.start()
-    scene.until_shifted(step)
-    step.kill()
-    scene.world.sts.trusts = set()
-
-    post = scene.post(step.wait().state)
-
-    assert post.status == 1
-    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in post.log
-    assert "CHECKOUT:LIVE" in post.log.upper()
-    assert f"aws lambda update-alias --region eu-central-1 --function-name checkout --name live --function-version {OLD}" in post.log  # fmt: skip
+# On a clock on which minutes of trying are over at once -------------------------------------------
 
 
-@pytest.mark.parametrize("stopped", [False, True])
-def test_the_post_stage_tries_for_credentials_as_long_as_the_runner_gives_it(
-    scene: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stopped: bool
-) -> None:
-    """Some three minutes without STS, on a clock on which they are over at once; no stop ends the trying."""
-    step = scene.start()
-    scene.until_shifted(step)
-    step.kill()
-    saved = {f"STATE_{name}": value for name, value in step.wait().state.items()}
+class Pauses(SkippingClock):
+    """What is waited between two tries takes no time; an answer takes as long as it takes."""
+
+    def wait(self, seconds: float, stop: Stop | None) -> None:
+        super().wait(seconds, None if seconds <= LONGEST_PAUSE else stop)
+
+
+LONGEST_PAUSE = 5.25
+
+
+@dataclass
+class InProcess:
+    """A stage in this process, with the job's variables."""
+
+    scene: Live
+    folder: Path
+    clock: Pauses = field(default_factory=Pauses)
+    stop: Stop = field(default_factory=Stop)
+
+    def __call__(self, stage: Callable[[JobContext], int], **more: str) -> tuple[int, str]:
+        """Run it; return its status and its log."""
+        written = io.StringIO()
+        files = {"GITHUB_WORKSPACE": str(self.folder), "GITHUB_STEP_SUMMARY": str(self.summary)}
+        environ = {**os.environ, **self.scene.runner._variables(), **files, **more}
+        runner = Runner(environ, Lines(written))
+        journal = Journal(runner, self.clock)
+        status = stage(JobContext(environ, runner, journal, self.clock, self.stop))
+        return status, written.getvalue()
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.md"
+
+    def main(self, **inputs: str) -> tuple[int, str]:
+        return self(main_stage, **self.scene.runner._inputs({**self.scene.inputs, **inputs}))
+
+    def post(self, state: Mapping[str, str]) -> tuple[int, str]:
+        return self(
+            post_stage,
+            **{f"STATE_{name}": value for name, value in state.items()},
+        )
+
+
+@pytest.fixture
+def here(scene: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
     for name, value in scene.as_caller(POST).items():
         monkeypatch.setenv(name, value)
-    scene.world.faults.add(ServerError(), service="sts", count=35)
-    clock, stop, written = SkippingClock(), Stop(), io.StringIO()
+    return InProcess(scene, tmp_path)
+
+
+def killed(scene: Live) -> Mapping[str, str]:
+    """What main saved before it died with a canary out."""
+    step = scene.start()
+    scene.until_shifted(step)
+    step.kill()
+    return step.wait().state
+
+
+@pytest.mark.parametrize(
+    ("trouble", "stopped"),
+    [(ServerError(), False), (Answer("AccessDenied", "Not authorized", 403), True)],
+)
+def test_the_post_stage_tries_for_credentials_as_long_as_the_runner_gives_it(
+    scene: Live, here: InProcess, trouble: ServerError | Answer, *, stopped: bool
+) -> None:
+    """Some three minutes without STS; no stop ends the trying."""
+    state = killed(scene)
+    scene.world.faults.add(trouble, service="sts", count=35)
     if stopped:
-        stop.request("cancelled (SIGINT)")
-    environ = {**os.environ, **saved, STAGE: "post", "GITHUB_WORKSPACE": str(tmp_path)}
-    runner = Runner(environ, Lines(written))
+        here.stop.request("cancelled (SIGINT)")
 
-    status = post_stage(JobContext(environ, runner, Journal(runner, clock), clock, stop))
+    status, log = here.post(state)
 
-    log = written.getvalue()
     assert scene.whole_on(OLD), log
     assert status == 0, log
-    assert clock.seconds > 120
+    assert here.clock.seconds > 120
     told = "Not confirmed yet: checkout:live. Still trying: AssumeRoleWithWebIdentity: "
     assert log.count(told) == 1
     assert log.index("aws lambda update-alias") < log.index("checkout:live sends 100% to version 1")
+
+
+def test_the_post_stage_that_gets_no_credentials_says_what_is_to_be_done(
+    scene: Live, here: InProcess
+) -> None:
+    state = killed(scene)
+    scene.world.sts.trusts = set()
+
+    status, log = here.post(state)
+
+    assert status == 1
+    assert 200 < here.clock.seconds < 270, "as long as there is time"
+    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in log
+    assert "CHECKOUT:LIVE" in log.upper()
+    assert f"aws lambda update-alias --region eu-central-1 --function-name checkout --name live --function-version {OLD}" in log  # fmt: skip
+
+
+def test_an_emergency_rollback_waits_until_it_is_let_in(scene: Live, here: InProcess) -> None:
+    killed(scene)
+    scene.world.faults.add(Answer("AccessDenied", "Not authorized", 403), service="sts", count=35)
+
+    status, log = here.main(mode="rollback")
+
+    assert status == 0, log
+    assert scene.whole_on(OLD), log
+    assert 120 < here.clock.seconds < 300
+    assert log.count("::warning title=Lambda rollout::It is tried again for a while") == 1
+
+
+def test_a_role_that_does_not_trust_the_job(scene: Live, here: InProcess) -> None:
+    """Told at once, believed soon, and with what is to be written, whatever the environment is called."""
+    scene.world.sts.trusts = set()
+    scene.world.sts.job.environment = "pro`d ${x} @octocat\n::error::x"
+
+    status, log = here.main()
+
+    assert status == 1
+    assert 10 <= here.clock.seconds <= 15
+    warning, refusal = log.index("::warning "), log.index("Not authorized to perform sts:")
+    assert warning < refusal < log.index("::error ")
+    assert "trust policy" in log
+    assert not scene.requests("GetAlias")
+    condition = next(line for line in log.splitlines() if line.startswith('{"StringEquals"'))
+    accepted = {"StringEquals": dict(json.loads(condition)["StringEquals"])}
+    assert accepted["StringEquals"][f"{ISSUER}:sub"].endswith(
+        "pro`d ${$}{x} @octocat\n%3A%3Aerror%3A%3Ax"
+    )
+    assert f"```json\n{condition}\n```" in here.summary.read_text()
+    assert not [line for line in log.splitlines() if line.startswith("::error::x")]
 
 
 def test_a_job_that_may_not_ask_for_a_token(scene: Live) -> None:
@@ -174,17 +268,6 @@ def test_a_job_that_may_not_ask_for_a_token(scene: Live) -> None:
     assert finished.outputs["result"] == "failed"
     assert "id-token: write" in finished.log
     assert not scene.requests()
-
-
-def test_a_role_that_does_not_trust_the_job(scene: Live) -> None:
-    scene.world.sts.trusts = set()
-
-    finished = scene.run()
-
-    assert finished.outputs["result"] == "failed"
-    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in finished.log
-    assert "trust policy" in finished.log
-    assert not scene.requests("GetAlias")
 
 
 def test_sts_may_be_slow_to_come_up(scene: Live) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.e2e.conftest import allowed_actions, called
 from tests.support.code import package
+from tests.support.hooks import YES, put_hook
 from tests.support.live import NEW, OLD, PATIENCE, Live
 from tests.support.scene import ROLE
 
@@ -46,7 +47,14 @@ def test_the_policy_allows_nothing_that_is_not_called(scene: Live) -> None:
     workspace.mkdir(exist_ok=True)
     build = package("def handler(event, context): return 3")
     (workspace / "build.zip").write_bytes(build)
-    finished = scene.run(alias="canary", create_alias="true", package="build.zip")
+    put_hook(scene, "check-orders", YES)
+    finished = scene.run(
+        alias="canary",
+        create_alias="true",
+        package="build.zip",
+        smoke_test="{}",
+        hooks="before-traffic: check-orders",
+    )
     assert finished.outputs["result"] == "promoted", finished.log
     assert finished.outputs["version"] == NEW
     # An alarm that left its state between two reads is looked up in its history.

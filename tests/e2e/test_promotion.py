@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.names import NumberedEach
 from lambda_rollout.rollout.events import Result, VersionTaken
+from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
 from tests.support.groups import Group, code_of, group_spec, names
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
@@ -133,3 +136,34 @@ def test_dev_and_prod_may_be_rolled_out_one_after_the_other() -> None:
     end = scene.start(version_alias="dev", rollout_id="00000001")
     assert end.result is Result.PROMOTED
     assert scene.whole_on(NEW)
+
+
+def test_each_function_goes_to_the_version_that_was_handed_over() -> None:
+    """As the output `version` of an earlier job gave it, whatever was published since."""
+    scene = Group.of(3, unchanged=("f3",))
+    for name in names(2):
+        scene.call("lambda", "PublishVersion", FunctionName=name)
+        scene.call("lambda", "UpdateFunctionCode", FunctionName=name, ZipFile=code_of(name, "3"))
+        scene.clock.advance(2)
+        scene.call("lambda", "PublishVersion", FunctionName=name)
+    scene.clock.advance(2)
+    scene.world.log.clear()
+    handed = NumberedEach((("f1", NEW), ("f2", "3"), ("f3", OLD)))
+    held = scene.start("10% 60s, hold", version_each=handed)
+    assert held.result is Result.HELD, held.reason
+    other = replace(handed, numbers=(("f1", "3"), *handed.numbers[1:]))
+    refused = scene.start(mode=Mode.PROMOTE, version_each=other, rollout_id="00000001")
+    assert refused.result is Result.FAILED
+    assert "f1:live is in a rollout of version 2, not of version 3" in refused.reason
+    end = scene.start(mode=Mode.PROMOTE, version_each=handed, rollout_id="00000002")
+    assert end.result is Result.PROMOTED, end.reason
+    assert scene.states() == {"f1": (NEW, {}), "f2": ("3", {}), "f3": (OLD, {})}
+    assert not scene.requests("PublishVersion")
+
+
+def test_each_function_goes_back_to_the_version_that_is_named_for_it() -> None:
+    scene = Group.of(2)
+    assert scene.start("100% 0s").result is Result.PROMOTED
+    back = group_spec(2, mode=Mode.ROLLBACK, version_each=NumberedEach((("f1", OLD), ("f2", NEW))))
+    assert rollback(back, scene.ports(back)).result is Result.ROLLED_BACK
+    assert scene.states() == {"f1": (OLD, {}), "f2": (NEW, {})}

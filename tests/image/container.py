@@ -17,6 +17,7 @@ import yaml
 
 from sandbox.runner import Runner, Step
 from sandbox.runner.files import Files
+from sandbox.runner.runner import MAIN
 from tests.image.engine import ROOT, Engine
 
 SOCKET = "/var/run/docker.sock"
@@ -40,6 +41,7 @@ class ContainerRunner(Runner):
 
     def _start(
         self,
+        program: str,
         inputs: Mapping[str, str],
         environ: Mapping[str, str],
         live: Callable[[str], None] | None,
@@ -49,11 +51,10 @@ class ContainerRunner(Runner):
         files = Files(self.folder / "_temp" / f"stage-{next(self._runs)}")
         outside |= files.make()
         mounts = self._mounts(files)
-        stage = {name: text for name, text in environ.items() if name != "LAMBDA_ROLLOUT_STAGE"}
         inside = {name: _inside(value, mounts) for name, value in outside.items()}
-        variables = {**inside, **stage, **self._inputs(inputs)}
+        variables = {**inside, **environ, **self._inputs(inputs)}
         self.names.append(f"lambda-rollout-{os.getpid()}-{secrets.token_hex(4)}")
-        entrypoint = ("--entrypoint", POST) if "LAMBDA_ROLLOUT_STAGE" in environ else ()
+        entrypoint = () if program == MAIN else ("--entrypoint", POST)
         command = self.docker.command(
             *("run", "--name", self.names[-1], "--workdir", "/github/workspace"),
             *(() if self.keep else ("--rm",)),

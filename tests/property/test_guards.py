@@ -12,8 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.guards.rates import Limit, against_baseline
-from lambda_rollout.analysis.guards.verdict import LEVEL, GuardVerdict, Outcome, judge_guards
+from lambda_rollout.analysis.guards.verdict import LEVEL, GuardVerdict, judge_guards
 from lambda_rollout.analysis.metrics import Comparison, Minute, StepStart, VersionMetrics
 from lambda_rollout.inputs.guards import Guard, parse_guards
 

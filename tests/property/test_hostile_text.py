@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,9 @@ from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.report.markdown import code, code_block, link, prose, table
+from lambda_rollout.inputs.choices import HookStage
+from lambda_rollout.inputs.hooks import Hook
+from lambda_rollout.report.markdown import code, code_block, link, prose, table, text_block
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
@@ -77,12 +80,23 @@ PIECES = [
     "\x00",
     "\x1b[31m",
     ":tada:",
+    ":+1:",
+    ":E-Mail:",
+    "a:key:b:100:",
+    "9f2c1abd5e6f708192a3b4c5d6e7f8091a2b3c4d",
+    "9F2C1ABD5E6F708192A3B4C5D6E7F8091A2B3C4D",
+    "0123456789012345678901234567890123456789",
+    "octo/shop@9f2c1abd5e6f708192a3b4c5d6e7f8091a2b3c4d",
+    "9f2c1ab",
     "- [ ] ",
     "```",
 ]
 hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=8).map("".join)
 
-_AFTER_RENDERING = re.compile(r"@[a-z0-9]|#\d|GH-\d|://|www\.|mailto:[a-z]", re.IGNORECASE)
+AFTER_RENDERING = re.compile(
+    r"@[a-z0-9]|#\d|GH-\d|://|www\.|mailto:[a-z]|:(?!\d\d:)[\w+-]+:|(?<![^\W_])(?:[0-9a-f]{40}|[0-9]*[a-f][0-9a-f]{6,})(?![^\W_])",
+    re.IGNORECASE,
+)
 
 
 class Page(HTMLParser):
@@ -130,7 +144,7 @@ def test_prose_is_one_paragraph_that_reads_the_same(text: str) -> None:
     page = Page(prose(text, 10_000))
     assert set(page.tags) <= {"p", "code"}
     assert page.tags.count("p") <= 1
-    assert not _AFTER_RENDERING.search(page.outside_code)
+    assert not AFTER_RENDERING.search(page.outside_code)
     # A span of harmless code loses its backticks, and nothing else.
     assert seen(page.text.replace("`", "")) == seen(clean(text, 10_000).replace("`", ""))
 
@@ -145,7 +159,7 @@ def test_tables_keep_their_shape(first: str, second: str, third: str) -> None:
     assert page.tags.count("tr") == 3
     assert set(page.tags) <= {*("p", "table", "thead", "tbody", "tr", "th", "td"), "code", "a"}
     assert page.tags.count("a") <= 2
-    assert not _AFTER_RENDERING.search(page.outside_code)
+    assert not AFTER_RENDERING.search(page.outside_code)
 
 
 @given(hostile)
@@ -163,6 +177,14 @@ def test_a_command_block_holds_the_command_and_ends(text: str) -> None:
     page = Page(code_block(text) + "\n\nafter")
     assert page.tags == ["pre", "code", "p"]
     assert page.text.endswith("after\n") or page.text.endswith("after")
+
+
+@given(st.lists(hostile, max_size=3))
+@example(["```", "~~~", "    "])
+def test_a_block_of_text_holds_its_lines_and_ends(lines: list[str]) -> None:
+    page = Page(text_block(lines) + "\n\nafter")
+    assert page.tags == ["pre", "code", "p"]
+    assert page.outside_code.strip("\0\n") == "after"
 
 
 def block_of(words: list[str]) -> str:
@@ -187,6 +209,7 @@ def test_a_shell_reads_it_so() -> None:
 def story_of(text: str) -> Telling:
     tell = Telling()
     tell.begins(ERRORS_OK)
+    tell.smoke_tests(text, text, text)
     tell.shifts(1)
     reading = AlarmReading("arn:" + text, text or "x", text, AlarmState.ALARM, text, START)
     tell.say(e.AlarmChanged, reading=reading, before=AlarmState.OK, fired=True)
@@ -195,6 +218,11 @@ def story_of(text: str) -> Telling:
     tell.say(e.Warned, text=text)
     tell.say(e.Warned, text=text)
     tell.say(e.StepExtended, number=1, until=START, why=text)
+    hook = Hook(HookStage.EACH_STEP, "check-orders")
+    tell.say(e.HookStarted, hook=hook, step=1)
+    tell.say(e.HookUnanswered, hook=hook, why=text)
+    tell.say(e.HookInProgress, hook=hook, again_in=timedelta(seconds=1), details=text)
+    tell.say(e.HookEnded, hook=hook, passed=False, why=text or "x", details=text)
     tell.say(
         e.AliasLeft,
         target=CHECKOUT,
@@ -211,12 +239,12 @@ def story_of(text: str) -> Telling:
 def test_a_whole_summary_keeps_its_shape(text: str) -> None:
     calm = Page(summary(rollout_state(story_of("calm").events)))
     page = Page(summary(rollout_state(story_of(text).events)))
-    assert page.tags.count("table") == calm.tags.count("table") == 3
+    assert page.tags.count("table") == calm.tags.count("table") == 4
     assert page.tags.count("td") == calm.tags.count("td")
     assert page.tags.count("h2") == 1
     assert set(page.tags) <= set(calm.tags) | {"code", "pre"}
     ours = page.outside_code.replace("[!", "")
-    assert not _AFTER_RENDERING.search(ours)
+    assert not AFTER_RENDERING.search(ours)
 
 
 # The runner --------------------------------------------------------------------------------------

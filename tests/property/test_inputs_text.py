@@ -34,6 +34,10 @@ WRONG = {
     "preflight": "no",
     "poll-interval": "0s",
     "mode": "go",
+    "previous-alias": "12",
+    "smoke-test": '{"a": ',
+    "smoke-expect": "{'a': 1}",
+    "hooks": "sometimes: check-orders",
     "on-cancel": "stop",
     "on-stranded": "stop",
     "engine": "steam",
@@ -55,6 +59,7 @@ arns = [
     "alarm:",
 ]
 words = ["fn", "live", "$LATEST", "alias:", "10%", "hold", "5m", "s3://", ".zip", "true", "0", "é"]
+json_words = ['{"a":', "1}", "[", "]", "checkout: ", "a.json", "NaN"]
 guard_words = [
     "error-rate",
     "<",
@@ -70,7 +75,9 @@ guard_words = [
 ]
 guard_words += ["{a=", "}", ")", '"', "/", "Shop/Orders"]
 marks = [",", " ", "\n", "\r", "\x1b[31m", "\u2028", "\ud800", "::error::", "##[group]"]
-scraps = st.lists(st.sampled_from([*arns, *words, *guard_words, *marks]), max_size=8).map("".join)
+scraps = st.lists(
+    st.sampled_from([*arns, *words, *guard_words, *json_words, *marks]), max_size=8
+).map("".join)
 texts = st.one_of(scraps, st.text(max_size=20))
 variables = [*map(variable, DEFAULTS), "AWS_REGION", "GITHUB_REPOSITORY", "GITHUB_SHA"]
 
@@ -123,6 +130,8 @@ FAR = {
     "preflight": "strict",
     "poll-interval": "5m",
     "mode": "promote",
+    "previous-alias": "b" * 128,
+    "hooks": "each-step: 123456789012:function:check:live",
     "on-cancel": "hold",
     "on-stranded": "resume",
     "engine": "codedeploy",

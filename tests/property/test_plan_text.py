@@ -7,8 +7,9 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lambda_rollout.inputs.codedeploy_steps import codedeploy_routing
 from lambda_rollout.inputs.durations import LONGEST, format_duration, parse_duration
-from lambda_rollout.inputs.steps import Plan, Step, StepsError, codedeploy_routing, parse_steps
+from lambda_rollout.inputs.steps import Plan, Step, StepsError, parse_steps
 from lambda_rollout.inputs.text import Mistake, Mistakes
 
 INTERVAL = timedelta(minutes=5)
@@ -17,17 +18,38 @@ watches = st.integers(0, 7200).map(lambda seconds: timedelta(seconds=seconds))
 below_whole = st.integers(1, 9999).map(lambda hundredths: Decimal(hundredths) / 100)
 
 
+ranges = st.lists(watches, min_size=2, max_size=2, unique=True).map(sorted)
+times = st.one_of(watches.map(lambda one: (one,)), ranges.map(lambda both: (both[1], both[0])))
+"""How long a step is watched, and from when on it may end."""
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     percents = sorted(draw(st.sets(below_whole, max_size=6)))
     held = draw(st.booleans()) if percents else False
-    steps = [Step(percent, draw(watches)) for percent in percents]
+    steps = [Step(percent, *draw(times)) for percent in percents]
     if not held:
         steps.append(Step(Decimal(100), draw(watches)))
     return Plan(tuple(steps), ends_held=held)
 
 
-words = ["10", "50%", "100", "0", "12.5", "1.234", "hold", "5m", "1h", "7", "-", "%", "AllAtOnce"]
+words = [
+    "10",
+    "50%",
+    "100",
+    "0",
+    "12.5",
+    "1.234",
+    "hold",
+    "5m",
+    "1h",
+    "1m..1h",
+    "..",
+    "7",
+    "-",
+    "%",
+    "AllAtOnce",
+]
 names = ["Canary5Percent1Minute", "Linear40PercentEvery2Minutes", "CodeDeployDefault.Lambda"]
 separators = [",", " ", "\n", "\r\n"]
 scraps = st.lists(st.sampled_from([*words, *names, *separators]), max_size=12).map("".join)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from lambda_rollout.alias.routing import Routing
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.metrics import CloudWatchMetrics
@@ -41,6 +42,7 @@ from lambda_rollout.runtime.clock import Stop
 from sandbox.aws.faults import Answer, Die, DropAnswer, Meanwhile, ServerError, Throttle
 from sandbox.aws.traffic import Traffic
 from tests.support.code import package
+from tests.support.hooks import hooks, put_codedeploys_hook
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 ALL_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
@@ -497,6 +499,29 @@ def test_who_follows_a_deployment_counts_an_alarm_that_is_not_evaluated(
     assert shop.release(again).result is result
 
 
+def test_credentials_that_cannot_be_renewed_stop_it_while_that_can_be_signed(shop: Shop) -> None:
+    ends = shop.clock.monotonic() + 600
+    shop.world.sts.let_expire("AKIASANDBOX", 600)
+    failing = CredentialsLife(ends, 3600, "AssumeRoleWithWebIdentity: no answer")
+    shop.after(30, lambda: setattr(shop, "life", failing))
+    finished = shop.release()
+    assert finished.result is Result.ROLLED_BACK, finished
+    assert "could not be renewed: AssumeRoleWithWebIdentity: no answer" in finished.reason
+    assert shop.warnings().count("could not be renewed") == 1
+    assert shop.deployments()[0] == "Stopped"
+    assert shop.whole_on(OLD)
+
+
+def test_no_deployment_is_started_while_they_cannot_be_renewed(shop: Shop) -> None:
+    shop.life = CredentialsLife(shop.clock.monotonic() + 600, 3600, "no answer")
+    shop.world.lambda_().activation_delay = 100
+    shop.after(60, lambda: setattr(shop, "life", CredentialsLife()))
+    created = []
+    shop.after(59, lambda: created.extend(shop.requests("CreateDeployment")))
+    assert shop.release(rollout_spec(CANARY, version=None)).result is Result.PROMOTED
+    assert not created
+
+
 def test_expired_credentials_leave_it_to_aws(shop: Shop) -> None:
     expired = Answer("ExpiredTokenException", "The security token is expired", 403)
     shop.after(60, lambda: shop.world.faults.add(expired, count=None))
@@ -827,3 +852,50 @@ def test_an_alarm_of_the_group_that_does_not_exist_is_told(shop: Shop) -> None:
     shop.put_group(alarms=("checkout-errors", "gone"))
     assert shop.release().result is Result.PROMOTED
     assert "names alarms that do not exist: gone" in shop.warnings()
+
+
+# Hooks ------------------------------------------------------------------------------------------
+
+
+def test_hooks_go_into_the_deployment(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_a", "Succeeded")
+    put_codedeploys_hook(shop, "CodeDeployHook_b", "Succeeded")
+    lines = hooks("after-traffic: CodeDeployHook_b", "before-traffic: CodeDeployHook_a")
+    assert shop.release(rollout_spec(CANARY, hooks=lines)).result is Result.PROMOTED
+    said = shop.requests("PutLifecycleEventHookExecutionStatus", "UpdateAlias")
+    assert said[0].operation == "PutLifecycleEventHookExecutionStatus"
+    assert sum(r.operation == "PutLifecycleEventHookExecutionStatus" for r in said) == 2
+    # CodeDeploy asks them, nobody else does.
+    assert not shop.requests("Invoke")
+
+
+def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_a", "Failed")
+    spec = rollout_spec(CANARY, hooks=hooks("before-traffic: CodeDeployHook_a"))
+    end = shop.release(spec)
+    assert end.result is Result.FAILED
+    assert "BeforeAllowTraffic failed" in end.reason
+    assert shop.whole_on(OLD)
+    assert not shop.weights()
+    lifecycle = [dict(event.lifecycle) for event in shop.all(DeploymentChanged)]
+    assert any(each.get("BeforeAllowTraffic") == "Failed" for each in lifecycle)
+
+
+def test_a_hook_that_says_no_after_traffic_rolls_back(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_b", "Failed")
+    spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
+    end = shop.release(spec)
+    assert end.result is Result.ROLLED_BACK
+    assert "AfterAllowTraffic failed" in end.reason
+    assert shop.whole_on(OLD)
+
+
+def test_an_alarm_stops_a_deployment_whose_hook_says_nothing(shop: Shop) -> None:
+    put_codedeploys_hook(shop, "CodeDeployHook_b", None)
+    shop.put_group(alarms=())
+    spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
+    shop.after(400, lambda: shop.set_alarm("checkout-errors", "ALARM"))
+    end = shop.release(spec)
+    assert end.result is Result.ROLLED_BACK
+    assert [alarm.name for alarm in end.failed_alarms] == ["checkout-errors"]
+    assert shop.whole_on(OLD)

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.record import parse
-from lambda_rollout.app import STAGE, main
+from lambda_rollout.app import post
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import Finished, Result, Run, Warned
 from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.saved_state import KEY
 from lambda_rollout.runtime.clock import Stop
+from sandbox.aws.faults import ExpiredCredentials
 from tests.support.scene import OWNERS_TEXT, Scene, rollout_spec
 
 LATER = "00000001"
@@ -33,10 +35,10 @@ def held(text: str = OWNERS_TEXT) -> Scene:
 
 
 class Chatty(dict[str, str]):
-    """Prints when it is asked for the stage, as a library may."""
+    """Prints when it is asked for what was saved, as a library may."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        if key == STAGE:
+        if key == f"STATE_{KEY}":
             print("::error::from a library", file=sys.stderr)
             print("##[error]from another")
         return super().get(key, default)
@@ -45,7 +47,7 @@ class Chatty(dict[str, str]):
 def test_what_a_library_prints_is_obeyed_by_nobody_and_goes_where_it_can_block_nobody(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(Chatty({STAGE: "post"}), Stop()) == 0
+    assert post(Chatty(), Stop()) == 0
     shown = capfd.readouterr()
     assert shown.err == ""
     lines = set(shown.out.splitlines())
@@ -110,3 +112,13 @@ def test_a_record_can_be_read_again_whatever_the_run_is_called(
     assert text == OWNERS_TEXT
     assert record is not None
     assert written in str(record)
+
+
+def test_no_record_stays_of_the_run_that_a_promotion_went_on_from() -> None:
+    """Nothing of ours was written yet, and AWS takes an empty description for "leave it"."""
+    scene = held(text="")
+    scene.world.lambda_().keeps_descriptions = True
+    scene.world.faults.add(ExpiredCredentials(), operation="UpdateAlias")
+    spec = rollout_spec("100% 0s", mode=Mode.PROMOTE, rollout_id=LATER)
+    assert scene.roll_out(spec).result is Result.ROLLED_BACK
+    assert parse(scene.alias.description) == ("-", None)

@@ -11,9 +11,11 @@ from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.preflight.finding import Code, Finding
 from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
+from lambda_rollout.rollout.publish import publish
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.faults import AccessDenied, Answer
+from tests.support.hooks import YES, hooks, put_hook
 from tests.support.scene import ROLE, Scene, rollout_spec
 
 WRITES = ("PublishVersion", "UpdateAlias", "CreateAlias", "UpdateFunctionCode")
@@ -31,6 +33,8 @@ def roll_out(scene: Scene, asked: RolloutSpec) -> Finished:
     ports = replace(
         scene.ports(asked, clients), preflight_reader=AwsPreflightReader(clients, alarms)
     )
+    if asked.inputs.mode is Mode.PUBLISH:
+        return publish(asked, ports)
     return Rollout(asked, ports).run()
 
 
@@ -154,3 +158,89 @@ def test_what_somebody_else_forbids_is_told_as_aws_says_it_and_not_as_a_missing_
     (unread,) = (f for f in findings(scene) if f.code is Code.NOT_CHECKED)
     assert "with an explicit deny in a service control policy" in unread.seen
     assert "Allow" not in unread.seen + unread.remedy
+
+
+# Hooks ------------------------------------------------------------------------------------------
+
+
+def test_a_hook_that_does_not_exist_is_found_before_anything_is_published(scene: Scene) -> None:
+    spec = rollout_spec(mode=Mode.PUBLISH, hooks=hooks("before-traffic: nobody"))
+    end = roll_out(scene, spec)
+    assert "before-traffic hook nobody cannot be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
+def test_a_hook_that_does_not_exist_is_found_before_anything_is_written(scene: Scene) -> None:
+    end = roll_out(scene, rollout_spec(hooks=hooks("on-rollback: nobody")))
+    assert end.result is Result.FAILED
+    assert "on-rollback hook nobody cannot be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
+def test_a_hook_that_may_not_be_invoked_is_found_before_anything_is_written(scene: Scene) -> None:
+    put_hook(scene, "check", YES)
+    scene.world.faults.add(AccessDenied(), operation="Invoke")
+    end = roll_out(scene, rollout_spec(hooks=hooks("after-traffic: check")))
+    assert end.result is Result.FAILED
+    assert "after-traffic hook check may not be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
+def test_a_hook_is_tried_without_being_run(scene: Scene) -> None:
+    put_hook(scene, "check", YES)
+    spec = rollout_spec(hooks=hooks("before-traffic: check"), mode=Mode.PLAN)
+    assert roll_out(scene, spec).result is Result.PLANNED
+    [tried] = scene.requests("Invoke")
+    assert tried.params["InvocationType"] == "DryRun"
+    assert Code.HOOK_CANNOT_RUN not in codes(scene)
+
+
+def test_a_promotions_hooks_are_tried_too(scene: Scene) -> None:
+    assert roll_out(scene, rollout_spec("10% 60s, hold")).result is Result.HELD
+    scene.world.log.clear()
+    spec = rollout_spec(hooks=hooks("after-traffic: nobody"), mode=Mode.PROMOTE)
+    end = roll_out(scene, spec)
+    assert end.result is Result.FAILED
+    assert "after-traffic hook nobody cannot be invoked" in end.reason
+    assert not scene.requests(*WRITES)
+
+
+# The smoke test ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [Mode.ROLLOUT, Mode.PUBLISH])
+def test_a_smoke_test_that_may_not_run_ends_it_before_anything_is_published(
+    scene: Scene, mode: Mode
+) -> None:
+    scene.world.faults.add(AccessDenied(), operation="Invoke", count=None)
+    finished = roll_out(scene, rollout_spec(payloads={"checkout": b"{}"}, mode=mode))
+    assert finished.result is Result.FAILED
+    assert "lambda:InvokeFunction is not allowed" in finished.reason
+    assert not scene.requests(*WRITES)
+    (asked,) = scene.requests("Invoke")
+    assert (asked.params["Qualifier"], asked.params["InvocationType"]) == ("1", "DryRun")
+
+
+def test_only_a_smoke_test_asks_for_its_permission(scene: Scene) -> None:
+    scene.world.faults.add(AccessDenied(), operation="Invoke", count=None)
+    assert roll_out(scene, rollout_spec("100% 0s")).result is Result.PROMOTED
+
+
+def test_a_function_with_tenants_is_refused_before_anything_is_published(scene: Scene) -> None:
+    settings = scene.world.lambda_().functions["checkout"].latest.settings
+    settings["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
+    finished = roll_out(scene, rollout_spec(payloads={"checkout": b"{}"}))
+    assert "tenant isolation" in finished.reason
+    assert "`mode: publish`" in finished.remedy
+    assert not scene.requests(*WRITES)
+
+
+def test_publishing_reads_nothing_of_who_calls_the_alias(scene: Scene) -> None:
+    finished = roll_out(scene, rollout_spec(mode=Mode.PUBLISH, preflight=Preflight.STRICT))
+    assert finished.result is Result.PUBLISHED
+    assert findings(scene) == ()
+    assert {request.operation for request in scene.requests()} == {
+        "GetAlias",
+        "GetFunctionConfiguration",
+        "PublishVersion",
+    }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -11,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.aws import World
 from sandbox.aws.in_process import client
+from tests.support.hooks import put_codedeploys_hook
 from tests.support.scene import NEW, OLD, Scene
 
 ALL_EVENTS = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
@@ -277,3 +280,94 @@ def test_an_appspec_that_is_none(scene: Scene) -> None:
         with pytest.raises(ClientError) as refused:
             deploy(scene, revision=given)
         assert code(refused) == "InvalidRevisionException"
+
+
+# Hooks ------------------------------------------------------------------------------------------
+
+
+def with_hooks(*hooks: dict[str, str]) -> dict[str, Any]:
+    made = revision()
+    content = json.loads(made["appSpecContent"]["content"])
+    made["appSpecContent"]["content"] = json.dumps({**content, "Hooks": list(hooks)})
+    return made
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    """Expect an error of AWS's."""
+    with pytest.raises(ClientError) as found:
+        yield
+    assert found.value.response["Error"]["Code"] == code
+
+
+BEFORE, AFTER = {"BeforeAllowTraffic": "before"}, {"AfterAllowTraffic": "after"}
+
+
+def test_hooks_run_and_say_how_it_went(scene: Scene) -> None:
+    put_codedeploys_hook(scene, "before", "Succeeded")
+    put_codedeploys_hook(scene, "after", "Succeeded")
+    deployment = deploy(scene, revision=with_hooks(BEFORE, AFTER))
+    scene.clock.advance(310)
+    assert info(scene, deployment)["status"] == "Succeeded"
+    assert alias(scene) == (NEW, {})
+    said = scene.requests("PutLifecycleEventHookExecutionStatus")
+    assert [request.outcome for request in said] == ["ok", "ok"]
+
+
+def test_no_traffic_moves_before_the_first_one_said_yes(scene: Scene) -> None:
+    put_codedeploys_hook(scene, "before", "Failed")
+    deployment = deploy(scene, revision=with_hooks(BEFORE))
+    scene.clock.advance(30)
+    found = info(scene, deployment)
+    assert (found["status"], found["errorInformation"]["code"]) == (
+        "Failed",
+        "HOOK_EXECUTION_FAILURE",
+    )
+    assert events(scene, deployment) == ["Failed", "Skipped", "Skipped"]
+    assert alias(scene) == (OLD, {})
+    assert not scene.requests("UpdateAlias")
+
+
+def test_a_failure_after_traffic_rolls_back(scene: Scene) -> None:
+    put_codedeploys_hook(scene, "after", "Failed")
+    deployment = deploy(scene, revision=with_hooks(AFTER))
+    scene.clock.advance(330)
+    assert events(scene, deployment) == ["Succeeded", "Succeeded", "Failed"]
+    assert alias(scene) == (OLD, {})
+
+
+def test_a_hook_that_says_nothing_fails_after_an_hour(scene: Scene) -> None:
+    put_codedeploys_hook(scene, "before", None)
+    deployment = deploy(scene, revision=with_hooks(BEFORE))
+    scene.clock.advance(3590)
+    assert info(scene, deployment)["status"] == "InProgress"
+    scene.clock.advance(20)
+    assert info(scene, deployment)["errorInformation"]["code"] == "TIMEOUT"
+
+
+def test_a_hook_that_is_missing_fails_at_once(scene: Scene) -> None:
+    deployment = deploy(scene, revision=with_hooks(BEFORE))
+    scene.clock.advance(30)
+    assert info(scene, deployment)["errorInformation"]["code"] == "HOOK_EXECUTION_FAILURE"
+
+
+def test_one_word_is_enough_and_it_must_be_one_of_two(scene: Scene) -> None:
+    put_codedeploys_hook(scene, "before", None)
+    deployment = deploy(scene, revision=with_hooks(BEFORE))
+    scene.clock.advance(5)
+    [execution] = scene.world.codedeploy().deployments[deployment].executions
+    say = door(scene.world).put_lifecycle_event_hook_execution_status
+    asked = {"deploymentId": deployment, "lifecycleEventHookExecutionId": execution}
+    with refused("InvalidLifecycleEventHookExecutionStatusException"):
+        say(**asked, status="Skipped")
+    with refused("InvalidLifecycleEventHookExecutionIdException"):
+        say(**{**asked, "lifecycleEventHookExecutionId": "x"}, status="Succeeded")
+    say(**asked, status="Succeeded")
+    with refused("LifecycleEventAlreadyCompletedException"):
+        say(**asked, status="Failed")
+
+
+@pytest.mark.parametrize("hooks", [[BEFORE, BEFORE], [{"ApplicationStop": "x"}], ["x"], [None]])
+def test_other_hooks_are_no_revision(scene: Scene, hooks: list[Any]) -> None:
+    with refused("InvalidRevisionException"):
+        deploy(scene, revision=with_hooks(*hooks))

@@ -1,6 +1,7 @@
 """What the demo says of itself, and that it does not call a failure a success."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,18 @@ import pytest
 from sandbox.aws.lambda_.code import Code, zip_of
 from sandbox.demo.__main__ import ROLLOUTS, unexpected, without_links
 from sandbox.demo.page import rendered, write_page
-from sandbox.demo.shop import BAD, BASKETS, FIRST, GOOD
+from sandbox.demo.shop import (
+    BAD,
+    BASKETS,
+    FIRST,
+    GOOD,
+    MENDED,
+    SMOKE_EXPECT,
+    SMOKE_TEST,
+)
 from sandbox.runner import Finished
 
-PROMOTED, ROLLED_BACK = ROLLOUTS
+PROMOTED, ROLLED_BACK, STOPPED = ROLLOUTS
 FINISHED = Finished(
     status=0,
     log="",
@@ -28,6 +37,11 @@ def test_what_is_as_expected_is_no_problem() -> None:
     assert unexpected(PROMOTED, FINISHED, "2") == []
     back = dataclasses.replace(FINISHED, status=1, outputs={"result": "rolled-back"})
     assert unexpected(ROLLED_BACK, back, "2") == []
+    said = {"result": "failed", "reason": "the smoke test failed: version 4"}
+    stopped = dataclasses.replace(FINISHED, status=1, outputs=said)
+    assert unexpected(STOPPED, stopped, "2") == []
+    other = dataclasses.replace(stopped, outputs={**said, "reason": "in ALARM"})
+    assert len(unexpected(STOPPED, other, "2")) == 1
 
 
 @pytest.mark.parametrize(
@@ -56,6 +70,18 @@ def test_only_the_bad_version_fails_and_only_for_some(code: str, fails: bool) ->
         else:
             outcomes.add("ok")
     assert outcomes == ({"ok", "error"} if fails else {"ok"})
+
+
+def test_the_smoke_test_stops_the_sister_and_would_have_stopped_the_bad_one() -> None:
+    for code, fails in ((GOOD, False), (BAD, True), (MENDED, True)):
+        handler = Code(zip_of(code, "app")).load("app.handler")
+        try:
+            answer = handler(json.loads(SMOKE_TEST), None)
+        except (ZeroDivisionError, NameError):
+            assert fails
+        else:
+            assert not fails
+            assert answer.items() >= json.loads(SMOKE_EXPECT).items()
 
 
 def test_a_summary_in_a_terminal_has_no_links_and_no_escapes() -> None:

@@ -18,6 +18,8 @@ inputs:
   plain-name: {required: true}
   with space: {default: x y}
   token: {default: "${{ github.token }}"}
+runs:
+  post-entrypoint: /opt/a/post-entrypoint
 """
 
 
@@ -25,7 +27,8 @@ def runner(folder: Path, entrypoint: str, token: str = "") -> Runner:
     action = folder / "action"
     action.mkdir()
     (action / "action.yml").write_text(ACTION)
-    (action / "entrypoint.py").write_text(textwrap.dedent(entrypoint))
+    for program in ("entrypoint.py", "post-entrypoint"):
+        (action / program).write_text(textwrap.dedent(entrypoint))
     return Runner(folder / "runner", action, token=token)
 
 
@@ -53,7 +56,7 @@ def test_the_post_stage_gets_the_state_of_a_failed_main_and_files_of_its_own(
 ) -> None:
     entrypoint = """
         import os, sys
-        stage = os.environ.get("LAMBDA_ROLLOUT_STAGE", "main")
+        stage = os.path.basename(sys.argv[0])
         print(stage, os.environ.get("STATE_seen"), os.getcwd() == os.environ["GITHUB_WORKSPACE"])
         for name in ("STATE", "OUTPUT", "STEP_SUMMARY"):
             with open(os.environ[f"GITHUB_{name}"], "a") as file:
@@ -63,10 +66,10 @@ def test_the_post_stage_gets_the_state_of_a_failed_main_and_files_of_its_own(
     finished = runner(tmp_path, entrypoint).run({})
     assert finished.post is not None
     assert (finished.status, finished.post.status) == (3, 3)
-    assert finished.log == "main None True\n"
-    assert finished.post.log == "post main True\n"
-    assert finished.outputs == finished.state == {"seen": "main"}
-    assert finished.post.summary == "seen=post\n"
+    assert finished.log == "entrypoint.py None True\n"
+    assert finished.post.log == "post-entrypoint entrypoint.py True\n"
+    assert finished.outputs == finished.state == {"seen": "entrypoint.py"}
+    assert finished.post.summary == "seen=post-entrypoint\n"
 
 
 def test_a_cancelled_step_gets_sigint_and_may_finish(tmp_path: Path) -> None:

@@ -669,7 +669,7 @@ ENDING_MUTATIONS = [
         drawn=unrenewed,
         seeds=(0,),
     ),
-    Mutation("look at the alias every 150 s", lambda: [(watch, "LOOK_EVERY", 150.0)], seeds=(2,)),
+    Mutation("look at the alias every 150 s", lambda: [(watch, "LOOK_EVERY", 150.0)], seeds=(4,)),
     Mutation(
         "accept a look of 150 s before", _old_look_accepted, drawn=blind_at_the_end, seeds=(0,)
     ),
@@ -692,7 +692,7 @@ ENDING_MUTATIONS = [
         "take any routing for main's in the post stage",
         _post_takes_any_routing,
         drawn=split_before_it_dies,
-        seeds=(0,),
+        seeds=(1,),
     ),
     Mutation(
         "take another's record for main's",

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -25,23 +26,27 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis import alarms
 from lambda_rollout.analysis import step as judge
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmWatch, Transition
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.analysis.step import StepEvidence, Verdict
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.report.state import AlarmNow
-from lambda_rollout.rollout import abandoned, prepare, rollout, watch
+from lambda_rollout.rollout import abandoned, expiry, prepare, rollout, watch
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
 from lambda_rollout.rollout.alias_rollout import AliasRollout
+from lambda_rollout.rollout.events import Finished
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime import retry as patience
-from lambda_rollout.runtime.errors import RevisionMismatch, Unanswered
+from lambda_rollout.runtime.errors import RevisionMismatch, RolloutError, Unanswered
 from tests.simulation.between import Between
+from tests.simulation.credentials import Lifetime
 from tests.simulation.scenario import Fate, Follower, Scenario, Weather, draw
 from tests.simulation.simulate import Outcome, simulate
 
@@ -132,6 +137,26 @@ def group_dies_clearing(seed: int) -> Scenario:
         lost_at=None,
         post=None,
         following=None,
+        twin=None,
+        foreign=(),
+    )
+
+
+def unrenewed(seed: int) -> Scenario:
+    """A main whose credentials end in the middle, and that nothing else stands in the way of."""
+    usual = draw(seed)
+    middle = usual.horizon * 0.5
+    return replace(
+        usual,
+        credentials=Lifetime(900.0, middle + 300.0, middle * 0.3, math.inf),
+        main=Fate(),
+        alarms={},
+        changes=(),
+        evaluations=(),
+        deleted_alarm=None,
+        weather=Weather(),
+        between=Between(),
+        lost_at=None,
         twin=None,
         foreign=(),
     )
@@ -452,6 +477,56 @@ def _looks_before_it_rolls_back() -> list[Patch]:
     return [(AliasWriter, "restore_once", mutated)]
 
 
+# The end of the credentials --------------------------------------------------------------------------
+
+
+def _end_not_heeded() -> list[Patch]:
+    return [
+        (expiry, "raise_if_ending", lambda ports: ports.life()),
+        (Expiry, "next_moment", property(lambda _: math.inf)),
+    ]
+
+
+def _heeded_too_late() -> list[Patch]:
+    return [(CredentialsLife, "act_at", property(lambda self: self.ends_at + 10))]
+
+
+def _end_not_heeded_at_100() -> list[Patch]:
+    step = Watch.step
+
+    def mutated(self: Watch, planned: Step, number: int, later: Sequence[Step] = ()) -> None:
+        if planned.percent == HUNDRED:
+            self._expiry = SimpleNamespace(heed=str, next_moment=math.inf)  # type: ignore[assignment]
+        step(self, planned, number, later)
+
+    return [(Watch, "step", mutated)]
+
+
+def _forward_while_unrenewed() -> list[Patch]:
+    heed = Expiry.heed
+    return [(Expiry, "heed", lambda self: heed(self)[:0])]
+
+
+def _failed_renewal_not_told() -> list[Patch]:
+    begin = Expiry.__init__
+
+    def mutated(self: Expiry, ports: Any) -> None:
+        begin(self, replace(ports, emit=lambda _: None))
+
+    return [(Expiry, "__init__", mutated)]
+
+
+def _held_unasked() -> list[Patch]:
+    bad_end = rollout.Rollout._bad_end
+
+    def mutated(self: rollout.Rollout, cause: RolloutError, *, failed: bool) -> Finished:
+        if isinstance(cause, expiry.CredentialsEnd) and self._finisher.can_hold:
+            return self._finisher.hold(cause.what)
+        return bad_end(self, cause, failed=failed)
+
+    return [(rollout.Rollout, "_bad_end", mutated)]
+
+
 # Endings ------------------------------------------------------------------------------------------
 
 
@@ -549,7 +624,7 @@ MUTATIONS = [
         drawn=two_at_once,
     ),
     Mutation("treat any routing as ours when settling", _everything_is_ours, seeds=(59,)),
-    Mutation("treat what the post stage holds as ours", _held_by_post_is_ours, seeds=(160,)),
+    Mutation("treat what the post stage holds as ours", _held_by_post_is_ours, seeds=(196,)),
     Mutation("start on a stranger's split", _strangers_split_is_free, seeds=(168,)),
     Mutation("treat a living run as dead", _everybody_is_dead, seeds=(133,)),
     Mutation("let a record never expire", _in_progress_is_alive, seeds=(16,)),
@@ -581,8 +656,33 @@ MUTATIONS = [
     Mutation("say of every alarm that it guarded", _every_alarm_guards, seeds=(14,)),
     Mutation("look at no alias after an extension", _no_look_after_an_extension, seeds=(78,)),
     Mutation("ignore that an alarm fired", _firing_ignored, seeds=(1,)),
+    Mutation("go on until the credentials end", _end_not_heeded, seeds=(0,), drawn=unrenewed),
+    Mutation(
+        "heed the credentials' end too late",
+        _heeded_too_late,
+        seeds=(0,),
+        drawn=unrenewed,
+    ),
+    Mutation(
+        "do not heed the credentials' end at 100%",
+        _end_not_heeded_at_100,
+        seeds=(5,),
+        drawn=unrenewed,
+    ),
+    Mutation(
+        "go forward while a renewal fails", _forward_while_unrenewed, seeds=(0,), drawn=unrenewed
+    ),
+    Mutation(
+        "say nothing of a failed renewal", _failed_renewal_not_told, seeds=(5,), drawn=unrenewed
+    ),
+    Mutation(
+        "hold when the credentials end though nobody asked for it",
+        _held_unasked,
+        seeds=(0,),
+        drawn=unrenewed,
+    ),
     Mutation("look at the alias before rolling back", _looks_before_it_rolls_back, seeds=(1,)),
-    Mutation("restore the wrong version", _wrong_version_restored, seeds=(2,)),
+    Mutation("restore the wrong version", _wrong_version_restored, seeds=(1,)),
     Mutation("say released without settling", _released_without_a_word_to_aws, seeds=(0,)),
     Mutation("try to settle once", _never_tried_again, seeds=(16,)),
     Mutation("restore the owner's text as it was cut", _cut_text_restored, seeds=(138,)),

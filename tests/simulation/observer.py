@@ -18,11 +18,13 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.inputs.choices import InsufficientData, Mode
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.rollout.events import AliasLeft, Event, Finished, Warned
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
+from tests.simulation.hooks import Word
 from tests.simulation.scheduler import Process
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ EARLIER = "0000000e"
 """The id in the record of a rollout that was held before the seed began."""
 EVALUATED = frozenset({None, "PARTIAL_DATA"})
 """EvaluationStates of an alarm whose state says something."""
+
+LEAST_CALL = 10.0
+"""Seconds that a hook's call has where its limit is nearer."""
 
 MISSING_TWICE = 2.0
 """Seconds between two words of AWS that an alias is not there, before it is believed."""
@@ -92,6 +97,25 @@ class Write:
         """Of the traffic, for the version that its record calls new."""
         assert self.record is not None
         return self.shown.routing.percent_of(self.record.new)
+
+
+@dataclass
+class Asked:
+    """One call of a hook."""
+
+    request: Request
+    hook: Hook
+    at: float
+    """When it arrived."""
+    said: Word | None = None
+    """What its caller was answered; None as long as it was not."""
+    said_at: float = 0.0
+    lost: bool = False
+    """Whether no answer comes."""
+
+    def late_for(self, limit: float) -> bool:
+        """Whether its answer came too late for a limit, or for the least that a call has."""
+        return self.said_at > max(limit, self.at + LEAST_CALL) + 1.0
 
 
 @dataclass
@@ -158,6 +182,8 @@ class Actor:
     since: dict[str, float] = field(default_factory=dict)
     """When that weight first took effect."""
     settling_since: float | None = None
+    unrenewed_since: float | None = None
+    """When the first renewal of its credentials failed with none that succeeded since."""
     alarms_read_at: float = -1.0
     """When the newest read of alarms that it has an answer to was made."""
     states: dict[str, str] = field(default_factory=dict)
@@ -184,6 +210,14 @@ class Actor:
     """Aliases to be written before any other call."""
     told_at: dict[str, int] = field(default_factory=dict)
     """How many writes an alias had seen when it last told where the alias is."""
+    asked: list[Asked] = field(default_factory=list)
+    """The calls of hooks that it made."""
+    alarms_asked_at: float = -1e9
+    """When it last asked for the alarms, whatever the answer."""
+    under_way_at_read: set[int] = field(default_factory=set)
+    """The calls of hooks that were under way then."""
+    fired_known_at: float | None = None
+    """When it learned that an alarm fired; None once it has answered that."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
 
@@ -484,6 +518,7 @@ class Observer:
         if firing and not actor.knows_fired and actor.settling_since is None:
             actor.knows_fired = True
             actor.must_settle = set(actor.touched)
+            actor.fired_known_at = self.now if actor.touched else None
 
     def _confirmed(self, actor: Actor, request: Request) -> None:
         function = request.params["FunctionName"]
@@ -507,6 +542,22 @@ class Observer:
         """Take note of an UpdateAlias, or of another delivery of one, that lands in so many seconds."""
         if seconds and request.operation == "UpdateAlias":
             self.pending.append((write_of(request, self.now + seconds), request.caller))
+
+    def hook_answered(self, caller: str, request: Request, word: Word | None) -> None:
+        """Take note of what a hook's caller is answered now; None: nothing."""
+        actor = self.actors.get(caller)
+        if actor is None:
+            return
+        for call in actor.asked:
+            if call.request is request:
+                call.said, call.said_at, call.lost = word, self.now, word is None
+                self.seen[f"hook {call.hook.stage} {word or 'lost'}"] += 1
+                self.tell(f"{actor.name}: {call.hook} says {word or 'nothing'}")
+
+    def while_a_hook_is_asked(self, actor: Actor, what: str) -> None:
+        """Take note that something happened while a call of a hook was under way."""
+        if any(call.said is None and not call.lost for call in actor.asked):
+            self.seen[f"{what} while a hook is asked"] += 1
 
     def can_still_land(self, actor: Actor) -> list[Write]:
         """Return the writes of a process that would still change an alias, if nobody wrote before."""

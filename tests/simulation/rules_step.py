@@ -10,6 +10,7 @@ from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import seconds
 from sandbox.aws.request import Request
 from tests.simulation.observer import Actor, Observer
+from tests.simulation.rules_hooks import hooks_not_passed
 
 BLUR = 0.001
 """Seconds: timelines are added up in floating point."""
@@ -73,6 +74,9 @@ def not_passed(actor: Actor) -> str | None:
     end = max(actor.since[f] for f in functions) + seconds - BLUR
     if actor.suspended_for:
         return None
+    why, end = hooks_not_passed(actor, end)
+    if why is not None:
+        return why
     # A step that lacked something has its last second later.
     end = max(end, actor.lacked_at)
     why = _alarms_not_passed(actor, end) if actor.spec.inputs.alarms else None

@@ -15,7 +15,9 @@ from lambda_rollout.alias.routing import HUNDRED, Routing
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
+from tests.simulation import rules_hooks as hooks
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
+from tests.simulation.rules_credentials import no_weight_while_unrenewed
 from tests.simulation.rules_saved import saved_before_written
 from tests.simulation.rules_step import fit_at_start, never_blind, not_passed, weight_after
 
@@ -28,6 +30,12 @@ CANCEL_LIMIT = 7.0
 
 def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
+    if request.operation == "Invoke":
+        # In a thread of its own: it keeps nothing else waiting.
+        hooks.asked(observer, actor, request)
+        return
+    hooks.rollback_is_behind_no_hook(observer, actor, request)
+    hooks.alarms_are_read_meanwhile(observer, actor, request)
     firing_is_answered_by_writing(observer, actor, request)
     lease_outlives_no_wait(observer, actor)
     never_blind(observer, actor, request)
@@ -40,6 +48,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     lease_is_on_awss_clock(observer, actor, write)
     weight_since_is_kept(observer, actor, write)
     says_passed_only_if_passed(observer, actor, write)
+    hooks.no_traffic_before_its_hooks(observer, actor, write)
     goes_forward_by_the_plan(observer, actor, write)
     goes_on_with_what_it_found(observer, actor, write)
     never_holds_what_fired(observer, actor, write)
@@ -163,6 +172,7 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
     if actor.knows_fired:
         observer.blame("never against an alarm", f"{actor.name} wrote {write.shown.routing}")
     fit_at_start(observer, actor)
+    no_weight_while_unrenewed(observer, actor, write)
     last, percent = actor.reached.get(write.function), write.percent
     if percent == last:
         return
@@ -483,7 +493,8 @@ def _new_version(actor: Actor, function: str) -> str | None:
     held = actor.records.get(function)
     if actor.spec.inputs.mode is Mode.PROMOTE and held is not None:
         return held.new
-    return actor.versions.get(function) or actor.spec.version_number
+    (target,) = (each for each in actor.spec.inputs.targets if each.function == function)
+    return actor.versions.get(function) or actor.spec.version_number(target)
 
 
 def _aws_now(observer: Observer) -> datetime:

@@ -13,6 +13,8 @@ from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between, draw_between
+from tests.simulation.credentials import Lifetime, draw_lifetime
+from tests.simulation.hooks import DrawnHook, draw_hooks
 
 TEXTS = (
     "",
@@ -169,8 +171,12 @@ class Scenario:
     """What stands between our processes and AWS."""
     held_before: Decimal | None
     """The weight at which an earlier rollout held every alias; main is to promote it."""
+    hooks: tuple[DrawnHook, ...]
+    """The hooks of main, of its twin and of the next run."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it is"."""
+    credentials: Lifetime | None = None
+    """How long main can sign its calls; None for as long as it lives."""
 
     @property
     def horizon(self) -> float:
@@ -240,7 +246,9 @@ def draw(seed: int) -> Scenario:
         )[0],
         between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
         held_before=_held_before(Random(f"held {seed}")),
+        hooks=draw_hooks(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
+        credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
     )
 
 

@@ -211,3 +211,28 @@ class TurnClock(ManualClock):
     def _wake(self, process: Process, nap: int) -> None:
         if process.naps == nap:
             process.ready = True
+
+
+class Turns:
+    """`lambda_rollout.runtime.background.Background`: a thread of a process, which takes turns with all others."""
+
+    def __init__(self, scheduler: Scheduler, name: str, parent: Process | None) -> None:
+        self._scheduler = scheduler
+        self._name = name
+        self._parent = parent
+        self.process: Process | None = None
+
+    def start(self, body: Callable[[], None]) -> None:
+        """See `Background.start`."""
+        self.process = self._scheduler.start(self._name, body, self._parent)
+
+    def rest(self, seconds: float | None) -> None:
+        """See `Background.rest`; what makes one call does not rest."""
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        """See `Background.wake`."""
+
+    def join(self, seconds: float) -> bool:
+        """See `Background.join`."""
+        return self.process is None or self._scheduler.join(self.process, seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Literal, TypeVar
@@ -15,6 +15,7 @@ from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
@@ -27,6 +28,7 @@ from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.parallel import Parallel, one_by_one
+from tests.simulation.credentials import Renewals
 from tests.simulation.github import SimGitHub
 from tests.simulation.github_scenario import Drawn
 from tests.simulation.github_scenario import draw as draw_github
@@ -36,6 +38,7 @@ from tests.simulation.reporting import Telling
 from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
+from tests.simulation.scheduler import Turns
 from tests.simulation.world import Stage
 from tests.support.scene import rollout_spec
 from tests.support.seam import direct
@@ -157,6 +160,11 @@ class Simulation:
         main = self.tellings["main"] if role == "post" else None
         telling.open(main, lambda: main is None or self._lost or main.silent)
         ports = self._parts(actor, stop, clock, telling.emit)
+        if name == "main" and self.scenario.credentials is not None:
+            drawn, stage = self.scenario.credentials, self.stage
+            renewals = Renewals(drawn, stage.world, self.observer, stage.at)
+            renewals.begin(actor, clock)
+            ports = replace(ports, life=renewals.life)
         tell: Callable[[], Finished] = Rollout(spec, ports).run
         if spec.inputs.mode is Mode.ROLLBACK:
             tell = lambda: rollback(spec, ports)  # noqa: E731
@@ -178,6 +186,7 @@ class Simulation:
                 if actor.alive and actor.finished is None:
                     self.observer.tell(f"{actor.name} {signal}")
                     self.observer.seen[f"{signal} {actor.role}"] += 1
+                    self.observer.while_a_hook_is_asked(actor, signal)
                     if actor.cancelled_at is None:
                         actor.cancelled_at = self.observer.now
                     stop.request(signal)
@@ -222,8 +231,10 @@ class Simulation:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
         if post.finished is None or not self.scenario.is_calm:
             return
+        # What was cut before main began, nobody knows whole.
+        may_cut = self.scenario.held_before is not None
         for function in self.stage.functions:
-            why = settled(self.observer, function, may_cut=False)
+            why = settled(self.observer, function, may_cut=may_cut)
             if why is not None:
                 self.observer.blame("post settles", why)
 
@@ -255,6 +266,7 @@ class Simulation:
             on_stranded=OnStranded.ROLLBACK,
             alarms=(),
             version=None,
+            hooks=(),
         )
         began = self.observer.now
         sweeper = self._start("sweeper", "sweeper", spec, Fate())
@@ -303,6 +315,7 @@ class Simulation:
             steps=Plan((Step(HUNDRED, timedelta(0)),)),
             alarms=(),
             version=None,
+            hooks=(),
             on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
             on_stranded=OnStranded.FAIL,
         )
@@ -333,6 +346,7 @@ class Simulation:
             "on_stranded": scenario.on_stranded,
             "run": by or (Run() if local else Run("https://github.invalid", "octo/shop", run, "1")),
             "rollout_id": rollout_id,
+            "hooks": tuple(drawn.hook for drawn in scenario.hooks),
         }
         return rollout_spec(steps, **{**asked, **other})
 
@@ -351,6 +365,8 @@ class Simulation:
             emit=emit,
             remember=lambda saved_state: self.observer.handed_over(actor, saved_state),
             parallel=self._together(actor),
+            background=lambda: Turns(self.scheduler, f"{actor.name}.call", actor.process),
+            invocations=LambdaInvocations(clients),
         )
 
     def _together(self, actor: Actor) -> Parallel:

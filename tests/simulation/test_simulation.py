@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from lambda_rollout.inputs.choices import HookStage
 from tests.simulation import between
 from tests.simulation.between import Between
 from tests.simulation.compared import compared
@@ -47,6 +48,11 @@ MUST_OCCUR = {
     *(f"fault {kind}" for kind in (*between.KINDS, between.GONE)),
     *(f"answer page {status}" for status in (200, *between.STATUSES)),
     *("answer cut", "answer dripping", "answer ResourceConflictException"),
+    *("renewals fail", "renewed again", "credentials at 0%: failed"),
+    *(f"credentials at a split: {result}" for result in ("rolled-back", "held")),
+    *(f"credentials at 100%: {result}" for result in ("rolled-back", "held")),
+    *(f"hook {stage} {word}" for stage in HookStage for word in ("yes", "no", "again", "lost")),
+    *(f"{what} while a hook is asked" for what in ("killed", "SIGINT", "alarm ALARM")),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""

@@ -11,6 +11,7 @@ from typing import Any
 from lambda_rollout.alias.record import Record, compose
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.aws.clients import READ_TIMEOUT
+from lambda_rollout.rollout.hooks import LONGEST_CALL
 from sandbox.aws import World
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import (
@@ -40,6 +41,7 @@ from tests.simulation import rules_saved as saved
 from tests.simulation import rules_step as passed
 from tests.simulation import rules_write as rules
 from tests.simulation.between import GONE, STATUSES, fault_of, meets
+from tests.simulation.hooks import Word, word_of
 from tests.simulation.observer import (
     EARLIER,
     EVALUATED,
@@ -85,9 +87,13 @@ class StagedWorld(World):
         """Answer a request, and let the witness see what its sender learns."""
         actor = self.observer.actors.get(caller)
         outcome = "killed"
+        word: Word | None = None
+        patience = LONGEST_CALL if operation == "Invoke" else READ_TIMEOUT
+        delay = 0.0
         try:
             answer, delay = super().answer(service, operation, params, region, caller)
-            outcome = "ok" if delay < READ_TIMEOUT else "silent"
+            outcome = "ok" if delay < patience else "silent"
+            word = word_of(answer) if operation == "Invoke" and outcome == "ok" else None
         except AwsError as error:
             outcome = error.code
             raise
@@ -97,9 +103,18 @@ class StagedWorld(World):
         finally:
             if actor is not None:
                 self._ended(actor, self.log[-1], outcome)
+            if operation == "Invoke":
+                self._hook_says(caller, self.log[-1], word, delay)
         if outcome == "ok":
             self.observer.answered(self.log[-1], answer)
         return answer, delay
+
+    def _hook_says(self, caller: str, request: Request, word: Word | None, delay: float) -> None:
+        says = partial(self.observer.hook_answered, caller, request, word)
+        if delay:
+            self.schedule(self.clock.now() + timedelta(seconds=delay), says)
+        else:
+            says()
 
     def _ended(self, actor: Actor, request: Request, outcome: str) -> None:
         if outcome != "ok":
@@ -289,10 +304,10 @@ class Stage:
     def _build(self) -> None:
         region = self.world.lambda_()
         region.activation_delay = region.update_delay = 0.0
+        how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "index.handler"}
         for function in self.functions:
             self.observer.truths[function] = Truth(base="1", text=self.scenario.text)
             named = {"FunctionName": function}
-            how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "index.handler"}
             region.create_function({**named, **how, "Code": {"ZipFile": package(1)}})
             self.world.run_due()
             region.publish_version(named)
@@ -305,6 +320,10 @@ class Stage:
         self.world.run_due()
         for function in self.functions:
             self._hold_before(function)
+        for drawn in self.scenario.hooks:
+            asked: dict[str, Any] = {**how, "Timeout": 900, "Code": {"ZipFile": drawn.code()}}
+            region.create_function({"FunctionName": drawn.hook.function, **asked})
+        self.world.run_due()
         region.activation_delay = self.scenario.activation
         region.keeps_descriptions = self.scenario.keeps_descriptions
         cloudwatch = self.world.cloudwatch()
@@ -368,6 +387,8 @@ class Stage:
         self.observer.tell(f"alarm {name} {state}")
         self.observer.seen[f"alarm {state}"] += 1
         self.observer.alarm_changed(name, state)
+        for actor in self.observer.actors.values():
+            self.observer.while_a_hook_is_asked(actor, f"alarm {state}")
 
     def _set_evaluation(self, name: str, evaluation: str | None) -> None:
         cloudwatch = self.world.cloudwatch()
@@ -446,6 +467,7 @@ class Stage:
         if actor.process is None or not actor.alive:
             return
         self.observer.tell(f"{actor.name} killed {where}")
+        self.observer.while_a_hook_is_asked(actor, "killed")
         self.observer.seen[f"killed {actor.role}"] += 1
         self.scheduler.kill(actor.process)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.preflight.alarm_rule import RuleUnread, parse_alarm_rule
@@ -34,7 +35,7 @@ OLD = Configuration(
     role="arn:aws:iam::123456789012:role/checkout",
     dead_letter="",
     runtime="python3.13",
-    timeout=timedelta(seconds=3),
+    limits=InvocationLimits(timeout=3),
 )
 NEW = replace(OLD, version="8")
 BUSY = Invoked(LIVE, last_hour=60_000, last_day=1_000_000, function_last_day=1_000_000)

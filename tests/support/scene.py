@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
 from lambda_rollout.inputs.read import read_inputs, variable
@@ -64,13 +66,13 @@ USUAL = read_inputs(
 def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
     """An order for `TARGET`; ``asked``: fields of `RolloutSpec` and `Inputs`, some in plainer values (`_field`)."""
     run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", NONCE)
-    new_code = asked.pop("package", None)
+    new_code, payloads = asked.pop("package", None), asked.pop("payloads", {})
     schedule = plan(steps) if isinstance(steps, str) else steps
     fields: dict[str, Any] = {}
     for name, value in asked.items():
         fields |= _field(name, value)
     inputs = replace(USUAL, plan=schedule, **fields)
-    return RolloutSpec(inputs, run, rollout_id, new_code)
+    return RolloutSpec(inputs, run, rollout_id, new_code, payloads)
 
 
 def _field(name: str, value: Any) -> dict[str, Any]:
@@ -84,6 +86,8 @@ def _field(name: str, value: Any) -> dict[str, Any]:
             return {name: Numbered(value) if value else Latest()}
         case "version_alias":
             return {"version": FromAlias(value)}
+        case "version_each":
+            return {"version": value}
         case "targets":
             (alias,) = {target.alias for target in value}
             return {"functions": tuple(target.function for target in value), "alias": alias}
@@ -103,9 +107,11 @@ class Scene:
     """How far the runner's clock is off."""
     date: Dated = said_as_it_is
     """What AWS's answers say of the time."""
+    life: CredentialsLife = field(default_factory=CredentialsLife)
+    """How long the credentials of the ports can sign."""
 
     @classmethod
-    def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Scene:
+    def ready(cls, seed: int = 0, alarms: Iterable[str] = ("checkout-errors",)) -> Self:
         scene = cls(World(clock=ManualClock(), seed=seed))
         scene.deploy()
         for name in alarms:
@@ -178,6 +184,8 @@ class Scene:
             stop=self.stop,
             emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
+            life=lambda: self.life,
+            invocations=LambdaInvocations(clients),
         )
 
     def roll_out(

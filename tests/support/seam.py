@@ -9,10 +9,11 @@ parts with the real clients, some fifty times slower.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from http.client import responses
+from io import BytesIO
 from typing import Any, cast
 
 from botocore.exceptions import (
@@ -111,6 +112,7 @@ class Direct:
     caller: str
     latency: float
     hear: Callable[[datetime | None], None]
+    read_timeout: float = READ_TIMEOUT
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         operation = "".join(map(str.capitalize, name.split("_")))
@@ -150,11 +152,14 @@ class Direct:
         self._wait_in_vain(delay)
         clock.advance(self.latency / 2)
         self.hear(date)
-        return {**answer, "ResponseMetadata": ANSWERED}
+        if operation == "Invoke":
+            answer = {**answer, "Payload": BytesIO(answer["Payload"])}
+        status = {"HTTPStatusCode": answer.get("StatusCode", HTTPStatus.OK)}
+        return {**answer, "ResponseMetadata": {**ANSWERED, **status}}
 
     def _wait_in_vain(self, seconds: float) -> None:
-        manual(self.world).advance(min(seconds, READ_TIMEOUT))
-        if seconds >= READ_TIMEOUT:
+        manual(self.world).advance(min(seconds, self.read_timeout))
+        if seconds >= self.read_timeout:
             raise ReadTimeoutError(endpoint_url=URL)
 
 
@@ -210,6 +215,9 @@ class DirectClients:
     @property
     def codedeploy(self) -> Direct:
         return self._client("codedeploy", self.region)
+
+    def invoking(self, read_timeout: int) -> Direct:
+        return replace(self.lambda_, read_timeout=read_timeout, hear=lambda _: None)
 
     def cloudwatch(self, region: str) -> Direct:
         return self._client("cloudwatch", region)

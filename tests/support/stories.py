@@ -12,9 +12,11 @@ from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
 from lambda_rollout.analysis.version import list_executions
+from lambda_rollout.inputs.hooks import parse_hooks
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.rollout import events as e
+from lambda_rollout.rollout.publish import HOW_TO_GO_ON
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -109,6 +111,13 @@ class Telling:
             self.say(e.VersionTaken, target=target, version=version, previous=previous)
             self.say(e.VersionReady, target=target, version=version)
 
+    def smoke_tests(self, why: str = "", *log: str) -> None:
+        for target in self.targets:
+            self.say(e.SmokeTestStarted, target=target, version="8")
+            self.pass_time(1.2)
+            passed = not why
+            self.say(e.SmokeTested, target=target, version="8", passed=passed, why=why, log=log)
+
     def begins(self, *readings: AlarmReading) -> None:
         self.starts(*readings)
         self.finds_aliases()
@@ -139,11 +148,38 @@ class Telling:
                 states=tuple((state, found.count(state)) for state in AlarmState),
             )
 
-    def passes(self, number: int) -> None:
+    def asks(self, line: str, step: int | None, seconds: float, details: str = "") -> None:
+        """A hook says yes after so many seconds, and before that that it is in progress if they are many."""
+        (hook,) = parse_hooks(line)
+        self.say(e.HookStarted, hook=hook, step=step)
+        if seconds > 30:
+            self.pass_time(0.5)
+            self.say(e.HookInProgress, hook=hook, again_in=timedelta(seconds=30), details=details)
+        self.pass_time(seconds)
+        self.say(e.HookEnded, hook=hook, passed=True, why="", details=details)
+
+    def refuses(self, line: str, step: int | None, details: str) -> str:
+        """A hook says no at its second call, since the first was not answered; return the reason."""
+        (hook,) = parse_hooks(line)
+        self.say(e.HookStarted, hook=hook, step=step)
+        self.pass_time(0.2)
+        self.say(
+            e.HookUnanswered,
+            hook=hook,
+            why="Invoke: TooManyRequestsException: Rate Exceeded.",
+        )
+        self.pass_time(3)
+        why = f"it said FAILED: {details}"
+        self.say(e.HookEnded, hook=hook, passed=False, why=why, details=details)
+        return f"{hook} failed: {why}"
+
+    def passes(self, number: int, *asked: str) -> None:
         step = self.plan.steps[number - 1]
         minutes = int(step.watch / timedelta(minutes=1))
         self.beats(number, max(0, minutes - 1))
         self.pass_time(60 if minutes else 0)
+        for line in asked:
+            self.asks(line, number, 2.5)
         self.pass_time(0.6)
         self.say(e.StepPassed, number=number, percent=step.percent, readings=self.readings)
 
@@ -211,6 +247,34 @@ with _story("rolled-back-at-100", Telling("12.5% 1m, 100% 5m")) as tell:
     tell.rolls_back("100")
     why = f"alarm checkout-errors fired: {ERRORS}"
     tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
+
+RAISED = "it failed (Unhandled): KeyError: 'total'"
+LOG = (
+    "START RequestId: 5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162 Version: 8",
+    "reading order 17 | <b>&nbsp;` @octocat",
+    "::error::not a command",
+    "[ERROR] KeyError: 'total'",
+    "Traceback (most recent call last):",
+    '  File "/var/task/app.py", line 3, in handler',
+    '    return {"total": order["total"]}',
+    "",
+    "END RequestId: 5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162",
+    "REPORT RequestId: 5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162\tDuration: 12.31 ms\tBilled Duration: 13 ms",
+)
+
+with _story("smoke-test-failed", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.smoke_tests(RAISED, *LOG)
+    why = f"the smoke test failed: version 8 of checkout: {RAISED}"
+    remedy = "That version stays published, without traffic. Fix the cause, and start again."
+    tell.ends(e.Result.FAILED, why, remedy)
+
+with _story("published", Telling()) as tell:
+    tell.starts(mode="publish")
+    tell.finds_aliases()
+    tell.publishes()
+    tell.smoke_tests()
+    tell.ends(e.Result.PUBLISHED, "", f"{HOW_TO_GO_ON}.")
 
 with _story("unchanged", Telling()) as tell:
     tell.starts(ERRORS_OK)
@@ -356,6 +420,7 @@ with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
     tell.shifts(2)
     tell.passes(2)
     tell.is_released()
+    tell.say(e.PreviousAliasSet, target=CHECKOUT, alias="live-previous", version="7")
     tell.ends(e.Result.PROMOTED)
 
 with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
@@ -507,6 +572,27 @@ with _story("denied", Telling()) as tell:
         "function:checkout because no identity-based policy allows the lambda:GetAlias action",
         "Allow lambda:GetAlias to the role of this job; the README has the complete policy.",
     )
+
+with _story("hooks-said-yes", Telling("25% 2m, 100% 2m")) as tell:
+    tell.begins(ERRORS_OK)
+    tell.asks("before-traffic: migrate-schema", None, 3.2)
+    tell.shifts(1)
+    tell.passes(1, "each-step: check-orders:live")
+    tell.shifts(2)
+    tell.passes(2, "each-step: check-orders:live")
+    tell.asks("after-traffic: check-all", 2, 41, '{"orders":5120}')
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("hook-said-no", Telling("25% 2m, 100% 2m", CHECKOUT, BASKET)) as tell:
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.beats(1, 1)
+    tell.pass_time(60)
+    why = tell.refuses("each-step: check-orders", 1, '{"orders":0,"expected":"at least 20"}')
+    tell.rolls_back("25")
+    tell.asks("on-rollback: warm-the-cache", 1, 0.4)
+    tell.ends(e.Result.ROLLED_BACK, why)
 
 LIFECYCLE = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
 

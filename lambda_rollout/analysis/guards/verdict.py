@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.guards.dispersion import dispersion_of
@@ -12,6 +11,7 @@ from lambda_rollout.analysis.guards.duration import judge_duration, judge_value
 from lambda_rollout.analysis.guards.error_rate import count_errors, judge_rate
 from lambda_rollout.analysis.guards.known import DataKnown
 from lambda_rollout.analysis.guards.measures import as_counted, note_on, noun_of, seen_by
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.guards.result import GuardFailed, GuardInconclusive, GuardResult
 from lambda_rollout.analysis.guards.windows import WARM_UP, windows_of
 from lambda_rollout.analysis.metrics import Comparison, History, StepStart
@@ -21,14 +21,6 @@ from lambda_rollout.inputs.guards import Guard
 LEVEL = 0.01
 """How probably a rollout goes back although every function's new version is as good as its guards ask: at
 most this, all guards, functions and looks of the rollout taken together."""
-
-
-class Outcome(StrEnum):
-    """What the numbers say of a guard. After argoproj/argo-rollouts, the third one never promotes."""
-
-    HOLDS = "holds"
-    BROKEN = "broken"
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +37,7 @@ class GuardVerdict:
 
     def __str__(self) -> str:
         """Return one line for log and reason."""
-        said = {
-            Outcome.HOLDS: "holds",
-            Outcome.BROKEN: "is broken",
-            Outcome.INCONCLUSIVE: "cannot be judged yet",
-        }[self.outcome]
-        return f"guard {self.guard} {said} on {self.target}: {self.why}"
+        return f"guard {self.guard} {self.outcome.words} on {self.target}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)

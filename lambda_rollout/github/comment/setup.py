@@ -45,7 +45,9 @@ def feed_for(
     wanted = lead(inputs.pr_number, runner.environ)
     live = _live(wanted, inputs.github_token, runner, clock, background=background)
     functions = tuple(target.name for target in inputs.targets)
-    owner = CommentOwner(functions, inputs.alias, functools.partial(environment, runner.environ))
+    owner = CommentOwner(
+        functions, inputs.alias, functools.partial(environment, runner.environ, runner.hide)
+    )
     holds = inputs.on_cancel is OnCancel.HOLD
     return CommentFeed(live, owner, runner, clock, holds_on_cancel=holds) if live else None
 
@@ -60,7 +62,7 @@ def feed_for_bad_inputs(runner: Runner, clock: Clock) -> CommentFeed | None:
     alias = _raw(environ, "alias") or "live"
     regions = (environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
     region = next(filter(None, (_raw(environ, "aws-region"), *regions)), "")
-    asked = functools.partial(environment, environ)
+    asked = functools.partial(environment, environ, runner.hide)
     owner = CommentOwner(functions, alias, asked, region=region)
     return CommentFeed(live, owner, runner, clock) if live else None
 
@@ -74,7 +76,7 @@ def feed_of_post_stage(
         return None
     token = _raw(runner.environ, "github-token")
     live = _live(Named(told.number), token, runner, clock, told.id, background)
-    asked = functools.partial(environment, runner.environ)
+    asked = functools.partial(environment, runner.environ, runner.hide)
     owner = CommentOwner((), "", asked, key=told.key)
     return CommentFeed(live, owner, runner, clock) if live else None
 

@@ -22,9 +22,11 @@ from lambda_rollout.report.comment.tables import (
     version_numbers,
 )
 from lambda_rollout.report.findings import counted
+from lambda_rollout.report.hooks import hooks_table
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.sections import (
     left_box,
+    smoke_tests,
     warnings_box,
     what_happened,
     what_to_do,
@@ -45,7 +47,7 @@ from lambda_rollout.report.wording import (
     listing,
     share,
 )
-from lambda_rollout.rollout.events import Run
+from lambda_rollout.rollout.events import Run, SmokeTestStarted
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
@@ -106,7 +108,13 @@ def title(story: RolloutState) -> tuple[str, str]:
         fired = [alarm.fired.name for alarm in story.alarms.values() if alarm.fired is not None]
         why = f", because {listing(fired)} fired" if fired else ""
         return RUNNING, f"{names}: rolling back{why}"
+    if story.asked is not None:
+        return RUNNING, f"{names}: asking the {story.asked.hook}"
     step = story.going_on
+    if step is None and any(
+        isinstance(now.smoke_test, SmokeTestStarted) for now in story.targets.values()
+    ):
+        return RUNNING, f"{names}: smoke test of the new version"
     if step is None:
         return RUNNING, f"{names}: {_DOING.get(story.mode, 'preparing the rollout')}"
     versions = {now.version for now in story.targets.values() if now.version}
@@ -115,7 +123,12 @@ def title(story: RolloutState) -> tuple[str, str]:
     return RUNNING, f"{names}: {verb} {share(step.percent)} on {which}"
 
 
-_DOING = {"plan": "planning", "promote": "preparing the promotion", "rollback": "rolling back"}
+_DOING = {
+    "plan": "planning",
+    "publish": "publishing",
+    "promote": "preparing the promotion",
+    "rollback": "rolling back",
+}
 
 
 def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Room) -> Iterator[str]:
@@ -133,6 +146,8 @@ def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Roo
         yield warnings
     if compared := version_numbers(story, room):
         yield compared
+    if tests := smoke_tests(story, room.targets, room.log, room.reason):
+        yield f"#### Smoke test\n\n{tests}"
     yield from _details(seen, room)
     yield _footer(story, context.run)
     yield from _history(record, context.run)
@@ -154,6 +169,8 @@ def _details(seen: Timeline, room: Room) -> Iterator[str]:
         yield f"#### Schedule\n\n{plan(story)}"
     elif steps := schedule(story, room.steps, live=story.finished is None):
         yield f"#### Schedule\n\n{steps}"
+    if story.hooks:
+        yield f"#### Hooks\n\n{hooks_table(story, room.alarms, room.reason)}"
     if story.alarms:
         yield f"#### Alarms\n\n{alarms(story, room.alarms, room.reason)}"
     if room.chart and (drawn := chart(seen)):

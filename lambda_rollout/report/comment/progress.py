@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.hooks import hooks_asked
 from lambda_rollout.report.lines import bar
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.state import GOING_ON, RolloutState, Status, StepNow
@@ -15,9 +16,12 @@ from lambda_rollout.rollout.events import Run
 
 def progress(story: RolloutState) -> Iterator[str]:
     """Say how far it is: by the clock, because a comment is read later than it was written."""
-    if not story.steps or story.mode in ("plan", "rollback"):
+    if not story.steps or story.mode in ("plan", "publish", "rollback"):
         return
     yield _picture(story)
+    if story.asked is not None:
+        yield from hooks_asked(story)
+        return
     step = story.going_on
     if step is None or story.latest is None or step.watched_from is None:
         return

@@ -26,13 +26,15 @@ class Room:
     reason: int
     warnings: int
     chart: bool
+    log: int = 0
+    """Lines of the log of a smoke test that was not passed."""
 
 
-FULL = Room(targets=50, alarms=25, steps=50, reason=300, warnings=20, chart=True)
+FULL = Room(targets=50, alarms=25, steps=50, reason=300, warnings=20, chart=True, log=8)
 
 ROOMS = (
     FULL,
-    Room(targets=50, alarms=25, steps=50, reason=200, warnings=10, chart=False),
+    Room(targets=50, alarms=25, steps=50, reason=200, warnings=10, chart=False, log=4),
     Room(targets=25, alarms=15, steps=50, reason=150, warnings=5, chart=False),
     Room(targets=10, alarms=10, steps=25, reason=100, warnings=3, chart=False),
     Room(targets=4, alarms=4, steps=10, reason=60, warnings=1, chart=False),

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.findings import findings_table, numbers_table
+from lambda_rollout.report.hooks import hooks_table
 from lambda_rollout.report.markdown import code, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
     left_box,
+    smoke_tests,
     version_link,
     warnings_box,
     what_happened,
@@ -84,9 +86,13 @@ def _sections(story: RolloutState) -> Iterator[str]:
         yield warnings
     if aliases := _targets(story):
         yield aliases
+    if tests := smoke_tests(story, MOST_ROWS):
+        yield f"### Smoke test\n\n{tests}"
     steps = plan(story) if story.result is Result.PLANNED else schedule(story)
     if steps:
         yield f"### Schedule\n\n{steps}"
+    if story.hooks:
+        yield f"### Hooks\n\n{hooks_table(story)}"
     if story.numbers:
         yield f"### Requests\n\n{numbers_table(story.numbers.values())}"
     if story.findings:

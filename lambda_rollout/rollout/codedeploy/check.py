@@ -14,7 +14,7 @@ from lambda_rollout.alias.routing import Alias, Routing
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
 from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
-from lambda_rollout.inputs.steps import codedeploy_routing
+from lambda_rollout.inputs.codedeploy_steps import codedeploy_routing
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (
@@ -32,6 +32,7 @@ from lambda_rollout.rollout.events import AlreadyThere, Result, VersionTaken, Wa
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import look_first, recheck_alarms
 from lambda_rollout.rollout.saved_state import DeploymentRef
+from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.version import await_ready, check_latest, check_version, choose
 from lambda_rollout.runtime.errors import AlreadyExists, NotFound, RolloutError
@@ -201,7 +202,7 @@ def prepare(
     if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     found = rollout.existing.found
-    storages = look_first(spec, ports, [rollout])
+    storages = look_first(spec, ports, [rollout]).storages
     old = found.routing.version
     if spec.inputs.mode is Mode.PLAN:
         check_version(target, old, spec, ports)
@@ -210,7 +211,8 @@ def prepare(
     if new == old:
         ports.emit(AlreadyThere(target=target, version=new))
         return Result.UNCHANGED
-    await_ready(target, new, spec, ports)
+    state = await_ready(target, new, spec, ports)
+    smoke_test([ReadyVersion(target, new, state.limits)], spec, ports)
     configuration = ensure_configuration(spec, ports, engine)
     survey = recheck_alarms(spec, ports)
     _refuse_what_codedeploy_would_stop(survey, spec, engine, group)

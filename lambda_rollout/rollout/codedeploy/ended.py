@@ -40,11 +40,11 @@ def _rollback_running(
 ) -> Finished:
     finisher = Finisher(spec.identity, ports)
     target = spec.inputs.targets[0]
-    if spec.version_number not in {None, shift.old}:
+    if spec.version_number(target) not in {None, shift.old}:
         return finisher.finished(
             Result.FAILED,
             f"deployment {deployment} moves {target} from version {shift.old}, so it cannot go back to version "
-            f"{spec.version_number}.",
+            f"{spec.version_number(target)}.",
             "Leave `version` empty.",
         )
     ref = replace(engine.place, deployment=deployment)

@@ -44,6 +44,7 @@ from lambda_rollout.rollout.codedeploy.stop import (
     saved_state_of,
 )
 from lambda_rollout.rollout.events import AlarmsFound, AliasFound, Finished, Result, Warned
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
@@ -86,6 +87,7 @@ class Deployment:
         """The alarms while CodeDeploy shifts."""
         self._watcher: DeploymentWatcher | None = None
         self._watch: Watch | None = None
+        self._expiry = Expiry(ports)
         self._watching = False
         """Whether CodeDeploy is done, and the alias in our hands."""
 
@@ -107,6 +109,7 @@ class Deployment:
             ready = prepare(self._spec, self._ports, self._engine, self._group)
             if isinstance(ready, Result):
                 return self._finisher.finished(ready)
+            self._expiry.await_renewal()
             self._found, shift = ready.found, ready.shift
             self._alarms = self._poll(ready.survey)
             self._create(ready)
@@ -170,7 +173,12 @@ class Deployment:
         text = f"lambda-rollout {self._target} {shift.old} to {shift.new}, {run}, id {rollout_id}"
         try:
             return self._engine.create(
-                self._target, shift.old, shift.new, ready.configuration, text
+                self._target,
+                shift.old,
+                shift.new,
+                ready.configuration,
+                text,
+                self._spec.inputs.hooks,
             )
         except CallFailed as error:
             # It may have been a success, then or meanwhile; what runs says whose it is.
@@ -186,7 +194,7 @@ class Deployment:
     def _join(self, deployment: str, shift: DeploymentTarget) -> None:
         """Follow a deployment that an earlier run has started."""
         spec, ports = self._spec, self._ports
-        alias = read_alias(self._target, spec.inputs.region, ports)
+        alias = read_alias(self._target, spec.identity, ports)
         ports.emit(AliasFound(target=self._target, arn=alias.arn, routing=alias.shown))
         check_same(spec, ports, self._engine, deployment, shift)
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
@@ -213,7 +221,7 @@ class Deployment:
 
     def _follow(self, shift: DeploymentTarget) -> DeploymentWatcher:
         self._watcher = DeploymentWatcher(
-            self._spec, self._ports, self._engine, shift, self._ref.deployment
+            self._spec, self._ports, self._engine, shift, self._ref.deployment, self._expiry
         )
         return self._watcher
 
@@ -318,7 +326,12 @@ class Deployment:
 
     def _watch_whole(self, rollout: AliasRollout, watcher: DeploymentWatcher) -> Finished:
         self._watch = begin_watch(
-            self._spec, self._ports, [rollout], self._alarms.survey, watcher.metrics
+            self._spec,
+            self._ports,
+            [rollout],
+            self._alarms.survey,
+            watcher.metrics,
+            self._expiry,
         )
         self._watch.shifted(rollout.writer)
         self._watch.step(Step(HUNDRED, self._spec.promotion_watch), watcher.number)

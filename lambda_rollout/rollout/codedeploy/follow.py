@@ -29,6 +29,7 @@ from lambda_rollout.rollout.events import (
     Unreadable,
     WeightShifted,
 )
+from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
 from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
@@ -61,6 +62,7 @@ class DeploymentWatcher:
         engine: CodeDeploy,
         shift: DeploymentTarget,
         deployment: str,
+        expiry: Expiry,
     ) -> None:
         """``shift`` says which versions; nothing was seen of it yet."""
         self._spec = spec
@@ -69,6 +71,7 @@ class DeploymentWatcher:
         self._shift = shift
         self._target: Target = spec.inputs.targets[0]
         self._deployment = deployment
+        self._expiry = expiry
         self._told: object = None
         self._step: Step | None = None
         self._number = 0
@@ -95,13 +98,14 @@ class DeploymentWatcher:
     def to_the_end(self, alarms: AlarmPoll) -> DeploymentState:
         """Follow it until it is over.
 
-        Raises `AnalysisFailed` if an alarm fires that has not stopped it yet, `Cancelled` on stop, `LostSight` if the
-        credentials are over, and what AWS refused.
+        Raises `AnalysisFailed` if an alarm fires that has not stopped it yet, `Cancelled` on stop, `CredentialsEnd`
+        while it can still be stopped, `LostSight` if the credentials are over, and what AWS refused.
         """
         clock, stop = self._ports.clock, self._ports.stop
         look_at = clock.monotonic()
         while True:
             raise_if_stopped(stop)
+            self._expiry.heed()
             self._heed_alarms(alarms)
             if clock.monotonic() >= look_at:
                 state = self.look(alarms.readings)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.inputs.steps import TrafficRouting
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import RolloutError
 
@@ -118,9 +119,18 @@ class CodeDeploy(Protocol):
         ...
 
     def create(
-        self, target: Target, old: str, new: str, configuration: str, description: str
+        self,
+        target: Target,
+        old: str,
+        new: str,
+        configuration: str,
+        description: str,
+        hooks: Sequence[Hook] = (),
     ) -> str:
-        """CreateDeployment; return its id. Raises `AlreadyExists` while another one of the group runs."""
+        """CreateDeployment, with one hook at most for each stage that CodeDeploy has; return its id.
+
+        Raises `AlreadyExists` while another one of the group runs.
+        """
         ...
 
     def deployments(self, statuses: Collection[str]) -> Sequence[str]:

@@ -3,7 +3,7 @@
 things    applications, groups, configurations, deployments      model    CodeDeploy: the operations
 appspec   what a revision asks for, and what AWS refuses         course   how a deployment goes, on the timeline
 
-Only the Lambda compute platform, without hooks.
+Only the Lambda compute platform. Hooks run as functions that say how it went; a rollback's deployment has none.
 """
 
 from sandbox.aws.codedeploy.model import CodeDeploy

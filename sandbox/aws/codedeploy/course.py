@@ -25,6 +25,10 @@ FIRED = (
 )
 
 
+HOOK_LIMIT = 60
+"""Minutes that a hook's function has to say how it went ("AppSpec 'hooks' section", CodeDeploy's user guide)."""
+
+
 class Around(Protocol):
     """What a deployment needs of the Region that it is in; seconds."""
 
@@ -42,6 +46,8 @@ class Around(Protocol):
 
     def begin_rollback(self, deployment: Deployment) -> None: ...
 
+    def run_hook(self, deployment: Deployment, event: str) -> None: ...
+
 
 class Course:
     """The course of one deployment."""
@@ -50,6 +56,7 @@ class Course:
         self._around = around
         self.deployment = deployment
         self._shifts: Iterator[int] = deployment.config.percents
+        self._validating: tuple[str, Callable[[], None]] = "", lambda: None
         self._later(around.start_delay, self._begin)
 
     def end(
@@ -77,9 +84,36 @@ class Course:
     def _begin(self) -> None:
         self.deployment.status = "InProgress"
         self.deployment.started = self._around.clock.now()
-        self.deployment.events["BeforeAllowTraffic"] = "InProgress"
         self._watch_alarms()
-        self._later(self._around.start_delay, self._allow_traffic)
+        self._validate("BeforeAllowTraffic", self._allow_traffic)
+
+    def _validate(self, event: str, then: Callable[[], None]) -> None:
+        """Let an event's hook say whether it goes on with ``then``; without one it does after a moment."""
+        if self.deployment.status in ENDED:
+            return
+        self.deployment.events[event] = "InProgress"
+        self._validating = event, then
+        if event not in self.deployment.hooks:
+            self._later(self._around.start_delay, then)
+            return
+        self._later(HOOK_LIMIT * self._around.minute, partial(self._timed_out, event))
+        try:
+            self._around.run_hook(self.deployment, event)
+        except AwsError as error:
+            self._fail("HOOK_EXECUTION_FAILURE", f"{event} could not be run: {error.message}")
+
+    def hook_said(self, *, passed: bool) -> None:
+        """Go on, or not, as the hook says that is being run."""
+        event, then = self._validating
+        if not passed:
+            self._fail("HOOK_EXECUTION_FAILURE", f"{event} failed: its function said Failed")
+            return
+        self.deployment.events[event] = "Succeeded"
+        self._later(self._around.start_delay, then)
+
+    def _timed_out(self, event: str) -> None:
+        if self.deployment.events[event] == "InProgress":
+            self._fail("TIMEOUT", f"{event} has not ended within an hour")
 
     def _watch_alarms(self) -> None:
         if firing := self._around.firing(self.deployment):
@@ -131,8 +165,7 @@ class Course:
         self.deployment.share = share
         if whole:
             self.deployment.events["AllowTraffic"] = "Succeeded"
-            self.deployment.events["AfterAllowTraffic"] = "InProgress"
-            self._later(self._around.start_delay, self._succeed)
+            self._validate("AfterAllowTraffic", self._succeed)
         else:
             self._later(self.deployment.config.minutes * self._around.minute, self._shift)
 

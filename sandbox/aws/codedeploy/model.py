@@ -6,8 +6,10 @@ messages of most errors is not on record, so these texts are the sandbox's own.
 
 from __future__ import annotations
 
+import json
 import random as random_module
 import string
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -146,6 +148,7 @@ class CodeDeploy:
             description=params.get("description", ""),
             rolls_back_on=frozenset(rollback.get("events", ()) if rollback.get("enabled") else ()),
             created=self.clock.now(),
+            hooks=appspec.hooks(params["revision"]),
         )
         self._start(deployment)
         return {"deploymentId": deployment.id}
@@ -191,6 +194,19 @@ class CodeDeploy:
         self._courses[deployment.id].stop(back=params.get("autoRollbackEnabled", False))
         return {"status": "Pending", "statusMessage": "Stopping the deployment"}
 
+    def put_lifecycle_event_hook_execution_status(self, params: Params) -> Answer:
+        """PutLifecycleEventHookExecutionStatus: what a hook's function says."""
+        deployment = self._deployment(params)
+        execution, status = params.get("lifecycleEventHookExecutionId", ""), params.get("status")
+        if execution not in deployment.executions:
+            raise AwsError("InvalidLifecycleEventHookExecutionIdException", f"No such: {execution}")
+        if status not in {"Succeeded", "Failed"}:
+            raise AwsError("InvalidLifecycleEventHookExecutionStatusException", f"Not: {status}")
+        if deployment.events[deployment.executions[execution]] != "InProgress":
+            raise AwsError("LifecycleEventAlreadyCompletedException", "It is over already")
+        self._courses[deployment.id].hook_said(passed=status == "Succeeded")
+        return {"lifecycleEventHookExecutionId": execution}
+
     # What a course needs -----------------------------------------------------------------------
 
     def firing(self, deployment: Deployment) -> list[str]:
@@ -205,6 +221,19 @@ class CodeDeploy:
         )
         listed = (alarm for kind in found.values() if isinstance(kind, list) for alarm in kind)
         return sorted(alarm["AlarmName"] for alarm in listed if alarm["StateValue"] == "ALARM")
+
+    def run_hook(self, deployment: Deployment, event: str) -> None:
+        """Let a hook's function run, asynchronously. Raises `AwsError` if it cannot be invoked."""
+        execution = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        deployment.executions[execution] = event
+        told = {"DeploymentId": deployment.id, "LifecycleEventHookExecutionId": execution}
+        self.lambda_.invoke(
+            {
+                "FunctionName": deployment.hooks[event],
+                "InvocationType": "Event",
+                "Payload": json.dumps(told).encode(),
+            }
+        )
 
     def begin_rollback(self, deployment: Deployment) -> None:
         """Deploy what was there before, as a deployment of its own."""

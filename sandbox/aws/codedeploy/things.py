@@ -99,7 +99,8 @@ class Deployment:
     """One deployment, and how far it is.
 
     share: the target version's part of the traffic, 0 to 1. moves: False for the rollback of a deployment that
-    moved nothing.
+    moved nothing. hooks: lifecycle event to the function that it runs. executions: the id that such a function was
+    given, to the lifecycle event.
     """
 
     id: str
@@ -119,6 +120,8 @@ class Deployment:
     events: dict[str, str] = field(default_factory=lambda: dict.fromkeys(EVENTS, "Pending"))
     share: float = 0.0
     moves: bool = True
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    executions: dict[str, str] = field(default_factory=dict)
 
     def answer(self) -> dict[str, Any]:
         """DeploymentInfo."""

@@ -23,6 +23,8 @@ from typing import Any
 from sandbox.aws.errors import AwsError
 
 Handler = Callable[[Any, Any], Any]
+Services = Callable[[str, str, dict[str, Any]], dict[str, Any]]
+"""AWS, as a function calls it: service, operation, parameters."""
 
 
 def zip_of(source: str, module: str = "index") -> bytes:
@@ -35,15 +37,15 @@ def zip_of(source: str, module: str = "index") -> bytes:
 
 @dataclass
 class Code:
-    """A deployment package.
+    """A deployment package. slept: seconds that its `time.sleep` was asked for, ever. printed: by its last run.
 
-    slept: seconds that its `time.sleep` was asked for, ever. printed: the lines that its `print` wrote, until they are
-    taken away.
+    services: what its `boto3` calls; None for none.
     """
 
     data: bytes
     slept: float = 0.0
     printed: list[str] = field(default_factory=list)
+    services: Services | None = None
     _modules: dict[str, types.ModuleType] = field(default_factory=dict)
 
     @cached_property
@@ -110,9 +112,9 @@ class Code:
                 setattr(self._module(parent), child, module)
         return self._modules[name]
 
-    def _print(self, *values: object, sep: str = " ", **_: object) -> None:
-        """``print`` for code in the package: what it writes is its log."""
-        self.printed += sep.join(map(str, values)).splitlines()
+    def _print(self, *values: Any, sep: str = " ", end: str = "\n", **_: Any) -> None:
+        """``print`` for code in the package: into the function's log."""
+        self.printed.append(sep.join(map(str, values)) + end)
 
     def _import(
         self,
@@ -128,6 +130,8 @@ class Code:
             name = importlib.util.resolve_name("." * level + name, package)
         if name == "time":
             return self._time
+        if name == "boto3":
+            return self._boto3
         if name.partition(".")[0] not in self._sources:
             return builtins.__import__(name, globals_, locals_, fromlist or (), 0)
         module = self._module(name)
@@ -146,3 +150,22 @@ class Code:
         module = types.ModuleType("time")
         module.__dict__.update(vars(time), sleep=sleep)
         return module
+
+    @cached_property
+    def _boto3(self) -> types.ModuleType:
+        """The module `boto3`, whose clients call the account that the function is in."""
+        module = types.ModuleType("boto3")
+        module.__dict__["client"] = lambda service, **_: _Client(self, service)
+        return module
+
+
+@dataclass(frozen=True)
+class _Client:
+    code: Code
+    service: str
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        operation = "".join(map(str.capitalize, name.split("_")))
+        services = self.code.services
+        assert services is not None
+        return lambda **params: services(self.service, operation, params)

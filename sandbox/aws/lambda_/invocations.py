@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import traceback
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from math import ceil
 from typing import Any
 
 from sandbox.aws.errors import AwsError
+from sandbox.aws.lambda_.code import Code
 from sandbox.aws.lambda_.embedded import embedded
 from sandbox.aws.lambda_.managed import provider_of
 from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number
 from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, not_found
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import ManualClock
+
+LARGEST = 6 * 1024 * 1024
+"""Bytes of a payload and of an answer, for a synchronous invocation (Lambda quotas)."""
+
+TAIL = 4096
+"""Bytes of the log that LogType=Tail answers."""
+
+SYNCHRONOUS = 900
+"""Seconds that a synchronous invocation lasts at most, a durable one's execution included."""
+
+UNHANDLED = "Unhandled"
+"""FunctionError of an exception that left the handler. One with an attribute `function_error` ("Handled") has that."""
 
 
 @dataclass(frozen=True)
@@ -33,58 +49,77 @@ class Context:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run gave. duration: milliseconds."""
+    """What one run gave. error: FunctionError, empty for none. duration: milliseconds. log: all that it wrote.
+
+    slept: seconds of the duration that nobody has waited for.
+    """
 
     payload: bytes
-    failed: bool
+    error: str
     duration: float
+    log: str
+    slept: float
 
 
 class InvokeOperations(Region):
-    """Invoke."""
+    """Invoke.
+
+    takes: seconds that the answer to the last invocation took, by what the function was asked to sleep. The code has
+    run at once all the same; only whoever waits for the answer waits so long.
+    """
+
+    takes = 0.0
 
     def invoke(self, params: Params) -> Answer:
         """Invoke a function, a version or an alias.
 
         InvocationType Event runs right after the answer, DryRun runs nothing.
         """
+        self.takes = 0.0
+        if (size := len(params.get("Payload") or b"")) > LARGEST:
+            raise AwsError(
+                "RequestTooLargeException",
+                f"{size} byte payload is too large for the RequestResponse invocation type (limit {LARGEST} bytes)",
+                413,
+            )
         name, qualifier = self._resolve(params)
         if name not in self.functions:
             raise not_found(f"Function not found: {self._arn(name, qualifier)}")
         function = self.functions[name]
         version = self._drawn(function, qualifier)
-        if version.state == "Inactive":
-            self._wake(version)
-            raise conflict(
-                "The operation cannot be performed at this time. The function is currently in "
-                "the following state: Inactive"
-            )
-        if version.state != "Active":
-            raise conflict(
-                "The operation cannot be performed at this time. The function is currently in "
-                f"the following state: {version.state}"
-            )
-        if version.settings.get("TenancyConfig") and not params.get("TenantId"):
-            raise invalid(
-                "Add a valid tenant ID in your request. Tenant isolation is enabled for this function."
-            )
+        self._refuse_to_run(version)
+        kind = params.get("InvocationType", "RequestResponse")
+        _check_kind(version.settings, params, qualifier, kind)
         event = _event(params.get("Payload") or b"{}")
         run = partial(self._run, version, qualifier, event)
-        kind = params.get("InvocationType", "RequestResponse")
         if kind == "DryRun":
             return {"StatusCode": 204, "ExecutedVersion": version.number, "Payload": b""}
         if kind == "Event":
             self.schedule(self.clock.now(), lambda: (run(), None)[1])
             return {"StatusCode": 202, "Payload": b""}
         result = run()
+        self.takes = result.slept
         answer: Answer = {
             "StatusCode": 200,
             "ExecutedVersion": version.number,
             "Payload": result.payload,
         }
-        if result.failed:
-            answer["FunctionError"] = "Unhandled"
+        if result.error:
+            answer["FunctionError"] = result.error
+        if params.get("LogType") == "Tail":
+            answer["LogResult"] = base64.b64encode(result.log.encode()[-TAIL:]).decode()
         return answer
+
+    def _refuse_to_run(self, version: Version) -> None:
+        """Answer in the place of a version that is not there yet, or not any more."""
+        state = version.state
+        if state == "Inactive":
+            self._wake(version)
+        if state != "Active":
+            raise conflict(
+                "The operation cannot be performed at this time. The function is currently in "
+                f"the following state: {state}"
+            )
 
     def _wake(self, version: Version) -> None:
         """Let an idle version get its resources back: "the first invocation fails" (function states, guide)."""
@@ -111,8 +146,7 @@ class InvokeOperations(Region):
         started = self.clock.now()
         result = self._execute(version, qualifier, event)
         self._count(version, qualifier, result, started)
-        printed, version.code.printed = version.code.printed, []
-        for line in printed:
+        for line in "".join(version.code.printed).splitlines():
             for each in embedded(line):
                 self.record(
                     each.namespace, each.name, each.dimensions, each.value, each.unit, started
@@ -130,15 +164,25 @@ class InvokeOperations(Region):
             request_id,
         )
         slept = code.slept
+        code.printed.clear()
+        code.services = self.services
         # A manual clock stands still while code runs; its millisecond keeps runs repeatable.
         before = None if isinstance(self.clock, ManualClock) else time.perf_counter()
-        try:
-            payload = json.dumps(code.load(settings["Handler"])(event, context)).encode()
-            failed = False
-        except Exception as error:  # noqa: BLE001  whatever the function raises is its answer
-            payload, failed = _error_payload(error, request_id), True
+        answered = _answered(code, settings["Handler"], event, context)
         elapsed = 0.001 if before is None else time.perf_counter() - before
-        return Result(payload, failed, 1000.0 * (elapsed + code.slept - slept))
+        slept = code.slept - slept
+        if elapsed + slept > settings["Timeout"]:
+            elapsed, slept = 0.0, float(settings["Timeout"])
+            answered = _timed_out(f"{self.clock.now():%Y-%m-%dT%H:%M:%S.000Z}", slept, request_id)
+        payload, error, said = answered
+        milliseconds = 1000.0 * (elapsed + slept)
+        log = (
+            f"START RequestId: {request_id} Version: {version.number}\n"
+            f"{''.join(code.printed)}{said}END RequestId: {request_id}\n"
+            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tBilled Duration: "
+            f"{ceil(milliseconds)} ms\tMemory Size: {settings['MemorySize']} MB\tMax Memory Used: 38 MB\t\n"
+        )
+        return Result(payload, error, milliseconds, log, slept)
 
     def _count(
         self, version: Version, qualifier: str | None, result: Result, started: datetime
@@ -156,7 +200,7 @@ class InvokeOperations(Region):
             sets.append({**sets[-1], "ExecutedVersion": version.number})
         metrics = (
             ("Invocations", 1.0, "Count"),
-            ("Errors", float(result.failed), "Count"),
+            ("Errors", float(bool(result.error)), "Count"),
             ("Duration", result.duration, "Milliseconds"),
         )
         for dimensions in sets:
@@ -174,13 +218,49 @@ def _event(payload: bytes) -> Any:
         ) from error
 
 
-def _error_payload(error: Exception, request_id: str) -> bytes:
-    frames = traceback.format_tb(error.__traceback__)
-    return json.dumps(
-        {
-            "errorMessage": str(error),
-            "errorType": type(error).__name__,
-            "requestId": request_id,
-            "stackTrace": [frame for frame in frames if frame.startswith('  File "/var/task/')],
-        }
-    ).encode()
+def _check_kind(
+    settings: Mapping[str, Any], params: Params, qualifier: str | None, kind: str
+) -> None:
+    """Refuse what a function of a newer kind does not take."""
+    if settings.get("TenancyConfig") and not params.get("TenantId"):
+        raise invalid(
+            "Add a valid tenant ID in your request. Tenant isolation is enabled for this function."
+        )
+    durable = settings.get("DurableConfig")
+    if durable and qualifier is None:
+        raise invalid("You cannot invoke a durable function using an unqualified ARN.")
+    if durable and kind == "RequestResponse" and durable["ExecutionTimeout"] > SYNCHRONOUS:
+        raise invalid(
+            "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes."
+        )
+
+
+def _answered(code: Code, handler: str, event: Any, context: Context) -> tuple[bytes, str, str]:
+    """Run a handler: what it answered, FunctionError, and what the runtime wrote into its log."""
+    try:
+        payload = json.dumps(code.load(handler)(event, context)).encode()
+    except Exception as error:  # noqa: BLE001  whatever the function raises is its answer
+        frames = traceback.format_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.startswith('  File "/var/task/')]
+        kind, what = type(error).__name__, str(error)
+        said = f"[ERROR] {kind}: {what}\nTraceback (most recent call last):\n{''.join(own)}\n"
+        failed = _error_payload(kind, what, context.aws_request_id, own)
+        return failed, getattr(error, "function_error", UNHANDLED), said
+    if len(payload) <= LARGEST:
+        return payload, "", ""
+    what = f"Response payload size exceeded maximum allowed payload size ({LARGEST} bytes)."
+    failed = _error_payload("Function.ResponseSizeTooLarge", what, context.aws_request_id)
+    return failed, UNHANDLED, f"[ERROR] {what}\n"
+
+
+def _timed_out(at: str, seconds: float, request_id: str) -> tuple[bytes, str, str]:
+    """What Lambda answers in the place of a function that it has ended."""
+    what = f"{at} {request_id} Task timed out after {seconds:.2f} seconds"
+    return _error_payload("Sandbox.Timedout", what, request_id), UNHANDLED, f"{what}\n\n"
+
+
+def _error_payload(kind: str, what: str, request_id: str, frames: list[str] | None = None) -> bytes:
+    said: dict[str, Any] = {"errorMessage": what, "errorType": kind, "requestId": request_id}
+    if frames is not None:
+        said["stackTrace"] = frames
+    return json.dumps(said).encode()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from sandbox.aws.errors import AwsError
+from sandbox.aws.lambda_.code import Services
 from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number, parse_reference
 from sandbox.aws.lambda_.sources import Sources
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
@@ -44,7 +45,7 @@ class Region:
     activation_delay, update_delay: seconds from PublishVersion or CreateFunction to Active,
     and from an update to Successful; to be set at any time. keeps_descriptions: whether an
     UpdateAlias with an empty Description leaves the alias's as it is (which of the two AWS
-    does is unconfirmed).
+    does is unconfirmed). services: what a function's boto3 calls.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Region:
         self.region = region
         self.functions: dict[str, Function] = {}
         self.sources = Sources()
+        self.services: Services | None = None
         self.activation_delay = 1.0
         self.keeps_descriptions = False
         self.update_delay = 1.0

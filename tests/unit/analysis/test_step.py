@@ -223,3 +223,13 @@ def test_a_warm_up_holds_the_step_up_to_evidence_timeout_and_is_nothing_before(s
 
 def test_partial_data_pass() -> None:
     assert judge_step(replace(GOOD, watches=(unevaluated("PARTIAL_DATA", 10.0),))) == Passed()
+
+
+def test_what_has_to_come_before_more_traffic_holds_up_a_pass_and_nothing_else() -> None:
+    held_up = replace(GOOD, not_forward="the renewal", now=1e6)
+    assert judge_step(held_up) == Inconclusive("the renewal")
+    assert judge_step(replace(held_up, planned_end=1e7)) == Inconclusive()
+    assert judge_step(replace(held_up, failed="a guard")) == Failed("a guard")
+    # It moves the step's last second: once it is over, all is read once more.
+    passing = replace(held_up, not_forward="", missing_at=1e6 - 1)
+    assert judge_step(passing) == Inconclusive()

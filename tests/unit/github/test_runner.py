@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.rollout.events import Run
-from tests.support.job import Job
+from lambda_rollout.rollout.events import Run, Warned
+from lambda_rollout.runtime.masking import HEAD
+from tests.support.job import Job, StandingClock
 from tests.support.stories import RUN
 
 
@@ -53,6 +55,33 @@ def test_the_run(job: Job) -> None:
     assert job.runner.run == RUN
     job.environ.clear()
     assert job.runner.run == Run()
+
+
+SECRET = "FwoGZXIvYXdzEBYaDK//one+that=was%issued"
+
+
+def test_what_is_issued_is_hidden_in_all_that_is_written_from_then_on(job: Job) -> None:
+    runner = job.runner
+    journal = Journal(runner, StandingClock())
+    runner.hide("another one", SECRET)
+    runner.note(f"noted {SECRET}")
+    runner.echo(f"echoed {SECRET}")
+    runner.quote(["Traceback (most recent call last):", f"ValueError: {SECRET}"])
+    journal.emit(Warned(text=f"AWS said {SECRET}"))
+    journal.finish(f"it failed: {SECRET}", f"use {SECRET}")
+    written = [job.log, job.summary, str(job.outputs), str(job.report)]
+    assert not [text for text in written if SECRET in text or SECRET[:HEAD] in text]
+    for text in ("noted ***", "echoed ***", "ValueError: ***", "AWS said ***", "it failed: ***"):
+        assert text in job.log
+
+
+@pytest.mark.parametrize("actions", ["true", "True", "TRUE", "1", " true", "false", "", None])
+def test_the_runner_is_told_and_nobody_who_would_show_it(job: Job, actions: str | None) -> None:
+    if actions is not None:
+        job.environ["GITHUB_ACTIONS"] = actions
+    job.runner.hide(SECRET, "")
+    told = f"::add-mask::{SECRET.replace('%', '%25')}\n" if actions == "true" else ""
+    assert job.log == told
 
 
 def test_outside_of_github_nothing_is_written_and_nothing_is_said(job: Job) -> None:
@@ -129,6 +158,16 @@ def test_the_report_lies_in_the_workspace_and_is_not_committed(job: Job) -> None
     assert job.runner.write_report("{}") != str(path)
 
 
+def test_the_report_is_for_its_owner_alone_and_the_folder_can_still_be_cleaned(job: Job) -> None:
+    in_workspace = Path(job.runner.write_report("{}"))
+    del job.environ["GITHUB_WORKSPACE"]
+    job.environ["RUNNER_TEMP"] = str(job.folder)
+    for path in (in_workspace, Path(job.runner.write_report("{}"))):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # Every git that goes through the workspace reads this one.
+    assert (in_workspace.parent / ".gitignore").stat().st_mode & 0o044
+
+
 def test_in_a_container_the_path_is_relative_because_the_next_steps_run_outside(job: Job) -> None:
     runner = Runner(job.environ, Lines(job.stream), container_workspace=str(job.workspace))
     path = runner.write_report("{}")
@@ -160,6 +199,25 @@ def test_what_root_writes_belongs_to_the_workspaces_owner(job: Job) -> None:
     for each in (path, path.parent, path.parent / ".gitignore"):
         assert (each.stat().st_uid, each.stat().st_gid) == (1001, 1002)
     assert stat.S_ISREG(path.stat().st_mode)
+
+
+HOSTILE = "\x1b[31mred\u202e\u200b\x07"
+SEEN = "\ufffd[31mred\ufffd\ufffd\ufffd"
+
+
+def test_nothing_in_a_line_of_others_acts_on_a_terminal_or_is_unseen(job: Job) -> None:
+    job.runner.note(f"note: {HOSTILE}")
+    job.runner.echo(f"  echo: {HOSTILE}")
+    job.runner.quote([f"  quote: {HOSTILE}"])
+    note, echo, _, quote, _ = job.log.splitlines()
+    assert (note, echo, quote) == (f"note: {SEEN}", f"  echo: {SEEN}", f"  quote: {SEEN}")
+
+
+def test_a_note_is_one_line_of_a_length_that_can_be_read(job: Job) -> None:
+    job.runner.note("a\n\n::error::b" + "x" * 100_000)
+    [line] = job.log.splitlines()
+    assert line.startswith("a ::error::bxxx")
+    assert len(line) == 1000
 
 
 def test_quoted_lines_are_obeyed_by_nobody_and_their_end_is_in_the_same_text(job: Job) -> None:

@@ -66,6 +66,10 @@ def test_defaults() -> None:
         preflight=Preflight.WARN,
         poll_interval=timedelta(seconds=5),
         mode=Mode.ROLLOUT,
+        previous_alias=None,
+        smoke_test=(),
+        smoke_expect=None,
+        hooks=(),
         on_cancel=OnCancel.ROLLBACK,
         on_stranded=OnStranded.ROLLBACK,
         engine=Engine.DIRECT,
@@ -243,6 +247,12 @@ def test_an_alarms_arn() -> None:
     assert alarm == AlarmName(text, "team: a, b", "cn-north-1", "123456789012")
 
 
+BRACES = (
+    "Write {function} or {alias} for each function's name and its alias. A brace that is "
+    "part of an alarm's name is doubled: {{ or }}."
+)
+
+
 def test_one_alarm_in_two_regions_is_two() -> None:
     arn = "arn:aws:cloudwatch:{}:123456789012:alarm:errors"
     here, there = arn.format("eu-central-1"), arn.format("us-east-1")
@@ -254,6 +264,34 @@ def test_one_alarm_in_two_accounts_is_two() -> None:
     arn = "arn:aws:cloudwatch:eu-central-1:{}:alarm:errors"
     both = [arn.format("111111111111"), arn.format("222222222222")]
     assert [alarm.text for alarm in read(alarms="\n".join(both)).alarms] == both
+
+
+def test_placeholders_stand_for_each_function_in_turn() -> None:
+    arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:{alias}/{function}"
+    alarms = read(
+        function_name="checkout, 123456789012:function:basket",
+        alias="prod",
+        alarms=f"{{function}}-errors\nall of {{alias}}\n{arn}\n",
+    ).alarms
+    assert [alarm.name for alarm in alarms] == [
+        "checkout-errors",
+        "basket-errors",
+        "all of prod",
+        "prod/checkout",
+        "prod/basket",
+    ]
+    assert alarms[-1].text == "arn:aws:cloudwatch:us-east-1:123456789012:alarm:prod/basket"
+    assert alarms[-1].region == "us-east-1"
+
+
+def test_what_a_placeholder_makes_is_named_once() -> None:
+    alarms = read(alarms="checkout-errors\n{function}-errors\n{function}-errors").alarms
+    assert [alarm.name for alarm in alarms] == ["checkout-errors"]
+
+
+def test_a_brace_of_a_name_is_doubled() -> None:
+    alarms = read(alarms="{{function}}\n{{{alias}}}\na}}b").alarms
+    assert [alarm.name for alarm in alarms] == ["{function}", "{live}", "a}b"]
 
 
 FUNCTION = (
@@ -360,6 +398,18 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
         ("steps", "50%, 10%", "got '10%'. Percentages ascend: after 50% comes a higher one."),
         ("interval", "5", "got '5'. Add a unit to '5': 5s, 5m or 5h."),
         ("alarms", "arn:aws:sns:x", f"got 'arn:aws:sns:x'. {ALARM_ARN}"),
+        ("alarms", "{fn}-errors", f"got '{{fn}}-errors'. {BRACES}"),
+        ("alarms", "{function", f"got '{{function'. {BRACES}"),
+        ("alarms", "errors}", f"got 'errors}}'. {BRACES}"),
+        ("alarms", "{function }", f"got '{{function }}'. {BRACES}"),
+        (
+            "alarms",
+            "{function}" + "a" * 250,
+            (
+                f"got 'checkout{'a' * 142}'… (258 characters). An alarm's name has at most 255 "
+                "characters."
+            ),
+        ),
         (
             "alarms",
             "a,,b",
@@ -389,7 +439,18 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
         ("preflight", "error", "got 'error'. Write warn or strict."),
         ("poll-interval", "0s", "got '0s'. Write a duration from 1s to 5m."),
         ("poll-interval", "6m", "got '6m'. Write a duration from 1s to 5m."),
-        ("mode", "deploy", "got 'deploy'. Write rollout, plan, promote or rollback."),
+        (
+            "previous-alias",
+            "live",
+            "got 'live'. This is the alias to shift. Name a second one that keeps the way back, such as live-previous.",
+        ),
+        ("previous-alias", "12", f"got '12'. {ALIAS}"),
+        (
+            "previous-alias",
+            "$LATEST",
+            "got '$LATEST'. $LATEST is no alias: write a name, such as live-previous.",
+        ),
+        ("mode", "deploy", "got 'deploy'. Write rollout, plan, publish, promote or rollback."),
         ("on-cancel", "stop", "got 'stop'. Write rollback or hold."),
         ("on-stranded", "hold", "got 'hold'. Write rollback, resume or fail."),
         ("engine", "sam", "got 'sam'. Write direct or codedeploy."),

@@ -14,6 +14,12 @@ CODEDEPLOY = {
 }
 
 
+TO_BE_SHOWN = (
+    "A step with a range ends early once a rate beside baseline is shown to hold, and no guard that counts is one: "
+    "add such a guard, for example error-rate <= baseline + 1%, or write one duration."
+)
+
+
 def read(inputs: dict[str, str]) -> Inputs:
     return read_inputs({variable(k): v for k, v in {**LEAST, **inputs}.items()})
 
@@ -42,10 +48,52 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
             ),
         ),
         (
+            {"version": "3", "mode": "publish"},
+            "version: got '3'. mode: publish makes a new version: leave version empty.",
+        ),
+        (
+            {"smoke-expect": '{"statusCode": 200}'},
+            (
+                "smoke-expect: got '{\"statusCode\": 200}'. It is what the smoke test should answer: write its "
+                "payload into smoke-test, such as {}."
+            ),
+        ),
+        (
             {"version": "alias:dev", "mode": "promote"},
             (
                 "version: got 'alias:dev'. mode: promote goes on with the version that is held: leave "
                 "version empty, or write its number."
+            ),
+        ),
+        (
+            {"steps": "10% 5m..30m", "guards": "error-rate < 1%"},
+            f"steps: got '10% 5m..30m'. {TO_BE_SHOWN}",
+        ),
+        (
+            {"steps": "10% 5m..30m", "guards": "? error-rate <= baseline + 1%"},
+            f"steps: got '10% 5m..30m'. {TO_BE_SHOWN}",
+        ),
+        (
+            {"steps": "10% 5m..30m", "guards": "p99-duration <= baseline + 1s"},
+            f"steps: got '10% 5m..30m'. {TO_BE_SHOWN}",
+        ),
+        (
+            {
+                "steps": "10% 5m..30m",
+                "guards": "error-rate <= baseline * 2\n? error-rate <= baseline",
+            },
+            (
+                "guards: got 'error-rate <= baseline * 2\\n? error-rate <= baseline'. A step with a range ends early "
+                "once each rate beside baseline is shown to hold, which takes a margin: write error-rate <= "
+                "baseline + 1%, or a single duration in steps."
+            ),
+        ),
+        (
+            {**CODEDEPLOY, "steps": "10% 5m..30m"},
+            (
+                "steps: got '10% 5m..30m'. engine: codedeploy can only do canary (one step, then 100%), "
+                "linear (equal steps) and all-at-once, in whole percents of 1 to 99 and whole minutes "
+                "of 1 to 2880, without hold or a range. The nearest is Canary10Percent30Minutes."
             ),
         ),
         (
@@ -57,7 +105,7 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
             (
                 "steps: got '10%, 50%'. engine: codedeploy can only do canary (one step, then 100%), "
                 "linear (equal steps) and all-at-once, in whole percents of 1 to 99 and whole minutes "
-                "of 1 to 2880, without hold. The nearest is Linear34PercentEvery5Minutes."
+                "of 1 to 2880, without hold or a range. The nearest is Linear34PercentEvery5Minutes."
             ),
         ),
         (
@@ -143,6 +191,11 @@ def test_what_cannot_be_together(inputs: dict[str, str], told: str) -> None:
         {"package": f"registry.example:5000/checkout@sha256:{'0a' * 32}"},
         {"version": "3", "mode": "promote"},
         {"version": "alias:stable", "mode": "rollback"},
+        {"package": "dist/code.zip", "mode": "publish"},
+        {"smoke-test": "{}", "smoke-expect": "{}", "mode": "publish", "create-alias": "true"},
+        # Only a rollout needs them, and one workflow may serve all modes.
+        {"smoke-expect": "{}", "mode": "rollback"},
+        {**CODEDEPLOY, "mode": "publish", "steps": "10%, 50%"},
         {"steps": "10%, hold"},
         {"steps": "10%, hold", "mode": "rollback"},
         {"role-to-assume": "arn:aws-us-gov:iam::123456789012:role/ci/deployer"},
@@ -161,5 +214,26 @@ def test_what_can(inputs: dict[str, str]) -> None:
 def test_a_rule_is_not_judged_by_an_input_that_could_not_be_read() -> None:
     told = problems({**CODEDEPLOY, "steps": "12.5% 1m", "engine": "codedeploi"})
     assert [problem.input for problem in told] == ["engine"]
+    told = problems({"function-name": "a b", "smoke-test": "{}", "smoke-expect": "{}"})
+    assert [problem.input for problem in told] == ["function-name"]
+    told = problems({"function-name": "", "smoke-test": "{}", "smoke-expect": "{}"})
+    assert [problem.input for problem in told] == ["function-name"]
     told = problems({**CODEDEPLOY, "steps": "10%", "interval": "90"})
     assert [problem.input for problem in told] == ["interval"]
+
+
+@pytest.mark.parametrize(
+    "guards",
+    [
+        "error-rate <= baseline + 1%",
+        "error-rate <= baseline + 1%\np99-duration <= baseline * 1.2\nerror-rate < 5%\n? error-rate <= baseline",
+        "sum(A/B{v=$VERSION}) / sum(A/C{v=$VERSION}) <= baseline + 0.1%",
+    ],
+)
+def test_a_step_may_end_early_by_rates_that_can_be_shown_to_hold(guards: str) -> None:
+    assert read({"steps": "10% 5m..30m", "guards": guards}).plan.may_end_early
+
+
+@pytest.mark.parametrize("mode", ["promote", "rollback"])
+def test_a_range_is_no_mistake_where_nothing_is_rolled_out(mode: str) -> None:
+    assert read({"steps": "10% 5m..30m", "mode": mode}).plan.may_end_early

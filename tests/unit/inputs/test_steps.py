@@ -5,14 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout.inputs.steps import (
-    Plan,
-    Step,
-    StepsError,
-    TrafficRouting,
-    codedeploy_routing,
-    parse_steps,
-)
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting, codedeploy_routing
+from lambda_rollout.inputs.steps import Plan, Step, StepsError, parse_steps
 from lambda_rollout.inputs.text import Mistake
 
 INTERVAL = timedelta(minutes=5)
@@ -54,6 +48,19 @@ def test_text_means_plan(text: str, plan: Plan) -> None:
     assert parse_steps(text, INTERVAL) == plan
 
 
+def test_a_range_says_from_when_on_a_step_may_end() -> None:
+    plan = parse_steps("10% 5m..1h30m, 50%", INTERVAL)
+    first, second, _ = plan.steps
+    assert first == Step(Decimal(10), timedelta(minutes=90), earliest=timedelta(minutes=5))
+    assert second == Step(Decimal(50), INTERVAL)
+    assert plan.may_end_early
+    assert plan.total_watch == timedelta(minutes=100)
+    assert plan.describe() == "10% 5m..1h30m, 50% 5m, 100% 5m"
+    assert not parse_steps("10% 5m", INTERVAL).may_end_early
+
+
+LONGER = "A range goes from a shorter to a longer duration: 5m..30m."
+TWO = "Write a range as two durations with only two dots in between: 5m..30m."
 ASCENDS = "Percentages ascend: after {} comes a higher one."
 RANGE = "A percentage is over 0 and at most 100."
 FORM = "Write a percentage and, after a space, how long it is watched: 10% 5m."
@@ -107,6 +114,37 @@ CODEDEPLOY = (
         (
             "hold",
             [("hold", "hold stays at a weight: write a step before it, such as 10% 5m, hold.")],
+        ),
+        ("10% 5m..5m", [("10% 5m..5m", f"{LONGER} For one duration write 5m.")]),
+        ("10% 300s..5m", [("10% 300s..5m", f"{LONGER} For one duration write 5m.")]),
+        ("10% 30m..5m", [("10% 30m..5m", LONGER)]),
+        ("10% ..5m", [("10% ..5m", TWO)]),
+        ("10% 5m..", [("10% 5m..", TWO)]),
+        ("10% 5m..10m..20m", [("10% 5m..10m..20m", TWO)]),
+        ("10% 5m...30m", [("10% 5m...30m", DURATION.format("'.30m'"))]),
+        ("10% 5m .. 30m", [("10% 5m .. 30m", TWO)]),
+        (
+            "10% 5..x",
+            [
+                ("10% 5..x", "Add a unit to '5': 5s, 5m or 5h."),
+                ("10% 5..x", DURATION.format("'x'")),
+            ],
+        ),
+        (
+            "100% 5m..30m",
+            [
+                (
+                    "100% 5m..30m",
+                    (
+                        "At 100% there is no old version beside the new one, so nothing could be shown to hold and "
+                        "the step would never end early: write 30m."
+                    ),
+                )
+            ],
+        ),
+        (
+            "10%, hold 5m..30m",
+            [("hold 5m..30m", "hold takes no duration: nothing watches a held weight.")],
         ),
         ("hold, 10%", [("hold, 10%", LAST)]),
         ("10%, hold, hold", [("10%, hold, hold", LAST)]),

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.preflight.facts import AlarmFacts, Invoked
 from lambda_rollout.preflight.finding import Code, Level
 from tests.support.preflight_facts import (
@@ -68,7 +69,7 @@ def test_an_alarm_in_its_warm_up_does_not_fire() -> None:
 
 
 def test_a_long_timeout_is_told() -> None:
-    hanging = replace(NEW, timeout=timedelta(minutes=15))
+    hanging = replace(NEW, limits=InvocationLimits(timeout=900))
     slow = (alarm(metric(period=5 * MINUTE)),)
     assert "after 15m" in only(facts(target(new=hanging), alarms=slow)).remedy
     assert "times out" not in only(facts(alarms=slow)).remedy

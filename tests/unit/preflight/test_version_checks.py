@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import Invoked, Provisioned, Unread
@@ -137,7 +138,7 @@ def test_code_that_is_kept_by_reference_lives_as_long_as_its_object(
     ("changes", "code", "word"),
     [
         ({"is_durable": True}, Code.DURABLE_FUNCTION, "DurableExecutionFailed"),
-        ({"per_tenant": True}, Code.TENANT_ISOLATION, "cold"),
+        ({"limits": InvocationLimits(per_tenant=True)}, Code.TENANT_ISOLATION, "cold"),
     ],
 )
 def test_newer_kinds_of_functions_get_a_note(

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
-from lambda_rollout.rollout.missing_alarms import CORRECT, account_of, remedy_for_missing
+from lambda_rollout.rollout.missing_alarms import (
+    CORRECT,
+    name_the_missing,
+    remedy_for_missing,
+)
 
 OURS, THEIRS = "111111111111", "222222222222"
 ARN = "arn:aws:cloudwatch:eu-central-1:{}:alarm:checkout: errors"
-
-
-@pytest.mark.parametrize(
-    ("text", "account"),
-    [(ARN.format(THEIRS), THEIRS), ("checkout-errors", ""), ("arn:aws:cloudwatch", ""), ("", "")],
-)
-def test_the_account_of_an_arn(text: str, account: str) -> None:
-    assert account_of(text) == account
 
 
 def test_an_alarm_of_another_account_has_to_be_made_in_the_functions() -> None:
@@ -38,3 +32,17 @@ def test_an_arn_of_ones_own_account_is_a_wrong_name() -> None:
 def test_signs_of_yaml_around_a_name_are_named() -> None:
     remedy = remedy_for_missing(["- checkout-errors"], OURS)
     assert remedy == f"Write 'checkout-errors', without the dash of YAML or JSON. {CORRECT}"
+
+
+def test_a_few_are_all_named() -> None:
+    assert (
+        name_the_missing(["a", "b"], 3, " in eu-central-1")
+        == "no such alarm in eu-central-1: a, b."
+    )
+
+
+def test_of_many_the_first_are_named_and_all_counted() -> None:
+    names = [f"f{number}-errors" for number in range(12)]
+    assert name_the_missing(names, 40, "") == (
+        "12 of 40 alarms do not exist: f0-errors, f1-errors, f2-errors, f3-errors, f4-errors and 7 more."
+    )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from lambda_rollout.runtime.background import BackgroundThread
+import pytest
+
+from lambda_rollout.runtime.background import BackgroundThread, Inline, pending
+from lambda_rollout.runtime.clock import Stop, SystemClock
 
 LONG = 60.0
 
@@ -44,3 +47,34 @@ def test_it_keeps_no_process_from_ending() -> None:
     aside.start(body)
     assert aside.join(LONG)
     assert daemon.is_set()
+
+
+class Halted(Exception):
+    pass
+
+
+def test_a_call_beside_the_story_answers_or_raises_what_it_raised() -> None:
+    for background in (BackgroundThread("call"), Inline()):
+        with pending(background, Stop(), lambda: 7) as call:
+            assert call.wait(SystemClock(), LONG)
+            assert call.done
+            assert call.result() == 7
+
+    def halt() -> int:
+        raise Halted
+
+    for background in (BackgroundThread("call"), Inline()):
+        with pending(background, Stop(), halt) as call:
+            assert call.wait(SystemClock(), LONG)
+            with pytest.raises(Halted):
+                call.result()
+
+
+def test_it_is_waited_for_until_stop_and_in_pieces() -> None:
+    stop, may_end = Stop(), threading.Event()
+    with pending(BackgroundThread("call"), stop, lambda: may_end.wait(LONG)) as call:
+        assert not call.wait(SystemClock(), 0.0)
+        stop.request("cancelled")
+        assert not call.wait(SystemClock(), LONG)
+        assert not call.done
+        may_end.set()

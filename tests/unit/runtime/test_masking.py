@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
+from urllib.parse import quote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rollout.rollout.events import Finished, Result
-from lambda_rollout.runtime.masking import MASK, Masks, without_signed_headers
+from lambda_rollout.runtime.masking import HEAD, MASK, Masks, without_signed_headers
 
 TOKEN = "ghs_0123456789"
 MASKS = Masks.of({"INPUT_GITHUB-TOKEN": TOKEN, "AWS_SECRET_ACCESS_KEY": "short"})
@@ -41,6 +43,36 @@ def test_a_longer_secret_goes_first() -> None:
 def test_what_is_short_or_absent_hides_nothing() -> None:
     assert MASKS.secrets == (TOKEN,)
     assert Masks.of({}).text("a short text") == "a short text"
+
+
+def test_what_there_is_to_hide_grows() -> None:
+    masks = Masks("the first secret")
+    before = masks.text("the first secret, a later secret")
+    masks.add("a later secret", "short")
+    assert before == f"{MASK}, a later secret"
+    assert masks.text("the first secret, a later secret, short") == f"{MASK}, {MASK}, short"
+
+
+LONG = "IQoJb3JpZ2luX2VjE//wEaCXVzLWVhc3QtMSJHMEU="
+
+
+@given(st.integers(HEAD, len(LONG)), st.text("xy .…"), st.text("xy .…"))
+def test_one_that_was_cut_off_is_hidden_too(length: int, before: str, after: str) -> None:
+    assert Masks(LONG).text(before + LONG[:length] + after) == before + MASK + after
+
+
+def test_all_that_stand_in_a_text_are_hidden() -> None:
+    assert Masks(LONG).text(f"{LONG} {LONG[:20]}… {LONG}") == f"{MASK} {MASK}… {MASK}"
+
+
+def test_one_is_hidden_as_it_stands_in_a_url() -> None:
+    text = f"https://x.example/?X-Amz-Security-Token={quote(LONG, safe='')}&b=1"
+    assert Masks(LONG).text(text) == f"https://x.example/?X-Amz-Security-Token={MASK}&b=1"
+
+
+@pytest.mark.parametrize("secret", ["*" * 40, "***aaaaa", "* " * 8])
+def test_one_that_looks_like_the_mask_ends(secret: str) -> None:
+    assert Masks(secret).text(secret * 3) == Masks(secret).text(secret * 3)
 
 
 def test_a_value_is_looked_through() -> None:

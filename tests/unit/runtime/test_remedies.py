@@ -131,7 +131,8 @@ def test_of_a_refusal_that_nobody_knows_nothing_is_claimed(code: str) -> None:
         ("AccessDenied", by("a service control policy"), "ask its administrators"),
         # The role's own trust policy: said by who knows the role.
         ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", ""),
-        ("InvalidIdentityToken", "Incorrect token audience", ""),
+        ("InvalidIdentityToken", "Incorrect token audience", "is not set up for the audience"),
+        ("InvalidIdentityToken", "Couldn't retrieve verification key from your …", "That passes"),
     ],
 )
 def test_of_a_role_that_is_not_assumed(code: str, message: str, remedy: str) -> None:

@@ -15,9 +15,9 @@ from lambda_rollout.analysis.guards.measures import (
     measures_of,
     note_on,
 )
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.guards.verdict import (
     GuardVerdict,
-    Outcome,
     judge_guards,
     what_failed,
     what_is_missing,

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.guards.verdict import (
     GuardVerdict,
-    Outcome,
     judge_guards,
     what_failed,
     what_is_missing,

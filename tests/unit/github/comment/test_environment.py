@@ -9,7 +9,8 @@ from threading import Thread
 
 import pytest
 
-from lambda_rollout.github.comment.environment import environment, environment_in
+from lambda_rollout.github.comment.environment import environment
+from lambda_rollout.runtime.masking import Hide, hide_nothing
 
 
 def token_with(claims: object) -> str:
@@ -19,13 +20,13 @@ def token_with(claims: object) -> str:
 
 @pytest.mark.parametrize("name", ["production", "prod/eu", "a b", "häfen", "x", "xy", "xyz"])
 def test_the_environment_is_a_claim_of_the_token(name: str) -> None:
-    assert environment_in(token_with({"sub": "repo:o/r", "environment": name})) == name
+    assert asked_for(token_with({"sub": "repo:o/r", "environment": name})) == name
 
 
 def test_a_job_without_one_has_none() -> None:
-    assert environment_in(token_with({"sub": "repo:o/r"})) == ""
-    assert environment_in(token_with(["environment"])) == ""
-    assert environment({}) == ""
+    assert asked_for(token_with({"sub": "repo:o/r"})) == ""
+    assert asked_for(token_with(["environment"])) == ""
+    assert environment({}, hide_nothing) == ""
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"value": 7}', b'{"value": "a.b"}', b"\xff"])
@@ -34,11 +35,21 @@ def test_an_odd_answer_is_no_environment(answer: bytes) -> None:
 
 
 def test_the_runner_is_asked_with_its_own_token() -> None:
+    assert asked_for(token_with({"environment": "production"})) == "production"
+
+
+def test_what_was_issued_is_hidden() -> None:
+    hidden: list[str] = []
     value = token_with({"environment": "production"})
-    assert asked_with(json.dumps({"value": value}).encode()) == "production"
+    asked_with(json.dumps({"value": value}).encode(), hidden.append)
+    assert hidden == ["secret", value]
 
 
-def asked_with(answer: bytes) -> str:
+def asked_for(token: str) -> str:
+    return asked_with(json.dumps({"value": token}).encode())
+
+
+def asked_with(answer: bytes, hide: Hide = hide_nothing) -> str:
     class Runner(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             good = self.headers["Authorization"] == "bearer secret" and "audience=" in self.path
@@ -56,6 +67,6 @@ def asked_with(answer: bytes) -> str:
         url = f"http://127.0.0.1:{server.server_address[1]}/token?x=1"
         variables = {"URL": url, "TOKEN": "secret"}
         named = {f"ACTIONS_ID_TOKEN_REQUEST_{name}": text for name, text in variables.items()}
-        found = environment(named)
+        found = environment(named, hide)
         thread.join()
         return found

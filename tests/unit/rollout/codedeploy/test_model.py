@@ -7,11 +7,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout.inputs.steps import (
-    TrafficRouting,
-    codedeploy_routing,
-    parse_steps,
-)
+from lambda_rollout.inputs.codedeploy_steps import TrafficRouting, codedeploy_routing
+from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.rollout.codedeploy.model import configuration_name, is_predefined, own_name
 
 INTERVAL = timedelta(minutes=5)

@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout.inputs.steps import (
-    Plan,
-    Step,
-    codedeploy_routing,
-    nearest_codedeploy_name,
-    parse_steps,
-)
+from lambda_rollout.inputs.codedeploy_steps import codedeploy_routing, nearest_codedeploy_name
+from lambda_rollout.inputs.steps import Plan, Step, parse_steps
 
 INTERVAL = timedelta(minutes=5)
 

@@ -1,0 +1,51 @@
+"""An input that may say something else of each function: one for all, or one a line as ``FUNCTION: VALUE``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from lambda_rollout.inputs.names import FUNCTION_PATTERN
+from lambda_rollout.inputs.text import Mistake, Mistakes, split_lines
+
+_LINE = re.compile(rf"(?P<function>{FUNCTION_PATTERN}):\s*(?P<value>.*)")
+
+
+def is_by_function(text: str) -> bool:
+    """Whether ``text`` is written so: its first line begins with a function's name and a colon."""
+    lines = split_lines(text)
+    return bool(lines) and _LINE.fullmatch(lines[0]) is not None
+
+
+def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
+    """Return what is said of which of ``functions``; those without a line are left out.
+
+    A line names its function as ``function-name`` does, or by its bare name. Without ``functions`` (they could not be
+    read) any name is one.
+
+    Raises:
+        Mistakes: a line of another form, a function that is not rolled out, or one that is named twice.
+    """
+    known = {name: each for each in functions for name in (each, each.rpartition(":")[2])}
+    found: dict[str, str] = {}
+    mistakes: list[Mistake] = []
+    for line in split_lines(text):
+        match = _LINE.fullmatch(line)
+        if match is None or not match["value"]:
+            mistakes.append(
+                Mistake(line, "Write FUNCTION: VALUE in every line, or one value for all.")
+            )
+            continue
+        named = match["function"]
+        function = known.get(named) if functions else named
+        if function is None:
+            mistakes.append(
+                Mistake(named, "This function is not rolled out: name one of function-name.")
+            )
+        elif function in found:
+            mistakes.append(Mistake(named, "This function has a line already: write one for each."))
+        else:
+            found[function] = match["value"]
+    if mistakes:
+        raise Mistakes(*mistakes)
+    return found
