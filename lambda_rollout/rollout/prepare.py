@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
-from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
+from lambda_rollout.inputs.choices import AlarmAtStart, Engine, Mode, Preflight
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
@@ -112,10 +112,9 @@ def preflight(
 
 def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
     """Find out whether a promotion's hooks can be invoked. Raises `RolloutError` if one cannot."""
-    hooks = tuple(h for h in spec.inputs.hooks if h.stage is not HookStage.BEFORE_TRAFFIC)
-    if ports.preflight_reader is None or not hooks:
+    if ports.preflight_reader is None or not spec.hooks:
         return
-    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=hooks)
+    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=spec.hooks)
     read = read_hooks(question, ports.preflight_reader, ports.clock, ports.stop)
     findings = tuple(findings_on(read))
     ports.emit(PreflightFound(findings=findings))

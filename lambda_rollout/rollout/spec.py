@@ -91,6 +91,14 @@ class RunIdentity:
         return shlex.join(words)
 
 
+STAGES_OF_MODE: Mapping[Mode, frozenset[HookStage]] = {
+    Mode.PUBLISH: frozenset({HookStage.BEFORE_TRAFFIC}),
+    Mode.PROMOTE: frozenset(HookStage) - {HookStage.BEFORE_TRAFFIC},
+    Mode.ROLLBACK: frozenset({HookStage.ON_ROLLBACK}),
+}
+"""The stages of the hooks that a mode has; of any other mode all."""
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutSpec:
     """What was asked for, as it was asked, and who does it. A new input is known here without a change."""
@@ -153,11 +161,12 @@ class RolloutSpec:
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
-        """The hooks that may be asked. Publishing has none of CodeDeploy's: those are told of its deployment."""
-        if self.inputs.mode is not Mode.PUBLISH:
-            return self.inputs.hooks
-        direct = self.inputs.engine is Engine.DIRECT
-        return self.inputs.hooks_of(HookStage.BEFORE_TRAFFIC) if direct else ()
+        """The hooks that may be asked in this mode; CodeDeploy asks its own in a deployment, and in no other mode."""
+        mode, direct = self.inputs.mode, self.inputs.engine is Engine.DIRECT
+        stages = STAGES_OF_MODE.get(mode, frozenset(HookStage))
+        if not (direct or mode in {Mode.ROLLOUT, Mode.PLAN}):
+            return ()
+        return tuple(hook for hook in self.inputs.hooks if hook.stage in stages)
 
     def started(self) -> Started:
         """Make the first event."""
