@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -25,7 +25,6 @@ from lambda_rollout.analysis.guards.verdict import (
     what_is_missing,
 )
 from lambda_rollout.analysis.metrics import (
-    EMISSION_DELAY,
     FIRST_LOOK,
     MINUTE,
     CanaryPair,
@@ -40,6 +39,9 @@ from lambda_rollout.inputs.guards import Guard, parse_guards
 TARGET = Target("checkout", "live")
 OFFSET = timedelta(seconds=24)
 """How long after a full minute the first step begins: the minute in which the weight changes counts for nothing."""
+
+EVIDENCE_TIMEOUT = timedelta(minutes=15)
+_KEPT = 0.9
 
 Steps = Sequence[tuple[float, float]]
 """Percent and minutes of each."""
@@ -63,7 +65,7 @@ class Ended:
     at_percent: float
 
 
-@dataclass(slots=True)
+@dataclass
 class World:
     """What is there to be seen of both versions."""
 
@@ -77,8 +79,12 @@ class World:
     minutes: list[tuple[Served, Served]] = field(default_factory=list)
     late: float = 0.0
     """How probably a datapoint is late by a minute, and again by another one with even chance."""
-    weights: dict[int, float] = field(default_factory=dict)
-    common: Version | None = None
+    slower: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    """The logarithm of what each version's present minute is slower by."""
+
+    def __post_init__(self) -> None:
+        """Draw the hosts."""
+        self.hosts = [self.dice.gauss(0, each.hosts) for each in (self.new, self.old)]
 
     def grow(self, until: datetime) -> None:
         """Draw the minutes that ended by then."""
@@ -94,16 +100,26 @@ class World:
         percentiles = [int(g.statistic[1:]) for g in self.guards if not g.is_rate]
         started = _environments(self.a_minute * share) if not begun else 0
         both = []
-        for version, part, over, cold in (
-            (self.new, share, [each.new for each in bounds], started),
-            (self.old, 1 - share, [each.old for each in bounds], 0),
+        for index, (version, part, over, cold) in enumerate(
+            (
+                (self.new, share, [each.new for each in bounds], started),
+                (self.old, 1 - share, [each.old for each in bounds], 0),
+            )
         ):
+            slower = math.exp(self.hosts[index] + self._drift(index, version))
             served = poisson(self.dice, self.a_minute * part) if part > 0 else 0
+            served = 0 if number % version.every else served
             fresh = cold + binomial(self.dice, _environments(self.a_minute * part), 1 / 60)
-            drawn = serve(self.dice, number, served, version, over, percentiles, fresh)
+            drawn = serve(self.dice, number, served, version, over, percentiles, fresh, slower)
             drawn.late = [self._lateness() for _ in range(3)] if self.late else (0.0, 0.0, 0.0)
             both.append(drawn)
         return both[0], both[1]
+
+    def _drift(self, index: int, version: Version) -> float:
+        # Stationary: what is kept of the last minute and what comes new add up to the same variance.
+        new = self.dice.gauss(0, version.drift * math.sqrt(1 - _KEPT**2))
+        self.slower[index] = _KEPT * self.slower[index] + new
+        return self.slower[index]
 
     def _lateness(self) -> float:
         if self.dice.random() >= self.late:
@@ -152,18 +168,22 @@ def roll_out(
     steps: Steps,
     *,
     late: float = 0.0,
-    evidence: float = 15.0,
-    past: History | None = None,
+    counts: bool = True,
 ) -> Ended:
-    """Tell how one rollout ends."""
+    """Tell how one rollout ends, with so many invocations of both versions a minute.
+
+    Without ``counts`` durations are judged by the percentiles of each minute.
+    """
     parsed = guards_of(guards)
     percentiles = [int(guard.statistic[1:]) for guard in parsed if not guard.is_rate]
-    known = past or history(seed, old, a_minute, percentiles)
+    known = history(seed, old, a_minute, percentiles)
+    if not counts:
+        known = replace(known, percentiles={})
     world = World(parsed, new, old, a_minute, Random(seed), known, late=late)
     at = BEGAN + OFFSET
     changes = bool(late or new.hangs or new.lasts)
     for percent, minutes in steps:
-        end, how = _step(world, at, percent, minutes, evidence, changes=changes)
+        end, how = _step(world, at, percent, minutes, changes=changes)
         if how is not None:
             served = sum(both[0].invocations for both in world.minutes)
             return Ended(how, (end - BEGAN - OFFSET) / MINUTE, served, percent)
@@ -173,7 +193,7 @@ def roll_out(
 
 
 def _step(
-    world: World, at: datetime, percent: float, minutes: float, evidence: float, *, changes: bool
+    world: World, at: datetime, percent: float, minutes: float, *, changes: bool
 ) -> tuple[datetime, End | None]:
     pair = CanaryPair(TARGET, "8", "7", timedelta(seconds=world.new.timeout))
     world.steps.append(StepStart(at, Decimal(str(percent))))
@@ -182,7 +202,7 @@ def _step(
     delay = data_delay(pair, world.past)
     last_whole = planned.replace(second=0, microsecond=0)
     first_end = max(planned, last_whole + delay) if waits and minutes else planned
-    last_end = planned + evidence * MINUTE + (delay if waits else timedelta())
+    last_end = planned + EVIDENCE_TIMEOUT + (delay if waits else timedelta())
     phase = timedelta(seconds=delay.total_seconds() % 60)
     now = _next_minute(at if changes else first_end - MINUTE, phase)
     before: Comparison | None = None
@@ -206,6 +226,3 @@ def _next_minute(moment: datetime, phase: timedelta) -> datetime:
     """Return the next read after a moment."""
     whole = (moment - phase).replace(second=0, microsecond=0)
     return whole + MINUTE + phase
-
-
-__all__ = ["EMISSION_DELAY", "End", "Ended", "Steps", "World", "roll_out"]

@@ -1,7 +1,7 @@
 """Simulated traffic of one version: what CloudWatch would tell of each minute, and when.
 
-Everything is drawn from a seed, so that a run of the benchmark can be repeated. Durations are log-normal with a median of
-100 ms and a p99 of 1 s, times a version's ``slowness``.
+Everything is drawn from a seed, so that a run of the benchmark can be repeated. Durations are log-normal with a median
+of 100 ms and a p99 of 1 s, times a version's ``slowness``.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ class Version:
     lasts: float = 0.0
     """Median in seconds of a log-normal with a p99 of 3.75 times that; quick failures last no time."""
     timeout: float = 3.0
+    every: int = 1
+    """It is invoked only in each so many-th minute."""
+    hosts: float = 0.0
+    """Standard deviation of the logarithm of what the hosts of one rollout are slower by."""
+    drift: float = 0.0
+    """The same of what changes from minute to minute, with an autocorrelation of 0.9."""
 
 
 @dataclass(slots=True)
@@ -78,8 +84,14 @@ def serve(
     bounds: Sequence[float] = (),
     percentiles: Sequence[int] = (),
     fresh: int = 0,
+    slower: float = 1.0,
 ) -> Served:
-    """Draw a minute. ``bounds`` are what durations are counted over; ``fresh``: environments that are new in it."""
+    """Draw a minute.
+
+    ``bounds`` are what durations are counted over; ``fresh``: environments that are new in it; ``slower``: by what
+    factor this minute is.
+    """
+    slowness = version.slowness * slower
     errors = version.clump * binomial(
         dice, invocations // version.clump, version.error_rate(number)
     )
@@ -98,11 +110,11 @@ def serve(
         invocations,
         errors,
         {
-            bound: cold + binomial(dice, invocations - cold, share_over(bound, version.slowness))
+            bound: cold + binomial(dice, invocations - cold, share_over(bound, slowness))
             for bound in bounds
         },
         {
-            f"p{percent}": version.slowness * percentile(dice, percent, invocations)
+            f"p{percent}": slowness * percentile(dice, percent, invocations)
             for percent in percentiles
             if invocations
         },

@@ -310,16 +310,14 @@ def build_clients(
     """
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session, telling_refusals
-    from lambda_rollout.aws.web_identity import session_name
 
     def warn(text: str) -> None:
         context.journal.emit(Warned(text=text))
 
-    run = identity.run
     aws = session(
         identity.region,
         identity.role_to_assume,
-        session_name(run.run_id, run.attempt, run.repository),
+        _session_name(identity),
         context.environ,
         context.clock,
         context.stop,
@@ -330,6 +328,16 @@ def build_clients(
     clients = Clients(aws, identity.region, context.clock, warn)
     _start_is_over(clients)
     return clients
+
+
+def _session_name(identity: RunIdentity) -> str:
+    """Name the session of the role; empty without one, whose parts are not even imported then."""
+    if not identity.role_to_assume:
+        return ""
+    from lambda_rollout.aws.web_identity import session_name
+
+    run = identity.run
+    return session_name(run.run_id, run.attempt, run.repository)
 
 
 def _start_is_over(clients: Clients) -> None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from lambda_rollout import __version__
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
-from lambda_rollout.aws.calls import date_of, is_throttling
+from lambda_rollout.aws.calls import SOURCE_FAILED, date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.environment import misconfigured
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
@@ -154,6 +155,9 @@ class Clients:
     def _client(self, service: str, region: str, config: Config, *, dated: bool = True) -> Any:
         try:
             client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
+        except (ClientError, *SOURCE_FAILED):
+            # For now, as far as we know: `ask` says so.
+            raise
         except Exception as error:
             # What cannot be made now cannot be made later.
             raise misconfigured(error, os.environ) from error

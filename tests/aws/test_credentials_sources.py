@@ -111,11 +111,13 @@ class Asked:
     warnings: list[str] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, str], role: str = ROLE) -> str:
+        stop = Stop()
         patient = asking(self.clock, None, self.settles_within)
         patient = telling_refusals(patient, role, self.warnings.append)
-        return key_of(
-            session(REGION, role, "lambda-rollout-1", environ, self.clock, Stop(), patient)
-        )
+        made = session(REGION, role, "lambda-rollout-1", environ, self.clock, stop, patient)
+        # Nothing is to be renewed.
+        stop.request("the test is over")
+        return key_of(made)
 
     def error(self, environ: dict[str, str], role: str = ROLE) -> RolloutError:
         with pytest.raises(RolloutError) as caught:

@@ -6,7 +6,7 @@ Everything here is about counts alone, and does not know what is counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lambda_rollout.analysis.guards.enough import PLAUSIBLE, WhatIf, is_over_by_chance
@@ -199,13 +199,22 @@ def _if_enough(figures: str, step: _BesideBaseline | _Below) -> GuardResult:
 
     if enough(1):
         return GuardPassed(figures, shown=step.is_within)
-    times = 1.0
-    while times < _MOST_TIMES_MORE and not enough(times):
-        times *= 1.25
+    times = _least_times(enough)
     return GuardInconclusive(
         f"{figures}; about {math.ceil(times * total):,} of the new version are needed in this step to tell a bad "
         "version from a good one"
     )
+
+
+def _least_times(enough: Callable[[float], bool]) -> float:
+    """Return how many times as long the step must be, to a few percent; `_MOST_TIMES_MORE` if that is not enough."""
+    low, high = 1.0, 2.0
+    while high < _MOST_TIMES_MORE and not enough(high):
+        low, high = high, 2 * high
+    for _ in range(5):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return min(high, _MOST_TIMES_MORE)
 
 
 # Counts and words --------------------------------------------------------------------------------
