@@ -6,6 +6,7 @@ decides whether the rollout goes on, and nothing else; an answer that comes afte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
@@ -33,11 +34,12 @@ from lambda_rollout.runtime.errors import (
     AccessDenied,
     CallFailed,
     Cancelled,
+    CredentialsExpired,
     InvalidRequest,
     NotFound,
     RolloutError,
 )
-from lambda_rollout.runtime.retry import raise_if_stopped
+from lambda_rollout.runtime.retry import EXPIRED_LIMIT, raise_if_stopped
 
 LONGEST_CALL = 910.0
 """Seconds that one call may take: as long as any function may run (15 minutes), and a margin."""
@@ -182,6 +184,7 @@ class _OneHook:
         self._again_at = now = ports.clock.monotonic()
         self._details = NO_DETAILS
         self._failures = 0
+        self._expired_since = math.inf
         self._told_at = now - TELL_EVERY
 
     @property
@@ -239,7 +242,7 @@ class _OneHook:
             return self._unanswered(error, now)
         except RolloutError as error:
             return HookAnswer(HookStatus.FAILED, error.what)
-        self._failures = 0
+        self._failures, self._expired_since = 0, math.inf
         answer = read_answer(invocation.payload, invocation.function_error)
         if answer.status is not HookStatus.IN_PROGRESS:
             return answer
@@ -261,6 +264,10 @@ class _OneHook:
 
     def _unanswered(self, error: CallFailed, now: float) -> HookAnswer | None:
         """Ask again: hooks are made to be asked twice."""
+        expired = isinstance(error, CredentialsExpired)
+        self._expired_since = min(self._expired_since, now) if expired else math.inf
+        if now - self._expired_since >= EXPIRED_LIMIT:
+            return HookAnswer(HookStatus.FAILED, error.brief)
         if now >= self._limit:
             return self._too_late(f"it has not answered ({error.brief})")
         self._failures += 1
