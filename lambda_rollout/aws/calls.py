@@ -248,7 +248,7 @@ def _not_connected(operation: str, error: Exception) -> CallFailed:
     return Unanswered(operation, name, said)
 
 
-UNSENT = (
+NOT_GOT = (
     # Nothing to sign with. The sources of credentials that botocore asks inside the call: a command, a file, IMDS,
     # a container's agent, IAM Identity Center.
     boto.CredentialRetrievalError,
@@ -257,6 +257,9 @@ UNSENT = (
     boto.LoginError,
     boto.TokenRetrievalError,
     boto.NoAuthTokenError,
+)
+UNSENT = (
+    *NOT_GOT,
     boto.UnknownCredentialError,
     boto.RefreshWithMFAUnsupportedError,
     boto.InfiniteLoopConfigError,

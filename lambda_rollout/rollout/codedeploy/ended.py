@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
+from lambda_rollout.rollout.account import naming_by_arn
 from lambda_rollout.rollout.codedeploy.check import find_running
 from lambda_rollout.rollout.codedeploy.model import CodeDeploy, DeploymentTarget
 from lambda_rollout.rollout.codedeploy.stop import DeploymentStop, saved_state_of
@@ -95,6 +96,7 @@ def settle_deployment_main_left(
     A deployment goes on by design when its runner dies. Only what main was about to stop is stopped.
     """
     ref = engine.place
+    ports = naming_by_arn(ports, saved_state.aliases)
     finisher = Finisher(identity, ports)
     (saved,) = saved_state.aliases
     deployment_stop = DeploymentStop(identity, saved.target, ports, engine, finisher, LIMIT)
