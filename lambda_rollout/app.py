@@ -33,11 +33,11 @@ from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import Files, read_all
+from lambda_rollout.inputs.read_all import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.saved_state import KEY, DeploymentRef, Phase, SavedState
+from lambda_rollout.rollout.saved_state import KEY, LARGEST, DeploymentRef, Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.background import BackgroundThread
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
@@ -311,16 +311,14 @@ def build_clients(
     """
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session, telling_refusals
-    from lambda_rollout.aws.web_identity import session_name
 
     def warn(text: str) -> None:
         context.journal.emit(Warned(text=text))
 
-    run = identity.run
     aws = session(
         identity.region,
         identity.role_to_assume,
-        session_name(run.run_id, run.attempt, run.repository),
+        _session_name(identity),
         context.environ,
         context.clock,
         context.stop,
@@ -331,6 +329,16 @@ def build_clients(
     clients = Clients(aws, identity.region, context.clock, warn)
     _start_is_over(clients)
     return clients
+
+
+def _session_name(identity: RunIdentity) -> str:
+    """Name the session of the role; empty without one, whose parts are not even imported then."""
+    if not identity.role_to_assume:
+        return ""
+    from lambda_rollout.aws.web_identity import session_name
+
+    run = identity.run
+    return session_name(run.run_id, run.attempt, run.repository)
 
 
 def _start_is_over(clients: Clients) -> None:
@@ -388,7 +396,12 @@ def _memory(context: JobContext) -> Callable[[SavedState], None]:
     def remember(saved_state: SavedState) -> None:
         # When all is done nothing else is needed, and a full disk has room for so little.
         saved = replace(saved_state, aliases=()) if saved_state.phase is Phase.DONE else saved_state
-        problem = context.runner.save_state({KEY: saved.to_json()})
+        text = saved.to_json()
+        # One that is too long would keep the post stage from starting at all.
+        fits = len(text) <= LARGEST
+        problem = (
+            context.runner.save_state({KEY: text}) if fits else "it is too long for a variable"
+        )
         if problem and not told:
             told.append(problem)
             text = (

@@ -248,18 +248,20 @@ def _not_connected(operation: str, error: Exception) -> CallFailed:
     return Unanswered(operation, name, said)
 
 
-NOT_GOT = (
-    # Nothing to sign with. The sources of credentials that botocore asks inside the call: a command, a file, IMDS,
-    # a container's agent, IAM Identity Center.
+SOURCE_FAILED = (
     boto.CredentialRetrievalError,
     boto.MetadataRetrievalError,
     boto.SSOError,
     boto.LoginError,
     boto.TokenRetrievalError,
-    boto.NoAuthTokenError,
 )
+"""The sources of credentials that botocore asks inside a call, or while it makes a client: a command, a file, IMDS, a
+container's agent, IAM Identity Center. The next try may find them in order."""
+
 UNSENT = (
-    *NOT_GOT,
+    # Nothing to sign with.
+    *SOURCE_FAILED,
+    boto.NoAuthTokenError,
     boto.UnknownCredentialError,
     boto.RefreshWithMFAUnsupportedError,
     boto.InfiniteLoopConfigError,

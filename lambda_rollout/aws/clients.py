@@ -9,14 +9,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore import exceptions as boto
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from lambda_rollout import __version__
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
-from lambda_rollout.aws.calls import NOT_GOT, date_of, is_throttling
+from lambda_rollout.aws.calls import SOURCE_FAILED, date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.environment import misconfigured
 from lambda_rollout.aws.function_names import FunctionNames
@@ -170,8 +170,8 @@ class Clients:
     def _client(self, service: str, region: str, config: Config, *, dated: bool = True) -> Any:
         try:
             client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
-        except (boto.ClientError, *NOT_GOT):
-            # Of a source of credentials, which may answer yet.
+        except (ClientError, *SOURCE_FAILED):
+            # For now, as far as we know: `ask` says so.
             raise
         except Exception as error:
             # What cannot be made now cannot be made later.

@@ -68,7 +68,7 @@ def version_series(
     for bound in bounds:
         yield _slower_than(bound, target, version)
     for measure in measures:
-        yield _of_measure(measure, target, version)
+        yield of_measure(measure, target, version)
 
 
 def lambda_count(metric: str, target: Target, resource: str = "", version: str = "") -> Series:
@@ -87,7 +87,8 @@ def _slower_than(bound: float, target: Target, version: str) -> Series:
     return duration(f"{_COUNT}({written}:)", target, version)
 
 
-def _of_measure(measure: Measure, target: Target, version: str) -> Series:
+def of_measure(measure: Measure, target: Target, version: str) -> Series:
+    """Return what a guard looks at, of a version."""
     metric = measure.metric.filled_in(target.name, target.alias, version)
     return Series(metric.namespace, metric.name, measure.statistic, frozenset(metric.dimensions))
 
@@ -117,7 +118,7 @@ def version_metrics(
     slower = {bound: found.get(_slower_than(bound, target, version), {}) for bound in bounds}
     # Without any datapoint the statistic is not known there, whatever it would have been.
     slower = {bound: points for bound, points in slower.items() if points}
-    measured = {each: found.get(_of_measure(each, target, version), {}) for each in measures}
+    measured = {each: found.get(of_measure(each, target, version), {}) for each in measures}
     return VersionMetrics(
         target,
         version,
@@ -137,9 +138,9 @@ def version_metrics(
     )
 
 
-NamedSeries = TypeVar("NamedSeries")
+_Name = TypeVar("_Name")
 
 
-def at(moment: datetime, series: Mapping[NamedSeries, Points]) -> dict[NamedSeries, float]:
+def at(moment: datetime, series: Mapping[_Name, Points]) -> dict[_Name, float]:
     """Return what each series has at a moment; one that has nothing is left out."""
     return {name: points[moment] for name, points in series.items() if moment in points}

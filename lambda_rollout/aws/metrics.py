@@ -34,9 +34,11 @@ from lambda_rollout.aws.metric_series import (
     at,
     duration,
     lambda_count,
+    of_measure,
     version_metrics,
     version_series,
 )
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.preflight.facts import Invoked
 from lambda_rollout.runtime.errors import AccessDenied, Refused, Unanswered
@@ -165,7 +167,8 @@ class CloudWatchMetrics:
         until = datetime.fromtimestamp(until.timestamp() // seconds * seconds, UTC)
         through = {target: lambda_count("Invocations", target, str(target)) for target in targets}
         at_all = {target: lambda_count("Invocations", target) for target in targets}
-        series = [*through.values(), *at_all.values()]
+        failed = {target: lambda_count("Errors", target, str(target)) for target in targets}
+        series = [*through.values(), *at_all.values(), *failed.values()]
         found = self._read(list(dict.fromkeys(series)), until - DAY, until, COARSE)
         return tuple(
             Invoked(
@@ -173,9 +176,22 @@ class CloudWatchMetrics:
                 last_hour=_total(found[through[target]], until - HOUR),
                 last_day=_total(found[through[target]], until - DAY),
                 function_last_day=_total(found[at_all[target]], until - DAY),
+                errors_last_day=_total(found[failed[target]], until - DAY),
             )
             for target in targets
         )
+
+    def silent(
+        self, target: Target, version: str, metrics: Sequence[CustomMetric], until: datetime
+    ) -> tuple[CustomMetric, ...]:
+        """Return those that have no data of a version in the day before ``until``."""
+        hour = datetime.fromtimestamp(until.timestamp() // 3600 * 3600, UTC)
+        asked = {
+            metric: of_measure(Measure("SampleCount", metric), target, version)
+            for metric in metrics
+        }
+        found = self._read(list(dict.fromkeys(asked.values())), hour - DAY, until, HOUR)
+        return tuple(metric for metric, series in asked.items() if not any(found[series].values()))
 
     def _read_counts(
         self, series: Sequence[Series], start: datetime, end: datetime, period: timedelta

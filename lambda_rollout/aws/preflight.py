@@ -18,6 +18,7 @@ from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
 from lambda_rollout.aws.versions import code_storage, invocation_limits
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import CodeStorage
@@ -195,6 +196,12 @@ class AwsPreflightReader:
     def try_invoking(self, target: Target, version: str) -> None:
         """See `PreflightReader.try_invoking`."""
         self._invocations.check(target.function, version)
+
+    def silent(
+        self, target: Target, version: str, metrics: tuple[CustomMetric, ...], until: datetime
+    ) -> tuple[CustomMetric, ...]:
+        """See `PreflightReader.silent`."""
+        return self._metrics.silent(target, version, metrics, until)
 
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """See `PreflightReader.alarms`."""

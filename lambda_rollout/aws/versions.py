@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -184,7 +183,6 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         role=answer["Role"],
         config_sha256=answer.get("ConfigSha256", ""),
         settings=dict(_settings(answer)),
-        timeout=timedelta(seconds=answer.get("Timeout", 0)),
         is_durable="DurableConfig" in answer,
         arn=answer.get("FunctionArn", ""),
         limits=invocation_limits(answer),

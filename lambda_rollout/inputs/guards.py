@@ -29,7 +29,8 @@ _SECOND = Decimal(1000)
 _LONGEST_INVOCATION = 900 * _SECOND
 _HIGHEST_RATE = Decimal(100)
 _HIGHEST_FACTOR = Decimal(1000)
-_OBSERVED = "?"
+OBSERVED = "?"
+"""What the line of a guard that is only observed begins with."""
 
 
 class Operator(StrEnum):
@@ -121,7 +122,7 @@ class Guard:
                 bound = f"baseline + {_plain(margin)}{self.metric.unit}"
             case BaselineTimes(factor):
                 bound = f"baseline * {_plain(factor)}"
-        observed = f"{_OBSERVED} " if self.observe_only else ""
+        observed = f"{OBSERVED} " if self.observe_only else ""
         return f"{observed}{self.metric} {self.operator} {bound}"
 
 

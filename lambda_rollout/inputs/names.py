@@ -24,7 +24,7 @@ _REGION = re.compile(_REGION_PATTERN)
 # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html, FunctionName: a name, a
 # partial ARN or a full ARN. The looser forms that its pattern also lets through are not documented.
 FUNCTION_PATTERN = (
-    rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?[0-9]{{12}}:function:)?"
+    rf"(?:(?:arn:{_PARTITION}:lambda:(?P<region>{_REGION_PATTERN}):)?(?P<account>[0-9]{{12}}):function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)"
 )
 """A function without a qualifier, with the groups ``region`` and ``name``."""
@@ -126,6 +126,12 @@ def region_of_function(function: str) -> str | None:
     return found["region"] if found else None
 
 
+def account_of_function(function: str) -> str:
+    """Answer the account that an ARN, or a partial ARN, of a function names; empty for a name."""
+    found = _FUNCTION.fullmatch(function)
+    return (found["account"] or "") if found else ""
+
+
 def name_of_function(function: str) -> str:
     """Answer a function's own name, without account, Region and qualifier, in whichever form it was written."""
     found = _FUNCTION.fullmatch(function)
@@ -137,6 +143,12 @@ def split_qualifier(function: str) -> tuple[str, str]:
     found = _FUNCTION.fullmatch(function)
     qualifier = (found["qualifier"] or "") if found else ""
     return function.removesuffix(f":{qualifier}") if qualifier else function, qualifier
+
+
+def account_of(arn: str) -> str:
+    """Answer the account that an ARN of anything names; empty if it is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
 
 
 def parse_functions(text: str) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The schedule of a rollout: which weight, watched for how long, and how it is written."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -121,6 +123,15 @@ class Plan:
     def total_watch(self) -> timedelta:
         """How long all the steps are watched together: the least the rollout can take, if none ends early."""
         return sum((step.watch for step in self.steps), timedelta(0))
+
+    @property
+    def at_its_fastest(self) -> Plan:
+        """The plan with every step as short as it may be."""
+        shortest = (
+            Step(step.percent, step.watch if step.earliest is None else step.earliest)
+            for step in self.steps
+        )
+        return Plan(tuple(shortest), self.ends_held)
 
     def timetable(self) -> Iterator[tuple[timedelta, Step]]:
         """Pair each step with when it starts, counted from the first shift."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from lambda_rollout.preflight.account_checks import one_account_for_all
 from lambda_rollout.preflight.alarm_checks import (
     alarms_are_evaluated,
     alarms_see_the_new_version,
@@ -15,8 +16,11 @@ from lambda_rollout.preflight.caller_checks import (
     function_urls_name_the_alias,
     somebody_invokes,
 )
+from lambda_rollout.preflight.early_end_checks import early_ends_wait_for_alarms
+from lambda_rollout.preflight.evidence_checks import guards_can_tell
 from lambda_rollout.preflight.facts import Facts
 from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.preflight.guard_checks import guard_metrics_have_data, something_watches_100
 from lambda_rollout.preflight.hook_checks import hooks_can_be_invoked
 from lambda_rollout.preflight.managed_checks import (
     provider_has_room,
@@ -51,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
     both_versions_alike,
     both_versions_serve,
     old_code_is_kept,
+    one_account_for_all,
     somebody_invokes,
     event_sources_name_the_alias,
     function_urls_name_the_alias,
@@ -60,7 +65,11 @@ CHECKS: tuple[Check, ...] = (
     every_alarm_was_judged,
     alarms_are_warm,
     steps_outlast_the_alarms,
+    early_ends_wait_for_alarms,
     weights_move_the_alarms,
+    guards_can_tell,
+    guard_metrics_have_data,
+    something_watches_100,
     concurrency_reserved,
     concurrency_provisioned,
     versions_scaled_alike,

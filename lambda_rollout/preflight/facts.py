@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import PARTIAL
 from lambda_rollout.analysis.invocation import InvocationLimits
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.package import CodeStorage
@@ -151,6 +152,8 @@ class Invoked:
     last_hour: int
     last_day: int
     function_last_day: int
+    errors_last_day: int = 0
+    """Of those through the alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,8 @@ class TargetFacts:
     """Set if a version of the function, invoked with DryRun, was refused."""
     uploads: bool = False
     """Whether new code is uploaded over ``$LATEST`` before it is published."""
+    silent: tuple[CustomMetric, ...] | Unread = ()
+    """What guards look at, and the old version had no data of in the last day."""
 
     @property
     def provider(self) -> str:
@@ -283,8 +288,12 @@ class Facts:
     """Whether guards or ``min-invocations`` rest on the versions' own metrics."""
     targets: tuple[TargetFacts, ...]
     alarms: tuple[AlarmFacts, ...] | Unread
+    evidence_timeout: timedelta = timedelta(minutes=15)
+    """How much longer than planned a step may last."""
     history: Unread | None = None
     """Set if an alarm's history cannot be read."""
     hooks: tuple[HookFacts, ...] = ()
     writes: tuple[str, ...] = ()
     """The IAM actions that the rollout writes with; only given where they are to be listed."""
+    account: str = ""
+    """Whose the credentials are; empty if that is not known without asking."""

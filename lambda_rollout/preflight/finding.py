@@ -24,6 +24,7 @@ class Code(StrEnum):
     """The findings by name; docs/preflight.md has a paragraph on each."""
 
     STEP_TOO_SHORT = "step-too-short"
+    EARLY_END_WAITS = "early-end-waits"
     WEIGHT_TOO_SMALL = "weight-too-small"
     ALARM_ON_VERSION = "alarm-on-version"
     ALARM_ON_FUNCTION = "alarm-on-function"
@@ -59,9 +60,13 @@ class Code(StrEnum):
     HOOK_CANNOT_RUN = "hook-cannot-run"
     HOOK_NOT_ALLOWED = "hook-not-allowed"
     HOOK_NAME = "hook-name"
+    GUARDS_CANNOT_TELL = "guards-cannot-tell"
+    NOTHING_WATCHES_100 = "nothing-watches-100"
+    GUARD_WITHOUT_DATA = "guard-without-data"
     HISTORY_UNREADABLE = "history-unreadable"
     NUMBERS_UNREADABLE = "numbers-unreadable"
     NOT_CHECKED = "not-checked"
+    OTHER_ACCOUNT = "other-account"
     WRITES_NEEDED = "writes-needed"
 
 

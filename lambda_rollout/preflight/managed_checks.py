@@ -133,12 +133,19 @@ def _fast(plan: Plan) -> Iterator[tuple[Decimal, Step]]:
 
     The first one has none before it: a version begins with environments enough for some traffic.
     """
-    timetable = list(plan.timetable())
+    timetable = list(plan.at_its_fastest.timetable())
     for at, step in timetable[1:]:
         before = [each.percent for start, each in timetable if start <= at - _GROWTH]
         share = before[-1] if before else timetable[0][1].percent
         if step.percent > 2 * share:
             yield share, step
+
+
+def _at_least(step: Step, least: timedelta) -> Step:
+    """Return the step, watched so long at least, a range as well."""
+    earliest = None if step.earliest is None else max(step.earliest, least)
+    watch = max(step.watch, least)
+    return replace(step, watch=watch, earliest=earliest if earliest != watch else None)
 
 
 def _slower(plan: Plan) -> Plan:
@@ -148,7 +155,7 @@ def _slower(plan: Plan) -> Plan:
         while steps and step.percent > 2 * steps[-1].percent:
             steps.append(Step(min(2 * steps[-1].percent, HUNDRED), _GROWTH))
         if steps:
-            steps[-1] = replace(steps[-1], watch=max(steps[-1].watch, _GROWTH))
+            steps[-1] = _at_least(steps[-1], _GROWTH)
         if not steps or step.percent > steps[-1].percent:
             steps.append(step)
     return replace(plan, steps=tuple(steps))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.metrics import complete_until
+from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.package import CodeStorage
@@ -28,6 +29,7 @@ from lambda_rollout.preflight.facts import (
     TargetFacts,
     Unread,
 )
+from lambda_rollout.preflight.guard_checks import metrics_of
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import (
     AccessDenied,
@@ -99,6 +101,12 @@ class PreflightReader(Protocol):
         """GetMetricData: how often each alias was invoked in the last day."""
         ...
 
+    def silent(
+        self, target: Target, version: str, metrics: tuple[CustomMetric, ...], until: datetime
+    ) -> tuple[CustomMetric, ...]:
+        """GetMetricData: which of the metrics have no data of a version in the last day."""
+        ...
+
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """DescribeAlarms: how the rollout's alarms are made, those that exist."""
         ...
@@ -147,9 +155,12 @@ class Question:
     hooks: tuple[Hook, ...] = ()
     by_codedeploy: bool = False
     """Whether CodeDeploy shifts, and invokes the hooks."""
+    evidence_timeout: timedelta = timedelta(minutes=15)
     writes: tuple[str, ...] = ()
     only_publishes: bool = False
     """Whether no alias is to be moved: then nothing is read that only a watch depends on."""
+    account: str = ""
+    """Whose the credentials are, empty if that is not known."""
 
 
 def read_facts(
@@ -176,12 +187,14 @@ def read_facts(
         plan=question.plan,
         guards=question.guards,
         needs_numbers=question.needs_numbers,
+        evidence_timeout=question.evidence_timeout,
         targets=tuple(
             _target(
                 passage,
                 reader,
                 reading,
                 counts if isinstance(counts, Unread) else counts[passage.target],
+                question,
             )
             for passage in question.passages
         ),
@@ -189,6 +202,7 @@ def read_facts(
         history=history,
         hooks=hooks,
         writes=question.writes,
+        account=question.account,
     )
 
 
@@ -255,7 +269,11 @@ def _with_smoke_test(
 
 
 def _target(
-    passage: Passage, reader: PreflightReader, reading: _Reading, invoked: Invoked | Unread
+    passage: Passage,
+    reader: PreflightReader,
+    reading: _Reading,
+    invoked: Invoked | Unread,
+    question: Question,
 ) -> TargetFacts:
     target, old = passage.target, passage.old
     of_version, policy = "lambda:GetFunctionConfiguration", "lambda:GetPolicy"
@@ -278,6 +296,7 @@ def _target(
         ),
         invoked=invoked,
         uploads=passage.uploads,
+        silent=_silent(passage, reader, reading, question),
     )
     if passage.by_reference and isinstance(read.old, Configuration):
         number = read.old.version
@@ -285,6 +304,17 @@ def _target(
         read = replace(read, old_code=old_code)
     read = _with_smoke_test(read, passage, reader, reading)
     return _with_capacity(read, reader, reading) if read.provider else read
+
+
+def _silent(
+    passage: Passage, reader: PreflightReader, reading: _Reading, question: Question
+) -> tuple[CustomMetric, ...] | Unread:
+    target, old = passage.target, passage.old
+    metrics = tuple(dict.fromkeys(one for guard in question.guards for one in metrics_of(guard)))
+    if old is None or not metrics:
+        return ()
+    until = complete_until(question.now)
+    return reading("cloudwatch:GetMetricData", lambda: reader.silent(target, old, metrics, until))
 
 
 def _with_capacity(read: TargetFacts, reader: PreflightReader, reading: _Reading) -> TargetFacts:

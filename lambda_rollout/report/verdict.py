@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.inputs.guards import OBSERVED
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import count, listing, share, traffic
 from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
@@ -145,7 +146,8 @@ def _promoted(story: RolloutState) -> Iterator[str]:
         return
     took = f"It took {readable_duration(story.lasted)}"
     alarms = len(story.alarms) - len(story.unguarding)
-    guards = len(story.started.guards) if story.started else 0
+    named = story.started.guards if story.started else ()
+    guards = sum(not guard.startswith(OBSERVED) for guard in named)
     if guards:
         watched = [count(alarms, "alarm")] if alarms else []
         watched.append(count(guards, "guard"))

@@ -77,7 +77,7 @@ def restore_abandoned(
     return list(_look_until_clear(targets, identity, ports, limit, judge).values())
 
 
-Find = Callable[[Target, str, Ports, float], Alias | None]
+Find = Callable[[Target, RunIdentity, Ports, float], Alias | None]
 
 
 def _look_until_clear(
@@ -132,10 +132,10 @@ def _acquired(
 
 
 def _look(target: Target, identity: RunIdentity, ports: Ports, find: Find) -> AliasStatus | None:
-    alias = find(target, identity.region, ports, UNREACHABLE_LIMIT)
+    alias = find(target, identity, ports, UNREACHABLE_LIMIT)
     if alias is not None and _has_a_lease(alias) and not ports.aws_clock.believed:
         # It takes two answers to know AWS's time, and this may have been the first.
-        alias = find(target, identity.region, ports, UNREACHABLE_LIMIT)
+        alias = find(target, identity, ports, UNREACHABLE_LIMIT)
     if alias is None:
         return None
     _, record = lease.parse(alias.description)

@@ -9,6 +9,7 @@ from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.rollout.accounts import check_account
 from lambda_rollout.rollout.events import AbandonedFound, AliasFound, AliasMissing, Warned
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RunIdentity
@@ -38,10 +39,10 @@ class AliasStatus:
 
 
 def read_alias(
-    target: Target, region: str, ports: Ports, unreachable: float | None = None
+    target: Target, identity: RunIdentity, ports: Ports, unreachable: float | None = None
 ) -> Alias:
     """Read an alias that must be there, as `find_alias` does. Raises `RolloutError` if it is missing."""
-    alias = find_alias(target, region, ports, unreachable)
+    alias = find_alias(target, identity, ports, unreachable)
     if alias is None:
         raise RolloutError(
             f"function {target.name} has no alias {target.alias}.",
@@ -51,23 +52,27 @@ def read_alias(
 
 
 def find_alias(
-    target: Target, region: str, ports: Ports, unreachable: float | None = None
+    target: Target, identity: RunIdentity, ports: Ports, unreachable: float | None = None
 ) -> Alias | None:
-    """Read an alias; None if the function has none of that name. Raises `RolloutError` if there is no function.
+    """Read an alias; None if the function has none of that name.
 
+    Raises `RolloutError` if there is no function, or the alias is in another account than was asked for.
     ``unreachable``: seconds without any connection after which it is given up; None: as after any failure.
     """
     reader = AliasReader(target, ports.aliases, ports.clock, written=False)
     try:
         patient = retrying(ports.clock, ports.stop, unreachable=unreachable)
-        return patient(reader.read)
+        alias = patient(reader.read)
     except NotFound:
         pass
+    else:
+        check_account(target, alias.arn, identity.role_to_assume)
+        return alias
     try:
         retrying(ports.clock, ports.stop)(ports.versions.latest, target)
     except NotFound as error:
         raise RolloutError(
-            f"there is no function {target.function} in {region}: {error.message}",
+            f"there is no function {target.function} in {identity.region}: {error.message}",
             "Check `function-name`, `aws-region` and the account of the credentials.",
         ) from error
     return None

@@ -11,6 +11,7 @@ from itertools import pairwise
 from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.analysis.guards.duration import bounds_of
 from lambda_rollout.analysis.guards.known import DataKnown, data_delay, what_is_known
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.guards.verdict import (
     GuardVerdict,
     TargetEvidence,
@@ -86,6 +87,8 @@ class RolloutMetrics:
         self._until: datetime | None = None
         self._first = len(self.steps)
         self._verdict: tuple[str, str] | None = None
+        self.verdicts: tuple[GuardVerdict, ...] = ()
+        """What was last found of each guard on each target in the present step; empty if it was not judged yet."""
         self.trouble = ""
         """Why the newest read failed; empty if it did not."""
 
@@ -93,6 +96,7 @@ class RolloutMetrics:
         """Take note that the alias has the weight of a step from now on."""
         self.steps.append(start)
         self._verdict = None
+        self.verdicts = ()
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -220,8 +224,26 @@ class RolloutMetrics:
     def _judge(self) -> tuple[str, str]:
         if not self._comparisons and self.waits_for_data:
             return "", "no metrics of the new version yet"
-        verdicts = self._verdicts() if self._comparisons else ()
-        return what_failed(verdicts), what_is_missing(verdicts) or self._too_few()
+        self.verdicts = self._verdicts() if self._comparisons else ()
+        missing = what_is_missing(self.verdicts) or self._too_few()
+        return what_failed(self.verdicts), missing
+
+    @property
+    def all_shown(self) -> bool:
+        """Whether all guards that count hold, and those that can be shown to hold are; enough was served as well.
+
+        By the newest read: one that failed shows nothing.
+        """
+        broken, lacks = self.verdict()
+        counting = [each for each in self.verdicts if not each.guard.observe_only]
+        return (
+            bool(counting)
+            and not (broken or lacks or self.trouble)
+            and all(
+                each.outcome is Outcome.HOLDS and (each.shown or not each.guard.can_be_shown)
+                for each in counting
+            )
+        )
 
     def _verdicts(self) -> tuple[GuardVerdict, ...]:
         evidence = [

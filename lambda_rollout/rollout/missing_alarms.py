@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lambda_rollout.inputs.leftovers import hint_on
+from lambda_rollout.inputs.names import account_of
 
 CORRECT = "Correct `alarms`. An alarm in another Region is given by its ARN."
 
@@ -29,12 +30,6 @@ def name_the_missing(missing: Sequence[str], asked: int, where: str) -> str:
         f"{len(missing)} of {asked} alarms do not exist{where}: {named} and "
         f"{len(missing) - NAMED} more."
     )
-
-
-def account_of(arn: str) -> str:
-    """Return the account that an ARN names; empty if it is no ARN."""
-    parts = arn.split(":", 5)
-    return parts[4] if arn.startswith("arn:") and len(parts) > 5 else ""
 
 
 def remedy_for_missing(missing: Sequence[str], account: str) -> str:

@@ -16,12 +16,12 @@ from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.restore import DesiredState, restore
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.alias.settlement import Settled, Unsettled
-from lambda_rollout.rollout.account import naming_by_arn
 from lambda_rollout.rollout.acquire import restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.left import LeftAlias
+from lambda_rollout.rollout.main_account import naming_by_arn
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RunIdentity

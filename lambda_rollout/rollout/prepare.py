@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
-from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
+from lambda_rollout.inputs.choices import AlarmAtStart, Engine, Mode, Preflight
+from lambda_rollout.inputs.names import account_of
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
+from lambda_rollout.preflight.early_end_checks import alarms_need
 from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.hook_checks import findings_on
 from lambda_rollout.preflight.reader import Passage, Question, read_facts, read_hooks
+from lambda_rollout.rollout.accounts import account_of_credentials
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
 from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.missing_alarms import (
-    account_of,
     name_the_missing,
     remedy_for_missing,
 )
@@ -28,21 +32,28 @@ from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 
-def look_first(
-    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> Mapping[Target, CodeStorage]:
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What was found before the first write that matters later."""
+
+    storages: Mapping[Target, CodeStorage] = field(default_factory=dict)
+    """How the code is kept of those to which code is to be uploaded."""
+    alarms_need: timedelta | None = None
+    """How long the slowest alarm needs to fire; None if that is not known of one."""
+
+
+def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]) -> FirstLook:
     """Find what AWS would refuse, and what would make the watch blind, before the first write.
 
-    Returns how the code is kept of those to which code is to be uploaded. Raises as `check_alarms_at_start` and
-    `preflight`; a promotion has had its preflight, and only its hooks are tried.
+    Raises as `check_alarms_at_start` and `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
-    check_alarms_at_start(spec, ports, rollouts)
+    alarms = check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
         _try_hooks(spec, ports)
-        return {}
+        return FirstLook()
     storages = read_storages(spec, ports, rollouts)
-    preflight(spec, ports, rollouts, storages)
-    return storages
+    account = account_of_credentials(spec.identity.role_to_assume, alarms)
+    return FirstLook(storages, preflight(spec, ports, rollouts, storages, account))
 
 
 def read_storages(
@@ -63,10 +74,13 @@ def preflight(
     ports: Ports,
     rollouts: Sequence[AliasRollout],
     storages: Mapping[Target, CodeStorage],
-) -> None:
+    account: str = "",
+) -> timedelta | None:
     """Look at all targets, aliases still to be created among them, and tell what was found.
 
-    ``storages`` is how the code is kept of those to which code is to be uploaded.
+    ``storages`` is how the code is kept of those to which code is to be uploaded. ``account`` is that of the
+    credentials, empty if it is not known. Returns how long the slowest alarm needs to fire, None if that is not known
+    of one.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
     watch blind. ``mode: plan`` only says that it would.
@@ -74,32 +88,33 @@ def preflight(
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
     moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
-        return
+        return None if spec.inputs.alarms else timedelta()
     publishes = spec.inputs.mode is Mode.PUBLISH
-    before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
-        hooks=before if publishes else spec.inputs.hooks,
+        hooks=spec.hooks,
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
+        evidence_timeout=spec.inputs.evidence_timeout,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
         only_publishes=publishes,
+        account=account,
     )
     facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
     findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
     _refuse(findings, spec, ports)
+    return alarms_need(facts)
 
 
 def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
     """Find out whether a promotion's hooks can be invoked. Raises `RolloutError` if one cannot."""
-    hooks = tuple(h for h in spec.inputs.hooks if h.stage is not HookStage.BEFORE_TRAFFIC)
-    if ports.preflight_reader is None or not hooks:
+    if ports.preflight_reader is None or not spec.hooks:
         return
-    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=hooks)
+    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=spec.hooks)
     read = read_hooks(question, ports.preflight_reader, ports.clock, ports.stop)
     findings = tuple(findings_on(read))
     ports.emit(PreflightFound(findings=findings))
@@ -169,8 +184,8 @@ _REMEDY = {
 
 def check_alarms_at_start(
     spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> None:
-    """Check the alarms when the aliases are known, before anything is published or shifted.
+) -> Sequence[AlarmReading]:
+    """Check the alarms when the aliases are known, before anything is published or shifted; return what was read.
 
     The aliases tell in which account the functions are.
 
@@ -179,7 +194,7 @@ def check_alarms_at_start(
     account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
     survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if not spec.inputs.alarms and not spec.inputs.guards:
+    if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     for what, names in _unfit(survey):
         if spec.inputs.mode is Mode.PLAN:
@@ -187,6 +202,7 @@ def check_alarms_at_start(
             _warn(ports, f"{would} {names}")
         else:
             _refuse_unless_ignored(what, names, spec)
+    return survey.readings
 
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:

@@ -1,4 +1,4 @@
-"""``mode: publish``: a new version that can serve and has passed its smoke test and the hooks before traffic, and no alias touched.
+"""``mode: publish``: a new version that can serve, has passed its smoke test and the hooks, and touches no alias.
 
 So any test may stand between this and the rollout of that version. No record is written and nothing is saved for the
 post stage: there is nothing to go back from.
@@ -53,7 +53,8 @@ def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
     for rollout, version in zip(rollouts, versions, strict=True):
         rollout.new = version
     smoke_test(ports.parallel(wait_for_one, rollouts), spec, ports)
-    before_traffic(spec, ports, rollouts)
+    if spec.hooks:
+        before_traffic(spec, ports, rollouts)
     is_missing = any(rollout.existing is None for rollout in rollouts)
     remedy = f"{HOW_TO_GO_ON}{' and with `create-alias: true`' if is_missing else ''}."
     return Finished(result=Result.PUBLISHED, reason="", remedy=remedy)
@@ -61,7 +62,7 @@ def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> AliasRollout:
     """Read what the alias is on; whoever may be moving it is not disturbed by this."""
-    alias = find_alias(target, spec.inputs.region, ports, UNREACHABLE_LIMIT)
+    alias = find_alias(target, spec.identity, ports, UNREACHABLE_LIMIT)
     if alias is None:
         ports.emit(AliasMissing(target=target))
         return AliasRollout(target, None)

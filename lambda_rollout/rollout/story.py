@@ -6,6 +6,7 @@ The middle is theirs: in `rollout` we decide each weight, in `codedeploy.engine`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from lambda_rollout.alias.record import Record
@@ -14,7 +15,7 @@ from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_rollout import AliasRollout
-from lambda_rollout.rollout.events import Finished, Warned
+from lambda_rollout.rollout.events import Finished, HooksNamed, Warned
 from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
@@ -42,13 +43,20 @@ def run(
 
     ``afterwards`` is done when every alias is settled, and can change nothing of how it ended.
     """
-    ports.emit(spec.started())
+    begin(spec, ports)
     for text in spec.warnings:
         ports.emit(Warned(text=text))
     finished = _to_its_end(tell, bad_end)
     without_failing(lambda: afterwards(finished), ports)
     ports.emit(finished)
     return finished
+
+
+def begin(spec: RolloutSpec, ports: Ports) -> None:
+    """Tell what was asked for."""
+    ports.emit(spec.started())
+    if spec.hooks:
+        ports.emit(HooksNamed(hooks=spec.hooks))
 
 
 def without_failing(act: Callable[[], None], ports: Ports) -> None:
@@ -78,8 +86,12 @@ def begin_watch(
     survey: Survey,
     metrics: RolloutMetrics,
     expiry: Expiry,
+    alarms_need: timedelta | None = None,
 ) -> Watch:
-    """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before."""
+    """Begin the watch over aliases that are ours, with the ``survey`` of the alarms that was made just before.
+
+    ``alarms_need``: how long the slowest alarm needs to fire; None if that is not known.
+    """
     inputs, new = spec.inputs, {rollout.target: rollout.new for rollout in rollouts}
     return Watch(
         ports,
@@ -89,6 +101,7 @@ def begin_watch(
         metrics,
         lambda writer: live_record(writer, new[writer.target], writer.routing, spec, ports),
         expiry,
+        alarms_need,
     )
 
 

@@ -21,7 +21,9 @@ from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import RETRY_EVERY, AlarmPoll, Rhythm
+from lambda_rollout.rollout.early_end import alarms_allow_it, least_time
 from lambda_rollout.rollout.events import (
+    StepEndsEarly,
     StepExtended,
     StepPassed,
     Unreadable,
@@ -30,6 +32,7 @@ from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
 from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import ON_THEIR_WAY, MetricsPoll, RolloutMetrics
+from lambda_rollout.rollout.observed_guards import ObservedGuards
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, NotFound, RolloutError
@@ -70,8 +73,12 @@ class Watch:
         metrics: RolloutMetrics,
         record: Callable[[AliasWriter], Record],
         expiry: Expiry,
+        alarms_need: timedelta | None = None,
     ) -> None:
-        """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal."""
+        """Begin with the ``survey`` made just before the first shift; ``record`` makes one for a renewal.
+
+        ``alarms_need``: how long the slowest alarm needs to fire; None if that is not known.
+        """
         self._clock, self._stop, self._emit = ports.clock, ports.stop, ports.emit
         self._parallel = ports.parallel
         self._insufficient_data = inputs.insufficient_data
@@ -83,6 +90,8 @@ class Watch:
         self._record = record
         self._expiry = expiry
         self._not_forward = ""
+        self._alarms_need = alarms_need
+        self._observed = ObservedGuards(self._emit)
         now = self._renewal_tried_at = self._clock.monotonic()
         self._aws_clock = ports.aws_clock
         self.alarms = AlarmPoll(ports, seconds(inputs.poll_interval), survey, self._aws_clock.now())
@@ -98,6 +107,7 @@ class Watch:
         """Whether AWS's own weights may be there still."""
         self._asks: Asks | None = None
         self._hooks: HookRun | None = None
+        self._ends_early = False
 
     def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
@@ -120,10 +130,12 @@ class Watch:
         self._heartbeats.begin_step()
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
+        self._ends_early = False
         for rhythm in (self.alarms.rhythm, *self._looks.values()):
             rhythm.begin_step()
         self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
         self._until_passed(step, sum((each.watch for each in later), timedelta()), asks)
+        self._observed.tell_all(self._metrics.verdicts, number)
         self._emit(
             StepPassed(
                 number=number,
@@ -158,6 +170,7 @@ class Watch:
         waited, self._moving = self._moving, self._aws_still_moves(step, self._began)
         if waited or self._moving:
             self._end = now + seconds(step.watch) + (RETRY_EVERY if self._moving else 0.0)
+        self._end = self._early_end(step, self._began, self._end)
         return self._judge(step, self._end) and self._hooks_passed()
 
     # Hooks -------------------------------------------------------------------------------------
@@ -200,6 +213,25 @@ class Watch:
             self._clock.wait(length, self._stop)
 
     # What is read, and what it says -------------------------------------------------------------
+
+    def _early_end(self, step: Step, began: float, end: float) -> float:
+        """Return when the step ends: now, if it may end early and all that it waits for is there.
+
+        It passes then as at any other end: with a read of alarms and aliases after it.
+        """
+        now = self._clock.monotonic()
+        least = least_time(step, self._alarms_need)
+        if now >= end or least is None:
+            return end
+        watched, read_after = (
+            timedelta(seconds=max(0.0, at - began)) for at in (now, self.alarms.rhythm.good_at)
+        )
+        allowed = alarms_allow_it(least, watched, read_after, self.alarms.readings)
+        if not allowed or self.alarms.has_gaps or not self._metrics.all_shown:
+            return end
+        self._ends_early = True
+        self._emit(StepEndsEarly(number=self._number, saved=timedelta(seconds=end - now)))
+        return now
 
     def _read_what_is_due(self, end: float, *, moving: bool) -> None:
         try:
@@ -250,7 +282,12 @@ class Watch:
         failing = [
             look.failing_since for look in self._looks.values() if look.failing_since is not None
         ]
-        broken, lacks = self._metrics.verdict(self._aws_clock.now() + timedelta(seconds=end - now))
+        # One that ends early rests on what was shown, and not on the minutes up to its end.
+        rests_on = (
+            None if self._ends_early else self._aws_clock.now() + timedelta(seconds=end - now)
+        )
+        broken, lacks = self._metrics.verdict(rests_on)
+        self._observed.tell_broken(self._metrics.verdicts, self._number)
         if step.percent >= HUNDRED and not step.watch:
             # "100% 0s promotes without watching", so it waits for nothing.
             lacks = ""

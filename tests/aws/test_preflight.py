@@ -13,6 +13,8 @@ import pytest
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.aws.preflight import AwsPreflightReader
+from lambda_rollout.inputs.guard_metrics import CustomMetric
+from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.preflight.alarm_rule import AtLeast
@@ -649,3 +651,24 @@ def test_a_function_wired_the_wrong_way(place: Place) -> None:
 def test_every_finding_is_explained_in_the_docs() -> None:
     text = Path("docs/preflight.md").read_text(encoding="utf-8")
     assert [code for code in Code if f"`{code}`" not in text] == []
+
+
+def test_what_guards_look_at_and_nobody_publishes_is_found(place: Place) -> None:
+    version = (("version", "$VERSION"),)
+    loud, mute = (CustomMetric("Shop", name, version) for name in ("Orders", "Typo"))
+    place.cloudwatch.put_metric_data(
+        Namespace="Shop",
+        MetricData=[
+            {
+                "MetricName": "Orders",
+                "Value": 0.0,
+                "Dimensions": [{"Name": "version", "Value": "1"}],
+            }
+        ],
+    )
+    place.world.clock.advance(600)
+    guards = parse_guards(f"sum({mute}) / sum({loud}) <= baseline\np99({mute}) < 1")
+    assert place.look(guards=guards).targets[0].silent == (mute,)
+    place.world.clock.advance(2 * 86_400)
+    assert place.look(guards=guards).targets[0].silent == (mute, loud)
+    assert place.look().targets[0].silent == ()

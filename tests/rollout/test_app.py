@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
+import string
 import sys
 from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import main, post
+from lambda_rollout.app import JobContext, _memory, main, post
 from lambda_rollout.inputs.read import variable
 from lambda_rollout.rollout.saved_state import KEY, Phase, SavedAlias, SavedState
 from lambda_rollout.runtime.clock import Stop
+from tests.support.job import Job, StandingClock
 from tests.support.scene import NEW, OLD
 
 
@@ -49,6 +52,24 @@ def test_in_the_post_stage_every_alias_has_its_command_besides(
             f"aws lambda update-alias --region eu-central-1 --function-name checkout-{number} "
         )
         assert command in log
+
+
+@pytest.mark.parametrize(("count", "fits"), [(1, True), (100, True), (2000, False)])
+def test_a_state_that_would_keep_the_post_stage_from_starting_is_not_saved_and_told(
+    tmp_path: Path, count: int, *, fits: bool
+) -> None:
+    job = Job(tmp_path)
+    job.runner.save_state({KEY: ""})
+    context = JobContext(job.environ, job.runner, job.journal(), StandingClock(), Stop())
+    drawn = random.Random(7)
+    names = ("".join(drawn.choices(string.ascii_letters + "-_", k=64)) for _ in range(count))
+    aliases = tuple(SavedAlias(name, "live", OLD, NEW, "") for name in names)
+    saved = SavedState(Phase.MOVING, "x", "", hold_on_cancel=False, aliases=aliases)
+
+    _memory(context)(saved)
+
+    assert (job.state[KEY] == saved.to_json()) is fits
+    assert ("State could not be saved (it is too long for a variable)" in job.log) is not fits
 
 
 def test_an_error_of_ours_ends_with_outputs_and_is_told_where_the_runner_obeys_nothing(

@@ -857,8 +857,7 @@ def test_an_alarm_of_the_group_that_does_not_exist_is_told(shop: Shop) -> None:
 # Hooks ------------------------------------------------------------------------------------------
 
 
-def test_hooks_go_into_the_deployment() -> None:
-    shop = Shop.ready()
+def test_hooks_go_into_the_deployment(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_a", "Succeeded")
     put_codedeploys_hook(shop, "CodeDeployHook_b", "Succeeded")
     lines = hooks("after-traffic: CodeDeployHook_b", "before-traffic: CodeDeployHook_a")
@@ -870,8 +869,7 @@ def test_hooks_go_into_the_deployment() -> None:
     assert not shop.requests("Invoke")
 
 
-def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched() -> None:
-    shop = Shop.ready()
+def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_a", "Failed")
     spec = rollout_spec(CANARY, hooks=hooks("before-traffic: CodeDeployHook_a"))
     end = shop.release(spec)
@@ -883,8 +881,7 @@ def test_a_hook_that_says_no_before_traffic_leaves_the_alias_untouched() -> None
     assert any(each.get("BeforeAllowTraffic") == "Failed" for each in lifecycle)
 
 
-def test_a_hook_that_says_no_after_traffic_rolls_back() -> None:
-    shop = Shop.ready()
+def test_a_hook_that_says_no_after_traffic_rolls_back(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_b", "Failed")
     spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
     end = shop.release(spec)
@@ -893,8 +890,7 @@ def test_a_hook_that_says_no_after_traffic_rolls_back() -> None:
     assert shop.whole_on(OLD)
 
 
-def test_an_alarm_stops_a_deployment_whose_hook_says_nothing() -> None:
-    shop = Shop.ready()
+def test_an_alarm_stops_a_deployment_whose_hook_says_nothing(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_b", None)
     shop.put_group(alarms=())
     spec = rollout_spec(CANARY, hooks=hooks("after-traffic: CodeDeployHook_b"))
@@ -903,3 +899,22 @@ def test_an_alarm_stops_a_deployment_whose_hook_says_nothing() -> None:
     assert end.result is Result.ROLLED_BACK
     assert [alarm.name for alarm in end.failed_alarms] == ["checkout-errors"]
     assert shop.whole_on(OLD)
+
+
+# The smoke test ------------------------------------------------------------------------------------
+
+
+def test_a_version_that_fails_its_smoke_test_is_not_deployed(shop: Shop) -> None:
+    shop.build("def handler(event, context): raise ValueError('no')")
+    finished = shop.release(rollout_spec(CANARY, payloads={"checkout": b"{}"}))
+    assert (finished.result, "ValueError: no" in finished.reason) == (Result.FAILED, True)
+    assert not shop.requests("CreateDeployment", "UpdateAlias")
+    assert shop.alias.routing == Routing.all_on(OLD)
+    assert shop.saved_states == []
+
+
+def test_the_smoke_test_comes_before_the_deployment(shop: Shop) -> None:
+    spec = rollout_spec(CANARY, payloads={"checkout": b"{}"})
+    assert shop.release(spec).result is Result.PROMOTED
+    asked = [request.operation for request in shop.requests("Invoke", "CreateDeployment")]
+    assert asked == ["Invoke", "CreateDeployment"]

@@ -9,6 +9,7 @@ from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.report.outputs import outputs
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.rollout.events import Result, Warned
+from lambda_rollout.rollout.rollback import rollback
 from tests.support.scene import Scene, rollout_spec
 
 
@@ -70,3 +71,22 @@ def test_waiting_for_an_alarm_listens_to_stop(scene: Scene) -> None:
     assert finished.result is Result.FAILED
     assert finished.reason == "cancelled"
     assert scene.requests("UpdateAlias") == []
+
+
+# Accounts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [Mode.ROLLOUT, Mode.PLAN, Mode.PROMOTE, Mode.ROLLBACK])
+def test_an_alias_in_another_account_than_the_role_is_left_alone(mode: Mode) -> None:
+    scene = Scene.ready()
+    spec = rollout_spec(mode=mode, role_to_assume="arn:aws:iam::222222222222:role/deploy")
+
+    rolls_back = mode is Mode.ROLLBACK
+    finished = rollback(spec, scene.ports(spec)) if rolls_back else scene.roll_out(spec)
+
+    assert finished.result is Result.FAILED
+    assert (
+        "is in account 123456789012, and `role-to-assume` names account 222222222222"
+        in finished.reason
+    )
+    assert {request.operation for request in scene.requests()} == {"GetAlias"}

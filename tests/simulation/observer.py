@@ -26,6 +26,7 @@ from sandbox.aws.request import Request
 from sandbox.aws.world import World
 from tests.simulation.hooks import Word
 from tests.simulation.scheduler import Process
+from tests.simulation.smoke import Tried
 
 if TYPE_CHECKING:
     from tests.simulation.scenario import Fate
@@ -116,6 +117,17 @@ class Asked:
     def late_for(self, limit: float) -> bool:
         """Whether its answer came too late for a limit, or for the least that a call has."""
         return self.said_at > max(limit, self.at + LEAST_CALL) + 1.0
+
+
+@dataclass
+class Tested:
+    """One invocation of a new version, for its smoke test."""
+
+    request: Request
+    function: str
+    version: str
+    became: Tried | None = None
+    """None as long as nothing is known to its caller."""
 
 
 @dataclass
@@ -212,6 +224,8 @@ class Actor:
     """How many writes an alias had seen when it last told where the alias is."""
     asked: list[Asked] = field(default_factory=list)
     """The calls of hooks that it made."""
+    tested: list[Tested] = field(default_factory=list)
+    """The invocations of new versions that it made."""
     alarms_asked_at: float = -1e9
     """When it last asked for the alarms, whatever the answer."""
     under_way_at_read: set[int] = field(default_factory=set)
@@ -553,6 +567,14 @@ class Observer:
                 call.said, call.said_at, call.lost = word, self.now, word is None
                 self.seen[f"hook {call.hook.stage} {word or 'lost'}"] += 1
                 self.tell(f"{actor.name}: {call.hook} says {word or 'nothing'}")
+
+    def smoke_tested(self, caller: str, request: Request, became: Tried) -> None:
+        """Take note of what became of an invocation of a new version."""
+        actor = self.actors.get(caller)
+        for each in actor.tested if actor else ():
+            if each.request is request:
+                each.became = became
+                self.seen[f"smoke test {became}"] += 1
 
     def while_a_hook_is_asked(self, actor: Actor, what: str) -> None:
         """Take note that something happened while a call of a hook was under way."""

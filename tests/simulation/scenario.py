@@ -15,6 +15,7 @@ from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between, draw_between
 from tests.simulation.credentials import Lifetime, draw_lifetime
 from tests.simulation.hooks import DrawnHook, draw_hooks
+from tests.simulation.smoke import DrawnSmokeTest, draw_smoke_test
 
 TEXTS = (
     "",
@@ -173,6 +174,8 @@ class Scenario:
     """The weight at which an earlier rollout held every alias; main is to promote it."""
     hooks: tuple[DrawnHook, ...]
     """The hooks of main, of its twin and of the next run."""
+    smoke_test: DrawnSmokeTest | None
+    """What main's, its twin's and the next run's new versions are tested with."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it is"."""
     credentials: Lifetime | None = None
@@ -247,6 +250,7 @@ def draw(seed: int) -> Scenario:
         between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
         held_before=_held_before(Random(f"held {seed}")),
         hooks=draw_hooks(seed),
+        smoke_test=draw_smoke_test(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
         credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
     )

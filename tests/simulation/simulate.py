@@ -40,6 +40,7 @@ from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
 from tests.simulation.scheduler import Turns
+from tests.simulation.smoke import PAYLOAD
 from tests.simulation.world import Stage
 from tests.support.scene import rollout_spec
 from tests.support.seam import direct
@@ -268,6 +269,7 @@ class Simulation:
             alarms=(),
             version=None,
             hooks=(),
+            payloads={},
         )
         began = self.observer.now
         sweeper = self._start("sweeper", "sweeper", spec, Fate())
@@ -317,6 +319,7 @@ class Simulation:
             alarms=(),
             version=None,
             hooks=(),
+            payloads={},
             on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
             on_stranded=OnStranded.FAIL,
         )
@@ -348,6 +351,7 @@ class Simulation:
             "run": by or (Run() if local else Run("https://github.invalid", "octo/shop", run, "1")),
             "rollout_id": rollout_id,
             "hooks": tuple(drawn.hook for drawn in scenario.hooks),
+            "payloads": dict.fromkeys(self.stage.functions, PAYLOAD) if scenario.smoke_test else {},
         }
         return rollout_spec(steps, **{**asked, **other})
 

@@ -24,12 +24,14 @@ from sandbox.aws.faults import (
     LoseConnection,
     Lost,
     RefuseConnection,
+    Refused,
     ResetConnection,
     ServerError,
     Silent,
     Slow,
     StaleRead,
     Throttle,
+    Unreachable,
     Work,
 )
 from sandbox.aws.lambda_.code import zip_of
@@ -55,6 +57,7 @@ from tests.simulation.observer import (
 )
 from tests.simulation.scenario import Scenario
 from tests.simulation.scheduler import Killed, Scheduler
+from tests.simulation.smoke import DrawnSmokeTest, Tried
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
 RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told, saved.done_is_done)
@@ -88,23 +91,28 @@ class StagedWorld(World):
         actor = self.observer.actors.get(caller)
         outcome = "killed"
         word: Word | None = None
+        became: Tried = "lost"
         patience = LONGEST_CALL if operation == "Invoke" else READ_TIMEOUT
         delay = 0.0
         try:
             answer, delay = super().answer(service, operation, params, region, caller)
             outcome = "ok" if delay < patience else "silent"
             word = word_of(answer) if operation == "Invoke" and outcome == "ok" else None
+            became = "lost" if outcome != "ok" else "no" if "FunctionError" in answer else "yes"
         except AwsError as error:
             outcome = error.code
+            became = "not run" if error.status < 500 else "lost"
             raise
         except Lost as loss:
             outcome = loss.outcome
+            became = "not run" if isinstance(loss, Refused | Unreachable) else "lost"
             raise
         finally:
             if actor is not None:
                 self._ended(actor, self.log[-1], outcome)
             if operation == "Invoke":
                 self._hook_says(caller, self.log[-1], word, delay)
+                self.observer.smoke_tested(caller, self.log[-1], became)
         if outcome == "ok":
             self.observer.answered(self.log[-1], answer)
         return answer, delay
@@ -261,8 +269,10 @@ def _fault(kind: str, random: Random, late: float) -> Fault:
 
 
 @cache
-def package(build: int) -> bytes:
+def package(build: int, smoke_test: DrawnSmokeTest | None) -> bytes:
     """A build's deployment package."""
+    if smoke_test is not None:
+        return smoke_test.code(build)
     return zip_of(f"def handler(event, context): return {build}")
 
 
@@ -308,7 +318,7 @@ class Stage:
         for function in self.functions:
             self.observer.truths[function] = Truth(base="1", text=self.scenario.text)
             named = {"FunctionName": function}
-            region.create_function({**named, **how, "Code": {"ZipFile": package(1)}})
+            region.create_function({**named, **how, "Code": {"ZipFile": package(1, None)}})
             self.world.run_due()
             region.publish_version(named)
             alias = {"Name": "live", "FunctionVersion": "1", "Description": self.scenario.text}
@@ -355,7 +365,9 @@ class Stage:
         region = self.world.lambda_()
         if function in region.functions:
             region.functions[function].latest.update_status = "Successful"
-            region.update_function_code({"FunctionName": function, "ZipFile": package(number)})
+            region.update_function_code(
+                {"FunctionName": function, "ZipFile": package(number, self.scenario.smoke_test)}
+            )
 
     # What happens by itself --------------------------------------------------------------------
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from lambda_rollout.inputs.hooks import Hook, parse_hooks
+from sandbox.aws import World
+from sandbox.aws.lambda_.things import Fate
 from tests.support.code import package
-from tests.support.live import Live
 from tests.support.scene import ROLE, Scene
+
+
+class Account(Protocol):
+    """Where functions can be created: a scene, in process or live."""
+
+    @property
+    def world(self) -> World: ...
+
+    def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]: ...
+
 
 YES = {"hookStatus": "SUCCEEDED"}
 NO = {"hookStatus": "FAILED", "hookDetails": {"orders": 0}}
@@ -38,12 +49,9 @@ def handler(event, context):
 """
 
 
-def put_hook(scene: Scene | Live, name: str, *answers: object, slow: float = 0.0) -> None:
+def put_hook(scene: Account, name: str, *answers: object, slow: float = 0.0) -> None:
     """Create the function; ``slow`` is how many seconds each of its answers takes."""
-    code = package(code_of_hook(answers or (YES,), slow))
-    how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 900}
-    scene.call("lambda", "CreateFunction", FunctionName=name, Code={"ZipFile": code}, **how)
-    scene.clock.advance(2)
+    _put(scene, name, code_of_hook(answers or (YES,), slow))
 
 
 def hooks(*lines: str) -> tuple[Hook, ...]:
@@ -60,7 +68,7 @@ def told(scene: Scene, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def put_codedeploys_hook(scene: Scene, name: str, says: str | None) -> None:
+def put_codedeploys_hook(scene: Account, name: str, says: str | None) -> None:
     """Create a function that tells CodeDeploy how it went, as CodeDeploy's hooks do; None: it says nothing."""
     code = f"""
 import boto3
@@ -74,8 +82,11 @@ def handler(event, context):
             status=says,
         )
 """
-    how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler"}
-    scene.call(
-        "lambda", "CreateFunction", FunctionName=name, Code={"ZipFile": package(code)}, **how
-    )
-    scene.clock.advance(2)
+    _put(scene, name, code)
+
+
+def _put(scene: Account, name: str, code: str) -> None:
+    how = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 900}
+    zipped = {"ZipFile": package(code)}
+    scene.call("lambda", "CreateFunction", FunctionName=name, Code=zipped, **how)
+    scene.world.lambda_().set_state(name, "$LATEST", Fate())

@@ -6,10 +6,10 @@ Everything here is about counts alone, and does not know what is counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lambda_rollout.analysis.guards.enough import WhatIf, is_over_by_chance
+from lambda_rollout.analysis.guards.enough import PLAUSIBLE, WhatIf, is_over_by_chance
 from lambda_rollout.analysis.guards.holding import (
     HARM,
     SURE,
@@ -56,6 +56,10 @@ class CountedWindows:
     """How many failures come together: so many count as one. 1 where they come one by one."""
     noun: str = "invocations"
     """What is counted, as it is told."""
+    harm: float = HARM
+    """How much more than the guard allows must not pass unseen, 0 to 1."""
+    plausible: float = PLAUSIBLE
+    """How improbable a share over a fixed bound may be to be put down to chance."""
     what: str = ""
     """What is said after a share: nothing, or `` over 800 ms``."""
 
@@ -103,7 +107,10 @@ def judge_below(
     total, failed = _sum(step)
     figures = _share(step, counted)
     over = failed > allowed * total or (strict and failed == allowed * total)
-    if total and over and not is_over_by_chance(failed, total, allowed, counted.dispersion):
+    by_chance = is_over_by_chance(
+        failed, total, allowed, counted.plausible, dispersion=counted.dispersion
+    )
+    if total and over and not by_chance:
         return GuardInconclusive(f"{figures} is over the bound, but could be by chance")
     return _if_enough(figures, _Below(allowed, step, counted, -math.log(level)))
 
@@ -118,7 +125,7 @@ class _BesideBaseline:
         self, limit: Limit, step: Sequence[Pair], counted: CountedWindows, needed: float
     ) -> None:
         self.new = _new(step)
-        self.needed = needed
+        self.needed, self.harm = needed, counted.harm
         self._limit, self._step, self._counted = limit, step, counted
         total, failed = _sum(_old(step))
         self.what_if = WhatIf(
@@ -128,6 +135,7 @@ class _BesideBaseline:
                 _tempered(against_baseline(limit, (new[0], seen * new[0]), old), counted)
                 for new, old in step
             ],
+            counted.harm,
             total,
         )
 
@@ -151,7 +159,7 @@ class _Below:
         self, allowed: float, step: Sequence[Counts], counted: CountedWindows, needed: float
     ) -> None:
         self.new = [one for one in step if one[0]]
-        self.needed = needed
+        self.needed, self.harm = needed, counted.harm
         self._allowed, self._counted = allowed, counted
         self.what_if = WhatIf(
             allowed,
@@ -160,6 +168,7 @@ class _Below:
                 _tempered(against_rate(allowed, (new[0], seen * new[0])), counted)
                 for new in self.new
             ],
+            counted.harm,
         )
 
     def shown(self, harm: float) -> list[float]:
@@ -181,7 +190,7 @@ def _if_enough(figures: str, step: _BesideBaseline | _Below) -> GuardResult:
         if step.what_if.has_enough:
             return GuardPassed(f"{figures}; nothing could be over the bound")
         return GuardInconclusive(f"{figures}; too few to tell a bad version from a good one")
-    bets = step.shown(HARM)
+    bets = step.shown(step.harm)
 
     def enough(times: float) -> bool:
         if log_shown([times * bet for bet in bets]) >= SURE:
@@ -190,13 +199,22 @@ def _if_enough(figures: str, step: _BesideBaseline | _Below) -> GuardResult:
 
     if enough(1):
         return GuardPassed(figures, shown=step.is_within)
-    times = 1.0
-    while times < _MOST_TIMES_MORE and not enough(times):
-        times *= 1.1
+    times = _least_times(enough)
     return GuardInconclusive(
         f"{figures}; about {math.ceil(times * total):,} of the new version are needed in this step to tell a bad "
         "version from a good one"
     )
+
+
+def _least_times(enough: Callable[[float], bool]) -> float:
+    """Return how many times as long the step must be, to a few percent; `_MOST_TIMES_MORE` if that is not enough."""
+    low, high = 1.0, 2.0
+    while high < _MOST_TIMES_MORE and not enough(high):
+        low, high = high, 2 * high
+    for _ in range(5):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return min(high, _MOST_TIMES_MORE)
 
 
 # Counts and words --------------------------------------------------------------------------------

@@ -41,6 +41,13 @@ LEAST_MINUTES = 3
 REFERENCE_SHARE = 0.1
 """The part of a guard's level that the reference at 100% may be wrong by."""
 
+MOSTLY = 0.7
+"""A version is plainly slower if so much of what should be within the bound is not. A few slow invocations more are
+found, or not, by the wager that breaks the guard."""
+
+PLAUSIBLE_SLOW = 0.02
+"""Of a few invocations one may be slow, as the first of an environment is: that is put down to chance."""
+
 _EVEN = 0.5
 
 
@@ -80,7 +87,7 @@ def judge_duration(
     ``warm`` are the windows without the first minute of each step, in which a few slow ones are no wonder.
     """
     bounds = bounds_of(guard, history)
-    counted = _counted(bounds, warm, history) if bounds else None
+    counted = _counted(bounds, warm, history, _share_over(guard)) if bounds else None
     if isinstance(guard.bound, Absolute):
         if counted is None:
             return judge_percentile(guard, windows, level)
@@ -115,7 +122,9 @@ def _nothing_yet(guard: Guard) -> str:
 # Counted -----------------------------------------------------------------------------------------
 
 
-def _counted(bounds: DurationBounds, windows: Windows, history: History) -> CountedWindows | None:
+def _counted(
+    bounds: DurationBounds, windows: Windows, history: History, share: float
+) -> CountedWindows | None:
     minutes = [*windows.split, *windows.step]
     if not all(_is_counted(new, bounds.new) for new in (*_new(minutes), *windows.whole)):
         return None
@@ -128,6 +137,8 @@ def _counted(bounds: DurationBounds, windows: Windows, history: History) -> Coun
         step=[_pair(bounds, both) for both in windows.step],
         at_whole=windows.at_whole,
         dispersion=dispersion_of(before),
+        harm=(1 - share) * MOSTLY,
+        plausible=PLAUSIBLE_SLOW,
         what=f" over {bounds.new:g} ms",
     )
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lambda_rollout.analysis.guards.holding import HARM
 from lambda_rollout.analysis.guards.sequential import Factors, highest, log_e_values
 
 NINE_IN_TEN = 1.2816
@@ -30,6 +29,8 @@ class WhatIf:
     """How many there were of the new version, each minute."""
     factors: Callable[[float], list[Factors]]
     """Every minute's factors, if the new version's share in it was the one given."""
+    harm: float
+    """How much more than that is plainly worse."""
     compared_with: float = math.inf
     """How many ``allowed`` was learned from; endless for a fixed one."""
 
@@ -41,11 +42,11 @@ class WhatIf:
     @property
     def has_enough(self) -> bool:
         """Whether there were enough at all, where nothing could be over the bound."""
-        return min(sum(self.totals), self.compared_with) * HARM >= EXPECTED_FAILURES
+        return min(sum(self.totals), self.compared_with) * self.harm >= EXPECTED_FAILURES
 
     def tells(self, times: float, needed: float) -> bool:
         """Whether the step would break the guard in 9 of 10 cases if it were so many times as long."""
-        rate = min(1.0, self.allowed + HARM)
+        rate = min(1.0, self.allowed + self.harm)
         served = times * sum(self.totals)
         if served * rate < EXPECTED_FAILURES:
             return False
@@ -54,14 +55,21 @@ class WhatIf:
         return highest(log_e_values(longer)) >= needed
 
 
-def is_over_by_chance(failed: int, total: int, allowed: float, dispersion: float = 1.0) -> bool:
+def is_over_by_chance(
+    failed: int,
+    total: int,
+    allowed: float,
+    plausible: float = PLAUSIBLE,
+    *,
+    dispersion: float = 1.0,
+) -> bool:
     """Whether a version whose true share is just ``allowed``, 0 to 1, shows that much often enough.
 
     ``dispersion``: so many failures count as one.
     """
     if allowed <= 0:
         return not failed
-    return tail(math.ceil(failed / dispersion), math.ceil(total / dispersion), allowed) >= PLAUSIBLE
+    return tail(math.ceil(failed / dispersion), math.ceil(total / dispersion), allowed) >= plausible
 
 
 def tail(failed: int, total: int, rate: float) -> float:

@@ -23,7 +23,7 @@ HARM = 0.10
 SURE = math.log(10)
 """The stake, as a logarithm, with which something is shown: in at most 1 of 10 cases by chance."""
 
-ALIKE = (0.0, 0.0005, 0.002, 0.01, 0.03, 0.1, 0.25)
+ALIKE = (0.0, 0.001, 0.005, 0.01, 0.03, 0.1, 0.5)
 """Rates of both versions that the stake is spread over."""
 
 

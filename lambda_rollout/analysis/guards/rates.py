@@ -41,7 +41,7 @@ class Limit:
 SAME = Limit()
 """No more than the old version's, without a margin."""
 
-ODDS = (1.5, 3.0, 8.0, 40.0)
+ODDS = (1.8, 3.0, 8.0, 60.0)
 """How many times the old version's odds the new one's are in the alternatives, where there is no margin."""
 
 

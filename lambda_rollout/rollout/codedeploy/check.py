@@ -202,7 +202,7 @@ def prepare(
     if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     found = rollout.existing.found
-    storages = look_first(spec, ports, [rollout])
+    storages = look_first(spec, ports, [rollout]).storages
     old = found.routing.version
     if spec.inputs.mode is Mode.PLAN:
         check_version(target, old, spec, ports)

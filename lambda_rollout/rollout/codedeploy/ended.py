@@ -6,12 +6,12 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
-from lambda_rollout.rollout.account import naming_by_arn
 from lambda_rollout.rollout.codedeploy.check import find_running
 from lambda_rollout.rollout.codedeploy.model import CodeDeploy, DeploymentTarget
 from lambda_rollout.rollout.codedeploy.stop import DeploymentStop, saved_state_of
 from lambda_rollout.rollout.events import AliasFound, Event, Finished, Result, Started, Warned
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.main_account import naming_by_arn
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.post_stage import LIMIT, UNFINISHED
 from lambda_rollout.rollout.rollback import rollback

@@ -197,7 +197,7 @@ class Deployment:
     def _join(self, deployment: str, shift: DeploymentTarget) -> None:
         """Follow a deployment that an earlier run has started."""
         spec, ports = self._spec, self._ports
-        alias = read_alias(self._target, spec.inputs.region, ports)
+        alias = read_alias(self._target, spec.identity, ports)
         ports.emit(AliasFound(target=self._target, arn=alias.arn, routing=alias.shown))
         self._arn = alias.arn
         check_same(spec, ports, self._engine, deployment, shift)

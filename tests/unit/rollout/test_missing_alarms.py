@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lambda_rollout.rollout.missing_alarms import (
     CORRECT,
-    account_of,
     name_the_missing,
     remedy_for_missing,
 )
 
 OURS, THEIRS = "111111111111", "222222222222"
 ARN = "arn:aws:cloudwatch:eu-central-1:{}:alarm:checkout: errors"
-
-
-@pytest.mark.parametrize(
-    ("text", "account"),
-    [(ARN.format(THEIRS), THEIRS), ("checkout-errors", ""), ("arn:aws:cloudwatch", ""), ("", "")],
-)
-def test_the_account_of_an_arn(text: str, account: str) -> None:
-    assert account_of(text) == account
 
 
 def test_an_alarm_of_another_account_has_to_be_made_in_the_functions() -> None:

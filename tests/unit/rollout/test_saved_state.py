@@ -80,6 +80,7 @@ def test_it_knows_every_routing_that_main_may_have_written() -> None:
 
 
 MANY = 100
+ARN = "arn:aws-us-gov:lambda:us-gov-east-1:123456789012:function:"
 NAME = f"{string.ascii_letters}{string.digits}-_"
 SCRIPTS: dict[str, Callable[[random.Random], int]] = {
     "Latin": lambda drawn: drawn.randrange(0x20, 0x7F),
@@ -93,11 +94,11 @@ SCRIPTS: dict[str, Callable[[random.Random], int]] = {
 
 
 def largest(letter: Callable[[random.Random], int], count: int = MANY) -> SavedState:
-    """Functions with names as long as they can be, a hundred steps, and 256 letters each that repeat nothing."""
+    """Functions with ARNs as long as they can be, a hundred steps, and 256 letters each that repeat nothing."""
     drawn = random.Random(7)
     aliases = tuple(
         SavedAlias(
-            function="".join(drawn.choices(NAME, k=64)),
+            function=f"{ARN}{''.join(drawn.choices(NAME, k=64))}",
             alias="a" * 128,
             old=str(drawn.randrange(10**6)),
             new=str(drawn.randrange(10**6)),

@@ -5,7 +5,7 @@ from statistics import mean
 
 import pytest
 
-from benchmarks.rollouts import binomial
+from benchmarks.traffic import binomial
 from lambda_rollout.analysis.guards.dispersion import dispersion_of
 
 

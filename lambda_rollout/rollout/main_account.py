@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.rollout.missing_alarms import account_of
+from lambda_rollout.inputs.names import account_of
 from lambda_rollout.rollout.ports import Caller, Ports
 from lambda_rollout.rollout.saved_state import SavedAlias
 from lambda_rollout.runtime.errors import (
