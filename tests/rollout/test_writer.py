@@ -121,6 +121,9 @@ class Heedless:
     aliases: Aliases
     changes: bool
 
+    def know(self, target: Target, arn: str) -> None:
+        self.aliases.know(target, arn)
+
     def read(self, target: Target) -> Alias:
         seen = self.aliases.read(target)
         return seen if self.changes else replace(seen, revision_id="one")
