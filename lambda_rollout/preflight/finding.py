@@ -60,6 +60,8 @@ class Code(StrEnum):
     GUARDS_CANNOT_TELL = "guards-cannot-tell"
     NOTHING_WATCHES_100 = "nothing-watches-100"
     GUARD_WITHOUT_DATA = "guard-without-data"
+    TIMEOUT_OUTLASTS_STEPS = "timeout-outlasts-steps"
+    DURATION_WITHOUT_MARGIN = "duration-without-margin"
     HOOK_CANNOT_RUN = "hook-cannot-run"
     HOOK_NOT_ALLOWED = "hook-not-allowed"
     HOOK_NAME = "hook-name"
