@@ -13,6 +13,7 @@ import secrets
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.comment.feed import STATE as COMMENT
@@ -359,6 +360,7 @@ def build_ports(
     from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
+    from lambda_rollout.aws.caller import caller_of
     from lambda_rollout.aws.invocations import LambdaInvocations
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
@@ -380,6 +382,7 @@ def build_ports(
         metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
         life=clients.life,
+        caller=partial(caller_of, clients),
     )
 
 
