@@ -42,7 +42,7 @@ class LambdaInvocations:
             "Invoke",
             lambda: _received(
                 client.invoke(
-                    FunctionName=function,
+                    FunctionName=self._clients.names.of(function),
                     InvocationType="RequestResponse",
                     LogType="Tail",
                     Payload=payload,
@@ -58,7 +58,9 @@ class LambdaInvocations:
             "Invoke",
             lambda: _received(
                 self._clients.lambda_.invoke(
-                    FunctionName=function, InvocationType="DryRun", **_qualified(qualifier)
+                    FunctionName=self._clients.names.of(function),
+                    InvocationType="DryRun",
+                    **_qualified(qualifier),
                 )
             ),
             _checked,
