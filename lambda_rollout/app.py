@@ -283,7 +283,7 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
     patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
     _drop_bad_settings(identity, context)
     clients = build_clients(identity, context, patient, obeys=False)
-    ports = build_ports(clients, identity, (), "", context)
+    ports = replace(build_ports(clients, identity, (), "", context), remember=_save_nothing)
     if saved_state.deployment is None:
         left = TOTAL_LIMIT - (context.clock.monotonic() - began)
         return settle_what_main_left(saved_state, identity, ports, left)
@@ -384,6 +384,10 @@ def build_ports(
         life=clients.life,
         caller=partial(caller_of, clients),
     )
+
+
+def _save_nothing(_saved_state: SavedState) -> None:
+    """Stand for `_memory` in the post stage, after which no stage comes."""
 
 
 def _memory(context: JobContext) -> Callable[[SavedState], None]:
