@@ -142,7 +142,7 @@ class World:
             return self.sts.get_caller_identity(request.caller)
         account = self.sts.account_of(request.caller)
         if account != self.account and request.service not in {"sts", "oidc"}:
-            return self._other(account).perform(replace(request, caller=""))
+            return self.in_account(account).perform(replace(request, caller=""))
         model = self._model(request.service, request.region)
         operation = getattr(model, snake_case(request.operation), None)
         if operation is None:
@@ -157,7 +157,8 @@ class World:
             request.delay += model.takes
         return answer
 
-    def _other(self, account: str) -> World:
+    def in_account(self, account: str) -> World:
+        """Another account, made at its first use; it is called with keys of `sts.sessions` that are of it."""
         if account not in self.others:
             self.others[account] = World(self.clock, account=account)
         return self.others[account]

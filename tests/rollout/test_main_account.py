@@ -35,7 +35,7 @@ def scene() -> Scene:
     """Main died with the alias split; a namesake of the function is in another account, split alike."""
     made = Scene.ready()
     made.world.sts.sessions[OTHERS] = Session(WHO, made.clock.now().replace(year=2100))
-    theirs = made.world._other(OTHER)
+    theirs = made.world.in_account(OTHER)
     theirs.lambda_().functions = {**made.world.lambda_().functions}
     made.world.faults.add(Die(die), operation="UpdateAlias", nth=2)
     with pytest.raises(Killed):
