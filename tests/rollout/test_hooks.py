@@ -51,7 +51,7 @@ def stages(scene: Scene) -> list[str]:
     story = []
     for request in scene.requests("Invoke", "UpdateAlias", "CreateAlias"):
         if request.operation == "Invoke":
-            story.append(request.params["FunctionName"])
+            story.append(request.function)
         elif request.operation == "CreateAlias":
             story.append("created")
         else:
@@ -155,7 +155,7 @@ def test_details_come_back_after_the_delay() -> None:
     assert scene.roll_out(rollout_spec(hooks=ALL)).result is Result.PROMOTED
     calls = told(scene, "before-traffic")
     assert [call["hookDetails"] for call in calls] == [{}, {"job": 3}, {"job": 4}]
-    at = [r.at for r in scene.requests("Invoke") if r.params["FunctionName"] == "before-traffic"]
+    at = [r.at for r in scene.requests("Invoke") if r.function == "before-traffic"]
     assert [(b - a).total_seconds() for a, b in pairwise(at)] == [7, 30]
     [first, *_] = scene.told(HookInProgress)
     assert isinstance(first, HookInProgress)
