@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -862,6 +863,12 @@ def test_hooks_go_into_the_deployment(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_b", "Succeeded")
     lines = hooks("after-traffic: CodeDeployHook_b", "before-traffic: CodeDeployHook_a")
     assert shop.release(rollout_spec(CANARY, hooks=lines)).result is Result.PROMOTED
+    [created] = shop.requests("CreateDeployment")
+    content = json.loads(created.params["revision"]["appSpecContent"]["content"])
+    assert content["Hooks"] == [
+        {"BeforeAllowTraffic": "CodeDeployHook_a"},
+        {"AfterAllowTraffic": "CodeDeployHook_b"},
+    ]
     said = shop.requests("PutLifecycleEventHookExecutionStatus", "UpdateAlias")
     assert said[0].operation == "PutLifecycleEventHookExecutionStatus"
     assert sum(r.operation == "PutLifecycleEventHookExecutionStatus" for r in said) == 2
