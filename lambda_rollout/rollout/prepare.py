@@ -150,7 +150,7 @@ def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | No
 
 def _writes(spec: RolloutSpec, moving: Sequence[AliasRollout]) -> Iterator[str]:
     there = [each for each in moving if each.existing]
-    if spec.package is not None:
+    if any(each.target.function in spec.packages for each in moving):
         yield "lambda:UpdateFunctionCode"
     if spec.publishes:
         yield "lambda:PublishVersion"
