@@ -154,7 +154,8 @@ def _writes(spec: RolloutSpec, moving: Sequence[AliasRollout]) -> Iterator[str]:
         yield "lambda:UpdateFunctionCode"
     if spec.publishes:
         yield "lambda:PublishVersion"
-    if len(there) < len(moving):
+    # The alias that keeps the way back is created the first time.
+    if len(there) < len(moving) or (there and spec.inputs.previous_alias is not None):
         yield "lambda:CreateAlias"
     if there:
         yield "lambda:UpdateAlias"
