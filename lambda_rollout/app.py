@@ -13,6 +13,7 @@ import secrets
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.comment.feed import STATE as COMMENT
@@ -282,7 +283,7 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
     patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
     _drop_bad_settings(identity, context)
     clients = build_clients(identity, context, patient, obeys=False)
-    ports = build_ports(clients, identity, (), "", context)
+    ports = replace(build_ports(clients, identity, (), "", context), remember=_save_nothing)
     if saved_state.deployment is None:
         left = TOTAL_LIMIT - (context.clock.monotonic() - began)
         return settle_what_main_left(saved_state, identity, ports, left)
@@ -359,6 +360,7 @@ def build_ports(
     from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
+    from lambda_rollout.aws.caller import caller_of
     from lambda_rollout.aws.invocations import LambdaInvocations
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
@@ -380,7 +382,12 @@ def build_ports(
         metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
         life=clients.life,
+        caller=partial(caller_of, clients),
     )
+
+
+def _save_nothing(_saved_state: SavedState) -> None:
+    """Stand for `_memory` in the post stage, after which no stage comes."""
 
 
 def _memory(context: JobContext) -> Callable[[SavedState], None]:

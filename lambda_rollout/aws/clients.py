@@ -19,6 +19,7 @@ from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.calls import SOURCE_FAILED, date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.environment import misconfigured
+from lambda_rollout.aws.function_names import FunctionNames
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimit
 from lambda_rollout.aws.renewal import RenewedCredentials
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sts import STSClient
 
 CONNECT_TIMEOUT = 1.5
 READ_TIMEOUT = 3.5
@@ -81,6 +83,8 @@ class Clients:
         self._turns = _Turns(RateLimit(), clock or SystemClock())
         self.aws_clock = AwsClock(clock or SystemClock())
         """What all answers to these clients say of the time."""
+        self.names = FunctionNames()
+        """What the functions are called in requests."""
         self.alarm_types = AlarmTypes(warn)
         """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
@@ -143,6 +147,17 @@ class Clients:
     @cached_property
     def _codedeploy(self) -> CodeDeployClient:
         client: CodeDeployClient = self._client("codedeploy", self.region, CONFIG)
+        return client
+
+    @property
+    def sts(self) -> STSClient:
+        """The STS client."""
+        with self._making:
+            return self._sts
+
+    @cached_property
+    def _sts(self) -> STSClient:
+        client: STSClient = self._client("sts", self.region, CONFIG)
         return client
 
     def cloudwatch(self, region: str) -> CloudWatchClient:

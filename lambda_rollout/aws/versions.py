@@ -54,11 +54,16 @@ class LambdaVersions:
         """Make no call yet."""
         self._clients = clients
 
+    def _name(self, target: Target) -> str:
+        return self._clients.names.of(target.function)
+
     def latest(self, target: Target) -> VersionState:
         """See `Versions.latest`."""
         return ask(
             "GetFunctionConfiguration",
-            lambda: self._clients.lambda_.get_function_configuration(FunctionName=target.function),
+            lambda: self._clients.lambda_.get_function_configuration(
+                FunctionName=self._name(target)
+            ),
             _state,
         )
 
@@ -67,7 +72,7 @@ class LambdaVersions:
         return ask(
             "GetFunctionConfiguration",
             lambda: self._clients.lambda_.get_function_configuration(
-                FunctionName=target.function, Qualifier=version
+                FunctionName=self._name(target), Qualifier=version
             ),
             _state,
         )
@@ -76,7 +81,7 @@ class LambdaVersions:
         """See `Versions.storage`."""
         return ask(
             "GetFunction",
-            lambda: self._clients.lambda_.get_function(FunctionName=target.function),
+            lambda: self._clients.lambda_.get_function(FunctionName=self._name(target)),
             code_storage,
         )
 
@@ -90,7 +95,7 @@ class LambdaVersions:
         return ask(
             "UpdateFunctionCode",
             lambda: self._clients.uploads.update_function_code(
-                FunctionName=target.function, **code
+                FunctionName=self._name(target), **code
             ),
             lambda answer: str(answer["CodeSha256"]),
         )
@@ -100,7 +105,7 @@ class LambdaVersions:
         return ask(
             "ListDurableExecutionsByFunction",
             lambda: self._clients.lambda_.list_durable_executions_by_function(
-                FunctionName=target.function,
+                FunctionName=self._name(target),
                 Qualifier=version,
                 Statuses=["RUNNING"],
                 MaxItems=MOST_EXECUTIONS,
@@ -116,7 +121,7 @@ class LambdaVersions:
         return ask(
             "PublishVersion",
             lambda: self._clients.lambda_.publish_version(
-                FunctionName=target.function, Description=description, **guard
+                FunctionName=self._name(target), Description=description, **guard
             ),
             lambda answer: str(answer["Version"]),
         )

@@ -21,6 +21,10 @@ from lambda_rollout.preflight.evidence_checks import guards_can_tell
 from lambda_rollout.preflight.facts import Facts
 from lambda_rollout.preflight.finding import Finding, Level
 from lambda_rollout.preflight.guard_checks import guard_metrics_have_data, something_watches_100
+from lambda_rollout.preflight.guard_limits import (
+    durations_have_a_margin,
+    hangs_end_within_the_steps,
+)
 from lambda_rollout.preflight.hook_checks import hooks_can_be_invoked
 from lambda_rollout.preflight.managed_checks import (
     provider_has_room,
@@ -70,6 +74,8 @@ CHECKS: tuple[Check, ...] = (
     guards_can_tell,
     guard_metrics_have_data,
     something_watches_100,
+    hangs_end_within_the_steps,
+    durations_have_a_margin,
     concurrency_reserved,
     concurrency_provisioned,
     versions_scaled_alike,

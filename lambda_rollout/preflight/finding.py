@@ -57,6 +57,8 @@ class Code(StrEnum):
     SMOKE_TEST_REFUSED = "smoke-test-refused"
     SMOKE_TEST_NOT_ALLOWED = "smoke-test-not-allowed"
     RUNTIME_DEPRECATED = "runtime-deprecated"
+    TIMEOUT_OUTLASTS_STEPS = "timeout-outlasts-steps"
+    DURATION_WITHOUT_MARGIN = "duration-without-margin"
     HOOK_CANNOT_RUN = "hook-cannot-run"
     HOOK_NOT_ALLOWED = "hook-not-allowed"
     HOOK_NAME = "hook-name"

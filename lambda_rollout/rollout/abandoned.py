@@ -162,6 +162,7 @@ def _saved_aliases(seen: list[AliasStatus], identity: RunIdentity) -> Iterator[S
                 text=lease.owners_text(status.alias.description),
                 rollout_id=identity.rollout_id,
                 taken_over_from=status.dead.rollout_id,
+                arn=status.alias.arn,
             )
 
 

@@ -80,6 +80,7 @@ class AliasRollout:
             attempted_percents=tuple(self.attempted_percents),
             rollout_id=self.writer.rollout_id,
             taken_over_from=self.resumed.rollout_id if self.resumed else "",
+            arn=self.writer.found.arn,
         )
 
 

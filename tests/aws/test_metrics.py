@@ -12,6 +12,7 @@ import pytest
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.metrics import (
     CanaryPair,
+    History,
     Measure,
     Minute,
     complete_until,
@@ -24,6 +25,7 @@ from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.preflight.facts import Invoked
 from lambda_rollout.runtime.errors import AccessDenied, Busy, Unanswered
 from sandbox.aws import World
+from sandbox.aws.faults import AccessDenied as Denied
 from sandbox.aws.faults import Answer, Throttle
 from sandbox.aws.in_process import connect, session
 from sandbox.aws.world import REGION
@@ -348,3 +350,17 @@ def test_of_a_version_that_never_ran_nothing_is_known(metrics: CloudWatchMetrics
     [history] = metrics.history([PAIR], parse_guards("p99-duration <= baseline"), START)
     assert (history.longest, history.percentiles) == (timedelta(), {})
     assert not any(minute.invocations for minute in history.minutes)
+
+
+def test_where_the_past_is_refused_nothing_is_known_of_it(
+    world: World, metrics: CloudWatchMetrics
+) -> None:
+    refusal = Answer("ValidationError", "The value p99.9 for parameter Stat is invalid")
+    world.faults.add(refusal, operation="GetMetricData", count=1)
+    assert metrics.history([PAIR], (), START) == (History(),)
+
+
+def test_what_may_not_be_read_of_the_past_is_said(world: World, metrics: CloudWatchMetrics) -> None:
+    world.faults.add(Denied(), operation="GetMetricData", count=1)
+    with pytest.raises(AccessDenied):
+        metrics.history([PAIR], (), START)

@@ -121,7 +121,7 @@ def weights(scene: Live, function: str) -> list[Mapping[str, float]]:
     all_of_it = [
         dict(request.params["RoutingConfig"]["AdditionalVersionWeights"])
         for request in scene.requests("UpdateAlias")
-        if request.effect_at is not None and request.params["FunctionName"] == function
+        if request.effect_at is not None and request.function == function
     ]
     return [w for i, w in enumerate(all_of_it) if i == 0 or all_of_it[i - 1] != w]
 

@@ -74,7 +74,7 @@ class Of:
     fault: Fault
 
     def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
-        if request.params.get("FunctionName") != self.function:
+        if request.function != self.function:
             return work()
         return self.fault.around(world, request, work)
 
@@ -88,9 +88,7 @@ def test_what_aws_keeps_waiting_does_not_keep_the_others_from_going_back(tmp_pat
         no = Answer("InvalidParameterValueException", "no")
         scene.world.faults.add(Of("f3", no), operation="UpdateAlias", count=None)
         finished = scene.run(steps=TWELVE)
-        first, *_, last = (
-            each for each in scene.requests("UpdateAlias") if each.params["FunctionName"] == "f2"
-        )
+        first, *_, last = (each for each in scene.requests("UpdateAlias") if each.function == "f2")
         assert finished.outputs["result"] == "rolled-back", finished.log
         assert "InvalidParameterValueException" in finished.outputs["reason"]
         assert scene.all_whole_on(OLD)

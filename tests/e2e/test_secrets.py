@@ -78,20 +78,9 @@ def promoted(scene: Scene) -> str:
     return "promoted"
 
 
-def role_assumed(scene: Scene) -> str:
+def role_refused_with_an_echo(scene: Scene) -> str:
     scene.aws.inputs["role-to-assume"] = ROLE
-    return "promoted"
-
-
-def role_refused(scene: Scene) -> str:
-    scene.aws.inputs["role-to-assume"] = ROLE
-    scene.aws.world.sts.trusts = set()
-    return "failed"
-
-
-def token_refused_with_an_echo(scene: Scene) -> str:
-    scene.aws.inputs["role-to-assume"] = ROLE
-    refusal = Echo("InvalidIdentityToken", more=(REQUEST_TOKEN,))
+    refusal = Echo("AccessDenied", 403, (REQUEST_TOKEN,))
     scene.aws.world.faults.add(refusal, service="sts", count=None)
     return "failed"
 
@@ -171,9 +160,7 @@ def github_refuses_with_an_echo(scene: Scene) -> str:
 
 ENDINGS = [
     promoted,
-    role_assumed,
-    role_refused,
-    token_refused_with_an_echo,
+    role_refused_with_an_echo,
     rolled_back,
     cancelled,
     held,
@@ -191,7 +178,7 @@ ENDINGS = [
 
 REPEATED = {
     rolled_back,
-    token_refused_with_an_echo,
+    role_refused_with_an_echo,
     refused_with_an_echo_of_renewed_ones,
 }
 """Those in which the words that repeat them are told, so that something is hidden there."""

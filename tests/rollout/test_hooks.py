@@ -23,7 +23,7 @@ from lambda_rollout.rollout.events import (
     Warned,
 )
 from lambda_rollout.rollout.rollback import rollback
-from sandbox.aws.faults import Die, DropAnswer, ServerError, Throttle
+from sandbox.aws.faults import Die, DropAnswer, ExpiredCredentials, ServerError, Throttle
 from tests.support.groups import Group
 from tests.support.hooks import NO, YES, again, hooks, put_hook, told
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
@@ -49,7 +49,7 @@ def stages(scene: Scene) -> list[str]:
     story = []
     for request in scene.requests("Invoke", "UpdateAlias", "CreateAlias"):
         if request.operation == "Invoke":
-            story.append(request.params["FunctionName"])
+            story.append(request.function)
         elif request.operation == "CreateAlias":
             story.append("created")
         else:
@@ -153,7 +153,7 @@ def test_details_come_back_after_the_delay() -> None:
     assert scene.roll_out(rollout_spec(hooks=ALL)).result is Result.PROMOTED
     calls = told(scene, "before-traffic")
     assert [call["hookDetails"] for call in calls] == [{}, {"job": 3}, {"job": 4}]
-    at = [r.at for r in scene.requests("Invoke") if r.params["FunctionName"] == "before-traffic"]
+    at = [r.at for r in scene.requests("Invoke") if r.function == "before-traffic"]
     assert [(b - a).total_seconds() for a, b in pairwise(at)] == [7, 30]
     [first, *_] = scene.told(HookInProgress)
     assert isinstance(first, HookInProgress)
@@ -188,6 +188,16 @@ def test_a_call_without_an_answer_is_made_again(fault: object) -> None:
     assert scene.roll_out(rollout_spec(hooks=ALL)).result is Result.PROMOTED
     assert len(told(scene, "before-traffic")) == 3
     assert len(scene.told(HookUnanswered)) == 1
+
+
+def test_with_credentials_that_are_over_it_is_not_tried_for_ever() -> None:
+    scene = scene_with()
+    scene.world.faults.add(ExpiredCredentials(), operation="Invoke", count=None)
+    began = scene.clock.monotonic()
+    end = scene.roll_out(rollout_spec(hooks=ALL))
+    assert end.result is Result.FAILED
+    assert "ExpiredToken" in end.reason
+    assert 30 <= scene.clock.monotonic() - began < 45
 
 
 def test_a_hook_that_is_missing_fails_at_once() -> None:

@@ -129,9 +129,7 @@ def test_the_hooks_before_traffic_are_asked_and_no_others(
     finished = published(scene, hooks=asked)
     assert finished.result is result
     invoked = [
-        r.params["FunctionName"]
-        for r in scene.requests("Invoke")
-        if r.params["InvocationType"] != "DryRun"
+        r.function for r in scene.requests("Invoke") if r.params["InvocationType"] != "DryRun"
     ]
     assert invoked == ["check"]
     assert not scene.requests("UpdateAlias")

@@ -63,7 +63,7 @@ def test_a_version_that_passes_is_rolled_out_after_it(scene: Scene) -> None:
     assert roll_out(scene, expect='{"statusCode": 200, "total": 1}').result is Result.PROMOTED
     (invoked,) = scene.requests("Invoke")
     asked = invoked.params
-    assert (asked["FunctionName"], asked["Qualifier"]) == ("checkout", NEW)
+    assert (invoked.function, asked["Qualifier"]) == ("checkout", NEW)
     assert asked["Payload"] == b'{"a": 1}'
     assert invoked.at <= scene.requests("UpdateAlias")[0].at
     (test,) = outcomes(scene)

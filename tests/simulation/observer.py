@@ -388,7 +388,7 @@ class Observer:
         actor = self.actors.get(request.caller)
         match request.operation:
             case "UpdateAlias":
-                function = request.params["FunctionName"]
+                function = request.function
                 after = self.show(function)
                 assert before is not None
                 assert after is not None
@@ -397,12 +397,12 @@ class Observer:
                 self._surveyed(actor, answer)
                 self._read = (request, set(actor.fired))
             case "GetAlias" if actor is not None:
-                function = request.params["FunctionName"]
+                function = request.function
                 if function not in actor.reached:
                     actor.looked_at[function] = self.truths[function].writes
                 self._read = (request, set())
             case "DeleteAlias" | "DeleteFunction":
-                self.truths[request.params["FunctionName"]].gone = True
+                self.truths[request.function].gone = True
             case _:
                 pass
         self._rules.after_effect(self)
@@ -473,11 +473,11 @@ class Observer:
                 self._learn_of_evaluation(actor, _evaluations(answer))
                 self._learn_of_firing(actor)
             case "GetAlias":
-                self._alias_read(actor, request.params["FunctionName"], answer, read is request)
+                self._alias_read(actor, request.function, answer, read is request)
             case "PublishVersion":
-                actor.versions[request.params["FunctionName"]] = answer["Version"]
+                actor.versions[request.function] = answer["Version"]
             case "UpdateAlias":
-                function = request.params["FunctionName"]
+                function = request.function
                 actor.learn_revision(function, answer["RevisionId"])
                 if function not in actor.reached:
                     actor.found[function] = _shown(answer)
@@ -535,7 +535,7 @@ class Observer:
             actor.fired_known_at = self.now if actor.touched else None
 
     def _confirmed(self, actor: Actor, request: Request) -> None:
-        function = request.params["FunctionName"]
+        function = request.function
         if actor.role in FOLLOWERS:
             truth = self.truths[function]
             for earlier in self.actors.values():
@@ -667,7 +667,7 @@ def write_of(request: Request, at: float) -> Write:
     """Read an UpdateAlias as it was sent."""
     params = request.params
     shown = Shown(_routing(params), params.get("Description", ""), params.get("RevisionId", ""))
-    return Write(params["FunctionName"], shown, at)
+    return Write(request.function, shown, at)
 
 
 def _states(answer: Mapping[str, Any]) -> dict[str, str]:

@@ -69,7 +69,7 @@ def firing_is_answered_by_writing(observer: Observer, actor: Actor, request: Req
     """1: the rollback's UpdateAlias, one per function, is sent before any other call."""
     if not actor.must_settle:
         return
-    function = request.params.get("FunctionName", "")
+    function = request.function
     if request.operation == "UpdateAlias" and function in actor.must_settle:
         actor.must_settle.discard(function)
     else:

@@ -14,6 +14,7 @@ from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
@@ -363,6 +364,7 @@ class Simulation:
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(clients, actor.spec.inputs.alarms),
             runs=Words(self),
+            caller=lambda: caller_of(clients),
             clock=clock,
             aws_clock=clients.aws_clock,
             stop=stop,

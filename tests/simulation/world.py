@@ -77,10 +77,10 @@ class StagedWorld(World):
         """Do a request's work, and let the witness see what it did."""
         before = None
         if request.operation == "UpdateAlias":
-            before = self.observer.show(request.params["FunctionName"])
+            before = self.observer.show(request.function)
         answer = super().perform(request)
         if before is not None:
-            self.written_at[request.params["FunctionName"]] = self.clock.monotonic()
+            self.written_at[request.function] = self.clock.monotonic()
         self.observer.effect(request, before, answer)
         return answer
 
@@ -129,7 +129,7 @@ class StagedWorld(World):
             self.observer.seen[f"answer {outcome}"] += 1
             self.observer.tell(f"{actor.name}: {request.operation} -> {outcome}")
         if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
-            self.observer.said_missing(actor, request.params["FunctionName"])
+            self.observer.said_missing(actor, request.function)
         if request.operation == "UpdateAlias":
             self.observer.sent(actor, write_of(request, self.observer.now), outcome)
 
@@ -217,9 +217,9 @@ class Weather:
         if request.operation != "GetAlias":
             return False
         world = self._stage.world
-        function = world.lambda_().functions.get(request.params["FunctionName"])
+        function = world.lambda_().functions.get(request.function)
         alias = function.aliases.get("live") if function else None
-        written = world.written_at.get(request.params["FunctionName"], -STALE_FOR)
+        written = world.written_at.get(request.function, -STALE_FOR)
         return (
             alias is not None
             and alias.before is not None

@@ -8,7 +8,7 @@ which tells on which side of a value most invocations were, not how many were ho
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lambda_rollout.analysis.guards.counts import (
@@ -125,39 +125,41 @@ def _nothing_yet(guard: Guard) -> str:
 def _counted(
     bounds: DurationBounds, windows: Windows, history: History, share: float
 ) -> CountedWindows | None:
-    minutes = [*windows.split, *windows.step]
-    if not all(_is_counted(new, bounds.new) for new in (*_new(minutes), *windows.whole)):
+    new = [one for one, _ in (*windows.split, *windows.step)] + [*windows.whole]
+    old = [other for _, other in (*windows.split, *windows.step)]
+    if not (_is_told(new, bounds.new) or _is_told(old, bounds.old)):
         return None
-    if not all(_is_counted(old, bounds.old) for _, old in minutes):
-        return None
-    before = [_count(one, bounds.old) for one in history.minutes if _is_counted(one, bounds.old)]
     return CountedWindows(
-        split=[_pair(bounds, both) for both in windows.split],
-        whole=[_count(new, bounds.new) for new in windows.whole],
-        step=[_pair(bounds, both) for both in windows.step],
+        split=list(_pairs(bounds, windows.split)),
+        whole=[_count(one, bounds.new) for one in windows.whole if _is_in(one, bounds.new)],
+        step=list(_pairs(bounds, windows.step)),
         at_whole=windows.at_whole,
-        dispersion=dispersion_of(before),
+        dispersion=dispersion_of(
+            [_count(one, bounds.old) for one in history.minutes if bounds.old in one.slower_than]
+        ),
         harm=(1 - share) * MOSTLY,
         plausible=PLAUSIBLE_SLOW,
         what=f" over {bounds.new:g} ms",
     )
 
 
-def _is_counted(minute: Minute, bound: float) -> bool:
-    return bound in minute.slower_than or not minute.invocations
+def _is_told(minutes: Iterable[Minute], bound: float) -> bool:
+    return any(bound in minute.slower_than for minute in minutes)
 
 
-def _pair(bounds: DurationBounds, both: Both) -> Pair:
-    new, old = both
-    return _count(new, bounds.new), _count(old, bounds.old)
+def _pairs(bounds: DurationBounds, minutes: Iterable[Both]) -> Iterable[Pair]:
+    for new, old in minutes:
+        if _is_in(new, bounds.new) and _is_in(old, bounds.old):
+            yield _count(new, bounds.new), _count(old, bounds.old)
+
+
+def _is_in(minute: Minute, bound: float) -> bool:
+    """Whether a minute's durations are in, where such counts are told: if none is slow there may be no datapoint."""
+    return bound in minute.slower_than or bool(minute.durations) or not minute.invocations
 
 
 def _count(minute: Minute, bound: float) -> Counts:
     return minute.invocations, min(minute.slower_than.get(bound, 0), minute.invocations)
-
-
-def _new(minutes: Iterable[Both]) -> Sequence[Minute]:
-    return [new for new, _ in minutes]
 
 
 # Minute by minute --------------------------------------------------------------------------------
