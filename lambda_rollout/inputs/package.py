@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lambda_rollout.inputs.by_function import is_by_function, split_by_function
 from lambda_rollout.inputs.files import content_of, opened, size_of
+from lambda_rollout.inputs.names import FUNCTION_PATTERN
 from lambda_rollout.inputs.text import Mistake, Mistakes, has_control_character, split_lines
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
@@ -25,6 +26,9 @@ _IMAGE = re.compile(
     r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
+
+# Lines that were written with commas in between: no path.
+_NEXT_LINE = re.compile(rf",\s*{FUNCTION_PATTERN}\s*:(?!//)")
 
 LARGEST_ZIP = 52_428_800
 """Bytes of a ``.zip`` that can be sent directly; AWS: "Zipped size must be smaller than 52428800 bytes"."""
@@ -133,6 +137,8 @@ def _check_place(text: str) -> None:
     if text.startswith("s3://"):
         remedy = "Write s3://BUCKET/KEY, or s3://BUCKET/KEY?versionId=ID."
         is_one = _S3_OBJECT.fullmatch(text) is not None
+    elif _NEXT_LINE.search(text):
+        remedy, is_one = "Write one FUNCTION: PACKAGE on each line.", False
     else:
         remedy = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of an image."
         is_one = is_file(text) or _IMAGE.fullmatch(text) is not None

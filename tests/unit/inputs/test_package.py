@@ -18,6 +18,8 @@ from lambda_rollout.inputs.package import (
     parse_package,
     read_package,
 )
+from lambda_rollout.inputs.problems import InputErrors
+from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.text import Mistakes
 from tests.support.code import package
 
@@ -223,6 +225,8 @@ def test_each_function_may_have_its_own_package() -> None:
         ("checkout: a.zip\nb.zip", "b.zip", "Write FUNCTION: VALUE"),
         ("checkout: a.zip\ncheckout: b.zip", "checkout", "a line already"),
         (f"refunds: a.zip\n{BOTH[1]}: a.zip", BOTH[1], "a line already"),
+        ("checkout: a.zip, refunds: b.zip", "a.zip, refunds: b.zip", "on each line"),
+        (f"checkout: a.zip,{BOTH[1]}:b.zip", f"a.zip,{BOTH[1]}:b.zip", "on each line"),
         ("checkout:live: a.zip", "checkout:live: a.zip", "without a qualifier"),
         ("checkout: a.tar", "a.tar", "Write the path"),
         ("checkout: s3://b", "s3://b", "Write s3://BUCKET/KEY"),
@@ -235,3 +239,14 @@ def test_what_is_no_line_of_a_package(text: str, given: str, said: str) -> None:
     mistake = raised.value.mistakes[0]
     assert mistake.given == given
     assert said in mistake.remedy
+
+
+@pytest.mark.parametrize(
+    "text", ["- checkout: a.zip\n- cart: b.zip", "checkout: a.zip,\ncart: b.zip,"]
+)
+def test_a_list_of_yaml_is_told_as_lines(text: str) -> None:
+    given = {"function-name": "checkout, cart", "aws-region": "eu-central-1", "package": text}
+    with pytest.raises(InputErrors) as raised:
+        read_inputs({variable(name): value for name, value in given.items()})
+    (problem,) = raised.value.problems
+    assert r"Write 'checkout: a.zip\ncart: b.zip'" in problem.remedy
