@@ -651,9 +651,9 @@ def test_the_package_that_mends_a_failed_update_is_deployed(shop: Shop, failed_b
     mended = package("def handler(event, context): return 'mended'")
     planned = rollout_spec(CANARY, mode=Mode.PLAN, package=Zip("new.zip", mended))
     assert shop.release(planned).result is Result.PLANNED
-    assert shop.release(replace(planned, package=None)).result is Result.FAILED
+    assert shop.release(replace(planned, packages={})).result is Result.FAILED
     shop.after(1, lambda: setattr(latest, "state", "Active"))
-    assert shop.release(rollout_spec(CANARY, package=planned.package)).result is Result.PROMOTED
+    assert shop.release(rollout_spec(CANARY, packages=planned.packages)).result is Result.PROMOTED
 
 
 def test_the_next_run_asks_for_the_same_version_by_number(shop: Shop) -> None:
