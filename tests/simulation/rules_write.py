@@ -272,6 +272,9 @@ def cancellation_is_quick(observer: Observer, actor: Actor, write: Write) -> Non
         return
     if actor.frozen_ever or actor.role == "post":
         return
+    if observer.truths[write.function].author != actor.name:
+        # What it shows is another's doing: a write of ours that is in doubt is only to be made useless.
+        return
     if actor.touched and observer.now - actor.cancelled_at > CANCEL_LIMIT:
         took = observer.now - actor.cancelled_at
         observer.blame("quick on cancel", f"{actor.name} took {took:.1f} s to settle")
