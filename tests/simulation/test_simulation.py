@@ -53,6 +53,8 @@ MUST_OCCUR = {
     *(f"credentials at 100%: {result}" for result in ("rolled-back", "held")),
     *(f"hook {stage} {word}" for stage in HookStage for word in ("yes", "no", "again", "lost")),
     *(f"{what} while a hook is asked" for what in ("killed", "SIGINT", "alarm ALARM")),
+    *(f"main with guards {result}" for result in ("promoted", "rolled-back")),
+    *("numbers told late", "a guard is broken", "a step ends early"),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""
