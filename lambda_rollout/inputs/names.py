@@ -288,7 +288,7 @@ def parse_alarms(text: str) -> tuple[AlarmName, ...]:
         return ()
     # A comma at a line's very end is only the separator that the newline is too.
     lines = [line.removesuffix(",").rstrip() for line in split_lines(text)]
-    items = [line for line in lines if line] if has_newline(text) else split_items(text)
+    items = [line for line in lines if line] if has_newline(text) else split_items(lines[0]) or [""]
     return parse_each(text, items, _parse_alarm)
 
 

@@ -30,6 +30,7 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
+    CredentialsExpired,
     NotFound,
     Refused,
     RevisionMismatch,
@@ -98,7 +99,8 @@ def choose(
     # The code's hash and not $LATEST's RevisionId: that one changes when an update completes, without anybody
     # having changed anything. With it AWS refuses to publish what somebody else put there meanwhile. Published once
     # more, what is unchanged is the same version: so whatever may have had its effect is asked for again.
-    patient = retrying(ports.clock, ports.stop, UPDATE_LIMIT, (Busy, Unanswered, RevisionMismatch))
+    unsettled = (Busy, Unanswered, RevisionMismatch, CredentialsExpired)
+    patient = retrying(ports.clock, ports.stop, UPDATE_LIMIT, unsettled)
     try:
         version = patient(ports.versions.publish, target, spec.inputs.description, code_sha256)
     except Refused as error:

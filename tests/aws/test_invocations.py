@@ -115,3 +115,14 @@ def test_a_dry_run_says_what_is_not_there_or_not_allowed_and_runs_nothing(
 def test_more_than_6_mb_is_refused(scene: Scene, invocations: LambdaInvocations) -> None:
     with pytest.raises(InvalidRequest, match="too large"):
         invocations.invoke("checkout", OLD, b'"' + b"x" * 6 * 1024 * 1024 + b'"', 5)
+
+
+def test_a_log_that_is_cut_begins_with_a_whole_line(
+    scene: Scene, invocations: LambdaInvocations
+) -> None:
+    # Half a secret is one that nobody knows to hide.
+    secret = "MarkedSecret" * 400
+    lines = f"    print({secret!r})\n    print('second')\n"
+    publish(scene, f"def handler(event, context):\n{lines}")
+    tail = invocations.invoke("checkout", NEW, b"{}", 5).log_tail
+    assert tail.startswith("second\nEND RequestId: ")

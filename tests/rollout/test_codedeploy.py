@@ -899,3 +899,22 @@ def test_an_alarm_stops_a_deployment_whose_hook_says_nothing(shop: Shop) -> None
     assert end.result is Result.ROLLED_BACK
     assert [alarm.name for alarm in end.failed_alarms] == ["checkout-errors"]
     assert shop.whole_on(OLD)
+
+
+# The smoke test ------------------------------------------------------------------------------------
+
+
+def test_a_version_that_fails_its_smoke_test_is_not_deployed(shop: Shop) -> None:
+    shop.build("def handler(event, context): raise ValueError('no')")
+    finished = shop.release(rollout_spec(CANARY, payloads={"checkout": b"{}"}))
+    assert (finished.result, "ValueError: no" in finished.reason) == (Result.FAILED, True)
+    assert not shop.requests("CreateDeployment", "UpdateAlias")
+    assert shop.alias.routing == Routing.all_on(OLD)
+    assert shop.saved_states == []
+
+
+def test_the_smoke_test_comes_before_the_deployment(shop: Shop) -> None:
+    spec = rollout_spec(CANARY, payloads={"checkout": b"{}"})
+    assert shop.release(spec).result is Result.PROMOTED
+    asked = [request.operation for request in shop.requests("Invoke", "CreateDeployment")]
+    assert asked == ["Invoke", "CreateDeployment"]

@@ -51,7 +51,7 @@ from tests.simulation.scenario import Fate, Follower, Scenario, Weather, draw
 from tests.simulation.simulate import Outcome, simulate
 
 SEARCHED = 5_000
-"""Seeds within which every mutation is caught: as many as a test run plays."""
+"""Seeds within which every mutation is caught: as many as `make test` and `make test-long` play between them."""
 
 Patch = tuple[object, str, object]
 
@@ -614,7 +614,7 @@ MUTATIONS = [
     Mutation(
         "count writes that were refused before they were sent",
         _refused_counted,
-        seeds=(139,),
+        seeds=(398,),
         drawn=two_at_once,
     ),
     Mutation(
@@ -653,7 +653,7 @@ MUTATIONS = [
     Mutation("leave an alarm alone that is broken", _broken_alarms_left_alone, seeds=(970,)),
     Mutation("pass with an alarm that is not evaluated", _not_evaluated_passes, seeds=(78,)),
     Mutation("start with an alarm that is not evaluated", _starts_without_evaluation, seeds=(87,)),
-    Mutation("say of every alarm that it guarded", _every_alarm_guards, seeds=(14,)),
+    Mutation("say of every alarm that it guarded", _every_alarm_guards, seeds=(42,)),
     Mutation("look at no alias after an extension", _no_look_after_an_extension, seeds=(78,)),
     Mutation("ignore that an alarm fired", _firing_ignored, seeds=(1,)),
     Mutation("go on until the credentials end", _end_not_heeded, seeds=(0,), drawn=unrenewed),

@@ -25,7 +25,7 @@ def never_blind(observer: Observer, actor: Actor, request: Request) -> None:
     """2, 4: the alias is asked for once a minute, and who cannot see alias or alarms for a minute goes back."""
     now = observer.now
     if request.operation == "GetAlias":
-        actor.looks_sent[request.params["FunctionName"]] = now
+        actor.looks_sent[request.function] = now
     if request.operation in {"UpdateAlias", "PublishVersion"} or not _is_watching(actor):
         return
     poll = seconds(actor.spec.inputs.poll_interval)

@@ -16,6 +16,7 @@ from tests.simulation.between import Between, draw_between
 from tests.simulation.credentials import Lifetime, draw_lifetime
 from tests.simulation.hooks import DrawnHook, draw_hooks
 from tests.simulation.numbers import Numbers, draw_numbers
+from tests.simulation.smoke import DrawnSmokeTest, draw_smoke_test
 
 TEXTS = (
     "",
@@ -176,6 +177,8 @@ class Scenario:
     """The hooks of main, of its twin and of the next run."""
     numbers: Numbers | None
     """What CloudWatch gets to know of the versions, and the guards on it; None without guards."""
+    smoke_test: DrawnSmokeTest | None
+    """What main's, its twin's and the next run's new versions are tested with."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it is"."""
     credentials: Lifetime | None = None
@@ -254,6 +257,7 @@ def draw(seed: int) -> Scenario:
         held_before=_held_before(Random(f"held {seed}")),
         hooks=draw_hooks(seed),
         numbers=numbers,
+        smoke_test=draw_smoke_test(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
         credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
     )

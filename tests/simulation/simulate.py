@@ -14,6 +14,7 @@ from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
@@ -39,6 +40,7 @@ from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
 from tests.simulation.scheduler import Turns
+from tests.simulation.smoke import PAYLOAD
 from tests.simulation.world import Stage
 from tests.support.scene import rollout_spec
 from tests.support.seam import direct
@@ -283,6 +285,7 @@ class Simulation:
             version=None,
             hooks=(),
             guards=(),
+            payloads={},
         )
         began = self.observer.now
         sweeper = self._start("sweeper", "sweeper", spec, Fate())
@@ -333,6 +336,7 @@ class Simulation:
             version=None,
             hooks=(),
             guards=(),
+            payloads={},
             on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
             on_stranded=OnStranded.FAIL,
         )
@@ -365,6 +369,7 @@ class Simulation:
             "rollout_id": rollout_id,
             "hooks": tuple(drawn.hook for drawn in scenario.hooks),
             "guards": scenario.numbers.guards if scenario.numbers else (),
+            "payloads": dict.fromkeys(self.stage.functions, PAYLOAD) if scenario.smoke_test else {},
         }
         return rollout_spec(steps, **{**asked, **other})
 
@@ -380,6 +385,7 @@ class Simulation:
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(clients, actor.spec.inputs.alarms),
             runs=Words(self),
+            caller=lambda: caller_of(clients),
             clock=clock,
             aws_clock=clients.aws_clock,
             stop=stop,

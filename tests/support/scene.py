@@ -15,6 +15,7 @@ from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
@@ -185,6 +186,7 @@ class Scene:
             emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
             life=lambda: self.life,
+            caller=lambda: caller_of(clients),
             invocations=LambdaInvocations(clients),
         )
 

@@ -354,6 +354,10 @@ with _story("rollback-not-confirmed", Telling()) as tell:
 
 with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
     tell.starts(ERRORS_OK, LATENCY_BLIND, mode="plan")
+    lines = (
+        "before-traffic: migrate-schema\neach-step: check-orders:live\non-rollback: warm-the-cache"
+    )
+    tell.say(e.HooksNamed, hooks=parse_hooks(lines))
     tell.finds_aliases()
     tell.ends(e.Result.PLANNED)
 

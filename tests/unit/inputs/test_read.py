@@ -233,6 +233,8 @@ def test_a_function_that_cannot_be_read_may_name_the_region() -> None:
         ("a, b\n", ["a, b"]),
         ("a,\nb,\n", ["a", "b"]),
         ("a, b,\n", ["a, b"]),
+        ("a, b,", ["a", "b"]),
+        ("a ,", ["a"]),
         ("\n  a  \r\n\r\n b\n", ["a", "b"]),
         ("b, a, b", ["b", "a"]),
     ],
@@ -414,6 +416,11 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
             "alarms",
             "a,,b",
             "got 'a,,b'. Item 2 of the list is empty: remove a comma, or write what is missing.",
+        ),
+        (
+            "alarms",
+            ",",
+            "got ','. Item 1 of the list is empty: remove a comma, or write what is missing.",
         ),
         (
             "alarms",

@@ -106,6 +106,7 @@ def largest(letter: Callable[[random.Random], int], count: int = MANY) -> SavedS
             attempted_percents=tuple(map(str, range(1, 101))),
             rollout_id="3fa94c7d",
             taken_over_from="0badcafe",
+            arn=f"{ARN}{''.join(drawn.choices(NAME, k=64))}:{'a' * 128}",
         )
         for _ in range(count)
     )
