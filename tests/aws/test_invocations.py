@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.runtime.errors import AccessDenied, Busy, InvalidRequest, NotFound, Unanswered
-from sandbox.aws import faults
+from sandbox.aws import World, faults
 from sandbox.aws.lambda_ import Fate
 from tests.support.scene import NEW, OLD, Scene
 from tests.support.seam import direct, through_botocore
@@ -126,3 +128,21 @@ def test_a_log_that_is_cut_begins_with_a_whole_line(
     publish(scene, f"def handler(event, context):\n{lines}")
     tail = invocations.invoke("checkout", NEW, b"{}", 5).log_tail
     assert tail.startswith("second\nEND RequestId: ")
+
+
+@pytest.mark.parametrize("made", [through_botocore, direct])
+def test_an_answer_that_took_a_quarter_of_an_hour_says_nothing_of_awss_time(
+    scene: Scene, made: Callable[[World], Clients]
+) -> None:
+    publish(scene, SLOW, Timeout=900)
+    clients = made(scene.world)
+    invocations, believed = LambdaInvocations(clients), []
+    for _ in range(2):
+        invocations.invoke("checkout", NEW, b'{"seconds": 800}', 910)
+        believed.append(clients.aws_clock.believed)
+    for _ in range(2):
+        clients.lambda_.get_alias(FunctionName="checkout", Name="live")
+    believed.append(clients.aws_clock.believed)
+    invocations.invoke("checkout", NEW, b'{"seconds": 800}', 910)
+    believed.append(clients.aws_clock.believed)
+    assert believed == [False, False, True, True]

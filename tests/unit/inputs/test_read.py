@@ -52,7 +52,7 @@ def test_defaults() -> None:
         functions=("checkout",),
         alias="live",
         version=Latest(),
-        package=None,
+        package=(),
         description="",
         plan=parse_steps("10% 5m, 100% 5m", timedelta(0)),
         interval=timedelta(minutes=5),
