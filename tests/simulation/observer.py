@@ -25,6 +25,7 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
 from tests.simulation.hooks import Word
+from tests.simulation.numbers import Numbers
 from tests.simulation.scheduler import Process
 from tests.simulation.smoke import Tried
 
@@ -222,6 +223,8 @@ class Actor:
     """Aliases to be written before any other call."""
     told_at: dict[str, int] = field(default_factory=dict)
     """How many writes an alias had seen when it last told where the alias is."""
+    numbers: Numbers | None = None
+    """What its guards look at."""
     asked: list[Asked] = field(default_factory=list)
     """The calls of hooks that it made."""
     tested: list[Tested] = field(default_factory=list)

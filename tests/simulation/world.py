@@ -44,6 +44,7 @@ from tests.simulation import rules_step as passed
 from tests.simulation import rules_write as rules
 from tests.simulation.between import GONE, STATUSES, fault_of, meets
 from tests.simulation.hooks import Word, word_of
+from tests.simulation.numbers import publish
 from tests.simulation.observer import (
     EARLIER,
     EVALUATED,
@@ -388,6 +389,9 @@ class Stage:
         for number, (at, kind) in enumerate(scenario.foreign):
             function = self.functions[number % len(self.functions)]
             self.at(at, partial(self._foreign, function, kind, number))
+
+        if scenario.numbers is not None:
+            publish(scenario.numbers, self)
 
     def _set_alarm(self, name: str, state: str) -> None:
         cloudwatch = self.world.cloudwatch()
