@@ -22,7 +22,7 @@ SCHEDULES: dict[str, Steps] = {
     "`50% 5m, 100% 5m`": ((50, 5), (100, 5)),
 }
 TRAFFIC = (5, 10, 20, 50, 100, 1000, 10_000)
-MANY, SOME, FEW = 300, 100, 50
+MANY, SOME, FEW = 200, 60, 30
 
 
 def run() -> list[Row]:
@@ -174,7 +174,7 @@ def _hidden() -> Iterator[Row]:
         ),
     }
     for case, (text, new, old, a_minute, late) in cases.items():
-        count = FEW // 2 if new.lasts or late else FEW
+        count = 2 * FEW // 3 if new.lasts else FEW
         figures = {}
         for name, steps in (("default steps", DEFAULT), ("`10% 10m, 50% 10m, 100% 10m`", TENTHS)):
             ends = _ends(case, text, new, old, a_minute, steps, count, late=late)
@@ -190,8 +190,7 @@ def _when(ends: Sequence[Ended]) -> str:
 def _small() -> Iterator[Row]:
     for rate in (0.0, 0.01):
         for a_minute in TRAFFIC:
-            count = SOME if a_minute <= 100 else FEW // 2
-            count = 2 * SOME if a_minute == 20 else count
+            count = SOME if a_minute <= 100 else FEW
             yield Row(
                 f"`{COMPARED}`, both versions at {rate:.0%}: promoted / rolled back as worse / rolled back for want of "
                 "evidence, in percent",
@@ -205,7 +204,7 @@ def _small() -> Iterator[Row]:
                             always(rate),
                             a_minute,
                             steps,
-                            count,
+                            MANY if a_minute == 20 and steps is DEFAULT else count,
                         )
                     )
                     for name, steps in SCHEDULES.items()

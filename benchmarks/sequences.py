@@ -14,7 +14,7 @@ from lambda_rollout.analysis.guards.rates import Counts, Limit, beside_baseline
 from lambda_rollout.analysis.guards.sequential import Factors, log_e_values
 from lambda_rollout.analysis.guards.verdict import LEVEL
 
-RUNS = 200
+RUNS, MANY_RUNS = 100, 300
 BATCH, OTHERS = 20, 180
 """Invocations of the new and of the old version a minute: 10% of the traffic."""
 _FAR = 40_000
@@ -42,7 +42,7 @@ def power() -> Iterator[Row]:
 def _found(old: float, new: float, factors: Callable[[Counts, Counts], Factors]) -> str:
     needed = -math.log(LEVEL)
     found = []
-    for number in range(RUNS):
+    for number in range(MANY_RUNS):
         dice = Random(f"power {old} {new} {number}")
         minutes = (
             factors((BATCH, binomial(dice, BATCH, new)), (OTHERS, binomial(dice, OTHERS, old)))

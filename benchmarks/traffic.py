@@ -19,7 +19,7 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 NORMAL = NormalDist()
 MEDIAN = 100.0
 SPREAD = math.log(10) / NORMAL.inv_cdf(0.99)
-_MANY = 900.0
+_MANY, _ENOUGH = 400.0, 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,9 @@ def binomial(dice: Random, count: int, probability: float) -> int:
 
 
 def poisson(dice: Random, mean: float) -> int:
-    """Count arrivals."""
+    """Count arrivals; of many, from the normal curve."""
+    if mean > _ENOUGH:
+        return max(0, round(dice.gauss(mean, math.sqrt(mean))))
     return binomial(dice, max(1, round(mean * 1000)), min(1.0, mean / max(1, round(mean * 1000))))
 
 

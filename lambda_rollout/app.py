@@ -174,7 +174,7 @@ def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
         inputs,
         context.runner.run,
         rollout_id=secrets.token_hex(4),
-        package=files.package,
+        packages=files.packages,
         payloads=files.payloads,
     )
     is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))

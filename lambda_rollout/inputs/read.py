@@ -31,12 +31,12 @@ from lambda_rollout.inputs.names import (
     parse_alias,
     parse_codedeploy_name,
     parse_functions,
-    parse_package,
     parse_previous_alias,
     parse_region,
     parse_role,
     region_of_function,
 )
+from lambda_rollout.inputs.package import parse_package
 from lambda_rollout.inputs.payload import parse_smoke_expect, parse_smoke_test
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.rules import RULES
@@ -167,7 +167,7 @@ def _read_each(reader: _Reader) -> Inputs:
         functions=functions,
         alias=alias,
         version=reader.read("version", partial(parse_version_of, functions)),
-        package=reader.read("package", parse_package),
+        package=reader.read("package", lambda text: parse_package(text, functions)),
         description=_read_description(reader),
         plan=reader.read(
             "steps",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 from lambda_rollout.inputs.by_function import is_by_function
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.inputs.model import Inputs
-from lambda_rollout.inputs.package import Package, read_package
+from lambda_rollout.inputs.package import NewCode, Package, parse_package, read_package
 from lambda_rollout.inputs.payload import SmokeTest, parse_smoke_test, read_payload
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.read import DEFAULTS, read_inputs, variable
 from lambda_rollout.inputs.text import Mistakes
+
+_Named = TypeVar("_Named")
+_Read = TypeVar("_Read")
 
 _MAKES_NO_VERSION = frozenset({Mode.PROMOTE, Mode.ROLLBACK})
 """Whoever only goes back, or on, needs none of the files, and must not fail on them."""
@@ -24,8 +28,8 @@ _MAKES_NO_VERSION = frozenset({Mode.PROMOTE, Mode.ROLLBACK})
 class Files:
     """What lay in the workspace when the inputs were read, as far as they name it and it is needed."""
 
-    package: Package | None = None
-    """None: none is named, or none would be uploaded."""
+    packages: Mapping[str, Package] = field(default_factory=dict)
+    """Function, as in ``function-name`` -> the code to upload; one that is missing gets none."""
     payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Function, as in ``function-name`` -> what its smoke test invokes it with."""
 
@@ -48,21 +52,27 @@ def read_all(environ: Mapping[str, str]) -> tuple[Inputs, Files]:
     # What a file should have been is not known if its input, or the mode, could not be read.
     if "mode" not in wrong and texts["mode"] not in _MAKES_NO_VERSION:
         workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
-        package = None if "package" in wrong else _package(texts["package"], workspace, problems)
+        codes = () if "package" in wrong else _new_code(inputs, texts["package"])
+        named = ((each.function, each.package) for each in codes)
+        packages = _read_each(
+            "package", named, partial(read_package, workspace=workspace), problems
+        )
         tests = () if "smoke-test" in wrong else _smoke_tests(inputs, texts["smoke-test"])
-        files = Files(package, _payloads(tests, workspace, problems))
+        payloads = _read_each(
+            "smoke-test",
+            ((each.function, each.payload) for each in tests),
+            partial(read_payload, workspace=workspace),
+            problems,
+        )
+        files = Files(packages, payloads)
     if problems or inputs is None:
         raise InputErrors(tuple(_in_order(problems)))
     return inputs, files
 
 
-def _package(text: str, workspace: Path, problems: list[InputProblem]) -> Package | None:
-    """Read the package; what is wrong with it goes to ``problems``."""
-    try:
-        return read_package(text, workspace) if text else None
-    except Mistakes as found:
-        problems += [InputProblem("package", m.given, m.remedy) for m in found.mistakes]
-        return None
+def _new_code(inputs: Inputs | None, text: str) -> tuple[NewCode, ...]:
+    """Return which function gets which package; where some other input is wrong, as it stands in its own."""
+    return inputs.package if inputs is not None else parse_package(text, ())
 
 
 def _smoke_tests(inputs: Inputs | None, text: str) -> tuple[SmokeTest, ...]:
@@ -72,26 +82,26 @@ def _smoke_tests(inputs: Inputs | None, text: str) -> tuple[SmokeTest, ...]:
     return parse_smoke_test(text, () if is_by_function(text) else ("any",))
 
 
-def _payloads(
-    tests: Iterable[SmokeTest], workspace: Path, problems: list[InputProblem]
-) -> Mapping[str, bytes]:
-    """Read the payloads; what is wrong with them goes to ``problems``."""
-    found: dict[str, bytes] = {}
+def _read_each(
+    name: str,
+    named: Iterable[tuple[str, _Named]],
+    read: Callable[[_Named], _Read],
+    problems: list[InputProblem],
+) -> dict[str, _Read]:
+    """Read what an input names for each function; what is wrong with it goes to ``problems``."""
+    found: dict[str, _Read] = {}
     # Several functions may share one file: it is read, and its mistake told, once.
-    read = cache(lambda payload: read_payload(payload, workspace))
+    read_once = cache(read)
     wrong: dict[InputProblem, None] = {}
-    for test in tests:
+    for function, what in named:
         try:
-            found[test.function] = read(test.payload)
+            found[function] = read_once(what)
         except Mistakes as mistakes:
-            wrong |= dict.fromkeys(_told(mistakes))
+            wrong |= dict.fromkeys(
+                InputProblem(name, each.given, each.remedy) for each in mistakes.mistakes
+            )
     problems += wrong
     return found
-
-
-def _told(found: Mistakes) -> Iterator[InputProblem]:
-    for mistake in found.mistakes:
-        yield InputProblem("smoke-test", mistake.given, mistake.remedy)
 
 
 def _in_order(problems: Iterable[InputProblem]) -> Iterator[InputProblem]:

@@ -150,11 +150,12 @@ def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | No
 
 def _writes(spec: RolloutSpec, moving: Sequence[AliasRollout]) -> Iterator[str]:
     there = [each for each in moving if each.existing]
-    if spec.package is not None:
+    if any(each.target.function in spec.packages for each in moving):
         yield "lambda:UpdateFunctionCode"
     if spec.publishes:
         yield "lambda:PublishVersion"
-    if len(there) < len(moving):
+    # The alias that keeps the way back is created the first time.
+    if len(there) < len(moving) or (there and spec.inputs.previous_alias is not None):
         yield "lambda:CreateAlias"
     if there:
         yield "lambda:UpdateAlias"

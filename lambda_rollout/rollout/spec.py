@@ -107,8 +107,8 @@ class RolloutSpec:
     run: Run
     rollout_id: str
     """As in `RunIdentity`."""
-    package: Package | None = None
-    """The code to upload before publishing, as it was read; None uploads none."""
+    packages: Mapping[str, Package] = field(default_factory=dict)
+    """Function, as in ``function-name`` -> the code to upload before publishing; one without keeps its ``$LATEST``."""
     payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Function, as in ``function-name`` -> what its smoke test invokes the new version with; none has none."""
     warnings: tuple[str, ...] = ()

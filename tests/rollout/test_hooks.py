@@ -14,6 +14,7 @@ from lambda_rollout.rollout.events import (
     Event,
     HookEnded,
     HookInProgress,
+    HooksNamed,
     HookStarted,
     HookUnanswered,
     Result,
@@ -23,6 +24,7 @@ from lambda_rollout.rollout.events import (
     Warned,
 )
 from lambda_rollout.rollout.rollback import rollback
+from lambda_rollout.rollout.story import begin
 from sandbox.aws.faults import Die, DropAnswer, ExpiredCredentials, ServerError, Throttle
 from tests.support.groups import Group
 from tests.support.hooks import NO, YES, again, hooks, put_hook, told
@@ -486,6 +488,35 @@ def test_mode_rollback_tells_of_it() -> None:
         }
     ]
     assert isinstance(scene.events[-1], Event)
+
+
+@pytest.mark.parametrize(
+    ("mode", "stages"),
+    [
+        (Mode.ROLLOUT, list(HookStage)),
+        (Mode.PLAN, list(HookStage)),
+        (Mode.PUBLISH, [HookStage.BEFORE_TRAFFIC]),
+        (Mode.PROMOTE, [HookStage.EACH_STEP, HookStage.AFTER_TRAFFIC, HookStage.ON_ROLLBACK]),
+        (Mode.ROLLBACK, [HookStage.ON_ROLLBACK]),
+    ],
+)
+def test_those_that_a_mode_may_ask_are_named_at_its_start(
+    mode: Mode, stages: list[HookStage]
+) -> None:
+    spec = rollout_spec(hooks=ALL, mode=mode)
+    assert [hook.stage for hook in spec.hooks] == stages
+    scene = scene_with()
+    begin(spec, scene.ports(spec))
+    [named] = scene.told(HooksNamed)
+    assert isinstance(named, HooksNamed)
+    assert named.hooks == spec.hooks
+
+
+def test_without_hooks_none_are_named() -> None:
+    scene = scene_with()
+    spec = rollout_spec()
+    begin(spec, scene.ports(spec))
+    assert scene.told(HooksNamed) == []
 
 
 def test_resumed() -> None:

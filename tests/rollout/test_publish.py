@@ -98,7 +98,7 @@ def test_an_alias_that_is_missing_is_said_to_be(scene: Scene) -> None:
     finished = published(scene, targets=[Target("checkout", "next")])
     assert finished.result is Result.PUBLISHED
     assert "`create-alias: true`" in finished.remedy
-    assert told(scene)[1:4] == (NEW, "", "")
+    assert told(scene)[1:4] == (NEW, "", "0")
 
 
 def test_a_function_that_is_missing_is_an_error(scene: Scene) -> None:

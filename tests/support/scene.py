@@ -68,12 +68,15 @@ def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> Rollo
     """An order for `TARGET`; ``asked``: fields of `RolloutSpec` and `Inputs`, some in plainer values (`_field`)."""
     run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", NONCE)
     new_code, payloads = asked.pop("package", None), asked.pop("payloads", {})
+    packages = asked.pop("packages", {})
     schedule = plan(steps) if isinstance(steps, str) else steps
     fields: dict[str, Any] = {}
     for name, value in asked.items():
         fields |= _field(name, value)
     inputs = replace(USUAL, plan=schedule, **fields)
-    return RolloutSpec(inputs, run, rollout_id, new_code, payloads)
+    if new_code is not None:
+        packages = dict.fromkeys(inputs.functions, new_code)
+    return RolloutSpec(inputs, run, rollout_id, packages, payloads)
 
 
 def _field(name: str, value: Any) -> dict[str, Any]:

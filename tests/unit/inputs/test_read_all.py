@@ -34,7 +34,7 @@ def test_the_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "order.json").write_text('{"order": 17}')
     text = "checkout: order.json\nrefunds: {}"
     _, files = read_all(environ(tmp_path, package="new.zip", smoke_test=text))
-    assert files.package == Zip("new.zip", package())
+    assert files.packages == dict.fromkeys(["checkout", "refunds"], Zip("new.zip", package()))
     assert files.payloads == {"checkout": b'{"order": 17}', "refunds": b"{}"}
     _, files = read_all(environ(tmp_path, smoke_test="order.json"))
     assert set(files.payloads) == {"checkout", "refunds"}
@@ -50,10 +50,23 @@ def test_every_mistake_is_told_together_and_one_in_a_shared_file_once(tmp_path: 
     ]
 
 
+def test_each_function_gets_the_package_of_its_line(tmp_path: Path) -> None:
+    (tmp_path / "new.zip").write_bytes(package())
+    _, files = read_all(environ(tmp_path, package="refunds: new.zip"))
+    assert files.packages == {"refunds": Zip("new.zip", package())}
+    text = "checkout: a.zip\nrefunds: b.zip"
+    assert wrong(tmp_path, package=text) == [("package", "a.zip"), ("package", "b.zip")]
+    shared = "checkout: a.zip\nrefunds: a.zip"
+    assert wrong(tmp_path, package=shared, alias="12") == [("alias", "12"), ("package", "a.zip")]
+    # Together with what is wrong with the functions themselves.
+    told = wrong(tmp_path, package="a.zip", version="3", function_name="checkout:live")
+    assert [name for name, _ in told] == ["function-name", "version", "package"]
+
+
 @pytest.mark.parametrize("mode", ["promote", "rollback"])
 def test_who_makes_no_version_needs_no_files(tmp_path: Path, mode: str) -> None:
     _, files = read_all(environ(tmp_path, mode=mode, package="no.zip", smoke_test="no.json"))
-    assert (files.package, dict(files.payloads)) == (None, {})
+    assert (dict(files.packages), dict(files.payloads)) == ({}, {})
 
 
 def test_what_could_not_be_read_is_not_looked_for(tmp_path: Path) -> None:
