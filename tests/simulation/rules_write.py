@@ -33,7 +33,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
     if request.operation == "Invoke":
         # In a thread of its own: it keeps nothing else waiting.
-        if request.params["FunctionName"] in observer.truths:
+        if request.function in observer.truths:
             smoke.tested(observer, actor, request)
         else:
             hooks.asked(observer, actor, request)
