@@ -223,10 +223,10 @@ def _clumps() -> Iterator[Row]:
         for clump in (3, 10, 30):
             version, case = always(rate, clump=clump), f"both {rate:.1%}, errors in {clump}s"
             yield Row(
-                f"Rolled back in error where errors come in clumps: {FEW} rollouts each",
+                f"Rolled back in error where errors come in clumps: {SOME} rollouts each",
                 case,
                 {
-                    f"`{text}`": _broken(_ends(case, text, version, version, 1000, TENTHS, FEW))
+                    f"`{text}`": _broken(_ends(case, text, version, version, 1000, TENTHS, SOME))
                     for text in guards
                 },
             )
@@ -305,7 +305,7 @@ def _fixed_durations() -> Iterator[Row]:
 
 
 def _at_whole() -> Iterator[Row]:
-    table = f"At 100%: share rolled back, {SOME} rollouts each"
+    table = f"At 100%: share rolled back, {MANY} rollouts each"
     down, slow = outage(0.01, 15, 1), ((90, 10), (100, 10))
     cases = {
         "an outage of one minute at 100%, 30% errors, `error-rate <= baseline`": (
@@ -331,7 +331,7 @@ def _at_whole() -> Iterator[Row]:
         figures = {}
         for name, counts in (("durations counted", True), ("durations by minutes", False)):
             if counts or "duration" in text:
-                ends = _ends(case, text, version, version, a_minute, steps, SOME, counts=counts)
+                ends = _ends(case, text, version, version, a_minute, steps, MANY, counts=counts)
                 figures[name] = _broken(ends)
         yield Row(table, case, {"durations by minutes": "", **figures})
 

@@ -22,6 +22,9 @@ as the slowest data that it waits for; what runs longer is seen in a later step,
 NEW_UNTIL = EMISSION_DELAY + 2 * MINUTE
 """A minute that is read for the first time so long after its end has been read late, and is no new one."""
 
+STILL_REVISED = timedelta(minutes=10)
+"""A minute that changes for longer than that, after its data should have been in, is judged as it is."""
+
 REVISED = 0.05
 """By how much of itself a number must change between two reads for its minute to be no settled one."""
 
@@ -33,7 +36,7 @@ class DataKnown:
     settled: datetime
     """Up to here a minute's numbers can break a guard: those of invocations as long as the old version's are in."""
     complete: datetime
-    """Up to here one can hold on them: those of invocations that ran into the timeout are in, too."""
+    """Up to here one can hold on them: those of invocations that ran into the timeout are in, and none is changing."""
     changing: Collection[datetime] = field(default=frozenset())
     """Starts of minutes whose numbers were others a read before: nothing is broken by them yet."""
 
@@ -54,9 +57,11 @@ def what_is_known(
     before: Comparison | None,
 ) -> DataKnown:
     """Say which minutes of a read can be judged; ``before`` is the read before it, ``now`` is on AWS's clock."""
+    delay = data_delay(pair, history)
     settled = _whole_minute(now - EMISSION_DELAY - history.longest)
-    complete = min(settled, _whole_minute(now - data_delay(pair, history)))
-    return DataKnown(settled, complete, frozenset(_changing(comparison, before, now, complete)))
+    complete = min(settled, _whole_minute(now - delay))
+    changing = frozenset(_changing(comparison, before, now, now - delay - STILL_REVISED))
+    return DataKnown(settled, min([complete, *changing]), changing)
 
 
 def _whole_minute(moment: datetime) -> datetime:
@@ -64,11 +69,11 @@ def _whole_minute(moment: datetime) -> datetime:
 
 
 def _changing(
-    comparison: Comparison, before: Comparison | None, now: datetime, complete: datetime
+    comparison: Comparison, before: Comparison | None, now: datetime, oldest: datetime
 ) -> Iterable[datetime]:
     """Yield the minutes that are new, or were revised: an errors' datapoint may be later than that of its invocations.
 
-    What is past by so much that a step may pass on it is judged in any case.
+    What ended before ``oldest`` is judged in any case.
     """
     for version, earlier in (
         (comparison.canary, before and before.canary),
@@ -76,7 +81,7 @@ def _changing(
     ):
         known = _by_start(earlier.minutes if earlier else ())
         for minute in version.minutes:
-            if minute.start + MINUTE <= complete:
+            if minute.start + MINUTE <= oldest:
                 continue
             was = known.get(minute.start)
             if was is None:

@@ -65,8 +65,17 @@ def test_a_minute_whose_errors_come_late_is_not_judged_until_they_stay() -> None
     assert not changing(there, there)
 
 
-def test_what_a_step_may_pass_on_is_judged_in_any_case() -> None:
-    assert not changing(Minute(at(0), 100, 0), Minute(at(0), 140, 40), when=5.1)
+def test_a_minute_that_never_stays_is_judged_in_the_end() -> None:
+    before, now = Minute(at(0), 100, 0), Minute(at(0), 140, 40)
+    assert changing(before, now, when=14.5)
+    assert not changing(before, now, when=15.1)
+
+
+def test_no_step_passes_on_a_minute_that_is_changing() -> None:
+    before = read([Minute(at(0), 100, 0), Minute(at(1), 100, 0), Minute(at(2), 100, 0)])
+    now = read([Minute(at(0), 100, 0), Minute(at(1), 140, 40), Minute(at(2), 100, 0)])
+    known = what_is_known(pair(), History(), at(6.1), now, before)
+    assert (known.settled, known.complete, known.changing) == (at(3), at(1), {at(1)})
 
 
 @pytest.mark.parametrize(
