@@ -9,7 +9,7 @@ from tests.simulation.observer import Actor, Observer, Tested, Write
 
 def tested(observer: Observer, actor: Actor, request: Request) -> None:
     """Judge an Invoke of a version before anything runs."""
-    function, version = request.params["FunctionName"], request.params.get("Qualifier", "")
+    function, version = request.function, request.params.get("Qualifier", "")
     observer.seen["smoke test"] += 1
     if actor.spec.inputs.mode is not Mode.ROLLOUT or function not in actor.spec.payloads:
         observer.blame("tests what it is to", f"{actor.name} invoked {function}:{version}")

@@ -33,7 +33,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
     if request.operation == "Invoke":
         # In a thread of its own: it keeps nothing else waiting.
-        if request.params["FunctionName"] in observer.truths:
+        if request.function in observer.truths:
             smoke.tested(observer, actor, request)
         else:
             hooks.asked(observer, actor, request)
@@ -271,6 +271,9 @@ def cancellation_is_quick(observer: Observer, actor: Actor, write: Write) -> Non
     if actor.cancelled_at is None or write.kind == "forward" or actor.settling_since is not None:
         return
     if actor.frozen_ever or actor.role == "post":
+        return
+    if observer.truths[write.function].author != actor.name:
+        # What it shows is another's doing: a write of ours that is in doubt is only to be made useless.
         return
     if actor.touched and observer.now - actor.cancelled_at > CANCEL_LIMIT:
         took = observer.now - actor.cancelled_at
