@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
@@ -219,6 +220,14 @@ def story_of(text: str) -> Telling:
     tell.say(e.Warned, text=text)
     tell.say(e.Warned, text=text)
     tell.say(e.StepExtended, number=1, until=START, why=text)
+    tell.say(
+        e.GuardObserved,
+        number=1,
+        guard=text,
+        target=CHECKOUT,
+        outcome=Outcome.BROKEN,
+        why=text,
+    )
     hook = Hook(HookStage.EACH_STEP, "check-orders")
     tell.say(e.HookStarted, hook=hook, step=1)
     tell.say(e.HookUnanswered, hook=hook, why=text)

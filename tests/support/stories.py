@@ -125,7 +125,13 @@ class Telling:
 
     def shifts(self, number: int) -> None:
         step = self.plan.steps[number - 1]
-        self.say(e.StepStarted, number=number, percent=step.percent, watch=step.watch)
+        self.say(
+            e.StepStarted,
+            number=number,
+            percent=step.percent,
+            watch=step.watch,
+            earliest=step.earliest,
+        )
         for target in self.targets:
             self.pass_time(0.3)
             self.say(
