@@ -141,7 +141,7 @@ GITHUB_MUTATIONS = [
     GitHubMutation("give up at the first trouble", _gives_up, (1,)),
     GitHubMutation("post again without looking", _posts_without_looking, (3,)),
     GitHubMutation("repeat a post at once, as PyGithub does", _posts_twice, (3,)),
-    GitHubMutation("leave doubles", _doubles_left, (511,)),
+    GitHubMutation("leave doubles", _doubles_left, (698,)),
     GitHubMutation("take a comment of anybody for ours", _anybody_is_us, (4,)),
     GitHubMutation("take another workflow's comment for ours", _key_is_enough, (7,)),
 ]
