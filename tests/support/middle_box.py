@@ -268,7 +268,8 @@ class Door(BaseHTTPRequestHandler):
         for operation, method, route in ROUTES:
             match = re.fullmatch(route, path)
             if match and method == self.command:
-                return operation, match[1]
+                # A name, or the ARN that AWS answered.
+                return operation, match[1].rpartition(":")[2]
         return "", ""
 
     def _caller(self) -> str:
