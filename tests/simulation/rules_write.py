@@ -137,6 +137,10 @@ def weight_since_is_kept(observer: Observer, actor: Actor, write: Write) -> None
         return
     shown = observer.show(function)
     there = shown.ours if shown and shown.routing == write.shown.routing else None
+    found = actor.records.get(function)
+    if found is not None and found.since == record.since:
+        # It goes on at a weight that it found, also if the record there is gone meanwhile.
+        return
     told = actor.weights_since.setdefault((function, write.percent), record.since)
     if record.since != told and (there is None or record.since != there.since):
         observer.blame("since when", f"{actor.name} wrote {record}, and {told:%H:%M:%S} before")
