@@ -48,8 +48,9 @@ $(STAMP): requirements.txt requirements-dev.txt
 	  --requirement requirements-dev.txt; \
 	touch $@
 
-# One more than CI's two processors: many end-to-end tests wait most of their time.
-WORKERS ?= 3
+# Twice CI's two processors: most end-to-end tests wait most of their time. Each worker takes eight seconds of a
+# processor to collect the tests.
+WORKERS ?= 4
 
 .PHONY: test
 test: install ## All tests that need no container engine

@@ -13,6 +13,7 @@ import secrets
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.comment.feed import STATE as COMMENT
@@ -32,7 +33,7 @@ from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.problems import InputErrors
-from lambda_rollout.inputs.read import Files, read_all
+from lambda_rollout.inputs.read_all import Files, read_all
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
 from lambda_rollout.rollout.ports import Ports
@@ -173,7 +174,7 @@ def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
         inputs,
         context.runner.run,
         rollout_id=secrets.token_hex(4),
-        package=files.package,
+        packages=files.packages,
         payloads=files.payloads,
     )
     is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
@@ -282,7 +283,7 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
     patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
     _drop_bad_settings(identity, context)
     clients = build_clients(identity, context, patient, obeys=False)
-    ports = build_ports(clients, identity, (), "", context)
+    ports = replace(build_ports(clients, identity, (), "", context), remember=_save_nothing)
     if saved_state.deployment is None:
         left = TOTAL_LIMIT - (context.clock.monotonic() - began)
         return settle_what_main_left(saved_state, identity, ports, left)
@@ -310,16 +311,14 @@ def build_clients(
     """
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session, telling_refusals
-    from lambda_rollout.aws.web_identity import session_name
 
     def warn(text: str) -> None:
         context.journal.emit(Warned(text=text))
 
-    run = identity.run
     aws = session(
         identity.region,
         identity.role_to_assume,
-        session_name(run.run_id, run.attempt, run.repository),
+        _session_name(identity),
         context.environ,
         context.clock,
         context.stop,
@@ -330,6 +329,16 @@ def build_clients(
     clients = Clients(aws, identity.region, context.clock, warn)
     _start_is_over(clients)
     return clients
+
+
+def _session_name(identity: RunIdentity) -> str:
+    """Name the session of the role; empty without one, whose parts are not even imported then."""
+    if not identity.role_to_assume:
+        return ""
+    from lambda_rollout.aws.web_identity import session_name
+
+    run = identity.run
+    return session_name(run.run_id, run.attempt, run.repository)
 
 
 def _start_is_over(clients: Clients) -> None:
@@ -351,6 +360,7 @@ def build_ports(
     from lambda_rollout.analysis.guards.measures import measures_of
     from lambda_rollout.aws.alarms import CloudWatchAlarms
     from lambda_rollout.aws.aliases import LambdaAliases
+    from lambda_rollout.aws.caller import caller_of
     from lambda_rollout.aws.invocations import LambdaInvocations
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
@@ -372,7 +382,12 @@ def build_ports(
         metrics=CloudWatchMetrics(clients, measures_of(guards)),
         preflight_reader=AwsPreflightReader(clients, alarms),
         life=clients.life,
+        caller=partial(caller_of, clients),
     )
+
+
+def _save_nothing(_saved_state: SavedState) -> None:
+    """Stand for `_memory` in the post stage, after which no stage comes."""
 
 
 def _memory(context: JobContext) -> Callable[[SavedState], None]:

@@ -10,6 +10,10 @@ from lambda_rollout.alias.routing import Alias, Routing, Target
 class Aliases(Protocol):
     """Lambda's alias calls, one try each. Errors are `CallFailed` and its kinds."""
 
+    def know(self, target: Target, arn: str) -> None:
+        """Take note of the alias's ARN as an earlier stage had it from AWS: by that it is asked for, and by no name."""
+        ...
+
     def read(self, target: Target) -> Alias:
         """GetAlias; weights that AWS calls its own come apart from the routing (`Alias.moving`)."""
         ...

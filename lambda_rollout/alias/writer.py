@@ -208,7 +208,8 @@ class AliasWriter:
                 # It is to be left as it is: a settling write would be refused, or, where nobody heeds the
                 # RevisionId, overwrite it. So another look comes first.
                 self.looks_first = True
-                self._forget_what_is_overtaken(seen)
+                if self._seen_for(seen) >= SEEN_TWICE:
+                    self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
             self._take_text(seen.description)
             if any(write.routing == seen.routing for write in self._pending):
@@ -348,6 +349,9 @@ class AliasWriter:
                 return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
             return self._settled(seen, routing, record)
         if not self.is_ours(seen):
+            if self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE:
+                why = "the answer may be older than our last write, which may still land"
+                return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
             self._forget_what_is_overtaken(seen)
             return ChangedByOther(seen)
         if seen.revision_id != self.known.revision_id:
@@ -364,8 +368,18 @@ class AliasWriter:
         """
         if not self._shared or record is not None:
             return False
+        return self._seen_for(seen) < SEEN_TWICE
+
+    def _seen_for(self, seen: Alias) -> float:
+        """Return for how many seconds a state was seen that is neither the newest that we know of nor our doing."""
         now = self._clock.monotonic()
-        return now - self._seen_since.setdefault(seen.revision_id, now) < SEEN_TWICE
+        return now - self._seen_since.setdefault(seen.revision_id, now)
+
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether a write of ours may still land, for all that we know: its RevisionId is the newest one."""
+        known = self.known.revision_id
+        return any(w.answer.may_have_effect and w.revision_id == known for w in self._pending)
 
     def _bears(self, seen: Alias, record: Record | None) -> bool:
         """Whether the record is as wished, or stays for want of another text: then one is written."""

@@ -40,6 +40,6 @@ class Invocation:
     function_error: str = ""
     """``Handled`` or ``Unhandled`` (an exception, a timeout, no memory); empty if it returned."""
     log_tail: str = ""
-    """The last 4 KB of its log, several lines; the first of them may be cut."""
+    """The last 4 KB of its log, several lines, without one that was cut."""
     executed_version: str = ""
     """The number of the version that ran; empty if the answer does not say."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from lambda_rollout.analysis.invocation import InvocationLimits
 
@@ -65,8 +64,6 @@ class VersionState:
     """AWS's hash of the configuration. Whether a version's description is part of it no page says."""
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Setting -> hash of its value, which may be secret: of those that publishing takes over as they are."""
-    timeout: timedelta = timedelta()
-    """How long an invocation may take."""
     is_durable: bool = False
     """Whether executions may outlast an invocation: they end on the version that they began with."""
     arn: str = ""

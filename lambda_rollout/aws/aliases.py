@@ -52,14 +52,23 @@ class LambdaAliases:
         if self._is_stopped and not before:
             raise Unanswered("GetProvisionedConcurrencyConfig", "Stopped", "not asked any more")
 
+    def know(self, target: Target, arn: str) -> None:
+        """See `Aliases.know`."""
+        self._clients.names.learn(target, arn)
+
+    def _name(self, target: Target) -> str:
+        return self._clients.names.of(target.function)
+
     def _get(self, target: Target) -> Alias:
-        return ask(
+        alias = ask(
             "GetAlias",
             lambda: self._clients.lambda_.get_alias(
-                FunctionName=target.function, Name=target.alias
+                FunctionName=self._name(target), Name=target.alias
             ),
             _alias,
         )
+        self.know(target, alias.arn)
+        return alias
 
     def write(self, target: Target, routing: Routing, description: str, revision_id: str) -> Alias:
         """See `Aliases.write`. An omitted RoutingConfig would be kept, so an empty one clears the weights.
@@ -74,7 +83,7 @@ class LambdaAliases:
         return ask(
             "UpdateAlias",
             lambda: self._clients.lambda_.update_alias(
-                FunctionName=target.function,
+                FunctionName=self._name(target),
                 Name=target.alias,
                 FunctionVersion=routing.version,
                 Description=description,
@@ -86,16 +95,18 @@ class LambdaAliases:
 
     def create(self, target: Target, version: str, description: str) -> Alias:
         """See `Aliases.create`."""
-        return ask(
+        alias = ask(
             "CreateAlias",
             lambda: self._clients.lambda_.create_alias(
-                FunctionName=target.function,
+                FunctionName=self._name(target),
                 Name=target.alias,
                 FunctionVersion=version,
                 Description=description,
             ),
             _alias,
         )
+        self.know(target, alias.arn)
+        return alias
 
     def _provisioning(self, target: Target) -> Provisioning | None:
         """Return what AWS says; None if there is nothing to say, or it may not be asked: the weight is somebody's then.
@@ -106,7 +117,7 @@ class LambdaAliases:
             return ask(
                 "GetProvisionedConcurrencyConfig",
                 lambda: self._clients.lambda_.get_provisioned_concurrency_config(
-                    FunctionName=target.function, Qualifier=target.alias
+                    FunctionName=self._name(target), Qualifier=target.alias
                 ),
                 lambda answer: Provisioning(
                     str(answer["Status"]), str(answer.get("StatusReason", ""))

@@ -248,14 +248,19 @@ def _not_connected(operation: str, error: Exception) -> CallFailed:
     return Unanswered(operation, name, said)
 
 
-UNSENT = (
-    # Nothing to sign with. The sources of credentials that botocore asks inside the call: a command, a file, IMDS,
-    # a container's agent, IAM Identity Center.
+SOURCE_FAILED = (
     boto.CredentialRetrievalError,
     boto.MetadataRetrievalError,
     boto.SSOError,
     boto.LoginError,
     boto.TokenRetrievalError,
+)
+"""The sources of credentials that botocore asks inside a call, or while it makes a client: a command, a file, IMDS, a
+container's agent, IAM Identity Center. The next try may find them in order."""
+
+UNSENT = (
+    # Nothing to sign with.
+    *SOURCE_FAILED,
     boto.NoAuthTokenError,
     boto.UnknownCredentialError,
     boto.RefreshWithMFAUnsupportedError,

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from lambda_rollout import __version__
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarm_types import AlarmTypes
-from lambda_rollout.aws.calls import date_of, is_throttling
+from lambda_rollout.aws.calls import SOURCE_FAILED, date_of, is_throttling
 from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.environment import misconfigured
+from lambda_rollout.aws.function_names import FunctionNames
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimit
 from lambda_rollout.aws.renewal import RenewedCredentials
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sts import STSClient
 
 CONNECT_TIMEOUT = 1.5
 READ_TIMEOUT = 3.5
@@ -80,6 +83,8 @@ class Clients:
         self._turns = _Turns(RateLimit(), clock or SystemClock())
         self.aws_clock = AwsClock(clock or SystemClock())
         """What all answers to these clients say of the time."""
+        self.names = FunctionNames()
+        """What the functions are called in requests."""
         self.alarm_types = AlarmTypes(warn)
         """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
@@ -144,6 +149,17 @@ class Clients:
         client: CodeDeployClient = self._client("codedeploy", self.region, CONFIG)
         return client
 
+    @property
+    def sts(self) -> STSClient:
+        """The STS client."""
+        with self._making:
+            return self._sts
+
+    @cached_property
+    def _sts(self) -> STSClient:
+        client: STSClient = self._client("sts", self.region, CONFIG)
+        return client
+
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""
         with self._making:
@@ -154,6 +170,9 @@ class Clients:
     def _client(self, service: str, region: str, config: Config, *, dated: bool = True) -> Any:
         try:
             client: Any = self._session.client(service, region, config=config)  # type: ignore[call-overload]
+        except (ClientError, *SOURCE_FAILED):
+            # For now, as far as we know: `ask` says so.
+            raise
         except Exception as error:
             # What cannot be made now cannot be made later.
             raise misconfigured(error, os.environ) from error

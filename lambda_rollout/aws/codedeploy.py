@@ -197,7 +197,10 @@ def appspec(target: Target, old: str, new: str, hooks: Sequence[Hook] = ()) -> s
     resource = {"Type": "AWS::Lambda::Function", "Properties": properties}
     spec: dict[str, Any] = {"version": 0.0, "Resources": [{target.name: resource}]}
     if hooks:
-        spec["Hooks"] = [{CODEDEPLOY_EVENTS[hook.stage]: hook.function} for hook in hooks]
+        named = {hook.stage: hook.function for hook in hooks}
+        spec["Hooks"] = [
+            {event: named[stage]} for stage, event in CODEDEPLOY_EVENTS.items() if stage in named
+        ]
     return json.dumps(spec)
 
 

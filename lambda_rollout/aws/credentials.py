@@ -19,7 +19,6 @@ from lambda_rollout.aws.calls import translating_errors
 from lambda_rollout.aws.environment import check_environment, flaw, misconfigured, variables_in
 from lambda_rollout.aws.renewal import GET_CREDENTIALS, Issued, RenewedCredentials
 from lambda_rollout.aws.sessions import core_session, drop_empty_settings, has_keys
-from lambda_rollout.aws.web_identity import BAD_TOKEN, WebIdentity, remedy_for_role
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import (
     Busy,
@@ -29,7 +28,6 @@ from lambda_rollout.runtime.errors import (
     RolloutError,
     Unanswered,
 )
-from lambda_rollout.runtime.id_token import NoPermission
 from lambda_rollout.runtime.masking import Hide, hide_nothing
 from lambda_rollout.runtime.retry import UNREACHABLE_LIMIT, retrying
 
@@ -182,7 +180,7 @@ def _is_refusal(error: BaseException | None) -> bool:
         return False
     refused = isinstance(error, Refused) and not isinstance(error, InvalidRequest)
     # GitHub's key, which STS could not fetch.
-    return refused or error.code == BAD_TOKEN
+    return refused or error.code == "InvalidIdentityToken"
 
 
 def telling_refusals(patient: Retrying, role: str, warn: Callable[[str], None]) -> Retrying:
@@ -240,6 +238,9 @@ def session(  # noqa: PLR0913 - all that credentials depend on
         if credentials.last:
             return boto3.Session(botocore_session=chain.core, region_name=region)
         return _renewed(credentials, region, stop, with_files=chain.with_files)
+    from lambda_rollout.aws.web_identity import WebIdentity
+    from lambda_rollout.runtime.id_token import NoPermission
+
     try:
         identity = WebIdentity(role, region, session_name, environ, hide)
     except Exception as error:
@@ -247,10 +248,10 @@ def session(  # noqa: PLR0913 - all that credentials depend on
     credentials = RenewedCredentials(identity.issue, clock, "web-identity")
     try:
         patient(credentials.first, until)
-    except NoPermission as error:
-        raise RolloutError(f"role-to-assume: {role}: {error.what}", error.remedy) from error
     except CallFailed as error:
         raise _without_credentials(error, role) from error
+    except NoPermission as error:
+        raise RolloutError(f"role-to-assume: {role}: {error.what}", error.remedy) from error
     return _renewed(credentials, region, stop)
 
 
@@ -267,5 +268,7 @@ def _renewed(
 def _without_credentials(error: CallFailed, role: str) -> RolloutError:
     if not role:
         return RolloutError(f"no AWS credentials: {error.what}", error.remedy or OWN_REMEDY)
+    from lambda_rollout.aws.web_identity import remedy_for_role
+
     what = f"role-to-assume: {role} could not be assumed: {error.what}"
     return RolloutError(what, remedy_for_role(error, role))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from math import ceil
@@ -17,6 +18,12 @@ from lambda_rollout.analysis.invocation import Invocation
 from lambda_rollout.aws import marks
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
+
+TAIL = 4096
+"""Bytes of the log that LogType=Tail answers at most."""
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+"""Lambda writes a line's end inside a Node.js message as a carriage return."""
 
 
 class LambdaInvocations:
@@ -35,7 +42,7 @@ class LambdaInvocations:
             "Invoke",
             lambda: _received(
                 client.invoke(
-                    FunctionName=function,
+                    FunctionName=self._clients.names.of(function),
                     InvocationType="RequestResponse",
                     LogType="Tail",
                     Payload=payload,
@@ -51,7 +58,9 @@ class LambdaInvocations:
             "Invoke",
             lambda: _received(
                 self._clients.lambda_.invoke(
-                    FunctionName=function, InvocationType="DryRun", **_qualified(qualifier)
+                    FunctionName=self._clients.names.of(function),
+                    InvocationType="DryRun",
+                    **_qualified(qualifier),
                 )
             ),
             _checked,
@@ -90,8 +99,15 @@ def _invocation(answer: Mapping[str, Any]) -> Invocation:
 
 
 def _log(encoded: str) -> str:
-    """Decode the log's tail, which begins anywhere, also inside a character; one that cannot be fails nothing."""
+    """Decode the log's tail; one that cannot be decoded fails nothing.
+
+    One that was cut begins anywhere, perhaps in the middle of a secret, which nobody would know to hide: its first line
+    is left out.
+    """
     try:
-        return base64.b64decode(encoded).decode(errors="replace")
+        tail = base64.b64decode(encoded)
     except binascii.Error:
         return ""
+    if len(tail) >= TAIL:
+        tail = _LINE_END.split(tail, maxsplit=1)[-1]
+    return tail.decode(errors="replace")

@@ -82,6 +82,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "ListDeploymentTargets": ("targetIds",),
     "BatchGetDeploymentTargets": ("deploymentTargets",),
     "StopDeployment": ("status",),
+    "GetCallerIdentity": ("Account", "Arn"),
     "AssumeRoleWithWebIdentity": tuple(
         f"Credentials.{member}"
         for member in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")

@@ -138,9 +138,9 @@ def version_metrics(
     )
 
 
-_Key = TypeVar("_Key")
+_Name = TypeVar("_Name")
 
 
-def at(moment: datetime, series: Mapping[_Key, Points]) -> dict[_Key, float]:
+def at(moment: datetime, series: Mapping[_Name, Points]) -> dict[_Name, float]:
     """Return what each series has at a moment; one that has nothing is left out."""
     return {name: points[moment] for name, points in series.items() if moment in points}

@@ -48,12 +48,15 @@ class AwsPreflightReader:
         self._definitions = AlarmDefinitions(clients, alarms)
         self._invocations = LambdaInvocations(clients)
 
+    def _name(self, target: Target) -> str:
+        return self._clients.names.of(target.function)
+
     def configuration(self, target: Target, version: str) -> Configuration:
         """See `PreflightReader.configuration`."""
         return ask(
             "GetFunctionConfiguration",
             lambda: self._clients.lambda_.get_function_configuration(
-                FunctionName=target.function, Qualifier=version
+                FunctionName=self._name(target), Qualifier=version
             ),
             _configuration,
         )
@@ -64,7 +67,7 @@ class AwsPreflightReader:
         Whether the bare name also finds the mappings of aliases is not documented, so both are asked for.
         """
         found: dict[str, EventSource] = {}
-        for name in (target.function, f"{target.function}:{target.alias}"):
+        for name in (self._name(target), f"{self._name(target)}:{target.alias}"):
             try:
                 found.update((one.uuid, one) for one in self._mappings(name))
             except (NotFound, UnmarkedNotFound):
@@ -101,7 +104,9 @@ class AwsPreflightReader:
         try:
             policy = ask(
                 "GetPolicy",
-                lambda: self._clients.lambda_.get_policy(FunctionName=target.function, **qualifier),
+                lambda: self._clients.lambda_.get_policy(
+                    FunctionName=self._name(target), **qualifier
+                ),
                 lambda answer: answer["Policy"],
             )
         except (NotFound, UnmarkedNotFound):
@@ -118,7 +123,7 @@ class AwsPreflightReader:
             return ask(
                 "ListFunctionUrlConfigs",
                 lambda: self._clients.lambda_.list_function_url_configs(
-                    FunctionName=target.function, **marker
+                    FunctionName=self._name(target), **marker
                 ),
                 dict,
             )
@@ -129,7 +134,7 @@ class AwsPreflightReader:
         """See `PreflightReader.reserved`."""
         return ask(
             "GetFunctionConcurrency",
-            lambda: self._clients.lambda_.get_function_concurrency(FunctionName=target.function),
+            lambda: self._clients.lambda_.get_function_concurrency(FunctionName=self._name(target)),
             lambda answer: answer.get("ReservedConcurrentExecutions"),
         )
 
@@ -139,7 +144,7 @@ class AwsPreflightReader:
             return ask(
                 "GetProvisionedConcurrencyConfig",
                 lambda: self._clients.lambda_.get_provisioned_concurrency_config(
-                    FunctionName=target.function, Qualifier=target.alias
+                    FunctionName=self._name(target), Qualifier=target.alias
                 ),
                 _provisioned,
             )
@@ -151,7 +156,7 @@ class AwsPreflightReader:
         return ask(
             "GetFunction",
             lambda: self._clients.lambda_.get_function(
-                FunctionName=target.function, Qualifier=version
+                FunctionName=self._name(target), Qualifier=version
             ),
             code_storage,
         )
@@ -162,7 +167,7 @@ class AwsPreflightReader:
             return ask(
                 "GetFunctionScalingConfig",
                 lambda: self._clients.lambda_.get_function_scaling_config(
-                    FunctionName=target.function, Qualifier=version
+                    FunctionName=self._name(target), Qualifier=version
                 ),
                 _scaling,
             )
@@ -188,15 +193,15 @@ class AwsPreflightReader:
         """See `PreflightReader.invoked`."""
         return self._metrics.invoked(targets, until)
 
+    def try_invoking(self, target: Target, version: str) -> None:
+        """See `PreflightReader.try_invoking`."""
+        self._invocations.check(target.function, version)
+
     def silent(
         self, target: Target, version: str, metrics: tuple[CustomMetric, ...], until: datetime
     ) -> tuple[CustomMetric, ...]:
         """See `PreflightReader.silent`."""
         return self._metrics.silent(target, version, metrics, until)
-
-    def try_invoking(self, target: Target, version: str) -> None:
-        """See `PreflightReader.try_invoking`."""
-        self._invocations.check(target.function, version)
 
     def alarms(self) -> tuple[AlarmFacts, ...]:
         """See `PreflightReader.alarms`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -55,11 +54,16 @@ class LambdaVersions:
         """Make no call yet."""
         self._clients = clients
 
+    def _name(self, target: Target) -> str:
+        return self._clients.names.of(target.function)
+
     def latest(self, target: Target) -> VersionState:
         """See `Versions.latest`."""
         return ask(
             "GetFunctionConfiguration",
-            lambda: self._clients.lambda_.get_function_configuration(FunctionName=target.function),
+            lambda: self._clients.lambda_.get_function_configuration(
+                FunctionName=self._name(target)
+            ),
             _state,
         )
 
@@ -68,7 +72,7 @@ class LambdaVersions:
         return ask(
             "GetFunctionConfiguration",
             lambda: self._clients.lambda_.get_function_configuration(
-                FunctionName=target.function, Qualifier=version
+                FunctionName=self._name(target), Qualifier=version
             ),
             _state,
         )
@@ -77,7 +81,7 @@ class LambdaVersions:
         """See `Versions.storage`."""
         return ask(
             "GetFunction",
-            lambda: self._clients.lambda_.get_function(FunctionName=target.function),
+            lambda: self._clients.lambda_.get_function(FunctionName=self._name(target)),
             code_storage,
         )
 
@@ -91,7 +95,7 @@ class LambdaVersions:
         return ask(
             "UpdateFunctionCode",
             lambda: self._clients.uploads.update_function_code(
-                FunctionName=target.function, **code
+                FunctionName=self._name(target), **code
             ),
             lambda answer: str(answer["CodeSha256"]),
         )
@@ -101,7 +105,7 @@ class LambdaVersions:
         return ask(
             "ListDurableExecutionsByFunction",
             lambda: self._clients.lambda_.list_durable_executions_by_function(
-                FunctionName=target.function,
+                FunctionName=self._name(target),
                 Qualifier=version,
                 Statuses=["RUNNING"],
                 MaxItems=MOST_EXECUTIONS,
@@ -117,7 +121,7 @@ class LambdaVersions:
         return ask(
             "PublishVersion",
             lambda: self._clients.lambda_.publish_version(
-                FunctionName=target.function, Description=description, **guard
+                FunctionName=self._name(target), Description=description, **guard
             ),
             lambda answer: str(answer["Version"]),
         )
@@ -179,7 +183,6 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         role=answer["Role"],
         config_sha256=answer.get("ConfigSha256", ""),
         settings=dict(_settings(answer)),
-        timeout=timedelta(seconds=answer.get("Timeout", 0)),
         is_durable="DurableConfig" in answer,
         arn=answer.get("FunctionArn", ""),
         limits=invocation_limits(answer),

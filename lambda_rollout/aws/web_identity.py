@@ -159,9 +159,9 @@ def _with_claims(error: Refused, role: str, token: str) -> Refused:
         claims = claims_of(token)
     except ValueError:
         return error
-    # Where AWS's words tell the cause, the claims are enough; what they leave open is claims_told in full.
     first = error.remedy or check_trust(role, claims)
-    accepts = "" if error.remedy else accepting(claims)
+    # Where AWS's words tell another cause than provider or policy, the claims are enough.
+    accepts = accepting(claims) if not error.remedy or error.code == BAD_TOKEN else ""
     remedy = " ".join(filter(None, (first, claims_told(claims), _other_audience(role), accepts)))
     return type(error)(error.operation, error.code, error.message, remedy)
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from lambda_rollout.inputs.names import FUNCTION_PATTERN
-from lambda_rollout.inputs.text import Mistake, Mistakes, split_lines
+from lambda_rollout.inputs.text import Mistake, Mistakes, quote, split_lines
 
-_LINE = re.compile(rf"(?P<function>{FUNCTION_PATTERN}):\s*(?P<value>.*)")
+# Two slashes after the colon are a URL's: s3://bucket/key is a value, and no function s3.
+_LINE = re.compile(rf"(?P<function>{FUNCTION_PATTERN})\s*:(?!//)(?P<value>.*)")
+_QUALIFIER = re.compile(r"(?:\$LATEST|[a-zA-Z0-9_-]+):(?!//)(?:\s|$)")
 
 
 def is_by_function(text: str) -> bool:
@@ -31,12 +33,15 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
     mistakes: list[Mistake] = []
     for line in split_lines(text):
         match = _LINE.fullmatch(line)
-        if match is None or not match["value"]:
+        if match is None or not match["value"].strip():
             mistakes.append(
                 Mistake(line, "Write FUNCTION: VALUE in every line, or one value for all.")
             )
             continue
         named = match["function"]
+        if _QUALIFIER.match(match["value"]):
+            mistakes.append(Mistake(line, f"Write {quote(named)} without a qualifier."))
+            continue
         function = known.get(named) if functions else named
         if function is None:
             mistakes.append(
@@ -45,7 +50,7 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
         elif function in found:
             mistakes.append(Mistake(named, "This function has a line already: write one for each."))
         else:
-            found[function] = match["value"]
+            found[function] = match["value"].strip()
     if mistakes:
         raise Mistakes(*mistakes)
     return found

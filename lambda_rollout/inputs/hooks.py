@@ -83,9 +83,19 @@ def _parse_hook(line: str) -> Hook:
     try:
         stage = HookStage(word)
     except ValueError:
-        remedy = f"{quote(word)} is no stage of a rollout: write one of {_STAGES}."
+        remedy = f"{quote(word)} is no stage of a rollout: write one of {_STAGES}.{_meant(word)}"
         raise Mistakes(Mistake(line, remedy)) from None
     if not function:
         remedy = f"Write the function after the colon, such as {stage}: check-orders."
         raise Mistakes(Mistake(line, remedy))
+    if "," in function:
+        raise Mistakes(Mistake(line, "Write one hook on each line, without commas."))
     return Hook(stage, parse_invoked_function(function))
+
+
+def _meant(word: str) -> str:
+    """Ask for a stage that was written otherwise: with other letters, or as in an AppSpec."""
+    written = {event.lower(): stage for stage, event in CODEDEPLOY_EVENTS.items()}
+    written |= {stage.value.replace("-", ""): stage for stage in HookStage}
+    stage = written.get("".join(filter(str.isalnum, word.lower())))
+    return f" Did you mean {stage}?" if stage else ""

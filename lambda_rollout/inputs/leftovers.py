@@ -65,7 +65,7 @@ def _remedy(parse: Callable[[str], object], text: str) -> str:
     if len(text) > _LONGEST:
         return ""
     items, signs = _items(text)
-    if not signs:
+    if not (items and signs):
         return ""
     for meant in (", ".join(items), "\n".join(items)):
         try:

@@ -20,6 +20,7 @@ from lambda_rollout.inputs.choices import (
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName, VersionChoice
+from lambda_rollout.inputs.package import NewCode
 from lambda_rollout.inputs.payload import Expected, SmokeTest
 from lambda_rollout.inputs.steps import Plan
 
@@ -35,7 +36,7 @@ class Inputs:
     functions: tuple[str, ...]
     alias: str
     version: VersionChoice
-    package: str | None
+    package: tuple[NewCode, ...]
     description: str
     plan: Plan
     interval: timedelta

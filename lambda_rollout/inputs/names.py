@@ -1,4 +1,4 @@
-"""The names that AWS gives things: functions, aliases, versions, alarms, Regions, roles, packages."""
+"""The names that AWS gives things: functions, aliases, versions, alarms, Regions, roles."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.inputs.package import is_file
 from lambda_rollout.inputs.text import (
     Mistake,
     Mistakes,
+    has_control_character,
     has_newline,
     parse_each,
     quote,
@@ -43,17 +43,10 @@ _ALARM_ARN = re.compile(
 )
 _LONGEST_ALARM_NAME = 255
 _PLACEHOLDER = re.compile(r"\{function\}|\{alias\}|\{\{|\}\}")
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _ROLE = re.compile(rf"arn:{_PARTITION}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,576}}", re.ASCII)
 # https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_CreateDeployment.html
 _CODEDEPLOY_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
-# https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
-_S3_OBJECT = re.compile(r"s3://[0-9A-Za-z._-]{3,63}/[^?]+(?:\?versionId=[^?&#\s]+)?")
-_IMAGE = re.compile(
-    r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +281,12 @@ def parse_alarms(text: str) -> tuple[AlarmName, ...]:
         return ()
     # A comma at a line's very end is only the separator that the newline is too.
     lines = [line.removesuffix(",").rstrip() for line in split_lines(text)]
-    items = [line for line in lines if line] if has_newline(text) else split_items(text)
+    items = [line for line in lines if line] if has_newline(text) else split_items(lines[0]) or [""]
     return parse_each(text, items, _parse_alarm)
 
 
 def _parse_alarm(text: str) -> AlarmName:
-    if _CONTROL_CHARACTER.search(text):
+    if has_control_character(text):
         _refuse(text, "An alarm's name has no control characters: write one name on each line.")
     alarm = AlarmName(text, text)
     if text.startswith("arn:"):
@@ -360,20 +353,3 @@ def parse_codedeploy_name(text: str) -> str | None:
     if text and _CODEDEPLOY_NAME.fullmatch(text) is None:
         _refuse(text, "Write a name of 1 to 100 letters, digits and any of + = , . @ _ -.")
     return text or None
-
-
-def parse_package(text: str) -> str | None:
-    """Read where new code lies: a ``.zip`` or ``.jar``, ``s3://…`` or a container image; nothing is None.
-
-    Raises:
-        Mistakes: it is none of them. Whether it exists is for AWS and the file system to say.
-    """
-    if not text:
-        return None
-    if text.startswith("s3://"):
-        if _S3_OBJECT.fullmatch(text) is None or _CONTROL_CHARACTER.search(text):
-            _refuse(text, "Write s3://BUCKET/KEY, or s3://BUCKET/KEY?versionId=ID.")
-    elif _CONTROL_CHARACTER.search(text) or not (is_file(text) or _IMAGE.fullmatch(text)):
-        remedy = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of an image."
-        _refuse(text, remedy)
-    return text

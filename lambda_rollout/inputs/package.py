@@ -6,15 +6,29 @@ https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html.
 
 from __future__ import annotations
 
+import re
 import zipfile
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
+from lambda_rollout.inputs.by_function import is_by_function, split_by_function
 from lambda_rollout.inputs.files import content_of, opened, size_of
-from lambda_rollout.inputs.text import Mistake, Mistakes
+from lambda_rollout.inputs.names import FUNCTION_PATTERN
+from lambda_rollout.inputs.text import Mistake, Mistakes, has_control_character, split_lines
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
+_S3_OBJECT = re.compile(r"s3://[0-9A-Za-z._-]{3,63}/[^?]+(?:\?versionId=[^?&#\s]+)?")
+_IMAGE = re.compile(
+    r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?/[a-z0-9._/-]+"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+
+# Lines that were written with commas in between: no path.
+_NEXT_LINE = re.compile(rf",\s*{FUNCTION_PATTERN}\s*:(?!//)")
 
 LARGEST_ZIP = 52_428_800
 """Bytes of a ``.zip`` that can be sent directly; AWS: "Zipped size must be smaller than 52428800 bytes"."""
@@ -57,6 +71,16 @@ Package = Zip | S3Object | Image
 
 
 @dataclass(frozen=True, slots=True)
+class NewCode:
+    """Which function gets which package."""
+
+    function: str
+    """As in ``function-name``."""
+    package: str
+    """Where it lies, as it was written; still to be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class CodeStorage:
     """How a function's code is kept: what an upload that does not repeat it would take away.
 
@@ -79,6 +103,47 @@ class CodeStorage:
         return (
             "an object in a bucket with versioning, with its version: s3://bucket/key?versionId=…"
         )
+
+
+def parse_package(text: str, functions: Sequence[str]) -> tuple[NewCode, ...]:
+    """Read which function gets which new code: one package for all ``functions``, or one a line.
+
+    A package is a ``.zip`` or ``.jar``, ``s3://…`` or a container image. Nothing gives none. Without ``functions``
+    (they could not be read) one for all is said of a function without a name.
+
+    Raises:
+        Mistakes: it is none of them, or is said of a function that is not rolled out. Whether it exists is for AWS and
+            the file system to say.
+    """
+    if not text:
+        return ()
+    # No package is written over several lines.
+    if not (is_by_function(text) or len(split_lines(text)) > 1):
+        _check_place(text)
+        return tuple(NewCode(function, text) for function in functions or ("",))
+    given = split_by_function(text, functions)
+    mistakes: list[Mistake] = []
+    for place in dict.fromkeys(given.values()):
+        try:
+            _check_place(place)
+        except Mistakes as found:
+            mistakes.extend(found.mistakes)
+    if mistakes:
+        raise Mistakes(*mistakes)
+    return tuple(NewCode(function, place) for function, place in given.items())
+
+
+def _check_place(text: str) -> None:
+    if text.startswith("s3://"):
+        remedy = "Write s3://BUCKET/KEY, or s3://BUCKET/KEY?versionId=ID."
+        is_one = _S3_OBJECT.fullmatch(text) is not None
+    elif _NEXT_LINE.search(text):
+        remedy, is_one = "Write one FUNCTION: PACKAGE on each line.", False
+    else:
+        remedy = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of an image."
+        is_one = is_file(text) or _IMAGE.fullmatch(text) is not None
+    if not is_one or has_control_character(text):
+        raise Mistakes(Mistake(text, remedy))
 
 
 def is_file(text: str) -> bool:

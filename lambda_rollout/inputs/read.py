@@ -1,13 +1,11 @@
-"""What the user asked for: the runner's ``INPUT_*`` variables -> :class:`Inputs`, and the file that one of them names.
+"""What the user asked for: the runner's ``INPUT_*`` variables -> :class:`Inputs`.
 
 Everything is parsed and checked here, before the first AWS call, and all mistakes are told together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import TypeVar
 
 from lambda_rollout.alias.routing import Target
@@ -33,14 +31,13 @@ from lambda_rollout.inputs.names import (
     parse_alias,
     parse_codedeploy_name,
     parse_functions,
-    parse_package,
     parse_previous_alias,
     parse_region,
     parse_role,
     region_of_function,
 )
-from lambda_rollout.inputs.package import Package, read_package
-from lambda_rollout.inputs.payload import parse_smoke_expect, parse_smoke_test, read_payload
+from lambda_rollout.inputs.package import parse_package
+from lambda_rollout.inputs.payload import parse_smoke_expect, parse_smoke_test
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.inputs.rules import RULES
 from lambda_rollout.inputs.steps import parse_steps
@@ -170,7 +167,7 @@ def _read_each(reader: _Reader) -> Inputs:
         functions=functions,
         alias=alias,
         version=reader.read("version", partial(parse_version_of, functions)),
-        package=reader.read("package", parse_package),
+        package=reader.read("package", lambda text: parse_package(text, functions)),
         description=_read_description(reader),
         plan=reader.read(
             "steps",
@@ -284,75 +281,3 @@ def _read_region(reader: _Reader, functions: tuple[str, ...]) -> str:
             remedy = f"This function is in {region}, but {source} says {text}: make them agree."
             reader.refuse("function-name", Mistake(function, remedy))
     return text
-
-
-# All that the job asks for -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What lay in the workspace when the inputs were read, as far as they name it and it is needed."""
-
-    package: Package | None = None
-    """None: none is named, or none would be uploaded."""
-    payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """Function, as in ``function-name`` -> what its smoke test invokes it with."""
-
-
-def read_all(environ: Mapping[str, str]) -> tuple[Inputs, Files]:
-    """Read the inputs, and the files that they name.
-
-    Raises:
-        InputErrors: all mistakes, those of the files among them, in the order of the inputs.
-    """
-    workspace = Path(environ.get("GITHUB_WORKSPACE") or ".")
-    try:
-        inputs = read_inputs(environ)
-    except InputErrors as errors:
-        # What the package should have been is not known if that input, or the mode, could not be read.
-        if {"package", "mode"}.isdisjoint(problem.input for problem in errors.problems):
-            text, mode = (environ.get(variable(name), "").strip() for name in ("package", "mode"))
-            _, problems = _read_package(text, mode, workspace)
-            raise InputErrors(_in_order((*errors.problems, *problems))) from None
-        raise
-    package, problems = _read_package(inputs.package or "", inputs.mode, workspace)
-    payloads, more = _read_payloads(inputs, workspace)
-    if problems or more:
-        raise InputErrors((*problems, *more))
-    return inputs, Files(package, payloads)
-
-
-def _read_package(
-    text: str, mode: str, workspace: Path
-) -> tuple[Package | None, tuple[InputProblem, ...]]:
-    if not text or mode in _MAKES_NO_VERSION:
-        return None, ()
-    try:
-        return read_package(text, workspace), ()
-    except Mistakes as found:
-        return None, tuple(InputProblem("package", m.given, m.remedy) for m in found.mistakes)
-
-
-def _read_payloads(
-    inputs: Inputs, workspace: Path
-) -> tuple[Mapping[str, bytes], tuple[InputProblem, ...]]:
-    found: dict[str, bytes] = {}
-    # Several functions may share one file: it is read, and its mistake told, once.
-    problems: dict[InputProblem, None] = {}
-    read = cache(lambda payload: read_payload(payload, workspace))
-    for test in inputs.smoke_test if inputs.mode not in _MAKES_NO_VERSION else ():
-        try:
-            found[test.function] = read(test.payload)
-        except Mistakes as wrong:
-            problems |= {
-                InputProblem("smoke-test", m.given, m.remedy): None for m in wrong.mistakes
-            }
-    return found, tuple(problems)
-
-
-_MAKES_NO_VERSION = frozenset({Mode.PROMOTE, Mode.ROLLBACK})
-
-
-def _in_order(problems: Iterable[InputProblem]) -> tuple[InputProblem, ...]:
-    order = list(DEFAULTS)
-    return tuple(sorted(problems, key=lambda problem: order.index(problem.input)))

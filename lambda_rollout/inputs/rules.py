@@ -91,7 +91,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "version",
         ("package", "mode"),
-        lambda i: _rolls_out(i) and i.package is not None and i.version != Latest(),
+        lambda i: _rolls_out(i) and bool(i.package) and i.version != Latest(),
         "A package always becomes a new version: leave version empty, or leave package empty.",
     ),
     Rule(

@@ -10,6 +10,7 @@ _T = TypeVar("_T")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _SHOWN = 150  # an ARN, whole
 _MOST_SAID = 20  # an input of commas alone has a hundred thousand mistakes
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -77,6 +78,11 @@ def all_lines(text: str) -> list[str]:
 def has_newline(text: str) -> bool:
     """Tell whether ``text`` was written over more than one line, or ends with a newline."""
     return _NEWLINE.search(text) is not None
+
+
+def has_control_character(text: str) -> bool:
+    """Tell whether ``text`` holds one of ASCII's, newlines among them."""
+    return _CONTROL_CHARACTER.search(text) is not None
 
 
 def parse_each(text: str, items: Iterable[str], parse: Callable[[str], _T]) -> tuple[_T, ...]:

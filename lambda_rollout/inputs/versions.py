@@ -6,7 +6,7 @@ So what was approved in one job is what the next one rolls out, whatever an alia
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from lambda_rollout.inputs.names import NumberedEach, VersionChoice, is_version, parse_version
 from lambda_rollout.inputs.text import Mistake, Mistakes, quote
@@ -56,12 +56,14 @@ class _Number(str):
 
 
 def _of_pairs(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
-    seen: set[str] = set()
+    # Both may be as many as an input has room for.
+    known, seen = set(names), set[str]()
+    stranger = f"function-name does not name this function, but {_listed(names)}."
     for name, value in pairs:
         if name in seen:
             yield Mistake(name, "This function is in the object more than once: write it once.")
-        elif names and name not in names:
-            yield Mistake(name, f"function-name does not name this function, but {_listed(names)}.")
+        elif known and name not in known:
+            yield Mistake(name, stranger)
         seen.add(name)
         if not (isinstance(value, str) and is_version(value)):
             yield Mistake(f"{name}: {_shown(value)}", _NUMBER)
@@ -74,9 +76,10 @@ def _missing(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
             yield Mistake(name, "The object has no version for this function: add it.")
 
 
-def _listed(names: Iterable[str]) -> str:
-    first, *others = (quote(name) for name in names)
-    return f"{first} and {len(others)} more" if others[3:] else ", ".join([first, *others])
+def _listed(names: Sequence[str]) -> str:
+    if names[4:]:
+        return f"{quote(names[0])} and {len(names) - 1} more"
+    return ", ".join(map(quote, names))
 
 
 def _shown(value: object) -> str:

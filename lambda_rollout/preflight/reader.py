@@ -152,10 +152,10 @@ class Question:
     plan: Plan
     guards: tuple[Guard, ...] = ()
     needs_numbers: bool = False
-    evidence_timeout: timedelta = timedelta(minutes=15)
     hooks: tuple[Hook, ...] = ()
     by_codedeploy: bool = False
     """Whether CodeDeploy shifts, and invokes the hooks."""
+    evidence_timeout: timedelta = timedelta(minutes=15)
     writes: tuple[str, ...] = ()
     only_publishes: bool = False
     """Whether no alias is to be moved: then nothing is read that only a watch depends on."""

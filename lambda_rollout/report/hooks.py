@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.markdown import PROSE_LIMIT, breakable, code, prose, table, unbroken
 from lambda_rollout.report.state import HookNow, HookSaid, RolloutState
@@ -29,6 +30,26 @@ def hooks_table(story: RolloutState, most: int = MOST_ROWS, limit: int = PROSE_L
     text = table(("hook", "what it said"), rows)
     hidden = len(story.hooks) - len(shown)
     return f"{text}\n\nAnd {count(hidden, 'earlier hook')}, in the log." if hidden else text
+
+
+_WHEN = {
+    HookStage.BEFORE_TRAFFIC: "before any traffic",
+    HookStage.EACH_STEP: "at the end of each step",
+    HookStage.AFTER_TRAFFIC: "after the watch at 100%",
+    HookStage.ON_ROLLBACK: "after a rollback",
+}
+
+
+def planned_hooks(story: RolloutState, most: int = MOST_ROWS) -> str:
+    """Show ``most`` of the hooks that a rollout would ask, and when; empty if there are none."""
+    named = story.named_hooks
+    if not named:
+        return ""
+    text = table(
+        ("hook", "asked"), [(code(hook.function), _WHEN[hook.stage]) for hook in named[:most]]
+    )
+    hidden = len(named) - most
+    return f"{text}\n\nAnd {count(hidden, 'more hook')}, in the log." if hidden > 0 else text
 
 
 def _which(hook: HookNow) -> str:

@@ -114,6 +114,8 @@ def _told_of_alias(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"{event.target} does not exist yet{then}"
         case e.AliasCreated():
             yield f"{event.target} created, sends 100% to version {event.version}"
+        case e.HooksNamed():
+            yield f"hooks: {', '.join(f'{hook.stage} {hook.function}' for hook in event.hooks)}"
         case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
             yield _hook(event)
         case e.AlreadyThere():

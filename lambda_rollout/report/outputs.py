@@ -34,10 +34,12 @@ def outputs(story: RolloutState, report: str = "", pull_request: str = "") -> di
 
 
 def _weight(now: TargetNow) -> Json:
-    """Return the new version's share: 0 for one that does not exist yet, empty if nothing was seen."""
+    """Return the new version's share: 0 while there is no version or no alias yet, empty if nothing was seen."""
     if now.weight is not None:
         return number(now.weight)
-    return 0 if now.version is None and now.routing is not None else ""
+    if now.routing is None:
+        return 0 if now.missing else ""
+    return 0
 
 
 def _each(story: RolloutState, value: Callable[[TargetNow], Json]) -> str:

@@ -43,7 +43,13 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
             return _finished(story, event)
         case e.StepStarted() | e.StepExtended() | e.StepEndsEarly() | e.StepPassed():
             return _step(story, event)
-        case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
+        case (
+            e.HooksNamed()
+            | e.HookStarted()
+            | e.HookInProgress()
+            | e.HookUnanswered()
+            | e.HookEnded()
+        ):
             return _hook(story, event)
         case e.AlarmsFound() | e.EvaluationChanged() | e.AlarmChanged():
             return _alarm(story, event)
@@ -74,8 +80,10 @@ def _evidence(
 
 def _hook(
     story: RolloutState,
-    event: e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded,
+    event: e.HooksNamed | e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded,
 ) -> RolloutState:
+    if isinstance(event, e.HooksNamed):
+        return replace(story, named_hooks=event.hooks)
     if isinstance(event, e.HookStarted):
         return replace(story, hooks=(*story.hooks, HookNow(event.hook, event.step, event.at)))
 

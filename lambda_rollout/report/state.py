@@ -197,6 +197,8 @@ class RolloutState:
     """Of the preflight, None if there was none."""
     numbers: Mapping[Target, Comparison] = field(default_factory=dict)
     """The versions' own metrics, all minutes so far."""
+    named_hooks: tuple[Hook, ...] = ()
+    """Those that may be asked."""
     hooks: tuple[HookNow, ...] = ()
     """Those that were asked, in order."""
     finished: e.Finished | None = None

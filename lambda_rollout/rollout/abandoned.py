@@ -14,7 +14,14 @@ from lambda_rollout.rollout.events import RecordCleared, Restored
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias
 from lambda_rollout.rollout.spec import RunIdentity
-from lambda_rollout.runtime.errors import Busy, NotFound, RevisionMismatch, RolloutError, Unanswered
+from lambda_rollout.runtime.errors import (
+    Busy,
+    CredentialsExpired,
+    NotFound,
+    RevisionMismatch,
+    RolloutError,
+    Unanswered,
+)
 from lambda_rollout.runtime.retry import raise_if_stopped
 
 
@@ -112,7 +119,8 @@ class Restoration:
             settled = self._ports.aliases.write(
                 status.target, routing, text, status.alias.revision_id
             )
-        except (Busy, Unanswered, RevisionMismatch):
+        except (Busy, Unanswered, RevisionMismatch, CredentialsExpired):
+            # Also what may be the answer to a second delivery of it. The next look tells, or says the same.
             return None
         except NotFound as error:
             if status.target not in self._not_found:
@@ -154,6 +162,7 @@ def _saved_aliases(seen: list[AliasStatus], identity: RunIdentity) -> Iterator[S
                 text=lease.owners_text(status.alias.description),
                 rollout_id=identity.rollout_id,
                 taken_over_from=status.dead.rollout_id,
+                arn=status.alias.arn,
             )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
@@ -33,10 +32,8 @@ class AliasRollout:
     """The ARN of the new version, if its configuration was read."""
     durable: bool | None = None
     """Whether the new version is one of a durable function; None if that was not read yet."""
-    timeout: timedelta = timedelta()
-    """How long an invocation of the new version may take; 0 if that was not read yet."""
-    limits: InvocationLimits = field(default_factory=InvocationLimits)
-    """What an invocation of the new version needs and lasts, once it is ready."""
+    limits: InvocationLimits | None = None
+    """What an invocation of the new version needs and lasts; None if that was not read yet."""
 
     @property
     def writer(self) -> AliasWriter:
@@ -83,6 +80,7 @@ class AliasRollout:
             attempted_percents=tuple(self.attempted_percents),
             rollout_id=self.writer.rollout_id,
             taken_over_from=self.resumed.rollout_id if self.resumed else "",
+            arn=self.writer.found.arn,
         )
 
 

@@ -301,6 +301,13 @@ class StepPassed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HooksNamed(Event):
+    """The hooks that may be asked in this run, told at the start; no such event without any."""
+
+    hooks: tuple[Hook, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookStarted(Event):
     """A hook is invoked, for the first time at this stage."""
 

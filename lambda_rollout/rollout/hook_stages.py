@@ -13,7 +13,7 @@ from lambda_rollout.analysis.hooks import HookRequest, HookSubject
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Warned
-from lambda_rollout.rollout.hooks import LEAST_CALL, HookRun
+from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.runtime.clock import Stop
@@ -71,15 +71,15 @@ def on_rollback(
     if cancelled and now - since > CANCELLED_TOO_LATE:
         ports.emit(Warned(text="The job is about to be killed: no on-rollback hook was invoked."))
         return
-    timeout = min(ROLLBACK_LIMIT, seconds(spec.inputs.evidence_timeout))
-    end = now + (CANCELLED_LIMIT if cancelled else timeout)
-    stop = Stop() if cancelled else ports.stop
-    least = 0.0 if cancelled else LEAST_CALL
+    end = now + min(ROLLBACK_LIMIT, seconds(spec.inputs.evidence_timeout))
     request = make_request(HookStage.ON_ROLLBACK, spec, rollouts, Decimal(), step, reason)
     for hook in hooks:
-        run = HookRun([hook], request, ports, lambda _: end, stop, least)
-        with suppress(Cancelled):
-            run.ask_all()
+        run = HookRun([hook], request, ports, lambda _: end, Stop() if cancelled else ports.stop)
+        if cancelled:
+            run.ask_until(now + CANCELLED_LIMIT)
+        else:
+            with suppress(Cancelled):
+                run.ask_all()
         if run.failed:
             ports.emit(Warned(text=f"{run.failed}. Every alias is back all the same."))
 

@@ -6,6 +6,7 @@ decides whether the rollout goes on, and nothing else; an answer that comes afte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
@@ -33,11 +34,12 @@ from lambda_rollout.runtime.errors import (
     AccessDenied,
     CallFailed,
     Cancelled,
+    CredentialsExpired,
     InvalidRequest,
     NotFound,
     RolloutError,
 )
-from lambda_rollout.runtime.retry import raise_if_stopped
+from lambda_rollout.runtime.retry import EXPIRED_LIMIT, raise_if_stopped
 
 LONGEST_CALL = 910.0
 """Seconds that one call may take: as long as any function may run (15 minutes), and a margin."""
@@ -65,15 +67,13 @@ class HookRun:
         ports: Ports,
         limit: Deadline,
         stop: Stop | None = None,
-        least_call: float = LEAST_CALL,
     ) -> None:
-        """Ask nobody yet. ``stop`` ends a wait, the ports' own by default; ``least_call`` as `LEAST_CALL`."""
+        """Ask nobody yet. ``stop`` ends a wait, the ports' own by default."""
         self._waiting = list(hooks)
         self._request = request
         self._ports = ports
         self._limit = limit
         self._stop = stop or ports.stop
-        self._least_call = least_call
         self._one: _OneHook | None = None
         self.failed = ""
         """Which hook said no, and why; empty as long as none did."""
@@ -105,7 +105,7 @@ class HookRun:
     def _make_one(self, hook: Hook) -> _OneHook:
         self._ports.emit(HookStarted(hook=hook, step=self._request.step))
         limit = self._limit(self._ports.clock.monotonic())
-        return _OneHook(hook, self._request, self._ports, limit, self._stop, self._least_call)
+        return _OneHook(hook, self._request, self._ports, limit, self._stop)
 
     def _end(self, hook: Hook, answer: HookAnswer) -> None:
         passed = answer.status is HookStatus.SUCCEEDED
@@ -128,13 +128,6 @@ class HookRun:
             self._one.abandon()
             self._one = None
 
-    def give_up(self, why: str) -> None:
-        """Say of the one that is being asked that nobody waits for it, and of those after it that none is asked."""
-        if self._one is not None:
-            hook = self._one.hook
-            self.abandon()
-            self._end(hook, HookAnswer(HookStatus.FAILED, why))
-
     def ask_all(self) -> None:
         """Ask until all said yes or one said no; nothing else is looked at meanwhile. Raises `Cancelled` on stop."""
         clock = self._ports.clock
@@ -142,11 +135,29 @@ class HookRun:
             try:
                 raise_if_stopped(self._stop)
             except Cancelled:
-                self.give_up("the job was cancelled, and nobody waits for it")
+                self._give_up()
                 raise
             if self.advance() or self.failed:
                 return
             self.wait(max(0.0, self.next_at - clock.monotonic()))
+
+    def ask_until(self, moment: float) -> None:
+        """Ask, and wait for a last word no longer than until ``moment`` (monotonic seconds)."""
+        clock = self._ports.clock
+        while not self.advance() and not self.failed:
+            left = moment - clock.monotonic()
+            if left <= 0:
+                self._give_up()
+                return
+            self.wait(min(left, max(0.0, self.next_at - clock.monotonic())))
+
+    def _give_up(self) -> None:
+        """Say of the one that is being asked that nobody waits for it."""
+        if self._one is not None:
+            hook = self._one.hook
+            self.abandon()
+            why = "the job was cancelled, and nobody waits for its answer"
+            self._end(hook, HookAnswer(HookStatus.FAILED, why))
 
 
 class _OneHook:
@@ -159,14 +170,12 @@ class _OneHook:
         ports: Ports,
         limit: float,
         stop: Stop,
-        least_call: float,
     ) -> None:
         self.hook = hook
         self._request = request
         self._ports = ports
         self._limit = limit
         self._stop = stop
-        self._least_call = least_call
         self._clock = ports.clock
         self._call: Pending[Invocation] | None = None
         self._call_limit = limit
@@ -175,6 +184,7 @@ class _OneHook:
         self._again_at = now = ports.clock.monotonic()
         self._details = NO_DETAILS
         self._failures = 0
+        self._expired_since = math.inf
         self._told_at = now - TELL_EVERY
 
     @property
@@ -217,7 +227,7 @@ class _OneHook:
             finally:
                 self._answered_at = self._clock.monotonic()
 
-        self._call_limit = max(self._limit, now + self._least_call)
+        self._call_limit = max(self._limit, now + LEAST_CALL)
         self._call = self._leaving.enter_context(
             pending(self._ports.background(), self._stop, call)
         )
@@ -232,7 +242,7 @@ class _OneHook:
             return self._unanswered(error, now)
         except RolloutError as error:
             return HookAnswer(HookStatus.FAILED, error.what)
-        self._failures = 0
+        self._failures, self._expired_since = 0, math.inf
         answer = read_answer(invocation.payload, invocation.function_error)
         if answer.status is not HookStatus.IN_PROGRESS:
             return answer
@@ -254,6 +264,10 @@ class _OneHook:
 
     def _unanswered(self, error: CallFailed, now: float) -> HookAnswer | None:
         """Ask again: hooks are made to be asked twice."""
+        expired = isinstance(error, CredentialsExpired)
+        self._expired_since = min(self._expired_since, now) if expired else math.inf
+        if now - self._expired_since >= EXPIRED_LIMIT:
+            return HookAnswer(HookStatus.FAILED, error.brief)
         if now >= self._limit:
             return self._too_late(f"it has not answered ({error.brief})")
         self._failures += 1

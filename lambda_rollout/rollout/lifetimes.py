@@ -19,7 +19,7 @@ USUAL_SESSION = timedelta(minutes=50)
 
 def warnings(spec: RolloutSpec, *, temporary: bool) -> Iterator[str]:
     """Yield what to warn of; ``temporary``: the environment's credentials end, and nobody can see when."""
-    if spec.inputs.mode is Mode.ROLLBACK:
+    if spec.inputs.mode in {Mode.PUBLISH, Mode.ROLLBACK}:
         return
     if spec.inputs.role_to_assume:
         longest = longest_rollout(spec)

@@ -120,6 +120,14 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose credentials calls are signed with (sts:GetCallerIdentity)."""
+
+    account: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """What the story works with."""
 
@@ -143,5 +151,7 @@ class Ports:
     """The calls that read the versions' own numbers; None goes without them."""
     preflight_reader: PreflightReader | None = None
     """The calls of the preflight; None goes without one."""
+    caller: Callable[[], Caller] | None = None
+    """GetCallerIdentity, one try; None goes without it. Errors are `CallFailed` and its kinds."""
     life: Callable[[], CredentialsLife] = CredentialsLife
     """Says how long calls can still be signed."""

@@ -7,26 +7,27 @@ about to send (README, promise 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum, auto
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.restore import DesiredState, restore
-from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.alias.routing import Routing
 from lambda_rollout.alias.settlement import Settled, Unsettled
 from lambda_rollout.rollout.acquire import restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.left import LeftAlias
+from lambda_rollout.rollout.main_account import naming_by_arn
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.clock import Stop
-from lambda_rollout.runtime.errors import CallFailed, RolloutError
-from lambda_rollout.runtime.retry import retrying
+from lambda_rollout.runtime.errors import CallFailed, OtherAccount, RolloutError
+from lambda_rollout.runtime.retry import may_be_answered_yet, retrying
 
 TOTAL_LIMIT = 270.0
 """Seconds for all of it: the runner gives a post stage about 4:45 after a cancellation (source: actions/runner)."""
@@ -41,6 +42,8 @@ LEAST = 20.0
 """Seconds to try it at least."""
 
 UNFINISHED = "the main step ended before the rollout was over"
+_IS_LEFT = "at least one alias is not as it should be"
+_IS_ELSEWHERE = "the credentials of this stage are another account's"
 RESTORING = "the main step ended while it restored what a dead run had left"
 
 
@@ -49,6 +52,8 @@ class Found(Enum):
 
     UNREAD = auto()
     """AWS did not say."""
+    ELSEWHERE = auto()
+    """The credentials are another account's."""
     CHANGED = auto()
     """Somebody else gave it a routing that this rollout did not."""
     TAKEN = auto()
@@ -62,10 +67,9 @@ def settle_what_main_left(
 
     Raises `RolloutError` if AWS cannot be asked at all, for want of credentials.
     """
+    ports = naming_by_arn(ports, saved_state.aliases)
     if saved_state.phase is Phase.RESTORING:
-        return _put_back_what_was_dead(
-            [saved.target for saved in saved_state.aliases], identity, ports, left_for_it
-        )
+        return _put_back_what_was_dead(saved_state, identity, ports, left_for_it)
     end = ports.clock.monotonic() + left_for_it
     finisher = Finisher(identity, ports)
     found = [
@@ -76,7 +80,8 @@ def settle_what_main_left(
     for rollout in rollouts:
         if rollout.resumed is None:
             finisher.track(rollout)
-    left = Found.UNREAD in found or Found.CHANGED in found
+    all_read = Found.UNREAD not in found and Found.ELSEWHERE not in found
+    left = not all_read or Found.CHANGED in found
     moves = saved_state.phase is Phase.MOVING and finisher.has_shifted
     goes_along = moves or saved_state.phase is Phase.ROLLING_BACK
     for rollout in rollouts:
@@ -90,21 +95,20 @@ def settle_what_main_left(
     finisher.limit = _limit(end, ports)
     lost = Found.CHANGED in found or Found.TAKEN in found
     if saved_state.phase is Phase.CLEARING and not (lost and finisher.may_go_back):
-        finished = finisher.complete(all_read=Found.UNREAD not in found)
+        finished = finisher.complete(all_read=all_read)
     elif saved_state.phase is Phase.HOLDING or _asked_to_hold(saved_state, finisher):
         finished = finisher.hold(UNFINISHED)
     else:
         finished = finisher.roll_back(RolloutError(UNFINISHED))
     if left:
-        finished = finisher.finished(
-            Result.FAILED, f"{UNFINISHED}, and at least one alias is not as it should be"
-        )
+        why = _IS_ELSEWHERE if Found.ELSEWHERE in found else _IS_LEFT
+        finished = finisher.finished(Result.FAILED, f"{UNFINISHED}, and {why}")
     ports.emit(finished)
     return finished
 
 
 def _put_back_what_was_dead(
-    targets: Sequence[Target], identity: RunIdentity, ports: Ports, left_for_it: float
+    saved_state: SavedState, identity: RunIdentity, ports: Ports, left_for_it: float
 ) -> Finished:
     """Put back what a dead run had left, as main was about to; and write what is whole once more.
 
@@ -112,11 +116,16 @@ def _put_back_what_was_dead(
     """
     end = ports.clock.monotonic() + left_for_it
     finisher = Finisher(identity, ports)
+    targets = [saved.target for saved in saved_state.aliases]
     try:
         found = restore_abandoned(
             targets, identity, replace(ports, stop=Stop()), _limit(end, ports)
         )
     except RolloutError as cause:
+        if isinstance(cause, CallFailed):
+            # AWS gave no answer about them, so nobody's hands are known to be on them.
+            for left in all_left(saved_state, identity, cause.what):
+                ports.emit(left)
         finished = finisher.finished(Result.FAILED, cause.what, cause.remedy)
     else:
         for status in found:
@@ -160,10 +169,11 @@ def _take_over(
     left = LeftAlias(identity, target, back, saved.text)
     try:
         reader = AliasReader(target, ports.aliases, ports.clock)
-        alias = retrying(ports.clock, None, limit, CallFailed)(reader.read_or_gone)
+        patient = retrying(ports.clock, None, limit, may_be_answered_yet)
+        alias = patient(reader.read_or_gone)
     except CallFailed as error:
         ports.emit(left.unread(error))
-        return Found.UNREAD
+        return Found.ELSEWHERE if isinstance(error, OtherAccount) else Found.UNREAD
     if alias is None:
         ports.emit(left.deleted())
         return Found.TAKEN
@@ -218,11 +228,13 @@ def not_yet(
         yield Warned(text=text)
 
 
-def all_left(saved_state: SavedState, identity: RunIdentity) -> Iterator[AliasLeft]:
-    """Say of every alias that AWS could not be asked about it, and how to mend it by hand."""
+def all_left(
+    saved_state: SavedState, identity: RunIdentity, why: str = "AWS could not be asked"
+) -> Iterator[AliasLeft]:
+    """Say of every alias why nothing was done about it, and how to mend it by hand."""
     for saved in saved_state.aliases:
         left = LeftAlias(identity, saved.target, _whole(saved, saved_state), saved.text)
-        yield left.because("AWS could not be asked")
+        yield left.because(why)
 
 
 def _whole(saved: SavedAlias, saved_state: SavedState) -> Routing:

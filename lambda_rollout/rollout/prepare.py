@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
-from lambda_rollout.inputs.choices import AlarmAtStart, Engine, HookStage, Mode, Preflight
+from lambda_rollout.inputs.choices import AlarmAtStart, Engine, Mode, Preflight
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
@@ -90,16 +90,15 @@ def preflight(
     if ports.preflight_reader is None or not moving:
         return None if spec.inputs.alarms else timedelta()
     publishes = spec.inputs.mode is Mode.PUBLISH
-    before = spec.inputs.hooks_of(HookStage.BEFORE_TRAFFIC)
     question = Question(
         now=ports.aws_clock.now(),
         passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
-        evidence_timeout=spec.inputs.evidence_timeout,
-        hooks=before if publishes else spec.inputs.hooks,
+        hooks=spec.hooks,
         by_codedeploy=spec.inputs.engine is Engine.CODEDEPLOY,
+        evidence_timeout=spec.inputs.evidence_timeout,
         writes=tuple(_writes(spec, moving)) if spec.inputs.mode is Mode.PLAN else (),
         only_publishes=publishes,
         account=account,
@@ -113,10 +112,9 @@ def preflight(
 
 def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
     """Find out whether a promotion's hooks can be invoked. Raises `RolloutError` if one cannot."""
-    hooks = tuple(h for h in spec.inputs.hooks if h.stage is not HookStage.BEFORE_TRAFFIC)
-    if ports.preflight_reader is None or not hooks:
+    if ports.preflight_reader is None or not spec.hooks:
         return
-    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=hooks)
+    question = Question(now=ports.aws_clock.now(), passages=(), plan=spec.plan, hooks=spec.hooks)
     read = read_hooks(question, ports.preflight_reader, ports.clock, ports.stop)
     findings = tuple(findings_on(read))
     ports.emit(PreflightFound(findings=findings))
@@ -152,11 +150,12 @@ def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | No
 
 def _writes(spec: RolloutSpec, moving: Sequence[AliasRollout]) -> Iterator[str]:
     there = [each for each in moving if each.existing]
-    if spec.package is not None:
+    if any(each.target.function in spec.packages for each in moving):
         yield "lambda:UpdateFunctionCode"
     if spec.publishes:
         yield "lambda:PublishVersion"
-    if len(there) < len(moving):
+    # The alias that keeps the way back is created the first time.
+    if len(there) < len(moving) or (there and spec.inputs.previous_alias is not None):
         yield "lambda:CreateAlias"
     if there:
         yield "lambda:UpdateAlias"

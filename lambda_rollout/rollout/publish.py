@@ -53,7 +53,8 @@ def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
     for rollout, version in zip(rollouts, versions, strict=True):
         rollout.new = version
     smoke_test(ports.parallel(wait_for_one, rollouts), spec, ports)
-    before_traffic(spec, ports, rollouts)
+    if spec.hooks:
+        before_traffic(spec, ports, rollouts)
     is_missing = any(rollout.existing is None for rollout in rollouts)
     remedy = f"{HOW_TO_GO_ON}{' and with `create-alias: true`' if is_missing else ''}."
     return Finished(result=Result.PUBLISHED, reason="", remedy=remedy)

@@ -23,7 +23,7 @@ from lambda_rollout.rollout.hook_stages import on_rollback
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.previous_alias import version_left
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.story import without_failing
+from lambda_rollout.rollout.story import begin, without_failing
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
 from lambda_rollout.runtime.errors import RolloutError
 
@@ -34,7 +34,7 @@ ASKED_FOR = "asked for with mode: rollback"
 
 def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
     """Put every target back. Never raises."""
-    ports.emit(spec.started())
+    begin(spec, ports)
     finisher = Finisher(spec.identity, ports)
     try:
         finished = _rollback(spec, ports, finisher)

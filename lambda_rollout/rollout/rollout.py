@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, routing_of
 from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.alarms import Survey
+from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.inputs.choices import HookStage, Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
@@ -181,7 +183,6 @@ class Rollout:
     def _wait_for_one(self, rollout: AliasRollout) -> None:
         state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
         rollout.durable, rollout.new_arn = state.is_durable, state.arn
-        rollout.timeout = state.timeout
         rollout.limits = state.limits
 
     def _smoke_test(self) -> None:
@@ -189,7 +190,7 @@ class Rollout:
         if self._spec.inputs.mode is not Mode.ROLLOUT:
             return
         versions = [
-            ReadyVersion(rollout.target, rollout.new, rollout.limits)
+            ReadyVersion(rollout.target, rollout.new, rollout.limits or InvocationLimits())
             for rollout in self._rollouts
             if rollout.new != rollout.old and rollout.resumed is None
         ]
@@ -285,7 +286,10 @@ class Rollout:
             before = [split_before(shares, since, self._ports.aws_clock.now())]
         return RolloutMetrics(
             self._ports.metrics,
-            [CanaryPair(each.target, each.new, each.writer.old, each.timeout) for each in moving],
+            [
+                CanaryPair(each.target, each.new, each.writer.old, _timeout_of(each.limits))
+                for each in moving
+            ],
             SuccessCriteria(self._spec.inputs.guards, self._spec.inputs.min_invocations),
             self._ports.aws_clock.now,
             before,
@@ -376,3 +380,8 @@ class Rollout:
     def _tell_alarms(self) -> None:
         if self._watch is not None:
             self._watch.alarms.tell()
+
+
+def _timeout_of(limits: InvocationLimits | None) -> timedelta:
+    """Return how long an invocation may take; 0 if that was not read."""
+    return timedelta(seconds=limits.timeout if limits else 0)

@@ -73,6 +73,8 @@ class SavedAlias:
     """The id in the record on this alias."""
     taken_over_from: str = ""
     """The id in the record that main found there, if it went on with a held or a dead run's rollout."""
+    arn: str = ""
+    """The alias's ARN, as AWS answered it: other credentials than main's do not reach a namesake with it."""
 
     @property
     def target(self) -> Target:

@@ -11,7 +11,8 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.inputs.choices import Mode, OnCancel
+from lambda_rollout.inputs.choices import Engine, HookStage, Mode, OnCancel
+from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, NumberedEach
 from lambda_rollout.inputs.package import Package
@@ -90,6 +91,14 @@ class RunIdentity:
         return shlex.join(words)
 
 
+STAGES_OF_MODE: Mapping[Mode, frozenset[HookStage]] = {
+    Mode.PUBLISH: frozenset({HookStage.BEFORE_TRAFFIC}),
+    Mode.PROMOTE: frozenset(HookStage) - {HookStage.BEFORE_TRAFFIC},
+    Mode.ROLLBACK: frozenset({HookStage.ON_ROLLBACK}),
+}
+"""The stages of the hooks that a mode has; of any other mode all."""
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutSpec:
     """What was asked for, as it was asked, and who does it. A new input is known here without a change."""
@@ -98,8 +107,8 @@ class RolloutSpec:
     run: Run
     rollout_id: str
     """As in `RunIdentity`."""
-    package: Package | None = None
-    """The code to upload before publishing, as it was read; None uploads none."""
+    packages: Mapping[str, Package] = field(default_factory=dict)
+    """Function, as in ``function-name`` -> the code to upload before publishing; one without keeps its ``$LATEST``."""
     payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Function, as in ``function-name`` -> what its smoke test invokes the new version with; none has none."""
     warnings: tuple[str, ...] = ()
@@ -149,6 +158,15 @@ class RolloutSpec:
         # The steps before, or a `hold` at their end, are those of the rollout that was held.
         promotes = self.inputs.mode is Mode.PROMOTE
         return Plan((Step(HUNDRED, self.promotion_watch),)) if promotes else self.inputs.plan
+
+    @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """The hooks that may be asked in this mode; CodeDeploy asks its own in a deployment, and in no other mode."""
+        mode, direct = self.inputs.mode, self.inputs.engine is Engine.DIRECT
+        stages = STAGES_OF_MODE.get(mode, frozenset(HookStage))
+        if not (direct or mode in {Mode.ROLLOUT, Mode.PLAN}):
+            return ()
+        return tuple(hook for hook in self.inputs.hooks if hook.stage in stages)
 
     def started(self) -> Started:
         """Make the first event."""

@@ -15,7 +15,7 @@ from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_rollout import AliasRollout
-from lambda_rollout.rollout.events import Finished, Warned
+from lambda_rollout.rollout.events import Finished, HooksNamed, Warned
 from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
 from lambda_rollout.rollout.ports import Ports
@@ -43,13 +43,20 @@ def run(
 
     ``afterwards`` is done when every alias is settled, and can change nothing of how it ended.
     """
-    ports.emit(spec.started())
+    begin(spec, ports)
     for text in spec.warnings:
         ports.emit(Warned(text=text))
     finished = _to_its_end(tell, bad_end)
     without_failing(lambda: afterwards(finished), ports)
     ports.emit(finished)
     return finished
+
+
+def begin(spec: RolloutSpec, ports: Ports) -> None:
+    """Tell what was asked for."""
+    ports.emit(spec.started())
+    if spec.hooks:
+        ports.emit(HooksNamed(hooks=spec.hooks))
 
 
 def without_failing(act: Callable[[], None], ports: Ports) -> None:

@@ -30,6 +30,7 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
+    CredentialsExpired,
     NotFound,
     Refused,
     RevisionMismatch,
@@ -56,10 +57,11 @@ def read_storage(target: Target, spec: RolloutSpec, ports: Ports) -> CodeStorage
 
     Raises `RolloutError` if ``package`` cannot be kept like that: before anything is changed.
     """
-    if spec.package is None:
+    package = spec.packages.get(target.function)
+    if package is None:
         return None
     storage = retrying(ports.clock, ports.stop)(ports.versions.storage, target)
-    if wanted := storage.wants(spec.package):
+    if wanted := storage.wants(package):
         raise RolloutError(
             f"the code of {target.name} is kept by reference (S3ObjectStorageMode REFERENCE), and this `package` cannot be kept like that.",
             f"Give `package` as {wanted}",
@@ -86,19 +88,21 @@ def choose(
         check_exists(target, named, ports)
         ports.emit(VersionTaken(target=target, version=named, previous=previous))
         return named
-    latest = _settled_latest(target, ports, replaced=spec.package is not None)
+    package = spec.packages.get(target.function)
+    latest = _settled_latest(target, ports, replaced=package is not None)
     code_sha256 = latest.code_sha256
     kept = storage or read_storage(target, spec, ports)
-    if spec.package is not None and kept is not None:
+    if package is not None and kept is not None:
         code_sha256 = retrying(ports.clock, ports.stop, UPDATE_LIMIT)(
-            _upload_once, target, spec.package, latest.architectures, kept, ports
+            _upload_once, target, package, latest.architectures, kept, ports
         )
         if _settled_latest(target, ports).code_sha256 != code_sha256:
             raise _overtaken(target)
     # The code's hash and not $LATEST's RevisionId: that one changes when an update completes, without anybody
     # having changed anything. With it AWS refuses to publish what somebody else put there meanwhile. Published once
     # more, what is unchanged is the same version: so whatever may have had its effect is asked for again.
-    patient = retrying(ports.clock, ports.stop, UPDATE_LIMIT, (Busy, Unanswered, RevisionMismatch))
+    unsettled = (Busy, Unanswered, RevisionMismatch, CredentialsExpired)
+    patient = retrying(ports.clock, ports.stop, UPDATE_LIMIT, unsettled)
     try:
         version = patient(ports.versions.publish, target, spec.inputs.description, code_sha256)
     except Refused as error:
@@ -112,7 +116,7 @@ def choose(
 def check_version(target: Target, previous: str | None, spec: RolloutSpec, ports: Ports) -> None:
     """Check what can be known of the version without publishing one, for ``mode: plan``. Raises as `choose`."""
     if spec.publishes:
-        check_latest(target, ports, replaced=spec.package is not None)
+        check_latest(target, ports, replaced=target.function in spec.packages)
     else:
         choose(target, previous, spec, ports)
 

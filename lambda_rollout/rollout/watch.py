@@ -184,7 +184,7 @@ class Watch:
         if self._hooks is None:
             if self._asks is None:
                 return True
-            self._hooks = self._asks(self._end + self._evidence_timeout)
+            self._hooks = self._asks(self._last_end(self._end))
         if self._hooks.passed:
             return True
         self._advance_hooks()

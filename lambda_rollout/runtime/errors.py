@@ -69,6 +69,21 @@ class DeniedOtherwise(AccessDenied):
     """Denied, but not for want of a permission of this role for this call: to allow it would not help."""
 
 
+class OtherAccount(DeniedOtherwise):
+    """The credentials are another account's than the alias's: what they cannot see may be there."""
+
+    def __init__(self, operation: str, arn: str, account: str, expected: str) -> None:
+        """``arn`` and ``account`` are the credentials', ``expected`` is the account of the alias."""
+        super().__init__(
+            operation,
+            "OtherAccount",
+            f"the credentials of this stage are those of {arn} in account {account}, and the alias is in account "
+            f"{expected}. Nothing was written with them",
+            f"A later step of the job has exported other credentials. Run the command with those of account {expected}; "
+            "set `role-to-assume`, which no step can change, or give that step an `env:` of its own.",
+        )
+
+
 class InvalidRequest(Refused):
     """AWS found the call itself to be wrong: it would say so to every delivery of it."""
 

@@ -136,13 +136,13 @@ _CREDENTIALS = (
     ),
     _Row(
         # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-        "STS could not fetch GitHub's public key. That passes: start again.",
+        "STS could not fetch the public key of the token's issuer. That passes: start again.",
         _codes("InvalidIdentityToken"),
         words=r"verification key",
         operation=ASSUME,
     ),
     _Row(
-        "The identity provider in IAM is not set up for the audience of GitHub's token: add it there (aws iam "
+        "The identity provider in IAM is not set up for the audience of the token: add it there (aws iam "
         "add-client-id-to-open-id-connect-provider).",
         _codes("InvalidIdentityToken"),
         words=r"incorrect token audience",

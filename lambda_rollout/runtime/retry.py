@@ -23,6 +23,7 @@ from lambda_rollout.runtime.errors import (
     CallFailed,
     Cancelled,
     CredentialsExpired,
+    OtherAccount,
     Unanswered,
     Unreachable,
 )
@@ -132,6 +133,11 @@ def retrying(
         ),
         reraise=True,
     )
+
+
+def may_be_answered_yet(error: BaseException) -> bool:
+    """Whether who settles goes on asking: after all that AWS says, but not with another account's credentials."""
+    return isinstance(error, CallFailed) and not isinstance(error, OtherAccount)
 
 
 def raise_if_stopped(stop: Stop | None) -> None:

@@ -38,7 +38,8 @@ def condition(claims: Mapping[str, Any]) -> str:
         return ""
     provider = provider_of(claims)
     equals = {f"{provider}:{name}": _literal(text) for name, text in named.items()}
-    return json.dumps({"StringEquals": equals})
+    # A runner would obey ##[…] anywhere in a line; so written it is the same JSON.
+    return json.dumps({"StringEquals": equals}).replace("##[", "##\\u005b")
 
 
 def _literal(text: str) -> str:

@@ -381,8 +381,7 @@ def denied(world: Account, request: Request, user: str) -> tuple[str, str]:
     """Code and message of AWS's refusal (the form of its documented 403 answers)."""
     action = f"{request.service}:{'InvokeFunction' if request.operation == 'Invoke' else request.operation}"
     if request.service == "lambda":
-        name = str(request.params.get("FunctionName", "*")).split(":function:")[-1].split(":")[0]
-        resource = f"arn:aws:lambda:{request.region}:{world.account}:function:{name}"
+        resource = f"arn:aws:lambda:{request.region}:{world.account}:function:{request.function}"
         if qualifier := request.params.get("Qualifier"):
             resource += f":{qualifier}"
     else:

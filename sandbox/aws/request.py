@@ -32,6 +32,11 @@ class Request:
     effect_at: datetime | None = None
     delay: float = 0.0
 
+    @property
+    def function(self) -> str:
+        """The bare name of Lambda's function that it is about, whatever form it was given in; ``*`` without one."""
+        return str(self.params.get("FunctionName", "*")).split(":function:")[-1].split(":")[0]
+
 
 class Account(Protocol):
     """The `sandbox.aws.world.World` that a request meets, as far as faults know it."""

@@ -89,6 +89,21 @@ class Sts:
             403,
         )
 
+    def account_of(self, access_key_id: str) -> str:
+        """The account that a key is of: this one, unless it stands for an identity of another."""
+        session = self.sessions.get(access_key_id)
+        return session.identity.split(":")[4] if session else self.account
+
+    def get_caller_identity(self, access_key_id: str) -> dict[str, Any]:
+        """GetCallerIdentity: needs no permission."""
+        session = self.sessions.get(access_key_id)
+        identity = session.identity if session else f"arn:aws:iam::{self.account}:user/sandbox"
+        return {
+            "UserId": f"AIDA{access_key_id or 'SANDBOX'}",
+            "Account": self.account_of(access_key_id),
+            "Arn": identity,
+        }
+
     def get_id_token(self, params: Params) -> dict[str, Any]:
         """GitHub's answer to a request for an OIDC token (no AWS operation).
 

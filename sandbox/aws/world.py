@@ -6,6 +6,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -24,16 +25,18 @@ REGION = "eu-central-1"
 
 
 class World:
-    """One AWS account (123456789012) in any Region.
+    """One AWS account (123456789012, unless told otherwise) in any Region.
 
     `call` is how every request arrives, whichever door it came through; it is also what
     a simulator calls directly. The models behind it are plain objects: `lambda_`,
     `cloudwatch`, `codedeploy`, `sts`.
     """
 
-    def __init__(self, clock: Clock | None = None, seed: int = 0) -> None:
+    def __init__(self, clock: Clock | None = None, seed: int = 0, account: str = ACCOUNT) -> None:
         self.clock = clock or ManualClock()
-        self.account = ACCOUNT
+        self.account = account
+        self.others: dict[str, World] = {}
+        """Account -> its world, for keys that the STS of this one knows to be of another account."""
         self.random = random.Random(seed)
         self.faults = Faults()
         self.sts = Sts(self.clock, self.random, self.account)
@@ -135,6 +138,11 @@ class World:
 
     def perform(self, request: Request) -> dict[str, Any]:
         """Do a request's work, now and without faults."""
+        if request.operation == "GetCallerIdentity":
+            return self.sts.get_caller_identity(request.caller)
+        account = self.sts.account_of(request.caller)
+        if account != self.account and request.service not in {"sts", "oidc"}:
+            return self.in_account(account).perform(replace(request, caller=""))
         model = self._model(request.service, request.region)
         operation = getattr(model, snake_case(request.operation), None)
         if operation is None:
@@ -148,6 +156,12 @@ class World:
         if request.operation == "Invoke":
             request.delay += model.takes
         return answer
+
+    def in_account(self, account: str) -> World:
+        """Another account, made at its first use; it is called with keys of `sts.sessions` that are of it."""
+        if account not in self.others:
+            self.others[account] = World(self.clock, account=account)
+        return self.others[account]
 
     def _model(self, service: str, region: str) -> Any:
         if service == "lambda":

@@ -111,11 +111,13 @@ class Asked:
     warnings: list[str] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, str], role: str = ROLE) -> str:
+        stop = Stop()
         patient = asking(self.clock, None, self.settles_within)
         patient = telling_refusals(patient, role, self.warnings.append)
-        return key_of(
-            session(REGION, role, "lambda-rollout-1", environ, self.clock, Stop(), patient)
-        )
+        made = session(REGION, role, "lambda-rollout-1", environ, self.clock, stop, patient)
+        # Nothing is to be renewed.
+        stop.request("the test is over")
+        return key_of(made)
 
     def error(self, environ: dict[str, str], role: str = ROLE) -> RolloutError:
         with pytest.raises(RolloutError) as caught:
@@ -158,6 +160,28 @@ def test_a_refusal_says_what_the_token_says_and_which_condition_accepts_it(
     assert asked(environ) in world.sts.sessions
     told = f"{error}{asked.warnings}"
     assert not any(part in told for part in token.split("."))
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "copied"),
+    [
+        ("InvalidIdentityToken", "No OpenIDConnect provider found in your account", True),
+        ("InvalidIdentityToken", "Incorrect token audience", True),
+        (
+            "AccessDenied",
+            "Not authorized … with an explicit deny in a service control policy",
+            False,
+        ),
+    ],
+)
+def test_only_where_the_policy_may_be_the_cause_a_condition_is_given(
+    sts: tuple[World, dict[str, str]], code: str, message: str, *, copied: bool
+) -> None:
+    world, environ = sts
+    world.faults.add(Answer(code, message, 403), service="sts", count=None)
+    remedy = Asked().error(environ).remedy
+    assert f'sub "{world.sts.job.subject}"' in remedy
+    assert ("StringEquals" in remedy) is copied
 
 
 def test_a_refusal_is_told_at_once_and_believed_after_10_to_15_seconds(

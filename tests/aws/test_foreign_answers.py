@@ -20,6 +20,7 @@ from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.invocations import LambdaInvocations
@@ -135,6 +136,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "BatchGetDeploymentTargets": lambda _: engine().shift("d-1"),
     "StopDeployment": lambda _: engine().stop("d-1"),
     "AssumeRoleWithWebIdentity": lambda server: identity(server.url).issue(),
+    "GetCallerIdentity": lambda _: caller_of(clients()),
 }
 MORE: list[tuple[str, Callable[[Stranger], object]]] = [
     ("GetFunctionConfiguration", lambda _: versions().read(TARGET, "2")),
@@ -268,7 +270,7 @@ def _is_client(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Attribute) and node.func.attr == "cloudwatch"
     if isinstance(node, ast.Attribute):
-        return node.attr in {"lambda_", "uploads", "codedeploy", "_client", "_sts"}
+        return node.attr in {"lambda_", "uploads", "codedeploy", "_client", "_sts", "sts"}
     return isinstance(node, ast.Name) and node.id in {"client", "sts"}
 
 

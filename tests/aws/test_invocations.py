@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.runtime.errors import AccessDenied, Busy, InvalidRequest, NotFound, Unanswered
-from sandbox.aws import faults
+from sandbox.aws import World, faults
 from sandbox.aws.lambda_ import Fate
 from tests.support.scene import NEW, OLD, Scene
 from tests.support.seam import direct, through_botocore
@@ -115,3 +117,32 @@ def test_a_dry_run_says_what_is_not_there_or_not_allowed_and_runs_nothing(
 def test_more_than_6_mb_is_refused(scene: Scene, invocations: LambdaInvocations) -> None:
     with pytest.raises(InvalidRequest, match="too large"):
         invocations.invoke("checkout", OLD, b'"' + b"x" * 6 * 1024 * 1024 + b'"', 5)
+
+
+def test_a_log_that_is_cut_begins_with_a_whole_line(
+    scene: Scene, invocations: LambdaInvocations
+) -> None:
+    # Half a secret is one that nobody knows to hide.
+    secret = "MarkedSecret" * 400
+    lines = f"    print({secret!r})\n    print('second')\n"
+    publish(scene, f"def handler(event, context):\n{lines}")
+    tail = invocations.invoke("checkout", NEW, b"{}", 5).log_tail
+    assert tail.startswith("second\nEND RequestId: ")
+
+
+@pytest.mark.parametrize("made", [through_botocore, direct])
+def test_an_answer_that_took_a_quarter_of_an_hour_says_nothing_of_awss_time(
+    scene: Scene, made: Callable[[World], Clients]
+) -> None:
+    publish(scene, SLOW, Timeout=900)
+    clients = made(scene.world)
+    invocations, believed = LambdaInvocations(clients), []
+    for _ in range(2):
+        invocations.invoke("checkout", NEW, b'{"seconds": 800}', 910)
+        believed.append(clients.aws_clock.believed)
+    for _ in range(2):
+        clients.lambda_.get_alias(FunctionName="checkout", Name="live")
+    believed.append(clients.aws_clock.believed)
+    invocations.invoke("checkout", NEW, b'{"seconds": 800}', 910)
+    believed.append(clients.aws_clock.believed)
+    assert believed == [False, False, True, True]

@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.loaders import Loader
 
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.credentials import Chain, session
@@ -69,13 +70,18 @@ def test_with_a_role_no_file_says_where_the_token_goes() -> None:
     assert host(sts) == f"https://sts.{REGION}.amazonaws.com"
 
 
-def test_nor_does_other_data_of_the_services(home: Path) -> None:
+def test_nor_does_other_data_of_the_services(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # botocore has looked up HOME when it was imported.
+    monkeypatch.setattr(Loader, "CUSTOMER_DATA_PATH", str(home / ".aws/models"))
+    monkeypatch.setenv("AWS_DATA_PATH", str(home / ".aws/models"))
     rules = home / ".aws/models/sts/2011-06-15/endpoint-rule-set-1.json"
     rules.parent.mkdir(parents=True)
     away = {"conditions": [], "endpoint": {"url": ELSEWHERE}, "type": "endpoint"}
     rules.write_text(json.dumps({"version": "1.0", "parameters": {}, "rules": [away]}))
     loader = core_session(REGION).get_component("data_loader")
     assert not any(str(home) in path for path in loader.search_paths)
+    sts = WebIdentity(ROLE, REGION, "lambda-rollout-1", {})._sts
+    assert host(sts) == f"https://sts.{REGION}.amazonaws.com"
     assert loader.load_service_model("sts", "endpoint-rule-set-1")["parameters"]
 
 

@@ -96,7 +96,7 @@ def test_a_second_look_at_what_somebody_took_comes_after_the_others_rollback() -
     end = scene.start()
     assert end.result is Result.FAILED
     assert scene.whole_on(OLD, "f2")
-    asked = [(r.operation, r.params.get("FunctionName")) for r in scene.requests()]
+    asked = [(r.operation, r.function) for r in scene.requests()]
     back = max(i for i, each in enumerate(asked) if each == ("UpdateAlias", "f1"))
     # The look that found it, the rollback of the other one, and only then the look before leaving it.
     assert asked[back - 1 : back + 2] == [
@@ -368,11 +368,7 @@ def test_the_looks_at_many_aliases_keep_no_alarm_waiting() -> None:
     step = [r for r in scene.requests("DescribeAlarms") if shifts[29] < r.at < shifts[30]]
     gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(step)]
     assert max(gaps) <= 5.0 + MAX_WORKERS * 0.5 + 1.0
-    looks = [
-        r.params["FunctionName"]
-        for r in scene.requests("GetAlias")
-        if shifts[29] < r.at < shifts[30]
-    ]
+    looks = [r.function for r in scene.requests("GetAlias") if shifts[29] < r.at < shifts[30]]
     assert set(looks) == set(names(30))
 
 

@@ -22,6 +22,8 @@ from tests.support.live import MAIN, NEW, NEXT, OLD, POST
 TWELVE = "10% 1s, 25% 2s, 100% 1s"
 
 GROUP = 3
+WRITES = 10
+"""Writes to aliases in the group's rollout: 50%, 100% and clearing of each, and the mark before the clearing."""
 BOUNDARIES = 20
 """Every request of the group's rollout from the first shift on, and some before it; see `at_request`."""
 
@@ -72,7 +74,7 @@ class Of:
     fault: Fault
 
     def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
-        if request.params.get("FunctionName") != self.function:
+        if request.function != self.function:
             return work()
         return self.fault.around(world, request, work)
 
@@ -86,17 +88,17 @@ def test_what_aws_keeps_waiting_does_not_keep_the_others_from_going_back(tmp_pat
         no = Answer("InvalidParameterValueException", "no")
         scene.world.faults.add(Of("f3", no), operation="UpdateAlias", count=None)
         finished = scene.run(steps=TWELVE)
-        first, *_, last = (
-            each for each in scene.requests("UpdateAlias") if each.params["FunctionName"] == "f2"
-        )
+        first, *_, last = (each for each in scene.requests("UpdateAlias") if each.function == "f2")
         assert finished.outputs["result"] == "rolled-back", finished.log
         assert "InvalidParameterValueException" in finished.outputs["reason"]
         assert scene.all_whole_on(OLD)
         assert (last.at - first.at).total_seconds() < FORWARD_LIMIT / 2
 
 
-def at_request(scene: LiveUnit, nth: int, *, after_effect: bool) -> Finished | None:
-    """Kill main at its ``nth`` request; None if it ended before."""
+def at_request(
+    scene: LiveUnit, nth: int, operation: str = "*", *, after_effect: bool
+) -> Finished | None:
+    """Kill main at its ``nth`` request, or of this operation; None if it ended before."""
     pid: list[int] = []
 
     def die() -> None:
@@ -104,7 +106,7 @@ def at_request(scene: LiveUnit, nth: int, *, after_effect: bool) -> Finished | N
             time.sleep(0.01)
         os.kill(pid[0], signal.SIGKILL)
 
-    scene.world.faults.add(Die(die, after_effect), nth=nth, caller=MAIN)
+    scene.world.faults.add(Die(die, after_effect), nth=nth, caller=MAIN, operation=operation)
     step = scene.start(MAIN, steps="50% 0s, 100% 0s")
     pid.append(step.pid)
     finished = step.wait(60)
@@ -117,9 +119,22 @@ def requests_of_a_rollout(tmp_path_factory: pytest.TempPathFactory) -> tuple[int
     with live_group(tmp_path_factory.mktemp("whole"), GROUP) as scene:
         assert scene.run(MAIN, steps="50% 0s, 100% 0s").status == 0
         operations = [request.operation for request in scene.requests(caller=MAIN)]
+        assert operations.count("UpdateAlias") == WRITES
         return len(operations), operations.index("UpdateAlias") + 1
 
 
+@pytest.mark.parametrize("nth", range(1, WRITES + 1))
+def test_at_whichever_write_a_unit_is_killed_it_ends_whole_on_one_side(
+    nth: int, tmp_path: Path
+) -> None:
+    """Between two writes the aliases are the same; so half of these are killed before, and half after its effect."""
+    with live_group(tmp_path, GROUP) as scene:
+        killed = at_request(scene, nth, "UpdateAlias", after_effect=bool(nth % 2))
+        assert killed is not None
+        ends_whole_on_one_side(scene, killed, tmp_path / "next")
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("boundary", range(BOUNDARIES))
 def test_wherever_a_unit_is_killed_it_ends_whole_on_one_side(
     boundary: int, requests_of_a_rollout: tuple[int, int], tmp_path: Path
@@ -133,10 +148,15 @@ def test_wherever_a_unit_is_killed_it_ends_whole_on_one_side(
         killed = at_request(scene, nth, after_effect=bool(boundary % 2))
         if killed is None:
             pytest.skip("this rollout needed fewer requests")
-        with scene.as_they_are():
-            post = scene.post(killed.state, POST)
-            assert scene.all_whole_on(OLD) or scene.all_whole_on(NEW), post.log
-        the_next_run_leaves_no_mixture(scene, tmp_path / "next")
+        ends_whole_on_one_side(scene, killed, tmp_path / "next")
+
+
+def ends_whole_on_one_side(scene: LiveUnit, killed: Finished, folder: Path) -> None:
+    """After a post stage, and, without one, after the next run."""
+    with scene.as_they_are():
+        post = scene.post(killed.state, POST)
+        assert scene.all_whole_on(OLD) or scene.all_whole_on(NEW), post.log
+    the_next_run_leaves_no_mixture(scene, folder)
 
 
 def the_next_run_leaves_no_mixture(scene: LiveUnit, folder: Path) -> None:

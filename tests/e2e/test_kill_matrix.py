@@ -1,7 +1,8 @@
 """Killed at every single request of a rollout, before its effect and after it: the alias ends whole every time.
 
 After each death two ways on are tried from the very same state: the runner's post stage with what main saved,
-and, as when the machine died too, nothing but the next run, once the lease is over.
+and, as when the machine died too, nothing but the next run, once the lease is over. Both know nothing but what AWS
+has then and what main has saved, so `make test` tries one death of all that leave the same; `make test-long` each.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias import record as lease
-from sandbox.aws.faults import Die, Meanwhile
-from sandbox.aws.request import Request
-from sandbox.runner import Finished, Runner
+from lambda_rollout.rollout.saved_state import KEY
+from sandbox.aws.faults import Die, Meanwhile, Work
+from sandbox.aws.request import Account, Request
+from sandbox.runner import Finished, Runner, Step
 from tests.support.live import MAIN, NEW, NEXT, OLD, OWNERS_TEXT, POST, WRITES, Live, live
 
 SHARDS = 4
@@ -41,15 +43,70 @@ STORIES = {
 }
 
 
+@dataclass(frozen=True)
+class Death:
+    """At which request main dies, and whether after its effect."""
+
+    nth: int
+    after_effect: bool
+
+
+@dataclass
+class Watching:
+    """A fault that does nothing; it notes for each request what main would leave if it died there."""
+
+    scene: Live
+    started: list[Step] = field(default_factory=list)
+    deaths: dict[str, Death] = field(default_factory=dict)
+    """The first death that leaves this."""
+    nth: int = 0
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        self.nth += 1
+        self.note(after_effect=False)
+        try:
+            return work()
+        finally:
+            self.note(after_effect=True)
+
+    def note(self, *, after_effect: bool) -> None:
+        while not self.started:
+            time.sleep(0.01)
+        functions = self.scene.world.lambda_().functions["checkout"]
+        left = (self.scene.alias, list(functions.published), dict(self.started[0].saved))
+        self.deaths.setdefault(repr(left), Death(self.nth, after_effect))
+
+
+@pytest.fixture(scope="module")
+def deaths(tmp_path_factory: pytest.TempPathFactory) -> list[Death]:
+    """Of a rollout that is promoted: one of all that leave the same."""
+    with live(tmp_path_factory.mktemp("whole")) as scene:
+        watching = Watching(scene)
+        scene.world.faults.add(watching, count=None, caller=MAIN)
+        watching.started.append(scene.start(MAIN))
+        assert watching.started[0].wait(60).outputs["result"] == "promoted"
+        return list(watching.deaths.values())
+
+
+@pytest.mark.parametrize("shard", range(2))
+def test_at_whatever_moment_it_is_killed_the_alias_ends_whole(
+    shard: int, deaths: list[Death], tmp_path: Path, record_property: Sum
+) -> None:
+    # Nothing saved, publishing announced, published, and each of three shifts announced and made.
+    assert len(deaths) >= 9
+    for death in deaths[shard::2]:
+        folder = tmp_path / f"{death.nth}-{death.after_effect}"
+        killed = dies_and_is_settled(
+            STORIES["promoted"], death.nth, folder, after=death.after_effect
+        )
+        assert killed is not None
+    many = len(deaths[shard::2])
+    record_property("count", ["killed in a rollout, and settled both ways", many])
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize(
-    "name",
-    [
-        "promoted",
-        pytest.param("rolled back", marks=pytest.mark.long),
-        pytest.param("held", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize("name", STORIES)
 def test_whenever_it_is_killed_the_alias_ends_whole(
     name: str, shard: int, tmp_path: Path, record_property: Sum
 ) -> None:
@@ -120,7 +177,7 @@ def the_post_stage_settles_it(scene: Live, killed: Finished, died_at: Request) -
     else:
         assert scene.whole_on(OLD), post.log
     # When in doubt, write: whatever main may still have on its way is useless then.
-    if killed.state:
+    if killed.state.get(KEY):
         assert any(request.operation == "UpdateAlias" for request in after), post.log
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from lambda_rollout.alias import record as lease
 from sandbox.github import Effect, Fault, GitHub
 from sandbox.github import Server as GitHubServer
 from sandbox.runner import Finished
-from tests.support.live import NEW, NEXT, OLD, WRITES, Live, live
+from tests.support.live import NEW, NEXT, OLD, OWNERS_TEXT, WRITES, Live, live
 
 RUN, ATTEMPT = 1234567890, 1
 LINK = f"https://github.com/octo/shop/actions/runs/{RUN}/attempts/{ATTEMPT}"
@@ -30,8 +31,25 @@ def scene(tmp_path: Path, github: GitHub) -> Iterator[Live]:
     with GitHubServer(github) as server, live(tmp_path) as made:
         made.runner.api_url = server.url
         made.inputs["github-token"] = "ghs_sandbox"
-        strand(made)
+        leave(made)
         yield made
+
+
+def leave(scene: Live) -> None:
+    """What `strand` leaves, without a process that does it."""
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.world.run_due()
+    now = scene.clock.now().replace(microsecond=0)
+    whose = (str(RUN), str(ATTEMPT), lease.repository_hash("octo/shop"), now)
+    record = lease.Record(OLD, NEW, "213efbe1", now + lease.LEASE, *whose)
+    scene.call(
+        "lambda",
+        "UpdateAlias",
+        FunctionName="checkout",
+        Name="live",
+        RoutingConfig={"AdditionalVersionWeights": {NEW: 0.5}},
+        Description=lease.compose(OWNERS_TEXT, record),
+    )
 
 
 def strand(scene: Live) -> None:
@@ -82,7 +100,7 @@ def test_so_does_an_attempt_that_was_run_again(scene: Live, github: GitHub) -> N
     mends(scene, next_run(scene, run_id=str(RUN), attempt="2"))
 
 
-@pytest.mark.parametrize("status", ["in_progress", "queued"])
+@pytest.mark.parametrize("status", ["in_progress", pytest.param("queued", marks=pytest.mark.long)])
 def test_a_run_in_progress_is_refused_with_its_link(
     scene: Live, github: GitHub, status: str
 ) -> None:
@@ -131,7 +149,9 @@ def test_without_a_token_time_decides(scene: Live, github: GitHub) -> None:
     refuses(scene, next_run(scene))
 
 
-@pytest.mark.parametrize("effect", [Effect.ANSWER, Effect.RESET])
+@pytest.mark.parametrize(
+    "effect", [Effect.ANSWER, pytest.param(Effect.RESET, marks=pytest.mark.long)]
+)
 def test_with_github_down_time_decides(scene: Live, github: GitHub, effect: Effect) -> None:
     github.runs[RUN, ATTEMPT] = "completed"
     github.faults.add(Fault(effect, part="/actions/runs/", times=99))
@@ -139,6 +159,21 @@ def test_with_github_down_time_decides(scene: Live, github: GitHub, effect: Effe
 
 
 # Whose clock -----------------------------------------------------------------------------------------
+
+
+def test_what_is_left_here_is_what_a_dead_run_leaves(tmp_path: Path) -> None:
+    def left(how: Callable[[Live], None], folder: Path) -> Any:
+        with live(folder) as scene:
+            how(scene)
+            version, weights, description = scene.alias
+            text, record = lease.parse(description)
+            assert record is not None
+            assert record.since is not None
+            assert record.until == record.since + lease.LEASE
+            timeless = replace(record, rollout_id="", since=None, until=None)
+            return version, weights, text, timeless
+
+    assert left(leave, tmp_path / "left") == left(strand, tmp_path / "stranded")
 
 
 @pytest.mark.parametrize("minutes", [-4, 4])

@@ -39,7 +39,7 @@ SHARE = list(
         [
             *((write, "twice") for write in TWICE),
             *share(WRITES, MISCHIEFS),
-            *share(list(READS)[::2], TO_A_READ),
+            *share(list(READS)[::3], TO_A_READ),
         ]
     )
 )

@@ -59,6 +59,10 @@ def test_a_rollout_may_outlast_its_credentials(scene: Live) -> None:
     assert len(issued) >= 3
     assert len(scene.requests("GetIdToken")) == len(issued), "each time with a new token"
     assert not refused(scene)
+    sessions = {
+        session.identity.rpartition("/")[2] for session in scene.world.sts.sessions.values()
+    }
+    assert sessions == {"lambda-rollout-1234567890-1-octo.shop"}
     used = {request.caller for request in scene.requests() if request.service == "lambda"}
     assert len(used) >= 2
     assert MAIN not in used, "the environment's own are for nothing"
@@ -174,10 +178,14 @@ class InProcess:
 
 
 @pytest.fixture
-def here(scene: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+def here(scene: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
     for name, value in scene.as_caller(POST).items():
         monkeypatch.setenv(name, value)
-    return InProcess(scene, tmp_path)
+    # So that nothing is renewed here, on a clock on which that would be due again at once.
+    scene.world.sts.lifetime = None
+    made = InProcess(scene, tmp_path)
+    yield made
+    made.stop.request("the test is over")
 
 
 def killed(scene: Live) -> Mapping[str, str]:

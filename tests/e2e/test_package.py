@@ -183,6 +183,27 @@ def test_a_unit_gets_the_same_package_and_all_are_shifted_together() -> None:
     assert {functions[name].published[NEW].code.data for name in names(3)} == {CODE}
 
 
+def test_each_function_of_a_unit_gets_its_own_and_one_without_keeps_its_latest() -> None:
+    scene = Group.of(3)
+    kept = scene.world.lambda_().functions["f2"].latest.code.data
+    other = Zip("other.zip", package("def handler(event, context): return 'other'"))
+    end = scene.start(packages={"f1": ZIP, "f3": other})
+    assert end.result is Result.PROMOTED
+    assert scene.whole_on(NEW)
+    functions = scene.world.lambda_().functions
+    published = [functions[name].published[NEW].code.data for name in names(3)]
+    assert published == [CODE, kept, other.content]
+    assert [each["FunctionName"].rpartition(":")[2] for each in uploads(scene)] == ["f1", "f3"]
+
+
+def test_a_failed_update_keeps_out_only_what_gets_no_package() -> None:
+    scene = Group.of(2)
+    scene.world.lambda_().functions["f2"].latest.update_status = "Failed"
+    assert scene.start(packages={"f1": ZIP}).result is Result.FAILED
+    assert scene.start(packages={"f1": ZIP}, mode=Mode.PLAN).result is Result.FAILED
+    assert scene.start(packages={"f2": ZIP}).result is Result.PROMOTED
+
+
 def test_when_the_upload_of_one_fails_none_is_shifted() -> None:
     scene = Group.of(3)
     no = Meanwhile(lambda _: scene.world.lambda_().functions.pop("f3"))

@@ -1,4 +1,4 @@
-"""The steps of examples/dev-to-prod.yml, taken from the file and run as real processes, job by job.
+"""The steps of examples with approvals, taken from the files and run as real processes, job by job.
 
 What GitHub does in between is done here: expressions, `needs`, `if`, and the approvals. Minutes are made
 seconds; everything else, the roles included, is what the file says.
@@ -143,7 +143,11 @@ class Workflow:
             return self._output(found[1], f"outputs.{found[2]}")
 
         return {
-            key: re.sub(r"\$\{\{ needs\.(\S+?)\.outputs\.(\S+) \}\}", output, value)
+            key: re.sub(
+                r"\$\{\{ needs\.(\S+?)\.outputs\.(\S+) \}\}",
+                output,
+                value.replace("${{ inputs.version }}", ""),
+            )
             for key, value in given.items()
         }
 
@@ -249,3 +253,19 @@ def test_a_failing_dev_ends_it(shop: Shop, tmp_path: Path) -> None:
         "go-back": "skipped",
     }
     assert shop.routed("dev") == shop.routed("live") == NONE
+
+
+# By hand -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("approved", [True, False])
+def test_by_hand_with_an_approval(shop: Shop, tmp_path: Path, *, approved: bool) -> None:
+    """Its repository has subjects without ids."""
+    shop.world.sts.job.ids = None
+    jobs = load((ROOT / "examples" / "manual-with-approval.yml").read_text("utf-8"))["jobs"]
+    story = Workflow(shop, tmp_path, frozenset({"production"} if approved else ()), jobs)
+    results = story.run()
+    ended = ("success", "skipped") if approved else ("failure", "success")
+    assert (results["promote"], results["go-back"]) == ended, story.logs
+    assert shop.routed("live") == NONE | {"checkout": (NEW if approved else OLD, {})}

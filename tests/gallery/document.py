@@ -25,6 +25,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "alarm-at-start-ignored": "Promoted, past an alarm that was in ALARM from before the start",
         "abandoned-and-restored": "Promoted, after an abandoned alias was restored",
         "created": "The alias was created",
+        "published": "`mode: publish`: a version that passed its smoke test, and no traffic on it",
         "unchanged": "Nothing was new",
         "held": "Held",
     },
@@ -40,6 +41,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "asked-for-rollback": "`mode: rollback` asked for it",
     },
     "Something is wrong": {
+        "smoke-test-failed": "The smoke test failed, and no traffic was shifted",
         "rollback-not-confirmed": "The rollback could not be confirmed",
         "left-in-parts": "One of two functions could not be rolled back",
         "conflict": "Somebody else changed the alias",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -161,7 +162,11 @@ entries = st.builds(
     Entry, st.text(max_size=9), st.text(max_size=4), hostile, hostile, st.just("7"), st.just("1")
 )
 records = st.builds(
-    CommentRecord, entries, st.lists(entries, max_size=12).map(tuple), st.integers(0, 9)
+    CommentRecord,
+    entries,
+    st.lists(entries, max_size=12).map(tuple),
+    st.integers(0, 9),
+    st.integers(0, 1 << 62),
 )
 
 
@@ -172,6 +177,7 @@ def test_a_record_is_read_back_and_is_one_comment_of_html(record: CommentRecord)
     back = read_record(line + "\n\nmore")
     assert back is not None
     assert len(back.earlier) == min(len(record.earlier), MOST_EARLIER)
+    assert back.comment == record.comment
 
 
 @given(st.text(alphabet="<!-lambdrout10 eyJ>{}=\n"), st.binary(max_size=60))
@@ -205,9 +211,23 @@ def test_history_is_kept_newest_first_and_the_rest_counted() -> None:
 
 
 def test_a_marker_counts_only_at_the_very_beginning() -> None:
-    line = hidden_line(KEY, EARLIER)
-    assert all_own([(1, f"> {line}"), (2, f" {line}"), (3, f"text\n{line}")], KEY) == []
-    assert all_own([(1, "x"), (2, line), (3, line)], KEY) == [(2, line), (3, line)]
+    first, second = line_in(2), line_in(3)
+    assert all_own([(2, f"> {first}"), (2, f" {first}"), (3, f"text\n{second}")], KEY) == []
+    assert all_own([(1, "x"), (2, first), (3, second)], KEY) == [(2, first), (3, second)]
+
+
+def test_a_marker_counts_only_in_the_comment_that_it_names() -> None:
+    assert all_own([(1, line_in(2)), (2, line_in(0)), (3, line_in(1 << 64))], KEY) == []
+    # What was just posted names none, and is known by the rollout that posted it.
+    posted = line_in(0)
+    assert all_own([(2, posted)], KEY, posting=EARLIER.now.id) == [(2, posted)]
+    assert all_own([(2, posted)], KEY, posting="another") == []
+    assert all_own([(2, line_in(3))], KEY, posting=EARLIER.now.id) == []
+    assert all_own([(1, posted), (2, posted)], KEY, posted=2) == [(2, posted)]
+
+
+def line_in(comment: int, key: Key = KEY) -> str:
+    return hidden_line(key, replace(EARLIER, comment=comment))
 
 
 def test_dev_and_prod_have_a_comment_each() -> None:
@@ -229,10 +249,10 @@ def test_a_run_that_failed_before_it_knew_the_account_finds_its_comment() -> Non
     known = key_of(["checkout"], "live", "r", "123456789012", "")
     other = key_of(["checkout"], "live", "r", "210987654321", "")
     unknown = key_of(["checkout"], "live", "r", "", "")
-    mine, theirs = hidden_line(known, EARLIER), hidden_line(other, EARLIER)
+    mine, theirs = line_in(1, known), line_in(2, other)
     assert all_own([(1, mine)], unknown) == [(1, mine)]
     assert all_own([(1, mine), (2, theirs)], unknown) == []
-    assert all_own([(1, hidden_line(unknown, EARLIER))], known)
+    assert all_own([(1, line_in(1, unknown))], known)
     assert all_own([(2, theirs)], known) == []
     assert Key("a" * 16, "a" * 16).is_loose
 

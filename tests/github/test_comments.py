@@ -103,7 +103,7 @@ def test_it_is_found_again_behind_pages_of_others(github: GitHub) -> None:
         github.add_comment(12, f"comment {number}", "alice")
     theirs = hidden_line(Key("3" * 16, "4" * 16), CommentRecord(entry_of("other-run")))
     github.add_comment(12, f"{theirs}\n\nanother alias", BOT, "Bot")
-    own = github.add_comment(12, f"{mine}\n\nearlier", BOT, "Bot")
+    own = left_on(github, BOT)
     with serving(github) as url:
         comment = live(url)
         comment.show(page("now", over=True))
@@ -111,6 +111,14 @@ def test_it_is_found_again_behind_pages_of_others(github: GitHub) -> None:
     assert own.body.endswith("now\n- earlier run")
     assert github.saw("POST", "/comments") == []
     assert len([each for each in github.comments_on(12) if len(each.bodies) > 1]) == 1
+
+
+def left_on(github: GitHub, login: str) -> Comment:
+    """What an earlier run left: it holds its own id."""
+    own = github.add_comment(12, "", login)
+    record = CommentRecord(entry_of("other-run"), comment=own.id)
+    own.bodies = [(AT, f"{hidden_line(KEY, record)}\n\nearlier")]
+    return own
 
 
 def entry_of(id_: str) -> Entry:
@@ -147,8 +155,7 @@ def test_a_graphql_that_asks_to_slow_down_does_not_make_the_job_the_author(
 
 def test_who_we_are_is_asked_again_before_anything_is_posted(github: GitHub) -> None:
     github.tokens["ghs_sandbox"] = Token("alice", "User")
-    mine = hidden_line(KEY, CommentRecord(entry_of("other-run")))
-    own = github.add_comment(12, f"{mine}\n\nearlier", "alice")
+    own = left_on(github, "alice")
     github.faults.add(Fault(part="/graphql", status=502, times=2))
     with serving(github) as url:
         comment = live(url)

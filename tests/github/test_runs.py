@@ -32,7 +32,12 @@ def word(github: GitHub, patience: float = 60.0) -> RunStatus:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [("completed", RunStatus.OVER), ("in_progress", RunStatus.IN_PROGRESS)]
+    ("status", "said"),
+    [
+        ("completed", RunStatus.OVER),
+        ("in_progress", RunStatus.IN_PROGRESS),
+        ("queued", RunStatus.IN_PROGRESS),
+    ],
 )
 def test_it_is_taken_at_its_word(status: str, said: RunStatus) -> None:
     github = GitHub()

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
@@ -30,6 +31,7 @@ from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.rollout import events as e
+from lambda_rollout.runtime.trust import accepting, claims_told, condition
 from tests.support.job import Job
 from tests.support.stories import CHECKOUT, ERRORS_OK, START, Telling
 
@@ -218,6 +220,14 @@ def story_of(text: str) -> Telling:
     tell.say(e.Warned, text=text)
     tell.say(e.Warned, text=text)
     tell.say(e.StepExtended, number=1, until=START, why=text)
+    tell.say(
+        e.GuardObserved,
+        number=1,
+        guard=text,
+        target=CHECKOUT,
+        outcome=Outcome.BROKEN,
+        why=text,
+    )
     hook = Hook(HookStage.EACH_STEP, "check-orders")
     tell.say(e.HookStarted, hook=hook, step=1)
     tell.say(e.HookUnanswered, hook=hook, why=text)
@@ -327,3 +337,18 @@ def test_thousands_of_alarms_and_warnings_fit() -> None:
     assert "1950 more alarms, in the log" in text
     assert "1980 more warnings, in the log" in text
     assert text.rstrip().endswith("all times are UTC</sub>")
+
+
+@given(hostile.filter(bool))
+@example('"}}`\n```\n::error::x')
+@example("aws lambda `x`")
+@example('{"StringEquals": ')
+def test_a_condition_can_be_copied_whole_from_log_and_summary(subject: str) -> None:
+    claims = {"iss": "https://token.actions.githubusercontent.com", "aud": "a", "sub": subject}
+    told = condition(claims)
+    remedy = f"Check it. {claims_told(claims)} {accepting(claims)}"
+    finished = e.Finished(at=START, result=e.Result.FAILED, reason="refused", remedy=remedy)
+    written = io.StringIO()
+    Log(Lines(written)).tell(finished)
+    assert told in written.getvalue().splitlines()
+    assert f"```json\n{told}\n```" in summary(rollout_state([finished]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -650,9 +651,9 @@ def test_the_package_that_mends_a_failed_update_is_deployed(shop: Shop, failed_b
     mended = package("def handler(event, context): return 'mended'")
     planned = rollout_spec(CANARY, mode=Mode.PLAN, package=Zip("new.zip", mended))
     assert shop.release(planned).result is Result.PLANNED
-    assert shop.release(replace(planned, package=None)).result is Result.FAILED
+    assert shop.release(replace(planned, packages={})).result is Result.FAILED
     shop.after(1, lambda: setattr(latest, "state", "Active"))
-    assert shop.release(rollout_spec(CANARY, package=planned.package)).result is Result.PROMOTED
+    assert shop.release(rollout_spec(CANARY, packages=planned.packages)).result is Result.PROMOTED
 
 
 def test_the_next_run_asks_for_the_same_version_by_number(shop: Shop) -> None:
@@ -862,6 +863,12 @@ def test_hooks_go_into_the_deployment(shop: Shop) -> None:
     put_codedeploys_hook(shop, "CodeDeployHook_b", "Succeeded")
     lines = hooks("after-traffic: CodeDeployHook_b", "before-traffic: CodeDeployHook_a")
     assert shop.release(rollout_spec(CANARY, hooks=lines)).result is Result.PROMOTED
+    [created] = shop.requests("CreateDeployment")
+    content = json.loads(created.params["revision"]["appSpecContent"]["content"])
+    assert content["Hooks"] == [
+        {"BeforeAllowTraffic": "CodeDeployHook_a"},
+        {"AfterAllowTraffic": "CodeDeployHook_b"},
+    ]
     said = shop.requests("PutLifecycleEventHookExecutionStatus", "UpdateAlias")
     assert said[0].operation == "PutLifecycleEventHookExecutionStatus"
     assert sum(r.operation == "PutLifecycleEventHookExecutionStatus" for r in said) == 2
@@ -899,3 +906,22 @@ def test_an_alarm_stops_a_deployment_whose_hook_says_nothing(shop: Shop) -> None
     assert end.result is Result.ROLLED_BACK
     assert [alarm.name for alarm in end.failed_alarms] == ["checkout-errors"]
     assert shop.whole_on(OLD)
+
+
+# The smoke test ------------------------------------------------------------------------------------
+
+
+def test_a_version_that_fails_its_smoke_test_is_not_deployed(shop: Shop) -> None:
+    shop.build("def handler(event, context): raise ValueError('no')")
+    finished = shop.release(rollout_spec(CANARY, payloads={"checkout": b"{}"}))
+    assert (finished.result, "ValueError: no" in finished.reason) == (Result.FAILED, True)
+    assert not shop.requests("CreateDeployment", "UpdateAlias")
+    assert shop.alias.routing == Routing.all_on(OLD)
+    assert shop.saved_states == []
+
+
+def test_the_smoke_test_comes_before_the_deployment(shop: Shop) -> None:
+    spec = rollout_spec(CANARY, payloads={"checkout": b"{}"})
+    assert shop.release(spec).result is Result.PROMOTED
+    asked = [request.operation for request in shop.requests("Invoke", "CreateDeployment")]
+    assert asked == ["Invoke", "CreateDeployment"]

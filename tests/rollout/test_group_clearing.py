@@ -52,7 +52,7 @@ class OnlyOf:
     fault: Fault
 
     def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
-        if request.params["FunctionName"] != self.function:
+        if request.function != self.function:
             return work()
         return self.fault.around(world, request, work)
 
@@ -215,7 +215,7 @@ def test_one_that_others_have_finished_does_not_take_the_others_back() -> None:
     assert functions_of(scene, AliasLeft) == ["f3"]
     assert functions_of(scene, RecordCleared) == ["f1", "f2"]
     marks = [r for r in scene.requests("UpdateAlias") if "until 1970" in r.params["Description"]]
-    assert [r.params["FunctionName"] for r in marks if r.effect_at] == ["f2"]
+    assert [r.function for r in marks if r.effect_at] == ["f2"]
 
 
 def test_the_post_stage_goes_forward_with_none_if_one_was_taken_back_before_all_were_marked() -> (

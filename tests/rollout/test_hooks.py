@@ -14,6 +14,7 @@ from lambda_rollout.rollout.events import (
     Event,
     HookEnded,
     HookInProgress,
+    HooksNamed,
     HookStarted,
     HookUnanswered,
     Result,
@@ -23,7 +24,8 @@ from lambda_rollout.rollout.events import (
     Warned,
 )
 from lambda_rollout.rollout.rollback import rollback
-from sandbox.aws.faults import Die, DropAnswer, ServerError, Throttle
+from lambda_rollout.rollout.story import begin
+from sandbox.aws.faults import Die, DropAnswer, ExpiredCredentials, ServerError, Throttle
 from tests.support.groups import Group
 from tests.support.hooks import NO, YES, again, hooks, put_hook, told
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
@@ -49,7 +51,7 @@ def stages(scene: Scene) -> list[str]:
     story = []
     for request in scene.requests("Invoke", "UpdateAlias", "CreateAlias"):
         if request.operation == "Invoke":
-            story.append(request.params["FunctionName"])
+            story.append(request.function)
         elif request.operation == "CreateAlias":
             story.append("created")
         else:
@@ -153,7 +155,7 @@ def test_details_come_back_after_the_delay() -> None:
     assert scene.roll_out(rollout_spec(hooks=ALL)).result is Result.PROMOTED
     calls = told(scene, "before-traffic")
     assert [call["hookDetails"] for call in calls] == [{}, {"job": 3}, {"job": 4}]
-    at = [r.at for r in scene.requests("Invoke") if r.params["FunctionName"] == "before-traffic"]
+    at = [r.at for r in scene.requests("Invoke") if r.function == "before-traffic"]
     assert [(b - a).total_seconds() for a, b in pairwise(at)] == [7, 30]
     [first, *_] = scene.told(HookInProgress)
     assert isinstance(first, HookInProgress)
@@ -188,6 +190,16 @@ def test_a_call_without_an_answer_is_made_again(fault: object) -> None:
     assert scene.roll_out(rollout_spec(hooks=ALL)).result is Result.PROMOTED
     assert len(told(scene, "before-traffic")) == 3
     assert len(scene.told(HookUnanswered)) == 1
+
+
+def test_with_credentials_that_are_over_it_is_not_tried_for_ever() -> None:
+    scene = scene_with()
+    scene.world.faults.add(ExpiredCredentials(), operation="Invoke", count=None)
+    began = scene.clock.monotonic()
+    end = scene.roll_out(rollout_spec(hooks=ALL))
+    assert end.result is Result.FAILED
+    assert "ExpiredToken" in end.reason
+    assert 30 <= scene.clock.monotonic() - began < 45
 
 
 def test_a_hook_that_is_missing_fails_at_once() -> None:
@@ -246,12 +258,12 @@ def test_an_alarm_that_fires_while_the_hook_says_yes_is_seen() -> None:
 def test_a_hook_in_progress_delays_no_rollback() -> None:
     scene = scene_with(each_step=again(900))
     scene.after(100, lambda: scene.set_alarm("checkout-errors", "ALARM"))
-    fired = scene.clock.monotonic() + 100
+    fired = scene.clock.now() + timedelta(seconds=100)
     end = scene.roll_out(rollout_spec("10% 60s, 100% 60s", hooks=ALL, poll_interval=5))
     assert end.result is Result.ROLLED_BACK
     assert end.failed_alarms
-    [back] = [r for r in scene.requests("UpdateAlias") if r.effect_at][-1:]
-    assert (back.at - scene.clock.now()).total_seconds() + scene.clock.monotonic() - fired <= 5
+    back = scene.requests("UpdateAlias")[-1]
+    assert (back.at - fired).total_seconds() <= 5
     assert ended(scene) == [("before-traffic", True), ("on-rollback", True)]
 
 
@@ -352,6 +364,17 @@ def test_on_rollback_can_fail_nothing(said: object) -> None:
     assert end.reason.startswith("alarm checkout-errors fired")
     assert any("on-rollback hook on-rollback failed" in str(w) for w in scene.told(Warned))
     assert scene.clock.monotonic() - began < 400
+
+
+def test_a_stop_ends_the_waiting_for_it_and_changes_nothing() -> None:
+    scene = scene_with(on_rollback=again(10))
+    firing(scene)
+    scene.after(60, lambda: scene.stop.request("cancelled"))
+    began = scene.clock.monotonic()
+    end = scene.roll_out(rollout_spec(hooks=ALL))
+    assert end.result is Result.ROLLED_BACK
+    assert end.reason.startswith("alarm checkout-errors fired")
+    assert scene.clock.monotonic() - began < 65
 
 
 def test_one_that_fails_keeps_no_other_from_being_told() -> None:
@@ -465,6 +488,35 @@ def test_mode_rollback_tells_of_it() -> None:
         }
     ]
     assert isinstance(scene.events[-1], Event)
+
+
+@pytest.mark.parametrize(
+    ("mode", "stages"),
+    [
+        (Mode.ROLLOUT, list(HookStage)),
+        (Mode.PLAN, list(HookStage)),
+        (Mode.PUBLISH, [HookStage.BEFORE_TRAFFIC]),
+        (Mode.PROMOTE, [HookStage.EACH_STEP, HookStage.AFTER_TRAFFIC, HookStage.ON_ROLLBACK]),
+        (Mode.ROLLBACK, [HookStage.ON_ROLLBACK]),
+    ],
+)
+def test_those_that_a_mode_may_ask_are_named_at_its_start(
+    mode: Mode, stages: list[HookStage]
+) -> None:
+    spec = rollout_spec(hooks=ALL, mode=mode)
+    assert [hook.stage for hook in spec.hooks] == stages
+    scene = scene_with()
+    begin(spec, scene.ports(spec))
+    [named] = scene.told(HooksNamed)
+    assert isinstance(named, HooksNamed)
+    assert named.hooks == spec.hooks
+
+
+def test_without_hooks_none_are_named() -> None:
+    scene = scene_with()
+    spec = rollout_spec()
+    begin(spec, scene.ports(spec))
+    assert scene.told(HooksNamed) == []
 
 
 def test_resumed() -> None:

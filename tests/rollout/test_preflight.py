@@ -9,12 +9,14 @@ import pytest
 
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode, Preflight
+from lambda_rollout.inputs.package import Zip
 from lambda_rollout.preflight.finding import Code, Finding
 from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
 from lambda_rollout.rollout.publish import publish
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.faults import AccessDenied, Answer
+from tests.support.code import package
 from tests.support.hooks import YES, hooks, put_hook
 from tests.support.scene import ROLE, Scene, rollout_spec
 
@@ -100,6 +102,14 @@ def test_a_plan_tells_everything_and_refuses_nothing(scene: Scene, preflight: Pr
         ({"version": "2"}, "lambda:UpdateAlias."),
         ({"version_alias": "next"}, "lambda:UpdateAlias."),
         ({}, "lambda:PublishVersion, lambda:UpdateAlias."),
+        (
+            {"previous_alias": "live-previous"},
+            "lambda:PublishVersion, lambda:CreateAlias, lambda:UpdateAlias.",
+        ),
+        (
+            {"package": Zip("new.zip", package())},
+            "lambda:UpdateFunctionCode, lambda:PublishVersion, lambda:UpdateAlias.",
+        ),
     ],
 )
 def test_a_plan_lists_what_it_takes_to_write(

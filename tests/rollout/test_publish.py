@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.choices import Engine, Mode
 from lambda_rollout.inputs.package import Zip
 from lambda_rollout.report.outputs import outputs
 from lambda_rollout.report.reduce import rollout_state
@@ -98,7 +98,7 @@ def test_an_alias_that_is_missing_is_said_to_be(scene: Scene) -> None:
     finished = published(scene, targets=[Target("checkout", "next")])
     assert finished.result is Result.PUBLISHED
     assert "`create-alias: true`" in finished.remedy
-    assert told(scene)[1:4] == (NEW, "", "")
+    assert told(scene)[1:4] == (NEW, "", "0")
 
 
 def test_a_function_that_is_missing_is_an_error(scene: Scene) -> None:
@@ -129,9 +129,14 @@ def test_the_hooks_before_traffic_are_asked_and_no_others(
     finished = published(scene, hooks=asked)
     assert finished.result is result
     invoked = [
-        r.params["FunctionName"]
-        for r in scene.requests("Invoke")
-        if r.params["InvocationType"] != "DryRun"
+        r.function for r in scene.requests("Invoke") if r.params["InvocationType"] != "DryRun"
     ]
     assert invoked == ["check"]
     assert not scene.requests("UpdateAlias")
+
+
+def test_a_hook_of_codedeploy_s_is_told_of_deployments_and_not_asked(scene: Scene) -> None:
+    asked = hooks("before-traffic: CodeDeployHook_a")
+    finished = published(scene, hooks=asked, engine=Engine.CODEDEPLOY)
+    assert finished.result is Result.PUBLISHED
+    assert not scene.requests("Invoke")

@@ -10,7 +10,7 @@ import pytest
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.invocation import Invocation, InvocationLimits
-from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.payload import parse_smoke_expect
 from lambda_rollout.report.outputs import outputs
 from lambda_rollout.report.reduce import rollout_state
@@ -23,6 +23,7 @@ from lambda_rollout.runtime.parallel import several_at_once
 from sandbox.aws.faults import (
     AccessDenied,
     Answer,
+    Die,
     DropAnswer,
     Fault,
     Hang,
@@ -62,7 +63,7 @@ def test_a_version_that_passes_is_rolled_out_after_it(scene: Scene) -> None:
     assert roll_out(scene, expect='{"statusCode": 200, "total": 1}').result is Result.PROMOTED
     (invoked,) = scene.requests("Invoke")
     asked = invoked.params
-    assert (asked["FunctionName"], asked["Qualifier"]) == ("checkout", NEW)
+    assert (invoked.function, asked["Qualifier"]) == ("checkout", NEW)
     assert asked["Payload"] == b'{"a": 1}'
     assert invoked.at <= scene.requests("UpdateAlias")[0].at
     (test,) = outcomes(scene)
@@ -105,6 +106,26 @@ def test_without_a_smoke_test_nothing_is_invoked(scene: Scene) -> None:
 def test_what_has_traffic_already_is_not_invoked(scene: Scene) -> None:
     spec = rollout_spec(payloads=PAYLOADS, version=OLD)
     assert scene.roll_out(spec).result is Result.UNCHANGED
+    assert not scene.requests("Invoke")
+
+
+def test_a_resumed_rollout_and_a_promotion_are_not_tested_again(scene: Scene) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die() -> None:
+        raise Killed
+
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=2)
+    with pytest.raises(Killed):
+        scene.roll_out(rollout_spec("50% 10s, 100% 10s"))
+    scene.clock.advance(601)
+    resume = rollout_spec(
+        "50% 10s, hold", on_stranded=OnStranded.RESUME, payloads=PAYLOADS, rollout_id="0badcafe"
+    )
+    assert scene.roll_out(resume).result is Result.HELD
+    promote = rollout_spec("100% 0s", mode=Mode.PROMOTE, payloads=PAYLOADS)
+    assert scene.roll_out(promote).result is Result.PROMOTED
     assert not scene.requests("Invoke")
 
 

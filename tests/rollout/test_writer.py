@@ -121,6 +121,9 @@ class Heedless:
     aliases: Aliases
     changes: bool
 
+    def know(self, target: Target, arn: str) -> None:
+        self.aliases.know(target, arn)
+
     def read(self, target: Target) -> Alias:
         seen = self.aliases.read(target)
         return seen if self.changes else replace(seen, revision_id="one")
@@ -519,6 +522,21 @@ def test_a_stale_read_is_not_taken_for_somebody_elses_doing(hands: Hands) -> Non
     hands.add(ServerError())
     hands.add(StaleRead(), operation="GetAlias")
     assert isinstance(hands.settle(), Settled)
+    assert hands.seen == (BACK, OWNERS_TEXT)
+
+
+def test_one_stale_read_does_not_give_up_a_write_that_may_still_land(hands: Hands) -> None:
+    """It shows a state from before we took the alias, which looks like somebody's later write."""
+    hands.edit(FunctionVersion=NEW)
+    hands.edit(FunctionVersion=OLD)
+    hands.writer = hands.take()
+    hands.add(Hang(effect="late", lands_after=10.0))
+    hands.add(StaleRead(), operation="GetAlias")
+    with pytest.raises(Conflict):
+        hands.forward()
+    assert hands.writer.touched
+    assert isinstance(hands.settle(), Settled)
+    hands.clock.wait(20.0, None)
     assert hands.seen == (BACK, OWNERS_TEXT)
 
 

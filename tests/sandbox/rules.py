@@ -12,6 +12,7 @@ unconfirmed     our reading; the product must not rely on it
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
@@ -527,6 +528,26 @@ def executed_version(subject: Subject) -> None:
     ):
         answer = subject.aws.invoke(FunctionName=name)
         assert (answer["ExecutedVersion"], json.loads(answer["Payload"].read())) == expected
+
+
+@rule("LogType=Tail answers the end of the log, base64-encoded", "documented")
+def log_tail(subject: Subject) -> None:
+    version = subject.code("print('read', 17)")
+    answer = subject.aws.invoke(FunctionName=subject.name, Qualifier=version, LogType="Tail")
+    lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+    assert lines[0].startswith("START RequestId: ")
+    assert "read 17" in lines
+    assert "LogResult" not in subject.aws.invoke(FunctionName=subject.name, Qualifier=version)
+
+
+@rule("DryRun answers 204 and runs nothing", "documented")
+def dry_run(subject: Subject) -> None:
+    version = subject.code("1 / 0")
+    answer = subject.aws.invoke(
+        FunctionName=subject.name, Qualifier=version, InvocationType="DryRun"
+    )
+    assert (answer["StatusCode"], answer["Payload"].read()) == (204, b"")
+    assert "FunctionError" not in answer
 
 
 @rule("Invocations of an alias are drawn by weight", "documented")

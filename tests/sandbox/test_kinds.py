@@ -49,6 +49,20 @@ def test_a_function_that_is_not_durable_has_none(aws: Any) -> None:
         running(aws)
 
 
+def test_a_durable_function_is_invoked_by_version_and_for_a_quarter_of_an_hour(
+    aws: Any, world: World
+) -> None:
+    change(aws, world, DurableConfig={"ExecutionTimeout": 900})
+    assert aws.invoke(FunctionName="checkout", Qualifier="$LATEST")["StatusCode"] == 200
+    with pytest.raises(ClientError, match="unqualified ARN"):
+        aws.invoke(FunctionName="checkout")
+    change(aws, world, DurableConfig={"ExecutionTimeout": 901})
+    with pytest.raises(ClientError, match="cannot synchronously invoke"):
+        aws.invoke(FunctionName="checkout", Qualifier="$LATEST")
+    answer = aws.invoke(FunctionName="checkout", Qualifier="$LATEST", InvocationType="Event")
+    assert answer["StatusCode"] == 202
+
+
 def test_tenants_must_be_named(aws: Any, world: World) -> None:
     deploy(world, returning("1"), "shared", TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
     mode = aws.get_function_configuration(FunctionName="shared")["TenancyConfig"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
@@ -181,6 +182,43 @@ def test_whatever_goes_wrong_in_a_package_is_a_function_error(
     told = json.loads(answer["Payload"])
     assert told["errorType"] == kind
     assert message in told["errorMessage"]
+
+
+def test_an_error_that_a_runtime_has_handled_is_said_to_be() -> None:
+    world = World()
+    source = (
+        "class Told(Exception):\n    function_error = 'Handled'\n"
+        "def handler(e, c):\n    raise Told('no')"
+    )
+    deploy(world, zip_of(source))
+    answer = invoke(world, "checkout")
+    assert (answer["FunctionError"], json.loads(answer["Payload"])["errorType"]) == (
+        "Handled",
+        "Told",
+    )
+
+
+def test_the_log_is_what_one_run_printed_and_its_last_4_kb() -> None:
+    world = World()
+    source = "def handler(e, c):\n    print('run', e, sep='=', end='!\\n')\n    print('é' * e)\n"
+    deploy(world, zip_of(source))
+    tails = []
+    for payload in (1, 5000):
+        asked = {"FunctionName": "checkout", "Payload": json.dumps(payload), "LogType": "Tail"}
+        answer = world.call("lambda", "Invoke", asked)
+        tails.append(base64.b64decode(answer["LogResult"]))
+    assert b"run=1!" in tails[0]
+    assert len(tails[1]) == 4096
+    assert b"run=" not in tails[1]
+
+
+def test_too_much_is_refused_and_too_long_an_answer_is_an_error() -> None:
+    world = World()
+    deploy(world, zip_of("def handler(e, c):\n    return 'x' * (6 * 1024 * 1024)"))
+    assert b"ResponseSizeTooLarge" in invoke(world, "checkout")["Payload"]
+    asked = {"FunctionName": "checkout", "Payload": b'"' + b"x" * 6 * 1024 * 1024 + b'"'}
+    with pytest.raises(AwsError, match="too large"):
+        world.call("lambda", "Invoke", asked)
 
 
 def test_bytes_that_are_no_zip_file_are_refused() -> None:

@@ -179,3 +179,12 @@ def test_annotations_masks_and_stopped_commands() -> None:
     ]
     assert log.annotations == [Annotation("warning", "a:b,c", "a ***\nand more")]
     assert log.commands == ["add-mask", "warning", "stop-commands"]
+
+
+def test_a_stage_need_not_compile_the_action(tmp_path: Path) -> None:
+    """It would each time, for it keeps no bytecode, and in a fresh work tree there is none."""
+    made = runner(tmp_path, "import lambda_rollout\nprint(lambda_rollout.__spec__.cached)")
+    package = tmp_path / "action" / "lambda_rollout"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    assert Path(made.run({}, post=False).log.strip()).exists()

@@ -18,6 +18,7 @@ from sandbox.aws import AwsError, World
 from sandbox.aws.faults import DropAnswer, ServerError
 from sandbox.aws.http import Server
 from sandbox.aws.in_process import client, connect
+from sandbox.aws.sts import Session
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 
@@ -159,3 +160,30 @@ def test_the_control_routes_of_credentials(world: World, served: str) -> None:
     post("expire", {"caller": "AKIASANDBOX", "seconds": 0})
     with pytest.raises(ClientError, match="ExpiredTokenException"):
         client("lambda", world).get_alias(FunctionName="checkout", Name="live")
+
+
+# Whose they are -------------------------------------------------------------------------------------
+
+ANOTHER = "210987654321"
+WHO = f"arn:aws:sts::{ANOTHER}:assumed-role/reports/job"
+
+
+def test_a_key_says_whose_it_is(world: World) -> None:
+    assert client("sts", world).get_caller_identity()["Account"] == "123456789012"
+
+
+def test_one_of_another_account_reaches_that_account_and_not_this_one(world: World) -> None:
+    world.sts.sessions["AKIAANOTHER"] = Session(WHO, world.clock.now() + timedelta(hours=1))
+    session = boto3.Session("AKIAANOTHER", "secret", region_name="eu-central-1")
+    connected = connect(session, world)
+    who = connected.client("sts").get_caller_identity()
+    assert (who["Account"], who["Arn"]) == (ANOTHER, WHO)
+    aws = connected.client("lambda")
+    for name, code in (
+        ("checkout", "ResourceNotFoundException"),
+        ("arn:aws:lambda:eu-central-1:123456789012:function:checkout", "AccessDeniedException"),
+    ):
+        with pytest.raises(ClientError) as caught:
+            aws.get_function_configuration(FunctionName=name)
+        assert caught.value.response["Error"]["Code"] == code
+    assert not world.in_account(ANOTHER).lambda_().functions

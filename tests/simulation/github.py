@@ -18,6 +18,7 @@ from typing import Any
 import requests
 from github.Requester import Requester
 
+from lambda_rollout.report.comment.record import read_record
 from sandbox.github import BOT, GitHub, PullRequest
 from sandbox.github.routes import Reply, answer
 from tests.simulation.github_scenario import Drawn
@@ -89,6 +90,8 @@ class SimGitHub:
         """Whether everything is well from now on."""
         self.of_others: dict[int, str] = {}
         """Comments of somebody else, which look like ours."""
+        self.posted_by: dict[int, str] = {}
+        """Comments of ours, and which process posted each."""
         self.tell: Callable[[str], object] = lambda _text: None
         self._random = Random(f"{seed} github weather")
         self._start = scheduler.clock.monotonic()
@@ -154,14 +157,28 @@ class SimGitHub:
         body = json.dumps(sent.body).encode() if sent.body is not None else b""
         base = f"http://{sent.by}{DOMAIN}"
         reply = answer(self.world, base, sent.verb, sent.path, TOKEN, body)
-        if reply.status == 201 and self.drawn.copied and not self.of_others:
-            copy = self.world.add_comment(NUMBER, sent.body["body"], "mallory")
-            self.of_others[copy.id] = copy.body
+        if reply.status == 201:
+            self.posted_by[reply.body["id"]] = sent.by
+        if sent.is_page and reply.status in {200, 201} and self.drawn.copied:
+            # What is posted, by a person; what is edited, by another workflow, which is the same bot.
+            self._copied(sent.body["body"], "mallory" if reply.status == 201 else BOT)
         return reply
 
+    def _copied(self, body: str, by: str) -> None:
+        if by not in {self.world.comments[copy].login for copy in self.of_others}:
+            copy = self.world.add_comment(NUMBER, body, by)
+            self.of_others[copy.id] = copy.body
+
+    def is_ours(self, comment: int, body: str, by: str) -> bool:
+        """Whether a process may take it for ours: it names itself, or the process has posted it."""
+        record = read_record(body)
+        return self.posted_by.get(comment) == by or (
+            record is not None and record.comment == comment
+        )
+
     def _delete_ours(self) -> None:
-        for comment in [each.id for each in self.world.comments.values() if each.login == BOT]:
-            del self.world.comments[comment]
+        for comment in self.posted_by:
+            self.world.comments.pop(comment, None)
 
     def _fault(self, verb: str) -> str:
         if self.over:
@@ -247,8 +264,9 @@ class Connection:
             now = there.scheduler.clock.now().timestamp()
             sent.asked = max(0.0, float(reply.headers["X-RateLimit-Reset"]) - now)
         if sent.is_list and reply.status == 200 and isinstance(reply.body, list):
-            by_us = (each["body"] for each in reply.body if each["user"]["login"] == BOT)
-            sent.keys = tuple(map(key_in, by_us))
+            by_us = (each for each in reply.body if each["user"]["login"] == BOT)
+            ours = (e["body"] for e in by_us if there.is_ours(e["id"], e["body"], sent.by))
+            sent.keys = tuple(map(key_in, ours))
         return Response(reply, text)
 
     def close(self) -> None:

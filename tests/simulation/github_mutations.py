@@ -15,6 +15,7 @@ from lambda_rollout.github.comment.errors import Lasts, Trouble
 from lambda_rollout.github.comment.sync import CommentSync, Page
 from lambda_rollout.github.comment.thread import EditPace, LiveComment
 from lambda_rollout.github.journal import Journal
+from lambda_rollout.report.comment import record
 from tests.simulation.compared import compared
 from tests.simulation.github_scenario import OFF
 from tests.simulation.mutations import Mutation, Patch, search
@@ -126,6 +127,10 @@ def _anybody_is_us() -> list[Patch]:
     return [(GitHubComments, "of_author", mutated)]
 
 
+def _key_is_enough() -> list[Patch]:
+    return [(record, "_names_itself", lambda *_: True)]
+
+
 GITHUB_MUTATIONS = [
     GitHubMutation("let the story send the comment", _sent_by_the_story, (1,), drawn=one_at_a_time),
     GitHubMutation("let a comment's failure into the story", _failure_told_to_the_story, (1,)),
@@ -136,8 +141,9 @@ GITHUB_MUTATIONS = [
     GitHubMutation("give up at the first trouble", _gives_up, (1,)),
     GitHubMutation("post again without looking", _posts_without_looking, (3,)),
     GitHubMutation("repeat a post at once, as PyGithub does", _posts_twice, (3,)),
-    GitHubMutation("leave doubles", _doubles_left, (88,)),
-    GitHubMutation("take a comment of anybody for ours", _anybody_is_us, (7,)),
+    GitHubMutation("leave doubles", _doubles_left, (698,)),
+    GitHubMutation("take a comment of anybody for ours", _anybody_is_us, (4,)),
+    GitHubMutation("take another workflow's comment for ours", _key_is_enough, (7,)),
 ]
 
 

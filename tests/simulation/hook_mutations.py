@@ -135,7 +135,7 @@ HOOK_MUTATIONS = [
     Mutation("ask no hook before traffic", _not_asked_before_traffic, (0,), drawn=asked),
     Mutation("ask no hook in a step", _not_asked_at(HookStage.EACH_STEP), (1,), drawn=asked),
     Mutation(
-        "ask no hook after traffic", _not_asked_at(HookStage.AFTER_TRAFFIC), (14,), drawn=asked
+        "ask no hook after traffic", _not_asked_at(HookStage.AFTER_TRAFFIC), (33,), drawn=asked
     ),
     Mutation("take a hook's no for a yes", _no_is_yes, (24,), drawn=asked),
     Mutation("take a function's error for a yes", _errors_are_yes, (24,), drawn=asked),

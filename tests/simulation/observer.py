@@ -25,7 +25,9 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
 from tests.simulation.hooks import Word
+from tests.simulation.numbers import Numbers
 from tests.simulation.scheduler import Process
+from tests.simulation.smoke import Tried
 
 if TYPE_CHECKING:
     from tests.simulation.scenario import Fate
@@ -116,6 +118,17 @@ class Asked:
     def late_for(self, limit: float) -> bool:
         """Whether its answer came too late for a limit, or for the least that a call has."""
         return self.said_at > max(limit, self.at + LEAST_CALL) + 1.0
+
+
+@dataclass
+class Tested:
+    """One invocation of a new version, for its smoke test."""
+
+    request: Request
+    function: str
+    version: str
+    became: Tried | None = None
+    """None as long as nothing is known to its caller."""
 
 
 @dataclass
@@ -210,8 +223,12 @@ class Actor:
     """Aliases to be written before any other call."""
     told_at: dict[str, int] = field(default_factory=dict)
     """How many writes an alias had seen when it last told where the alias is."""
+    numbers: Numbers | None = None
+    """What its guards look at."""
     asked: list[Asked] = field(default_factory=list)
     """The calls of hooks that it made."""
+    tested: list[Tested] = field(default_factory=list)
+    """The invocations of new versions that it made."""
     alarms_asked_at: float = -1e9
     """When it last asked for the alarms, whatever the answer."""
     under_way_at_read: set[int] = field(default_factory=set)
@@ -374,7 +391,7 @@ class Observer:
         actor = self.actors.get(request.caller)
         match request.operation:
             case "UpdateAlias":
-                function = request.params["FunctionName"]
+                function = request.function
                 after = self.show(function)
                 assert before is not None
                 assert after is not None
@@ -383,12 +400,12 @@ class Observer:
                 self._surveyed(actor, answer)
                 self._read = (request, set(actor.fired))
             case "GetAlias" if actor is not None:
-                function = request.params["FunctionName"]
+                function = request.function
                 if function not in actor.reached:
                     actor.looked_at[function] = self.truths[function].writes
                 self._read = (request, set())
             case "DeleteAlias" | "DeleteFunction":
-                self.truths[request.params["FunctionName"]].gone = True
+                self.truths[request.function].gone = True
             case _:
                 pass
         self._rules.after_effect(self)
@@ -459,11 +476,11 @@ class Observer:
                 self._learn_of_evaluation(actor, _evaluations(answer))
                 self._learn_of_firing(actor)
             case "GetAlias":
-                self._alias_read(actor, request.params["FunctionName"], answer, read is request)
+                self._alias_read(actor, request.function, answer, read is request)
             case "PublishVersion":
-                actor.versions[request.params["FunctionName"]] = answer["Version"]
+                actor.versions[request.function] = answer["Version"]
             case "UpdateAlias":
-                function = request.params["FunctionName"]
+                function = request.function
                 actor.learn_revision(function, answer["RevisionId"])
                 if function not in actor.reached:
                     actor.found[function] = _shown(answer)
@@ -521,7 +538,7 @@ class Observer:
             actor.fired_known_at = self.now if actor.touched else None
 
     def _confirmed(self, actor: Actor, request: Request) -> None:
-        function = request.params["FunctionName"]
+        function = request.function
         if actor.role in FOLLOWERS:
             truth = self.truths[function]
             for earlier in self.actors.values():
@@ -553,6 +570,14 @@ class Observer:
                 call.said, call.said_at, call.lost = word, self.now, word is None
                 self.seen[f"hook {call.hook.stage} {word or 'lost'}"] += 1
                 self.tell(f"{actor.name}: {call.hook} says {word or 'nothing'}")
+
+    def smoke_tested(self, caller: str, request: Request, became: Tried) -> None:
+        """Take note of what became of an invocation of a new version."""
+        actor = self.actors.get(caller)
+        for each in actor.tested if actor else ():
+            if each.request is request:
+                each.became = became
+                self.seen[f"smoke test {became}"] += 1
 
     def while_a_hook_is_asked(self, actor: Actor, what: str) -> None:
         """Take note that something happened while a call of a hook was under way."""
@@ -645,7 +670,7 @@ def write_of(request: Request, at: float) -> Write:
     """Read an UpdateAlias as it was sent."""
     params = request.params
     shown = Shown(_routing(params), params.get("Description", ""), params.get("RevisionId", ""))
-    return Write(params["FunctionName"], shown, at)
+    return Write(request.function, shown, at)
 
 
 def _states(answer: Mapping[str, Any]) -> dict[str, str]:

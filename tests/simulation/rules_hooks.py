@@ -27,7 +27,7 @@ ASKED_OF = {HookStage.BEFORE_TRAFFIC, HookStage.EACH_STEP, HookStage.AFTER_TRAFF
 def asked(observer: Observer, actor: Actor, request: Request) -> None:
     """Judge an Invoke before anything runs."""
     told = json.loads(request.params["Payload"])
-    hook = Hook(HookStage(told["stage"]), request.params["FunctionName"])
+    hook = Hook(HookStage(told["stage"]), request.function)
     observer.seen[f"hook {hook.stage}"] += 1
     if actor.role in {"post", "sweeper"} or hook not in actor.spec.inputs.hooks:
         observer.blame("asks its own hooks", f"{actor.name} invoked {hook}")

@@ -57,6 +57,9 @@ def done_is_done(observer: Observer, actor: Actor, saved_state: SavedState) -> N
         shown = observer.show(function)
         if shown is None or truth.author != actor.name or function in actor.missing_twice:
             continue
+        if shown.record is None and truth.edited:
+            # Somebody has struck out our record, after we saw it there: we cannot know.
+            continue
         ours = shown.ours is not None and not shown.ours.held
         if ours or (shown.ours is None and not shown.routing.is_unsplit):
             observer.blame("done is done", f"{actor.name} is done, and left {shown}")

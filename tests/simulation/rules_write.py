@@ -16,6 +16,7 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
 from tests.simulation import rules_hooks as hooks
+from tests.simulation import rules_smoke as smoke
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
 from tests.simulation.rules_credentials import no_weight_while_unrenewed
 from tests.simulation.rules_saved import saved_before_written
@@ -32,7 +33,10 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     """Judge a request of ours before AWS does anything."""
     if request.operation == "Invoke":
         # In a thread of its own: it keeps nothing else waiting.
-        hooks.asked(observer, actor, request)
+        if request.function in observer.truths:
+            smoke.tested(observer, actor, request)
+        else:
+            hooks.asked(observer, actor, request)
         return
     hooks.rollback_is_behind_no_hook(observer, actor, request)
     hooks.alarms_are_read_meanwhile(observer, actor, request)
@@ -49,6 +53,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     weight_since_is_kept(observer, actor, write)
     says_passed_only_if_passed(observer, actor, write)
     hooks.no_traffic_before_its_hooks(observer, actor, write)
+    smoke.no_traffic_before_its_smoke_test(observer, actor, write)
     goes_forward_by_the_plan(observer, actor, write)
     goes_on_with_what_it_found(observer, actor, write)
     never_holds_what_fired(observer, actor, write)
@@ -64,7 +69,7 @@ def firing_is_answered_by_writing(observer: Observer, actor: Actor, request: Req
     """1: the rollback's UpdateAlias, one per function, is sent before any other call."""
     if not actor.must_settle:
         return
-    function = request.params.get("FunctionName", "")
+    function = request.function
     if request.operation == "UpdateAlias" and function in actor.must_settle:
         actor.must_settle.discard(function)
     else:
@@ -266,6 +271,9 @@ def cancellation_is_quick(observer: Observer, actor: Actor, write: Write) -> Non
     if actor.cancelled_at is None or write.kind == "forward" or actor.settling_since is not None:
         return
     if actor.frozen_ever or actor.role == "post":
+        return
+    if observer.truths[write.function].author != actor.name:
+        # What it shows is another's doing: a write of ours that is in doubt is only to be made useless.
         return
     if actor.touched and observer.now - actor.cancelled_at > CANCEL_LIMIT:
         took = observer.now - actor.cancelled_at

@@ -15,6 +15,8 @@ from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between, draw_between
 from tests.simulation.credentials import Lifetime, draw_lifetime
 from tests.simulation.hooks import DrawnHook, draw_hooks
+from tests.simulation.numbers import Numbers, draw_numbers
+from tests.simulation.smoke import DrawnSmokeTest, draw_smoke_test
 
 TEXTS = (
     "",
@@ -173,6 +175,10 @@ class Scenario:
     """The weight at which an earlier rollout held every alias; main is to promote it."""
     hooks: tuple[DrawnHook, ...]
     """The hooks of main, of its twin and of the next run."""
+    numbers: Numbers | None
+    """What CloudWatch gets to know of the versions, and the guards on it; None without guards."""
+    smoke_test: DrawnSmokeTest | None
+    """What main's, its twin's and the next run's new versions are tested with."""
     keeps_descriptions: bool
     """Whether AWS takes an empty description for "leave it is"."""
     credentials: Lifetime | None = None
@@ -202,13 +208,16 @@ def draw(seed: int) -> Scenario:
         )[0]
         for name in ("errors", "latency, p99", "composite")[: r.choice([0, 1, 1, 1, 2, 3])]
     }
+    numbers = draw_numbers(seed)
+    if numbers is not None and numbers.ranges:
+        alarms = {}
     lost = r.random() < 0.15
     return Scenario(
         seed=seed,
         functions=r.choices([1, 2, 3], [75, 20, 5])[0],
-        plan=plan,
+        plan=numbers.stretched(plan) if numbers else plan,
         poll=poll,
-        evidence_timeout=r.choice([20.0, 60.0, 900.0]),
+        evidence_timeout=_patience(r, numbers),
         alarms=alarms,
         changes=_changes(r, alarms, horizon, poll),
         evaluations=_evaluations(Random(f"evaluations {seed}"), alarms, horizon),
@@ -247,9 +256,16 @@ def draw(seed: int) -> Scenario:
         between=draw_between(seed, horizon, plan.steps[-1].watch.total_seconds()),
         held_before=_held_before(Random(f"held {seed}")),
         hooks=draw_hooks(seed),
+        numbers=numbers,
+        smoke_test=draw_smoke_test(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
         credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
     )
+
+
+def _patience(r: Random, numbers: Numbers | None) -> float:
+    drawn = r.choice([20.0, 60.0, 900.0])
+    return 900.0 if numbers is not None and numbers.is_patient else drawn
 
 
 def _held_before(r: Random) -> Decimal | None:

@@ -14,12 +14,13 @@ from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout.events import Event, Finished, Result, Run
+from lambda_rollout.rollout.events import Event, Finished, Result, Run, StepEndsEarly
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
@@ -39,6 +40,7 @@ from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
 from tests.simulation.scheduler import Turns
+from tests.simulation.smoke import PAYLOAD
 from tests.simulation.world import Stage
 from tests.support.scene import rollout_spec
 from tests.support.seam import direct
@@ -105,6 +107,7 @@ class Simulation:
         finally:
             self.scheduler.close()
         for actor in self.observer.actors.values():
+            self._guards_kept_their_word(actor)
             if actor.process is not None and actor.process.crash is not None:
                 self.observer.blame("no crash", f"{actor.name}: {actor.process.crash!r}")
         seed = self.scenario.seed
@@ -135,6 +138,20 @@ class Simulation:
             self._await(actor)
         self._let_everything_land()
         self._sweep()
+
+    def _guards_kept_their_word(self, actor: Actor) -> None:
+        """No guard is broken by a version of which nothing failed, however late its numbers came."""
+        numbers, end = actor.numbers, actor.finished
+        if numbers is None or end is None:
+            return
+        self.observer.seen[f"{actor.role} with guards {end.result}"] += 1
+        if any(isinstance(event, StepEndsEarly) for event in actor.events):
+            self.observer.seen["a step ends early"] += 1
+        broken = "guard " in end.reason and "is broken" in end.reason
+        if broken:
+            self.observer.seen["a guard is broken"] += 1
+        if broken and (not numbers.is_bad or not numbers.count):
+            self.observer.blame("guards keep their word", f"{actor.name}: {end.reason}")
 
     # The acts ----------------------------------------------------------------------------------
 
@@ -267,6 +284,8 @@ class Simulation:
             alarms=(),
             version=None,
             hooks=(),
+            guards=(),
+            payloads={},
         )
         began = self.observer.now
         sweeper = self._start("sweeper", "sweeper", spec, Fate())
@@ -316,6 +335,8 @@ class Simulation:
             alarms=(),
             version=None,
             hooks=(),
+            guards=(),
+            payloads={},
             on_cancel=OnCancel.HOLD if saved_state.hold_on_cancel else OnCancel.ROLLBACK,
             on_stranded=OnStranded.FAIL,
         )
@@ -347,6 +368,8 @@ class Simulation:
             "run": by or (Run() if local else Run("https://github.invalid", "octo/shop", run, "1")),
             "rollout_id": rollout_id,
             "hooks": tuple(drawn.hook for drawn in scenario.hooks),
+            "guards": scenario.numbers.guards if scenario.numbers else (),
+            "payloads": dict.fromkeys(self.stage.functions, PAYLOAD) if scenario.smoke_test else {},
         }
         return rollout_spec(steps, **{**asked, **other})
 
@@ -354,17 +377,22 @@ class Simulation:
         self, actor: Actor, stop: Stop, clock: OwnClock, emit: Callable[[Event], None]
     ) -> Ports:
         clients = self._clients(actor, clock)
+        numbers = self.scenario.numbers
+        if actor.spec.inputs.guards and actor.spec.inputs.mode is Mode.ROLLOUT:
+            actor.numbers = numbers
         return Ports(
             aliases=LambdaAliases(clients),
             versions=LambdaVersions(clients),
             alarms=CloudWatchAlarms(clients, actor.spec.inputs.alarms),
             runs=Words(self),
+            caller=lambda: caller_of(clients),
             clock=clock,
             aws_clock=clients.aws_clock,
             stop=stop,
             emit=emit,
             remember=lambda saved_state: self.observer.handed_over(actor, saved_state),
             parallel=self._together(actor),
+            metrics=numbers.reader(clients) if numbers else None,
             background=lambda: Turns(self.scheduler, f"{actor.name}.call", actor.process),
             invocations=LambdaInvocations(clients),
         )

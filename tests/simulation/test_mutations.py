@@ -6,10 +6,19 @@ import pytest
 
 from tests.simulation.ending_mutations import ENDING_MUTATIONS
 from tests.simulation.github_mutations import GITHUB_MUTATIONS
+from tests.simulation.guard_mutations import GUARD_MUTATIONS
 from tests.simulation.hook_mutations import HOOK_MUTATIONS
 from tests.simulation.mutations import MUTATIONS, SEARCHED, Mutation
+from tests.simulation.smoke_mutations import SMOKE_MUTATIONS
 
-ALL = [*MUTATIONS, *ENDING_MUTATIONS, *GITHUB_MUTATIONS, *HOOK_MUTATIONS]
+ALL = [
+    *MUTATIONS,
+    *ENDING_MUTATIONS,
+    *GITHUB_MUTATIONS,
+    *HOOK_MUTATIONS,
+    *GUARD_MUTATIONS,
+    *SMOKE_MUTATIONS,
+]
 
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: str(mutation.name))

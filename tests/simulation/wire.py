@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.function_names import FunctionNames
 from lambda_rollout.runtime.clock import Clock
 from sandbox.aws import World
 from sandbox.aws.in_process import Transport
@@ -52,4 +53,5 @@ def clients(world: World, name: str, latency: float, clock: Clock) -> Clients:
     connected, line = _connected(name)
     line.world, line.latency = world, latency
     connected.aws_clock = AwsClock(clock)
+    connected.names = FunctionNames()
     return connected

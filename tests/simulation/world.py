@@ -24,12 +24,14 @@ from sandbox.aws.faults import (
     LoseConnection,
     Lost,
     RefuseConnection,
+    Refused,
     ResetConnection,
     ServerError,
     Silent,
     Slow,
     StaleRead,
     Throttle,
+    Unreachable,
     Work,
 )
 from sandbox.aws.lambda_.code import zip_of
@@ -42,6 +44,7 @@ from tests.simulation import rules_step as passed
 from tests.simulation import rules_write as rules
 from tests.simulation.between import GONE, STATUSES, fault_of, meets
 from tests.simulation.hooks import Word, word_of
+from tests.simulation.numbers import publish
 from tests.simulation.observer import (
     EARLIER,
     EVALUATED,
@@ -55,6 +58,7 @@ from tests.simulation.observer import (
 )
 from tests.simulation.scenario import Scenario
 from tests.simulation.scheduler import Killed, Scheduler
+from tests.simulation.smoke import DrawnSmokeTest, Tried
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
 RULES = Rules(rules.written, rules.after_effect, passed.not_passed, told.told, saved.done_is_done)
@@ -74,10 +78,10 @@ class StagedWorld(World):
         """Do a request's work, and let the witness see what it did."""
         before = None
         if request.operation == "UpdateAlias":
-            before = self.observer.show(request.params["FunctionName"])
+            before = self.observer.show(request.function)
         answer = super().perform(request)
         if before is not None:
-            self.written_at[request.params["FunctionName"]] = self.clock.monotonic()
+            self.written_at[request.function] = self.clock.monotonic()
         self.observer.effect(request, before, answer)
         return answer
 
@@ -88,23 +92,28 @@ class StagedWorld(World):
         actor = self.observer.actors.get(caller)
         outcome = "killed"
         word: Word | None = None
+        became: Tried = "lost"
         patience = LONGEST_CALL if operation == "Invoke" else READ_TIMEOUT
         delay = 0.0
         try:
             answer, delay = super().answer(service, operation, params, region, caller)
             outcome = "ok" if delay < patience else "silent"
             word = word_of(answer) if operation == "Invoke" and outcome == "ok" else None
+            became = "lost" if outcome != "ok" else "no" if "FunctionError" in answer else "yes"
         except AwsError as error:
             outcome = error.code
+            became = "not run" if error.status < 500 else "lost"
             raise
         except Lost as loss:
             outcome = loss.outcome
+            became = "not run" if isinstance(loss, Refused | Unreachable) else "lost"
             raise
         finally:
             if actor is not None:
                 self._ended(actor, self.log[-1], outcome)
             if operation == "Invoke":
                 self._hook_says(caller, self.log[-1], word, delay)
+                self.observer.smoke_tested(caller, self.log[-1], became)
         if outcome == "ok":
             self.observer.answered(self.log[-1], answer)
         return answer, delay
@@ -121,7 +130,7 @@ class StagedWorld(World):
             self.observer.seen[f"answer {outcome}"] += 1
             self.observer.tell(f"{actor.name}: {request.operation} -> {outcome}")
         if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
-            self.observer.said_missing(actor, request.params["FunctionName"])
+            self.observer.said_missing(actor, request.function)
         if request.operation == "UpdateAlias":
             self.observer.sent(actor, write_of(request, self.observer.now), outcome)
 
@@ -209,9 +218,9 @@ class Weather:
         if request.operation != "GetAlias":
             return False
         world = self._stage.world
-        function = world.lambda_().functions.get(request.params["FunctionName"])
+        function = world.lambda_().functions.get(request.function)
         alias = function.aliases.get("live") if function else None
-        written = world.written_at.get(request.params["FunctionName"], -STALE_FOR)
+        written = world.written_at.get(request.function, -STALE_FOR)
         return (
             alias is not None
             and alias.before is not None
@@ -261,8 +270,10 @@ def _fault(kind: str, random: Random, late: float) -> Fault:
 
 
 @cache
-def package(build: int) -> bytes:
+def package(build: int, smoke_test: DrawnSmokeTest | None) -> bytes:
     """A build's deployment package."""
+    if smoke_test is not None:
+        return smoke_test.code(build)
     return zip_of(f"def handler(event, context): return {build}")
 
 
@@ -308,7 +319,7 @@ class Stage:
         for function in self.functions:
             self.observer.truths[function] = Truth(base="1", text=self.scenario.text)
             named = {"FunctionName": function}
-            region.create_function({**named, **how, "Code": {"ZipFile": package(1)}})
+            region.create_function({**named, **how, "Code": {"ZipFile": package(1, None)}})
             self.world.run_due()
             region.publish_version(named)
             alias = {"Name": "live", "FunctionVersion": "1", "Description": self.scenario.text}
@@ -355,7 +366,9 @@ class Stage:
         region = self.world.lambda_()
         if function in region.functions:
             region.functions[function].latest.update_status = "Successful"
-            region.update_function_code({"FunctionName": function, "ZipFile": package(number)})
+            region.update_function_code(
+                {"FunctionName": function, "ZipFile": package(number, self.scenario.smoke_test)}
+            )
 
     # What happens by itself --------------------------------------------------------------------
 
@@ -376,6 +389,9 @@ class Stage:
         for number, (at, kind) in enumerate(scenario.foreign):
             function = self.functions[number % len(self.functions)]
             self.at(at, partial(self._foreign, function, kind, number))
+
+        if scenario.numbers is not None:
+            publish(scenario.numbers, self)
 
     def _set_alarm(self, name: str, state: str) -> None:
         cloudwatch = self.world.cloudwatch()

@@ -183,4 +183,4 @@ def whole_on(world: World, functions: list[str], version: str) -> bool:
 
 def order_of_writes(requests: list[Any]) -> list[str]:
     """Which functions' aliases were written, in order; only writes that had their effect."""
-    return [r.params["FunctionName"] for r in requests if r.effect_at is not None]
+    return [r.function for r in requests if r.effect_at is not None]

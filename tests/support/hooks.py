@@ -64,7 +64,7 @@ def told(scene: Scene, name: str) -> list[dict[str, Any]]:
     return [
         json.loads(request.params["Payload"])
         for request in scene.requests("Invoke")
-        if request.params["FunctionName"] == name and "Payload" in request.params
+        if request.function == name and "Payload" in request.params
     ]
 
 

@@ -10,7 +10,7 @@ import http.client
 import re
 import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -167,14 +167,17 @@ class Exchange:
     box: MiddleBox
     door: Door
     body: bytes
+    # As they came: the next request on the same connection takes their place in the door.
+    command: str
+    path: str
+    headers: Mapping[str, str]
 
     def deliver(self) -> Answer:
         """Send it on to AWS and return what AWS answers."""
         host = urlsplit(self.box.upstream).netloc
         connection = http.client.HTTPConnection(host, timeout=PATIENCE)
         try:
-            headers = dict(self.door.headers.items())
-            connection.request(self.door.command, self.door.path, self.body, headers)
+            connection.request(self.command, self.path, self.body, self.headers)
             response = connection.getresponse()
             return Answer(response.status, tuple(response.getheaders()), response.read())
         finally:
@@ -241,7 +244,8 @@ class Door(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        exchange = Exchange(self.box, self, body)
+        headers = dict(self.headers.items())
+        exchange = Exchange(self.box, self, body, self.command, self.path, headers)
         operation, function = self._operation()
         mischief = self.box.before(operation, self._caller(), function)
         try:
@@ -264,7 +268,8 @@ class Door(BaseHTTPRequestHandler):
         for operation, method, route in ROUTES:
             match = re.fullmatch(route, path)
             if match and method == self.command:
-                return operation, match[1]
+                # A name, or the ARN that AWS answered.
+                return operation, match[1].rpartition(":")[2]
         return "", ""
 
     def _caller(self) -> str:

@@ -15,6 +15,7 @@ from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
+from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.versions import LambdaVersions
@@ -67,12 +68,15 @@ def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> Rollo
     """An order for `TARGET`; ``asked``: fields of `RolloutSpec` and `Inputs`, some in plainer values (`_field`)."""
     run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", NONCE)
     new_code, payloads = asked.pop("package", None), asked.pop("payloads", {})
+    packages = asked.pop("packages", {})
     schedule = plan(steps) if isinstance(steps, str) else steps
     fields: dict[str, Any] = {}
     for name, value in asked.items():
         fields |= _field(name, value)
     inputs = replace(USUAL, plan=schedule, **fields)
-    return RolloutSpec(inputs, run, rollout_id, new_code, payloads)
+    if new_code is not None:
+        packages = dict.fromkeys(inputs.functions, new_code)
+    return RolloutSpec(inputs, run, rollout_id, packages, payloads)
 
 
 def _field(name: str, value: Any) -> dict[str, Any]:
@@ -185,6 +189,7 @@ class Scene:
             emit=lambda event: self.events.append(stamped(event, clock.now())),
             remember=self.saved_states.append,
             life=lambda: self.life,
+            caller=lambda: caller_of(clients),
             invocations=LambdaInvocations(clients),
         )
 

@@ -30,6 +30,7 @@ from lambda_rollout.aws.alarm_types import AlarmTypes
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
+from lambda_rollout.aws.function_names import FunctionNames
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
@@ -196,6 +197,7 @@ class DirectClients:
     def __post_init__(self) -> None:
         self.aws_clock = AwsClock(self.clock or SimClock(self.world))
         self.alarm_types = AlarmTypes()
+        self.names = FunctionNames()
 
     def _hear(self, date: datetime | None) -> None:
         said = self.date(date) if date is not None else None
@@ -218,6 +220,10 @@ class DirectClients:
 
     def invoking(self, read_timeout: int) -> Direct:
         return replace(self.lambda_, read_timeout=read_timeout, hear=lambda _: None)
+
+    @property
+    def sts(self) -> Direct:
+        return self._client("sts", self.region)
 
     def cloudwatch(self, region: str) -> Direct:
         return self._client("cloudwatch", region)

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
 from lambda_rollout.analysis.version import list_executions
 from lambda_rollout.inputs.hooks import parse_hooks
@@ -125,7 +126,13 @@ class Telling:
 
     def shifts(self, number: int) -> None:
         step = self.plan.steps[number - 1]
-        self.say(e.StepStarted, number=number, percent=step.percent, watch=step.watch)
+        self.say(
+            e.StepStarted,
+            number=number,
+            percent=step.percent,
+            watch=step.watch,
+            earliest=step.earliest,
+        )
         for target in self.targets:
             self.pass_time(0.3)
             self.say(
@@ -354,6 +361,10 @@ with _story("rollback-not-confirmed", Telling()) as tell:
 
 with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
     tell.starts(ERRORS_OK, LATENCY_BLIND, mode="plan")
+    lines = (
+        "before-traffic: migrate-schema\neach-step: check-orders:live\non-rollback: warm-the-cache"
+    )
+    tell.say(e.HooksNamed, hooks=parse_hooks(lines))
     tell.finds_aliases()
     tell.ends(e.Result.PLANNED)
 
@@ -401,8 +412,9 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
     )
     tell.ends(e.Result.PLANNED)
 
-with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
-    tell.guards = ("p99-duration < 800ms",)
+with _story("numbers-of-both-versions", Telling("10% 3m..5m, 100% 2m")) as tell:
+    orders = "? sum(Shop/OrdersFailed{version=$VERSION}) < 5"
+    tell.guards = ("p99-duration < 800ms", "error-rate <= baseline + 5%", orders)
     tell.begins(ERRORS_OK)
     tell.say(e.PreflightFound, findings=())
     tell.shifts(1)
@@ -415,7 +427,11 @@ with _story("numbers-of-both-versions", Telling("10% 5m, 100% 2m")) as tell:
         old = VersionMetrics(CHECKOUT, "7", (Minute(start, 1100 + minute, 1, fast),))
         until = start + timedelta(minutes=1)
         tell.say(e.MetricsRead, number=1, comparisons=(Comparison(new, old, minute, until),))
-    tell.pass_time(120.6)
+    tell.pass_time(5)
+    seen = {"guard": orders, "outcome": Outcome.BROKEN, "why": "new 7, in 1 minute of 1"}
+    tell.say(e.GuardObserved, number=1, target=CHECKOUT, **seen)
+    tell.say(e.StepEndsEarly, number=1, saved=timedelta(seconds=115))
+    tell.pass_time(0.6)
     tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
     tell.shifts(2)
     tell.passes(2)

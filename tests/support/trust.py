@@ -10,6 +10,7 @@ from tests.support.pages import blocks
 
 ROLLOUT = "arn:aws:iam::123456789012:role/rollout"
 ROLLOUT_DEV = "arn:aws:iam::123456789012:role/rollout-dev"
+ROLLOUT_TESTS = "arn:aws:iam::123456789012:role/rollout-tests"
 PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{ISSUER}"
 
 TRUST_POLICY: dict[str, Any]
@@ -32,4 +33,5 @@ TRUST_POLICY_OF_DEV: dict[str, Any] = {
         "Condition": {"StringEquals": {**_ALLOW["Condition"]["StringEquals"], **_SUBJECTS}},
     }
 }
-"""Of `ROLLOUT_DEV`: any workflow on main, as README says of a role that reaches no production."""
+"""Of `ROLLOUT_DEV` and `ROLLOUT_TESTS`: any workflow on main, as docs/identity.md says of roles that move nothing in
+production."""

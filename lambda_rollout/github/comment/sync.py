@@ -3,14 +3,14 @@
 A post may be carried out long after its answer was given up, and two runs may post in the same moment. So after
 a post, and for as long as one of ours may still be on its way, the comments are looked through again; the
 oldest one of ours stays, with a line for each rollout that the others told of, and the others go. Of ours is
-what has our marker with the very same key as its first line *and* was written by the account that the token
-speaks for.
+what was written by the account that the token speaks for *and* has our marker as its first line, with the very same
+key and the comment's own id. That one is known once the comment is there, so what is posted is edited at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -87,8 +87,8 @@ class CommentSync:
         """Whether a post of ours was not answered: it may land at any time."""
         self._in_doubt = False
         """Whether there may be another comment of ours."""
-        self._posted = False
-        """Whether the newest page was posted, and not looked after since."""
+        self._posted: Page | None = None
+        """The newest page if it was posted, and not looked after since."""
 
     def say(self, page: Page) -> Told | None:
         """Edit or post the comment; None if there is no pull request. Raises `Trouble`."""
@@ -101,17 +101,17 @@ class CommentSync:
         if self._comment is None or self._in_doubt:
             # Also after a post whose answer was lost: it may be there.
             self._look(api, self._number, key)
-        record = self._record_of(page)
-        body = page.write(key, record)
         if self._comment is None:
-            comment = self._post(api, self._number, record, body)
+            comment = self._post(api, self._number, key, page)
         else:
-            comment = self._edit(api, self._comment, record, body)
+            comment = self._edit(api, self._comment, key, page)
         return Told(self._number, comment, key, self._id)
 
     def _look(self, api: CommentApi, number: int, key: Key) -> None:
         self._login = self._login or api.login()
-        own = all_own(api.of_author(number, self._login), key)
+        # As long as nobody has answered a post, only its content tells which is ours.
+        posting = self._id if self._on_its_way or self._comment is None else ""
+        own = all_own(api.of_author(number, self._login), key, self._comment, posting)
         self._doubles = ()
         if not own:
             return
@@ -126,30 +126,38 @@ class CommentSync:
         self._doubles = doubles
         self._in_doubt = self._on_its_way or bool(doubles)
 
-    def _record_of(self, page: Page) -> CommentRecord:
+    def _record_of(self, page: Page, comment: int) -> CommentRecord:
         now = Entry.of(self._id, page.mark, page.headline, page.at, page.run, over=page.over)
-        return self._record.followed_by(now) if self._record else CommentRecord(now)
+        record = self._record.followed_by(now) if self._record else CommentRecord(now)
+        return replace(record, comment=comment)
 
-    def _post(self, api: CommentApi, number: int, record: CommentRecord, body: str) -> int:
+    def _post(self, api: CommentApi, number: int, key: Key, page: Page) -> int:
         self._in_doubt = True
+        record = self._record_of(page, 0)
         try:
-            posted = api.create(number, body)
+            posted = api.create(number, page.write(key, record))
         except Trouble as trouble:
             refused = trouble.pause or trouble.lasts is not Lasts.NOW
             self._on_its_way = self._on_its_way or not refused
             raise
-        self._comment, self._record, self._posted = posted, record, True
+        self._comment, self._record, self._posted = posted, record, page
         return posted
 
-    def _edit(self, api: CommentApi, comment: int, record: CommentRecord, body: str) -> int:
+    def _edit(self, api: CommentApi, comment: int, key: Key, page: Page) -> int:
+        record = self._record_of(page, comment)
         try:
-            api.edit(comment, body)
+            api.edit(comment, page.write(key, record))
         except Trouble as trouble:
             if trouble.lasts is Lasts.THIS_COMMENT:
                 self._comment = None
             raise
         self._record = record
         return comment
+
+    @property
+    def names_itself(self) -> bool:
+        """Whether the comment holds its own id by now, so that later runs know it."""
+        return self._record is not None and self._record.comment == self._comment
 
     def tidy(self) -> bool:
         """See to it that there is one comment, after a page was said. Raises `Trouble`, to be tried again later.
@@ -160,9 +168,11 @@ class CommentSync:
         api, number, key = self._board, self._number, self._key
         if api is None or number is None or key is None:
             return False
-        if self._posted:
+        if self._posted is not None and self._comment is not None:
+            posted, page, self._posted = self._comment, self._posted, None
+            # First of all: by its id others know it, too.
+            self._edit(api, posted, key, page)
             # Another run may have looked, and posted, in the same moment.
-            posted, self._posted = self._comment, False
             self._look(api, number, key)
             return self._comment != posted
         self._drop_doubles(api)

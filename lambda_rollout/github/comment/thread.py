@@ -148,7 +148,7 @@ class LiveComment:
             again = sync.tidy()
         except Trouble as trouble:
             self._note(trouble.what)
-            return False, trouble
+            return not sync.names_itself, trouble
         if again:
             self._note("another run commented at the same moment, and its comment is kept")
         return again, None

@@ -22,7 +22,7 @@ from lambda_rollout.report.comment.tables import (
     version_numbers,
 )
 from lambda_rollout.report.findings import counted
-from lambda_rollout.report.hooks import hooks_table
+from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, link, prose
 from lambda_rollout.report.sections import (
     left_box,
@@ -169,8 +169,9 @@ def _details(seen: Timeline, room: Room) -> Iterator[str]:
         yield f"#### Schedule\n\n{plan(story)}"
     elif steps := schedule(story, room.steps, live=story.finished is None):
         yield f"#### Schedule\n\n{steps}"
-    if story.hooks:
-        yield f"#### Hooks\n\n{hooks_table(story, room.alarms, room.reason)}"
+    planned = planned_hooks(story, room.alarms) if story.mode == "plan" else ""
+    if hooks := planned or hooks_table(story, room.alarms, room.reason):
+        yield f"#### Hooks\n\n{hooks}"
     if story.alarms:
         yield f"#### Alarms\n\n{alarms(story, room.alarms, room.reason)}"
     if room.chart and (drawn := chart(seen)):

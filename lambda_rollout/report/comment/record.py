@@ -3,6 +3,9 @@
 It holds whose comment it is (`key_of`), which run it tells of, and one line for each earlier run. It is Base64
 inside an HTML comment, so nothing in it can end the comment or act as Markdown; and whatever is read
 back is escaped again when it is shown, because people with write access can edit any comment.
+
+All workflows of a repository comment as the same bot, and some post what others wrote. So the line also holds the id of
+the comment that it stands in: nobody knows that before it is posted, and a copy of the line elsewhere is not ours.
 """
 
 from __future__ import annotations
@@ -60,6 +63,8 @@ class CommentRecord:
     earlier: tuple[Entry, ...] = ()
     forgotten: int = 0
     """How many still earlier runs are no longer listed."""
+    comment: int = 0
+    """The id of the comment that it stands in; 0 in one that is just posted, until its first edit."""
 
     def followed_by(self, entry: Entry) -> CommentRecord:
         """Tell of ``entry`` from now on: the same rollout goes on, or another one becomes history."""
@@ -79,7 +84,9 @@ class CommentRecord:
 
     def _telling(self, now: Entry, earlier: Sequence[Entry]) -> CommentRecord:
         kept = tuple(earlier[:MOST_EARLIER])
-        return CommentRecord(now, kept, self.forgotten + len(earlier) - len(kept))
+        return replace(
+            self, now=now, earlier=kept, forgotten=self.forgotten + len(earlier) - len(kept)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +120,40 @@ def _hash(parts: object) -> str:
 
 def hidden_line(key: Key, record: CommentRecord) -> str:
     """Write the record down as the first line of a comment."""
-    told = json.dumps(asdict(record), ensure_ascii=False).encode("utf-8", "replace")
+    known = asdict(record)
+    if not record.comment:
+        del known["comment"]
+    told = json.dumps(known, ensure_ascii=False).encode("utf-8", "replace")
     packed = base64.b64encode(told).decode("ascii")
     return f"<!-- lambda-rollout 1 {key.exact} {key.loose} {packed} -->"
 
 
-def all_own(comments: Iterable[tuple[int, str]], key: Key) -> list[tuple[int, str]]:
+def all_own(
+    comments: Iterable[tuple[int, str]], key: Key, posted: int | None = None, posting: str = ""
+) -> list[tuple[int, str]]:
     """Return id and body of the comments of this key, in the order given; more than one are doubles.
 
-    Where one of the two does not know its account, it may be the other's, if only one comment can be.
+    Ours is one whose record names it, the one that we ``posted``, and one that names none and tells first of the
+    rollout that is ``posting``: the answer to that may be lost. Where one of two does not know its account, it may be
+    the other's, if only one comment can be.
     """
     own, akin = [], []
     for id_, body in comments:
         theirs = _key_in(body)
-        if theirs is None:
+        if theirs is None or not (id_ == posted or _names_itself(id_, body, posting)):
             continue
         if theirs.exact == key.exact:
             own.append((id_, body))
         elif theirs.loose == key.loose and (key.is_loose or theirs.is_loose):
             akin.append((id_, body))
     return own or (akin if len(akin) == 1 else [])
+
+
+def _names_itself(id_: int, body: str, posting: str) -> bool:
+    record = read_record(body)
+    if record is None:
+        return False
+    return record.comment == id_ or (not record.comment and record.now.id == posting)
 
 
 def _key_in(body: str) -> Key | None:
@@ -157,9 +178,12 @@ def read_record(body: str) -> CommentRecord | None:
     listed = told.get("earlier")
     earlier = [_entry(each) for each in listed] if isinstance(listed, list) else []
     known = tuple(each for each in earlier if each is not None)[:MOST_EARLIER]
-    forgotten = told.get("forgotten")
-    count = forgotten if isinstance(forgotten, int) and 0 <= forgotten < 1_000_000 else 0
-    return CommentRecord(now, known, count)
+    forgotten = _number(told.get("forgotten"), 1_000_000)
+    return CommentRecord(now, known, forgotten, _number(told.get("comment"), 1 << 63))
+
+
+def _number(told: object, end: int) -> int:
+    return told if type(told) is int and 0 <= told < end else 0
 
 
 def _entry(told: object) -> Entry | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.findings import findings_table, numbers_table
-from lambda_rollout.report.hooks import hooks_table
+from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
@@ -91,8 +91,8 @@ def _sections(story: RolloutState) -> Iterator[str]:
     steps = plan(story) if story.result is Result.PLANNED else schedule(story)
     if steps:
         yield f"### Schedule\n\n{steps}"
-    if story.hooks:
-        yield f"### Hooks\n\n{hooks_table(story)}"
+    if hooks := planned_hooks(story) if story.result is Result.PLANNED else hooks_table(story):
+        yield f"### Hooks\n\n{hooks}"
     if story.numbers:
         yield f"### Requests\n\n{numbers_table(story.numbers.values())}"
     if story.findings:

@@ -159,7 +159,7 @@ def check_same(
         same = choose(target, shift.old, spec, ports) == shift.new
     else:
         running = retrying(ports.clock, ports.stop)(ports.versions.read, target, shift.new)
-        if spec.package is not None:
+        if target.function in spec.packages:
             same = bool(spec.inputs.description) and running.description == spec.inputs.description
         else:
             latest = check_latest(target, ports)

@@ -11,6 +11,7 @@ from lambda_rollout.rollout.codedeploy.model import CodeDeploy, DeploymentTarget
 from lambda_rollout.rollout.codedeploy.stop import DeploymentStop, saved_state_of
 from lambda_rollout.rollout.events import AliasFound, Event, Finished, Result, Started, Warned
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.main_account import naming_by_arn
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.post_stage import LIMIT, UNFINISHED
 from lambda_rollout.rollout.rollback import rollback
@@ -95,6 +96,7 @@ def settle_deployment_main_left(
     A deployment goes on by design when its runner dies. Only what main was about to stop is stopped.
     """
     ref = engine.place
+    ports = naming_by_arn(ports, saved_state.aliases)
     finisher = Finisher(identity, ports)
     (saved,) = saved_state.aliases
     deployment_stop = DeploymentStop(identity, saved.target, ports, engine, finisher, LIMIT)

@@ -78,6 +78,8 @@ class Deployment:
         self._ref = engine.place
         self._target = spec.inputs.targets[0]
         self._finisher = Finisher(spec.identity, ports, saves=spec.inputs.mode is not Mode.PLAN)
+        self._arn = ""
+        """The alias's ARN."""
         self._found: Alias | None = None
         """The alias before anything was shifted; None if that was before our time."""
         self._group = DeploymentGroup(frozenset(), ())
@@ -111,6 +113,7 @@ class Deployment:
                 return self._finisher.finished(ready)
             self._expiry.await_renewal()
             self._found, shift = ready.found, ready.shift
+            self._arn = ready.found.arn
             self._alarms = self._poll(ready.survey)
             self._create(ready)
         else:
@@ -196,6 +199,7 @@ class Deployment:
         spec, ports = self._spec, self._ports
         alias = read_alias(self._target, spec.identity, ports)
         ports.emit(AliasFound(target=self._target, arn=alias.arn, routing=alias.shown))
+        self._arn = alias.arn
         check_same(spec, ports, self._engine, deployment, shift)
         survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
         ports.emit(AlarmsFound(readings=survey.readings))
@@ -343,7 +347,13 @@ class Deployment:
     def _remember(self, phase: Phase) -> None:
         if self._shift is not None:
             saved_state = saved_state_of(
-                self._spec.identity, self._target, self._ref, self._shift, phase, self._found
+                self._spec.identity,
+                self._target,
+                self._ref,
+                self._shift,
+                phase,
+                self._found,
+                self._arn,
             )
             self._ports.remember(saved_state)
 

@@ -29,7 +29,7 @@ from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import Busy, CallFailed, CredentialsExpired, Unanswered
-from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
+from lambda_rollout.runtime.retry import SETTLE_LIMIT, may_be_answered_yet, retrying
 
 ROLLBACK_SEEN = 15.0
 """Seconds that CodeDeploy may take to name the deployment that rolls back, after one has ended."""
@@ -122,7 +122,8 @@ class DeploymentStop:
         left = LeftAlias(self._identity, self._target, whole)
         try:
             reader = AliasReader(self._target, self._ports.aliases, self._ports.clock)
-            alias = retrying(self._ports.clock, None, self._limit, CallFailed)(reader.read_or_gone)
+            patient = retrying(self._ports.clock, None, self._limit, may_be_answered_yet)
+            alias = patient(reader.read_or_gone)
         except CallFailed as error:
             self._ports.emit(left.unread(error))
             return StopOutcome(back=False)
@@ -209,8 +210,9 @@ def saved_state_of(
     shift: DeploymentTarget,
     phase: Phase,
     found: Alias | None = None,
+    arn: str = "",
 ) -> SavedState:
-    """Make what the post stage gets while CodeDeploy has the alias."""
+    """Make what the post stage gets while CodeDeploy has the alias; ``arn`` is the alias's, as far as it is known."""
     saved = SavedAlias(
         function=target.function,
         alias=target.alias,
@@ -218,6 +220,7 @@ def saved_state_of(
         new=shift.new,
         text=lease.owners_text(found.description) if found else "",
         rollout_id=identity.rollout_id,
+        arn=arn,
     )
     return SavedState(
         phase=phase,

@@ -88,7 +88,22 @@ def test_name_and_region(function: str, name: str, region: str | None) -> None:
             "Each-Step: check-orders",
             (
                 "hooks: got 'Each-Step: check-orders'. 'Each-Step' is no stage of a rollout: write one of "
-                "before-traffic, each-step, after-traffic, on-rollback."
+                "before-traffic, each-step, after-traffic, on-rollback. Did you mean each-step?"
+            ),
+        ),
+        (
+            "BeforeAllowTraffic: check-orders",
+            (
+                "hooks: got 'BeforeAllowTraffic: check-orders'. 'BeforeAllowTraffic' is no stage of a "
+                "rollout: write one of before-traffic, each-step, after-traffic, on-rollback. Did you "
+                "mean before-traffic?"
+            ),
+        ),
+        (
+            "before-traffic: a, each-step: b",
+            (
+                "hooks: got 'before-traffic: a, each-step: b'. Write one hook on each line, without "
+                "commas."
             ),
         ),
         (

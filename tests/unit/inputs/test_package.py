@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.inputs.names import parse_package
-from lambda_rollout.inputs.package import LARGEST_ZIP, Image, S3Object, Zip, read_package
+from lambda_rollout.inputs.package import (
+    LARGEST_ZIP,
+    Image,
+    NewCode,
+    S3Object,
+    Zip,
+    parse_package,
+    read_package,
+)
+from lambda_rollout.inputs.problems import InputErrors
+from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.text import Mistakes
 from tests.support.code import package
 
@@ -39,7 +48,7 @@ def test_a_zip_in_the_workspace_is_read(text: str, workspace: Path) -> None:
 @pytest.mark.parametrize("name", ["new.jar", "NEW.JAR", "new.Zip"])
 def test_a_jar_is_a_zip_and_the_content_decides(name: str, workspace: Path) -> None:
     (workspace / name).write_bytes(package())
-    assert parse_package(name) == name
+    assert parse_package(name, ("checkout",)) == (NewCode("checkout", name),)
     assert read_package(name, workspace) == Zip(name, package())
     (workspace / name).write_bytes(b"not a zip")
     assert "not a zip file" in refused(name, workspace)
@@ -177,3 +186,67 @@ def test_anything_else_is_an_image(workspace: Path) -> None:
 
 def test_its_bytes_are_never_shown() -> None:
     assert "PK" not in repr(Zip("new.zip", package()))
+
+
+# Whose it is ---------------------------------------------------------------------------------------
+
+BOTH = ("checkout", "arn:aws:lambda:eu-central-1:123456789012:function:refunds")
+IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:7"
+
+
+@pytest.mark.parametrize(
+    "text", ["new.zip", "s3://builds/a.zip?versionId=v1", "s3://builds/s3: a", IMAGE]
+)
+def test_one_package_is_that_of_all(text: str) -> None:
+    assert parse_package(text, BOTH) == tuple(NewCode(each, text) for each in BOTH)
+    # The functions may be what could not be read: the package is looked at all the same.
+    assert parse_package(text, ()) == (NewCode("", text),)
+
+
+def test_each_function_may_have_its_own_package() -> None:
+    text = f"refunds: s3://builds/a.zip\r\n\r\ncheckout :{IMAGE}\r\n"
+    assert parse_package(text, BOTH) == (
+        NewCode(BOTH[1], "s3://builds/a.zip"),
+        NewCode("checkout", IMAGE),
+    )
+    # One without a line keeps what it has.
+    assert parse_package(f"{BOTH[1]}: new.zip", BOTH) == (NewCode(BOTH[1], "new.zip"),)
+    assert parse_package("s3:s3://builds/a.zip", ("s3",)) == (NewCode("s3", "s3://builds/a.zip"),)
+    assert parse_package("", BOTH) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        ("payments: a.zip", "payments", "not rolled out"),
+        ("Checkout: a.zip", "Checkout", "not rolled out"),
+        ("checkout: a.zip\nrefunds:", "refunds:", "Write FUNCTION: VALUE"),
+        ("a.zip\nb.zip", "a.zip", "Write FUNCTION: VALUE"),
+        ("checkout: a.zip\nb.zip", "b.zip", "Write FUNCTION: VALUE"),
+        ("checkout: a.zip\ncheckout: b.zip", "checkout", "a line already"),
+        (f"refunds: a.zip\n{BOTH[1]}: a.zip", BOTH[1], "a line already"),
+        ("checkout: a.zip, refunds: b.zip", "a.zip, refunds: b.zip", "on each line"),
+        (f"checkout: a.zip,{BOTH[1]}:b.zip", f"a.zip,{BOTH[1]}:b.zip", "on each line"),
+        ("checkout:live: a.zip", "checkout:live: a.zip", "without a qualifier"),
+        ("checkout: a.tar", "a.tar", "Write the path"),
+        ("checkout: s3://b", "s3://b", "Write s3://BUCKET/KEY"),
+        ("checkout: a.tar\nrefunds: a.tar", "a.tar", "Write the path"),
+    ],
+)
+def test_what_is_no_line_of_a_package(text: str, given: str, said: str) -> None:
+    with pytest.raises(Mistakes) as raised:
+        parse_package(text, BOTH)
+    mistake = raised.value.mistakes[0]
+    assert mistake.given == given
+    assert said in mistake.remedy
+
+
+@pytest.mark.parametrize(
+    "text", ["- checkout: a.zip\n- cart: b.zip", "checkout: a.zip,\ncart: b.zip,"]
+)
+def test_a_list_of_yaml_is_told_as_lines(text: str) -> None:
+    given = {"function-name": "checkout, cart", "aws-region": "eu-central-1", "package": text}
+    with pytest.raises(InputErrors) as raised:
+        read_inputs({variable(name): value for name, value in given.items()})
+    (problem,) = raised.value.problems
+    assert r"Write 'checkout: a.zip\ncart: b.zip'" in problem.remedy

@@ -50,6 +50,8 @@ def test_each_function_may_have_its_own() -> None:
         SmokeTest(BOTH[1], InlinePayload(b'{"a": "b: c"}')),
         SmokeTest("checkout", PayloadFile("events/order.json")),
     )
+    spaced = parse_smoke_test('refunds :{"a": "b: c"}\r\ncheckout\t: events/order.json', BOTH)
+    assert spaced == parse_smoke_test(text, BOTH)
     # One without a line has no smoke test. An ARN has colons of its own.
     assert parse_smoke_test(f"{BOTH[1]}: {{}}", BOTH) == (SmokeTest(BOTH[1], InlinePayload(b"{}")),)
 
@@ -75,6 +77,9 @@ def test_nothing_is_no_smoke_test() -> None:
         ("checkout: {", "no JSON"),
         ("checkout:", "Write FUNCTION: VALUE"),
         ("checkout: {}\ncheckout: []", "a line already"),
+        ("checkout:live: {}", "'checkout' without a qualifier"),
+        ("checkout:7:", "'checkout' without a qualifier"),
+        (f"{BOTH[1]}:$LATEST: {{}}", f"'{BOTH[1]}' without a qualifier"),
         ("checkout: {}\nevents/order.json", "Write FUNCTION: VALUE"),
     ],
 )

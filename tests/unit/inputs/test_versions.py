@@ -126,6 +126,13 @@ def test_of_many_functions_a_few_are_named() -> None:
     ]
 
 
+def test_as_many_as_an_input_has_room_for_are_held_against_one_another() -> None:
+    functions = tuple(f"f{number}" for number in range(20_000))
+    given = json.dumps({f"g{number}": "x" for number in range(8_000)})
+    # Quadratic, this would take minutes.
+    assert len(refused(given, functions)) == 2 * 8_000 + 20_000
+
+
 @given(st.text())
 def test_anything_else_is_a_mistake_and_no_crash(text: str) -> None:
     with pytest.raises(Mistakes):

@@ -8,8 +8,9 @@ import pytest
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.inputs.hooks import parse_hooks
 from lambda_rollout.report.reduce import rollout_state
-from lambda_rollout.report.state import Status
+from lambda_rollout.report.state import HookSaid, Status
 from lambda_rollout.rollout import events as e
 from tests.support.stories import BASKET, CHECKOUT, ERRORS_FIRED, ERRORS_OK, LATENCY_BLIND, Telling
 
@@ -177,3 +178,53 @@ def test_nothing_at_all_is_a_failure_that_broke_off() -> None:
     story = rollout_state(())
     assert story.result is e.Result.FAILED
     assert story.reason
+
+
+# Hooks ------------------------------------------------------------------------------------------
+
+[HOOK] = parse_hooks("each-step: check-orders")
+
+
+def test_a_hook_says_one_thing_after_the_other(tell: Telling) -> None:
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    said = []
+    for event, fields in (
+        (e.HookStarted, {"step": 1}),
+        (e.HookUnanswered, {"why": "throttled"}),
+        (e.HookInProgress, {"again_in": timedelta(seconds=30), "details": '{"n":1}'}),
+        (e.HookEnded, {"passed": True, "why": "", "details": ""}),
+    ):
+        tell.pass_time(2)
+        tell.say(event, hook=HOOK, **fields)
+        [hook] = rollout_state(tell.events).hooks
+        said.append((hook.said, hook.why))
+    assert said == [
+        (HookSaid.NOTHING_YET, ""),
+        (HookSaid.NOTHING_YET, "throttled"),
+        (HookSaid.IN_PROGRESS, ""),
+        (HookSaid.SUCCEEDED, ""),
+    ]
+    assert hook.lasted == timedelta(seconds=6)
+    assert rollout_state(tell.events).asked is None
+
+
+def test_the_same_hook_is_another_one_in_the_next_step(tell: Telling) -> None:
+    tell.begins(ERRORS_OK)
+    for step in (1, 2):
+        tell.shifts(step)
+        tell.passes(step, "each-step: check-orders")
+    assert [hook.step for hook in rollout_state(tell.events).hooks] == [1, 2]
+
+
+def test_nobody_waits_for_a_hook_once_something_else_has_decided(tell: Telling) -> None:
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.say(e.HookStarted, hook=HOOK, step=1)
+    tell.fires()
+    asked = rollout_state(tell.events).asked
+    assert asked is not None
+    assert not asked.is_fatal
+    tell.rolls_back("10")
+    [hook] = rollout_state(tell.events).hooks
+    assert (hook.said, hook.is_fatal) == (HookSaid.NOT_AWAITED, False)

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.analysis.guards.outcome import Outcome
+from lambda_rollout.report.lines import told
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.tables import alarms, schedule
 from lambda_rollout.rollout import events as e
-from tests.support.stories import ERRORS_FIRED, ERRORS_OK, LATENCY_BLIND, Telling, alarm
+from tests.support.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, LATENCY_BLIND, Telling, alarm
 
 
 def begun(steps: str = "10% 5m, 50% 10m, 100% 0s") -> Telling:
@@ -121,3 +124,34 @@ def test_what_could_not_have_fired_says_so() -> None:
         "🔴&nbsp;ALARM throughout, did not count",
         "⚪&nbsp;no&nbsp;data throughout",
     ]
+
+
+def test_a_step_that_ends_early_says_what_it_saved_and_why() -> None:
+    tell = Telling("10% 5m..30m, 100% 0s")
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.pass_time(475)
+    tell.say(e.StepEndsEarly, number=1, saved=timedelta(minutes=22, seconds=5))
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    now = state(tell)
+    assert list(told(tell.events[-2], now)) == [
+        "step 1 ends 22m 5s early: all guards are shown to hold"
+    ]
+    table = schedule(now, live=True)
+    assert "| 5m&nbsp;to&nbsp;30m |" in table
+    assert last_cells(table)[0] == (
+        "✅ passed, 10:00:03 to 10:07:58; 22m&nbsp;5s early, all guards shown to hold"
+    )
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_guard_that_is_only_observed_is_a_warning_when_it_is_broken(outcome: Outcome) -> None:
+    tell = begun()
+    before = state(tell).warnings
+    guard = "? error-rate < 1%"
+    tell.say(e.GuardObserved, number=1, guard=guard, target=CHECKOUT, outcome=outcome, why="2.57%")
+    now = state(tell)
+    said = f"guard {guard} {outcome.words} on checkout:live: 2.57%"
+    assert list(told(tell.events[-1], now)) == [f"only observed: {said}"]
+    new = [f"Only observed: {said}."] if outcome is Outcome.BROKEN else []
+    assert now.warnings[len(before) :] == tuple(new)

@@ -96,9 +96,10 @@ SCRIPTS: dict[str, Callable[[random.Random], int]] = {
 def largest(letter: Callable[[random.Random], int], count: int = MANY) -> SavedState:
     """Functions with ARNs as long as they can be, a hundred steps, and 256 letters each that repeat nothing."""
     drawn = random.Random(7)
+    functions = [f"{ARN}{''.join(drawn.choices(NAME, k=64))}" for _ in range(count)]
     aliases = tuple(
         SavedAlias(
-            function=f"{ARN}{''.join(drawn.choices(NAME, k=64))}",
+            function=function,
             alias="a" * 128,
             old=str(drawn.randrange(10**6)),
             new=str(drawn.randrange(10**6)),
@@ -106,8 +107,9 @@ def largest(letter: Callable[[random.Random], int], count: int = MANY) -> SavedS
             attempted_percents=tuple(map(str, range(1, 101))),
             rollout_id="3fa94c7d",
             taken_over_from="0badcafe",
+            arn=f"{function}:{'a' * 128}",
         )
-        for _ in range(count)
+        for function in functions
     )
     role = f"arn:aws:iam::123456789012:role/{'r' * 512}"
     return SavedState(Phase.MOVING, "eu-central-1", role, hold_on_cancel=True, aliases=aliases)

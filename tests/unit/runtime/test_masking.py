@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rollout.rollout.events import Finished, Result
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.rollout.events import Finished, Result, SmokeTested
 from lambda_rollout.runtime.masking import HEAD, MASK, Masks, without_signed_headers
 
 TOKEN = "ghs_0123456789"
@@ -93,3 +94,15 @@ def test_the_headers_that_aws_repeats_are_left_out() -> None:
     said = "The signature does not match. Check it.\n\nThe Canonical String for this request should have been\n'GET"
     assert without_signed_headers(said) == "The signature does not match. Check it."
     assert without_signed_headers("Rate exceeded") == "Rate exceeded"
+
+
+def test_a_function_s_log_is_masked_line_by_line() -> None:
+    tested = SmokeTested(
+        target=Target("checkout", "live"),
+        version="8",
+        passed=False,
+        why=f"ValueError: {TOKEN}",
+        log=("START", f"token={TOKEN} and on"),
+    )
+    masked = MASKS.of_value(tested)
+    assert (masked.why, masked.log) == (f"ValueError: {MASK}", ("START", f"token={MASK} and on"))

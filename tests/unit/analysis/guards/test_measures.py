@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 
 import pytest
 
@@ -137,6 +138,51 @@ def test_an_average_beside_the_baseline_has_its_margin() -> None:
     both = compared([{value: 1.1, samples: 9.0}] * 12, [{value: 1.0, samples: 9.0}] * 12)
     assert judge(f"avg({ORDERS}) <= baseline * 1.2", both).outcome is Outcome.HOLDS
     assert judge(f"avg({ORDERS}) <= baseline + 0.05", both).outcome is Outcome.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "compared_with"),
+    [
+        (10, 90, True),
+        (50, 50, True),
+        (15, 10, True),
+        (19, 1, False),
+        (90, 50, False),
+        (900, 100, True),
+    ],
+)
+def test_an_average_of_a_few_is_not_compared_with_one_of_many(
+    new: int, old: int, compared_with: bool
+) -> None:
+    """Of skewed values the average of a few is usually lower: that would make the new version look higher."""
+    value, samples = measures_of(parse_guards(f"avg({ORDERS}) < 1"))
+    minute = {value: 2.0, samples: float(new)}, {value: 1.0, samples: float(old)}
+    both = compared([minute[0]] * 12, [minute[1]] * 12)
+    verdict = judge(f"avg({ORDERS}) <= baseline * 1.2", both)
+    assert verdict.outcome is (Outcome.BROKEN if compared_with else Outcome.INCONCLUSIVE)
+    assert verdict.why.startswith(
+        f"higher than allowed in {12 * compared_with} of {12 * compared_with}"
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("new", "old"), [(10, 90), (15, 10), (50, 50), (300, 100), (900, 100)])
+def test_averages_of_skewed_values_keep_the_level(new: int, old: int) -> None:
+    """Log-normal values with a sigma of 2: the mean is seven times the median."""
+    chance = Random(f"{new} {old}")
+
+    def mean(count: int) -> float:
+        return sum(chance.lognormvariate(0, 2) for _ in range(count)) / count
+
+    higher = [mean(new) > 1.1 * mean(old) for _ in range(1500)]
+    value, samples = measures_of(parse_guards(f"avg({ORDERS}) < 1"))
+    broken = 0
+    for _ in range(300):
+        drawn = chance.choices(higher, k=30)
+        canary = [{value: 2.0 if each else 1.0, samples: float(new)} for each in drawn]
+        both = compared(canary, [{value: 1.0, samples: float(old)}] * 30)
+        broken += judge(f"avg({ORDERS}) <= baseline * 1.1", both).outcome is Outcome.BROKEN
+    assert broken <= 6, broken
 
 
 def test_a_throttled_call_is_one_of_all_calls_and_no_invocation() -> None:

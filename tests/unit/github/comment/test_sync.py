@@ -34,6 +34,10 @@ class Shelf:
         self.comments[self._last] = (author, body)
         return self._last
 
+    def left(self, id_: str, words: str, key: Key = KEY, *, minutes: int = 0, by: str = US) -> int:
+        """What an earlier run left, or somebody in its name who knows what the id will be."""
+        return self.add(text(id_, words, key, minutes=minutes, comment=self._last + 1), by)
+
     def of_commit(self, sha: str) -> Iterable[Candidate]:
         raise AssertionError
 
@@ -67,9 +71,11 @@ def page(words: str, key: Key = KEY, *, minutes: int = 0) -> Page:
     return Page("⏳", words, at, RUN, False, lambda: key, hidden_line)
 
 
-def text(id_: str, words: str, key: Key = KEY, *, minutes: int = 0) -> str:
+def text(id_: str, words: str, key: Key = KEY, *, minutes: int = 0, comment: int = 0) -> str:
+    """A comment just posted, or as it is once it was edited: then it names itself."""
     at = AT + timedelta(minutes=minutes)
-    return hidden_line(key, CommentRecord(Entry.of(id_, "⏳", words, at, RUN, over=True)))
+    now = Entry.of(id_, "⏳", words, at, RUN, over=True)
+    return hidden_line(key, CommentRecord(now, comment=comment))
 
 
 def voice(shelf: Shelf, id_: str = "ours") -> CommentSync:
@@ -148,23 +154,23 @@ def test_of_two_runs_that_post_in_one_moment_the_first_comment_stays_and_tells_o
 
 def test_a_run_whose_comment_was_folded_goes_on_with_the_one_that_stays() -> None:
     shelf = Shelf()
-    shelf.add(text("first", "first"))
+    shelf.left("first", "first")
     theirs = voice(shelf, "theirs")
     say(theirs, page("theirs"))
     shelf.comments.pop(1)
     with pytest.raises(Trouble):
         say(theirs, page("theirs, on"))
-    shelf.add(text("third", "third"))
+    shelf.left("third", "third")
     say(theirs, page("theirs, on"))
     assert told(shelf, 2)[:2] == ["theirs, on", "third"]
 
 
 def test_the_next_run_folds_what_was_left_and_loses_no_line() -> None:
     shelf = Shelf()
-    shelf.add(text("one", "the first"))
-    shelf.add(text("two", "the second", minutes=2))
-    shelf.add(text("one", "the first, earlier"))
-    shelf.add(text("three", "the third", minutes=1))
+    shelf.left("one", "the first")
+    shelf.left("two", "the second", minutes=2)
+    shelf.left("one", "the first, earlier")
+    shelf.left("three", "the third", minutes=1)
     say(voice(shelf), page("now", minutes=3))
     assert list(shelf.comments) == [1]
     assert sorted(told(shelf, 1)) == ["now", "the first", "the second", "the third"]
@@ -173,17 +179,17 @@ def test_the_next_run_folds_what_was_left_and_loses_no_line() -> None:
 def test_nothing_that_is_not_ours_by_marker_and_author_is_touched() -> None:
     shelf = Shelf()
     others = [
-        shelf.add(text("one", "copied"), MALLORY),
-        shelf.add(text("one", "another alias", Key("3" * 16, "4" * 16))),
-        shelf.add(f"> {text('one', 'quoted')}"),
+        shelf.left("one", "copied", by=MALLORY),
+        shelf.left("one", "another alias", Key("3" * 16, "4" * 16)),
+        shelf.add(f"> {text('one', 'quoted', comment=3)}"),
         shelf.add("Deployed."),
     ]
-    own = shelf.add(text("one", "ours"))
+    own = shelf.left("one", "ours")
     others += [
-        shelf.add(text("one", "copied"), MALLORY),
-        shelf.add(text("one", "another account", Key("5" * 16, "2" * 16))),
+        shelf.left("one", "copied", by=MALLORY),
+        shelf.left("one", "another account", Key("5" * 16, "2" * 16)),
         shelf.add(f"<!-- lambda-rollout 1 {KEY.exact} {KEY.loose} unreadable -->"),
-        shelf.add(f"See above.\n{text('one', 'repeated')}"),
+        shelf.add(f"See above.\n{text('one', 'repeated', comment=own)}"),
     ]
     before = {comment: shelf.comments[comment] for comment in others}
     say(voice(shelf), page("now"))
@@ -191,10 +197,66 @@ def test_nothing_that_is_not_ours_by_marker_and_author_is_touched() -> None:
     assert {comment: shelf.comments[comment] for comment in others} == before
 
 
+def test_the_marker_in_another_workflows_comment_is_not_adopted() -> None:
+    """It is by the same bot, with the very same key, and copied from ours, or made up: it cannot name itself."""
+    shelf = Shelf()
+    own = shelf.left("one", "ours")
+    others = [
+        shelf.add(shelf.comments[own][1]),
+        shelf.add(text("one", "made up")),
+        shelf.add(text("two", "made up", comment=own)),
+        shelf.add(text("two", "made up", comment=2**62)),
+    ]
+    before = {comment: shelf.comments[comment] for comment in others}
+    say(voice(shelf), page("now"))
+    assert told(shelf, own) == ["now", "ours"]
+    assert {comment: shelf.comments[comment] for comment in others} == before
+
+
+def test_nor_is_one_that_was_there_before_ours() -> None:
+    shelf = Shelf()
+    other = shelf.add(text("one", "made up"))
+    before = shelf.comments[other]
+    said = say(voice(shelf), page("now"))
+    assert said is not None
+    assert said.comment != other
+    assert told(shelf, said.comment) == ["now"]
+    assert shelf.comments[other] == before
+
+
+def test_what_is_posted_names_itself_at_once() -> None:
+    shelf = Shelf()
+    said = say(voice(shelf), page("now"))
+    assert said is not None
+    record = read_record(shelf.comments[said.comment][1])
+    assert record is not None
+    assert record.comment == said.comment
+
+
+def test_a_copy_of_what_was_just_posted_is_not_ours_either() -> None:
+    shelf = Shelf()
+    ours = voice(shelf)
+    assert ours.say(page("now")) is not None
+    copy = shelf.add(shelf.comments[1][1])
+    before = shelf.comments[copy]
+    assert not ours.tidy()
+    say(ours, page("later"))
+    assert told(shelf, 1) == ["later"]
+    assert shelf.comments[copy] == before
+
+
+def test_a_later_stage_knows_what_main_posted_and_could_not_edit() -> None:
+    shelf = Shelf()
+    assert voice(shelf).say(page("rolling out, 10%")) is not None
+    say(voice(shelf), page("rolled back"))
+    assert list(shelf.comments) == [1]
+    assert told(shelf, 1) == ["rolled back"]
+
+
 def test_what_cannot_be_deleted_is_tried_again_with_the_next_page() -> None:
     shelf = Shelf()
-    shelf.add(text("one", "the first"))
-    shelf.add(text("two", "the second"))
+    shelf.left("one", "the first")
+    shelf.left("two", "the second")
     shelf.refuses_to_delete = Trouble("GitHub asked to wait 1m (429)", pause=60)
     ours = voice(shelf)
     assert ours.say(page("now")) is not None

@@ -1,0 +1,96 @@
+"""What the seeds are about, and some of them that show it.
+
+``python -m tests.simulation.occurrences`` looks for such seeds anew, after a change to what is drawn or done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lambda_rollout.inputs.choices import HookStage
+from tests.simulation import between
+from tests.simulation.github_scenario import FOR_GOOD, KINDS
+from tests.simulation.scenario import EVALUATIONS
+from tests.simulation.simulate import simulate
+
+SEARCHED = 2_000
+"""Seeds within which everything has always occurred so far."""
+
+MUST_OCCUR = {
+    *(f"foreign {kind}" for kind in ("description", "same", "whole-old", "whole-new", "weight")),
+    *("foreign delete-alias", "foreign delete-function", "foreign split"),
+    *(f"killed {role}" for role in ("main", "post", "next", "twin")),
+    *("SIGINT main", "SIGTERM main", "SIGINT next", "frozen", "lost"),
+    *("alarm ALARM", "alarm OK", "alarm INSUFFICIENT_DATA", "alarm deleted"),
+    *(f"evaluation {state}" for state in (*EVALUATIONS, None)),
+    *(f"fault {kind}" for kind in ("throttle", "error", "error-after", "refuse", "unreachable")),
+    *(f"fault {kind}" for kind in ("reset", "drop", "hang", "hang-after", "slow", "stale")),
+    *("fault hang-late", "fault reset-late", "fault denied", "fault expired"),
+    *("answer PreconditionFailedException", "answer ResourceNotFoundException"),
+    *(f"main {result}" for result in ("promoted", "rolled-back", "held", "failed")),
+    *(f"post {phase}" for phase in ("moving", "clearing", "holding", "rolling-back")),
+    *(f"post {result}" for result in ("rolled-back", "held", "promoted", "failed")),
+    *(f"next {result}" for result in ("promoted", "rolled-back", "failed", "unchanged")),
+    *("next rollback rolled-back", "next promote promoted"),
+    *("main promote promoted", "main promote rolled-back", "main promote held"),
+    *("word OVER", "word IN_PROGRESS", "word UNKNOWN", "post with nothing to do"),
+    *(f"github {fault}" for fault in (*KINDS, *FOR_GOOD)),
+    *("github comment posted", "github comment edited", "github comment was deleted"),
+    *("github double folded", "github verdict shown", "github killed before its last word"),
+    *("github no pull request", "github given up for good", "post with a comment"),
+    *("github hung at SIGINT", "github hung at rollback"),
+    *(f"fault {kind}" for kind in (*between.KINDS, between.GONE)),
+    *(f"answer page {status}" for status in (200, *between.STATUSES)),
+    *("answer cut", "answer dripping", "answer ResourceConflictException"),
+    *("renewals fail", "renewed again", "credentials at 0%: failed"),
+    *(f"credentials at a split: {result}" for result in ("rolled-back", "held")),
+    *(f"credentials at 100%: {result}" for result in ("rolled-back", "held")),
+    *(f"hook {stage} {word}" for stage in HookStage for word in ("yes", "no", "again", "lost")),
+    *(f"smoke test {became}" for became in ("yes", "no", "not run", "lost")),
+    *(f"{what} while a hook is asked" for what in ("killed", "SIGINT", "alarm ALARM")),
+    *(f"main with guards {result}" for result in ("promoted", "rolled-back")),
+    *("numbers told late", "a guard is broken", "a step ends early"),
+    *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
+}
+"""What the seeds are about: each of these really happens in them."""
+
+_KNOWN = """
+10 16 30 73 76 77 80 100 104 119 127 144 145 187 196 201 211 215 231 270 271 289 295 296
+307 348 392 412 426 433 531 544 550 560 584 596 597 644 698 856 942 963 984 1010 1011 1020
+1205 1213 1228 1241 1251 1256 1260 1291 1331 1333 1338 1420 1505 1516 1522 1637 1656 1802 1867
+1946 1981
+"""
+SEEDS_KNOWN = tuple(map(int, _KNOWN.split()))
+"""Between them they show everything, most of it twice: they stay enough when a few stories change."""
+
+
+def missing_in(seeds: Iterable[int], wanted: Iterable[str] = MUST_OCCUR) -> set[str]:
+    """Return what of ``wanted`` occurs in none of these seeds; plays no more of them than it takes."""
+    missing = set(wanted)
+    for seed in seeds:
+        if not missing:
+            break
+        missing -= simulate(seed).seen.keys()
+    return missing
+
+
+def chosen(shown: Mapping[int, frozenset[str]], times: int) -> list[int]:
+    """Choose few seeds that show everything ``times`` times, or as often as it occurs. shown: by seed."""
+    left = {
+        what: min(times, sum(what in all_of_it for all_of_it in shown.values()))
+        for what in MUST_OCCUR
+    }
+    seeds: list[int] = []
+    while any(left.values()):
+        wanted = {what for what, many in left.items() if many}
+        best = max(shown.keys() - set(seeds), key=lambda seed: (len(shown[seed] & wanted), -seed))
+        seeds.append(best)
+        for what in shown[best] & wanted:
+            left[what] -= 1
+    return sorted(seeds)
+
+
+if __name__ == "__main__":
+    seen = {seed: frozenset(simulate(seed).seen.keys() & MUST_OCCUR) for seed in range(SEARCHED)}
+    print("Never seen:", *sorted(MUST_OCCUR - frozenset().union(*seen.values())))
+    print(*chosen(seen, times=2))
