@@ -32,15 +32,9 @@ from lambda_rollout.analysis.metrics import (
 )
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.steps import format_percent
-from lambda_rollout.rollout.events import Event, MetricsRead, Unreadable, Warned
 from lambda_rollout.rollout.metric_news import MetricNews
 from lambda_rollout.rollout.ports import Metrics
-from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import AccessDenied, CallFailed
-from lambda_rollout.runtime.retry import raise_if_stopped
-
-RETRY_EVERY = 15.0
-"""Seconds until metrics are asked for again after a read that failed."""
 
 ON_THEIR_WAY = "the data of its last minutes are still on their way"
 """What a step waits for after its planned end, if guards watch it."""
@@ -295,50 +289,3 @@ class RolloutMetrics:
                     why = "no data yet" if count is None else "no invocations"
                     where = f"step {index + 1 - self._first} ({format_percent(step.percent)})"
                     yield f"{pair.target.name}, {where}: {why}"
-
-
-class MetricsPoll:
-    """Reads the numbers when another minute of them can be there, and tells what came in."""
-
-    def __init__(
-        self, clock: Clock, stop: Stop, emit: Callable[[Event], None], metrics: RolloutMetrics
-    ) -> None:
-        """Nothing is read yet."""
-        self._clock = clock
-        self._stop = stop
-        self._emit = emit
-        self._metrics = metrics
-        self._tried_at = -math.inf
-
-    @property
-    def next_at(self) -> float:
-        """When to read next, in monotonic seconds; infinite if nothing is read."""
-        due = self._clock.monotonic() + self._metrics.next_due()
-        return max(due, self._tried_at + RETRY_EVERY)
-
-    def read_if_due(self, step: int) -> None:
-        """Read them if it is time, one try; a failed read is told once. Raises `Cancelled` on stop."""
-        now = self._clock.monotonic()
-        if not self._metrics.due or now < self._tried_at + RETRY_EVERY:
-            return
-        raise_if_stopped(self._stop)
-        first = self._tried_at == -math.inf or not self._metrics.trouble
-        self._tried_at = now
-        try:
-            news = self._metrics.read()
-        except CallFailed as error:
-            if first:
-                self._emit(Unreadable(what="metrics", why=str(error)))
-            return
-        self._emit(MetricsRead(number=step, comparisons=news))
-
-    def read_at_last(self) -> None:
-        """Read what has come in by the very end, even if a try has just failed, and tell what is not seen.
-
-        That is for which steps there is no evidence of traffic.
-        """
-        self._tried_at = -math.inf
-        self.read_if_due(len(self._metrics.steps))
-        if gaps := list(self._metrics.gaps()):
-            text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
-            self._emit(Warned(text=text))

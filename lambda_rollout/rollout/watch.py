@@ -31,7 +31,8 @@ from lambda_rollout.rollout.events import (
 from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
 from lambda_rollout.rollout.hooks import HookRun
-from lambda_rollout.rollout.metrics import ON_THEIR_WAY, MetricsPoll, RolloutMetrics
+from lambda_rollout.rollout.metrics import ON_THEIR_WAY, RolloutMetrics
+from lambda_rollout.rollout.metrics_poll import MetricsPoll
 from lambda_rollout.rollout.observed_guards import ObservedGuards
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds

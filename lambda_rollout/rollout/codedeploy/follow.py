@@ -31,7 +31,8 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.heartbeat import Heartbeats
-from lambda_rollout.rollout.metrics import MetricsPoll, RolloutMetrics, SuccessCriteria
+from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
+from lambda_rollout.rollout.metrics_poll import MetricsPoll
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.watch import AnalysisFailed
