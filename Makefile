@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/
 # More arguments for one run, for example: make test ARGS='-k plan -x'
 ARGS ?=
 
-TYPED := $(wildcard lambda_rollout entrypoint.py sandbox tests benchmarks scripts)
+TYPED := $(wildcard lambda_rollout entrypoint.py post-entrypoint sandbox tests benchmarks scripts)
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml)
 # One by one: of a folder zizmor takes what lies in .github/workflows, and says nothing of the rest.
 AUDITED := $(wildcard .github action.yml examples/*.yml)
