@@ -74,7 +74,15 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield Scene(aws, github)
 
 
+def repeated(scene: Scene) -> None:
+    """Issue some, and repeat them in what is told of a read that the rollout can do without."""
+    scene.aws.inputs["role-to-assume"] = ROLE
+    echo = Echo("InvalidParameterValueException")
+    scene.aws.world.faults.add(echo, operation="GetPolicy", count=None)
+
+
 def promoted(scene: Scene) -> str:
+    repeated(scene)
     return "promoted"
 
 
@@ -92,16 +100,19 @@ def rolled_back(scene: Scene) -> str:
 
 
 def cancelled(scene: Scene) -> str:
+    repeated(scene)
     scene.aws.inputs["steps"] = "50% 10m"
     return "rolled-back"
 
 
 def held(scene: Scene) -> str:
+    repeated(scene)
     scene.aws.inputs["steps"] = "50% 1s, hold"
     return "held"
 
 
 def planned(scene: Scene) -> str:
+    repeated(scene)
     scene.aws.inputs["mode"] = "plan"
     return "planned"
 
@@ -177,6 +188,10 @@ ENDINGS = [
 
 
 REPEATED = {
+    promoted,
+    cancelled,
+    held,
+    planned,
     rolled_back,
     role_refused_with_an_echo,
     refused_with_an_echo_of_renewed_ones,
