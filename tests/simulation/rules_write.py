@@ -218,6 +218,10 @@ def never_holds_what_fired(observer: Observer, actor: Actor, write: Write) -> No
     """1: a post stage holds nothing that main had found an alarm against."""
     main = observer.actors["main"]
     # A main that lives on beside its post stage may learn of it after the two have parted.
+    died = main.fate.killed_at
+    if died is not None and died - main.alarms_read_at < main.fate.latency:
+        # Killed while the answer was on its way.
+        return
     if write.kind == "held" and actor.role == "post" and main.knows_fired and not main.lost:
         observer.blame("never against an alarm", f"{actor.name} holds {write.shown.routing}")
 
