@@ -14,7 +14,7 @@ from lambda_rollout.analysis.guards.rates import Counts, Limit, beside_baseline
 from lambda_rollout.analysis.guards.sequential import Factors, log_e_values
 from lambda_rollout.analysis.guards.verdict import LEVEL
 
-RUNS, MANY_RUNS = 100, 800
+RUNS, MANY_RUNS = 100, 4_000
 BATCH, OTHERS = 20, 180
 """Invocations of the new and of the old version a minute: 10% of the traffic."""
 _FAR = 40_000
