@@ -23,7 +23,9 @@ def no_weight_while_unrenewed(observer: Observer, actor: Actor, write: Write) ->
         or write.percent <= max(actor.reached.values(), default=0)
     ):
         return
-    if observer.now - since > (1.0 if observer.is_calm else LONGEST_TRY):
+    # A look at the credentials, then the last reads of a step, then the write.
+    quick = 1.0 + 2 * actor.fate.latency
+    if observer.now - since > (quick if observer.is_calm else LONGEST_TRY):
         observer.blame("no weight while unrenewed", f"{actor.name} went to {write.percent}%")
 
 
