@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from lambda_rollout.alias.aws_clock import NEAR
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.inputs.choices import AlarmAtStart, InsufficientData, Mode
 from lambda_rollout.inputs.steps import Step
@@ -94,7 +95,8 @@ def not_passed(actor: Actor) -> str | None:
 def _numbers_not_passed(actor: Actor) -> str | None:
     """Whether the guards can have held, in a split step. Whose AWS clock is in doubt has other minutes."""
     split = max(actor.reached.values(), default=HUNDRED) < HUNDRED
-    if actor.numbers is None or not split or actor.misdated:
+    in_doubt = actor.misdated or abs(actor.fate.skew) > NEAR
+    if actor.numbers is None or not split or in_doubt:
         return None
     base = next(
         (actor.bases[function] for function in actor.reached if function in actor.bases), ""
