@@ -211,8 +211,14 @@ class AliasWriter:
                 if self._seen_for(seen) >= SEEN_TWICE:
                     self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen)
+            had_effect = any(write.routing == seen.routing for write in self._pending)
+            is_once = self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE
+            if may_still_move and is_once and not had_effect:
+                # It may be older than what we found. Nothing goes forward, and the way back looks again.
+                self.looks_first = True
+                raise Conflict(self.target, seen.routing, seen)
             self._take_text(seen.description)
-            if any(write.routing == seen.routing for write in self._pending):
+            if had_effect:
                 # A weight of ours, the record of which somebody has struck out: it did have its effect.
                 self.routing, self.confirmed = seen.routing, True
             self._accept(seen)

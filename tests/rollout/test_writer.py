@@ -525,9 +525,12 @@ def test_a_stale_read_is_not_taken_for_somebody_elses_doing(hands: Hands) -> Non
     assert hands.seen == (BACK, OWNERS_TEXT)
 
 
-def test_one_stale_read_does_not_give_up_a_write_that_may_still_land(hands: Hands) -> None:
+@pytest.mark.parametrize("before", [{"FunctionVersion": NEW}, {"Description": OWNERS_TEXT}])
+def test_one_stale_read_does_not_give_up_a_write_that_may_still_land(
+    hands: Hands, before: dict[str, Any]
+) -> None:
     """It shows a state from before we took the alias, which looks like somebody's later write."""
-    hands.edit(FunctionVersion=NEW)
+    hands.edit(**before)
     hands.edit(FunctionVersion=OLD)
     hands.writer = hands.take()
     hands.add(Hang(effect="late", lands_after=10.0))
