@@ -327,6 +327,11 @@ def never_over_a_foreign_routing(
     if actor.role == "post" and before.routing == actor.adopted.get(function):
         # Somebody changed the routing and kept our record: by the record it is an unfinished rollout.
         return
+    saved_aliases = actor.saved_state.aliases if actor.saved_state is not None else ()
+    gone_on_from = {saved.taken_over_from for saved in saved_aliases}
+    if before.ours is not None and before.ours.rollout_id in gone_on_from:
+        # The same with the record of the run that main went on from.
+        return
     taken = actor.looked_at.get(function, -1) >= truth.changed and actor.role != "post"
     if not taken or (not before.routing.is_unsplit and before.ours is None):
         observer.blame("foreign routing", f"{actor.name} made {before.routing} {after.routing}")
@@ -384,6 +389,11 @@ def nobody_writes_after_a_follower(
         # The mark that it is taken was struck out by somebody else.
         return
     if _looks_like_its_own(actor, function, before):
+        return
+    found = actor.found.get(function)
+    if found is not None and (found.ours, found.routing) == (before.ours, before.routing):
+        # Its own writes were refused, and what it looked at again is as it found it: written once more by the post
+        # stage, and nobody can see that.
         return
     closed = truth.closed_to.get(actor.name, -1)
     if actor.looked_at.get(function, -1) < closed and before.routing != after.routing:
