@@ -383,8 +383,10 @@ class AliasWriter:
 
     @property
     def _is_in_doubt(self) -> bool:
-        """Whether a write of ours may still land, for all that we know: its RevisionId is the newest one."""
+        """Whether a write of ours may still land: its RevisionId is the newest that we know of, and was not refused."""
         known = self.known.revision_id
+        if known in self._spent:
+            return False
         return any(w.answer.may_have_effect and w.revision_id == known for w in self._pending)
 
     def _bears(self, seen: Alias, record: Record | None) -> bool:
