@@ -39,6 +39,10 @@ from lambda_rollout.rollout.step_hooks import Asks, StepHooks
 from lambda_rollout.runtime.errors import CredentialsExpired
 from lambda_rollout.runtime.retry import raise_if_stopped
 
+HOLD_LOOK_EVERY = 12.0
+"""Seconds between two reads of the alarms, and of each alias, while a step is held, at most: with an answer's time no
+more than 15 s pass until somebody's yes or no is seen."""
+
 
 class Watch:
     """The watch over all alarms and aliases of one rollout, from the first shift to the end."""
@@ -79,6 +83,8 @@ class Watch:
         """Whether AWS's own weights may be there still."""
         self._hooks = StepHooks(self._clock, self._stop, None)
         self._ends_early = False
+        self._holds_for: timedelta | None = None
+        """For how long the present step waits for somebody's word, None for one that ends by itself, or was told to."""
 
     def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed."""
@@ -91,7 +97,8 @@ class Watch:
     ) -> None:
         """Watch one step to its end; ``later`` are those after it. Returns if it passed.
 
-        ``asks`` makes the hooks that are asked once everything else has been shown, None for none.
+        ``asks`` makes the hooks that are asked once everything else has been shown, None for none. A hold goes on with
+        the weight, and with the numbers, of the step before.
         Raises `AnalysisFailed`, `Conflict`, `Cancelled`, `CredentialsEnd`, or `NotFound` for an alias that is gone.
         """
         self._began = self._clock.monotonic()
@@ -102,9 +109,12 @@ class Watch:
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
         self._ends_early = False
-        self.alarms.rhythm.begin_step()
-        self._aliases.begin_step(may_still_move=bool(later))
-        self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
+        self._holds_for = step.watch if step.holds else None
+        every = HOLD_LOOK_EVERY if step.holds else math.inf
+        self.alarms.begin_step(every)
+        self._aliases.begin_step(may_still_move=bool(later), at_least_every=every)
+        if not step.holds:
+            self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent, number))
         self._until_passed(step, sum((each.watch for each in later), timedelta()), asks)
         self._observed.tell_all(self._metrics.verdicts, number)
         self._emit(
@@ -168,13 +178,16 @@ class Watch:
     def _early_end(self, step: Step) -> float:
         """Return when the step ends: now, if it is to end before its time. The one place that decides so.
 
-        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked.
+        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked. That is the
+        only way in which a hold passes, and at its very end it is not too late for it.
         """
         now = self._clock.monotonic()
-        if now >= self._end or not self._is_shown(step, now):
+        is_over = now >= self._end and self._holds_for is None
+        if is_over or not self._is_shown(step, now):
             return self._end
-        self._ends_early = True
-        self._emit(StepEndsEarly(number=self._number, saved=timedelta(seconds=self._end - now)))
+        self._ends_early, self._holds_for = True, None
+        saved = timedelta(seconds=max(0.0, self._end - now))
+        self._emit(StepEndsEarly(number=self._number, saved=saved))
         return now
 
     def _is_shown(self, step: Step, now: float) -> bool:
@@ -245,6 +258,7 @@ class Watch:
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
                 not_forward=self._not_forward,
+                holds_for=self._holds_for,
             )
         )
         lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
@@ -252,8 +266,8 @@ class Watch:
             self._missing_at = now
         self._is_lacking = lacks_evidence or self._hooks.are_asked
         match verdict:
-            case Failed(reason, alarms):
-                raise AnalysisFailed(reason, alarms)
+            case Failed(reason, alarms, remedy):
+                raise AnalysisFailed(reason, alarms, remedy)
             case Inconclusive(lacks) if lacks and self._is_news(lacks):
                 self._told_missing = lacks
                 last = self._last_end(end)
