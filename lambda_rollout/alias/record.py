@@ -68,7 +68,7 @@ class Record:
     since: datetime | None = None
     """When the present weight was first written, on AWS's clock; None in a record that does not say."""
     requested: bool = False
-    """Whether somebody asks the run whose record it is to go on early (``mode: promote``). It means nothing to others."""
+    """Whether somebody asks its run to go on early (``mode: promote``). It means nothing to anybody else."""
 
     @property
     def without_request(self) -> Record:
