@@ -272,6 +272,7 @@ class Watch:
         moments += [self.alarms.rhythm.next_at(end), max(min(renewals), now + RETRY_EVERY)]
         if self._hooks is not None and self._is_asking:
             moments.append(self._hooks.next_at)
+        moments.append(self.alarms.next_history_at)
         if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
         moments.append(self._expiry.next_moment)
@@ -302,6 +303,7 @@ class Watch:
                 alarms_failing_since=self.alarms.rhythm.failing_since,
                 aliases_failing_since=min(failing, default=None),
                 watches=self.alarms.watches,
+                histories=self.alarms.most_open,
                 missing_alarms=self.alarms.missing,
                 failed=broken,
                 missing=lacks,
