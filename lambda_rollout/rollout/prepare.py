@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
@@ -229,7 +229,8 @@ def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> 
     """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over."""
     end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
-        survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
+        sent = ports.clock.monotonic()
+        survey = replace(retrying(ports.clock, ports.stop)(ports.alarms.read), sent=sent)
         if survey.missing:
             raise RolloutError(
                 name_the_missing(
