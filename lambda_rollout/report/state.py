@@ -160,6 +160,8 @@ class TargetNow:
     """Whether somebody else has put it back on its old version."""
     executions_left: e.ExecutionsLeft | None = None
     """The durable executions that a rollback did not stop, if any."""
+    way_back: e.PreviousAliasFound | None = None
+    """What said where to go back to, if that was no number and no record."""
 
     @property
     def weight(self) -> Decimal | None:
