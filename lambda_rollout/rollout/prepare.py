@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Engine, Mode, Preflight
 from lambda_rollout.inputs.names import account_of
@@ -26,7 +27,7 @@ from lambda_rollout.rollout.missing_alarms import (
 )
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
-from lambda_rollout.rollout.version import read_storage
+from lambda_rollout.rollout.version import check_latest, read_storage
 from lambda_rollout.rollout.versions_seen import NOTHING_SEEN, VersionsSeen
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -67,6 +68,8 @@ def preflight(
     began = ports.clock.monotonic()
     facts = _look(spec, ports, rollouts, account)
     seen = VersionsSeen.of(facts.targets if facts else (), began)
+    if seen.storages:
+        _try_waiting(next(iter(seen.storages)), spec, ports)
     uploaded = [each.target for each in rollouts if each.target.function in spec.packages]
     found = ports.parallel(lambda target: read_storage(target, spec, ports, seen), uploaded)
     storages = {
@@ -74,6 +77,14 @@ def preflight(
     }
     need = alarms_need(facts) if facts else None if spec.inputs.alarms else timedelta()
     return FirstLook(replace(seen, storages=storages), need)
+
+
+def _try_waiting(target: Target, spec: RolloutSpec, ports: Ports) -> None:
+    """Ask for ``$LATEST`` by the call that waits for versions, of one function of all that were read by another call.
+
+    So what that permission lacks is known before anything is published. Raises as `check_latest`.
+    """
+    check_latest(target, ports, replaced=target.function in spec.packages)
 
 
 def _look(
