@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import parse_steps
-from lambda_rollout.preflight.account_reader import of_function, worthwhile_pages
 from lambda_rollout.preflight.alarm_rule import AtLeast
 from lambda_rollout.preflight.checks import examine
 from lambda_rollout.preflight.facts import (
@@ -202,26 +200,6 @@ def test_event_sources_by_name_are_read_through_all_pages(place: Place) -> None:
     sources = place.look().targets[0].event_sources
     assert isinstance(sources, tuple)
     assert [source.uuid for source in sources] == made
-
-
-def test_the_account_s_list_says_nothing_of_another_account_s_function(place: Place) -> None:
-    passage = Passage(Target(ARN, "live"), f"{ARN}:live", "1", "2")
-    found = of_function((), passage, "999999999999")
-    assert found is None
-    mapping = EventSource("u", QUEUE, "", "Enabled", ARN.replace("123456789012", "999999999999"))
-    assert of_function((mapping,), passage, "") is None
-    assert of_function((replace(mapping, function=ARN),), passage, "") == (
-        replace(mapping, function=ARN),
-    )
-    by_name = Passage(LIVE, "", None, "2")
-    assert of_function((), by_name, "") == ()
-
-
-@pytest.mark.parametrize(("functions", "pages"), [(1, 1), (3, 1), (12, 6), (100, 50)])
-def test_pages_of_the_account_s_list_are_worth_a_quarter_of_the_calls_by_name(
-    functions: int, pages: int
-) -> None:
-    assert worthwhile_pages(functions) == pages
 
 
 def allow(place: Place, sid: str, **more: Any) -> None:
