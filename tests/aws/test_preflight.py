@@ -672,6 +672,10 @@ def test_throttling_that_lasts_leaves_unchecked_what_is_then_told_as_a_warning(
     facts = place.look()
     assert LIMIT <= place.world.clock.monotonic() - before < 2 * LIMIT
     assert all(each.out_of_time for each in unread(facts))
+    # By then nothing more is asked.
+    assert {each.operation for each in place.world.log if each.service == "lambda"} == {
+        "ListEventSourceMappings"
+    }
     warned = [each for each in examine(facts) if each.level is Level.WARNING]
     told = {each.seen.partition(".")[0] for each in warned if each.code is Code.NOT_CHECKED}
     assert "Not checked: reserved concurrency" in told

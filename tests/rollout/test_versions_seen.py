@@ -96,6 +96,8 @@ def test_an_update_in_progress_is_waited_for_and_read_again(scene: Scene) -> Non
     scene.call("lambda", "UpdateFunctionCode", FunctionName="checkout", ZipFile=THEIRS)
     assert roll_out(scene).result is Result.PROMOTED
     assert scene.world.lambda_().functions["checkout"].published[NEW].code.data == THEIRS
+    # AWS refuses to publish while the update is in progress, so it is waited for and not provoked.
+    assert [request.outcome for request in scene.requests("PublishVersion")] == ["ok"]
 
 
 def test_what_was_read_long_ago_is_read_again(scene: Scene) -> None:
