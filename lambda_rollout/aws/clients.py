@@ -21,11 +21,12 @@ from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.environment import misconfigured
 from lambda_rollout.aws.function_names import FunctionNames
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
-from lambda_rollout.aws.rate_limit import RateLimit
+from lambda_rollout.aws.rate_limit import RateLimits
 from lambda_rollout.aws.renewal import RenewedCredentials
 from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
@@ -58,7 +59,7 @@ with_one_deadline()
 class Clients:
     """The clients of one session, each made when it is first needed; credentials are the session's.
 
-    All calls of Lambda share one quota, so they take turns (`lambda_rollout.aws.rate_limit`). May be used from several
+    Calls of Lambda share its quotas, so they take turns (`lambda_rollout.aws.rate_limit`). May be used from several
     threads.
     """
 
@@ -80,7 +81,7 @@ class Clients:
         self._session = session
         events: Any = session.events
         events.register("after-call", keep_source)
-        self._turns = _Turns(RateLimit(), clock or SystemClock())
+        self._turns = _Turns(RateLimits(), clock or SystemClock())
         self.aws_clock = AwsClock(clock or SystemClock())
         """What all answers to these clients say of the time."""
         self.names = FunctionNames()
@@ -195,8 +196,8 @@ class Clients:
 class _Turns:
     """Lets every call of a client wait for its turn, and learns from its answer."""
 
-    def __init__(self, rate_limit: RateLimit, clock: Clock) -> None:
-        self._rate_limit = rate_limit
+    def __init__(self, rate_limits: RateLimits, clock: Clock) -> None:
+        self._rate_limits = rate_limits
         self._clock = clock
 
     def of(self, client: LambdaClient) -> LambdaClient:
@@ -207,15 +208,19 @@ class _Turns:
         events.register("after-call", self._learn)
         return client
 
-    def _wait(self, context: dict[str, Any], **_: object) -> None:
-        while (away := self._rate_limit.turn(self._clock.monotonic())) > 0:
+    def _wait(self, model: OperationModel, context: dict[str, Any], **_: object) -> None:
+        rate_limit = self._rate_limits.of(model.name)
+        while (away := rate_limit.turn(self._clock.monotonic())) > 0:
             # No stop: a turn is a fraction of a second away, and a settling write must not be turned back.
             self._clock.wait(away, None)
         context["lambda_rollout_sent"] = self._clock.monotonic()
 
-    def _learn(self, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    def _learn(
+        self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
+    ) -> None:
         now = self._clock.monotonic()
+        rate_limit = self._rate_limits.of(model.name)
         if is_throttling(parsed):
-            self._rate_limit.throttled(context["lambda_rollout_sent"], now)
+            rate_limit.throttled(context["lambda_rollout_sent"], now)
         else:
-            self._rate_limit.answered(now)
+            rate_limit.answered(now)

@@ -18,7 +18,7 @@ from lambda_rollout.analysis.metrics import CanaryPair, Comparison, History
 from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.package import CodeStorage, Package
-from lambda_rollout.preflight.reader import PreflightReader
+from lambda_rollout.preflight.calls import PreflightReader
 from lambda_rollout.rollout.events import Event
 from lambda_rollout.rollout.saved_state import SavedState
 from lambda_rollout.runtime.background import Background, Inline

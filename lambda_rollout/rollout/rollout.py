@@ -139,7 +139,8 @@ class Rollout:
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for rollout in self._rollouts:
-            check_version(rollout.target, rollout.old, self._spec, self._ports)
+            seen = self._first_look.versions
+            check_version(rollout.target, rollout.old, self._spec, self._ports, seen)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
@@ -164,7 +165,7 @@ class Rollout:
             rollout.old,
             spec,
             self._ports,
-            self._first_look.storages.get(rollout.target),
+            self._first_look.versions,
         )
         if resumed is not None:
             self._refuse_another(version, rollout, resumed)
@@ -188,7 +189,8 @@ class Rollout:
         self._ports.parallel(self._wait_for_one, waiting)
 
     def _wait_for_one(self, rollout: AliasRollout) -> None:
-        state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
+        seen = self._first_look.versions
+        state = await_ready(rollout.target, rollout.new, self._spec, self._ports, seen)
         rollout.durable, rollout.new_arn = state.is_durable, state.arn
         rollout.limits = state.limits
 
