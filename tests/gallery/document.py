@@ -31,6 +31,8 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Back to the old version": {
         "rolled-back-in-step-1": "An alarm fired",
+        "errors-in-its-log": "Back, and what the new version's own log says of it",
+        "errors-without-messages": "The same in a repository that is not known to be private",
         "rolled-back-at-100": "An alarm fired at 100%, and recovered between two reads",
         "rolled-back-by-guard": "A guard failed",
         "hook-said-no": "A hook said no, and two functions went back",
