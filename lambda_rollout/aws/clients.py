@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -53,7 +53,13 @@ CONFIG = Config(
     user_agent_extra=f"lambda-rollout/{__version__}",
 )
 
+LOGS_PER_SECOND = 5.0
+"""Calls of FilterLogEvents that an account may make in most Regions
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)."""
+
 with_one_deadline()
+
+_Client = TypeVar("_Client")
 
 
 class Clients:
@@ -81,8 +87,9 @@ class Clients:
         self._session = session
         events: Any = session.events
         events.register("after-call", keep_source)
-        self._turns = _Turns(RateLimits(), clock or SystemClock())
-        self.aws_clock = AwsClock(clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._turns = _Turns(RateLimits(), self._clock)
+        self.aws_clock = AwsClock(self._clock)
         """What all answers to these clients say of the time."""
         self.names = FunctionNames()
         """What the functions are called in requests."""
@@ -116,14 +123,16 @@ class Clients:
 
     @cached_property
     def _lambda(self) -> LambdaClient:
-        return self._turns.of(self._client("lambda", self.region, CONFIG))
+        client: LambdaClient = self._client("lambda", self.region, CONFIG)
+        return self._turns.of(client)
 
     @cached_property
     def _uploads(self) -> LambdaClient:
         config = CONFIG.merge(
             Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
         )
-        return self._turns.of(self._client("lambda", self.region, config))
+        client: LambdaClient = self._client("lambda", self.region, config)
+        return self._turns.of(client)
 
     def invoking(self, read_timeout: int) -> LambdaClient:
         """Return a client that waits so many seconds for a function's answer. Invocations have a quota of their own."""
@@ -149,6 +158,17 @@ class Clients:
     def _codedeploy(self) -> CodeDeployClient:
         client: CodeDeployClient = self._client("codedeploy", self.region, CONFIG)
         return client
+
+    @property
+    def logs(self) -> Any:
+        """The client of CloudWatch Logs, in the functions' Region, made when a log is first read."""
+        with self._making:
+            return self._logs
+
+    @cached_property
+    def _logs(self) -> Any:
+        turns = _Turns(RateLimits(LOGS_PER_SECOND), self._clock)
+        return turns.of(self._client("logs", self.region, CONFIG))
 
     @property
     def sts(self) -> STSClient:
@@ -200,9 +220,10 @@ class _Turns:
         self._rate_limits = rate_limits
         self._clock = clock
 
-    def of(self, client: LambdaClient) -> LambdaClient:
+    def of(self, client: _Client) -> _Client:
         """Return the client, which takes turns from now on."""
-        events: Any = client.meta.events
+        made: Any = client
+        events = made.meta.events
         # Before the request is made and signed: a signature would age while it waits.
         events.register("before-call", self._wait)
         events.register("after-call", self._learn)

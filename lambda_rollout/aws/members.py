@@ -71,6 +71,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "MetricDataResults[].Id",
         "MetricDataResults[].StatusCode",
     ),
+    "FilterLogEvents": ("events", "events[].timestamp", "events[].logStreamName"),
     "GetApplication": ("application.computePlatform",),
     "GetDeploymentGroup": ("deploymentGroupInfo.deploymentGroupName",),
     "GetDeploymentConfig": ("deploymentConfigInfo.deploymentConfigName",),

@@ -70,8 +70,8 @@ class Log:
                 self._annotate("warning", "Lambda rollout", event.text)
             case e.PreflightFound():
                 self._preflight(event)
-            case e.SmokeTested():
-                self._smoke_tested(event)
+            case e.SmokeTested() | e.LogNotRead():
+                self._with_lines(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
@@ -133,10 +133,14 @@ class Log:
             if finding.command:
                 self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
-    def _smoke_tested(self, event: e.SmokeTested) -> None:
-        """Write the verdict, and below it the function's own log, with its indents."""
+    def _with_lines(self, event: e.SmokeTested | e.LogNotRead) -> None:
+        """Write what it says, and below it the function's own log with its indents, or the statement to copy."""
         for text in told(event, self._story):
             self._say(event, text)
+        if isinstance(event, e.LogNotRead):
+            if event.statement:
+                self._lines.write(inert(visible(event.statement)[:_COMMAND_LIMIT]))
+            return
         for line in event.log:
             self._lines.write(inert(f"  | {visible(line)[:_LOG_LINE_LIMIT]}".rstrip()))
 

@@ -37,7 +37,14 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned() | e.GuardObserved() | e.PreflightFound() | e.MetricsRead():
+        case (
+            e.Warned()
+            | e.GuardObserved()
+            | e.PreflightFound()
+            | e.MetricsRead()
+            | e.LogRead()
+            | e.LogNotRead()
+        ):
             return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
@@ -58,7 +65,8 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
 
 
 def _evidence(
-    story: RolloutState, event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead
+    story: RolloutState,
+    event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead | e.LogRead | e.LogNotRead,
 ) -> RolloutState:
     match event:
         case e.Warned():
@@ -68,6 +76,10 @@ def _evidence(
                 return story
             text = f"Only observed: {observed(event)}."
             return replace(story, warnings=(*story.warnings, text))
+        case e.LogRead():
+            return replace(story, logs=(*story.logs, event))
+        case e.LogNotRead():
+            return replace(story, unread_logs=(*story.unread_logs, event))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
         case e.MetricsRead():

@@ -207,6 +207,9 @@ class RolloutState:
     """Those that may be asked."""
     hooks: tuple[HookNow, ...] = ()
     """Those that were asked, in order."""
+    logs: tuple[e.LogRead, ...] = ()
+    """What the logs of the versions say that were left, in order."""
+    unread_logs: tuple[e.LogNotRead, ...] = ()
     finished: e.Finished | None = None
     latest: datetime | None = None
 
