@@ -10,6 +10,7 @@ from datetime import timedelta
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.findings import counted, numbers
+from lambda_rollout.report.permissions import told_of_permissions
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left
 from lambda_rollout.report.wording import (
@@ -53,6 +54,8 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield _told_of_step(event)
         case e.PreflightFound():
             yield f"preflight: {counted(event.findings)}"
+        case e.PermissionsNeeded():
+            yield from told_of_permissions(event)
         case e.MetricsRead():
             yield from numbers(event.comparisons)
         case e.Unreadable():

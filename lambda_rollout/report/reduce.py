@@ -37,7 +37,13 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned() | e.GuardObserved() | e.PreflightFound() | e.MetricsRead():
+        case (
+            e.Warned()
+            | e.GuardObserved()
+            | e.PreflightFound()
+            | e.PermissionsNeeded()
+            | e.MetricsRead()
+        ):
             return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
@@ -58,7 +64,8 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
 
 
 def _evidence(
-    story: RolloutState, event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead
+    story: RolloutState,
+    event: e.Warned | e.GuardObserved | e.PreflightFound | e.PermissionsNeeded | e.MetricsRead,
 ) -> RolloutState:
     match event:
         case e.Warned():
@@ -70,6 +77,8 @@ def _evidence(
             return replace(story, warnings=(*story.warnings, text))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
+        case e.PermissionsNeeded():
+            return replace(story, permissions=event)
         case e.MetricsRead():
             known = dict(story.numbers)
             for more in event.comparisons:
