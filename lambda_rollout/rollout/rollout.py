@@ -23,6 +23,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import say_if_cut
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
     AlreadyThere,
@@ -38,13 +39,15 @@ from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
+from lambda_rollout.rollout.request import ask_if_running
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
+from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -88,6 +91,10 @@ class Rollout:
         )
 
     def _tell(self) -> Finished:
+        if self._spec.inputs.mode is Mode.PROMOTE:
+            asked = ask_if_running(self._spec, self._ports)
+            if asked is not None:
+                return asked
         self._look_at_aliases()
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
