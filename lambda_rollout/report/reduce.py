@@ -41,9 +41,14 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
             e.Warned()
             | e.GuardObserved()
             | e.PreflightFound()
+<<<<<<< HEAD
             | e.MetricsRead()
             | e.LogRead()
             | e.LogNotRead()
+=======
+            | e.PermissionsNeeded()
+            | e.MetricsRead()
+>>>>>>> w/start
         ):
             return _evidence(story, event)
         case e.Finished():
@@ -66,7 +71,11 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
 
 def _evidence(
     story: RolloutState,
+<<<<<<< HEAD
     event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead | e.LogRead | e.LogNotRead,
+=======
+    event: e.Warned | e.GuardObserved | e.PreflightFound | e.PermissionsNeeded | e.MetricsRead,
+>>>>>>> w/start
 ) -> RolloutState:
     match event:
         case e.Warned():
@@ -82,6 +91,8 @@ def _evidence(
             return replace(story, unread_logs=(*story.unread_logs, event))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
+        case e.PermissionsNeeded():
+            return replace(story, permissions=event)
         case e.MetricsRead():
             known = dict(story.numbers)
             for more in event.comparisons:

@@ -201,6 +201,8 @@ class RolloutState:
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] | None = None
     """Of the preflight, None if there was none."""
+    permissions: e.PermissionsNeeded | None = None
+    """What the role needs, told by a plan; None in any other mode."""
     numbers: Mapping[Target, Comparison] = field(default_factory=dict)
     """The versions' own metrics, all minutes so far."""
     named_hooks: tuple[Hook, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,11 +19,17 @@ from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
 from lambda_rollout.analysis.step import HOLD_REMEDY
 from lambda_rollout.analysis.version import list_executions
 from lambda_rollout.inputs.hooks import parse_hooks
+from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.policy import Place, policy_statements
 from lambda_rollout.rollout import events as e
 from lambda_rollout.rollout.publish import HOW_TO_GO_ON
+<<<<<<< HEAD
 from tests.support.log_payloads import PAYLOADS
+=======
+from lambda_rollout.runtime.trust import trust_policy
+>>>>>>> w/start
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -211,6 +217,23 @@ class Telling:
         seen = newest or fired
         self.say(e.AlarmChanged, reading=seen, before=AlarmState.OK, fired=True)
         return fired
+
+    def needs(self, inputs: Mapping[str, str], subject: str = "", **seen: tuple[str, ...]) -> None:
+        """A plan tells the policies for these inputs; without a subject the job may not ask for a token."""
+        given = {"function-name": "checkout", "aws-region": "eu-central-1", **inputs}
+        claims = {"aud": "sts.amazonaws.com", "sub": subject}
+        place = Place("aws", "123456789012", "eu-central-1")
+        why = "this job may not ask GitHub for an OIDC token. Add `permissions: id-token: write` to the job."
+        self.say(
+            e.PermissionsNeeded,
+            statements=policy_statements(
+                read_inputs({variable(name): text for name, text in given.items()}), {}, place
+            ),
+            trust_policy=trust_policy(claims, place.partition, place.account),
+            subject=subject,
+            why_unknown="" if subject else why,
+            **{"allowed": (), "refused": (), **seen},
+        )
 
     def rolls_back(self, percent: str) -> None:
         for target in self.targets:
@@ -501,6 +524,24 @@ with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
     )
     tell.say(e.HooksNamed, hooks=parse_hooks(lines))
     tell.finds_aliases()
+    tell.needs(
+        {"hooks": lines, "alarms": "checkout-errors", "guards": "error-rate < 1%"},
+        allowed=(
+            "cloudwatch:DescribeAlarmHistory",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricData",
+            "lambda:GetAlias",
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunctionConcurrency",
+            "lambda:GetProvisionedConcurrencyConfig",
+            "lambda:InvokeFunction",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListFunctionUrlConfigs",
+            "sts:GetCallerIdentity",
+        ),
+        refused=("lambda:GetPolicy",),
+        subject="repo:octo@123456/shop@456789:environment:production",
+    )
     tell.ends(e.Result.PLANNED)
 
 with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
@@ -545,6 +586,7 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
         text="A rollout would be refused: checkout:live: The two versions have different values of execution"
         " role: a (old) and b (new).",
     )
+    tell.needs({"alarms": "checkout-latency-p99"}, refused=("lambda:GetFunctionConcurrency",))
     tell.ends(e.Result.PLANNED)
 
 with _story("numbers-of-both-versions", Telling("10% 3m..5m, 100% 2m")) as tell:
