@@ -15,6 +15,7 @@ may still land: the next confirmed write makes it useless.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from lambda_rollout.alias import record as lease
@@ -120,6 +121,8 @@ class AliasWriter:
         """RevisionIds of what a read showed that may be our doing or older than it, and since when."""
         self.looks_first = False
         """Whether it is to be read again before a settling write."""
+        self._refused = False
+        """Whether the request that stands there was refused, and is still to be taken off."""
 
     # What is known -----------------------------------------------------------------------------
 
@@ -141,6 +144,21 @@ class AliasWriter:
         """Whether the alias, as last seen, carries our record."""
         _, record = lease.parse(self.known.description)
         return record is not None and record.rollout_id == self.rollout_id
+
+    @property
+    def bears_request(self) -> bool:
+        """Whether the alias, as last seen, asks this rollout to go on early, or did and was refused."""
+        _, record = lease.parse(self.known.description)
+        return self.bears_record and record is not None and record.requested
+
+    @property
+    def asked_to_go_on(self) -> bool:
+        """Whether that is still to be answered: by all of the traffic, or by `refuse_request`."""
+        return self.bears_request and not self._refused
+
+    def refuse_request(self) -> None:
+        """Answer it with no: the next record that is written goes without it."""
+        self._refused = self.bears_request
 
     @property
     def record_age(self) -> float:
@@ -172,6 +190,7 @@ class AliasWriter:
             found=self.found,
             known=self.known,
             routing=self.routing,
+            text=self.text,
             pending=self._pending,
             until=self._until,
             confirmed=self.confirmed,
@@ -203,7 +222,11 @@ class AliasWriter:
 
     def _take_news(self, seen: Alias, *, may_still_move: bool) -> None:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
-        if self._claim.changed_since_read(seen) and not self._claim.matches_pending_write(seen):
+        claim = self._claim
+        if claim.is_request(seen):
+            # Our record and our routing: as if we had read what was confirmed, and asked to go on.
+            self.routing, self.confirmed = seen.routing, True
+        elif claim.changed_since_read(seen) and not claim.matches_pending_write(seen):
             if not self.is_ours(seen):
                 # It is to be left as it is: a settling write would be refused, or, where nobody heeds the
                 # RevisionId, overwrite it. So another look comes first.
@@ -228,8 +251,7 @@ class AliasWriter:
 
     def _take_text(self, description: str) -> None:
         """Keep what somebody wrote; the text we know, cut to make room for a record, is still that, and stays whole."""
-        text, record = lease.parse(description)
-        if record is None or text != lease.parse(lease.compose(self.text, record))[0]:
+        if not lease.is_cut_of(description, self.text):
             self.text = lease.owners_text(description)
 
     # Forward -----------------------------------------------------------------------------------
@@ -272,7 +294,9 @@ class AliasWriter:
     def _forward_once(
         self, routing: Routing, record: Record, stop: Stop | None, *, may_still_move: bool
     ) -> None:
-        description = lease.compose(self.text, record)
+        # Until it is answered, who asks is to see it, whatever else is written.
+        asks = self.asked_to_go_on and not routing.is_unsplit
+        description = lease.compose(self.text, replace(record, requested=asks))
         self._until = record.until
         if self.known.revision_id in self._spent:
             # Sent again with it, it would be refused again: what AWS has by now says how the last try ended.
@@ -310,7 +334,8 @@ class AliasWriter:
     def _shows(self, description: str, routing: Routing) -> bool:
         """Whether the alias, as last seen, is what we sent."""
         known = self.known
-        return known.description == description and known.routing == routing
+        shown = {description, lease.with_request(description)}
+        return known.description in shown and known.routing == routing
 
     def _with_aws_weights(self, routing: Routing) -> Routing:
         """Return what to send for ``routing``: while provisioned concurrency moves to it, AWS's own weights are kept.
@@ -442,4 +467,5 @@ class AliasWriter:
                     self.confirmed = True
             self._pending = [w for w in self._pending if w.revision_id == alias.revision_id]
         self.known = alias
+        self._refused &= self.bears_request
         self._answered_at = self._clock.monotonic()

@@ -11,7 +11,7 @@ from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.state import RolloutState
-from lambda_rollout.report.verdict import executions_left
+from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
@@ -88,9 +88,8 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.RecordCleared():
             yield f"{event.target}: record removed, description restored"
-        case e.PreviousAliasSet():
-            kept = replace(event.target, alias=event.alias)
-            yield f"{kept} points at version {event.version}, to go back to"
+        case e.PreviousAliasSet() | e.PreviousAliasFound():
+            yield _told_of_previous(event)
         case e.DeploymentChanged():
             yield _deployment_changed(event)
         case e.AbandonedFound():
@@ -103,6 +102,15 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             )
         case _:
             yield from _told_of_alias(event, story)
+
+
+def _told_of_previous(event: e.PreviousAliasSet | e.PreviousAliasFound) -> str:
+    kept = replace(event.target, alias=event.alias)
+    match event:
+        case e.PreviousAliasSet():
+            return f"{kept} points at version {event.version}, to go back to"
+        case e.PreviousAliasFound():
+            return f"{kept} keeps the way back. {last_live(event)}"
 
 
 def _told_of_alias(event: e.Event, story: RolloutState) -> Iterator[str]:

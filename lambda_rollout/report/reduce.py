@@ -308,6 +308,8 @@ def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
             return replace(now, version=event.version, previous=event.previous, routing=held)
         case e.ExecutionsLeft():
             return replace(now, executions_left=event)
+        case e.PreviousAliasFound():
+            return replace(now, way_back=event)
         case e.SmokeTestStarted() | e.SmokeTested():
             return replace(now, smoke_test=event)
         case _:

@@ -156,6 +156,8 @@ class TargetNow:
     left: e.AliasLeft | None = None
     executions_left: e.ExecutionsLeft | None = None
     """The durable executions that a rollback did not stop, if any."""
+    way_back: e.PreviousAliasFound | None = None
+    """What said where to go back to, if that was no number and no record."""
 
     @property
     def weight(self) -> Decimal | None:

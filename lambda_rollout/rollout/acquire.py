@@ -121,6 +121,7 @@ def _look_until_clear(
         restoration.tell_what_is_there(seen)
         stays = judge(seen)
         if _is_clear(seen, stays=stays) or restoration.restored(seen, identity):
+            restoration.keep_the_way_back(seen, identity)
             return {status.target: status for status in seen}
         _wait(seen, identity, ports, end)
 

@@ -404,6 +404,22 @@ class PreviousAliasSet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousAliasFound(Event):
+    """The alias that keeps the way back says where to, and when that version was last live."""
+
+    target: Target
+    """What is to go back."""
+    alias: str
+    """The alias of the same function that keeps the way back."""
+    version: str
+    """The version to go back to."""
+    from_version: str
+    """The version that was promoted in its place."""
+    promoted: datetime
+    """When that was: until then the other one was live. On AWS's clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AliasLeft(Event):
     """The alias could not be, or must not be, put back by us: what it sends where, and how to mend it."""
 

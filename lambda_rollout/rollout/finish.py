@@ -32,7 +32,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.left import not_settled
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.previous_alias import read_previous, set_previous
+from lambda_rollout.rollout.previous_alias import VersionLeft, read_previous, set_previous
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError, Unanswered
@@ -56,6 +56,11 @@ def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
 def _bears_a_mark(rollout: AliasRollout) -> bool:
     """Whether a record can say something of it: one from a version to itself would be no record."""
     return rollout.new != rollout.writer.old
+
+
+def _version_left(rollout: AliasRollout) -> VersionLeft:
+    old = rollout.writer.old
+    return VersionLeft(rollout.target, old, rollout.new or old)
 
 
 class Finisher:
@@ -239,7 +244,8 @@ class Finisher:
         of the group that bear its record still, for all that is known: then the last one keeps saying it.
         """
         self.remember(Phase.CLEARING)
-        previous = read_previous(self._tracked, self._identity, self._ports)
+        left = [_version_left(rollout) for rollout in self._tracked]
+        previous = read_previous(left, self._identity, self._ports)
         rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
         # The post stage answers for unchanged ones, too.
         rollouts.sort(key=_bears_a_mark)
@@ -269,7 +275,8 @@ class Finisher:
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
         if all(isinstance(settlement, Settled) for _, settlement in forward):
-            set_previous(previous, self._identity, self._ports)
+            writers = {rollout.target: rollout.writer for rollout in self._tracked}
+            set_previous(previous, writers, self._identity, self._ports, self.limit)
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
         return self.finished(

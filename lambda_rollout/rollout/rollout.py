@@ -23,6 +23,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import say_if_cut
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
     AlreadyThere,
@@ -42,9 +43,10 @@ from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
+from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying

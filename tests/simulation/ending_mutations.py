@@ -24,7 +24,7 @@ from lambda_rollout.aws import marks, members
 from lambda_rollout.inputs import choices
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout import abandoned, finish, watch
+from lambda_rollout.rollout import abandoned, alias_poll, finish, watch
 from lambda_rollout.rollout import post_stage as post
 from lambda_rollout.rollout.abandoned import Restoration
 from lambda_rollout.rollout.alias_rollout import AliasRollout
@@ -665,11 +665,13 @@ ENDING_MUTATIONS = [
     ),
     Mutation(
         "never give up on a record",
-        lambda: [(watch, "RENEW_LIMIT", 1e9)],
+        lambda: [(alias_poll, "RENEW_LIMIT", 1e9)],
         drawn=unrenewed,
         seeds=(0,),
     ),
-    Mutation("look at the alias every 150 s", lambda: [(watch, "LOOK_EVERY", 150.0)], seeds=(4,)),
+    Mutation(
+        "look at the alias every 150 s", lambda: [(alias_poll, "LOOK_EVERY", 150.0)], seeds=(4,)
+    ),
     Mutation(
         "accept a look of 150 s before", _old_look_accepted, drawn=blind_at_the_end, seeds=(0,)
     ),

@@ -579,6 +579,21 @@ with _story("asked-for-rollback", Telling()) as tell:
     )
     tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
 
+with _story("back-by-the-previous-alias", Telling("100% 5m", CHECKOUT, BASKET)) as tell:
+    tell.starts(mode="rollback")
+    tell.finds_aliases(Routing.all_on("8"))
+    for target in tell.targets:
+        tell.say(
+            e.PreviousAliasFound,
+            target=target,
+            alias="live-previous",
+            version="7",
+            from_version="8",
+            promoted=START - timedelta(hours=31),
+        )
+    tell.rolls_back("100")
+    tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
+
 with _story("denied", Telling()) as tell:
     tell.starts(ERRORS_OK)
     tell.ends(

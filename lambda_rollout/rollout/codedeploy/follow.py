@@ -16,6 +16,7 @@ from lambda_rollout.analysis.metrics import CanaryPair, StepStart
 from lambda_rollout.analysis.step import Failed, StepEvidence, judge_step
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.codedeploy.model import (
     CodeDeploy,
     DeploymentState,
@@ -35,7 +36,6 @@ from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.metrics_poll import MetricsPoll
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.watch import AnalysisFailed
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
