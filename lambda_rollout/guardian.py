@@ -44,7 +44,7 @@ _TELL_LIMIT = 10.0
 """Seconds to try to send the message."""
 
 
-class Context(Protocol):
+class InvocationContext(Protocol):
     """What Lambda says of an invocation
     (https://docs.aws.amazon.com/lambda/latest/dg/python-context.html).
     """
@@ -88,7 +88,7 @@ class _NobodyToAsk:
         return ""
 
 
-def handler(event: object, context: Context) -> str:
+def handler(event: object, context: InvocationContext) -> str:
     """Look once, put back what is to go back, and tell; return the result.
 
     Raises `GuardianError` if anything could not be done, or if the event or the settings are wrong: then nothing
@@ -113,7 +113,7 @@ def handler(event: object, context: Context) -> str:
 
 
 def _look(
-    settings: GuardianSettings, story: _Story, clock: Clock, context: Context, masks: Masks
+    settings: GuardianSettings, story: _Story, clock: Clock, context: InvocationContext, masks: Masks
 ) -> tuple[Finished, Clients]:
     stop, region = Stop(), settings.inputs.region
     spec = RolloutSpec(settings.inputs, Run(), rollout_id=secrets.token_hex(4))

@@ -20,7 +20,7 @@ from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.text import Mistakes
 from lambda_rollout.runtime.errors import RolloutError
 
-SETTINGS: Mapping[str, str] = {
+VARIABLES: Mapping[str, str] = {
     "FUNCTION_NAME": "function-name",
     "ALIAS": "alias",
     "ALARMS": "alarms",
@@ -31,11 +31,11 @@ SETTINGS: Mapping[str, str] = {
 
 BAKE, TOPIC = "BAKE", "TOPIC"
 
-SCHEDULE = "aws.events"
+BY_SCHEDULE = "aws.events"
 """The ``source`` of what EventBridge sends on a schedule
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html)."""
 
-ALARM = "aws.cloudwatch"
+BY_ALARM = "aws.cloudwatch"
 """The ``source`` of what an alarm invokes a function with
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html)."""
 
@@ -54,12 +54,12 @@ class GuardianSettings:
 def read_settings(environ: Mapping[str, str]) -> GuardianSettings:
     """Read the variables of the function. Raises `InputErrors` with all mistakes, by the variables' names."""
     problems: list[InputProblem] = []
-    asked = {variable(name): environ.get(setting, "") for setting, name in SETTINGS.items()}
+    asked = {variable(name): environ.get(setting, "") for setting, name in VARIABLES.items()}
     inputs: Inputs | None = None
     try:
         inputs = read_inputs({**asked, variable("mode"): Mode.ROLLBACK.value})
     except InputErrors as errors:
-        settings = {name: setting for setting, name in SETTINGS.items()}
+        settings = {name: setting for setting, name in VARIABLES.items()}
         problems += [
             InputProblem(settings.get(each.input, each.input), each.given, each.remedy)
             for each in errors.problems
@@ -89,12 +89,12 @@ def check_event(event: object, settings: GuardianSettings, account: str) -> str:
     Raises:
         RolloutError: it is neither an alarm's nor the schedule's, or that of an alarm that is not watched.
     """
-    if not isinstance(event, Mapping) or event.get("source") not in {SCHEDULE, ALARM}:
+    if not isinstance(event, Mapping) or event.get("source") not in {BY_SCHEDULE, BY_ALARM}:
         raise RolloutError(
             "the event is neither an alarm's nor the schedule's.",
             "Invoke the guardian as an alarm's action, or by a rule of EventBridge with a schedule.",
         )
-    if event["source"] == SCHEDULE:
+    if event["source"] == BY_SCHEDULE:
         return "the schedule"
     arn = event.get("alarmArn")
     fired = _alarm_of(arn)
