@@ -89,7 +89,7 @@ def check_event(event: object, settings: GuardianSettings, account: str) -> str:
     Raises:
         RolloutError: it is neither an alarm's nor the schedule's, or that of an alarm that is not watched.
     """
-    if not isinstance(event, Mapping) or event.get("source") not in {BY_SCHEDULE, BY_ALARM}:
+    if not isinstance(event, Mapping) or event.get("source") not in (BY_SCHEDULE, BY_ALARM):
         raise RolloutError(
             "the event is neither an alarm's nor the schedule's.",
             "Invoke the guardian as an alarm's action, or by a rule of EventBridge with a schedule.",
