@@ -30,6 +30,7 @@ class Result(StrEnum):
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
     HELD = "held"
+    REQUESTED = "requested"
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
     PLANNED = "planned"
@@ -90,6 +91,67 @@ class AliasFound(Event):
     target: Target
     arn: str
     routing: Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutAwaited(Event):
+    """``mode: promote`` found nothing to promote, and waits for a rollout to begin."""
+
+    targets: tuple[Target, ...]
+    until: datetime
+    """When waiting is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRunning(Event):
+    """``mode: promote`` found a rollout that is still running: it stays with the run that it is in."""
+
+    target: Target
+    version: str
+    previous: str
+    record: str
+    """The record on the alias, as it stands there."""
+    run_url: str
+    """That run's page on GitHub if it is of this repository, else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionRequested(Event):
+    """The running rollout is asked to go on: the request stands in its record."""
+
+    target: Target
+    """The alias that it stands on; any one of the rollout's is enough."""
+    percent: Decimal
+    """Percent of the traffic that the new version has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEnded(Event):
+    """What became of an alias whose rollout was asked to go on, as last seen."""
+
+    target: Target
+    version: str
+    previous: str
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSeen(Event):
+    """``mode: promote`` asks this rollout to go on: the step ends once alarms and alias were read again."""
+
+    number: int
+    target: Target
+    """The alias that the request stands on."""
+    saved: timedelta
+    """How much of the step's time is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(Event):
+    """The request to go on was refused, or taken back: the step goes on as planned."""
+
+    number: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
+from lambda_rollout.rollout.request import ask_if_running
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -90,6 +91,10 @@ class Rollout:
         )
 
     def _tell(self) -> Finished:
+        if self._spec.inputs.mode is Mode.PROMOTE:
+            asked = ask_if_running(self._spec, self._ports)
+            if asked is not None:
+                return asked
         self._look_at_aliases()
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
