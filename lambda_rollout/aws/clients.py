@@ -184,6 +184,11 @@ class Clients:
         client: STSClient = self._client("sts", self.region, CONFIG)
         return client
 
+    @cached_property
+    def sns(self) -> Any:
+        """The SNS client."""
+        return self._client("sns", self.region, CONFIG)
+
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""
         with self._making:
