@@ -69,17 +69,10 @@ class Log:
         match event:
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
-<<<<<<< HEAD
-            case e.PreflightFound():
-                self._preflight(event)
-            case e.SmokeTested() | e.LogNotRead():
-                self._with_lines(event)
-=======
             case e.PreflightFound() | e.PermissionsNeeded():
                 self._looked_ahead(event)
-            case e.SmokeTested():
-                self._smoke_tested(event)
->>>>>>> w/start
+            case e.SmokeTested() | e.LogNotRead():
+                self._with_lines(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():

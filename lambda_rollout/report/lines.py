@@ -11,11 +11,8 @@ from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.errors import error_lines, not_read
 from lambda_rollout.report.findings import counted, numbers
-<<<<<<< HEAD
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
-=======
 from lambda_rollout.report.permissions import told_of_permissions
->>>>>>> w/start
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
@@ -59,19 +56,11 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
         case e.StepStarted():
             yield from _step_started(event, story)
         case e.StepExtended() | e.StepEndsEarly() | e.GuardObserved() | e.StepPassed():
-<<<<<<< HEAD
             yield _told_of_step(event, story)
         case e.PreflightFound() | e.MetricsRead() | e.LogRead() | e.LogNotRead():
             yield from _told_of_evidence(event, story)
-=======
-            yield _told_of_step(event)
-        case e.PreflightFound():
-            yield f"preflight: {counted(event.findings)}"
         case e.PermissionsNeeded():
             yield from told_of_permissions(event)
-        case e.MetricsRead():
-            yield from numbers(event.comparisons)
->>>>>>> w/start
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:

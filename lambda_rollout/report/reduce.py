@@ -41,14 +41,10 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
             e.Warned()
             | e.GuardObserved()
             | e.PreflightFound()
-<<<<<<< HEAD
+            | e.PermissionsNeeded()
             | e.MetricsRead()
             | e.LogRead()
             | e.LogNotRead()
-=======
-            | e.PermissionsNeeded()
-            | e.MetricsRead()
->>>>>>> w/start
         ):
             return _evidence(story, event)
         case e.Finished():
@@ -71,11 +67,13 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
 
 def _evidence(
     story: RolloutState,
-<<<<<<< HEAD
-    event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead | e.LogRead | e.LogNotRead,
-=======
-    event: e.Warned | e.GuardObserved | e.PreflightFound | e.PermissionsNeeded | e.MetricsRead,
->>>>>>> w/start
+    event: e.Warned
+    | e.GuardObserved
+    | e.PreflightFound
+    | e.PermissionsNeeded
+    | e.MetricsRead
+    | e.LogRead
+    | e.LogNotRead,
 ) -> RolloutState:
     match event:
         case e.Warned():

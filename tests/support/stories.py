@@ -25,11 +25,8 @@ from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.policy import Place, policy_statements
 from lambda_rollout.rollout import events as e
 from lambda_rollout.rollout.publish import HOW_TO_GO_ON
-<<<<<<< HEAD
-from tests.support.log_payloads import PAYLOADS
-=======
 from lambda_rollout.runtime.trust import trust_policy
->>>>>>> w/start
+from tests.support.log_payloads import PAYLOADS
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

@@ -45,10 +45,6 @@ def test_groups_open_and_close_in_turn_and_the_verdict_is_outside(name: str) -> 
 def test_every_line_is_dated_or_a_command_or_to_be_copied(name: str) -> None:
     policy: list[str] | None = None
     for line in log_of(STORIES[name]()):
-<<<<<<< HEAD
-        # Below the line that says so, a function's own log, or a statement.
-        undated = ("::", "aws lambda", "  |", '{"Effect')
-=======
         if policy is not None and not line.startswith("::"):
             policy.append(line)
             continue
@@ -57,9 +53,8 @@ def test_every_line_is_dated_or_a_command_or_to_be_copied(name: str) -> None:
         policy = (
             [] if line.startswith("::group::") and line.endswith((POLICY, TRUST_POLICY)) else None
         )
-        # Below the line that says so, a function's own log.
-        undated = ("::", "aws lambda", "  |")
->>>>>>> w/start
+        # Below the line that says so, a function's own log, or a statement.
+        undated = ("::", "aws lambda", "  |", '{"Effect')
         assert line[:8].count(":") == 2 or line.startswith(undated), line
 
 
