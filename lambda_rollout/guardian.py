@@ -113,7 +113,11 @@ def handler(event: object, context: InvocationContext) -> str:
 
 
 def _look(
-    settings: GuardianSettings, story: _Story, clock: Clock, context: InvocationContext, masks: Masks
+    settings: GuardianSettings,
+    story: _Story,
+    clock: Clock,
+    context: InvocationContext,
+    masks: Masks,
 ) -> tuple[Finished, Clients]:
     stop, region = Stop(), settings.inputs.region
     spec = RolloutSpec(settings.inputs, Run(), rollout_id=secrets.token_hex(4))

@@ -14,9 +14,11 @@ from typing import Any
 from sandbox.aws.cloudwatch import CloudWatch
 from sandbox.aws.codedeploy import CodeDeploy
 from sandbox.aws.errors import AwsError
+from sandbox.aws.events import Deliveries
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
 from sandbox.aws.request import Request
+from sandbox.aws.sns import Sns
 from sandbox.aws.sts import Sts
 from sandbox.clock import Clock, ManualClock
 
@@ -39,9 +41,11 @@ class World:
         """Account -> its world, for keys that the STS of this one knows to be of another account."""
         self.random = random.Random(seed)
         self.faults = Faults()
+        self.sns = Sns(self.random)
         self.sts = Sts(self.clock, self.random, self.account)
         self.log: list[Request] = []
         self.lock = threading.RLock()
+        self.deliveries = Deliveries(self.clock, self.lock)
         self.dates: dict[str, float | None] = {}
         """Caller, or ``*`` -> by how many seconds the Date of its answers is off; None: they have no such header."""
         self._lambdas: dict[str, Lambda] = {}
@@ -66,6 +70,7 @@ class World:
         """The CloudWatch of a Region."""
         if region not in self._cloudwatches:
             self._cloudwatches[region] = CloudWatch(self.clock, self.schedule, self.account, region)
+            self._cloudwatches[region].act = self.deliveries.send
         return self._cloudwatches[region]
 
     def codedeploy(self, region: str = REGION) -> CodeDeploy:
@@ -172,6 +177,8 @@ class World:
             return self.codedeploy(region)
         if service in {"sts", "oidc"}:
             return self.sts
+        if service == "sns":
+            return self.sns
         raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)
 
 

@@ -27,7 +27,7 @@ TARGETS = {
     "CodeDeploy_20141006": "codedeploy",
 }
 JSON_VERSIONS = {"cloudwatch": "1.0", "codedeploy": "1.1"}
-QUERY_VERSIONS = {"2010-08-01": "cloudwatch", "2011-06-15": "sts"}
+QUERY_VERSIONS = {"2010-08-01": "cloudwatch", "2010-03-31": "sns", "2011-06-15": "sts"}
 
 
 @dataclass(frozen=True)
