@@ -61,11 +61,11 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     return [_acquired(target, found.get(target), spec, ports) for target in inputs.targets]
 
 
-def look_at(
+def look_once(
     targets: Sequence[Target], identity: RunIdentity, ports: Ports
 ) -> Sequence[AliasStatus]:
     """Look once at aliases, and tell what was found. Raises `RolloutError`, also for one that is missing."""
-    looks = ports.parallel(lambda target: _look(target, identity, ports, read_alias), targets)
+    looks = ports.parallel(lambda target: look_at(target, identity, ports, read_alias), targets)
     seen = [status for status in looks if status is not None]
     for status in seen:
         tell_status(status.target, status, ports)

@@ -26,9 +26,9 @@ from lambda_rollout.alias.promotion import Promotion
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, fired_since
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
 from lambda_rollout.rollout.abandoned import was_all_but_done
-from lambda_rollout.rollout.acquire import look_at, restore_abandoned
+from lambda_rollout.rollout.acquire import look_once, restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
 from lambda_rollout.rollout.events import Finished, Result
@@ -97,7 +97,7 @@ class _Visit:
 
     def done(self) -> Finished:
         """Do all of it. Raises `RolloutError` for what cannot be read: then nothing more is changed."""
-        seen = look_at(self.spec.inputs.targets, self.spec.identity, self.ports)
+        seen = look_once(self.spec.inputs.targets, self.spec.identity, self.ports)
         for group in _groups(seen):
             self._rollout(group)
         for promoted in self._baking(seen):
@@ -217,12 +217,23 @@ class _Visit:
         for reading in self.survey.readings:
             found = fired_since(reading, (), since - ALARM_MARGIN)
             if found is None and _moved_since(reading, since - ALARM_MARGIN):
-                history = patient(self.ports.alarms.history, reading, since - ALARM_MARGIN)
-                found = fired_since(reading, history, since - ALARM_MARGIN)
+                found = fired_since(reading, self._history(reading, since), since - ALARM_MARGIN)
             if found is not None:
                 fired.append(found)
         self.fired += fired
         return fired
+
+    def _history(self, reading: AlarmReading, since: datetime) -> list[Transition]:
+        """Return what the alarm did since that moment, or shortly before. Raises `RolloutError`."""
+        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
+        changes: list[Transition] = []
+        token = ""
+        while True:
+            page = patient(self.ports.alarms.history, (reading,), since - ALARM_MARGIN, token)
+            changes += page.changes.get(reading.name, ())
+            token = page.next_token
+            if not token:
+                return changes
 
     def _baking(self, seen: Sequence[AliasStatus]) -> list[list[_Baking]]:
         """Return what was promoted less than the bake time ago and is there still, by promotion."""

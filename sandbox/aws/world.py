@@ -14,11 +14,13 @@ from typing import Any
 from sandbox.aws.cloudwatch import CloudWatch
 from sandbox.aws.codedeploy import CodeDeploy
 from sandbox.aws.errors import AwsError
+from sandbox.aws.events import Deliveries
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
 from sandbox.aws.logs import Logs
 from sandbox.aws.request import Request
 from sandbox.aws.rights import Policy, refusal
+from sandbox.aws.sns import Sns
 from sandbox.aws.sts import Sts
 from sandbox.clock import Clock, ManualClock
 
@@ -43,11 +45,13 @@ class World:
         """Account -> its world, for keys that the STS of this one knows to be of another account."""
         self.random = random.Random(seed)
         self.faults = Faults()
+        self.sns = Sns(self.random)
         self.sts = Sts(self.clock, self.random, self.account)
         self.log: list[Request] = []
         self.lock = threading.RLock()
         self.rights: dict[str, Policy] = {}
         """Caller, or ``*`` -> the identity policy that says what it may do; one without may do everything."""
+        self.deliveries = Deliveries(self.clock, self.lock)
         self.dates: dict[str, float | None] = {}
         """Caller, or ``*`` -> by how many seconds the Date of its answers is off; None: they have no such header."""
         self._lambdas: dict[str, Lambda] = {}
@@ -74,6 +78,7 @@ class World:
         """The CloudWatch of a Region."""
         if region not in self._cloudwatches:
             self._cloudwatches[region] = CloudWatch(self.clock, self.schedule, self.account, region)
+            self._cloudwatches[region].act = self.deliveries.send
         return self._cloudwatches[region]
 
     def logs(self, region: str = REGION) -> Logs:
@@ -195,6 +200,8 @@ class World:
             return self.logs(region)
         if service in {"sts", "oidc"}:
             return self.sts
+        if service == "sns":
+            return self.sns
         raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)
 
 
