@@ -51,6 +51,15 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield _heartbeat(event, story)
         case e.StepExtended() | e.StepEndsEarly() | e.GuardObserved() | e.StepPassed():
             yield _told_of_step(event)
+        case (
+            e.RolloutAwaited()
+            | e.RolloutRunning()
+            | e.PromotionRequested()
+            | e.RequestEnded()
+            | e.RequestSeen()
+            | e.RequestRefused()
+        ):
+            yield _told_of_request(event)
         case e.PreflightFound():
             yield f"preflight: {counted(event.findings)}"
         case e.MetricsRead():
@@ -73,6 +82,33 @@ def _told_of_step(
             return f"only observed: {observed(event)}"
         case e.StepPassed():
             return f"step {event.number} passed{_alarms_at_end(event)}"
+
+
+def _told_of_request(
+    event: e.RolloutAwaited
+    | e.RolloutRunning
+    | e.PromotionRequested
+    | e.RequestEnded
+    | e.RequestSeen
+    | e.RequestRefused,
+) -> str:
+    match event:
+        case e.RolloutAwaited():
+            names = listing([str(target) for target in event.targets], most=10)
+            until = clock_time(event.until)
+            return f"no rollout is under way on {names}: waiting until {until} for one to begin"
+        case e.RolloutRunning():
+            run = f" ({event.run_url})" if event.run_url else ""
+            return f"{event.target} is being rolled out by a run that is still at work{run}: {event.record}"
+        case e.PromotionRequested():
+            return f"{event.target}: asked to go on from {share(event.percent)} to 100%, waiting for the answer"
+        case e.RequestEnded():
+            return f"{event.target} sends {traffic(event.routing)}"
+        case e.RequestSeen():
+            saved = readable_duration(event.saved)
+            return f"step {event.number} is told to go on, {saved} early: mode: promote asked on {event.target}"
+        case e.RequestRefused():
+            return f"step {event.number} goes on as planned, the request was refused: {event.why}"
 
 
 def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:

@@ -36,6 +36,7 @@ from lambda_rollout.rollout.observed_guards import ObservedGuards
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.rollout.step_hooks import Asks, StepHooks
+from lambda_rollout.rollout.step_request import TAKEN_BACK, StepRequest
 from lambda_rollout.runtime.errors import CredentialsExpired
 from lambda_rollout.runtime.retry import raise_if_stopped
 
@@ -66,7 +67,7 @@ class Watch:
         self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
         self._heartbeats = Heartbeats(self._clock, self._emit)
         self._expiry = expiry
-        self._not_forward = ""
+        self._goes_forward, self._not_forward = True, ""
         self._alarms_need = alarms_need
         self._observed = ObservedGuards(self._emit)
         self._aws_clock = ports.aws_clock
@@ -77,8 +78,15 @@ class Watch:
         self._began = self._end = self._clock.monotonic()
         self._moving = False
         """Whether AWS's own weights may be there still."""
+        self._asks: Asks | None = None
         self._hooks = StepHooks(self._clock, self._stop, None)
         self._ends_early = False
+        self._request = StepRequest(self._aliases, self._emit, 0)
+
+    @property
+    def told_to_go_on(self) -> bool:
+        """Whether the last step has ended because ``mode: promote`` asked for that: all of the traffic is next."""
+        return self._request.ends_step
 
     def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed."""
@@ -101,9 +109,11 @@ class Watch:
         self._heartbeats.begin_step()
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
-        self._ends_early = False
+        self._ends_early, self._goes_forward = False, bool(later)
+        self._request = StepRequest(self._aliases, self._emit, number)
         self.alarms.rhythm.begin_step()
-        self._aliases.begin_step(may_still_move=bool(later))
+        # Below 100% it may be told to go on even where the schedule ends.
+        self._aliases.begin_step(may_still_move=step.percent < HUNDRED)
         self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
         self._until_passed(step, sum((each.watch for each in later), timedelta()), asks)
         self._observed.tell_all(self._metrics.verdicts, number)
@@ -120,7 +130,7 @@ class Watch:
         self._until_passed(step, timedelta(), asks)
 
     def _until_passed(self, step: Step, later: timedelta, asks: Asks | None) -> None:
-        self._hooks = StepHooks(self._clock, self._stop, asks)
+        self._asks, self._hooks = asks, StepHooks(self._clock, self._stop, asks)
         try:
             while not self._passed_now(step):
                 left = timedelta(seconds=max(0.0, self._end - self._clock.monotonic()))
@@ -133,7 +143,7 @@ class Watch:
         """Look at what is due and judge; whether the step has passed."""
         raise_if_stopped(self._stop)
         unrenewed = self._expiry.heed()
-        self._not_forward = unrenewed if self._aliases.may_still_move else ""
+        self._not_forward = unrenewed if self._goes_forward or self._request.ends_step else ""
         now = self._clock.monotonic()
         self._advance_hooks()
         self._read_what_is_due(self._end, moving=self._moving)
@@ -171,6 +181,12 @@ class Watch:
         It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked.
         """
         now = self._clock.monotonic()
+        if self._request.was_taken_back:
+            self._go_on_as_planned(TAKEN_BACK)
+        if step.percent < HUNDRED and self._request.is_new and not self.alarms.has_gaps:
+            self._request.begin(self._end, now)
+            self._ends_early = True
+            return now
         if now >= self._end or not self._is_shown(step, now):
             return self._end
         self._ends_early = True
@@ -188,6 +204,14 @@ class Watch:
         )
         allowed = alarms_allow_it(least, watched, read_after, self.alarms.readings)
         return allowed and not self.alarms.has_gaps and self._metrics.all_shown
+
+    def _go_on_as_planned(self, why: str) -> None:
+        """Refuse the request by which the step was to end; its hooks are asked anew at its end."""
+        self._end = self._request.refuse(why)
+        self._ends_early = False
+        self._missing_at, self._is_lacking = -math.inf, False
+        self._hooks.abandon()
+        self._hooks = StepHooks(self._clock, self._stop, self._asks)
 
     # What is read, and what it says -------------------------------------------------------------
 
@@ -248,6 +272,9 @@ class Watch:
             )
         )
         lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
+        if isinstance(verdict, Inconclusive) and lacks_evidence and self._request.ends_step:
+            self._go_on_as_planned(verdict.missing)
+            return False
         if lacks_evidence:
             self._missing_at = now
         self._is_lacking = lacks_evidence or self._hooks.are_asked
