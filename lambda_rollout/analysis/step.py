@@ -21,8 +21,16 @@ UNREADABLE_LIMIT = 60.0
 _LIMIT_TOLD = readable_duration(timedelta(seconds=UNREADABLE_LIMIT))
 
 HISTORY_GRACE = 15.0
-"""Seconds that an alarm's history may take to show a change, counted from the read that saw the change; and at least so
-many after a step's planned end."""
+"""Seconds that an alarm's history may take to show a change, counted from the read that saw the change, or from when it
+was first asked for, if there were others before it; and at least so many after a step's planned end."""
+
+HISTORY_TURN = 0.7
+"""Seconds that each alarm which needs its history may keep the others from being asked for: AWS answers three calls a
+second, and somebody else in the account may make half of them."""
+
+
+NAMED = 5
+"""How many alarms a reason names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class StepEvidence:
     alarms_failing_since: float | None = None
     """When the first read was sent that failed with no success since; None while reads succeed."""
     aliases_failing_since: float | None = None
+    histories: int = 0
+    """How many alarms needed their history together, at most, since none last did."""
     missing_alarms: tuple[str, ...] = ()
     """Alarms that were there and are no more."""
     failed: str = ""
@@ -110,14 +120,17 @@ def _judge_histories(evidence: StepEvidence) -> Failed | Inconclusive | None:
     if over:
         return Failed(_needs_history_reason(over), over)
     if waiting:
-        return Inconclusive(f"the history of {', '.join(watch.newest.name for watch in waiting)}")
+        return Inconclusive(f"the history of {_named([watch.newest for watch in waiting])}")
     return None
 
 
 def _grace_ends(watch: AlarmWatch, evidence: StepEvidence) -> float:
     """Return until when the alarm's history is waited for; alarms that flap in turn do not put it off for ever."""
     began = evidence.planned_end if watch.gap_since is None else watch.gap_since
-    return min(max(began, evidence.planned_end), evidence.last_end) + HISTORY_GRACE
+    began = min(max(began, evidence.planned_end), evidence.last_end)
+    turn = began + HISTORY_TURN * max(0, evidence.histories - 1)
+    asked = turn if watch.asked_at is None else min(watch.asked_at, turn)
+    return max(began, asked) + HISTORY_GRACE
 
 
 def _judge_evaluations(evidence: StepEvidence) -> Failed | Inconclusive | None:
@@ -171,9 +184,8 @@ def _broken_for_too_long(evidence: StepEvidence) -> Failed | None:
     if not broken:
         return None
     told = f"{broken[0].evaluation}: {broken[0].reason}"
-    names = ", ".join(reading.name for reading in broken)
     return Failed(
-        f"alarm {names} was not evaluated by CloudWatch for {_LIMIT_TOLD}: {told}",
+        f"alarm {_named(broken)} was not evaluated by CloudWatch for {_LIMIT_TOLD}: {told}",
         broken,
     )
 
@@ -186,8 +198,7 @@ def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:
             for watch in evidence.watches
             if watch.newest.state is AlarmState.INSUFFICIENT_DATA
         )
-    names = ", ".join(reading.name for reading in blind)
-    lacks = f"INSUFFICIENT_DATA: {names}" if blind else evidence.missing
+    lacks = f"INSUFFICIENT_DATA: {_named(blind)}" if blind else evidence.missing
     if not lacks:
         return Passed()
     if evidence.now >= evidence.last_end:
@@ -202,5 +213,11 @@ def _fired_reason(fired: Sequence[AlarmReading]) -> str:
 
 
 def _needs_history_reason(readings: Sequence[AlarmReading]) -> str:
-    names = ", ".join(reading.name for reading in readings)
-    return f"alarm {names} changed its state between two reads, and its history could not be read"
+    return f"alarm {_named(readings)} changed its state between two reads, and its history could not be read"
+
+
+def _named(readings: Sequence[AlarmReading]) -> str:
+    """Name a few of the alarms: a placeholder may stand for hundreds."""
+    names = [reading.name for reading in readings[:NAMED]]
+    more = len(readings) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")

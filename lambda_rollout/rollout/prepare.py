@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
@@ -232,7 +232,8 @@ def read_alarms(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "
     """
     end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
-        survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
+        sent = ports.clock.monotonic()
+        survey = replace(retrying(ports.clock, ports.stop)(ports.alarms.read), sent=sent)
         if survey.missing:
             raise RolloutError(
                 name_the_missing(

@@ -235,6 +235,7 @@ class Watch:
     def _next_moment(self, end: float) -> float:
         now = self._clock.monotonic()
         moments = [self._aliases.next_at(self._last_second(end)), self.alarms.rhythm.next_at(end)]
+        moments.append(self.alarms.next_history_at)
         if self._told_missing or self.alarms.has_gaps:
             moments.append(now + min(self.alarms.rhythm.every, RETRY_EVERY))
         moments.append(self._expiry.next_moment)
@@ -263,6 +264,7 @@ class Watch:
                 alarms_failing_since=self.alarms.rhythm.failing_since,
                 aliases_failing_since=self._aliases.failing_since,
                 watches=self.alarms.watches,
+                histories=self.alarms.most_open,
                 missing_alarms=self.alarms.missing,
                 failed=broken,
                 missing=lacks,

@@ -39,6 +39,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "several-functions": "Two functions, back together",
         "cancelled-in-step-2": "The job was cancelled",
         "asked-for-rollback": "`mode: rollback` asked for it",
+        "back-by-the-previous-alias": "`mode: rollback` by what `previous-alias` keeps",
     },
     "Something is wrong": {
         "smoke-test-failed": "The smoke test failed, and no traffic was shifted",

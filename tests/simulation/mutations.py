@@ -32,7 +32,7 @@ from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.report.state import AlarmNow
-from lambda_rollout.rollout import abandoned, alias_poll, expiry, prepare, rollout, watch
+from lambda_rollout.rollout import abandoned, alias_poll, expiry, histories, prepare, rollout, watch
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
@@ -358,7 +358,7 @@ def _lease_judged_by_the_runners_clock() -> list[Patch]:
 def _stop_ignored() -> list[Patch]:
     return [
         (module, "raise_if_stopped", lambda _stop: None)
-        for module in (patience, rollout, watch, alarm_poll, alias_poll)
+        for module in (patience, rollout, watch, alias_poll, histories)
     ]
 
 
@@ -395,10 +395,12 @@ def _step_cut_short() -> list[Patch]:
 
 
 def _history_ignored() -> list[Patch]:
-    def explain(each: AlarmWatch, _history: Iterable[Transition]) -> AlarmWatch:
+    def explain(
+        each: AlarmWatch, _history: Iterable[Transition], *, chained: bool = False
+    ) -> AlarmWatch:
         return replace(each, history_known=each.newest)
 
-    return [(alarm_poll, "with_history", explain)]
+    return [(histories, "with_history", explain)]
 
 
 def _ok_only_by_history() -> list[Patch]:

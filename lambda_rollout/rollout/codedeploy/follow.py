@@ -116,7 +116,8 @@ class DeploymentWatcher:
                 self._numbers.read_if_due(self._number)
             self._beat(alarms.readings)
             due = alarms.rhythm.next_at(math.inf) if alarms.watches else math.inf
-            clock.wait(max(0.0, min(look_at, due) - clock.monotonic()), stop)
+            due = min(look_at, due, alarms.next_history_at)
+            clock.wait(max(0.0, due - clock.monotonic()), stop)
 
     def _heed_alarms(self, alarms: AlarmPoll) -> None:
         """Read what is due. Raises `AnalysisFailed` if an alarm fired, is gone, or if none can be read."""
@@ -134,6 +135,7 @@ class DeploymentWatcher:
                 alarms_read_at=alarms.rhythm.good_at,
                 aliases_read_at=math.inf,
                 watches=alarms.watches,
+                histories=alarms.most_open,
                 alarms_failing_since=alarms.rhythm.failing_since,
                 missing_alarms=alarms.missing,
             )
