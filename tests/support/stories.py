@@ -372,6 +372,81 @@ with _story("errors-without-messages", Telling("10% 5m", CHECKOUT, BASKET, OTHER
         e.Result.ROLLED_BACK, f"alarm checkout-errors fired: {ERRORS}", failed_alarms=(fired,)
     )
 
+with _story("told-to-go-on", Telling("10% 30m, 50% 30m, 100% 10m")) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 4)
+    tell.pass_time(11)
+    tell.say(e.RequestSeen, number=1, target=CHECKOUT, saved=timedelta(minutes=25, seconds=49))
+    tell.pass_time(0.6)
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    tell.shifts(3)
+    tell.passes(3)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("request-refused", Telling("10% 10m, 100% 5m")) as tell:
+    tell.guards = ("error-rate <= baseline + 1%",)
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.beats(1, 2)
+    tell.pass_time(11)
+    tell.say(e.RequestSeen, number=1, target=CHECKOUT, saved=timedelta(minutes=7, seconds=49))
+    tell.pass_time(0.6)
+    lacks = (
+        "guard error-rate <= baseline + 1% needs more invocations: version 8 has served 12 so far"
+    )
+    tell.say(e.RequestRefused, number=1, why=lacks)
+    tell.pass_time(408.4)
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    tell.shifts(2)
+    tell.passes(2)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+
+def asks_to_go_on(tell: Telling, waits: float = 0) -> None:
+    """Another job, with mode: promote, up to where the running rollout was asked."""
+    running = (
+        "[lambda-rollout 7>8 run 1234567891/1 of 3041f3 id 3fa94c7d since 2026-11-23T09:41:00Z "
+        "until 2026-11-23T10:08:00Z]"
+    )
+    tell.starts(ERRORS_OK, mode="promote")
+    if waits:
+        tell.say(e.RolloutAwaited, targets=(CHECKOUT,), until=START + timedelta(minutes=15))
+        tell.pass_time(waits)
+    tell.say(
+        e.RolloutRunning,
+        target=CHECKOUT,
+        version="8",
+        previous="7",
+        record=running,
+        run_url="https://github.com/octo/shop/actions/runs/1234567891/attempts/1",
+    )
+    tell.finds_aliases(Routing("7", {"8": 0.1}))
+    tell.pass_time(0.3)
+    tell.say(e.PromotionRequested, target=CHECKOUT, percent=Decimal(10))
+
+
+with _story("asks-to-go-on", Telling("100% 10m")) as tell:
+    asks_to_go_on(tell)
+    tell.pass_time(20.4)
+    whole = Routing.all_on("8")
+    tell.say(e.RequestEnded, target=CHECKOUT, version="8", previous="7", routing=whole)
+    tell.ends(e.Result.REQUESTED)
+
+with _story("asks-to-go-on-in-vain", Telling("100% 10m")) as tell:
+    asks_to_go_on(tell, waits=60)
+    tell.pass_time(20.4)
+    ten = Routing("7", {"8": 0.1})
+    tell.say(e.RequestEnded, target=CHECKOUT, version="8", previous="7", routing=ten)
+    tell.ends(
+        e.Result.FAILED,
+        f"the request was refused: checkout:live stays at {ten} "
+        "(https://github.com/octo/shop/actions/runs/1234567891/attempts/1)",
+        "The log of that run says why.",
+    )
+
 RAISED = "it failed (Unhandled): KeyError: 'total'"
 LOG = (
     "START RequestId: 5f2c1f0e-8a4e-4c1a-9d0b-1d2e3f405162 Version: 8",
