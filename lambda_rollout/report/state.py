@@ -65,6 +65,8 @@ class StepNow:
     """Whether ``mode: promote`` asked for its end, and was not refused."""
     refused: str = ""
     """Why the last request to go on was refused in it; empty if none was."""
+    holds: bool = False
+    """Whether it waits at the weight of the step before until somebody says to go on."""
 
     @property
     def lasted(self) -> timedelta | None:
@@ -162,6 +164,8 @@ class TargetNow:
     exposures: tuple[Exposure, ...] = ()
     rolled_back_at: datetime | None = None
     left: e.AliasLeft | None = None
+    taken_back: bool = False
+    """Whether somebody else has put it back on its old version."""
     executions_left: e.ExecutionsLeft | None = None
     """The durable executions that a rollback did not stop, if any."""
     way_back: e.PreviousAliasFound | None = None

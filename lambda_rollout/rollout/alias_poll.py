@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -46,11 +47,11 @@ class AliasPoll:
         """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
         self._renewed_at[writer.target] = self._clock.monotonic() - writer.record_age
 
-    def begin_step(self, *, may_still_move: bool) -> None:
-        """Forget what was read: it says nothing about the step that begins."""
+    def begin_step(self, *, may_still_move: bool, at_least_every: float = math.inf) -> None:
+        """Forget what was read: it says nothing about the step that begins. Read at least every so many seconds."""
         self.may_still_move = may_still_move
         for rhythm in self._looks.values():
-            rhythm.begin_step()
+            rhythm.begin_step(min(LOOK_EVERY, at_least_every))
 
     # What is known -----------------------------------------------------------------------------
 

@@ -265,13 +265,15 @@ class AlreadyThere(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Event):
-    """A step of the schedule begins; ``number`` counts from 1. Its weights are shifted next."""
+    """A step of the schedule begins; ``number`` counts from 1. Its weights are shifted next, unless it is a hold."""
 
     number: int
     percent: Decimal
     watch: timedelta
     earliest: timedelta | None = None
     """From when on it may end before its time is over; None if it may not."""
+    holds: bool = False
+    """Whether it stays at the weight of the step before until somebody says to go on, or it is over and goes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,6 +446,18 @@ class Held(Event):
     version: str
     previous: str
     percent: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack(Event):
+    """Somebody else has put the alias back on its old version: it was found there, not split and without a record."""
+
+    target: Target
+    version: str
+    """The old one, which has all traffic again."""
+    from_version: str
+    percent: Decimal
+    """What the new version had before, as far as this run knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -318,54 +318,64 @@ class Rollout:
             watch.after(last, asks)
 
     def _hooks(self, stage: HookStage, step: Step) -> Asks | None:
-        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any."""
+        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any.
+
+        Those that are asked at each weight have said yes to it before a hold begins.
+        """
         hooks = self._spec.inputs.hooks_of(stage)
-        if not hooks:
+        if not hooks or step.holds:
             return None
         request = make_request(stage, self._spec, self._moving(), step.percent, self._step)
         return lambda until: HookRun(hooks, request, self._ports, lambda _: until)
 
     def _steps(self) -> Sequence[Step]:
         """Return the schedule; a resumed one starts with the weight it was left at."""
-        steps = self._spec.plan.steps
+        plan = self._spec.plan
         if self._spec.inputs.mode is Mode.PROMOTE:
-            return steps
+            return plan.steps
         reached = [
             rollout.writer.found.routing.percent_of(rollout.new)
             for rollout in self._rollouts
             if rollout.resumed is not None
         ]
         if not reached:
-            return steps
+            return plan.steps
         at = min(reached)
-        present = next((step for step in steps if step.percent >= at), steps[-1])
-        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
+        present = next((step for step in plan.shifts if step.percent >= at), plan.shifts[-1])
+        later = (step for step in plan.shifts if step.percent > at)
+        return plan.with_shifts((replace(present, percent=at), *later)).steps
 
     def _go_through(self, steps: Sequence[Step], watch: Watch, first: int = 1) -> Step:
-        """Shift to each step, the ``first`` of which has that number, and watch it; return the last one.
+        """Begin each step, the ``first`` of which has that number, and watch it; return the last one.
 
         Once told to go on, 100% is next, and the last.
         """
         for index, step in enumerate(steps):
             number = first + index
-            self._shift(step, number, watch)
+            self._begin(step, number, watch)
             watch.step(step, number, steps[index + 1 :], self._hooks(HookStage.EACH_STEP, step))
             if watch.told_to_go_on:
                 promotion = Step(HUNDRED, self._spec.promotion_watch)
                 return self._go_through([promotion], watch, max(number + 1, len(steps)))
         return steps[-1]
 
-    def _shift(self, step: Step, number: int, watch: Watch) -> None:
-        ports = self._ports
+    def _begin(self, step: Step, number: int, watch: Watch) -> None:
+        """Begin a step: with a shift to its weight, but for a hold, which stays where it is."""
         self._step = number
-        ports.emit(
+        self._ports.emit(
             StepStarted(
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
                 earliest=step.earliest,
+                holds=step.holds,
             )
         )
+        if not step.holds:
+            self._shift(step, watch)
+
+    def _shift(self, step: Step, watch: Watch) -> None:
+        ports = self._ports
         for rollout in self._moving():
             rollout.attempted_percents.append(str(step.percent))
         self._finisher.remember(Phase.MOVING)

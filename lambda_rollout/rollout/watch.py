@@ -40,6 +40,10 @@ from lambda_rollout.rollout.step_request import TAKEN_BACK, StepRequest
 from lambda_rollout.runtime.errors import CredentialsExpired
 from lambda_rollout.runtime.retry import raise_if_stopped
 
+HOLD_LOOK_EVERY = 12.0
+"""Seconds between two reads of the alarms, and of each alias, while a step is held, at most: with an answer's time no
+more than 15 s pass until somebody's yes or no is seen."""
+
 
 class Watch:
     """The watch over all alarms and aliases of one rollout, from the first shift to the end."""
@@ -82,6 +86,8 @@ class Watch:
         self._hooks = StepHooks(self._clock, self._stop, None)
         self._ends_early = False
         self._request = StepRequest(self._aliases, self._emit, 0)
+        self._holds_for: timedelta | None = None
+        """For how long the present step waits for somebody's word, None for one that ends by itself, or was told to."""
 
     @property
     def told_to_go_on(self) -> bool:
@@ -99,7 +105,8 @@ class Watch:
     ) -> None:
         """Watch one step to its end; ``later`` are those after it. Returns if it passed.
 
-        ``asks`` makes the hooks that are asked once everything else has been shown, None for none.
+        ``asks`` makes the hooks that are asked once everything else has been shown, None for none. A hold goes on with
+        the weight, and with the numbers, of the step before.
         Raises `AnalysisFailed`, `Conflict`, `Cancelled`, `CredentialsEnd`, or `NotFound` for an alias that is gone.
         """
         self._began = self._clock.monotonic()
@@ -111,10 +118,13 @@ class Watch:
         self._missing_at, self._is_lacking = -math.inf, False
         self._ends_early, self._goes_forward = False, bool(later)
         self._request = StepRequest(self._aliases, self._emit, number)
-        self.alarms.rhythm.begin_step()
+        self._holds_for = step.watch if step.holds else None
+        every = HOLD_LOOK_EVERY if step.holds else math.inf
+        self.alarms.begin_step(every)
         # Below 100% it may be told to go on even where the schedule ends.
-        self._aliases.begin_step(may_still_move=step.percent < HUNDRED)
-        self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
+        self._aliases.begin_step(may_still_move=step.percent < HUNDRED, at_least_every=every)
+        if not step.holds:
+            self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent, number))
         self._until_passed(step, sum((each.watch for each in later), timedelta()), asks)
         self._observed.tell_all(self._metrics.verdicts, number)
         self._emit(
@@ -178,14 +188,15 @@ class Watch:
     def _early_end(self, step: Step) -> float:
         """Return when the step ends: now, if it is to end before its time. The one place that decides so.
 
-        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked.
+        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked. That is the
+        only way in which a hold passes, and at its very end it is not too late for it.
         """
         now = self._clock.monotonic()
         if self._request.was_taken_back:
-            self._go_on_as_planned(TAKEN_BACK)
+            self._go_on_as_planned(step, TAKEN_BACK)
         if step.percent < HUNDRED and self._request.is_new and not self.alarms.has_gaps:
             self._request.begin(self._end, now)
-            self._ends_early = True
+            self._ends_early, self._holds_for = True, None
             return now
         if now >= self._end or not self._is_shown(step, now):
             return self._end
@@ -205,10 +216,10 @@ class Watch:
         allowed = alarms_allow_it(least, watched, read_after, self.alarms.readings)
         return allowed and not self.alarms.has_gaps and self._metrics.all_shown
 
-    def _go_on_as_planned(self, why: str) -> None:
+    def _go_on_as_planned(self, step: Step, why: str) -> None:
         """Refuse the request by which the step was to end; its hooks are asked anew at its end."""
         self._end = self._request.refuse(why)
-        self._ends_early = False
+        self._ends_early, self._holds_for = False, step.watch if step.holds else None
         self._missing_at, self._is_lacking = -math.inf, False
         self._hooks.abandon()
         self._hooks = StepHooks(self._clock, self._stop, self._asks)
@@ -271,18 +282,19 @@ class Watch:
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
                 not_forward=self._not_forward,
+                holds_for=self._holds_for,
             )
         )
         lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
         if isinstance(verdict, Inconclusive) and lacks_evidence and self._request.ends_step:
-            self._go_on_as_planned(verdict.missing)
+            self._go_on_as_planned(step, verdict.missing)
             return False
         if lacks_evidence:
             self._missing_at = now
         self._is_lacking = lacks_evidence or self._hooks.are_asked
         match verdict:
-            case Failed(reason, alarms):
-                raise AnalysisFailed(reason, alarms)
+            case Failed(reason, alarms, remedy):
+                raise AnalysisFailed(reason, alarms, remedy)
             case Inconclusive(lacks) if lacks and self._is_news(lacks):
                 self._told_missing = lacks
                 last = self._last_end(end)
