@@ -61,12 +61,12 @@ class StepNow:
     """From when on it may end before ``watch`` is over; None if it may not."""
     saved: timedelta | None = None
     """How much earlier it ends, because all guards are shown to hold or somebody asked for it; None if it does not."""
+    holds: bool = False
+    """Whether it waits at the weight of the step before until somebody says to go on."""
     told_to_go_on: bool = False
     """Whether ``mode: promote`` asked for its end, and was not refused."""
     refused: str = ""
     """Why the last request to go on was refused in it; empty if none was."""
-    holds: bool = False
-    """Whether it waits at the weight of the step before until somebody says to go on."""
 
     @property
     def lasted(self) -> timedelta | None:
@@ -209,12 +209,17 @@ class RolloutState:
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] | None = None
     """Of the preflight, None if there was none."""
+    permissions: e.PermissionsNeeded | None = None
+    """What the role needs, told by a plan; None in any other mode."""
     numbers: Mapping[Target, Comparison] = field(default_factory=dict)
     """The versions' own metrics, all minutes so far."""
     named_hooks: tuple[Hook, ...] = ()
     """Those that may be asked."""
     hooks: tuple[HookNow, ...] = ()
     """Those that were asked, in order."""
+    logs: tuple[e.LogRead, ...] = ()
+    """What the logs of the versions say that were left, in order."""
+    unread_logs: tuple[e.LogNotRead, ...] = ()
     finished: e.Finished | None = None
     latest: datetime | None = None
 

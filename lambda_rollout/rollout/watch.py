@@ -86,8 +86,6 @@ class Watch:
         self._hooks = StepHooks(self._clock, self._stop, None)
         self._ends_early = False
         self._request = StepRequest(self._aliases, self._emit, 0)
-        self._holds_for: timedelta | None = None
-        """For how long the present step waits for somebody's word, None for one that ends by itself, or was told to."""
 
     @property
     def told_to_go_on(self) -> bool:
@@ -118,7 +116,6 @@ class Watch:
         self._missing_at, self._is_lacking = -math.inf, False
         self._ends_early, self._goes_forward = False, bool(later)
         self._request = StepRequest(self._aliases, self._emit, number)
-        self._holds_for = step.watch if step.holds else None
         every = HOLD_LOOK_EVERY if step.holds else math.inf
         self.alarms.begin_step(every)
         # Below 100% it may be told to go on even where the schedule ends.
@@ -188,15 +185,15 @@ class Watch:
     def _early_end(self, step: Step) -> float:
         """Return when the step ends: now, if it is to end before its time. The one place that decides so.
 
-        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked. That is the
-        only way in which a hold passes, and at its very end it is not too late for it.
+        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked. A hold
+        passes in no other way, and at its very end it is not too late for a request.
         """
         now = self._clock.monotonic()
         if self._request.was_taken_back:
-            self._go_on_as_planned(step, TAKEN_BACK)
+            self._go_on_as_planned(TAKEN_BACK)
         if step.percent < HUNDRED and self._request.is_new and not self.alarms.has_gaps:
             self._request.begin(self._end, now)
-            self._ends_early, self._holds_for = True, None
+            self._ends_early = True
             return now
         if now >= self._end or not self._is_shown(step, now):
             return self._end
@@ -216,10 +213,10 @@ class Watch:
         allowed = alarms_allow_it(least, watched, read_after, self.alarms.readings)
         return allowed and not self.alarms.has_gaps and self._metrics.all_shown
 
-    def _go_on_as_planned(self, step: Step, why: str) -> None:
+    def _go_on_as_planned(self, why: str) -> None:
         """Refuse the request by which the step was to end; its hooks are asked anew at its end."""
         self._end = self._request.refuse(why)
-        self._ends_early, self._holds_for = False, step.watch if step.holds else None
+        self._ends_early = False
         self._missing_at, self._is_lacking = -math.inf, False
         self._hooks.abandon()
         self._hooks = StepHooks(self._clock, self._stop, self._asks)
@@ -282,12 +279,12 @@ class Watch:
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
                 not_forward=self._not_forward,
-                holds_for=self._holds_for,
+                holds_for=step.watch if step.holds and not self._request.ends_step else None,
             )
         )
         lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
         if isinstance(verdict, Inconclusive) and lacks_evidence and self._request.ends_step:
-            self._go_on_as_planned(step, verdict.missing)
+            self._go_on_as_planned(verdict.missing)
             return False
         if lacks_evidence:
             self._missing_at = now
