@@ -9,8 +9,10 @@ from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.errors import error_lines, not_read
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
+from lambda_rollout.report.permissions import told_of_permissions
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
@@ -68,14 +70,28 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             | e.RequestRefused()
         ):
             yield _told_of_request(event)
-        case e.PreflightFound():
-            yield f"preflight: {counted(event.findings)}"
-        case e.MetricsRead():
-            yield from numbers(event.comparisons)
+        case e.PreflightFound() | e.MetricsRead() | e.LogRead() | e.LogNotRead():
+            yield from _told_of_evidence(event, story)
+        case e.PermissionsNeeded():
+            yield from told_of_permissions(event)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:
             yield from _told_of_target(event, story)
+
+
+def _told_of_evidence(
+    event: e.PreflightFound | e.MetricsRead | e.LogRead | e.LogNotRead, story: RolloutState
+) -> Iterator[str]:
+    match event:
+        case e.PreflightFound():
+            yield f"preflight: {counted(event.findings)}"
+        case e.MetricsRead():
+            yield from numbers(event.comparisons)
+        case e.LogRead():
+            yield from error_lines(event, story)
+        case e.LogNotRead():
+            yield not_read(event)
 
 
 def _told_of_step(

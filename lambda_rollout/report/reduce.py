@@ -37,7 +37,15 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned() | e.GuardObserved() | e.PreflightFound() | e.MetricsRead():
+        case (
+            e.Warned()
+            | e.GuardObserved()
+            | e.PreflightFound()
+            | e.PermissionsNeeded()
+            | e.MetricsRead()
+            | e.LogRead()
+            | e.LogNotRead()
+        ):
             return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
@@ -60,7 +68,14 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
 
 
 def _evidence(
-    story: RolloutState, event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead
+    story: RolloutState,
+    event: e.Warned
+    | e.GuardObserved
+    | e.PreflightFound
+    | e.PermissionsNeeded
+    | e.MetricsRead
+    | e.LogRead
+    | e.LogNotRead,
 ) -> RolloutState:
     match event:
         case e.Warned():
@@ -70,8 +85,14 @@ def _evidence(
                 return story
             text = f"Only observed: {observed(event)}."
             return replace(story, warnings=(*story.warnings, text))
+        case e.LogRead():
+            return replace(story, logs=(*story.logs, event))
+        case e.LogNotRead():
+            return replace(story, unread_logs=(*story.unread_logs, event))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
+        case e.PermissionsNeeded():
+            return replace(story, permissions=event)
         case e.MetricsRead():
             known = dict(story.numbers)
             for more in event.comparisons:

@@ -209,12 +209,17 @@ class RolloutState:
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] | None = None
     """Of the preflight, None if there was none."""
+    permissions: e.PermissionsNeeded | None = None
+    """What the role needs, told by a plan; None in any other mode."""
     numbers: Mapping[Target, Comparison] = field(default_factory=dict)
     """The versions' own metrics, all minutes so far."""
     named_hooks: tuple[Hook, ...] = ()
     """Those that may be asked."""
     hooks: tuple[HookNow, ...] = ()
     """Those that were asked, in order."""
+    logs: tuple[e.LogRead, ...] = ()
+    """What the logs of the versions say that were left, in order."""
+    unread_logs: tuple[e.LogNotRead, ...] = ()
     finished: e.Finished | None = None
     latest: datetime | None = None
 

@@ -24,6 +24,7 @@ from lambda_rollout.rollout.events import (
 )
 from tests.simulation.observer import EARLIER, SOMEBODY, Actor, Observer, Shown
 from tests.simulation.rules_credentials import told_that_it_fails
+from tests.simulation.rules_request import requested_only_if_it_went
 
 
 def told(observer: Observer, actor: Actor, event: Event) -> None:
@@ -146,6 +147,7 @@ def _could_not_put_all_back(actor: Actor) -> bool:
 def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
     told_that_it_fails(observer, actor, finished)
+    requested_only_if_it_went(observer, actor, finished)
     held_together(observer, actor, finished)
     nothing_stays_behind(observer, actor, finished)
     left = {
