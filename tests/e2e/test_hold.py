@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.runner import Step
-from tests.support.live import NEW, OLD, Live
+from tests.support.live import OLD, Live
 
 HOLD = "10% 0s, hold 1h"
 FAR_AWAY = 180.0
@@ -22,17 +22,6 @@ def test_when_its_time_is_over_it_is_rolled_back_and_told_so(scene: Live) -> Non
     assert scene.whole_on(OLD)
     for mode in ("promote", "rollback"):
         assert f"mode: {mode}, function-name: checkout, alias: live" in finished.log
-
-
-def test_an_alarm_ends_it(scene: Live) -> None:
-    step = scene.start(steps=HOLD, poll_interval="1s")
-    until_it_holds(scene, step)
-    assert scene.alias[1] == {NEW: 0.1}
-    scene.set_alarm("ALARM")
-    finished = step.wait(FAR_AWAY)
-    assert (finished.status, finished.outputs["result"]) == (1, "rolled-back"), finished.log
-    assert finished.outputs["failed-alarms"] == '["checkout-errors"]'
-    assert scene.whole_on(OLD)
 
 
 def test_mode_rollback_in_another_job_ends_it(scene: Live) -> None:
