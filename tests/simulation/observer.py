@@ -25,7 +25,9 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
 from tests.simulation.hooks import Word
+from tests.simulation.kept import Kept, KeptHistory
 from tests.simulation.numbers import Numbers
+from tests.simulation.previous import PREVIOUS, is_previous
 from tests.simulation.scheduler import Process
 from tests.simulation.smoke import Tried
 
@@ -237,6 +239,15 @@ class Actor:
     """When it learned that an alarm fired; None once it has answered that."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
+    clearing_since: float | None = None
+    """When it said CLEARING; None once it has written after that."""
+
+    @property
+    def previous_alias(self) -> str:
+        """The alias that it is to let keep the way back; empty for none."""
+        if self.saved_state is not None:
+            return self.saved_state.previous_alias
+        return self.spec.inputs.previous_alias or ""
 
     @property
     def alive(self) -> bool:
@@ -331,6 +342,8 @@ class Observer:
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
         self.in_order = False
         """Whether a process calls AWS for one function after the other."""
+        self.kept = KeptHistory()
+        """The alias that keeps the way back."""
         self.pending: list[tuple[Write, str]] = []
         """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
@@ -357,6 +370,18 @@ class Observer:
         return Shown(
             Routing(alias.version, dict(alias.weights)), alias.description, alias.revision_id
         )
+
+    def show_kept(self, function: str, author: str = "") -> Kept | None:
+        """The alias that keeps the way back as it is, and who wrote it: ``author``, or who was noted."""
+        there = self.world.lambda_().functions.get(function)
+        alias = there.aliases.get(PREVIOUS) if there else None
+        if alias is None:
+            return None
+        states = self.kept.states[function]
+        routing = Routing(alias.version, dict(alias.weights))
+        number = len(states) if author == "" else len(states) + 1
+        who = author or (states[-1].author if states else "owner")
+        return Kept(routing, alias.description, alias.revision_id, who, number)
 
     def build(self, function: str, version: str) -> str:
         """What code a version has."""
@@ -389,6 +414,8 @@ class Observer:
     def effect(self, request: Request, before: Shown | None, answer: Mapping[str, Any]) -> None:
         """Take note of what AWS has just done."""
         actor = self.actors.get(request.caller)
+        if is_previous(request):
+            return
         match request.operation:
             case "UpdateAlias":
                 function = request.function
@@ -421,6 +448,8 @@ class Observer:
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
         if actor is not None:
             self._written_by_us(actor, function, before, after)
+        if after.record is None and after.routing.is_unsplit:
+            self.kept.live[function].add(after.routing.version)
         changed = before.routing != after.routing
         # Whoever puts his own record to the same weight makes it his own, also where somebody had struck one out.
         taken = actor is not None and after.record is not None and _is_anothers(before, after)
@@ -438,6 +467,7 @@ class Observer:
 
     def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
         self._rules.written(self, actor, function, before, after)
+        self._note_promotion(actor, function, before, after)
         if after.ours is not None:
             self.moved.setdefault(after.ours.rollout_id, {})[function] = after.ours.new
             if after.ours.passed:
@@ -448,6 +478,21 @@ class Observer:
             # It has mended what it found, whichever way, and begins there.
             actor.bases[function] = after.routing.version
         self._stands(actor, function, after)
+
+    def _note_promotion(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
+        """Note that a record was removed for good, with every watch passed."""
+        if after.record is not None or not after.routing.is_unsplit:
+            return
+        saved = actor.saved_states[-1].aliases if actor.saved_states else ()
+        mine = next((each for each in saved if each.function == function), None)
+        if before.ours is not None:
+            rollout_id, versions = before.ours.rollout_id, (before.ours.old, before.ours.new)
+        elif mine is not None and mine.new:
+            rollout_id, versions = mine.rollout_id, (mine.old, mine.new)
+        else:
+            return
+        if rollout_id in self.cleared and after.routing == Routing.all_on(versions[1]):
+            self.kept.was_promoted(rollout_id, function, versions, actor.name)
 
     def _written_by_somebody(self, truth: Truth, before: Shown, after: Shown) -> None:
         truth.edited, truth.edited_at = True, self.now
@@ -557,7 +602,7 @@ class Observer:
 
     def on_its_way(self, request: Request, seconds: float) -> None:
         """Take note of an UpdateAlias, or of another delivery of one, that lands in so many seconds."""
-        if seconds and request.operation == "UpdateAlias":
+        if seconds and request.operation == "UpdateAlias" and not is_previous(request):
             self.pending.append((write_of(request, self.now + seconds), request.caller))
 
     def hook_answered(self, caller: str, request: Request, word: Word | None) -> None:
@@ -623,6 +668,8 @@ class Observer:
         """Take note of what was saved for the post stage."""
         actor.saved_states.append(saved_state)
         self._rules.handed_over(self, actor, saved_state)
+        if saved_state.phase is Phase.CLEARING:
+            actor.clearing_since = self.now
         if saved_state.phase is Phase.CLEARING and actor.role != "post":
             why = self._rules.not_passed(actor)
             if why is None:

@@ -138,6 +138,9 @@ def _was_well(teller: Teller, sent: Sequence[Sent]) -> bool:
         if each.is_list and len(each.keys) > len(set(each.keys)):
             # Another run has posted in the same moment: one of the two is to go first.
             return False
+        if each.verb == "PATCH" and each.status == 404 and (each.ended_at or 0) > teller.ending_at:
+            # Somebody has deleted it, and to look and to post again takes longer than a cancelled job has.
+            return False
         if each.fault and (
             each.ended_at is None or each.ended_at + each.asked > teller.ending_at - ROUNDING
         ):

@@ -16,8 +16,10 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
 from tests.simulation import rules_hooks as hooks
+from tests.simulation import rules_previous as previous
 from tests.simulation import rules_smoke as smoke
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
+from tests.simulation.previous import is_previous
 from tests.simulation.rules_credentials import no_weight_while_unrenewed
 from tests.simulation.rules_saved import saved_before_written
 from tests.simulation.rules_step import fit_at_start, never_blind, not_passed, weight_after
@@ -38,6 +40,11 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
         else:
             hooks.asked(observer, actor, request)
         return
+    if is_previous(request):
+        firing_is_answered_by_writing(observer, actor, request)
+        lease_outlives_no_wait(observer, actor)
+        previous.arrived(observer, actor, request)
+        return
     hooks.rollback_is_behind_no_hook(observer, actor, request)
     hooks.alarms_are_read_meanwhile(observer, actor, request)
     firing_is_answered_by_writing(observer, actor, request)
@@ -47,6 +54,7 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     if request.operation != "UpdateAlias":
         return
     write = write_of(request, observer.now)
+    previous.no_wait_before_clearing(observer, actor)
     carries_everything(observer, actor, request)
     is_one_of_ours(observer, actor, write)
     lease_is_on_awss_clock(observer, actor, write)
@@ -70,7 +78,8 @@ def firing_is_answered_by_writing(observer: Observer, actor: Actor, request: Req
     if not actor.must_settle:
         return
     function = request.function
-    if request.operation == "UpdateAlias" and function in actor.must_settle:
+    is_write = request.operation == "UpdateAlias" and not is_previous(request)
+    if is_write and function in actor.must_settle:
         actor.must_settle.discard(function)
     else:
         observer.blame("rollback first", f"{actor.name} sent {request.operation} first")
@@ -313,6 +322,7 @@ def written(observer: Observer, actor: Actor, function: str, before: Shown, afte
     split_with_its_record(observer, actor, function, before, after)
     promoted_only_if_passed(observer, actor, function, before, after)
     cleared_only_once_marked(observer, actor, function, before, after)
+    previous.went_back(observer, actor, function, before, after)
 
 
 def never_over_a_foreign_routing(

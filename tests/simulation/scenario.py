@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -16,6 +16,7 @@ from tests.simulation.between import Between, draw_between
 from tests.simulation.credentials import Lifetime, draw_lifetime
 from tests.simulation.hooks import DrawnHook, draw_hooks
 from tests.simulation.numbers import Numbers, draw_numbers
+from tests.simulation.previous import DrawnPrevious, draw_previous
 from tests.simulation.smoke import DrawnSmokeTest, draw_smoke_test
 
 TEXTS = (
@@ -183,6 +184,8 @@ class Scenario:
     """Whether AWS takes an empty description for "leave it is"."""
     credentials: Lifetime | None = None
     """How long main can sign its calls; None for as long as it lives."""
+    previous: DrawnPrevious | None = None
+    """What becomes of the alias that keeps the way back; None without one."""
 
     @property
     def horizon(self) -> float:
@@ -212,7 +215,7 @@ def draw(seed: int) -> Scenario:
     if numbers is not None and numbers.ranges:
         alarms = {}
     lost = r.random() < 0.15
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         functions=r.choices([1, 2, 3], [75, 20, 5])[0],
         plan=numbers.stretched(plan) if numbers else plan,
@@ -260,6 +263,28 @@ def draw(seed: int) -> Scenario:
         smoke_test=draw_smoke_test(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
         credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
+        previous=draw_previous(seed, horizon),
+    )
+    in_a_row = scenario.previous is not None and scenario.previous.two_in_a_row
+    return two_promotions(scenario) if in_a_row else scenario
+
+
+def two_promotions(scenario: Scenario) -> Scenario:
+    """Let main and a next rollout of something new most probably both be promoted, one after the other."""
+    r = Random(f"two promotions {scenario.seed}")
+    return replace(
+        scenario,
+        main=Fate(latency=scenario.main.latency),
+        following=Follower(r.choice([0.0, r.uniform(0, 60)]), Fate(latency=r.choice([0.02, 0.6]))),
+        following_mode=r.choices([Mode.ROLLOUT, Mode.ROLLBACK], [80, 20])[0],
+        following_builds=True,
+        alarms={},
+        changes=(),
+        evaluations=(),
+        deleted_alarm=None,
+        foreign=(),
+        lost_at=None,
+        credentials=None,
     )
 
 

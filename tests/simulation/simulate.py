@@ -35,6 +35,7 @@ from tests.simulation.github_scenario import Drawn
 from tests.simulation.github_scenario import draw as draw_github
 from tests.simulation.observer import SOMEBODY, Actor, Role
 from tests.simulation.own_clock import OwnClock
+from tests.simulation.previous import PREVIOUS
 from tests.simulation.reporting import Telling
 from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
@@ -370,6 +371,7 @@ class Simulation:
             "hooks": tuple(drawn.hook for drawn in scenario.hooks),
             "guards": scenario.numbers.guards if scenario.numbers else (),
             "payloads": dict.fromkeys(self.stage.functions, PAYLOAD) if scenario.smoke_test else {},
+            "previous_alias": PREVIOUS if scenario.previous else None,
         }
         return rollout_spec(steps, **{**asked, **other})
 
