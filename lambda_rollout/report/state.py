@@ -59,6 +59,8 @@ class StepNow:
     """From when on it may end before ``watch`` is over; None if it may not."""
     saved: timedelta | None = None
     """How much earlier it ends, all guards being shown to hold; None if it does not."""
+    holds: bool = False
+    """Whether it waits at the weight of the step before until somebody says to go on."""
 
     @property
     def lasted(self) -> timedelta | None:
@@ -154,6 +156,8 @@ class TargetNow:
     exposures: tuple[Exposure, ...] = ()
     rolled_back_at: datetime | None = None
     left: e.AliasLeft | None = None
+    taken_back: bool = False
+    """Whether somebody else has put it back on its old version."""
     executions_left: e.ExecutionsLeft | None = None
     """The durable executions that a rollback did not stop, if any."""
     way_back: e.PreviousAliasFound | None = None
@@ -203,6 +207,9 @@ class RolloutState:
     """Those that may be asked."""
     hooks: tuple[HookNow, ...] = ()
     """Those that were asked, in order."""
+    logs: tuple[e.LogRead, ...] = ()
+    """What the logs of the versions say that were left, in order."""
+    unread_logs: tuple[e.LogNotRead, ...] = ()
     finished: e.Finished | None = None
     latest: datetime | None = None
 

@@ -82,6 +82,8 @@ def _failed_headline(story: RolloutState, names: str) -> str:
         return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
         return f"{names} failed: changed by somebody else"
+    if any(now.taken_back for now in story.targets.values()):
+        return f"{names} failed: taken back by somebody else"
     if story.shifted or story.started is None:
         return f"{names} failed"
     return f"{names} failed, no traffic was shifted"

@@ -42,8 +42,8 @@ def test_groups_open_and_close_in_turn_and_the_verdict_is_outside(name: str) -> 
 @pytest.mark.parametrize("name", STORIES)
 def test_every_line_is_dated_or_a_command_or_to_be_copied(name: str) -> None:
     for line in log_of(STORIES[name]()):
-        # Below the line that says so, a function's own log.
-        undated = ("::", "aws lambda", "  |")
+        # Below the line that says so, a function's own log, or a statement.
+        undated = ("::", "aws lambda", "  |", '{"Effect')
         assert line[:8].count(":") == 2 or line.startswith(undated), line
 
 
