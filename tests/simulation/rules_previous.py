@@ -96,7 +96,7 @@ def answered(observer: Observer, actor: Actor, request: Request, answer: Mapping
     states = history.states[function]
     read = next((s for s in reversed(states) if s.revision_id == answer["RevisionId"]), None)
     history.read[actor.name, function] = read
-    if read is not None and not actor.settled:
+    if read is not None and (not actor.settled or actor.clearing_since is not None):
         history.read_before[actor.name, function] = read.number
     if actor.spec.inputs.mode is Mode.ROLLBACK and actor.role != "post" and read is not None:
         _tells_where_to(observer, actor, function, read)
