@@ -23,6 +23,7 @@ from lambda_rollout.aws.function_names import FunctionNames
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
 from lambda_rollout.aws.rate_limit import RateLimits
 from lambda_rollout.aws.renewal import RenewedCredentials
+from lambda_rollout.aws.rights import Rights
 from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Clients:
         """What all answers to these clients say of the time."""
         self.names = FunctionNames()
         """What the functions are called in requests."""
+        self.rights = Rights()
+        """Which IAM actions AWS has allowed so far, and which it has refused."""
         self.alarm_types = AlarmTypes(warn)
         """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
@@ -181,6 +184,11 @@ class Clients:
         client: STSClient = self._client("sts", self.region, CONFIG)
         return client
 
+    @cached_property
+    def sns(self) -> Any:
+        """The SNS client."""
+        return self._client("sns", self.region, CONFIG)
+
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""
         with self._making:
@@ -198,6 +206,7 @@ class Clients:
             # What cannot be made now cannot be made later.
             raise misconfigured(error, os.environ) from error
         client.meta.events.register("after-call", partial(self._hear, dated))
+        client.meta.events.register("after-call", self.rights.heed)
         return client
 
     def _hear(self, dated: bool, parsed: dict[str, Any], **_: object) -> None:

@@ -82,6 +82,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "ListDeploymentTargets": ("targetIds",),
     "BatchGetDeploymentTargets": ("deploymentTargets",),
     "StopDeployment": ("status",),
+    "Publish": ("MessageId",),
     "GetCallerIdentity": ("Account", "Arn"),
     "AssumeRoleWithWebIdentity": tuple(
         f"Credentials.{member}"

@@ -20,6 +20,7 @@ from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.finding import Finding
+from lambda_rollout.preflight.policy import PolicyStatement
 
 NOT_STAMPED = datetime.min.replace(tzinfo=UTC)
 """The time of an event that nobody has taken in yet."""
@@ -571,6 +572,23 @@ class PreflightFound(Event):
     """What was found before the first write, the gravest first; empty if nothing was."""
 
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionsNeeded(Event):
+    """Which policies the role needs for these inputs, told by ``mode: plan`` however it ends."""
+
+    statements: tuple[PolicyStatement, ...]
+    trust_policy: str
+    """The trust policy that accepts this job, as JSON text; empty if the job's subject is not known."""
+    subject: str
+    """This job's own, as its OIDC token has it; empty if it is not known."""
+    why_unknown: str
+    """Why the subject is not known, in a clause; empty otherwise."""
+    allowed: tuple[str, ...]
+    """The IAM actions that AWS allowed in this run."""
+    refused: tuple[str, ...]
+    """Those that it refused; of any other nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.calls import Aliases
@@ -194,5 +194,10 @@ class Ports:
     """The calls of the preflight; None goes without one."""
     caller: Callable[[], Caller] | None = None
     """GetCallerIdentity, one try; None goes without it. Errors are `CallFailed` and its kinds."""
+    rights: Callable[[], Mapping[str, bool]] = dict
+    """Says of IAM actions whether AWS has allowed them so far; of one that was not tried nothing."""
+    claims: Callable[[str], Mapping[str, Any]] | None = None
+    """Asks for what this job's OIDC token says of it, meant for the role of an ARN; None goes without it. Raises
+    `RolloutError`."""
     life: Callable[[], CredentialsLife] = CredentialsLife
     """Says how long calls can still be signed."""

@@ -106,14 +106,11 @@ class Rollout:
         if not self._moving():
             return self._nothing_to_shift()
         watch = self._begin_watch()
-        steps = self._steps()
-        for number, step in enumerate(steps, start=1):
-            self._begin(step, number, watch)
-            watch.step(step, number, steps[number:], self._hooks(HookStage.EACH_STEP, step))
-        self._after_traffic(steps[-1], watch)
+        last = self._go_through(self._steps(), watch)
+        self._after_traffic(last, watch)
         self._look_at_what_stays()
         end_watch(watch, self._ports)
-        if self._spec.plan.ends_held:
+        if last.percent < HUNDRED:
             return self._finisher.hold("the schedule ends with `hold`")
         return self._finisher.complete()
 
@@ -345,6 +342,20 @@ class Rollout:
         present = next((step for step in plan.shifts if step.percent >= at), plan.shifts[-1])
         later = (step for step in plan.shifts if step.percent > at)
         return plan.with_shifts((replace(present, percent=at), *later)).steps
+
+    def _go_through(self, steps: Sequence[Step], watch: Watch, first: int = 1) -> Step:
+        """Begin each step, the ``first`` of which has that number, and watch it; return the last one.
+
+        Once told to go on, 100% is next, and the last.
+        """
+        for index, step in enumerate(steps):
+            number = first + index
+            self._begin(step, number, watch)
+            watch.step(step, number, steps[index + 1 :], self._hooks(HookStage.EACH_STEP, step))
+            if watch.told_to_go_on:
+                promotion = Step(HUNDRED, self._spec.promotion_watch)
+                return self._go_through([promotion], watch, max(number + 1, len(steps)))
+        return steps[-1]
 
     def _begin(self, step: Step, number: int, watch: Watch) -> None:
         """Begin a step: with a shift to its weight, but for a hold, which stays where it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,10 +19,13 @@ from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
 from lambda_rollout.analysis.step import HOLD_REMEDY
 from lambda_rollout.analysis.version import list_executions
 from lambda_rollout.inputs.hooks import parse_hooks
+from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.policy import Place, policy_statements
 from lambda_rollout.rollout import events as e
 from lambda_rollout.rollout.publish import HOW_TO_GO_ON
+from lambda_rollout.runtime.trust import trust_policy
 from tests.support.log_payloads import PAYLOADS
 
 REGION = "eu-central-1"
@@ -212,6 +215,23 @@ class Telling:
         self.say(e.AlarmChanged, reading=seen, before=AlarmState.OK, fired=True)
         return fired
 
+    def needs(self, inputs: Mapping[str, str], subject: str = "", **seen: tuple[str, ...]) -> None:
+        """A plan tells the policies for these inputs; without a subject the job may not ask for a token."""
+        given = {"function-name": "checkout", "aws-region": "eu-central-1", **inputs}
+        claims = {"aud": "sts.amazonaws.com", "sub": subject}
+        place = Place("aws", "123456789012", "eu-central-1")
+        why = "this job may not ask GitHub for an OIDC token. Add `permissions: id-token: write` to the job."
+        self.say(
+            e.PermissionsNeeded,
+            statements=policy_statements(
+                read_inputs({variable(name): text for name, text in given.items()}), {}, place
+            ),
+            trust_policy=trust_policy(claims, place.partition, place.account),
+            subject=subject,
+            why_unknown="" if subject else why,
+            **{"allowed": (), "refused": (), **seen},
+        )
+
     def rolls_back(self, percent: str) -> None:
         for target in self.targets:
             self.pass_time(0.3)
@@ -350,6 +370,81 @@ with _story("errors-without-messages", Telling("10% 5m", CHECKOUT, BASKET, OTHER
     )
     tell.ends(
         e.Result.ROLLED_BACK, f"alarm checkout-errors fired: {ERRORS}", failed_alarms=(fired,)
+    )
+
+with _story("told-to-go-on", Telling("10% 30m, 50% 30m, 100% 10m")) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 4)
+    tell.pass_time(11)
+    tell.say(e.RequestSeen, number=1, target=CHECKOUT, saved=timedelta(minutes=25, seconds=49))
+    tell.pass_time(0.6)
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    tell.shifts(3)
+    tell.passes(3)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("request-refused", Telling("10% 10m, 100% 5m")) as tell:
+    tell.guards = ("error-rate <= baseline + 1%",)
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.beats(1, 2)
+    tell.pass_time(11)
+    tell.say(e.RequestSeen, number=1, target=CHECKOUT, saved=timedelta(minutes=7, seconds=49))
+    tell.pass_time(0.6)
+    lacks = (
+        "guard error-rate <= baseline + 1% needs more invocations: version 8 has served 12 so far"
+    )
+    tell.say(e.RequestRefused, number=1, why=lacks)
+    tell.pass_time(408.4)
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    tell.shifts(2)
+    tell.passes(2)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+
+def asks_to_go_on(tell: Telling, waits: float = 0) -> None:
+    """Another job, with mode: promote, up to where the running rollout was asked."""
+    running = (
+        "[lambda-rollout 7>8 run 1234567891/1 of 3041f3 id 3fa94c7d since 2026-11-23T09:41:00Z "
+        "until 2026-11-23T10:08:00Z]"
+    )
+    tell.starts(ERRORS_OK, mode="promote")
+    if waits:
+        tell.say(e.RolloutAwaited, targets=(CHECKOUT,), until=START + timedelta(minutes=15))
+        tell.pass_time(waits)
+    tell.say(
+        e.RolloutRunning,
+        target=CHECKOUT,
+        version="8",
+        previous="7",
+        record=running,
+        run_url="https://github.com/octo/shop/actions/runs/1234567891/attempts/1",
+    )
+    tell.finds_aliases(Routing("7", {"8": 0.1}))
+    tell.pass_time(0.3)
+    tell.say(e.PromotionRequested, target=CHECKOUT, percent=Decimal(10))
+
+
+with _story("asks-to-go-on", Telling("100% 10m")) as tell:
+    asks_to_go_on(tell)
+    tell.pass_time(20.4)
+    whole = Routing.all_on("8")
+    tell.say(e.RequestEnded, target=CHECKOUT, version="8", previous="7", routing=whole)
+    tell.ends(e.Result.REQUESTED)
+
+with _story("asks-to-go-on-in-vain", Telling("100% 10m")) as tell:
+    asks_to_go_on(tell, waits=60)
+    tell.pass_time(20.4)
+    ten = Routing("7", {"8": 0.1})
+    tell.say(e.RequestEnded, target=CHECKOUT, version="8", previous="7", routing=ten)
+    tell.ends(
+        e.Result.FAILED,
+        f"the request was refused: checkout:live stays at {ten} "
+        "(https://github.com/octo/shop/actions/runs/1234567891/attempts/1)",
+        "The log of that run says why.",
     )
 
 RAISED = "it failed (Unhandled): KeyError: 'total'"
@@ -501,6 +596,24 @@ with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
     )
     tell.say(e.HooksNamed, hooks=parse_hooks(lines))
     tell.finds_aliases()
+    tell.needs(
+        {"hooks": lines, "alarms": "checkout-errors", "guards": "error-rate < 1%"},
+        allowed=(
+            "cloudwatch:DescribeAlarmHistory",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricData",
+            "lambda:GetAlias",
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunctionConcurrency",
+            "lambda:GetProvisionedConcurrencyConfig",
+            "lambda:InvokeFunction",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListFunctionUrlConfigs",
+            "sts:GetCallerIdentity",
+        ),
+        refused=("lambda:GetPolicy",),
+        subject="repo:octo@123456/shop@456789:environment:production",
+    )
     tell.ends(e.Result.PLANNED)
 
 with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
@@ -545,6 +658,7 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
         text="A rollout would be refused: checkout:live: The two versions have different values of execution"
         " role: a (old) and b (new).",
     )
+    tell.needs({"alarms": "checkout-latency-p99"}, refused=("lambda:GetFunctionConcurrency",))
     tell.ends(e.Result.PLANNED)
 
 with _story("numbers-of-both-versions", Telling("10% 3m..5m, 100% 2m")) as tell:
