@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -68,9 +68,9 @@ class Numbers:
             return plan
         steps = (
             step if step.is_promotion else Step(step.percent, step.watch + MORE, step.watch)
-            for step in plan.steps
+            for step in plan.shifts
         )
-        return replace(plan, steps=tuple(steps))
+        return plan.with_shifts(steps)
 
     def reader(self, clients: Clients) -> CloudWatchMetrics:
         """The real adapter, for these guards."""

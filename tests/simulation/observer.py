@@ -24,6 +24,7 @@ from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
+from tests.simulation import rules_requests as requests
 from tests.simulation.hooks import Word
 from tests.simulation.kept import Kept, KeptHistory
 from tests.simulation.numbers import Numbers
@@ -34,7 +35,7 @@ from tests.simulation.smoke import Tried
 if TYPE_CHECKING:
     from tests.simulation.scenario import Fate
 
-Role = Literal["main", "twin", "post", "next", "sweeper"]
+Role = Literal["main", "twin", "post", "next", "sweeper", "requester"]
 FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
 SOMEBODY = "somebody"
 EARLIER = "0000000e"
@@ -239,6 +240,14 @@ class Actor:
     """When it learned that an alarm fired; None once it has answered that."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
+    asked_at: float | None = None
+    """When it read that its record asks it to go on, with no answer since."""
+    refused_ones: set[str] = field(default_factory=set)
+    """Functions whose record still asks though it has refused."""
+    was_asked: bool = False
+    """Whether a request to it ever took effect. The truth."""
+    split_at: float | None = None
+    """When the first weight of its own took effect."""
     clearing_since: float | None = None
     """When it said CLEARING; None once it has written after that."""
 
@@ -340,6 +349,8 @@ class Observer:
         self.story: list[str] = []
         self.is_calm = False
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
+        self.keeps_time = False
+        """Whether nothing may make a step longer than planned."""
         self.in_order = False
         """Whether a process calls AWS for one function after the other."""
         self.kept = KeptHistory()
@@ -441,6 +452,10 @@ class Observer:
         self, caller: str, actor: Actor | None, function: str, before: Shown, after: Shown
     ) -> None:
         truth = self.truths[function]
+        if actor is not None and requests.is_request(actor, after.record):
+            requests.effect(self, actor, before, after)
+            self.tell(f"{caller}: asks {after.description[-90:]!r}")
+            return
         truth.writes += 1
         truth.writer = caller
         truth.writers.add(caller)
@@ -506,6 +521,8 @@ class Observer:
         record = after.record
         if record is not None and not record.held and function not in actor.since:
             actor.since[function] = self.now
+            if actor.split_at is None and record.rollout_id == actor.spec.rollout_id:
+                actor.split_at = self.now
 
     def answered(self, request: Request, answer: Mapping[str, Any]) -> None:
         """Take note of an answer that gets through."""
@@ -526,6 +543,7 @@ class Observer:
                 actor.versions[request.function] = answer["Version"]
             case "UpdateAlias":
                 function = request.function
+                requests.seen(actor, function, _record(answer.get("Description", "")), self.now)
                 actor.learn_revision(function, answer["RevisionId"])
                 if function not in actor.reached:
                     actor.found[function] = _shown(answer)
@@ -542,6 +560,7 @@ class Observer:
             actor.aliases_read_at[function] = self.now
             actor.learn_revision(function, answer["RevisionId"])
         record = _record(answer.get("Description", ""))
+        requests.seen(actor, function, record, self.now)
         if actor.role == "post":
             if record is not None and record.rollout_id in actor.rollout_ids:
                 actor.adopted[function] = _routing(answer)
@@ -584,6 +603,8 @@ class Observer:
 
     def _confirmed(self, actor: Actor, request: Request) -> None:
         function = request.function
+        if requests.is_request(actor, _record(request.params.get("Description", ""))):
+            return
         if actor.role in FOLLOWERS:
             truth = self.truths[function]
             for earlier in self.actors.values():
@@ -602,8 +623,11 @@ class Observer:
 
     def on_its_way(self, request: Request, seconds: float) -> None:
         """Take note of an UpdateAlias, or of another delivery of one, that lands in so many seconds."""
-        if seconds and request.operation == "UpdateAlias" and not is_previous(request):
-            self.pending.append((write_of(request, self.now + seconds), request.caller))
+        if not seconds or request.operation != "UpdateAlias" or is_previous(request):
+            return
+        write, actor = write_of(request, self.now + seconds), self.actors.get(request.caller)
+        if actor is None or not requests.is_request(actor, write.record):
+            self.pending.append((write, request.caller))
 
     def hook_answered(self, caller: str, request: Request, word: Word | None) -> None:
         """Take note of what a hook's caller is answered now; None: nothing."""
@@ -645,6 +669,8 @@ class Observer:
 
         No answer but success, and what holds for every delivery alike, says anything of another delivery of it.
         """
+        if requests.is_request(actor, write.record):
+            return
         spent = write.shown.revision_id in actor.refused
         if outcome == "PreconditionFailedException":
             actor.refused.add(write.shown.revision_id)

@@ -17,6 +17,15 @@ from tests.simulation.credentials import Lifetime, draw_lifetime
 from tests.simulation.hooks import DrawnHook, draw_hooks
 from tests.simulation.numbers import Numbers, draw_numbers
 from tests.simulation.previous import DrawnPrevious, draw_previous
+from tests.simulation.requests import (
+    FIRST_SEED,
+    WITH_REQUESTS,
+    DrawnRequest,
+    DrawnRequests,
+    draw_how,
+    moments,
+    with_hold,
+)
 from tests.simulation.smoke import DrawnSmokeTest, draw_smoke_test
 
 TEXTS = (
@@ -184,6 +193,8 @@ class Scenario:
     """Whether AWS takes an empty description for "leave it is"."""
     credentials: Lifetime | None = None
     """How long main can sign its calls; None for as long as it lives."""
+    requests: DrawnRequests | None = None
+    """Who asks main's rollout to go on; None if nobody does."""
     previous: DrawnPrevious | None = None
     """What becomes of the alias that keeps the way back; None without one."""
 
@@ -191,6 +202,13 @@ class Scenario:
     def horizon(self) -> float:
         """Seconds that main is planned to take, about."""
         return self.plan.total_watch.total_seconds() + 15.0
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether nothing may make a step longer than it is planned: nothing is waited for."""
+        evidence = self.hooks or self.numbers or self.smoke_test or self.credentials
+        alarms = self.changes or self.evaluations or self.deleted_alarm or self.alarms
+        return self.is_calm and not evidence and not alarms and self.held_before is None
 
     @property
     def is_calm(self) -> bool:
@@ -265,8 +283,36 @@ def draw(seed: int) -> Scenario:
         credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
         previous=draw_previous(seed, horizon),
     )
+    scenario = asked_to_go_on(scenario)
     in_a_row = scenario.previous is not None and scenario.previous.two_in_a_row
-    return two_promotions(scenario) if in_a_row else scenario
+    return two_promotions(scenario) if in_a_row and scenario.requests is None else scenario
+
+
+def asked_to_go_on(scenario: Scenario, chance: float = WITH_REQUESTS) -> Scenario:
+    """Let somebody ask main's rollout to go on, which may hold for it; as it is in most seeds."""
+    seed, r = scenario.seed, Random(f"requests {scenario.seed}")
+    if r.random() > chance or (seed < FIRST_SEED and chance < 1):
+        return scenario
+    plan = with_hold(scenario.plan, seed)
+    chances, late, quiet = draw_how(r)
+    jobs = tuple(
+        DrawnRequest(
+            moments(plan, r),
+            _fate(r, 60.0, dies=0.3),
+            r.choice([0.0, 20.0, 300.0]),
+        )
+        for _ in range(r.choice([1, 1, 2, 3]))
+    )
+    changed = replace(scenario, plan=plan, requests=DrawnRequests(jobs, chances, late, quiet))
+    if not quiet:
+        return changed
+    calm = replace(changed, weather=Weather(), between=Between(), foreign=(), twin=None)
+    if r.random() < 0.5:
+        calm = replace(calm, main=Fate(latency=scenario.main.latency), lost_at=None)
+    if r.random() < 0.5:
+        nothing: dict[str, Any] = {"alarms": {}, "changes": (), "evaluations": ()}
+        calm = replace(calm, **nothing, deleted_alarm=None)
+    return calm
 
 
 def two_promotions(scenario: Scenario) -> Scenario:

@@ -168,6 +168,7 @@ class Weather:
         self._random = Random(f"weather {scenario.seed}")
         self._between = scenario.between
         self._chance_between = Random(f"weather between {scenario.seed}")
+        self._chance_of_requests = Random(f"weather of requests {scenario.seed}")
         self._chance_of_previous = Random(f"weather of the previous alias {scenario.seed}")
         self.over = False
 
@@ -213,9 +214,11 @@ class Weather:
         kind, observer = self._drawn(request), self._stage.observer
         if is_previous(request):
             kind = self._drawn_for_previous(request) or kind
+        kind = self._drawn_for_a_word(request) or kind
         if kind is not None:
             observer.seen[f"fault {kind}"] += 1
-            fault = _fault(kind, self._random, self._weather.late)
+            late = self._late(request)
+            fault = _fault(kind, self._random, late)
             observer.on_its_way(request, getattr(fault, "lands_after", 0.0))
             return fault
         between, status = self._drawn_between(request)
@@ -227,6 +230,15 @@ class Weather:
         )
         observer.on_its_way(request, lands_after)
         return fault
+
+    def _late(self, request: Request) -> float:
+        scenario = self._stage.scenario
+        actor = self._stage.observer.actors.get(request.caller)
+        if scenario.previous is not None and is_previous(request):
+            return scenario.previous.late
+        if scenario.requests is not None and actor is not None and actor.role == "requester":
+            return scenario.requests.late
+        return self._weather.late
 
     def _drawn_between(self, request: Request) -> tuple[str | None, int]:
         between, r, now = self._between, self._chance_between, self._stage.since_start
@@ -240,6 +252,18 @@ class Weather:
                 if r.random() < chance and (kind != GONE or request.operation == "GetAlias"):
                     return kind, r.choice(STATUSES)
         return None, 0
+
+    def _drawn_for_a_word(self, request: Request) -> str | None:
+        drawn, r = self._stage.scenario.requests, self._chance_of_requests
+        actor = self._stage.observer.actors.get(request.caller)
+        is_word = request.operation == "UpdateAlias" and not is_previous(request)
+        if drawn is None or actor is None or actor.role != "requester" or not is_word:
+            return None
+        for kind, chance in drawn.chances.items():
+            if r.random() < chance:
+                self._stage.observer.seen[f"request {kind}"] += 1
+                return kind
+        return None
 
     def _drawn_for_previous(self, request: Request) -> str | None:
         drawn, r = self._stage.scenario.previous, self._chance_of_previous
@@ -342,6 +366,7 @@ class Stage:
         self.world.observer = self.observer
         self.observer.is_calm = scenario.is_calm
         self.observer.in_order = not scenario.at_once
+        self.observer.keeps_time = scenario.keeps_time
         self.world.written_at = {}
         self.world.dates = dict(scenario.between.dates)
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
