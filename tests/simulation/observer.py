@@ -240,8 +240,8 @@ class Actor:
     """When it learned that an alarm fired; None once it has answered that."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
-    asked_at: float | None = None
-    """When it read that its record asks it to go on, with no answer since."""
+    asked_on: dict[str, float] = field(default_factory=dict)
+    """Function -> when it read that its record asks it to go on, with no answer since."""
     refused_ones: set[str] = field(default_factory=set)
     """Functions whose record still asks though it has refused."""
     was_asked: bool = False
@@ -250,6 +250,11 @@ class Actor:
     """When the first weight of its own took effect."""
     clearing_since: float | None = None
     """When it said CLEARING; None once it has written after that."""
+
+    @property
+    def asked_at(self) -> float | None:
+        """When it read first that it is asked to go on; None if it is not."""
+        return min(self.asked_on.values(), default=None)
 
     @property
     def previous_alias(self) -> str:
@@ -349,8 +354,8 @@ class Observer:
         self.story: list[str] = []
         self.is_calm = False
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
-        self.keeps_time = False
-        """Whether nothing may make a step longer than planned."""
+        self.slack: float | None = None
+        """By how many seconds the split steps may be longer than planned; None for any time."""
         self.in_order = False
         """Whether a process calls AWS for one function after the other."""
         self.kept = KeptHistory()
@@ -560,7 +565,7 @@ class Observer:
             actor.aliases_read_at[function] = self.now
             actor.learn_revision(function, answer["RevisionId"])
         record = _record(answer.get("Description", ""))
-        requests.seen(actor, function, record, self.now)
+        requests.seen(actor, function, record, self.now, fresh=fresh)
         if actor.role == "post":
             if record is not None and record.rollout_id in actor.rollout_ids:
                 actor.adopted[function] = _routing(answer)

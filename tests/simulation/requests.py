@@ -52,7 +52,7 @@ def with_hold(plan: Plan, seed: int) -> Plan:
     """Return the plan with a hold before its 100%, in half of the seeds that ask; others as they are."""
     r = Random(f"hold {seed}")
     hold = timedelta(seconds=r.choice([20, 120, 600, 1_200]))
-    if r.random() < 0.5 or plan.ends_held or not plan.split_steps:
+    if r.random() < 0.5 or plan.ends_held or plan.hold or not plan.split_steps:
         return plan
     *split, promotion = plan.steps
     return Plan((*split, Step(split[-1].percent, hold, holds=True), promotion))

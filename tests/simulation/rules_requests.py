@@ -17,8 +17,7 @@ from lambda_rollout.rollout.events import Event, Finished, RequestEnded, Request
 if TYPE_CHECKING:
     from tests.simulation.observer import Actor, Observer, Shown, Write
 
-SLACK = 60.0
-"""Seconds that a split may last longer than the plan says, with nothing in the way: the calls, and the last reads."""
+NO_ANSWER = "no answer to the request"
 
 
 def is_request(actor: Actor, record: Record | None) -> bool:
@@ -34,7 +33,7 @@ def arrived(observer: Observer, actor: Actor, write: Write) -> None:
     if found is None or found.record is None:
         observer.blame("a request is a word", f"{actor.name} wrote {write.shown} unread")
         return
-    if not record.requested and not found.record.requested:
+    if record.requested == found.record.requested:
         observer.blame("a request is a word", f"{actor.name} wrote {write.shown} for nothing")
     _changes_nothing_else(observer, actor, found, write.shown)
     if record.held or record.passed:
@@ -97,35 +96,48 @@ def never_a_part_of_the_text(observer: Observer, actor: Actor, after: Shown) -> 
 # What its owner sees -----------------------------------------------------------------------------
 
 
-def seen(actor: Actor, function: str, record: Record | None, now: float) -> None:
-    """Take note of what a rollout has read of its own record."""
+def seen(
+    actor: Actor, function: str, record: Record | None, now: float, *, fresh: bool = True
+) -> None:
+    """Take note of what a rollout has read of its own record; not ``fresh``: it may be from before a request."""
     if record is None or record.rollout_id != actor.spec.rollout_id:
         return
     if function not in actor.reached:
         return
-    if not record.requested:
+    if not record.requested and fresh:
         actor.refused_ones.discard(function)
-    elif function not in actor.refused_ones and actor.asked_at is None:
-        actor.asked_at = now
+        actor.asked_on.pop(function, None)
+    elif record.requested and function not in actor.refused_ones:
+        actor.asked_on.setdefault(function, now)
 
 
 def told(observer: Observer, actor: Actor, event: Event) -> None:
     """Take note of what is said of requests, and judge the end of one."""
     if isinstance(event, RequestRefused):
-        actor.asked_at = None
+        actor.asked_on.clear()
         actor.refused_ones |= set(actor.reached)
         observer.seen["request refused"] += 1
-    if isinstance(event, Finished) and event.result is Result.REQUESTED:
-        for each in actor.events:
-            if isinstance(each, RequestEnded):
-                routings = observer.truths[each.target.function].routings
-                if Routing.all_on(each.version) not in routings:
-                    observer.blame("requested is true", f"{actor.name}: never at {each.version}")
+    if not isinstance(event, Finished):
+        return
+    for each in actor.events if event.result is Result.REQUESTED else ():
+        if isinstance(each, RequestEnded):
+            routings = observer.truths[each.target.function].routings
+            if Routing.all_on(each.version) not in routings:
+                observer.blame("requested is true", f"{actor.name}: never at {each.version}")
+    if observer.slack is not None and NO_ANSWER in event.reason:
+        for owner in observer.actors.values():
+            if owner.was_asked and owner.alive and owner.finished is None and _is_awake(owner):
+                observer.blame("a request is answered", f"{owner.name} said nothing")
+
+
+def _is_awake(owner: Actor) -> bool:
+    return not owner.frozen_ever and owner.settling_since is None and bool(owner.reached)
 
 
 def may_go_to_100(actor: Actor, last: Decimal | None, percent: Decimal) -> bool:
     """Whether a request lets a rollout leave out the weights between."""
-    return last is not None and percent == HUNDRED and actor.asked_at is not None
+    is_told = actor.asked_at is not None or HUNDRED in actor.reached.values()
+    return last is not None and percent == HUNDRED and is_told
 
 
 def holds_still(actor: Actor, percent: Decimal) -> bool:
@@ -136,7 +148,7 @@ def holds_still(actor: Actor, percent: Decimal) -> bool:
 
 def no_longer_than_planned(observer: Observer, actor: Actor) -> None:
     """request: it never makes an alias split longer than the plan would; and a hold ends with its time."""
-    if not observer.keeps_time or actor.split_at is None or actor.frozen_ever:
+    if observer.slack is None or actor.split_at is None or actor.frozen_ever:
         return
     if actor.settling_since is not None or not actor.alive or HUNDRED in actor.reached.values():
         return
@@ -144,7 +156,7 @@ def no_longer_than_planned(observer: Observer, actor: Actor) -> None:
     if plan.ends_held or actor.finished is not None:
         return
     planned = sum(step.watch.total_seconds() for step in plan.steps if not step.is_promotion)
-    if observer.now - actor.split_at > planned + SLACK:
+    if observer.now - actor.split_at > planned + observer.slack:
         lasted = observer.now - actor.split_at
         observer.blame("no longer than planned", f"{actor.name} splits for {lasted:.0f} s")
         actor.split_at = None

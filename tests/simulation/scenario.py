@@ -86,6 +86,12 @@ EVALUATIONS = (
 NOT_EVALUATED = 0.12
 """In how many seeds with alarms one of them is not evaluated for a while."""
 
+SLACK = 60.0
+"""Seconds that the calls and the last reads of all split steps may take, with nothing in the way."""
+
+DATA_DELAY = 300.0
+"""Seconds that the numbers of their last minutes may take besides."""
+
 HELD_BEFORE = 0.04
 """In how many seeds main is to promote what was held before."""
 
@@ -204,11 +210,15 @@ class Scenario:
         return self.plan.total_watch.total_seconds() + 15.0
 
     @property
-    def keeps_time(self) -> bool:
-        """Whether nothing may make a step longer than it is planned: nothing is waited for."""
-        evidence = self.hooks or self.numbers or self.smoke_test or self.credentials
+    def slack(self) -> float | None:
+        """By how many seconds steps may be longer than planned; None where much may be waited for."""
+        evidence = self.hooks or self.smoke_test or self.credentials or self.held_before
         alarms = self.changes or self.evaluations or self.deleted_alarm or self.alarms
-        return self.is_calm and not evidence and not alarms and self.held_before is None
+        if not self.is_calm or evidence or alarms:
+            return None
+        if self.numbers is None:
+            return SLACK
+        return SLACK + DATA_DELAY if self.numbers.is_plenty else None
 
     @property
     def is_calm(self) -> bool:

@@ -10,6 +10,7 @@ from tests.simulation.guard_mutations import GUARD_MUTATIONS
 from tests.simulation.hook_mutations import HOOK_MUTATIONS
 from tests.simulation.mutations import MUTATIONS, SEARCHED, Mutation
 from tests.simulation.previous_mutations import PREVIOUS_MUTATIONS
+from tests.simulation.request_mutations import REQUEST_MUTATIONS
 from tests.simulation.smoke_mutations import SMOKE_MUTATIONS
 
 ALL = [
@@ -20,6 +21,7 @@ ALL = [
     *GUARD_MUTATIONS,
     *SMOKE_MUTATIONS,
     *PREVIOUS_MUTATIONS,
+    *REQUEST_MUTATIONS,
 ]
 
 

@@ -366,7 +366,7 @@ class Stage:
         self.world.observer = self.observer
         self.observer.is_calm = scenario.is_calm
         self.observer.in_order = not scenario.at_once
-        self.observer.keeps_time = scenario.keeps_time
+        self.observer.slack = scenario.slack
         self.world.written_at = {}
         self.world.dates = dict(scenario.between.dates)
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
