@@ -31,7 +31,7 @@ from lambda_rollout.report.wording import (
     clock_time,
     planned_watch,
     sentence,
-    share,
+    step_name,
     visible,
 )
 from lambda_rollout.rollout import events as e
@@ -56,11 +56,16 @@ class Log:
     def tell(self, event: e.Event) -> None:
         """Write what ``event`` has to say."""
         self._story = after(self._story, event)
-        if isinstance(event, e.StepStarted | e.RolledBack | e.AliasLeft | e.Finished):
+        if isinstance(event, e.StepStarted | e.RolledBack | e.TakenBack | e.AliasLeft | e.Finished):
             self._close_group()
+        if isinstance(event, e.StepStarted):
+            self._open_group(event)
+        self._tell_all(event)
+        if isinstance(event, e.StepPassed):
+            self._close_group()
+
+    def _tell_all(self, event: e.Event) -> None:
         match event:
-            case e.StepStarted():
-                self._open_group(event)
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
             case e.PreflightFound():
@@ -74,8 +79,6 @@ class Log:
             case _:
                 for text in told(event, self._story):
                     self._say(event, text)
-        if isinstance(event, e.StepPassed):
-            self._close_group()
 
     def input_problems(self, errors: InputErrors) -> None:
         """Write each mistake in the inputs that is told as an annotation of its own."""
@@ -94,10 +97,11 @@ class Log:
         self._lines.write(inert(f"{clock_time(event.at)}  {clean(text)}"))
 
     def _open_group(self, event: e.StepStarted) -> None:
-        later = sum(step.percent > event.percent for step in self._story.steps)
+        here = (event.percent, event.holds)
+        later = sum((step.percent, step.holds) > here for step in self._story.steps)
         title = (
-            f"Step {event.number} of {event.number + later}: "
-            f"{share(event.percent)} for {planned_watch(event.watch, event.earliest)}"
+            f"Step {event.number} of {event.number + later}: {step_name(event.percent, holds=event.holds)} for "
+            f"{planned_watch(event.watch, event.earliest, holds=event.holds)}"
         )
         self._lines.write(command("group", title))
         self._in_group = True

@@ -10,8 +10,9 @@ from datetime import timedelta
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.findings import counted, numbers
+from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
 from lambda_rollout.report.state import RolloutState
-from lambda_rollout.report.verdict import executions_left
+from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
@@ -19,6 +20,7 @@ from lambda_rollout.report.wording import (
     planned_watch,
     share,
     states,
+    step_name,
     traffic,
 )
 from lambda_rollout.rollout import events as e
@@ -49,8 +51,10 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield _alarm_changed(event)
         case e.Heartbeat():
             yield _heartbeat(event, story)
+        case e.StepStarted():
+            yield from _step_started(event, story)
         case e.StepExtended() | e.StepEndsEarly() | e.GuardObserved() | e.StepPassed():
-            yield _told_of_step(event)
+            yield _told_of_step(event, story)
         case e.PreflightFound():
             yield f"preflight: {counted(event.findings)}"
         case e.MetricsRead():
@@ -62,7 +66,7 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
 
 
 def _told_of_step(
-    event: e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed,
+    event: e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed, story: RolloutState
 ) -> str:
     match event:
         case e.StepExtended():
@@ -72,7 +76,16 @@ def _told_of_step(
         case e.GuardObserved():
             return f"only observed: {observed(event)}"
         case e.StepPassed():
-            return f"step {event.number} passed{_alarms_at_end(event)}"
+            held = any(step.holds and step.number == event.number for step in story.steps)
+            how = "was told to go on" if held else "passed"
+            return f"step {event.number} {how}{_alarms_at_end(event)}"
+
+
+def _step_started(event: e.StepStarted, story: RolloutState) -> Iterator[str]:
+    """Say what a hold waits for; any other step is told by its shifts."""
+    if event.holds and (step := held_now(story)) is not None:
+        yield waits_for(step)
+        yield from ways_to_say(story)
 
 
 def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -80,17 +93,16 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
         case e.WeightShifted():
             now = story.targets[event.target].routing
             yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
-        case e.RolledBack():
-            yield f"{event.target} sends 100% to version {event.version} again"
+        case e.RolledBack() | e.TakenBack():
+            yield _back(event)
         case e.ExecutionsLeft():
             yield from executions_left(event)
         case e.Held():
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.RecordCleared():
             yield f"{event.target}: record removed, description restored"
-        case e.PreviousAliasSet():
-            kept = replace(event.target, alias=event.alias)
-            yield f"{kept} points at version {event.version}, to go back to"
+        case e.PreviousAliasSet() | e.PreviousAliasFound():
+            yield _told_of_previous(event)
         case e.DeploymentChanged():
             yield _deployment_changed(event)
         case e.AbandonedFound():
@@ -103,6 +115,20 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             )
         case _:
             yield from _told_of_alias(event, story)
+
+
+def _back(event: e.RolledBack | e.TakenBack) -> str:
+    by = "was taken back by somebody else: it " if isinstance(event, e.TakenBack) else ""
+    return f"{event.target} {by}sends 100% to version {event.version} again"
+
+
+def _told_of_previous(event: e.PreviousAliasSet | e.PreviousAliasFound) -> str:
+    kept = replace(event.target, alias=event.alias)
+    match event:
+        case e.PreviousAliasSet():
+            return f"{kept} points at version {event.version}, to go back to"
+        case e.PreviousAliasFound():
+            return f"{kept} keeps the way back. {last_live(event)}"
 
 
 def _told_of_alias(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -152,11 +178,12 @@ def _started(event: e.Started) -> Iterator[str]:
     if event.mode in {"publish", "rollback"}:
         return
     steps = [
-        f"{share(step.percent)} for {planned_watch(step.watch, step.earliest)}"
+        f"{step_name(step.percent, holds=step.holds)} for "
+        f"{planned_watch(step.watch, step.earliest, holds=step.holds)}"
         for step in event.plan.steps
     ]
     held = ", then hold" if event.plan.ends_held else ""
-    most = "at most " if event.plan.may_end_early else ""
+    most = "at most " if event.plan.may_end_early or event.plan.hold else ""
     in_all = f"{most}{readable_duration(event.plan.total_watch)} in all"
     yield f"schedule: {', '.join(steps)}{held}; {in_all}"
     if event.guards:
@@ -247,6 +274,12 @@ def _counted(readings: Iterable[AlarmReading]) -> list[tuple[AlarmState, int]]:
 
 def _heartbeat(event: e.Heartbeat, story: RolloutState) -> str:
     total = story.started.plan.total_watch if story.started else timedelta()
+    held = held_now(story)
+    if held is not None and (until := hold_ends(held)) is not None:
+        return (
+            f"{bar(total, event.all_left)} {share(event.percent)} · held until {clock_time(until)}, "
+            f"{readable_duration(event.step_left)} left to say yes or no · alarms: {states(event.states)}"
+        )
     return (
         f"{bar(total, event.all_left)} {share(event.percent)}"
         f" · step {event.number}: {readable_duration(event.step_left)} left"

@@ -120,7 +120,7 @@ def _nobody_waits(story: RolloutState, at: datetime) -> RolloutState:
 
 def _started(story: RolloutState, event: e.Started) -> RolloutState:
     steps = tuple(
-        StepNow(number, step.percent, step.watch, earliest=step.earliest)
+        StepNow(number, step.percent, step.watch, earliest=step.earliest, holds=step.holds)
         for number, step in enumerate(event.plan.steps, start=1)
     )
     targets = {target: TargetNow(target) for target in event.targets}
@@ -183,19 +183,31 @@ def _step(
 
 
 def _step_started(story: RolloutState, event: e.StepStarted) -> RolloutState:
-    """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule."""
-    steps = story.steps
-    if all(step.percent != event.percent for step in steps):
-        steps = (*steps, StepNow(0, event.percent, event.watch, earliest=event.earliest))
+    """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule, and hold there."""
+    begins = (event.percent, event.holds)
+    steps = tuple(
+        replace(step, percent=event.percent)
+        if step.holds and step.percent < event.percent < HUNDRED
+        else step
+        for step in story.steps
+    )
+    if all((step.percent, step.holds) != begins for step in steps):
+        more = StepNow(0, event.percent, event.watch, earliest=event.earliest, holds=event.holds)
+        steps = (*steps, more)
     steps = tuple(
         replace(step, number=number)
-        for number, step in enumerate(sorted(steps, key=lambda step: step.percent), start=1)
+        for number, step in enumerate(
+            sorted(steps, key=lambda step: (step.percent, step.holds)), start=1
+        )
     )
 
     def begun(step: StepNow) -> StepNow:
-        if step.percent == event.percent:
-            return replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
-        skipped = step.percent < event.percent and step.status is Status.WAITING
+        if (step.percent, step.holds) == begins:
+            now = replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
+            # There is nothing to shift: the weight is out already.
+            held = replace(now, status=Status.WATCHING, watched_from=event.at)
+            return held if event.holds else now
+        skipped = (step.percent, step.holds) < begins and step.status is Status.WAITING
         return replace(step, status=Status.SKIPPED) if skipped else step
 
     return _each_step(replace(story, steps=steps), begun)
@@ -247,6 +259,9 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.AliasFound():
             now = replace(now, version=_to_be_ended(event.routing, story.mode) or now.version)
+        case e.TakenBack():
+            now = _rolled_back(now, event, None)
+            now = replace(now, taken_back=True)
         case e.RolledBack():
             in_this_run = now.version is not None and story.mode != "rollback"
             began = _step_began(story, event) if in_this_run else None
@@ -255,7 +270,7 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.WeightShifted():
             return _watch_begins(story, event)
-        case e.RolledBack() | e.AliasLeft():
+        case e.RolledBack() | e.TakenBack() | e.AliasLeft():
             return _watch_ends(_nobody_waits(story, event.at), event)
         case _:
             return story
@@ -308,6 +323,8 @@ def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
             return replace(now, version=event.version, previous=event.previous, routing=held)
         case e.ExecutionsLeft():
             return replace(now, executions_left=event)
+        case e.PreviousAliasFound():
+            return replace(now, way_back=event)
         case e.SmokeTestStarted() | e.SmokeTested():
             return replace(now, smoke_test=event)
         case _:
@@ -327,7 +344,9 @@ def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
     )
 
 
-def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime | None) -> TargetNow:
+def _rolled_back(
+    now: TargetNow, event: e.RolledBack | e.TakenBack, step_began: datetime | None
+) -> TargetNow:
     """Take a way back into account; ``step_began`` is None if an earlier run had shifted it."""
     exposures = now.exposures
     known = exposures[-1].percent if exposures else Decimal()

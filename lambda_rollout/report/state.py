@@ -59,6 +59,8 @@ class StepNow:
     """From when on it may end before ``watch`` is over; None if it may not."""
     saved: timedelta | None = None
     """How much earlier it ends, all guards being shown to hold; None if it does not."""
+    holds: bool = False
+    """Whether it waits at the weight of the step before until somebody says to go on."""
 
     @property
     def lasted(self) -> timedelta | None:
@@ -154,8 +156,12 @@ class TargetNow:
     exposures: tuple[Exposure, ...] = ()
     rolled_back_at: datetime | None = None
     left: e.AliasLeft | None = None
+    taken_back: bool = False
+    """Whether somebody else has put it back on its old version."""
     executions_left: e.ExecutionsLeft | None = None
     """The durable executions that a rollback did not stop, if any."""
+    way_back: e.PreviousAliasFound | None = None
+    """What said where to go back to, if that was no number and no record."""
 
     @property
     def weight(self) -> Decimal | None:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.guards import OBSERVED
 from lambda_rollout.report.state import RolloutState, TargetNow
-from lambda_rollout.report.wording import count, listing, share, traffic
-from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
+from lambda_rollout.report.wording import count, date_and_time, listing, share, traffic
+from lambda_rollout.rollout.events import (
+    AliasLeft,
+    ExecutionsLeft,
+    Finished,
+    PreviousAliasFound,
+    Result,
+)
 
 MARKS = {
     Result.PROMOTED: "✅",
@@ -75,6 +82,8 @@ def _failed_headline(story: RolloutState, names: str) -> str:
         return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
         return f"{names} failed: changed by somebody else"
+    if any(now.taken_back for now in story.targets.values()):
+        return f"{names} failed: taken back by somebody else"
     if story.shifted or story.started is None:
         return f"{names} failed"
     return f"{names} failed, no traffic was shifted"
@@ -95,6 +104,7 @@ def happenings(story: RolloutState) -> Iterator[str]:
         case Result.PLANNED:
             yield "Nothing was changed."
         case Result.ROLLED_BACK | Result.FAILED:
+            yield from _ways_back(story)
             yield from _exposures(story)
             for now in story.targets.values():
                 if now.executions_left is not None:
@@ -158,6 +168,24 @@ def _promoted(story: RolloutState) -> Iterator[str]:
         yield f"{took}. {alarms} alarms watched it, and none fired."
     else:
         yield f"{took}. No alarm watched it."
+
+
+def _ways_back(story: RolloutState) -> Iterator[str]:
+    alike: dict[tuple[str, str, datetime], list[PreviousAliasFound]] = {}
+    for now in story.targets.values():
+        if (found := now.way_back) is not None and now.rolled_back_at is not None:
+            alike.setdefault((found.version, found.from_version, found.promoted), []).append(found)
+    for several in alike.values():
+        yield last_live(*several)
+
+
+def last_live(*alike: PreviousAliasFound) -> str:
+    """Say when the version that some functions go back to was last live; they differ in the function only."""
+    functions, found = listing([each.target.name for each in alike]), alike[0]
+    return (
+        f"Version {found.version} of {functions} was last live at {date_and_time(found.promoted)}, when version "
+        f"{found.from_version} was promoted."
+    )
 
 
 def _exposures(story: RolloutState) -> Iterator[str]:

@@ -96,7 +96,7 @@ def _look_until_clear(
     told: set[Target] = set()
     restoration = Restoration(ports)
     while True:
-        statuses = ports.parallel(lambda target: _look(target, identity, ports, find), targets)
+        statuses = ports.parallel(lambda target: look_at(target, identity, ports, find), targets)
         for target, status in zip(targets, statuses, strict=True):
             if target not in told:
                 told.add(target)
@@ -105,6 +105,7 @@ def _look_until_clear(
         restoration.tell_what_is_there(seen)
         stays = judge(seen)
         if _is_clear(seen, stays=stays) or restoration.restored(seen, identity):
+            restoration.keep_the_way_back(seen, identity)
             return {status.target: status for status in seen}
         _wait(seen, identity, ports, end)
 
@@ -131,7 +132,8 @@ def _acquired(
 # Looking -------------------------------------------------------------------------------------------
 
 
-def _look(target: Target, identity: RunIdentity, ports: Ports, find: Find) -> AliasStatus | None:
+def look_at(target: Target, identity: RunIdentity, ports: Ports, find: Find) -> AliasStatus | None:
+    """Read an alias and find out whose it is; None if it is missing and ``find`` allows that. Raises as ``find``."""
     alias = find(target, identity, ports, UNREACHABLE_LIMIT)
     if alias is not None and _has_a_lease(alias) and not ports.aws_clock.believed:
         # It takes two answers to know AWS's time, and this may have been the first.
@@ -234,7 +236,7 @@ def _refuse_to_create_for_a_promotion(seen: list[AliasStatus], spec: RolloutSpec
         if target not in there and spec.inputs.mode is Mode.PROMOTE:
             raise NotOurs(
                 f"function {target.name} has no alias {target.alias}: there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted.",
+                "Only a rollout that is running, or that ended with `result=held`, can be promoted.",
             )
 
 
@@ -243,11 +245,18 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
     if status.ownership is Ownership.AWS:
         return
     if spec.inputs.mode is Mode.PROMOTE:
+        if status.ownership is Ownership.STRANGERS:
+            raise refusal(status, spec.identity, ports)
+        if status.dead is not None:
+            raise NotOurs(
+                f"{target} was left by a run that died ({alias.shown}): nobody is there to promote it.",
+                "Start the rollout again: it restores the alias first. Or undo it with `mode: rollback`.",
+            )
         if status.ownership is not Ownership.HELD:
             raise NotOurs(
-                f"{target} is not held ({alias.shown}): there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted. In a group, leave out the "
-                "functions that are not held.",
+                f"{target} is not held, and no rollout is running on it ({alias.shown}): there is nothing to promote.",
+                "Only a rollout that is running, or that ended with `result=held`, can be promoted. In a group, leave "
+                "out the functions that are not in it.",
             )
         return
     if status.dead is not None:

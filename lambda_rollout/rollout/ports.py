@@ -11,7 +11,7 @@ from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.calls import Aliases
 from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition
+from lambda_rollout.analysis.alarms import AlarmReading, HistoryPage, Survey
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.analysis.invocation import Invocation
 from lambda_rollout.analysis.metrics import CanaryPair, Comparison, History
@@ -33,8 +33,14 @@ class Alarms(Protocol):
         """DescribeAlarms for all alarms of the rollout."""
         ...
 
-    def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
-        """DescribeAlarmHistory: the alarm's state changes from ``since`` on."""
+    def history(
+        self, readings: Sequence[AlarmReading], since: datetime, token: str = ""
+    ) -> HistoryPage:
+        """DescribeAlarmHistory: a page of the state changes from ``since`` on, the oldest first.
+
+        One alarm is asked for by its name. Of several, which are of one Region, it takes out theirs from the history
+        of the whole account. ``token`` is that of the page before, empty for the first.
+        """
         ...
 
 

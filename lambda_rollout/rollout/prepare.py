@@ -198,7 +198,7 @@ def check_alarms_at_start(
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM or not evaluated against ``alarm-at-start``.
     """
     account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
-    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
+    survey = read_alarms(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
@@ -213,7 +213,7 @@ def check_alarms_at_start(
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     """Check them again just before the first shift; what is read here is what the watch starts from."""
-    survey = _read(spec, ports, wait=True)
+    survey = read_alarms(spec, ports, wait=True)
     for what, names in _unfit(survey):
         _refuse_unless_ignored(what, names, spec)
         _warn(ports, f"{what} before the start, counts only after it was OK: {names}")
@@ -230,11 +230,15 @@ def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
         yield NOT_EVALUATED, ", ".join(names)
 
 
-def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
-    """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over."""
+def read_alarms(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
+    """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over.
+
+    Raises `RolloutError` if one does not exist; ``account`` is that of the functions, empty if it is not known.
+    """
     end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
-        survey = retrying(ports.clock, ports.stop)(ports.alarms.read)
+        sent = ports.clock.monotonic()
+        survey = replace(retrying(ports.clock, ports.stop)(ports.alarms.read), sent=sent)
         if survey.missing:
             raise RolloutError(
                 name_the_missing(

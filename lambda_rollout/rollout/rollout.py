@@ -23,6 +23,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import say_if_cut
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
     AlreadyThere,
@@ -38,13 +39,15 @@ from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
+from lambda_rollout.rollout.request import ask_if_running
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
+from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -88,6 +91,10 @@ class Rollout:
         )
 
     def _tell(self) -> Finished:
+        if self._spec.inputs.mode is Mode.PROMOTE:
+            asked = ask_if_running(self._spec, self._ports)
+            if asked is not None:
+                return asked
         self._look_at_aliases()
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
@@ -103,7 +110,7 @@ class Rollout:
         watch = self._begin_watch()
         steps = self._steps()
         for number, step in enumerate(steps, start=1):
-            self._shift(step, number, watch)
+            self._begin(step, number, watch)
             watch.step(step, number, steps[number:], self._hooks(HookStage.EACH_STEP, step))
         self._after_traffic(steps[-1], watch)
         self._look_at_what_stays()
@@ -316,40 +323,50 @@ class Rollout:
             watch.after(last, asks)
 
     def _hooks(self, stage: HookStage, step: Step) -> Asks | None:
-        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any."""
+        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any.
+
+        Those that are asked at each weight have said yes to it before a hold begins.
+        """
         hooks = self._spec.inputs.hooks_of(stage)
-        if not hooks:
+        if not hooks or step.holds:
             return None
         request = make_request(stage, self._spec, self._moving(), step.percent, self._step)
         return lambda until: HookRun(hooks, request, self._ports, lambda _: until)
 
     def _steps(self) -> Sequence[Step]:
         """Return the schedule; a resumed one starts with the weight it was left at."""
-        steps = self._spec.plan.steps
+        plan = self._spec.plan
         if self._spec.inputs.mode is Mode.PROMOTE:
-            return steps
+            return plan.steps
         reached = [
             rollout.writer.found.routing.percent_of(rollout.new)
             for rollout in self._rollouts
             if rollout.resumed is not None
         ]
         if not reached:
-            return steps
+            return plan.steps
         at = min(reached)
-        present = next((step for step in steps if step.percent >= at), steps[-1])
-        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
+        present = next((step for step in plan.shifts if step.percent >= at), plan.shifts[-1])
+        later = (step for step in plan.shifts if step.percent > at)
+        return plan.with_shifts((replace(present, percent=at), *later)).steps
 
-    def _shift(self, step: Step, number: int, watch: Watch) -> None:
-        ports = self._ports
+    def _begin(self, step: Step, number: int, watch: Watch) -> None:
+        """Begin a step: with a shift to its weight, but for a hold, which stays where it is."""
         self._step = number
-        ports.emit(
+        self._ports.emit(
             StepStarted(
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
                 earliest=step.earliest,
+                holds=step.holds,
             )
         )
+        if not step.holds:
+            self._shift(step, watch)
+
+    def _shift(self, step: Step, watch: Watch) -> None:
+        ports = self._ports
         for rollout in self._moving():
             rollout.attempted_percents.append(str(step.percent))
         self._finisher.remember(Phase.MOVING)

@@ -121,7 +121,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
     "Invoke": lambda _: LambdaInvocations(clients()).invoke("checkout", "2", b"{}", 5),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
-    "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history(READING, NOW),
+    "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history((READING,), NOW),
     "GetMetricData": lambda _: CloudWatchMetrics(clients()).invoked([TARGET], NOW),
     "GetApplication": lambda _: engine().platform(),
     "GetDeploymentGroup": lambda _: engine().group(),

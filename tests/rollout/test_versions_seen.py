@@ -47,7 +47,7 @@ def reads_of_latest(scene: Scene) -> int:
 
 
 def warnings(scene: Scene) -> list[str]:
-    return [event.text for event in scene.told(Warned)]
+    return [event.text for event in scene.events if isinstance(event, Warned)]
 
 
 def test_latest_is_published_by_what_the_preflight_read(scene: Scene) -> None:

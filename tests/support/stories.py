@@ -12,6 +12,7 @@ from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
+from lambda_rollout.analysis.step import HOLD_REMEDY
 from lambda_rollout.analysis.version import list_executions
 from lambda_rollout.inputs.hooks import parse_hooks
 from lambda_rollout.inputs.steps import Plan, parse_steps
@@ -132,8 +133,9 @@ class Telling:
             percent=step.percent,
             watch=step.watch,
             earliest=step.earliest,
+            holds=step.holds,
         )
-        for target in self.targets:
+        for target in () if step.holds else self.targets:
             self.pass_time(0.3)
             self.say(
                 e.WeightShifted, target=target, version="8", previous="7", percent=step.percent
@@ -203,6 +205,13 @@ class Telling:
             self.pass_time(0.3)
             self.say(
                 e.RolledBack, target=target, version="7", from_version="8", percent=Decimal(percent)
+            )
+
+    def is_taken_back(self, percent: str) -> None:
+        for target in self.targets:
+            self.pass_time(0.3)
+            self.say(
+                e.TakenBack, target=target, version="7", from_version="8", percent=Decimal(percent)
             )
 
     def is_released(self) -> None:
@@ -334,6 +343,44 @@ with _story("conflict", Telling()) as tell:
         " it is 100% on version 9"
     )
     tell.ends(e.Result.FAILED, why, "Find out who writes this alias, and start again.")
+
+HELD = "10% 5m, hold 1h"
+
+with _story("rolled-back-in-a-hold", Telling(HELD)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 23)
+    tell.pass_time(7)
+    fired = tell.fires()
+    tell.rolls_back("10")
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
+
+with _story("hold-is-over", Telling(HELD)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 59)
+    tell.pass_time(60)
+    tell.rolls_back("10")
+    tell.ends(e.Result.ROLLED_BACK, "the hold of 1h is over, and nobody said to go on", HOLD_REMEDY)
+
+with _story("taken-back-in-a-hold", Telling(HELD)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 4)
+    tell.pass_time(9)
+    tell.is_taken_back("10")
+    tell.ends(
+        e.Result.FAILED,
+        "checkout:live was taken back by somebody else: it sends 100% to version 7 again",
+        "Nothing has to be repaired. Find out who took it back, and why, before you roll out again.",
+    )
 
 MEND = (
     "aws lambda update-alias --region eu-central-1 --function-name checkout --name live"
@@ -577,6 +624,21 @@ with _story("asked-for-rollback", Telling()) as tell:
         running=12,
         command=list_executions("checkout", "8", REGION),
     )
+    tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
+
+with _story("back-by-the-previous-alias", Telling("100% 5m", CHECKOUT, BASKET)) as tell:
+    tell.starts(mode="rollback")
+    tell.finds_aliases(Routing.all_on("8"))
+    for target in tell.targets:
+        tell.say(
+            e.PreviousAliasFound,
+            target=target,
+            alias="live-previous",
+            version="7",
+            from_version="8",
+            promoted=START - timedelta(hours=31),
+        )
+    tell.rolls_back("100")
     tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
 
 with _story("denied", Telling()) as tell:

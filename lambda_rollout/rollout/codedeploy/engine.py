@@ -20,6 +20,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import read_alias
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.codedeploy.check import (
     Prepared,
     TakenOver,
@@ -50,7 +51,7 @@ from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
-from lambda_rollout.rollout.watch import AnalysisFailed, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.errors import (
     AlreadyExists,
     CallFailed,
