@@ -71,6 +71,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "MetricDataResults[].Id",
         "MetricDataResults[].StatusCode",
     ),
+    "FilterLogEvents": ("events", "events[].timestamp", "events[].logStreamName"),
     "GetApplication": ("application.computePlatform",),
     "GetDeploymentGroup": ("deploymentGroupInfo.deploymentGroupName",),
     "GetDeploymentConfig": ("deploymentConfigInfo.deploymentConfigName",),
@@ -81,6 +82,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "ListDeploymentTargets": ("targetIds",),
     "BatchGetDeploymentTargets": ("deploymentTargets",),
     "StopDeployment": ("status",),
+    "Publish": ("MessageId",),
     "GetCallerIdentity": ("Account", "Arn"),
     "AssumeRoleWithWebIdentity": tuple(
         f"Credentials.{member}"

@@ -29,10 +29,11 @@ LEAST = 1.0
 class RateLimit:
     """The turns of all threads that call one quota. Moments are monotonic seconds."""
 
-    def __init__(self) -> None:
-        """Nothing is known of the quota yet, so everybody's turn comes at once."""
+    def __init__(self, at_most: float | None = None) -> None:
+        """Nothing is known of the quota yet, so everybody's turn comes at once; ``at_most`` is calls a second."""
         self._lock = threading.Lock()
-        self._gap = 0.0
+        self._least_gap = 1.0 / at_most if at_most else 0.0
+        self._gap = self._least_gap
         self._next_at = float("-inf")
         self._slowed_at = float("-inf")
         self._answers: deque[float] = deque()
@@ -55,7 +56,7 @@ class RateLimit:
             self._answers.append(now)
             self._forget(now)
             self._in_a_row += 1
-            self._gap *= FASTER**self._in_a_row
+            self._gap = max(self._least_gap, self._gap * FASTER**self._in_a_row)
 
     def throttled(self, sent: float, now: float) -> None:
         """Take note that the call sent at ``sent`` was throttled, and call more slowly from now on.
@@ -88,11 +89,11 @@ OWN_QUOTA = frozenset({"GetFunction", "GetPolicy"})
 
 
 class RateLimits:
-    """The rate of each of Lambda's quotas, by operation."""
+    """The rate of each of a service's quotas, by operation."""
 
-    def __init__(self) -> None:
-        """Nothing is known of any of them yet."""
-        self._shared = RateLimit()
+    def __init__(self, at_most: float | None = None) -> None:
+        """Nothing is known of any of them yet; ``at_most`` is calls a second of the one that most calls share."""
+        self._shared = RateLimit(at_most)
         self._own = {operation: RateLimit() for operation in OWN_QUOTA}
 
     def of(self, operation: str) -> RateLimit:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -187,7 +188,17 @@ def version_state(answer: Mapping[str, Any]) -> VersionState:
         is_durable="DurableConfig" in answer,
         arn=answer.get("FunctionArn", ""),
         limits=invocation_limits(answer),
+        log_group=(answer.get("LoggingConfig") or {}).get("LogGroup", ""),
+        modified=_moment(answer.get("LastModified", "")),
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """Read ``2026-11-23T10:05:09.120+0000``; None for what is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        return None
 
 
 def invocation_limits(answer: Mapping[str, Any]) -> InvocationLimits:

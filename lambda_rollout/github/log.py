@@ -14,6 +14,7 @@ from lambda_rollout.github.stream import Lines
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
 from lambda_rollout.report.lines import told
+from lambda_rollout.report.permissions import POLICY, TRUST_POLICY, policy_text
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import (
@@ -68,10 +69,10 @@ class Log:
         match event:
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
-            case e.PreflightFound():
-                self._preflight(event)
-            case e.SmokeTested():
-                self._smoke_tested(event)
+            case e.PreflightFound() | e.PermissionsNeeded():
+                self._looked_ahead(event)
+            case e.SmokeTested() | e.LogNotRead():
+                self._with_lines(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
@@ -120,6 +121,12 @@ class Log:
         else:
             self._lines.write(inert(f"{kind}: {clean(title, 200)}: {message}"))
 
+    def _looked_ahead(self, event: e.PreflightFound | e.PermissionsNeeded) -> None:
+        if isinstance(event, e.PreflightFound):
+            self._preflight(event)
+        else:
+            self._permissions(event)
+
     def _preflight(self, event: e.PreflightFound) -> None:
         """Write the findings, the grave ones as annotations, each with its command to copy."""
         for text in told(event, self._story):
@@ -133,12 +140,27 @@ class Log:
             if finding.command:
                 self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
-    def _smoke_tested(self, event: e.SmokeTested) -> None:
-        """Write the verdict, and below it the function's own log, with its indents."""
+    def _with_lines(self, event: e.SmokeTested | e.LogNotRead) -> None:
+        """Write what it says, and below it the function's own log with its indents, or the statement to copy."""
         for text in told(event, self._story):
             self._say(event, text)
+        if isinstance(event, e.LogNotRead):
+            if event.statement:
+                self._lines.write(inert(visible(event.statement)[:_COMMAND_LIMIT]))
+            return
         for line in event.log:
             self._lines.write(inert(f"  | {visible(line)[:_LOG_LINE_LIMIT]}".rstrip()))
+
+    def _permissions(self, event: e.PermissionsNeeded) -> None:
+        """Write what is known of them, and both policies to be copied, folded."""
+        for text in told(event, self._story):
+            self._say(event, text)
+        for title, policy in ((POLICY, policy_text(event)), (TRUST_POLICY, event.trust_policy)):
+            if policy:
+                self._lines.write(command("group", title))
+                for line in policy.splitlines():
+                    self._lines.write(inert(visible(line)))
+                self._lines.write(command("endgroup"))
 
     def _left(self, event: e.AliasLeft) -> None:
         self._say(event, f"!!! {left_as(event)}")

@@ -9,8 +9,10 @@ from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.errors import error_lines, not_read
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
+from lambda_rollout.report.permissions import told_of_permissions
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
@@ -51,41 +53,92 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield _alarm_changed(event)
         case e.Heartbeat():
             yield _heartbeat(event, story)
-        case e.StepStarted():
-            yield from _step_started(event, story)
-        case e.StepExtended() | e.StepEndsEarly() | e.GuardObserved() | e.StepPassed():
-            yield _told_of_step(event, story)
-        case e.PreflightFound():
-            yield f"preflight: {counted(event.findings)}"
-        case e.MetricsRead():
-            yield from numbers(event.comparisons)
+        case (
+            e.StepStarted()
+            | e.StepExtended()
+            | e.StepEndsEarly()
+            | e.GuardObserved()
+            | e.StepPassed()
+        ):
+            yield from _told_of_step(event, story)
+        case (
+            e.RolloutAwaited()
+            | e.RolloutRunning()
+            | e.PromotionRequested()
+            | e.RequestEnded()
+            | e.RequestSeen()
+            | e.RequestRefused()
+        ):
+            yield _told_of_request(event)
+        case e.PreflightFound() | e.MetricsRead() | e.LogRead() | e.LogNotRead():
+            yield from _told_of_evidence(event, story)
+        case e.PermissionsNeeded():
+            yield from told_of_permissions(event)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:
             yield from _told_of_target(event, story)
 
 
+def _told_of_evidence(
+    event: e.PreflightFound | e.MetricsRead | e.LogRead | e.LogNotRead, story: RolloutState
+) -> Iterator[str]:
+    match event:
+        case e.PreflightFound():
+            yield f"preflight: {counted(event.findings)}"
+        case e.MetricsRead():
+            yield from numbers(event.comparisons)
+        case e.LogRead():
+            yield from error_lines(event, story)
+        case e.LogNotRead():
+            yield not_read(event)
+
+
 def _told_of_step(
-    event: e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed, story: RolloutState
+    event: e.StepStarted | e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed,
+    story: RolloutState,
+) -> Iterator[str]:
+    match event:
+        case e.StepStarted():
+            # Any other step is told by its shifts.
+            if (held := held_now(story)) is not None:
+                yield waits_for(held)
+                yield from ways_to_say(story)
+        case e.StepExtended():
+            yield f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
+        case e.StepEndsEarly():
+            yield f"step {event.number} ends {readable_duration(event.saved)} early: all guards are shown to hold"
+        case e.GuardObserved():
+            yield f"only observed: {observed(event)}"
+        case e.StepPassed():
+            yield f"step {event.number} passed{_alarms_at_end(event)}"
+
+
+def _told_of_request(
+    event: e.RolloutAwaited
+    | e.RolloutRunning
+    | e.PromotionRequested
+    | e.RequestEnded
+    | e.RequestSeen
+    | e.RequestRefused,
 ) -> str:
     match event:
-        case e.StepExtended():
-            return f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
-        case e.StepEndsEarly():
-            return f"step {event.number} ends {readable_duration(event.saved)} early: all guards are shown to hold"
-        case e.GuardObserved():
-            return f"only observed: {observed(event)}"
-        case e.StepPassed():
-            held = any(step.holds and step.number == event.number for step in story.steps)
-            how = "was told to go on" if held else "passed"
-            return f"step {event.number} {how}{_alarms_at_end(event)}"
-
-
-def _step_started(event: e.StepStarted, story: RolloutState) -> Iterator[str]:
-    """Say what a hold waits for; any other step is told by its shifts."""
-    if event.holds and (step := held_now(story)) is not None:
-        yield waits_for(step)
-        yield from ways_to_say(story)
+        case e.RolloutAwaited():
+            names = listing([str(target) for target in event.targets], most=10)
+            until = clock_time(event.until)
+            return f"no rollout is under way on {names}: waiting until {until} for one to begin"
+        case e.RolloutRunning():
+            run = f" ({event.run_url})" if event.run_url else ""
+            return f"{event.target} is being rolled out by a run that is still at work{run}: {event.record}"
+        case e.PromotionRequested():
+            return f"{event.target}: asked to go on from {share(event.percent)} to 100%, waiting for the answer"
+        case e.RequestEnded():
+            return f"{event.target} sends {traffic(event.routing)}"
+        case e.RequestSeen():
+            saved = readable_duration(event.saved)
+            return f"step {event.number} is told to go on, {saved} early: mode: promote asked on {event.target}"
+        case e.RequestRefused():
+            return f"step {event.number} goes on as planned, the request was refused: {event.why}"
 
 
 def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:

@@ -81,13 +81,15 @@ def _outcome(step: StepNow, story: RolloutState, *, live: bool) -> str:
             return "⬜ not reached"
         case Status.SKIPPED:
             return "done by an earlier run"
+        case Status.LEFT_OUT:
+            return "⏩ left out"
         case Status.PASSED if step.holds:
-            return f"✅ told to go on{_span(step)}"
+            return f"✅ told to go on{_span(step)}{_refused(step)}"
         case Status.PASSED:
-            return f"✅ passed{_span(step)}{_early(step)}{_extended(step)}"
+            return f"✅ passed{_span(step)}{_early(step)}{_extended(step)}{_refused(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
-            return f"{words}{_after_watch(step)}{_extended(step)}"
+            return f"{words}{_after_watch(step)}{_extended(step)}{_refused(step)}"
 
 
 def _running(step: StepNow, story: RolloutState) -> str:
@@ -117,7 +119,14 @@ def _after_watch(step: StepNow) -> str:
 def _early(step: StepNow) -> str:
     if step.saved is None:
         return ""
-    return f"; {unbroken(readable_duration(step.saved))} early, all guards shown to hold"
+    why = "told to go on" if step.told_to_go_on else "all guards shown to hold"
+    return f"; {unbroken(readable_duration(step.saved))} early, {why}"
+
+
+def _refused(step: StepNow) -> str:
+    if not step.refused:
+        return ""
+    return f"; a request to go on was refused: {prose(step.refused, _LACKED_LIMIT)}"
 
 
 def _extended(step: StepNow) -> str:

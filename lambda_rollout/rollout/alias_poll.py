@@ -72,6 +72,18 @@ class AliasPoll:
         renewal = min(at + self._renew_after for at in self._renewed_at.values())
         return min(*looks, max(renewal, self._clock.monotonic() + RETRY_EVERY))
 
+    # Requests ----------------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> Sequence[AliasWriter]:
+        """Those whose record asks the rollout to go on, and was not answered yet."""
+        return [writer for writer in self.writers if writer.asked_to_go_on]
+
+    def refuse_requests(self) -> None:
+        """Answer them with no: they are taken off with renewals, which are due now."""
+        for writer in self.writers:
+            writer.refuse_request()
+
     # Looking -----------------------------------------------------------------------------------
 
     def read_what_is_due(self, end: float, *, moving: bool) -> None:
@@ -129,7 +141,8 @@ class AliasPoll:
 
     def _renewal_is_due(self, writer: AliasWriter, now: float) -> bool:
         age = now - self._renewed_at[writer.target]
-        return age >= self._renew_after or not writer.bears_record
+        is_refused = writer.bears_request and not writer.asked_to_go_on
+        return age >= self._renew_after or not writer.bears_record or is_refused
 
     @property
     def _renew_after(self) -> float:

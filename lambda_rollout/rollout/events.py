@@ -14,11 +14,13 @@ from typing import TypeVar
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.errors.model import ErrorGroup, LoggedError
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.finding import Finding
+from lambda_rollout.preflight.policy import PolicyStatement
 
 NOT_STAMPED = datetime.min.replace(tzinfo=UTC)
 """The time of an event that nobody has taken in yet."""
@@ -253,6 +255,8 @@ class SmokeTested(Event):
     """Why it did not pass, in a clause; the function's own words may be in it. Empty otherwise."""
     log: tuple[str, ...] = ()
     """The last lines of the function's log, up to 4 KB, if it did not pass and there are any."""
+    error: LoggedError | None = None
+    """The error that these lines tell of, if they tell of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -439,6 +443,45 @@ class ExecutionsLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRead(Event):
+    """The log of a version that was left was read once its alias was back: what it says of errors."""
+
+    target: Target
+    version: str
+    log_group: str
+    since: datetime
+    """From when on: the version's first traffic."""
+    errors: tuple[ErrorGroup, ...]
+    """The most frequent first, three at most; empty if there are none in it yet."""
+    more: int = 0
+    """How many further kinds of errors there are."""
+    count: int = 0
+    """Errors of all kinds."""
+    complete: bool = True
+    """Whether all entries that may tell of an error were read; if not there are more errors than counted."""
+    exists: bool = True
+    """Whether there is such a log group: Lambda makes it with the first entry."""
+    messages: bool = False
+    """Whether messages are told, and not types and counts alone."""
+    waited: timedelta = timedelta()
+    """How long entries were waited for: they come seconds late."""
+    query: str
+    """A query for CloudWatch Logs Insights that shows these errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogNotRead(Event):
+    """The logs of versions that were left could not be read; nothing depends on it."""
+
+    targets: tuple[Target, ...]
+    why: str
+    remedy: str = ""
+    """What to do, in a sentence; may be empty."""
+    statement: str = ""
+    """The statement of an IAM policy that allows it, as JSON; empty if that is not what lacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held(Event):
     """AWS confirmed it: the alias stays as it is, marked as held; nothing watches it from now on."""
 
@@ -529,6 +572,23 @@ class PreflightFound(Event):
     """What was found before the first write, the gravest first; empty if nothing was."""
 
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionsNeeded(Event):
+    """Which policies the role needs for these inputs, told by ``mode: plan`` however it ends."""
+
+    statements: tuple[PolicyStatement, ...]
+    trust_policy: str
+    """The trust policy that accepts this job, as JSON text; empty if the job's subject is not known."""
+    subject: str
+    """This job's own, as its OIDC token has it; empty if it is not known."""
+    why_unknown: str
+    """Why the subject is not known, in a clause; empty otherwise."""
+    allowed: tuple[str, ...]
+    """The IAM actions that AWS allowed in this run."""
+    refused: tuple[str, ...]
+    """Those that it refused; of any other nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
 
     def wait_for_one(rollout: AliasRollout) -> ReadyVersion:
         state = await_ready(rollout.target, rollout.new, spec, ports, seen)
-        rollout.new_arn = state.arn
+        rollout.new_state = state
         return ReadyVersion(rollout.target, rollout.new, state.limits)
 
     versions = ports.parallel(publish_one, rollouts)

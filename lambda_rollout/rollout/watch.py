@@ -36,6 +36,7 @@ from lambda_rollout.rollout.observed_guards import ObservedGuards
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.rollout.step_hooks import Asks, StepHooks
+from lambda_rollout.rollout.step_request import TAKEN_BACK, StepRequest
 from lambda_rollout.runtime.errors import CredentialsExpired
 from lambda_rollout.runtime.retry import raise_if_stopped
 
@@ -70,7 +71,7 @@ class Watch:
         self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
         self._heartbeats = Heartbeats(self._clock, self._emit)
         self._expiry = expiry
-        self._not_forward = ""
+        self._goes_forward, self._not_forward = True, ""
         self._alarms_need = alarms_need
         self._observed = ObservedGuards(self._emit)
         self._aws_clock = ports.aws_clock
@@ -81,10 +82,15 @@ class Watch:
         self._began = self._end = self._clock.monotonic()
         self._moving = False
         """Whether AWS's own weights may be there still."""
+        self._asks: Asks | None = None
         self._hooks = StepHooks(self._clock, self._stop, None)
         self._ends_early = False
-        self._holds_for: timedelta | None = None
-        """For how long the present step waits for somebody's word, None for one that ends by itself, or was told to."""
+        self._request = StepRequest(self._aliases, self._emit, 0)
+
+    @property
+    def told_to_go_on(self) -> bool:
+        """Whether the last step has ended because ``mode: promote`` asked for that: all of the traffic is next."""
+        return self._request.ends_step
 
     def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed."""
@@ -108,11 +114,12 @@ class Watch:
         self._heartbeats.begin_step()
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
-        self._ends_early = False
-        self._holds_for = step.watch if step.holds else None
+        self._ends_early, self._goes_forward = False, bool(later)
+        self._request = StepRequest(self._aliases, self._emit, number)
         every = HOLD_LOOK_EVERY if step.holds else math.inf
         self.alarms.begin_step(every)
-        self._aliases.begin_step(may_still_move=bool(later), at_least_every=every)
+        # Below 100% it may be told to go on even where the schedule ends.
+        self._aliases.begin_step(may_still_move=step.percent < HUNDRED, at_least_every=every)
         if not step.holds:
             self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent, number))
         self._until_passed(step, sum((each.watch for each in later), timedelta()), asks)
@@ -130,7 +137,7 @@ class Watch:
         self._until_passed(step, timedelta(), asks)
 
     def _until_passed(self, step: Step, later: timedelta, asks: Asks | None) -> None:
-        self._hooks = StepHooks(self._clock, self._stop, asks)
+        self._asks, self._hooks = asks, StepHooks(self._clock, self._stop, asks)
         try:
             while not self._passed_now(step):
                 left = timedelta(seconds=max(0.0, self._end - self._clock.monotonic()))
@@ -143,7 +150,7 @@ class Watch:
         """Look at what is due and judge; whether the step has passed."""
         raise_if_stopped(self._stop)
         unrenewed = self._expiry.heed()
-        self._not_forward = unrenewed if self._aliases.may_still_move else ""
+        self._not_forward = unrenewed if self._goes_forward or self._request.ends_step else ""
         now = self._clock.monotonic()
         self._advance_hooks()
         self._read_what_is_due(self._end, moving=self._moving)
@@ -178,16 +185,20 @@ class Watch:
     def _early_end(self, step: Step) -> float:
         """Return when the step ends: now, if it is to end before its time. The one place that decides so.
 
-        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked. That is the
-        only way in which a hold passes, and at its very end it is not too late for it.
+        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked. A hold
+        passes in no other way, and at its very end it is not too late for a request.
         """
         now = self._clock.monotonic()
-        is_over = now >= self._end and self._holds_for is None
-        if is_over or not self._is_shown(step, now):
+        if self._request.was_taken_back:
+            self._go_on_as_planned(TAKEN_BACK)
+        if step.percent < HUNDRED and self._request.is_new and not self.alarms.has_gaps:
+            self._request.begin(self._end, now)
+            self._ends_early = True
+            return now
+        if now >= self._end or not self._is_shown(step, now):
             return self._end
-        self._ends_early, self._holds_for = True, None
-        saved = timedelta(seconds=max(0.0, self._end - now))
-        self._emit(StepEndsEarly(number=self._number, saved=saved))
+        self._ends_early = True
+        self._emit(StepEndsEarly(number=self._number, saved=timedelta(seconds=self._end - now)))
         return now
 
     def _is_shown(self, step: Step, now: float) -> bool:
@@ -201,6 +212,14 @@ class Watch:
         )
         allowed = alarms_allow_it(least, watched, read_after, self.alarms.readings)
         return allowed and not self.alarms.has_gaps and self._metrics.all_shown
+
+    def _go_on_as_planned(self, why: str) -> None:
+        """Refuse the request by which the step was to end; its hooks are asked anew at its end."""
+        self._end = self._request.refuse(why)
+        self._ends_early = False
+        self._missing_at, self._is_lacking = -math.inf, False
+        self._hooks.abandon()
+        self._hooks = StepHooks(self._clock, self._stop, self._asks)
 
     # What is read, and what it says -------------------------------------------------------------
 
@@ -260,10 +279,13 @@ class Watch:
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
                 not_forward=self._not_forward,
-                holds_for=self._holds_for,
+                holds_for=step.watch if step.holds and not self._request.ends_step else None,
             )
         )
         lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
+        if isinstance(verdict, Inconclusive) and lacks_evidence and self._request.ends_step:
+            self._go_on_as_planned(verdict.missing)
+            return False
         if lacks_evidence:
             self._missing_at = now
         self._is_lacking = lacks_evidence or self._hooks.are_asked

@@ -77,7 +77,8 @@ class Throttle:
         """Refuse as the service in question does."""
         if request.service == "lambda":
             raise AwsError("TooManyRequestsException", "Rate exceeded", 429)
-        raise AwsError("Throttling", "Rate exceeded", 400)
+        code = "ThrottlingException" if request.service == "logs" else "Throttling"
+        raise AwsError(code, "Rate exceeded", 400)
 
 
 @dataclass

@@ -32,6 +32,8 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Back to the old version": {
         "rolled-back-in-step-1": "An alarm fired",
+        "errors-in-its-log": "Back, and what the new version's own log says of it",
+        "errors-without-messages": "The same in a repository that is not known to be private",
         "rolled-back-at-100": "An alarm fired at 100%, and recovered between two reads",
         "rolled-back-by-guard": "A guard failed",
         "rolled-back-in-a-hold": "An alarm fired in a hold",

@@ -55,6 +55,16 @@ TABLE: Mapping[str, set[str]] = {
         "aws",
         "github",
     },
+    "guardian": {
+        "runtime",
+        "alias",
+        "inputs",
+        "analysis",
+        "preflight",
+        "rollout",
+        "report",
+        "aws",
+    },
 }
 """What each entry of the package may import of the others, besides itself."""
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from lambda_rollout.alias.record import RENEW_AFTER, parse
+from lambda_rollout.alias.record import RENEW_AFTER, parse, with_request
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.analysis.step import HOLD_REMEDY
@@ -26,7 +26,7 @@ from sandbox.aws.faults import Die, Throttle
 from tests.rollout.test_early_end import roll_out, served
 from tests.support.groups import Group, group_spec
 from tests.support.hooks import hooks, put_hook
-from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec, routing_of
 
 HOLD = "10% 60s, hold 1h"
 
@@ -36,7 +36,7 @@ class Killed(BaseException):
 
 
 OVER = "the hold of 1h is over, and nobody said to go on"
-SPLIT, BACK = Routing(OLD, {NEW: 0.1}), Routing.all_on(OLD)
+SPLIT, BACK, WHOLE = Routing(OLD, {NEW: 0.1}), Routing.all_on(OLD), Routing.all_on(NEW)
 HOUR = timedelta(hours=1)
 ANOTHER = "9c4d6e1f"
 
@@ -131,6 +131,88 @@ def test_the_end_of_the_credentials_is_heeded_in_a_hold(scene: Scene) -> None:
     assert finished.result is Result.ROLLED_BACK
     assert "the AWS credentials end in" in finished.reason
     assert scene.clock.monotonic() < ends
+
+
+# Told to go on ----------------------------------------------------------------------------------
+
+
+def ask(scene: Scene, after: float) -> None:
+    """Let ``mode: promote`` of another job ask."""
+
+    def act() -> None:
+        now = scene.alias
+        scene.call(
+            "lambda",
+            "UpdateAlias",
+            FunctionName="checkout",
+            Name="live",
+            FunctionVersion=now.routing.version,
+            RoutingConfig={"AdditionalVersionWeights": dict(now.routing.weights)},
+            Description=with_request(now.description),
+        )
+
+    scene.after(after, act)
+
+
+def started(scene: Scene) -> list[tuple[str, bool, int]]:
+    steps = [each for each in scene.told(e.StepStarted) if isinstance(each, e.StepStarted)]
+    return [(str(each.percent), each.holds, each.number) for each in steps]
+
+
+def test_told_to_go_on_it_ends_at_100_watched_for_interval(scene: Scene) -> None:
+    ask(scene, 1000)
+    before = scene.clock.now()
+    finished = scene.roll_out(rollout_spec(HOLD, poll_interval=300.0))
+    assert finished.result is Result.PROMOTED
+    assert scene.routings() == [SPLIT, WHOLE]
+    assert started(scene) == [("10", False, 1), ("10", True, 2), ("100", False, 3)]
+    writes = scene.requests("UpdateAlias")
+    promoted, *_, cleared = [each.at for each in writes if routing_of(each.params) == WHOLE]
+    assert promoted - before <= timedelta(seconds=1015)
+    assert cleared - promoted >= timedelta(minutes=5)
+    assert scene.alias.description == OWNERS_TEXT
+
+
+def test_hooks_are_asked_before_the_hold_and_at_100_percent(scene: Scene) -> None:
+    for stage in HookStage:
+        put_hook(scene, stage)
+    scene.world.log.clear()
+    ask(scene, 1000)
+    asked = hooks(*(f"{stage}: {stage}" for stage in HookStage))
+    assert scene.roll_out(rollout_spec(HOLD, hooks=asked)).result is Result.PROMOTED
+    invoked = [request.function for request in scene.requests("Invoke")]
+    assert invoked == ["before-traffic", "each-step", "each-step", "after-traffic"]
+
+
+def test_a_hold_in_which_nothing_can_be_judged_refuses_and_goes_on_holding(scene: Scene) -> None:
+    asked = rollout_spec(HOLD, insufficient_data=InsufficientData.FAIL)
+    scene.after(300, lambda: scene.set_alarm("checkout-errors", "INSUFFICIENT_DATA"))
+    ask(scene, 1000)
+    finished = scene.roll_out(asked)
+    assert (finished.result, finished.reason) == (Result.ROLLED_BACK, OVER)
+    [refused] = scene.told(e.RequestRefused)
+    assert isinstance(refused, e.RequestRefused)
+    assert refused.why == "INSUFFICIENT_DATA: checkout-errors"
+    assert scene.requests("UpdateAlias")[-1].at - held_from(scene) == HOUR
+
+
+def test_a_request_of_its_last_second_is_not_too_late(scene: Scene) -> None:
+    ask(scene, 60 + 3600 - 0.5)
+    assert scene.roll_out(rollout_spec(HOLD)).result is Result.PROMOTED
+
+
+def test_an_alarm_wins_over_a_request(scene: Scene) -> None:
+    scene.after(999, lambda: scene.set_alarm("checkout-errors", "ALARM"))
+    ask(scene, 999.5)
+    finished = scene.roll_out(rollout_spec(HOLD))
+    assert finished.result is Result.ROLLED_BACK
+    assert scene.routings() == [SPLIT, BACK]
+
+
+def test_a_request_in_the_step_before_leaves_the_hold_out(scene: Scene) -> None:
+    ask(scene, 20)
+    assert scene.roll_out(rollout_spec(HOLD)).result is Result.PROMOTED
+    assert started(scene) == [("10", False, 1), ("100", False, 3)]
 
 
 # What is read, and what is not asked for --------------------------------------------------------
@@ -229,8 +311,7 @@ def test_a_run_that_died_in_a_hold_is_resumed_with_its_hold(scene: Scene) -> Non
     asked = rollout_spec(HOLD, version=NEW, on_stranded=OnStranded.RESUME, rollout_id=ANOTHER)
     finished = scene.roll_out(asked)
     assert finished.reason == OVER
-    started = [each for each in scene.told(e.StepStarted) if isinstance(each, e.StepStarted)]
-    assert [(str(each.percent), each.holds) for each in started] == [("10", False), ("10", True)]
+    assert started(scene) == [("10", False, 1), ("10", True, 2)]
 
 
 # Taken back by somebody else --------------------------------------------------------------------

@@ -26,6 +26,12 @@ def progress(story: RolloutState) -> Iterator[str]:
     step = story.going_on
     if step is None or story.latest is None or step.watched_from is None:
         return
+    if step.told_to_go_on:
+        yield (
+            f"**{share(step.percent)}** since {clock_time(step.watched_from)}. Told to go on to 100%: alarms and alias are "
+            "read once more."
+        )
+        return
     if step.holds:
         yield from _how_to_end_it(step, story)
         return
@@ -39,6 +45,8 @@ def progress(story: RolloutState) -> Iterator[str]:
         return
     end = "" if not after else f"; all steps by about {clock_time(ends + after)}"
     yield f"{said}, **{readable_duration(left)} left** until {clock_time(ends)}{end} (UTC)."
+    if step.refused:
+        yield f"A request to go on was refused: {prose(step.refused, 200)}."
 
 
 def _how_to_end_it(step: StepNow, story: RolloutState) -> Iterator[str]:
@@ -53,6 +61,7 @@ def _how_to_end_it(step: StepNow, story: RolloutState) -> Iterator[str]:
 _STEP_MARKS = {
     Status.PASSED: "✅",
     Status.SKIPPED: "✅",
+    Status.LEFT_OUT: "⏩",
     Status.FAILED: "❌",
     Status.WAITING: "⬜",
     Status.NOT_REACHED: "⬜",
@@ -81,7 +90,7 @@ def _name(step: StepNow) -> str:
 def _left_of(step: StepNow, now: datetime | None) -> timedelta:
     if step.status in GOING_ON and step.watched_from and now:
         return max(timedelta(), step.watched_from + step.watch - now)
-    over = step.status in (Status.PASSED, Status.SKIPPED)
+    over = step.status in (Status.PASSED, Status.SKIPPED, Status.LEFT_OUT)
     return timedelta() if over else step.watch
 
 

@@ -14,7 +14,11 @@ from lambda_rollout.alias.routing import Alias, Routing
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
 from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
-from lambda_rollout.inputs.codedeploy_steps import codedeploy_routing
+from lambda_rollout.inputs.codedeploy_steps import (
+    codedeploy_routing,
+    configuration_name,
+    is_predefined,
+)
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (
@@ -23,9 +27,7 @@ from lambda_rollout.rollout.codedeploy.model import (
     DeploymentGroup,
     DeploymentState,
     DeploymentTarget,
-    configuration_name,
     differences,
-    is_predefined,
     own_name,
 )
 from lambda_rollout.rollout.events import AlreadyThere, Result, VersionTaken, Warned

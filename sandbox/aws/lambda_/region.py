@@ -39,6 +39,16 @@ class Record(Protocol):
     ) -> None: ...
 
 
+class Write(Protocol):
+    """Takes an event of a function's log (CloudWatch Logs)."""
+
+    def __call__(self, group: str, stream: str, message: str, at: datetime) -> None: ...
+
+
+def write_nothing(group: str, stream: str, message: str, at: datetime) -> None:
+    """Keep no log."""
+
+
 class Region:
     """The functions of one account and Region.
 
@@ -56,10 +66,12 @@ class Region:
         random: random_module.Random,
         account: str,
         region: str,
+        write: Write = write_nothing,
     ) -> None:
         self.clock = clock
         self.schedule = schedule
         self.record = record
+        self.write = write
         self.random = random
         self.account = account
         self.region = region
