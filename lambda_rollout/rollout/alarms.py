@@ -136,7 +136,8 @@ class AlarmPoll:
         clock = self._ports.clock
         if clock.monotonic() >= self.rhythm.next_at(end):
             self.read()
-        while not self._has_fired and clock.monotonic() >= self.next_history_at:
+        # The moment first: "now" is an answer, and a moment later it is past.
+        while not self._has_fired and self.next_history_at <= clock.monotonic():
             for arn, after in self._histories.ask(self._by_arn).items():
                 self._take(arn, after)
             if clock.monotonic() >= self.rhythm.next_at(end):
