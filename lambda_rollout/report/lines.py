@@ -61,6 +61,25 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield from _told_of_target(event, story)
 
 
+def about_what(event: e.Event) -> str:
+    """Say in a few words what an event that repeats itself is about: ``changes of alarm checkout-errors``."""
+    match event:
+        case e.AlarmChanged():
+            return f"changes of alarm {event.reading.name}"
+        case e.EvaluationChanged():
+            return f"evaluation of alarm {event.reading.name}"
+        case e.Unreadable():
+            return f"failed reads of the {event.what.removeprefix('the ')}"
+        case e.HookUnanswered():
+            return f"unanswered calls of the {event.hook}"
+        case e.GuardObserved():
+            return f"guard {event.guard} on {event.target}"
+        case e.VersionWaited() | e.DeploymentChanged():
+            return f"waiting for {event.target}"
+        case _:
+            return "step extended"
+
+
 def _told_of_step(
     event: e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed,
 ) -> str:
