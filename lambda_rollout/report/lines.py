@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.cancellation import on_cancelling
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left
@@ -180,6 +181,10 @@ def _started(event: e.Started) -> Iterator[str]:
     yield f"schedule: {', '.join(steps)}{held}; {in_all}"
     if event.guards:
         yield f"guards: {', '.join(event.guards)}"
+    if event.mode in {"rollout", "promote", "plan"} and (
+        large := on_cancelling(len(event.targets))
+    ):
+        yield f"large group: {large}"
 
 
 def observed(event: e.GuardObserved) -> str:
