@@ -45,7 +45,6 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
 from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
@@ -80,6 +79,9 @@ class Rollout:
         return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
 
     def _tell_of_rollback(self, finished: Finished) -> None:
+        # What only a rollback needs is not imported at the start.
+        from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+
         back, since = self._finisher.back, self._finisher.rolling_back_since
         moved = [each for each in back if each.moves]
         on_rollback(self._spec, self._ports, moved, finished.reason, step=self._step, since=since)
