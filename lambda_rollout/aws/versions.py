@@ -65,7 +65,7 @@ class LambdaVersions:
             lambda: self._clients.lambda_.get_function_configuration(
                 FunctionName=self._name(target)
             ),
-            _state,
+            version_state,
         )
 
     def read(self, target: Target, version: str) -> VersionState:
@@ -75,7 +75,7 @@ class LambdaVersions:
             lambda: self._clients.lambda_.get_function_configuration(
                 FunctionName=self._name(target), Qualifier=version
             ),
-            _state,
+            version_state,
         )
 
     def storage(self, target: Target) -> CodeStorage:
@@ -169,7 +169,8 @@ def _settings(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, sha256(written.encode()).hexdigest()
 
 
-def _state(answer: Mapping[str, Any]) -> VersionState:
+def version_state(answer: Mapping[str, Any]) -> VersionState:
+    """Read GetFunctionConfiguration, or the part of GetFunction that is the same."""
     snap_start = answer.get("SnapStart") or {}
     return VersionState(
         state=answer["State"],

@@ -21,10 +21,10 @@ from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Re
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import on_rollback
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.previous_alias import version_left
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin, without_failing
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
+from lambda_rollout.rollout.way_back import version_left
 from lambda_rollout.runtime.errors import RolloutError
 
 _T = TypeVar("_T")

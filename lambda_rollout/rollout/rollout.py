@@ -24,6 +24,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import say_if_cut
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
     AlreadyThere,
@@ -39,13 +40,15 @@ from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
+from lambda_rollout.rollout.request import ask_if_running
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
+from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -88,6 +91,10 @@ class Rollout:
         tell_what_was_logged(self._spec, self._ports, map(left_version, moved), since)
 
     def _tell(self) -> Finished:
+        if self._spec.inputs.mode is Mode.PROMOTE:
+            asked = ask_if_running(self._spec, self._ports)
+            if asked is not None:
+                return asked
         self._look_at_aliases()
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
@@ -101,14 +108,11 @@ class Rollout:
         if not self._moving():
             return self._nothing_to_shift()
         watch = self._begin_watch()
-        steps = self._steps()
-        for number, step in enumerate(steps, start=1):
-            self._shift(step, number, watch)
-            watch.step(step, number, steps[number:], self._hooks(HookStage.EACH_STEP, step))
-        self._after_traffic(steps[-1], watch)
+        last = self._go_through(self._steps(), watch)
+        self._after_traffic(last, watch)
         self._look_at_what_stays()
         end_watch(watch, self._ports)
-        if self._spec.plan.ends_held:
+        if last.percent < HUNDRED:
             return self._finisher.hold("the schedule ends with `hold`")
         return self._finisher.complete()
 
@@ -132,7 +136,8 @@ class Rollout:
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for rollout in self._rollouts:
-            check_version(rollout.target, rollout.old, self._spec, self._ports)
+            seen = self._first_look.versions
+            check_version(rollout.target, rollout.old, self._spec, self._ports, seen)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
@@ -157,7 +162,7 @@ class Rollout:
             rollout.old,
             spec,
             self._ports,
-            self._first_look.storages.get(rollout.target),
+            self._first_look.versions,
         )
         if resumed is not None:
             self._refuse_another(version, rollout, resumed)
@@ -181,7 +186,8 @@ class Rollout:
         self._ports.parallel(self._wait_for_one, waiting)
 
     def _wait_for_one(self, rollout: AliasRollout) -> None:
-        rollout.new_state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
+        seen = self._first_look.versions
+        rollout.new_state = await_ready(rollout.target, rollout.new, self._spec, self._ports, seen)
 
     def _smoke_test(self) -> None:
         """Invoke what has had no traffic yet; a version that a run before this one has shifted to has had some."""
@@ -312,40 +318,64 @@ class Rollout:
             watch.after(last, asks)
 
     def _hooks(self, stage: HookStage, step: Step) -> Asks | None:
-        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any."""
+        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any.
+
+        Those that are asked at each weight have said yes to it before a hold begins.
+        """
         hooks = self._spec.inputs.hooks_of(stage)
-        if not hooks:
+        if not hooks or step.holds:
             return None
         request = make_request(stage, self._spec, self._moving(), step.percent, self._step)
         return lambda until: HookRun(hooks, request, self._ports, lambda _: until)
 
     def _steps(self) -> Sequence[Step]:
         """Return the schedule; a resumed one starts with the weight it was left at."""
-        steps = self._spec.plan.steps
+        plan = self._spec.plan
         if self._spec.inputs.mode is Mode.PROMOTE:
-            return steps
+            return plan.steps
         reached = [
             rollout.writer.found.routing.percent_of(rollout.new)
             for rollout in self._rollouts
             if rollout.resumed is not None
         ]
         if not reached:
-            return steps
+            return plan.steps
         at = min(reached)
-        present = next((step for step in steps if step.percent >= at), steps[-1])
-        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
+        present = next((step for step in plan.shifts if step.percent >= at), plan.shifts[-1])
+        later = (step for step in plan.shifts if step.percent > at)
+        return plan.with_shifts((replace(present, percent=at), *later)).steps
 
-    def _shift(self, step: Step, number: int, watch: Watch) -> None:
-        ports = self._ports
+    def _go_through(self, steps: Sequence[Step], watch: Watch, first: int = 1) -> Step:
+        """Begin each step, the ``first`` of which has that number, and watch it; return the last one.
+
+        Once told to go on, 100% is next, and the last.
+        """
+        for index, step in enumerate(steps):
+            number = first + index
+            self._begin(step, number, watch)
+            watch.step(step, number, steps[index + 1 :], self._hooks(HookStage.EACH_STEP, step))
+            if watch.told_to_go_on:
+                promotion = Step(HUNDRED, self._spec.promotion_watch)
+                return self._go_through([promotion], watch, max(number + 1, len(steps)))
+        return steps[-1]
+
+    def _begin(self, step: Step, number: int, watch: Watch) -> None:
+        """Begin a step: with a shift to its weight, but for a hold, which stays where it is."""
         self._step = number
-        ports.emit(
+        self._ports.emit(
             StepStarted(
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
                 earliest=step.earliest,
+                holds=step.holds,
             )
         )
+        if not step.holds:
+            self._shift(step, watch)
+
+    def _shift(self, step: Step, watch: Watch) -> None:
+        ports = self._ports
         for rollout in self._moving():
             rollout.attempted_percents.append(str(step.percent))
             rollout.shifted_at = rollout.shifted_at or self._first_shift(rollout)

@@ -14,15 +14,20 @@ from typing import Any
 from sandbox.aws.cloudwatch import CloudWatch
 from sandbox.aws.codedeploy import CodeDeploy
 from sandbox.aws.errors import AwsError
+from sandbox.aws.events import Deliveries
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
 from sandbox.aws.logs import Logs
 from sandbox.aws.request import Request
+from sandbox.aws.rights import Policy, refusal
+from sandbox.aws.sns import Sns
 from sandbox.aws.sts import Sts
 from sandbox.clock import Clock, ManualClock
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
+FUNCTION = "function"
+"""Who calls where a function does."""
 
 
 class World:
@@ -40,9 +45,13 @@ class World:
         """Account -> its world, for keys that the STS of this one knows to be of another account."""
         self.random = random.Random(seed)
         self.faults = Faults()
+        self.sns = Sns(self.random)
         self.sts = Sts(self.clock, self.random, self.account)
         self.log: list[Request] = []
         self.lock = threading.RLock()
+        self.rights: dict[str, Policy] = {}
+        """Caller, or ``*`` -> the identity policy that says what it may do; one without may do everything."""
+        self.deliveries = Deliveries(self.clock, self.lock)
         self.dates: dict[str, float | None] = {}
         """Caller, or ``*`` -> by how many seconds the Date of its answers is off; None: they have no such header."""
         self._lambdas: dict[str, Lambda] = {}
@@ -69,6 +78,7 @@ class World:
         """The CloudWatch of a Region."""
         if region not in self._cloudwatches:
             self._cloudwatches[region] = CloudWatch(self.clock, self.schedule, self.account, region)
+            self._cloudwatches[region].act = self.deliveries.send
         return self._cloudwatches[region]
 
     def logs(self, region: str = REGION) -> Logs:
@@ -122,7 +132,7 @@ class World:
             self.clock.run_due()
             request = Request(self.clock.now(), service, operation, params, region, caller)
             self.log.append(request)
-            refusal = self.sts.refusal(service, caller)
+            refusal = self.sts.refusal(service, caller) or self._unauthorized(request)
             work = partial(_refuse, refusal) if refusal else partial(self.perform, request)
             try:
                 answer = self.faults.around(self, request, work)
@@ -135,10 +145,17 @@ class World:
             request.outcome = "ok"
             return answer, request.delay
 
+    def _unauthorized(self, request: Request) -> AwsError | None:
+        policy = self.rights.get(request.caller, self.rights.get("*"))
+        # A function is another principal, with a role of its own.
+        if policy is None or request.caller == FUNCTION:
+            return None
+        return refusal(self, request, policy)
+
     def _called_by_a_function(
         self, region: str, service: str, operation: str, params: dict[str, Any]
     ) -> dict[str, Any]:
-        return self.call(service, operation, params, region, caller="function")
+        return self.call(service, operation, params, region, caller=FUNCTION)
 
     def date(self, caller: str) -> datetime | None:
         """What the Date header of an answer to `caller` says, None if there is none."""
@@ -183,6 +200,8 @@ class World:
             return self.logs(region)
         if service in {"sts", "oidc"}:
             return self.sts
+        if service == "sns":
+            return self.sns
         raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)
 
 

@@ -12,7 +12,7 @@ from sandbox.github import GitHub, PullRequest, Server
 from tests.support.live import NEW, OLD, PATIENCE, Live, live
 
 PRIVATE = {"repository": {"full_name": "octo/shop", "private": True, "visibility": "private"}}
-BASKETS = ([9.5, 20.0], [])
+BASKETS: tuple[list[float], ...] = ([9.5, 20.0], [])
 
 
 def serve(scene: Live) -> None:

@@ -120,6 +120,8 @@ def title(story: RolloutState) -> tuple[str, str]:
         return RUNNING, f"{names}: {_DOING.get(story.mode, 'preparing the rollout')}"
     versions = {now.version for now in story.targets.values() if now.version}
     which = f"version {versions.pop()}" if len(versions) == 1 else "the new versions"
+    if step.holds and not step.told_to_go_on:
+        return "⏸️", f"{names}: waiting for a yes or no at {share(step.percent)} on {which}"
     verb = "shifting to" if step.status is Status.SHIFTING else "rolling out,"
     return RUNNING, f"{names}: {verb} {share(step.percent)} on {which}"
 

@@ -15,6 +15,7 @@ from lambda_rollout.report.errors import errors_section
 from lambda_rollout.report.findings import findings_table, numbers_table
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, link, prose, table
+from lambda_rollout.report.permissions import permissions_section
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
     left_box,
@@ -74,7 +75,12 @@ def fit(markdown: str, limit: int = LIMIT) -> str:
 def _broken_off(story: RolloutState) -> str:
     why = [f"**Why:** {prose(story.reason, REASON_LIMIT)}"] if story.reason else []
     return "\n\n".join(
-        [f"## {MARKS[Result.FAILED]} {prose(headline(story))}", *why, *what_to_do(story)]
+        [
+            f"## {MARKS[Result.FAILED]} {prose(headline(story))}",
+            *why,
+            *what_to_do(story),
+            *_permissions(story),
+        ]
     )
 
 
@@ -102,7 +108,13 @@ def _sections(story: RolloutState) -> Iterator[str]:
         yield f"### Preflight\n\n{findings_table(story.findings)}"
     if story.alarms:
         yield f"### Alarms\n\n{alarms(story)}"
+    yield from _permissions(story)
     yield _footer(story)
+
+
+def _permissions(story: RolloutState) -> Iterator[str]:
+    if story.permissions is not None:
+        yield f"### Permissions\n\n{permissions_section(story.permissions)}"
 
 
 def _targets(story: RolloutState) -> str:

@@ -21,6 +21,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import read_alias
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.codedeploy.check import (
     Prepared,
     TakenOver,
@@ -56,7 +57,7 @@ from lambda_rollout.rollout.version_logs import (
     left_version,
     tell_what_was_logged,
 )
-from lambda_rollout.rollout.watch import AnalysisFailed, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.errors import (
     AlreadyExists,
     CallFailed,

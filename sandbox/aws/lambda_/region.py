@@ -169,8 +169,8 @@ def check_revision(given: str | None, current: str) -> None:
         raise AwsError("PreconditionFailedException", STALE, 412)
 
 
-def page(items: Sequence[T], params: Params) -> tuple[Sequence[T], dict[str, str]]:
-    """One page of `items` by Marker and MaxItems (50 unless told), and what leads to the next."""
+def page(items: Sequence[T], params: Params, most: int = 50) -> tuple[Sequence[T], dict[str, str]]:
+    """One page of `items` by Marker and MaxItems (`most` unless told), and what leads to the next."""
     start = int(params.get("Marker") or 0)
-    end = start + min(params.get("MaxItems") or 50, 50)
+    end = start + min(params.get("MaxItems") or most, most)
     return items[start:end], {"NextMarker": str(end)} if end < len(items) else {}

@@ -28,7 +28,7 @@ TARGETS = {
     "Logs_20140328": "logs",
 }
 JSON_VERSIONS = {"cloudwatch": "1.0", "codedeploy": "1.1", "logs": "1.1"}
-QUERY_VERSIONS = {"2010-08-01": "cloudwatch", "2011-06-15": "sts"}
+QUERY_VERSIONS = {"2010-08-01": "cloudwatch", "2010-03-31": "sns", "2011-06-15": "sts"}
 
 
 @dataclass(frozen=True)
