@@ -15,6 +15,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from lambda_rollout.analysis.metrics import PERCENTILES, Comparison, VersionMetrics
+from lambda_rollout.report.findings import median_of
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.rollout.events import Event, Heartbeat
 
@@ -47,7 +49,9 @@ def document(
         "finished": _value(story.finished.at if story.finished else None),
         "mode": started.mode if started else None,
         "region": started.region if started else None,
-        "functions": [_function(now) for now in story.targets.values()],
+        "functions": [
+            _function(now, story.numbers.get(now.target)) for now in story.targets.values()
+        ],
         "failed-alarms": [reading.name for reading in story.failed_alarms],
         "warnings": list(story.warnings),
         "input-problems": [_problem(problem) for problem in problems],
@@ -63,7 +67,7 @@ def _problem(problem: InputProblem) -> Json:
     return {"input": problem.input, "given": given, "remedy": problem.remedy}
 
 
-def _function(now: TargetNow) -> Json:
+def _function(now: TargetNow, compared: Comparison | None) -> Json:
     return {
         "function": now.target.function,
         "alias": now.target.alias,
@@ -71,6 +75,27 @@ def _function(now: TargetNow) -> Json:
         "version": now.version,
         "weight": _value(now.weight),
         "traffic": _value(now.routing),
+        "numbers": None if compared is None else _numbers(compared),
+    }
+
+
+def _numbers(compared: Comparison) -> Json:
+    """Write what both versions did in all minutes that were read."""
+    return {
+        "until": _value(compared.until),
+        "new": _side(compared.canary),
+        "old": _side(compared.baseline),
+        "throttles": compared.throttles,
+    }
+
+
+def _side(side: VersionMetrics) -> Json:
+    percentiles = {name: median_of(side, name) for name in PERCENTILES}
+    return {
+        "version": side.version,
+        "invocations": side.invocations,
+        "errors": side.errors,
+        "durations": {name: found for name, found in percentiles.items() if found is not None},
     }
 
 
