@@ -88,6 +88,8 @@ class Rollout:
         back, since = self._finisher.back, self._finisher.rolling_back_since
         moved = [each for each in back if each.moves]
         on_rollback(self._spec, self._ports, moved, finished.reason, step=self._step, since=since)
+        if moved and self._watch is not None:
+            self._watch.numbers.read_after_end(self._ports.background)
         tell_what_was_logged(self._spec, self._ports, map(left_version, moved), since)
 
     def _tell(self) -> Finished:
