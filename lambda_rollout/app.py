@@ -25,6 +25,7 @@ from lambda_rollout.github.comment.setup import (
     patience,
 )
 from lambda_rollout.github.journal import Journal
+from lambda_rollout.github.repository import is_private
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
@@ -176,6 +177,7 @@ def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
         rollout_id=secrets.token_hex(4),
         packages=files.packages,
         payloads=files.payloads,
+        shows_messages=is_private(context.environ),
     )
     is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
     spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
@@ -387,6 +389,7 @@ def build_ports(
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.caller import caller_of
     from lambda_rollout.aws.invocations import LambdaInvocations
+    from lambda_rollout.aws.logs import CloudWatchLogs
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
     from lambda_rollout.aws.versions import LambdaVersions
@@ -405,6 +408,7 @@ def build_ports(
         background=lambda: BackgroundThread("call"),
         invocations=LambdaInvocations(clients),
         metrics=CloudWatchMetrics(clients, measures_of(guards)),
+        logs=CloudWatchLogs(clients),
         preflight_reader=AwsPreflightReader(clients, alarms),
         rights=lambda: clients.rights.said,
         claims=partial(_claims_of_job, context),

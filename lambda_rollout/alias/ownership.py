@@ -37,6 +37,14 @@ class PendingWrite:
         return self.answer.may_have_effect and not isinstance(self.answer, RevisionMismatch)
 
 
+def is_taken_back(alias: Alias, old: str) -> bool:
+    """Whether somebody has put an alias back on the version that it came from, and took the record off: no accident.
+
+    Asked of one that is not ours any more.
+    """
+    return alias.routing == Routing.all_on(old) and lease.parse(alias.description)[1] is None
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a rollout knows of its own writes to one alias."""

@@ -9,7 +9,7 @@ from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing
 
 
-class Answer(Enum):
+class RequestAnswer(Enum):
     """What has come of a request."""
 
     NOT_ASKED = auto()
@@ -26,20 +26,20 @@ class Answer(Enum):
     """It is another rollout's, or somebody else's."""
 
 
-def answer_of(asked: Record, alias: Alias) -> Answer:
+def answer_of(asked: Record, alias: Alias) -> RequestAnswer:
     """Read what an alias says of the rollout whose record was ``asked``."""
     _, record = lease.parse(alias.description)
     if record is not None and not lease.agrees(record, alias.routing):
         record = None
     is_its = record is not None and record.rollout_id == asked.rollout_id
     if record is not None and not is_its:
-        return Answer.CHANGED
+        return RequestAnswer.CHANGED
     if alias.routing == Routing.all_on(asked.new):
         # Without a record it was watched, and is over.
-        return Answer.TAKEN
+        return RequestAnswer.TAKEN
     if record is None:
         back = alias.routing == Routing.all_on(asked.old)
-        return Answer.WENT_BACK if back else Answer.CHANGED
+        return RequestAnswer.WENT_BACK if back else RequestAnswer.CHANGED
     if record.held:
-        return Answer.HELD
-    return Answer.WAITING if record.requested else Answer.NOT_ASKED
+        return RequestAnswer.HELD
+    return RequestAnswer.WAITING if record.requested else RequestAnswer.NOT_ASKED

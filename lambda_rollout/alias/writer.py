@@ -21,7 +21,7 @@ from datetime import datetime
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.calls import Aliases
-from lambda_rollout.alias.ownership import Claim, PendingWrite
+from lambda_rollout.alias.ownership import Claim, PendingWrite, is_taken_back
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
@@ -50,13 +50,17 @@ SEEN_TWICE = 5.0
 class Conflict(RolloutError):
     """Somebody else wrote the alias. ``found`` is what it shows now, ``expected`` what we left."""
 
-    def __init__(self, target: Target, expected: Routing, found: Alias) -> None:
-        """``target`` is the alias in question."""
+    def __init__(self, target: Target, expected: Routing, found: Alias, old: str = "") -> None:
+        """``target`` is the alias in question, ``old`` the version that it came from; empty if it came from none."""
+        remedy = "Find out who writes this alias, and start again."
         if found.routing == expected:
             what = f"somebody else edited {target} during the rollout (its description or settings)"
+        elif is_taken_back(found, old):
+            what = f"{target} was taken back by somebody else: it sends 100% to version {old} again"
+            remedy = "Nothing has to be repaired. Find out who took it back, and why, before you roll out again."
         else:
             what = f"somebody else changed the routing of {target}: it was {expected}, it is {found.routing}"
-        super().__init__(what, "Find out who writes this alias, and start again.")
+        super().__init__(what, remedy)
         self.target = target
         self.expected = expected
         self.found = found
@@ -233,20 +237,20 @@ class AliasWriter:
                 self.looks_first = True
                 if self._seen_for(seen) >= SEEN_TWICE:
                     self._forget_what_is_overtaken(seen)
-                raise Conflict(self.target, self.routing, seen)
+                raise Conflict(self.target, self.routing, seen, self.old)
             had_effect = any(write.routing == seen.routing for write in self._pending)
             is_once = self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE
             if may_still_move and is_once and not had_effect:
                 # It may be older than what we found. Nothing goes forward, and the way back looks again.
                 self.looks_first = True
-                raise Conflict(self.target, seen.routing, seen)
+                raise Conflict(self.target, seen.routing, seen, self.old)
             self._take_text(seen.description)
             if had_effect:
                 # A weight of ours, the record of which somebody has struck out: it did have its effect.
                 self.routing, self.confirmed = seen.routing, True
             self._accept(seen)
             if may_still_move:
-                raise Conflict(self.target, seen.routing, seen)
+                raise Conflict(self.target, seen.routing, seen, self.old)
         self._accept(seen)
 
     def _take_text(self, description: str) -> None:

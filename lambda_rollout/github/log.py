@@ -32,7 +32,7 @@ from lambda_rollout.report.wording import (
     clock_time,
     planned_watch,
     sentence,
-    share,
+    step_name,
     visible,
 )
 from lambda_rollout.rollout import events as e
@@ -57,17 +57,22 @@ class Log:
     def tell(self, event: e.Event) -> None:
         """Write what ``event`` has to say."""
         self._story = after(self._story, event)
-        if isinstance(event, e.StepStarted | e.RolledBack | e.AliasLeft | e.Finished):
+        if isinstance(event, e.StepStarted | e.RolledBack | e.TakenBack | e.AliasLeft | e.Finished):
             self._close_group()
+        if isinstance(event, e.StepStarted):
+            self._open_group(event)
+        self._tell_all(event)
+        if isinstance(event, e.StepPassed):
+            self._close_group()
+
+    def _tell_all(self, event: e.Event) -> None:
         match event:
-            case e.StepStarted():
-                self._open_group(event)
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
             case e.PreflightFound() | e.PermissionsNeeded():
                 self._looked_ahead(event)
-            case e.SmokeTested():
-                self._smoke_tested(event)
+            case e.SmokeTested() | e.LogNotRead():
+                self._with_lines(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
@@ -75,8 +80,6 @@ class Log:
             case _:
                 for text in told(event, self._story):
                     self._say(event, text)
-        if isinstance(event, e.StepPassed):
-            self._close_group()
 
     def input_problems(self, errors: InputErrors) -> None:
         """Write each mistake in the inputs that is told as an annotation of its own."""
@@ -95,10 +98,11 @@ class Log:
         self._lines.write(inert(f"{clock_time(event.at)}  {clean(text)}"))
 
     def _open_group(self, event: e.StepStarted) -> None:
-        later = sum(step.percent > event.percent for step in self._story.steps)
+        here = (event.percent, event.holds)
+        later = sum((step.percent, step.holds) > here for step in self._story.steps)
         title = (
-            f"Step {event.number} of {event.number + later}: "
-            f"{share(event.percent)} for {planned_watch(event.watch, event.earliest)}"
+            f"Step {event.number} of {event.number + later}: {step_name(event.percent, holds=event.holds)} for "
+            f"{planned_watch(event.watch, event.earliest, holds=event.holds)}"
         )
         self._lines.write(command("group", title))
         self._in_group = True
@@ -136,10 +140,14 @@ class Log:
             if finding.command:
                 self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
-    def _smoke_tested(self, event: e.SmokeTested) -> None:
-        """Write the verdict, and below it the function's own log, with its indents."""
+    def _with_lines(self, event: e.SmokeTested | e.LogNotRead) -> None:
+        """Write what it says, and below it the function's own log with its indents, or the statement to copy."""
         for text in told(event, self._story):
             self._say(event, text)
+        if isinstance(event, e.LogNotRead):
+            if event.statement:
+                self._lines.write(inert(visible(event.statement)[:_COMMAND_LIMIT]))
+            return
         for line in event.log:
             self._lines.write(inert(f"  | {visible(line)[:_LOG_LINE_LIMIT]}".rstrip()))
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from math import ceil
 
 from lambda_rollout.alias.routing import HUNDRED
-from lambda_rollout.inputs.steps import CODEDEPLOY_MOST_MINUTES, Plan
+from lambda_rollout.inputs.codedeploy_name import CODEDEPLOY_MOST_MINUTES
+from lambda_rollout.inputs.steps import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def codedeploy_routing(plan: Plan) -> TrafficRouting | None:
     The watch at 100% is no part of it: CodeDeploy has no such thing.
     """
     split = plan.split_steps
-    if plan.ends_held:
+    if plan.ends_held or plan.hold:
         return None
     if not split:
         return TrafficRouting("AllAtOnce", 100, 0)

@@ -26,6 +26,7 @@ MARKS = {
     Result.PROMOTED: "✅",
     Result.ROLLED_BACK: "↩️",
     Result.HELD: "⏸️",
+    Result.REQUESTED: "⏩",
     Result.PUBLISHED: "📦",
     Result.UNCHANGED: "☑️",
     Result.PLANNED: "📋",
@@ -55,14 +56,25 @@ def headline(story: RolloutState) -> str:
                 f" at {share(one.weight)} on version {one.version}" if one and one.weight else ""
             )
             return f"{names} held{where}"
+        case Result.FAILED:
+            return _failed_headline(story, names)
+        case _:
+            return _headline_without_shift(story, targets, names)
+
+
+def _headline_without_shift(story: RolloutState, targets: Sequence[TargetNow], names: str) -> str:
+    one = targets[0] if len(targets) == 1 else None
+    match story.result:
+        case Result.REQUESTED:
+            return f"{names} told to go on, now 100%" + (
+                f" on version {one.version}" if one else ""
+            )
         case Result.PUBLISHED:
             return _published(targets)
         case Result.UNCHANGED:
             return f"{names} already on version {one.version}" if one else f"{names} unchanged"
-        case Result.PLANNED:
+        case _:
             return f"Plan for {names}"
-        case Result.FAILED:
-            return _failed_headline(story, names)
 
 
 def _published(targets: Sequence[TargetNow]) -> str:
@@ -82,6 +94,10 @@ def _failed_headline(story: RolloutState, names: str) -> str:
         return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
         return f"{names} failed: changed by somebody else"
+    if any(now.taken_back for now in story.targets.values()):
+        return f"{names} failed: taken back by somebody else"
+    if story.asks_another_run:
+        return f"{names} did not go on to 100%"
     if story.shifted or story.started is None:
         return f"{names} failed"
     return f"{names} failed, no traffic was shifted"
@@ -95,6 +111,8 @@ def happenings(story: RolloutState) -> Iterator[str]:
             yield from _promoted(story)
         case Result.HELD:
             yield _held(story)
+        case Result.REQUESTED:
+            yield "The run that was rolling it out went to 100%, and goes on watching it."
         case Result.PUBLISHED:
             yield from _tested(story)
         case Result.UNCHANGED:
@@ -116,7 +134,8 @@ def other_runs(story: RolloutState) -> dict[str, str]:
         return {}
     page = re.escape(f"{run.server_url}/{run.repository}/actions/runs/") + r"(\d+)/attempts/(\d+)"
     abandoned = (now.abandoned.run_url for now in story.targets.values() if now.abandoned)
-    told = " ".join((story.reason, *abandoned))
+    running = (now.running.run_url for now in story.targets.values() if now.running)
+    told = " ".join((story.reason, *abandoned, *running))
     return {
         found[0]: f"run {found[1]}, attempt {found[2]}"
         for found in re.finditer(page, told)
@@ -187,6 +206,9 @@ def last_live(*alike: PreviousAliasFound) -> str:
 
 
 def _exposures(story: RolloutState) -> Iterator[str]:
+    if story.asks_another_run:
+        # Whatever had traffic had it from another run.
+        return
     alike: dict[str, list[TargetNow]] = {}
     for now in story.targets.values():
         if exposure := exposure_of(now, story):

@@ -61,15 +61,31 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     return [_acquired(target, found.get(target), spec, ports) for target in inputs.targets]
 
 
+def look_once(
+    targets: Sequence[Target], identity: RunIdentity, ports: Ports
+) -> Sequence[AliasStatus]:
+    """Look once at aliases, and tell what was found. Raises `RolloutError`, also for one that is missing."""
+    looks = ports.parallel(lambda target: look_at(target, identity, ports, read_alias), targets)
+    seen = [status for status in looks if status is not None]
+    for status in seen:
+        tell_status(status.target, status, ports)
+    return seen
+
+
 def restore_abandoned(
-    targets: Sequence[Target], identity: RunIdentity, ports: Ports, limit: float
+    targets: Sequence[Target],
+    identity: RunIdentity,
+    ports: Ports,
+    limit: float,
+    refuse: Callable[[Sequence[AliasStatus]], None] = lambda _: None,
 ) -> list[AliasStatus]:
     """Put back what a dead run left, as `acquire` does with ``on-stranded: rollback``; for at most ``limit`` seconds.
 
-    Raises as `acquire`, and `RolloutError` for an alias that is missing.
+    Raises as `acquire`, and `RolloutError` for an alias that is missing; ``refuse`` may raise for more, at each look.
     """
 
     def judge(seen: list[AliasStatus]) -> bool:
+        refuse(seen)
         for status in seen:
             _refuse_what_is_not_free(status, identity, ports)
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -46,11 +47,11 @@ class AliasPoll:
         """Take note that a forward write was just confirmed. Its record's time began when it was first tried."""
         self._renewed_at[writer.target] = self._clock.monotonic() - writer.record_age
 
-    def begin_step(self, *, may_still_move: bool) -> None:
-        """Forget what was read: it says nothing about the step that begins."""
+    def begin_step(self, *, may_still_move: bool, at_least_every: float = math.inf) -> None:
+        """Forget what was read: it says nothing about the step that begins. Read at least every so many seconds."""
         self.may_still_move = may_still_move
         for rhythm in self._looks.values():
-            rhythm.begin_step()
+            rhythm.begin_step(min(LOOK_EVERY, at_least_every))
 
     # What is known -----------------------------------------------------------------------------
 
@@ -70,6 +71,18 @@ class AliasPoll:
         looks = [rhythm.next_at(end) for rhythm in self._looks.values()]
         renewal = min(at + self._renew_after for at in self._renewed_at.values())
         return min(*looks, max(renewal, self._clock.monotonic() + RETRY_EVERY))
+
+    # Requests ----------------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> Sequence[AliasWriter]:
+        """Those whose record asks the rollout to go on, and was not answered yet."""
+        return [writer for writer in self.writers if writer.asked_to_go_on]
+
+    def refuse_requests(self) -> None:
+        """Answer them with no: they are taken off with renewals, which are due now."""
+        for writer in self.writers:
+            writer.refuse_request()
 
     # Looking -----------------------------------------------------------------------------------
 
@@ -128,7 +141,8 @@ class AliasPoll:
 
     def _renewal_is_due(self, writer: AliasWriter, now: float) -> bool:
         age = now - self._renewed_at[writer.target]
-        return age >= self._renew_after or not writer.bears_record
+        is_refused = writer.bears_request and not writer.asked_to_go_on
+        return age >= self._renew_after or not writer.bears_record or is_refused
 
     @property
     def _renew_after(self) -> float:

@@ -9,9 +9,11 @@ from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired, Rollou
 class AnalysisFailed(RolloutError):
     """The watch found a reason to roll back."""
 
-    def __init__(self, reason: str, alarms: tuple[AlarmReading, ...] = ()) -> None:
-        """``reason`` is one line; ``alarms`` are those that caused it."""
-        super().__init__(reason)
+    def __init__(
+        self, reason: str, alarms: tuple[AlarmReading, ...] = (), remedy: str = ""
+    ) -> None:
+        """``reason`` is one line; ``alarms`` are those that caused it, ``remedy`` what to do next."""
+        super().__init__(reason, remedy)
         self.alarms = alarms
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.errors.model import ErrorGroup, LoggedError
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.inputs.hooks import Hook
@@ -254,6 +255,8 @@ class SmokeTested(Event):
     """Why it did not pass, in a clause; the function's own words may be in it. Empty otherwise."""
     log: tuple[str, ...] = ()
     """The last lines of the function's log, up to 4 KB, if it did not pass and there are any."""
+    error: LoggedError | None = None
+    """The error that these lines tell of, if they tell of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,13 +269,15 @@ class AlreadyThere(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Event):
-    """A step of the schedule begins; ``number`` counts from 1. Its weights are shifted next."""
+    """A step of the schedule begins; ``number`` counts from 1. Its weights are shifted next, unless it is a hold."""
 
     number: int
     percent: Decimal
     watch: timedelta
     earliest: timedelta | None = None
     """From when on it may end before its time is over; None if it may not."""
+    holds: bool = False
+    """Whether it stays at the weight of the step before until somebody says to go on, or it is over and goes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,6 +443,45 @@ class ExecutionsLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRead(Event):
+    """The log of a version that was left was read once its alias was back: what it says of errors."""
+
+    target: Target
+    version: str
+    log_group: str
+    since: datetime
+    """From when on: the version's first traffic."""
+    errors: tuple[ErrorGroup, ...]
+    """The most frequent first, three at most; empty if there are none in it yet."""
+    more: int = 0
+    """How many further kinds of errors there are."""
+    count: int = 0
+    """Errors of all kinds."""
+    complete: bool = True
+    """Whether all entries that may tell of an error were read; if not there are more errors than counted."""
+    exists: bool = True
+    """Whether there is such a log group: Lambda makes it with the first entry."""
+    messages: bool = False
+    """Whether messages are told, and not types and counts alone."""
+    waited: timedelta = timedelta()
+    """How long entries were waited for: they come seconds late."""
+    query: str
+    """A query for CloudWatch Logs Insights that shows these errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogNotRead(Event):
+    """The logs of versions that were left could not be read; nothing depends on it."""
+
+    targets: tuple[Target, ...]
+    why: str
+    remedy: str = ""
+    """What to do, in a sentence; may be empty."""
+    statement: str = ""
+    """The statement of an IAM policy that allows it, as JSON; empty if that is not what lacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held(Event):
     """AWS confirmed it: the alias stays as it is, marked as held; nothing watches it from now on."""
 
@@ -445,6 +489,18 @@ class Held(Event):
     version: str
     previous: str
     percent: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack(Event):
+    """Somebody else has put the alias back on its old version: it was found there, not split and without a record."""
+
+    target: Target
+    version: str
+    """The old one, which has all traffic again."""
+    from_version: str
+    percent: Decimal
+    """What the new version had before, as far as this run knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
         case Deleted():
             return RolloutError(f"{target} or its function was deleted during the rollout")
         case ChangedByOther(alias) if alias.routing != new:
-            return Conflict(target, new, alias)
+            return Conflict(target, new, alias, rollout.writer.old)
     return None
 
 
@@ -279,6 +279,8 @@ class Finisher:
             set_previous(previous, writers, self._identity, self._ports, self.limit)
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
+        if len(forward) == 1 and (conflict := _taken_back(*forward[0])):
+            return self.finished(Result.FAILED, conflict.what, conflict.remedy)
         return self.finished(
             Result.FAILED, "every step passed, but the record could not be removed from every alias"
         )
@@ -365,5 +367,7 @@ class Finisher:
         self._ports.emit(Warned(text=text))
 
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
-        if (left := not_settled(rollout, wished, settlement, self._identity)) is not None:
-            self._ports.emit(left)
+        alone = len(self._tracked) == 1
+        told = not_settled(rollout, wished, settlement, self._identity, alone=alone)
+        if told is not None:
+            self._ports.emit(told)

@@ -115,5 +115,5 @@ def _configuration(target: Target, ports: Ports) -> Configuration | None:
     if ports.preflight_reader is None:
         return None
     with suppress(RolloutError):
-        return ports.preflight_reader.configuration(target, LATEST)
+        return ports.preflight_reader.version(target, LATEST).configuration
     return None

@@ -16,7 +16,7 @@ from datetime import timedelta
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Record
-from lambda_rollout.alias.request import Answer, answer_of
+from lambda_rollout.alias.request import RequestAnswer, answer_of
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.rollout.alias_status import AliasStatus
@@ -27,7 +27,7 @@ from lambda_rollout.rollout.events import (
     Result,
 )
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.running import LOOK_EVERY, find_running
+from lambda_rollout.rollout.running import LOOK_EVERY, await_running
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.runtime.errors import (
     Busy,
@@ -60,13 +60,13 @@ def ask_if_running(spec: RolloutSpec, ports: Ports) -> Finished | None:
 
     Raises `RolloutError` for what is refused, or could not be asked; `Cancelled` on stop.
     """
-    running = find_running(spec, ports)
+    running = await_running(spec, ports)
     if not running:
         return None
-    return Request(running, ports).run()
+    return PromotionRequest(running, ports).run()
 
 
-class Request:
+class PromotionRequest:
     """One request to the rollout of some aliases, of which any one is enough to ask it by."""
 
     def __init__(self, running: Sequence[AliasStatus], ports: Ports) -> None:
@@ -127,7 +127,9 @@ class Request:
             if finished is not None:
                 return finished
             raise_if_stopped(ports.stop)
-            if not (self._doubt or {Answer.TAKEN, Answer.WAITING} & set(answers.values())):
+            if not (
+                self._doubt or {RequestAnswer.TAKEN, RequestAnswer.WAITING} & set(answers.values())
+            ):
                 self._ask(answers)
             ports.clock.wait(LOOK_EVERY, ports.stop)
             raise_if_stopped(ports.stop)
@@ -135,12 +137,12 @@ class Request:
 
     # Looking -----------------------------------------------------------------------------------
 
-    def _answers(self) -> Mapping[Target, Answer]:
+    def _answers(self) -> Mapping[Target, RequestAnswer]:
         return {
             target: answer_of(self._records[target], alias) for target, alias in self._seen.items()
         }
 
-    def _look(self) -> Mapping[Target, Answer]:
+    def _look(self) -> Mapping[Target, RequestAnswer]:
         """Read all again. Raises `CallFailed` if one cannot be read for a minute, or is gone."""
         ports = self._ports
         patient = retrying(ports.clock, ports.stop)
@@ -148,7 +150,7 @@ class Request:
         found = ports.parallel(lambda target: patient(self._read, target), targets)
         self._seen = dict(zip(targets, found, strict=True))
         answers = self._answers()
-        waiting = [target for target in targets if answers[target] is Answer.WAITING]
+        waiting = [target for target in targets if answers[target] is RequestAnswer.WAITING]
         if not waiting:
             self._stands = False
         elif not self._stands:
@@ -173,9 +175,9 @@ class Request:
 
     # What comes of it --------------------------------------------------------------------------
 
-    def _finished(self, answers: Mapping[Target, Answer]) -> Finished | None:
+    def _finished(self, answers: Mapping[Target, RequestAnswer]) -> Finished | None:
         """Return how it ended; None while that is not known."""
-        if all(answer is Answer.TAKEN for answer in answers.values()):
+        if all(answer is RequestAnswer.TAKEN for answer in answers.values()):
             return Finished(result=Result.REQUESTED, reason="")
         doubt = self._doubtful(answers)
         self._times = self._times + 1 if doubt == self._doubt else 1
@@ -184,18 +186,18 @@ class Request:
             return None
         return self._failed(doubt, "The log of that run says why.")
 
-    def _doubtful(self, answers: Mapping[Target, Answer]) -> str:
+    def _doubtful(self, answers: Mapping[Target, RequestAnswer]) -> str:
         """Say what was seen that no 100% can follow; empty if there is no such thing."""
         for target, answer in answers.items():
             old, alias = self._records[target].old, self._seen[target]
             match answer:
-                case Answer.WENT_BACK:
+                case RequestAnswer.WENT_BACK:
                     return f"{target} went back to version {old}, and not to 100%"
-                case Answer.HELD:
+                case RequestAnswer.HELD:
                     return f"the run has ended, and {target} is held now: {alias.shown}"
-                case Answer.CHANGED:
+                case RequestAnswer.CHANGED:
                     return f"{target} is not in that rollout any more: {alias.shown}"
-                case Answer.NOT_ASKED if self._asked == (target, alias.routing):
+                case RequestAnswer.NOT_ASKED if self._asked == (target, alias.routing):
                     return f"the request was refused: {target} stays at {alias.shown}"
         return ""
 
@@ -207,13 +209,13 @@ class Request:
 
     # Asking ------------------------------------------------------------------------------------
 
-    def _ask(self, answers: Mapping[Target, Answer]) -> None:
+    def _ask(self, answers: Mapping[Target, RequestAnswer]) -> None:
         """Write the word, one try; what came of a try without an answer is for the next look to say.
 
         Raises `RolloutError` if it could not be written for a minute.
         """
         ports = self._ports
-        target = next(each for each, answer in answers.items() if answer is Answer.NOT_ASKED)
+        target = next(each for each, answer in answers.items() if answer is RequestAnswer.NOT_ASKED)
         alias, now = self._seen[target], ports.clock.monotonic()
         if self._trying_since is None:
             self._trying_since = now
@@ -249,9 +251,11 @@ class Request:
         why = f"no answer to the request within {limit}"
         while True:
             answers = self._look()
-            if all(answer is Answer.TAKEN for answer in answers.values()):
+            if all(answer is RequestAnswer.TAKEN for answer in answers.values()):
                 return Finished(result=Result.REQUESTED, reason="")
-            waiting = [target for target, answer in answers.items() if answer is Answer.WAITING]
+            waiting = [
+                target for target, answer in answers.items() if answer is RequestAnswer.WAITING
+            ]
             if not waiting:
                 return self._failed(self._doubtful(answers) or why, "See the log of that run.")
             try:

@@ -24,7 +24,7 @@ LOOK_EVERY = 5.0
 """Seconds between two looks at aliases that somebody else is to move."""
 
 
-def find_running(spec: RolloutSpec, ports: Ports) -> Sequence[AliasStatus]:
+def await_running(spec: RolloutSpec, ports: Ports) -> Sequence[AliasStatus]:
     """Return the aliases of the rollout that is running; none if there is none.
 
     Where nothing is under way at all, one may be about to begin: it is waited for, up to evidence-timeout.

@@ -36,8 +36,13 @@ from lambda_rollout.rollout.observed_guards import ObservedGuards
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import seconds
 from lambda_rollout.rollout.step_hooks import Asks, StepHooks
+from lambda_rollout.rollout.step_request import TAKEN_BACK, StepRequest
 from lambda_rollout.runtime.errors import CredentialsExpired
 from lambda_rollout.runtime.retry import raise_if_stopped
+
+HOLD_LOOK_EVERY = 12.0
+"""Seconds between two reads of the alarms, and of each alias, while a step is held, at most: with an answer's time no
+more than 15 s pass until somebody's yes or no is seen."""
 
 
 class Watch:
@@ -66,7 +71,7 @@ class Watch:
         self.numbers = MetricsPoll(self._clock, self._stop, self._emit, metrics)
         self._heartbeats = Heartbeats(self._clock, self._emit)
         self._expiry = expiry
-        self._not_forward = ""
+        self._goes_forward, self._not_forward = True, ""
         self._alarms_need = alarms_need
         self._observed = ObservedGuards(self._emit)
         self._aws_clock = ports.aws_clock
@@ -77,8 +82,15 @@ class Watch:
         self._began = self._end = self._clock.monotonic()
         self._moving = False
         """Whether AWS's own weights may be there still."""
+        self._asks: Asks | None = None
         self._hooks = StepHooks(self._clock, self._stop, None)
         self._ends_early = False
+        self._request = StepRequest(self._aliases, self._emit, 0)
+
+    @property
+    def told_to_go_on(self) -> bool:
+        """Whether the last step has ended because ``mode: promote`` asked for that: all of the traffic is next."""
+        return self._request.ends_step
 
     def shifted(self, writer: AliasWriter) -> None:
         """Take note that a forward write was just confirmed."""
@@ -91,7 +103,8 @@ class Watch:
     ) -> None:
         """Watch one step to its end; ``later`` are those after it. Returns if it passed.
 
-        ``asks`` makes the hooks that are asked once everything else has been shown, None for none.
+        ``asks`` makes the hooks that are asked once everything else has been shown, None for none. A hold goes on with
+        the weight, and with the numbers, of the step before.
         Raises `AnalysisFailed`, `Conflict`, `Cancelled`, `CredentialsEnd`, or `NotFound` for an alias that is gone.
         """
         self._began = self._clock.monotonic()
@@ -101,10 +114,14 @@ class Watch:
         self._heartbeats.begin_step()
         self._told_missing = ""
         self._missing_at, self._is_lacking = -math.inf, False
-        self._ends_early = False
-        self.alarms.rhythm.begin_step()
-        self._aliases.begin_step(may_still_move=bool(later))
-        self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent))
+        self._ends_early, self._goes_forward = False, bool(later)
+        self._request = StepRequest(self._aliases, self._emit, number)
+        every = HOLD_LOOK_EVERY if step.holds else math.inf
+        self.alarms.begin_step(every)
+        # Below 100% it may be told to go on even where the schedule ends.
+        self._aliases.begin_step(may_still_move=step.percent < HUNDRED, at_least_every=every)
+        if not step.holds:
+            self._metrics.begin_step(StepStart(self._aws_clock.now(), step.percent, number))
         self._until_passed(step, sum((each.watch for each in later), timedelta()), asks)
         self._observed.tell_all(self._metrics.verdicts, number)
         self._emit(
@@ -120,7 +137,7 @@ class Watch:
         self._until_passed(step, timedelta(), asks)
 
     def _until_passed(self, step: Step, later: timedelta, asks: Asks | None) -> None:
-        self._hooks = StepHooks(self._clock, self._stop, asks)
+        self._asks, self._hooks = asks, StepHooks(self._clock, self._stop, asks)
         try:
             while not self._passed_now(step):
                 left = timedelta(seconds=max(0.0, self._end - self._clock.monotonic()))
@@ -133,7 +150,7 @@ class Watch:
         """Look at what is due and judge; whether the step has passed."""
         raise_if_stopped(self._stop)
         unrenewed = self._expiry.heed()
-        self._not_forward = unrenewed if self._aliases.may_still_move else ""
+        self._not_forward = unrenewed if self._goes_forward or self._request.ends_step else ""
         now = self._clock.monotonic()
         self._advance_hooks()
         self._read_what_is_due(self._end, moving=self._moving)
@@ -168,9 +185,16 @@ class Watch:
     def _early_end(self, step: Step) -> float:
         """Return when the step ends: now, if it is to end before its time. The one place that decides so.
 
-        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked.
+        It passes then as at any other end: with a read of alarms and aliases after it, and its hooks asked. A hold
+        passes in no other way, and at its very end it is not too late for a request.
         """
         now = self._clock.monotonic()
+        if self._request.was_taken_back:
+            self._go_on_as_planned(TAKEN_BACK)
+        if step.percent < HUNDRED and self._request.is_new and not self.alarms.has_gaps:
+            self._request.begin(self._end, now)
+            self._ends_early = True
+            return now
         if now >= self._end or not self._is_shown(step, now):
             return self._end
         self._ends_early = True
@@ -188,6 +212,14 @@ class Watch:
         )
         allowed = alarms_allow_it(least, watched, read_after, self.alarms.readings)
         return allowed and not self.alarms.has_gaps and self._metrics.all_shown
+
+    def _go_on_as_planned(self, why: str) -> None:
+        """Refuse the request by which the step was to end; its hooks are asked anew at its end."""
+        self._end = self._request.refuse(why)
+        self._ends_early = False
+        self._missing_at, self._is_lacking = -math.inf, False
+        self._hooks.abandon()
+        self._hooks = StepHooks(self._clock, self._stop, self._asks)
 
     # What is read, and what it says -------------------------------------------------------------
 
@@ -247,15 +279,19 @@ class Watch:
                 missing_at=self._missing_at,
                 insufficient_data=self._insufficient_data,
                 not_forward=self._not_forward,
+                holds_for=step.watch if step.holds and not self._request.ends_step else None,
             )
         )
         lacks_evidence = isinstance(verdict, Inconclusive) and bool(verdict.missing)
+        if isinstance(verdict, Inconclusive) and lacks_evidence and self._request.ends_step:
+            self._go_on_as_planned(verdict.missing)
+            return False
         if lacks_evidence:
             self._missing_at = now
         self._is_lacking = lacks_evidence or self._hooks.are_asked
         match verdict:
-            case Failed(reason, alarms):
-                raise AnalysisFailed(reason, alarms)
+            case Failed(reason, alarms, remedy):
+                raise AnalysisFailed(reason, alarms, remedy)
             case Inconclusive(lacks) if lacks and self._is_news(lacks):
                 self._told_missing = lacks
                 last = self._last_end(end)

@@ -341,11 +341,11 @@ def _not_saved(*phases: Phase) -> list[Patch]:
 def _saved_after_the_write() -> list[Patch]:
     shift = Rollout._shift
 
-    def mutated(self: Rollout, step: Any, number: int, watched: Any) -> None:
+    def mutated(self: Rollout, *given: Any) -> None:
         remember = self._finisher.remember
         self._finisher.remember = lambda phase: None  # type: ignore[method-assign]
         try:
-            shift(self, step, number, watched)
+            shift(self, *given)
         finally:
             self._finisher.remember = remember  # type: ignore[method-assign]
         remember(Phase.MOVING)

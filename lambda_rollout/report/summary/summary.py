@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.console import alias_url
+from lambda_rollout.report.errors import errors_section
 from lambda_rollout.report.findings import findings_table, numbers_table
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, link, prose, table
@@ -90,6 +91,8 @@ def _sections(story: RolloutState) -> Iterator[str]:
     yield from what_to_do(story)
     if warnings := warnings_box(story):
         yield warnings
+    if errors := errors_section(story):
+        yield f"### Errors of the new version\n\n{errors}"
     if aliases := _targets(story):
         yield aliases
     if tests := smoke_tests(story, MOST_ROWS):

@@ -204,16 +204,16 @@ def prepare(
     if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     found = rollout.existing.found
-    storages = look_first(spec, ports, [rollout]).storages
+    seen = look_first(spec, ports, [rollout]).versions
     old = found.routing.version
     if spec.inputs.mode is Mode.PLAN:
-        check_version(target, old, spec, ports)
+        check_version(target, old, spec, ports, seen)
         return Result.PLANNED
-    new = choose(target, old, spec, ports, storages.get(target))
+    new = choose(target, old, spec, ports, seen)
     if new == old:
         ports.emit(AlreadyThere(target=target, version=new))
         return Result.UNCHANGED
-    state = await_ready(target, new, spec, ports)
+    state = await_ready(target, new, spec, ports, seen)
     smoke_test([ReadyVersion(target, new, state.limits)], spec, ports)
     configuration = ensure_configuration(spec, ports, engine)
     survey = recheck_alarms(spec, ports)

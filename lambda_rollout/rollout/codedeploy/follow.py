@@ -219,7 +219,7 @@ class DeploymentWatcher:
         self._shifted_at = self._ports.clock.monotonic()
         self.percent = percent
         if percent < HUNDRED:
-            self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent))
+            self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent, self._number))
         self._ports.emit(StepStarted(number=self._number, percent=percent, watch=self._step.watch))
         self._ports.emit(
             WeightShifted(

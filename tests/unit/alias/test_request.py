@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lambda_rollout.alias.record import Record, compose, with_request
-from lambda_rollout.alias.request import Answer, answer_of
+from lambda_rollout.alias.request import RequestAnswer, answer_of
 from lambda_rollout.alias.routing import Alias, Routing
 
 ASKED = Record("7", "8", "3fa94c7d", datetime(2026, 11, 23, 5, 10, tzinfo=UTC))
@@ -22,26 +22,26 @@ OLD, NEW = Routing.all_on("7"), Routing.all_on("8")
 @pytest.mark.parametrize(
     ("routing", "record", "answer"),
     [
-        (TEN, ASKED, Answer.NOT_ASKED),
-        (FIFTY, LATER, Answer.NOT_ASKED),
-        (NEW, LATER, Answer.TAKEN),
-        (NEW, None, Answer.TAKEN),
-        (NEW, replace(ASKED, until=None), Answer.TAKEN),
-        (OLD, None, Answer.WENT_BACK),
+        (TEN, ASKED, RequestAnswer.NOT_ASKED),
+        (FIFTY, LATER, RequestAnswer.NOT_ASKED),
+        (NEW, LATER, RequestAnswer.TAKEN),
+        (NEW, None, RequestAnswer.TAKEN),
+        (NEW, replace(ASKED, until=None), RequestAnswer.TAKEN),
+        (OLD, None, RequestAnswer.WENT_BACK),
         # A record that could not be removed says nothing of a routing that it does not agree with.
-        (OLD, ASKED, Answer.WENT_BACK),
-        (TEN, replace(ASKED, until=None), Answer.HELD),
-        (TEN, None, Answer.CHANGED),
-        (TEN, OTHER, Answer.CHANGED),
-        (NEW, OTHER, Answer.CHANGED),
-        (Routing("8", {"9": 0.1}), NEXT, Answer.CHANGED),
-        (Routing("8", {"9": 0.1}), ASKED, Answer.CHANGED),
-        (Routing.all_on("6"), None, Answer.CHANGED),
-        (Routing.all_on("9"), ASKED, Answer.CHANGED),
+        (OLD, ASKED, RequestAnswer.WENT_BACK),
+        (TEN, replace(ASKED, until=None), RequestAnswer.HELD),
+        (TEN, None, RequestAnswer.CHANGED),
+        (TEN, OTHER, RequestAnswer.CHANGED),
+        (NEW, OTHER, RequestAnswer.CHANGED),
+        (Routing("8", {"9": 0.1}), NEXT, RequestAnswer.CHANGED),
+        (Routing("8", {"9": 0.1}), ASKED, RequestAnswer.CHANGED),
+        (Routing.all_on("6"), None, RequestAnswer.CHANGED),
+        (Routing.all_on("9"), ASKED, RequestAnswer.CHANGED),
     ],
 )
-def test_what_it_says(routing: Routing, record: Record | None, answer: Answer) -> None:
+def test_what_it_says(routing: Routing, record: Record | None, answer: RequestAnswer) -> None:
     alias = Alias("arn", routing, compose("x", record), "1")
     assert answer_of(ASKED, alias) is answer
-    waits = Answer.WAITING if answer is Answer.NOT_ASKED else answer
+    waits = RequestAnswer.WAITING if answer is RequestAnswer.NOT_ASKED else answer
     assert answer_of(ASKED, replace(alias, description=with_request(alias.description))) is waits

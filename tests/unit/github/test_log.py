@@ -53,8 +53,8 @@ def test_every_line_is_dated_or_a_command_or_to_be_copied(name: str) -> None:
         policy = (
             [] if line.startswith("::group::") and line.endswith((POLICY, TRUST_POLICY)) else None
         )
-        # Below the line that says so, a function's own log.
-        undated = ("::", "aws lambda", "  |")
+        # Below the line that says so, a function's own log, or a statement.
+        undated = ("::", "aws lambda", "  |", '{"Effect')
         assert line[:8].count(":") == 2 or line.startswith(undated), line
 
 

@@ -48,6 +48,8 @@ def test_the_nearest_can_be_written_and_run(
         ("12.5% 90s", "Canary12Percent2Minutes"),
         ("0.4% 10m", "Canary1Percent10Minutes"),
         ("10% 15m, hold", "Canary10Percent15Minutes"),
+        ("10% 15m, hold 4h", "Canary10Percent15Minutes"),
+        ("10% 5m, 50% 10m, hold 4h", "Linear34PercentEvery8Minutes"),
         ("10% 0s", "Canary10Percent1Minute"),
         ("10% 5m, 50% 10m", "Linear34PercentEvery8Minutes"),
         ("5% 10m, 25% 10m, 50% 20m", "Linear25PercentEvery14Minutes"),
