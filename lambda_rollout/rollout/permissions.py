@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.inputs.names import account_of, account_of_function
 from lambda_rollout.preflight.facts import LATEST, VersionRead
 from lambda_rollout.preflight.policy import ACCOUNT, FunctionKinds, Place, policy_statements
@@ -28,11 +27,8 @@ _ANY_ROLE = "arn:{}:iam::{}:role/any"
 
 
 def tell_permissions(spec: RolloutSpec, ports: Ports) -> None:
-    """Tell a plan's permissions, with what is seen of them in this run; nothing in any other mode.
-
-    Raises `lambda_rollout.runtime.errors.Cancelled` on stop.
-    """
-    if spec.inputs.mode is not Mode.PLAN or ports.stop.requested:
+    """Tell a plan's permissions, with what is seen of them in this run; nothing after a stop."""
+    if ports.stop.requested:
         return
     place, kinds = _place(spec, _caller(spec, ports)), _kinds(spec, ports)
     ports.emit(permissions(spec, place, kinds, ports.rights(), ports.claims))
