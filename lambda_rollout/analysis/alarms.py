@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -72,6 +73,18 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A page of the history of some alarms."""
+
+    changes: Mapping[str, Sequence[Transition]] = field(default_factory=dict)
+    """By the name of each alarm that was asked for, the oldest first."""
+    others: int = 0
+    """How many changes of other alarms are on the page."""
+    next_token: str = ""
+    """What the next page is asked for with; empty after the last."""
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmWatch:
     """What is known of one alarm since the watch began."""
 
@@ -91,6 +104,9 @@ class AlarmWatch:
     gap_since: float | None = None
     """When the read was sent that first showed a change which only the history can tell (monotonic seconds); later
     changes before that is known do not move it. None while nothing is open."""
+    asked_at: float | None = None
+    """When its history was first asked for by its name since then (monotonic seconds), other than in vain because there
+    were too many calls. None while nothing is open, or it was not its turn yet."""
 
     @classmethod
     def start(cls, reading: AlarmReading) -> AlarmWatch:
@@ -125,21 +141,25 @@ def observe(watch: AlarmWatch, reading: AlarmReading, sent: float) -> AlarmWatch
     if watch.fired is not None:
         return seen
     if reading.state is AlarmState.ALARM and (watch.counts or watch.was_ok):
-        return replace(seen, history_known=reading, counts=True, fired=reading, gap_since=None)
+        return _closed(replace(seen, history_known=reading, counts=True, fired=reading))
     if (
         reading.transitioned_at is None
         or reading.transitioned_at == watch.history_known.transitioned_at
     ):
         counts = watch.counts or now_ok
-        return replace(seen, history_known=reading, counts=counts, gap_since=None)
+        return _closed(replace(seen, history_known=reading, counts=counts))
     return replace(seen, gap_since=sent if watch.gap_since is None else watch.gap_since)
 
 
-def with_history(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch:
-    """Take the alarm's history since ``watch.explained`` into account, as far as it is complete.
+def with_history(
+    watch: AlarmWatch, history: Iterable[Transition], *, chained: bool = False
+) -> AlarmWatch:
+    """Take the alarm's history since ``watch.history_known`` into account, as far as it is complete.
 
     History may lag behind the state. It is complete only when it reaches the newest reading; until
-    then the watch comes back unexplained, unless what is there already shows a firing.
+    then the watch comes back unexplained, unless what is there already shows a firing. ``chained``: each change must
+    also begin with the state that the one before it ended with. That is asked of what was picked from pages of a whole
+    account's history, whose beginning is not the alarm's own.
     """
     if not watch.needs_history:
         return watch
@@ -155,16 +175,25 @@ def with_history(watch: AlarmWatch, history: Iterable[Transition]) -> AlarmWatch
                 reason=change.reason or watch.newest.reason,
                 transitioned_at=change.at,
             )
-            return replace(watch, counts=True, fired=fired, gap_since=None)
+            return _closed(replace(watch, counts=True, fired=fired))
         counts = counts or change.after is AlarmState.OK
-    if not since or not _reaches(watch.newest, since[-1]):
+    if not _reaches(watch.newest, since):
+        return watch
+    if chained and not _is_chain(watch.history_known.state, since):
         return watch
     had_data = watch.had_data or any(
         change.after is not AlarmState.INSUFFICIENT_DATA for change in since
     )
-    return replace(
-        watch, history_known=watch.newest, counts=counts, had_data=had_data, gap_since=None
-    )
+    return _closed(replace(watch, history_known=watch.newest, counts=counts, had_data=had_data))
+
+
+def _closed(watch: AlarmWatch) -> AlarmWatch:
+    return replace(watch, gap_since=None, asked_at=None)
+
+
+def _is_chain(state: AlarmState, changes: Sequence[Transition]) -> bool:
+    befores = (state, *(change.after for change in changes))
+    return all(before is change.before for before, change in zip(befores, changes, strict=False))
 
 
 def _shows_data(reading: AlarmReading) -> bool:
@@ -187,14 +216,49 @@ def _after_what_was_known(
     return [change for change in history if change.at > moment]
 
 
-def _reaches(newest: AlarmReading, last: Transition) -> bool:
-    moment = newest.transitioned_at
-    return last.after is newest.state and (moment is None or last.at >= moment - SAME_MOMENT)
+def _reaches(newest: AlarmReading, since: Sequence[Transition]) -> bool:
+    """Whether the history goes as far as the newest reading, or beyond it."""
+    if not since:
+        return False
+    moment, last = newest.transitioned_at, since[-1]
+    if last.after is newest.state and (moment is None or last.at >= moment - SAME_MOMENT):
+        return True
+    # It was asked for a while after the reading was, and the alarm has changed once more since.
+    return any(
+        change.after is newest.state
+        and moment is not None
+        and abs(change.at - moment) <= SAME_MOMENT
+        for change in since
+    )
 
 
 def firing_at_start(readings: Iterable[AlarmReading]) -> tuple[AlarmReading, ...]:
     """Return the alarms that are in ALARM before anything was shifted."""
     return tuple(reading for reading in readings if reading.state is AlarmState.ALARM)
+
+
+def fired_since(
+    reading: AlarmReading, history: Iterable[Transition], since: datetime
+) -> AlarmReading | None:
+    """Return the alarm as it went into ALARM at ``since`` or later, by its reading or its history; None if it did not.
+
+    One that has been in ALARM for longer says nothing of what began then.
+    """
+    known = reading.transitioned_at
+    if reading.state is AlarmState.ALARM and (known is None or known >= since):
+        return reading
+    firings = [
+        change for change in history if change.after is AlarmState.ALARM and change.at >= since
+    ]
+    if not firings:
+        return None
+    newest = max(firings, key=lambda change: change.at)
+    return replace(
+        reading,
+        state=AlarmState.ALARM,
+        reason=newest.reason or reading.reason,
+        transitioned_at=newest.at,
+    )
 
 
 def not_evaluated(readings: Iterable[AlarmReading]) -> tuple[AlarmReading, ...]:
@@ -211,6 +275,8 @@ class Survey:
     """Alarms that were asked for and do not exist, as the user wrote them."""
     known: tuple[AlarmWatch, ...] = ()
     """What an earlier watch has already found out about them; empty before the first."""
+    sent: float = -math.inf
+    """When the read was sent (monotonic seconds), as far as the reader said so."""
 
 
 def counting(survey: Survey) -> Survey:

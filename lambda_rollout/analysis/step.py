@@ -21,8 +21,22 @@ UNREADABLE_LIMIT = 60.0
 _LIMIT_TOLD = readable_duration(timedelta(seconds=UNREADABLE_LIMIT))
 
 HISTORY_GRACE = 15.0
-"""Seconds that an alarm's history may take to show a change, counted from the read that saw the change; and at least so
-many after a step's planned end."""
+"""Seconds that an alarm's history may take to show a change, counted from the read that saw the change, or from when it
+was first asked for, if there were others before it; and at least so many after a step's planned end."""
+
+HISTORY_TURN = 0.7
+"""Seconds that each alarm which needs its history may keep the others from being asked for: AWS answers three calls a
+second, and somebody else in the account may make half of them."""
+
+
+NAMED = 5
+"""How many alarms a reason names at most."""
+
+
+HOLD_REMEDY = (
+    "Nothing has to be repaired. Roll out again, and end the hold with `mode: promote` while it lasts; what is to go on by "
+    "the clock is a longer step in place of `hold`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,8 @@ class StepEvidence:
     alarms_failing_since: float | None = None
     """When the first read was sent that failed with no success since; None while reads succeed."""
     aliases_failing_since: float | None = None
+    histories: int = 0
+    """How many alarms needed their history together, at most, since none last did."""
     missing_alarms: tuple[str, ...] = ()
     """Alarms that were there and are no more."""
     failed: str = ""
@@ -53,6 +69,8 @@ class StepEvidence:
     insufficient_data: InsufficientData = InsufficientData.IGNORE
     not_forward: str = ""
     """What has to come before more traffic is shifted, however long that takes; empty if nothing has to."""
+    holds_for: timedelta | None = None
+    """For how long the step is held until somebody says to go on, which nobody did yet; None for any other step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,8 @@ class Failed:
 
     reason: str
     alarms: tuple[AlarmReading, ...] = ()
+    remedy: str = ""
+    """What to do next, if there is more to say than of any failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +103,14 @@ def judge_step(evidence: StepEvidence) -> Verdict:
 
     Passed needs a read of the alarms and one of the aliases, both sent after the step's last second
     (README, promise 3); the last second of a step that was extended is the one in which it still lacked something.
-    Whatever is in doubt by then goes back.
+    Whatever is in doubt by then goes back. One that is held never passes by itself: what is missing does not matter
+    meanwhile, and when its time is over it goes back.
     """
     failed = _reason_at_any_time(evidence)
     if failed is not None:
         return failed
+    if evidence.holds_for is not None:
+        return _judge_hold(evidence.holds_for, evidence)
     last_second = max(evidence.planned_end, evidence.missing_at)
     if evidence.now < last_second or evidence.alarms_read_at < last_second:
         return Inconclusive()
@@ -103,6 +126,13 @@ def judge_step(evidence: StepEvidence) -> Verdict:
     return verdict
 
 
+def _judge_hold(held_for: timedelta, evidence: StepEvidence) -> Failed | Inconclusive:
+    if evidence.now < evidence.planned_end:
+        return Inconclusive()
+    reason = f"the hold of {readable_duration(held_for)} is over, and nobody said to go on"
+    return Failed(reason, remedy=HOLD_REMEDY)
+
+
 def _judge_histories(evidence: StepEvidence) -> Failed | Inconclusive | None:
     """Wait for the history of each alarm that needs it, and no longer than that one's grace; None if none does."""
     waiting = [watch for watch in evidence.watches if watch.needs_history]
@@ -110,14 +140,17 @@ def _judge_histories(evidence: StepEvidence) -> Failed | Inconclusive | None:
     if over:
         return Failed(_needs_history_reason(over), over)
     if waiting:
-        return Inconclusive(f"the history of {', '.join(watch.newest.name for watch in waiting)}")
+        return Inconclusive(f"the history of {_named([watch.newest for watch in waiting])}")
     return None
 
 
 def _grace_ends(watch: AlarmWatch, evidence: StepEvidence) -> float:
     """Return until when the alarm's history is waited for; alarms that flap in turn do not put it off for ever."""
     began = evidence.planned_end if watch.gap_since is None else watch.gap_since
-    return min(max(began, evidence.planned_end), evidence.last_end) + HISTORY_GRACE
+    began = min(max(began, evidence.planned_end), evidence.last_end)
+    turn = began + HISTORY_TURN * max(0, evidence.histories - 1)
+    asked = turn if watch.asked_at is None else min(watch.asked_at, turn)
+    return max(began, asked) + HISTORY_GRACE
 
 
 def _judge_evaluations(evidence: StepEvidence) -> Failed | Inconclusive | None:
@@ -171,9 +204,8 @@ def _broken_for_too_long(evidence: StepEvidence) -> Failed | None:
     if not broken:
         return None
     told = f"{broken[0].evaluation}: {broken[0].reason}"
-    names = ", ".join(reading.name for reading in broken)
     return Failed(
-        f"alarm {names} was not evaluated by CloudWatch for {_LIMIT_TOLD}: {told}",
+        f"alarm {_named(broken)} was not evaluated by CloudWatch for {_LIMIT_TOLD}: {told}",
         broken,
     )
 
@@ -186,8 +218,7 @@ def _judge_what_is_missing(evidence: StepEvidence) -> Verdict:
             for watch in evidence.watches
             if watch.newest.state is AlarmState.INSUFFICIENT_DATA
         )
-    names = ", ".join(reading.name for reading in blind)
-    lacks = f"INSUFFICIENT_DATA: {names}" if blind else evidence.missing
+    lacks = f"INSUFFICIENT_DATA: {_named(blind)}" if blind else evidence.missing
     if not lacks:
         return Passed()
     if evidence.now >= evidence.last_end:
@@ -202,5 +233,11 @@ def _fired_reason(fired: Sequence[AlarmReading]) -> str:
 
 
 def _needs_history_reason(readings: Sequence[AlarmReading]) -> str:
-    names = ", ".join(reading.name for reading in readings)
-    return f"alarm {names} changed its state between two reads, and its history could not be read"
+    return f"alarm {_named(readings)} changed its state between two reads, and its history could not be read"
+
+
+def _named(readings: Sequence[AlarmReading]) -> str:
+    """Name a few of the alarms: a placeholder may stand for hundreds."""
+    names = [reading.name for reading in readings[:NAMED]]
+    more = len(readings) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.aws.alarms import PAGE, below_of
+from lambda_rollout.aws.alarm_types import KINDS
+from lambda_rollout.aws.alarms import below_of
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import AlarmName
@@ -23,11 +24,6 @@ from lambda_rollout.preflight.facts import AlarmFacts, WatchedMetric
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType
 
-KINDS = {
-    "MetricAlarms": "MetricAlarm",
-    "CompositeAlarms": "CompositeAlarm",
-    "LogAlarms": "LogAlarm",
-}
 DEPTH = 5
 """How far down composite alarms are followed."""
 
@@ -85,8 +81,7 @@ class AlarmDefinitions:
         """Describe the named alarms and all below them: name -> kind and definition."""
         found: dict[str, tuple[str, _Raw]] = {}
         for _ in range(DEPTH):
-            for start in range(0, len(names), PAGE):
-                found.update(self._described(region, names[start : start + PAGE]))
+            found.update(self._described(region, names))
             below = [child for name in names if name in found for child in below_of(found[name][1])]
             names = [child for child in dict.fromkeys(below) if child not in found]
             if not names:
@@ -96,36 +91,11 @@ class AlarmDefinitions:
     def _described(
         self, region: str, names: Sequence[str]
     ) -> Iterator[tuple[str, tuple[str, _Raw]]]:
-        token: dict[str, Any] = {}
-        while True:
-            answer = self._clients.alarm_types.asking(
-                region, partial(self._page, region, names, token)
-            )
+        client = self._clients.cloudwatch(region)
+        for answer in self._clients.alarm_types.describe(client, region, names):
             for key, kind in KINDS.items():
                 for alarm in answer.get(key) or ():
                     yield alarm["AlarmName"], (kind, alarm)
-            if not answer.get("NextToken"):
-                return
-            token = {"NextToken": answer["NextToken"]}
-
-    def _page(
-        self,
-        region: str,
-        names: Sequence[str],
-        token: Mapping[str, Any],
-        types: Sequence[AlarmTypeType],
-    ) -> _Raw:
-        return ask(
-            "DescribeAlarms",
-            partial(
-                self._clients.cloudwatch(region).describe_alarms,
-                AlarmNames=names,
-                AlarmTypes=types,
-                MaxRecords=PAGE,
-                **token,
-            ),
-            dict,
-        )
 
 
 def _rule(alarm: _Raw) -> AlarmRule | None:

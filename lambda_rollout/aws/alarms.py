@@ -1,8 +1,8 @@
 """CloudWatch's alarm calls.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html and
-API_DescribeAlarmHistory.html. Without AlarmTypes only metric alarms come back; names that do not exist are
-silently absent; neither call takes a Region, so there is a client for each.
+API_DescribeAlarmHistory.html. Names that do not exist are silently absent; neither call takes a Region, so there is a
+client for each. Without a name DescribeAlarmHistory answers for all alarms of the account.
 """
 
 from __future__ import annotations
@@ -18,24 +18,20 @@ from lambda_rollout.analysis.alarms import (
     PARTIAL,
     AlarmReading,
     AlarmState,
+    HistoryPage,
     Survey,
     Transition,
 )
+from lambda_rollout.aws.alarm_types import PAGE, Raw, alarms_in
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.preflight.alarm_rule import RuleUnread, children, parse_alarm_rule
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import Unanswered
-from lambda_rollout.runtime.retry import raise_if_stopped
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType
-
-Raw = Mapping[str, Any]
-
-PAGE = 100
-"""Names in one DescribeAlarms call, and records in one answer, at most."""
 
 
 class CloudWatchAlarms:
@@ -87,85 +83,63 @@ class CloudWatchAlarms:
         asked: set[str] = set()
         wanted = list(dict.fromkeys((*names, *self._below.get(region, ()))))
         while wanted:
-            for start in range(0, len(wanted), PAGE):
-                for alarm in self._page(region, wanted[start : start + PAGE]):
-                    found[alarm["AlarmName"]] = alarm
+            client = self._clients.cloudwatch(region)
+            for answer in self._clients.alarm_types.describe(client, region, wanted, self._stop):
+                self._only_updated |= {(region, name) for name in _only_updated(answer)}
+                found |= {alarm["AlarmName"]: alarm for alarm in alarms_in(answer)}
             asked |= set(wanted)
             below = _all_below(names, found)
             wanted = [child for child in below if child not in asked]
         self._below[region] = tuple(child for child in below if child in found)
         return found
 
-    def _page(self, region: str, names: Sequence[str]) -> Iterator[Raw]:
-        token: dict[str, Any] = {}
-        while True:
-            raise_if_stopped(self._stop)
-            answer = self._clients.alarm_types.asking(
-                region, partial(self._describe, region, names, token)
-            )
-            self._only_updated |= {(region, name) for name in _only_updated(answer)}
-            yield from _alarms(answer)
-            if not answer.get("NextToken"):
-                return
-            token = {"NextToken": answer["NextToken"]}
-
-    def _describe(
-        self,
-        region: str,
-        names: Sequence[str],
-        token: Mapping[str, Any],
-        types: Sequence[AlarmTypeType],
-    ) -> Raw:
-        return ask(
-            "DescribeAlarms",
-            partial(
-                self._clients.cloudwatch(region).describe_alarms,
-                AlarmNames=names,
-                AlarmTypes=types,
-                MaxRecords=PAGE,
-                **token,
-            ),
-            _checked,
-        )
-
-    def history(self, reading: AlarmReading, since: datetime) -> Sequence[Transition]:
+    def history(
+        self, readings: Sequence[AlarmReading], since: datetime, token: str = ""
+    ) -> HistoryPage:
         """See `Alarms.history`.
 
         Of an alarm that only tells when it was updated, it ends with the state found: an update need not be a
         change, and then there is nothing in the history that explains it.
         """
-        transitions: list[Transition] = []
-        token: dict[str, Any] = {}
-        while True:
-            raise_if_stopped(self._stop)
-            answer = self._clients.alarm_types.asking(
-                reading.region, partial(self._history_page, reading, since, token)
-            )
-            transitions += (_transition(item) for item in answer["AlarmHistoryItems"])
-            if not answer.get("NextToken"):
-                if (reading.region, reading.name) in self._only_updated:
-                    transitions += _as_found(reading)
-                return transitions
-            token = {"NextToken": answer["NextToken"]}
+        region = readings[0].region
+        answer = self._clients.alarm_types.asking(
+            region, partial(self._history_page, readings, since, token)
+        )
+        changes: dict[str, list[Transition]] = {reading.name: [] for reading in readings}
+        others = 0
+        for item in answer["AlarmHistoryItems"]:
+            name = readings[0].name if len(readings) == 1 else _name_in(item)
+            if name in changes:
+                changes[name].append(_transition(item))
+            else:
+                others += 1
+        following = answer.get("NextToken") or ""
+        if not following:
+            for reading in readings:
+                if (region, reading.name) in self._only_updated:
+                    changes[reading.name] += _as_found(reading)
+        return HistoryPage(changes, others, following)
 
     def _history_page(
         self,
-        reading: AlarmReading,
+        readings: Sequence[AlarmReading],
         since: datetime,
-        token: Mapping[str, Any],
+        token: str,
         types: Sequence[AlarmTypeType],
     ) -> Raw:
+        named: dict[str, Any] = {"AlarmName": readings[0].name} if len(readings) == 1 else {}
+        if token:
+            named["NextToken"] = token
         return ask(
             "DescribeAlarmHistory",
             partial(
-                self._clients.cloudwatch(reading.region).describe_alarm_history,
-                AlarmName=reading.name,
+                self._clients.cloudwatch(readings[0].region).describe_alarm_history,
                 AlarmTypes=types,
                 HistoryItemType="StateUpdate",
                 StartDate=since,
                 ScanBy="TimestampAscending",
                 MaxRecords=PAGE,
-                **token,
+                **named,
             ),
             dict,
         )
@@ -190,22 +164,9 @@ def _all_below(names: Sequence[str], described: Mapping[str, Raw]) -> Sequence[s
     return reached[len(set(names)) :]
 
 
-def _alarms(answer: Mapping[str, Any]) -> Iterator[Raw]:
-    for kind in ("MetricAlarms", "CompositeAlarms", "LogAlarms"):
-        yield from answer.get(kind) or ()
-
-
-def _checked(answer: Raw) -> Raw:
-    """Read every alarm once, so that an answer which no reading can be made of is found to be none of AWS's."""
-    for alarm in _alarms(answer):
-        AlarmState(alarm["StateValue"])
-        _ = alarm["AlarmArn"], alarm["AlarmName"]
-    return answer
-
-
 def _only_updated(answer: Mapping[str, Any]) -> Iterator[str]:
     """Name the alarms without a StateTransitionedTimestamp: real ones have it, those of servers for tests may not."""
-    for alarm in _alarms(answer):
+    for alarm in alarms_in(answer):
         if not alarm.get("StateTransitionedTimestamp"):
             yield alarm["AlarmName"]
 
@@ -251,6 +212,13 @@ def _badness(evaluation: str) -> int:
     if evaluation in BROKEN:
         return 3
     return {"": 0, PARTIAL: 1}.get(evaluation, 2)
+
+
+def _name_in(item: Mapping[str, Any]) -> str:
+    """Say whose history an item is of; without that, it could be of any."""
+    if not item.get("AlarmName"):
+        raise Unanswered("DescribeAlarmHistory", "UnreadableHistory", "an item without AlarmName")
+    return str(item["AlarmName"])
 
 
 def _transition(item: Mapping[str, Any]) -> Transition:

@@ -30,9 +30,13 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
 def document(
-    story: RolloutState, events: Iterable[Event], problems: Iterable[InputProblem] = ()
+    story: RolloutState,
+    events: Iterable[Event],
+    problems: Iterable[InputProblem] = (),
+    *,
+    indent: int | None = 2,
 ) -> str:
-    """Return the whole report as JSON text, pure ASCII, with a newline at its end."""
+    """Return the whole report as JSON text, pure ASCII, with a newline at its end; one line without ``indent``."""
     started = story.started
     head: dict[str, Json] = {
         "schema": SCHEMA,
@@ -49,7 +53,7 @@ def document(
         "input-problems": [_problem(problem) for problem in problems],
         "events": [_event(event) for event in events],
     }
-    return json.dumps(head, indent=2) + "\n"
+    return json.dumps(head, indent=indent) + "\n"
 
 
 def _problem(problem: InputProblem) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from lambda_rollout.analysis.alarms import (
     AlarmReading,
@@ -12,17 +12,14 @@ from lambda_rollout.analysis.alarms import (
     AlarmWatch,
     Survey,
     observe,
-    with_history,
 )
 from lambda_rollout.rollout.events import AlarmChanged, EvaluationChanged, Unreadable
+from lambda_rollout.rollout.histories import Histories
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.runtime.errors import CallFailed, CredentialsExpired
-from lambda_rollout.runtime.retry import raise_if_stopped
 
 RETRY_EVERY = 5.0
 """Seconds until a failed read is tried again, at most, however long the poll interval is."""
-
-HISTORY_MARGIN = timedelta(seconds=5)
 
 
 class Rhythm:
@@ -37,9 +34,13 @@ class Rhythm:
         """When the newest successful read of this step was sent."""
         self.failing_since: float | None = None
 
-    def begin_step(self) -> None:
-        """Forget that it was read: what was sent before the shift says nothing about the step after it."""
+    def begin_step(self, every: float) -> None:
+        """Forget that it was read: what was sent before the shift says nothing about the step after it.
+
+        ``every``: how often it is read from now on, in seconds.
+        """
         self.good_at = -math.inf
+        self.every = every
 
     def good(self, sent: float) -> None:
         """Take note of a read that succeeded."""
@@ -72,13 +73,22 @@ class AlarmPoll:
     def __init__(self, ports: Ports, every: float, survey: Survey, began_at: datetime) -> None:
         """Begin with the ``survey`` made just before; ``every`` is in seconds, ``began_at`` on AWS's clock."""
         self._ports = ports
-        self._began_at = began_at
         self._by_arn = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
         self._by_arn |= {watch.newest.arn: watch for watch in survey.known}
         self._untold: list[AlarmChanged | EvaluationChanged] = []
+        self._every = every
         self.rhythm = Rhythm(every, ports.clock.monotonic())
+        self._histories = Histories(ports, min(every, RETRY_EVERY), began_at)
+        for watch in self.watches:
+            self._histories.seen(watch, survey.sent)
+        self.most_open = 0
+        """How many alarms needed their history together, at most, since none last did."""
         self.missing: tuple[str, ...] = ()
         """Alarms that the newest read did not find."""
+
+    def begin_step(self, at_least_every: float = math.inf) -> None:
+        """Begin to read for another step: as often as asked for, and at least every so many seconds."""
+        self.rhythm.begin_step(min(self._every, at_least_every))
 
     @property
     def watches(self) -> tuple[AlarmWatch, ...]:
@@ -112,23 +122,27 @@ class AlarmPoll:
         """Whether it is unknown of one what it did between two reads."""
         return any(watch.needs_history for watch in self.watches)
 
+    @property
+    def next_history_at(self) -> float:
+        """When a history is to be asked for, infinity if all are known (monotonic seconds)."""
+        return self._histories.next_at(self._by_arn)
+
     def read_what_is_due(self, end: float) -> bool:
         """Read the states if it is time, for a step that ends at ``end`` (monotonic seconds), and fill the gaps.
 
-        Ends with the call that finds an alarm to have fired, and returns whether one did. Raises as `read`, and
-        `Cancelled` on stop between two calls.
+        Ends with the call that finds an alarm to have fired, and returns whether one did, or when the states are to be
+        read again. Raises as `read`, and `Cancelled` on stop between two calls.
         """
-        if self._ports.clock.monotonic() >= self.rhythm.next_at(end):
+        clock = self._ports.clock
+        if clock.monotonic() >= self.rhythm.next_at(end):
             self.read()
-            if self._has_fired:
-                return True
-        for arn, watch in self._by_arn.items():
-            if watch.needs_history:
-                raise_if_stopped(self._ports.stop)
-                self._by_arn[arn] = self._with_history(watch)
-                if self._has_fired:
-                    return True
-        return False
+        while not self._has_fired and clock.monotonic() >= self.next_history_at:
+            for arn, after in self._histories.ask(self._by_arn).items():
+                self._take(arn, after)
+            if clock.monotonic() >= self.rhythm.next_at(end):
+                break
+        self._count_open()
+        return self._has_fired
 
     def read(self) -> None:
         """Read all states, one try. Raises `CredentialsExpired` on the second failure in a row: they are over."""
@@ -146,6 +160,7 @@ class AlarmPoll:
         for reading in survey.readings:
             before = self._by_arn.get(reading.arn) or AlarmWatch.start(reading)
             after = self._by_arn[reading.arn] = observe(before, reading, sent)
+            self._histories.seen(after, sent)
             if before.newest.evaluation != reading.evaluation:
                 self._untold.append(
                     EvaluationChanged(reading=reading, before=before.newest.evaluation)
@@ -164,18 +179,15 @@ class AlarmPoll:
     def _has_fired(self) -> bool:
         return any(watch.fired for watch in self.watches)
 
-    def _with_history(self, watch: AlarmWatch) -> AlarmWatch:
-        # An alarm without a timestamp had never changed its state before the watch began.
-        since = watch.history_known.transitioned_at or self._began_at
-        try:
-            history = self._ports.alarms.history(watch.newest, since - HISTORY_MARGIN)
-        except CallFailed:
-            # Asked again with the next poll; what is not explained by the step's end counts as fired.
-            return watch
-        after = with_history(watch, history)
-        if after.fired is not None:
-            self._note(after.fired, watch.history_known.state, fired=True)
-        return after
+    def _count_open(self) -> None:
+        now = sum(watch.needs_history for watch in self.watches)
+        self.most_open = max(self.most_open, now) if now else 0
+
+    def _take(self, arn: str, after: AlarmWatch) -> None:
+        before = self._by_arn[arn]
+        self._by_arn[arn] = after
+        if after.fired is not None and before.fired is None:
+            self._note(after.fired, before.history_known.state, fired=True)
 
     def _note(self, reading: AlarmReading, before: AlarmState, *, fired: bool) -> None:
         at = self._ports.clock.now()

@@ -92,6 +92,11 @@ class RolloutMetrics:
         self._verdict = None
         self.verdicts = ()
 
+    @property
+    def number(self) -> int:
+        """The number of the newest step, 0 before the first."""
+        return self.steps[-1].number if self.steps else 0
+
     # Reading -----------------------------------------------------------------------------------
 
     @property
@@ -287,5 +292,5 @@ class RolloutMetrics:
                 count = self._invocations(pair.target, index)
                 if not count:
                     why = "no data yet" if count is None else "no invocations"
-                    where = f"step {index + 1 - self._first} ({format_percent(step.percent)})"
+                    where = f"step {step.number} ({format_percent(step.percent)})"
                     yield f"{pair.target.name}, {where}: {why}"

@@ -56,7 +56,7 @@ class MetricsPoll:
         That is for which steps there is no evidence of traffic.
         """
         self._tried_at = -math.inf
-        self.read_if_due(len(self._metrics.steps))
+        self.read_if_due(self._metrics.number)
         if gaps := list(self._metrics.gaps()):
             text = f"Passed without evidence of traffic on the new version: {'; '.join(gaps)}."
             self._emit(Warned(text=text))

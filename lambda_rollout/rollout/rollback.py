@@ -21,10 +21,11 @@ from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Re
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import on_rollback
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.previous_alias import version_left
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin, without_failing
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
+from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+from lambda_rollout.rollout.way_back import version_left
 from lambda_rollout.runtime.errors import RolloutError
 
 _T = TypeVar("_T")
@@ -93,6 +94,8 @@ def _restore(
     if all_back:
         tell = partial(on_rollback, spec, ports, rollouts, ASKED_FOR, step=None, since=began)
         without_failing(tell, ports)
+        left = [left_version(rollout) for rollout in rollouts]
+        without_failing(partial(tell_what_was_logged, spec, ports, left, began), ports)
     return all_back
 
 
@@ -162,7 +165,7 @@ def _grasp(
                 "Leave `version` empty.",
             )
         writer = writer_of(target, alias, record.rollout_id, ports, record.old, shared=True)
-        return AliasRollout(target, writer, record.new)
+        return AliasRollout(target, writer, record.new, shifted_at=record.since)
     if not alias.routing.is_unsplit:
         raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec.identity, ports)
     if spec.version_number(target) is None and not alone:

@@ -18,6 +18,7 @@ from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished, HooksNamed, Warned
 from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
+from lambda_rollout.rollout.permissions import tell_permissions
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.watch import Watch
@@ -48,6 +49,7 @@ def run(
         ports.emit(Warned(text=text))
     finished = _to_its_end(tell, bad_end)
     without_failing(lambda: afterwards(finished), ports)
+    without_failing(lambda: tell_permissions(spec, ports), ports)
     ports.emit(finished)
     return finished
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.analysis.alarms import AlarmState, Transition
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.alarms import CloudWatchAlarms, below_of
 from lambda_rollout.aws.clients import Clients
@@ -248,7 +248,7 @@ def test_it_is_asked_again_without_them_remembered_and_said_once(older: Place) -
     for _ in range(3):
         (reading,) = watched.read().readings
     assert older.asked_for_log_alarms("DescribeAlarms") == [True, False, False, False]
-    watched.history(reading, older.scene.clock.now())
+    watched.history((reading,), older.scene.clock.now())
     definitions = AlarmDefinitions(older.clients, parse_alarms("errors\n"))
     assert [each.name for each in definitions.read()] == ["errors"]
     definitions.try_history()
@@ -296,7 +296,7 @@ def test_history_is_told_in_order_with_states_and_reasons(scene: Scene) -> None:
     watched = alarms(scene, "errors")
     (reading,) = watched.read().readings
     since = began + timedelta(seconds=1)
-    history = watched.history(reading, since)
+    history = watched.history((reading,), since).changes["errors"]
     assert [(change.before, change.after, change.reason) for change in history] == [
         (OK, ALARM, "too many"),
         (ALARM, OK, "fine"),
@@ -316,7 +316,11 @@ def test_a_long_history_is_read_to_its_end(scene: Scene) -> None:
         scene.set_alarm("errors", "ALARM" if number % 2 == 0 else "OK", f"{number}")
     watched = alarms(scene, "errors")
     (reading,) = watched.read().readings
-    history = watched.history(reading, began + timedelta(seconds=0.5))
+    since, token, history = began + timedelta(seconds=0.5), "", list[Transition]()
+    while not history or token:
+        page = watched.history((reading,), since, token)
+        history += page.changes["errors"]
+        token = page.next_token
     assert [change.reason for change in history] == [f"{number}" for number in range(230)]
     assert len(scene.requests("DescribeAlarmHistory")) == 3
 
@@ -336,8 +340,58 @@ def test_only_the_alarm_itself_and_only_its_states_are_asked_for(scene: Scene) -
     )
     watched = alarms(scene, "errors")
     (reading,) = watched.read().readings
-    history = watched.history(reading, scene.clock.now() - timedelta(hours=1))
-    assert [change.after for change in history] == [OK]
+    page = watched.history((reading,), scene.clock.now() - timedelta(hours=1))
+    assert [change.after for change in page.changes["errors"]] == [OK]
+    assert (page.others, page.next_token) == (0, "")
+
+
+def test_of_several_theirs_are_taken_out_of_the_whole_accounts(scene: Scene) -> None:
+    for name in ("errors", "latency", "foreign", "gone"):
+        scene.put_alarm(name)
+    put_metric_alarm(scene, "metric")
+    rule = {"AlarmRule": 'ALARM("errors")'}
+    scene.call("cloudwatch", "PutCompositeAlarm", AlarmName="composite", **rule)
+    scene.clock.advance(10)
+    began = scene.clock.now()
+    for name in ("foreign", "errors", "metric"):
+        scene.set_alarm(name, "ALARM", f"{name} is bad")
+    watched = alarms(scene, "errors", "latency", "composite", "metric")
+    readings = watched.read().readings
+    items = scene.world.cloudwatch()._history._items
+    # What cannot be read of somebody else's is nobody's trouble.
+    items[:] = [replace(item, data="?") if item.alarm_name == "foreign" else item for item in items]
+    page = watched.history(readings, began)
+    assert {name: [each.after for each in some] for name, some in page.changes.items()} == {
+        "errors": [ALARM],
+        "latency": [],
+        "composite": [ALARM],
+        "metric": [ALARM],
+    }
+    assert (page.others, page.next_token) == (1, "")
+    (asked,) = scene.requests("DescribeAlarmHistory")
+    assert "AlarmName" not in asked.params
+    assert len(asked.params["AlarmTypes"]) == 3
+
+
+def test_an_item_of_nobody_is_no_item_of_others(scene: Scene) -> None:
+    for name in ("errors", "latency"):
+        scene.put_alarm(name)
+    watched = alarms(scene, "errors", "latency")
+    readings = watched.read().readings
+    scene.world.faults.add(Nameless(), operation="DescribeAlarmHistory")
+    with pytest.raises(Unanswered, match="UnreadableHistory"):
+        watched.history(readings, scene.clock.now() - timedelta(hours=1))
+
+
+@dataclass(frozen=True)
+class Nameless:
+    """Answers history items that do not say whose they are."""
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        answer = work()
+        for item in answer["AlarmHistoryItems"]:
+            del item["AlarmName"]
+        return answer
 
 
 @pytest.mark.parametrize(
@@ -350,4 +404,4 @@ def test_a_history_that_cannot_be_read_is_no_quiet_one(scene: Scene, data: str) 
     items = scene.world.cloudwatch()._history._items
     items[:] = [type(item)(**{**vars(item), "data": data}) for item in items]
     with pytest.raises(Unanswered, match="UnreadableHistory"):
-        watched.history(reading, scene.clock.now() - timedelta(hours=1))
+        watched.history((reading,), scene.clock.now() - timedelta(hours=1))

@@ -112,7 +112,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "GetFunction": lambda _: versions().storage(TARGET),
     "PublishVersion": lambda _: versions().publish(TARGET, "text", "sha"),
     "GetProvisionedConcurrencyConfig": lambda _: aliases()._provisioning(TARGET),
-    "GetFunctionConcurrency": lambda _: lookout().reserved(TARGET),
+    "GetFunctionConcurrency": lambda _: lookout()._concurrency(TARGET),
     "GetPolicy": lambda _: lookout().alias_policy(TARGET),
     "ListEventSourceMappings": lambda _: lookout().event_sources(TARGET),
     "ListFunctionUrlConfigs": lambda _: lookout().urls(TARGET),
@@ -121,7 +121,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
     "Invoke": lambda _: LambdaInvocations(clients()).invoke("checkout", "2", b"{}", 5),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
-    "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history(READING, NOW),
+    "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history((READING,), NOW),
     "GetMetricData": lambda _: CloudWatchMetrics(clients()).invoked([TARGET], NOW),
     "GetApplication": lambda _: engine().platform(),
     "GetDeploymentGroup": lambda _: engine().group(),
@@ -140,7 +140,8 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
 }
 MORE: list[tuple[str, Callable[[Stranger], object]]] = [
     ("GetFunctionConfiguration", lambda _: versions().read(TARGET, "2")),
-    ("GetFunctionConfiguration", lambda _: lookout().configuration(TARGET, "2")),
+    ("GetFunction", lambda _: lookout().version(TARGET, "2")),
+    ("GetFunction", lambda _: lookout().reserved(TARGET)),
     ("GetFunction", lambda _: lookout().storage(TARGET, "2")),
     ("GetProvisionedConcurrencyConfig", lambda _: lookout().provisioned(TARGET)),
     ("GetPolicy", lambda _: lookout().function_policy(TARGET)),

@@ -5,6 +5,7 @@ is looked for in the text that is left.
 """
 
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -26,12 +27,17 @@ from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.hooks import Hook
+from lambda_rollout.inputs.package import S3Object
+from lambda_rollout.inputs.read import read_inputs, variable
+from lambda_rollout.preflight.policy import Place, policy_statements
 from lambda_rollout.report.markdown import code, code_block, link, prose, table, text_block
+from lambda_rollout.report.permissions import permissions_section, policy_text
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.rollout import events as e
-from lambda_rollout.runtime.trust import accepting, claims_told, condition
+from lambda_rollout.runtime.trust import accepting, claims_told, condition, trust_policy
+from sandbox.aws.trust import like
 from tests.support.job import Job
 from tests.support.stories import CHECKOUT, ERRORS_OK, START, Telling
 
@@ -352,3 +358,38 @@ def test_a_condition_can_be_copied_whole_from_log_and_summary(subject: str) -> N
     Log(Lines(written)).tell(finished)
     assert told in written.getvalue().splitlines()
     assert f"```json\n{told}\n```" in summary(rollout_state([finished]))
+
+
+def permissions_of(text: str) -> e.PermissionsNeeded:
+    """What a plan tells of a package, and of a job, that are called so."""
+    inputs = read_inputs(
+        {variable("function-name"): "checkout", variable("aws-region"): "eu-west-1"}
+    )
+    packages = {"checkout": S3Object("builds", text or "x", "")}
+    claims = {"sub": text or "x", "aud": "sts.amazonaws.com"}
+    return e.PermissionsNeeded(
+        statements=policy_statements(inputs, packages, Place("aws", "ACCOUNT", "eu-west-1")),
+        trust_policy=trust_policy(claims, "aws", "ACCOUNT"),
+        subject="",
+        why_unknown=text,
+        allowed=(),
+        refused=(),
+    )
+
+
+@given(hostile)
+@example("</details>")
+@example("```\n::error::x ##[error]x")
+def test_policies_to_be_pasted_do_nothing_else(text: str) -> None:
+    needed = permissions_of(text)
+    calm, page = (Page(permissions_section(each)) for each in (permissions_of("calm"), needed))
+    # GitHub lets `details` through; here it is shown as it is.
+    assert [tag for tag in page.tags if tag != "code"] == [
+        tag for tag in calm.tags if tag != "code"
+    ]
+    stream = io.StringIO()
+    Log(Lines(stream)).tell(needed)
+    assert [name for name, _ in obeyed(stream.getvalue())] == ["group", "endgroup"] * 2
+    policy = json.loads(policy_text(needed))
+    said = next(each["Resource"] for each in policy["Statement"] if each["Sid"] == "ReadThePackage")
+    assert like(said, f"arn:aws:s3:::builds/{text or 'x'}")

@@ -194,6 +194,8 @@ class Actor:
     """(Function, percent) -> what its first record for that weight says."""
     since: dict[str, float] = field(default_factory=dict)
     """When that weight first took effect."""
+    asked_at: float | None = None
+    """When a request to go on early last took effect in its record."""
     settling_since: float | None = None
     unrenewed_since: float | None = None
     """When the first renewal of its credentials failed with none that succeeded since."""
@@ -237,6 +239,13 @@ class Actor:
     """When it learned that an alarm fired; None once it has answered that."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
+
+    def asks(self, record: Record | None) -> bool:
+        """Whether a write with this record is a request to another run, or one that is taken back."""
+        promotes = self.spec.inputs.mode is Mode.PROMOTE and self.role != "post"
+        if not promotes or record is None or record.held or record.passed:
+            return False
+        return record.rollout_id not in {*self.rollout_ids, self.spec.rollout_id}
 
     @property
     def alive(self) -> bool:
@@ -414,6 +423,9 @@ class Observer:
         self, caller: str, actor: Actor | None, function: str, before: Shown, after: Shown
     ) -> None:
         truth = self.truths[function]
+        if actor is not None and actor.asks(after.ours):
+            self._asked(actor, function, before, after)
+            return
         truth.writes += 1
         truth.writer = caller
         truth.writers.add(caller)
@@ -435,6 +447,16 @@ class Observer:
             truth.base = after.record.old
         elif after.routing.is_unsplit:
             truth.base = after.routing.version
+
+    def _asked(self, asker: Actor, function: str, before: Shown, after: Shown) -> None:
+        """A request changes no traffic, and nobody becomes the author of anything by it."""
+        self.truths[function].writers.add(asker.name)
+        self.tell(f"{asker.name}: asks, or does no more: {after.description[-60:]!r}")
+        self.seen["asked to go on" if after.ours and after.ours.requested else "taken back"] += 1
+        self._rules.written(self, asker, function, before, after)
+        for owner in self.actors.values():
+            if after.ours is not None and owner.spec.rollout_id == after.ours.rollout_id:
+                owner.asked_at = self.now
 
     def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
         self._rules.written(self, actor, function, before, after)
@@ -539,7 +561,7 @@ class Observer:
 
     def _confirmed(self, actor: Actor, request: Request) -> None:
         function = request.function
-        if actor.role in FOLLOWERS:
+        if actor.role in FOLLOWERS and not actor.asks(write_of(request, self.now).record):
             truth = self.truths[function]
             for earlier in self.actors.values():
                 if earlier.number < actor.number:
@@ -600,6 +622,8 @@ class Observer:
 
         No answer but success, and what holds for every delivery alike, says anything of another delivery of it.
         """
+        if actor.asks(write.record):
+            return
         spent = write.shown.revision_id in actor.refused
         if outcome == "PreconditionFailedException":
             actor.refused.add(write.shown.revision_id)

@@ -16,6 +16,7 @@ from sandbox.github import BOT
 from tests.simulation.github import NUMBER, Sent, SimGitHub, key_in
 from tests.simulation.github_scenario import FOR_GOOD
 from tests.simulation.observer import Actor, Observer
+from tests.simulation.rules_request import asks_another
 
 PACE = 10.0
 """Seconds between two edits of one process, but for the last one."""
@@ -50,6 +51,10 @@ def exited(observer: Observer, hub: SimGitHub, teller: Teller) -> None:
     if teller.actor.finished is None:
         return
     sent = _by(hub, teller)
+    if asks_another(teller.actor):
+        if sent:
+            observer.blame("the run's comment", f"{teller.actor.name} told of another's rollout")
+        return
     if teller.given_up:
         _gave_up_for_a_reason(observer, hub, teller, sent)
     elif teller.in_time:

@@ -17,12 +17,14 @@ from lambda_rollout.rollout.events import (
     Restored,
     Result,
     RolledBack,
+    TakenBack,
     VersionPublished,
     VersionTaken,
     WeightShifted,
 )
 from tests.simulation.observer import EARLIER, SOMEBODY, Actor, Observer, Shown
 from tests.simulation.rules_credentials import told_that_it_fails
+from tests.simulation.rules_request import requested_only_if_it_went
 
 
 def told(observer: Observer, actor: Actor, event: Event) -> None:
@@ -41,7 +43,7 @@ def told(observer: Observer, actor: Actor, event: Event) -> None:
             shown = observer.show(event.target.function)
             asked = routing_of(event.previous, event.version, event.percent)
             _is_there(observer, actor, "shift is told", event.target.function, shown, asked)
-        case RolledBack() | Restored() | RecordCleared():
+        case RolledBack() | TakenBack() | Restored() | RecordCleared():
             shown = observer.show(event.target.function)
             asked = Routing.all_on(event.version)
             _is_there(observer, actor, "end is told", event.target.function, shown, asked)
@@ -145,10 +147,13 @@ def _could_not_put_all_back(actor: Actor) -> bool:
 def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
     told_that_it_fails(observer, actor, finished)
+    requested_only_if_it_went(observer, actor, finished)
     held_together(observer, actor, finished)
     nothing_stays_behind(observer, actor, finished)
     left = {
-        e.target.function for e in actor.events if isinstance(e, AliasLeft | RecordCleared | Held)
+        e.target.function
+        for e in actor.events
+        if isinstance(e, AliasLeft | TakenBack | RecordCleared | Held)
     }
     for function in actor.touched:
         truth, shown = observer.truths[function], observer.show(function)

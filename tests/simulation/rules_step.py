@@ -75,6 +75,9 @@ def not_passed(actor: Actor) -> str | None:
     if not functions:
         return None
     end = max(actor.since[f] for f in functions) + seconds - BLUR
+    if actor.asked_at is not None and max(actor.reached.values()) < HUNDRED:
+        # It may end as soon as it is asked to, and has looked once more.
+        end = min(end, max(*(actor.since[f] for f in functions), actor.asked_at))
     if actor.suspended_for:
         return None
     why, end = hooks_not_passed(actor, end)
@@ -96,7 +99,7 @@ def _numbers_not_passed(actor: Actor) -> str | None:
     """Whether the guards can have held, in a split step. Whose AWS clock is in doubt has other minutes."""
     split = max(actor.reached.values(), default=HUNDRED) < HUNDRED
     in_doubt = actor.misdated or abs(actor.fate.skew) > NEAR
-    if actor.numbers is None or not split or in_doubt:
+    if actor.numbers is None or not split or in_doubt or actor.asked_at is not None:
         return None
     base = next(
         (actor.bases[function] for function in actor.reached if function in actor.bases), ""

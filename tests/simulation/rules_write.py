@@ -16,6 +16,7 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
 from tests.simulation import rules_hooks as hooks
+from tests.simulation import rules_request as asking
 from tests.simulation import rules_smoke as smoke
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
 from tests.simulation.rules_credentials import no_weight_while_unrenewed
@@ -48,6 +49,8 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
         return
     write = write_of(request, observer.now)
     carries_everything(observer, actor, request)
+    if actor.asks(write.record):
+        return
     is_one_of_ours(observer, actor, write)
     lease_is_on_awss_clock(observer, actor, write)
     weight_since_is_kept(observer, actor, write)
@@ -193,7 +196,8 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
     if last is None and resumes:
         # "watch its weight again in full": the lowest that a function of the group was left at.
         following = min(actor.left_for_it, default=following)
-    if percent != following:
+    told_to = actor.asked_at is not None and percent == HUNDRED
+    if percent != following and not told_to:
         observer.blame("the plan's weights", f"{actor.name} wrote {percent}% after {last}%")
     elif last is not None and percent > max(actor.reached.values()):
         # The first function of a step speaks for all: they are judged together.
@@ -305,6 +309,9 @@ def _note_sent(observer: Observer, actor: Actor, write: Write) -> None:
 
 def written(observer: Observer, actor: Actor, function: str, before: Shown, after: Shown) -> None:
     """Judge a write of ours that took effect."""
+    if actor.asks(after.record):
+        asking.changes_only_the_word(observer, actor, before, after)
+        return
     never_over_a_foreign_routing(observer, actor, function, before, after)
     never_over_another_runs_routing(observer, actor, function, before, after)
     never_a_living_runs_alias(observer, actor, before, after)

@@ -16,6 +16,7 @@ from lambda_rollout.analysis.metrics import CanaryPair, StepStart
 from lambda_rollout.analysis.step import Failed, StepEvidence, judge_step
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.codedeploy.model import (
     CodeDeploy,
     DeploymentState,
@@ -35,7 +36,6 @@ from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.metrics_poll import MetricsPoll
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.watch import AnalysisFailed
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
@@ -116,7 +116,8 @@ class DeploymentWatcher:
                 self._numbers.read_if_due(self._number)
             self._beat(alarms.readings)
             due = alarms.rhythm.next_at(math.inf) if alarms.watches else math.inf
-            clock.wait(max(0.0, min(look_at, due) - clock.monotonic()), stop)
+            due = min(look_at, due, alarms.next_history_at)
+            clock.wait(max(0.0, due - clock.monotonic()), stop)
 
     def _heed_alarms(self, alarms: AlarmPoll) -> None:
         """Read what is due. Raises `AnalysisFailed` if an alarm fired, is gone, or if none can be read."""
@@ -134,6 +135,7 @@ class DeploymentWatcher:
                 alarms_read_at=alarms.rhythm.good_at,
                 aliases_read_at=math.inf,
                 watches=alarms.watches,
+                histories=alarms.most_open,
                 alarms_failing_since=alarms.rhythm.failing_since,
                 missing_alarms=alarms.missing,
             )
@@ -217,7 +219,7 @@ class DeploymentWatcher:
         self._shifted_at = self._ports.clock.monotonic()
         self.percent = percent
         if percent < HUNDRED:
-            self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent))
+            self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent, self._number))
         self._ports.emit(StepStarted(number=self._number, percent=percent, watch=self._step.watch))
         self._ports.emit(
             WeightShifted(

@@ -115,6 +115,25 @@ def test_history_that_lags_explains_nothing_yet() -> None:
     assert with_history(watch, [became(OK, -60, ALARM), became(NO_DATA, 8)]).needs_history
 
 
+def test_a_history_that_goes_beyond_the_newest_reading_explains_it() -> None:
+    """It was asked for a while later, when the alarm had changed once more."""
+    watch = seen(began(OK, -60), reading(NO_DATA, 12))
+    history = [became(OK, -60, ALARM), became(NO_DATA, 12), became(OK, 20, NO_DATA)]
+    after = with_history(watch, history)
+    assert not after.needs_history
+    assert seen(after, reading(OK, 20)).needs_history
+
+
+def test_what_is_picked_from_pages_is_believed_only_without_a_link_missing() -> None:
+    watch = seen(began(OK, -60), reading(NO_DATA, 12))
+    assert not with_history(watch, [became(NO_DATA, 12, OK)], chained=True).needs_history
+    assert with_history(watch, [became(NO_DATA, 12, ALARM)], chained=True).needs_history
+    gap = [became(NO_DATA, 8, OK), became(NO_DATA, 12, ALARM)]
+    assert with_history(watch, gap, chained=True).needs_history
+    fired = [became(ALARM, 8, NO_DATA), became(NO_DATA, 12, OK)]
+    assert with_history(watch, fired, chained=True).fired is not None
+
+
 def test_half_a_history_that_shows_a_firing_is_enough() -> None:
     watch = seen(began(OK, -60), reading(OK, 12))
     assert with_history(watch, [became(OK, -60, ALARM), became(ALARM, 10)]).fired is not None

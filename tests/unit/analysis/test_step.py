@@ -134,6 +134,26 @@ def test_each_alarms_grace_is_its_own() -> None:
     assert [alarm.name for alarm in verdict.alarms] == ["old"]
 
 
+def test_many_histories_are_waited_for_as_long_as_the_quota_needs_and_not_for_ever() -> None:
+    watches = tuple(
+        seen(AlarmWatch.start(reading(OK, -60, f"a{n}")), reading(NO_DATA, 90, f"a{n}"), sent=90.0)
+        for n in range(9)
+    )
+    many = replace(GOOD, watches=watches, histories=11, now=107.0 + HISTORY_GRACE - 0.1)
+    assert judge_step(many) == Inconclusive("the history of a0, a1, a2, a3, a4 and 4 more")
+    assert isinstance(judge_step(replace(many, now=107.0 + HISTORY_GRACE)), Failed)
+
+
+@pytest.mark.parametrize(("asked_at", "until"), [(90.0, 100.0), (103.0, 103.0), (500.0, 107.0)])
+def test_the_grace_of_one_among_many_counts_from_its_own_turn(
+    asked_at: float, until: float
+) -> None:
+    late = replace(seen(began(OK), reading(NO_DATA, 89), sent=90.0), asked_at=asked_at)
+    waiting = replace(GOOD, watches=(late,), histories=11, now=until + HISTORY_GRACE - 0.1)
+    assert judge_step(waiting) == Inconclusive("the history of errors")
+    assert isinstance(judge_step(replace(waiting, now=until + HISTORY_GRACE)), Failed)
+
+
 def test_an_alarm_that_goes_on_changing_does_not_put_the_end_off() -> None:
     watch = began(OK)
     for moment in range(101, 117, 3):
