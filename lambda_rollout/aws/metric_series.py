@@ -130,8 +130,9 @@ def version_metrics(
                 durations=at(minute, durations),
                 measured=at(minute, measured),
                 slower_than={bound: round(n) for bound, n in at(minute, slower).items()},
-                # Where no error was ever told, not even that there was none, none is being waited for.
-                errors_known=minute in errors or minute not in invocations or not errors,
+                # Lambda tells with each invocation that there was an error, or that there was none: what it does not
+                # tell is missing, and not zero.
+                errors_known=minute in errors or minute not in invocations,
             )
             for minute in minutes
         ),

@@ -13,7 +13,7 @@ from typing import Any
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.ownership import Claim
 from lambda_rollout.alias.record import Ownership, Record, RunStatus
-from lambda_rollout.alias.request import RequestAnswer
+from lambda_rollout.alias.request import RequestAnswer, answer_of
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis import step as judge
@@ -22,7 +22,7 @@ from lambda_rollout.analysis.step import Inconclusive, Passed, StepEvidence, Ver
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout import acquire, request, rollout, running, step_request, watch
+from lambda_rollout.rollout import request, rollout, running, step_request, watch
 from lambda_rollout.rollout.request import PromotionRequest
 from lambda_rollout.rollout.step_request import StepRequest
 from lambda_rollout.rollout.watch import Watch
@@ -128,7 +128,7 @@ def _asks_for_more_time() -> list[Patch]:
         more = replace(record, requested=True, until=record.until + timedelta(minutes=10))
         return lease.compose(text, more)
 
-    return [(request.lease, "with_request", with_more)]
+    return [(lease, "with_request", with_more)]
 
 
 def _takes_a_live_rollout_over() -> list[Patch]:
@@ -140,7 +140,7 @@ def _takes_a_live_rollout_over() -> list[Patch]:
 
     return [
         (rollout, "ask_if_running", lambda *_: None),
-        (acquire.lease, "ownership_of", ownership),
+        (lease, "ownership_of", ownership),
     ]
 
 
@@ -244,7 +244,7 @@ def _takes_the_word_for_text() -> list[Patch]:
 
 
 def _asks_again_and_again() -> list[Patch]:
-    usual = request.answer_of
+    usual: Callable[[Record, Alias], RequestAnswer] = answer_of
 
     def not_yet(record: Record, alias: Alias) -> RequestAnswer:
         answer = usual(record, alias)

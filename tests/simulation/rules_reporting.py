@@ -19,6 +19,7 @@ from lambda_rollout.rollout.events import (
     Restored,
     Result,
     RolledBack,
+    TakenBack,
     VersionPublished,
     VersionTaken,
     WeightShifted,
@@ -52,7 +53,7 @@ def _told_of_aliases(observer: Observer, actor: Actor, event: Event) -> None:
             shown = observer.show(event.target.function)
             asked = routing_of(event.previous, event.version, event.percent)
             _is_there(observer, actor, "shift is told", event.target.function, shown, asked)
-        case RolledBack() | Restored() | RecordCleared():
+        case RolledBack() | TakenBack() | Restored() | RecordCleared():
             shown = observer.show(event.target.function)
             asked = Routing.all_on(event.version)
             _is_there(observer, actor, "end is told", event.target.function, shown, asked)
@@ -161,7 +162,9 @@ def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None
     held_together(observer, actor, finished)
     nothing_stays_behind(observer, actor, finished)
     left = {
-        e.target.function for e in actor.events if isinstance(e, AliasLeft | RecordCleared | Held)
+        e.target.function
+        for e in actor.events
+        if isinstance(e, AliasLeft | TakenBack | RecordCleared | Held)
     }
     for function in actor.touched:
         truth, shown = observer.truths[function], observer.show(function)

@@ -34,6 +34,7 @@ def progress(story: RolloutState) -> Iterator[str]:
         return
     if step.holds:
         yield from _how_to_end_it(step, story)
+        yield from _refused(step)
         return
     ends = step.extended_until or step.watched_from + step.watch
     left = max(timedelta(), ends - story.latest)
@@ -45,6 +46,10 @@ def progress(story: RolloutState) -> Iterator[str]:
         return
     end = "" if not after else f"; all steps by about {clock_time(ends + after)}"
     yield f"{said}, **{readable_duration(left)} left** until {clock_time(ends)}{end} (UTC)."
+    yield from _refused(step)
+
+
+def _refused(step: StepNow) -> Iterator[str]:
     if step.refused:
         yield f"A request to go on was refused: {prose(step.refused, 200)}."
 
