@@ -171,6 +171,8 @@ def test_told_to_go_on_it_ends_at_100_watched_for_interval(scene: Scene) -> None
     promoted, *_, cleared = [each.at for each in writes if routing_of(each.params) == WHOLE]
     assert promoted - before <= timedelta(seconds=1015)
     assert cleared - promoted >= timedelta(minutes=5)
+    looks = [each for each in scene.requests("GetAlias") if promoted < each.at < cleared]
+    assert len(looks) <= 8, "as seldom as in any step again"
     assert scene.alias.description == OWNERS_TEXT
 
 
