@@ -187,6 +187,18 @@ def test_hooks_are_asked_before_the_hold_and_at_100_percent(scene: Scene) -> Non
     assert invoked == ["before-traffic", "each-step", "each-step", "after-traffic"]
 
 
+def test_what_was_served_before_the_hold_counts_in_it() -> None:
+    """A request just after its begin is not refused for want of what the step before has shown."""
+    made = Scene.ready(alarms=())
+    served(made)
+    ask(made, 20 * 60)
+    finished = roll_out(made, "10% 15m, hold 1h", "error-rate < 5%", min_invocations=500)
+    assert finished.result is Result.PROMOTED
+    assert not made.told(e.RequestRefused)
+    asked = made.told(e.RequestSeen)
+    assert [event.number for event in asked if isinstance(event, e.RequestSeen)] == [2]
+
+
 def test_a_hold_in_which_nothing_can_be_judged_refuses_and_goes_on_holding(scene: Scene) -> None:
     asked = rollout_spec(HOLD, insufficient_data=InsufficientData.FAIL)
     scene.after(300, lambda: scene.set_alarm("checkout-errors", "INSUFFICIENT_DATA"))
