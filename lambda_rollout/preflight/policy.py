@@ -166,7 +166,7 @@ def _of_a_look_ahead(
     yield PolicyStatement(
         "LookAhead",
         (
-            "lambda:GetFunctionConcurrency",
+            "lambda:GetFunction",
             *(["lambda:GetFunctionScalingConfig"] if kinds.providers else []),
             "lambda:GetPolicy",
             *(["lambda:ListDurableExecutionsByFunction"] if kinds.durable else []),
