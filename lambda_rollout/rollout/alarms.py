@@ -158,8 +158,10 @@ class AlarmPoll:
             return
         self.rhythm.good(sent)
         self.missing = survey.missing
-        for reading in survey.readings:
-            before = self._by_arn.get(reading.arn) or AlarmWatch.start(reading)
+        for found in survey.readings:
+            before = self._by_arn.get(found.arn) or AlarmWatch.start(found)
+            # Events keep readings: one that says nothing new is the one that they have.
+            reading = before.newest if before.newest == found else found
             after = self._by_arn[reading.arn] = observe(before, reading, sent)
             self._histories.seen(after, sent)
             if before.newest.evaluation != reading.evaluation:
