@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.guards import OBSERVED
+from lambda_rollout.report.alike import named
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import count, listing, share, traffic
 from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
@@ -34,7 +35,7 @@ never escaped."""
 def headline(story: RolloutState) -> str:
     """Say how it ended, without a mark and without the reason: a few words, no full stop."""
     targets = tuple(story.targets.values())
-    names = listing([str(now.target) for now in targets]) or "The rollout"
+    names = named(targets) or "The rollout"
     one = targets[0] if len(targets) == 1 else None
     match story.result:
         case Result.PROMOTED if all(now.created for now in targets):
@@ -134,10 +135,15 @@ def _tested(story: RolloutState) -> Iterator[str]:
 
 
 def _restored(story: RolloutState) -> Iterator[str]:
+    alike: dict[str, list[str]] = {}
     for now in story.targets.values():
         if now.abandoned is not None:
             then = f" It was restored to version {now.previous} first." if now.restored else ""
-            yield f"{now.target} was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
+            told = f"was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
+            alike.setdefault(told, []).append(str(now.target))
+    for told, names in alike.items():
+        # "Each" as the grammar of one fits several then.
+        yield f"{listing(names)}{' each' if len(names) > 1 else ''} {told}"
 
 
 def _promoted(story: RolloutState) -> Iterator[str]:
@@ -162,12 +168,15 @@ def _promoted(story: RolloutState) -> Iterator[str]:
 
 def _exposures(story: RolloutState) -> Iterator[str]:
     alike: dict[str, list[TargetNow]] = {}
+    as_before: dict[str, list[str]] = {}
     for now in story.targets.values():
         if exposure := exposure_of(now, story):
             still = ", and still has traffic" if now.weight else ""
             alike.setdefault(f"had {exposure}{still}.", []).append(now)
         elif now.rolled_back_at is None and now.routing is not None and now.left is None:
-            yield f"{now.target} sends {traffic(now.routing)}, as before."
+            as_before.setdefault(traffic(now.routing), []).append(str(now.target))
+    for sent, names in as_before.items():
+        yield f"{listing(names)} {'send' if len(names) > 1 else 'sends'} {sent}, as before."
     for had, targets in alike.items():
         if len(story.targets) == 1:
             yield f"Version {targets[0].version} {had}"
