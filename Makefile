@@ -67,7 +67,7 @@ simulate: install ## Draw what can go wrong from seeds, and see every promise ke
 	  $(if $(FIRST),--first $(FIRST)) $(if $(DOOR),--door $(DOOR)) $(ARGS)
 
 # One target each, so that `make -k lint` tells of all of them.
-LINTERS := lint-format lint-code lint-types lint-shell lint-image lint-workflows lint-metadata
+LINTERS := lint-format lint-code lint-types lint-shell lint-image lint-workflows lint-metadata lint-templates
 
 .PHONY: lint $(LINTERS)
 lint: $(LINTERS) ## Formatter, linters and type checker
@@ -98,6 +98,9 @@ lint-metadata:
 	$(RUN)check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(RUN)check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
 	$(RUN)check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+
+lint-templates:
+	$(RUN)cfn-lint $(wildcard examples/starter/*.yml examples/guardian/*.yml)
 
 .PHONY: audit
 audit: install ## Audit the workflows, asking GitHub too; needs GH_TOKEN

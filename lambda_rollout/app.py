@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lambda_rollout.github.comment.feed import STATE as COMMENT
 from lambda_rollout.github.comment.feed import CommentFeed
@@ -25,6 +25,7 @@ from lambda_rollout.github.comment.setup import (
     patience,
 )
 from lambda_rollout.github.journal import Journal
+from lambda_rollout.github.repository import is_private
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
@@ -176,12 +177,18 @@ def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
         rollout_id=secrets.token_hex(4),
         packages=files.packages,
         payloads=files.payloads,
+        shows_messages=is_private(context.environ),
     )
     is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
     spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
     # Who rolls back waits out what others give up soon: for them nothing was changed yet.
     limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
-    clients = build_clients(spec.identity, context, asking(context.clock, context.stop, limit))
+    patient = asking(context.clock, context.stop, limit)
+    try:
+        clients = build_clients(spec.identity, context, patient)
+    except RolloutError:
+        _tell_what_role_it_takes(spec, context)
+        raise
     ports = build_ports(
         clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
     )
@@ -194,6 +201,26 @@ def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
     if inputs.mode is Mode.ROLLBACK:
         return rollback(spec, ports)
     return Rollout(spec, ports).run()
+
+
+def _tell_what_role_it_takes(spec: RolloutSpec, context: JobContext) -> None:
+    """Let a plan without credentials tell what the role needs: its first run may be to ask that."""
+    if spec.inputs.mode is Mode.PLAN and not context.stop.requested:
+        from lambda_rollout.rollout.permissions import without_credentials
+
+        context.journal.emit(without_credentials(spec, partial(_claims_of_job, context)))
+
+
+def _claims_of_job(context: JobContext, role: str) -> Mapping[str, Any]:
+    """Ask once for what this job's OIDC token says, meant for ``role``. Raises `RolloutError`."""
+    from lambda_rollout.aws.web_identity import audiences
+    from lambda_rollout.runtime.id_token import claims_of, id_token
+
+    token = id_token(context.environ, audiences(role)[0], context.runner.hide)
+    try:
+        return claims_of(token)
+    except ValueError as error:
+        raise RolloutError(f"GitHub's answer holds {error}.") from error
 
 
 def _deploy(inputs: Inputs, spec: RolloutSpec, ports: Ports, clients: Clients) -> Finished:
@@ -362,6 +389,7 @@ def build_ports(
     from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.caller import caller_of
     from lambda_rollout.aws.invocations import LambdaInvocations
+    from lambda_rollout.aws.logs import CloudWatchLogs
     from lambda_rollout.aws.metrics import CloudWatchMetrics
     from lambda_rollout.aws.preflight import AwsPreflightReader
     from lambda_rollout.aws.versions import LambdaVersions
@@ -380,7 +408,10 @@ def build_ports(
         background=lambda: BackgroundThread("call"),
         invocations=LambdaInvocations(clients),
         metrics=CloudWatchMetrics(clients, measures_of(guards)),
+        logs=CloudWatchLogs(clients),
         preflight_reader=AwsPreflightReader(clients, alarms),
+        rights=lambda: clients.rights.said,
+        claims=partial(_claims_of_job, context),
         life=clients.life,
         caller=partial(caller_of, clients),
     )

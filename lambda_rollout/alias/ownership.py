@@ -37,6 +37,14 @@ class PendingWrite:
         return self.answer.may_have_effect and not isinstance(self.answer, RevisionMismatch)
 
 
+def is_taken_back(alias: Alias, old: str) -> bool:
+    """Whether somebody has put an alias back on the version that it came from, and took the record off: no accident.
+
+    Asked of one that is not ours any more.
+    """
+    return alias.routing == Routing.all_on(old) and lease.parse(alias.description)[1] is None
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a rollout knows of its own writes to one alias."""
@@ -51,6 +59,8 @@ class Claim:
     """The newest good answer, to a write or to a look."""
     routing: Routing
     """What was last written and confirmed; the routing as it was found before that."""
+    text: str = ""
+    """The owner's text, whole."""
     pending: Sequence[PendingWrite] = ()
     until: datetime | None = None
     """When the newest record that was sent runs out, on AWS's clock."""
@@ -111,6 +121,26 @@ class Claim:
             for sent in self.pending
         )
 
+    def is_request(self, alias: Alias) -> bool:
+        """Return whether somebody asked us to go on early, or took that back: what we wrote and a word more or less.
+
+        That is the record that is known or pending, the routing that it was written with, and the owner's text.
+        """
+        record = lease.parse(alias.description)[1]
+        before = lease.parse(self.known.description)[1]
+        if record is None or record.rollout_id != self.rollout_id:
+            return False
+        if not (record.requested or (before is not None and before.requested)):
+            return False
+        sent = [(each.routing, each.description) for each in self.pending]
+        # Somebody's own weight under the description that AWS has kept is no request, whatever is asked there.
+        if self.known.routing == self.routing:
+            sent.append((self.routing, self.known.description))
+        return lease.is_cut_of(alias.description, self.text) and any(
+            alias.routing == routing and _same_but_for_a_request(record, description)
+            for routing, description in sent
+        )
+
     def _was_kept(self, alias: Alias, sent: PendingWrite) -> bool:
         is_effect = alias.revision_id != sent.revision_id == self.known.revision_id
         return is_effect and not sent.description and alias.description == self.known.description
@@ -126,8 +156,8 @@ class Claim:
 
         Somebody has sent a routing alone, and AWS has kept the description.
         """
-        sent = [s.routing for s in self.pending if lease.parse(s.description)[1] == record]
-        if lease.parse(self.known.description)[1] == record:
+        sent = [s.routing for s in self.pending if _same_but_for_a_request(record, s.description)]
+        if _same_but_for_a_request(record, self.known.description):
             sent.append(self.routing)
         return bool(sent) and routing not in sent
 
@@ -142,10 +172,16 @@ class Claim:
 
     def _is_as_found(self, record: Record, routing: Routing) -> bool:
         """Whether we have not moved it yet, and nobody has: only its owner's text is another."""
-        found = (lease.parse(self.found.description)[1], self.found.routing)
-        return not self.confirmed and (record, routing) == found
+        as_found = _same_but_for_a_request(record, self.found.description)
+        return not self.confirmed and as_found and routing == self.found.routing
 
     def _was_finished(self, routing: Routing) -> bool:
         """Whether the run that we took for dead, to resume it, has promoted it meanwhile: nothing of ours is out."""
         resumes = not (self.confirmed or self.shared)
         return resumes and routing.is_unsplit and routing.version != self.old
+
+
+def _same_but_for_a_request(record: Record, description: str) -> bool:
+    """Whether a Description has this record, with or without the word that asks its run to go on."""
+    other = lease.parse(description)[1]
+    return other is not None and other.without_request == record.without_request

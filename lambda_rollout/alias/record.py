@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
@@ -47,7 +47,7 @@ _RECORD = re.compile(
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
     r" id (?P<nonce>[0-9a-f]{8})"
     rf"(?: since (?P<since>{TIME}))?"
-    rf" (?:until (?P<until>{TIME})|held)\]\Z",
+    rf" (?:until (?P<until>{TIME})|held)(?P<request> promote)?\]\Z",
     re.ASCII,
 )
 
@@ -67,6 +67,13 @@ class Record:
     """Six hex digits of the repository's hash; with ``run`` and ``attempt`` empty outside GitHub."""
     since: datetime | None = None
     """When the present weight was first written, on AWS's clock; None in a record that does not say."""
+    requested: bool = False
+    """Whether somebody asks its run to go on early (``mode: promote``). It means nothing to anybody else."""
+
+    @property
+    def without_request(self) -> Record:
+        """The same record, with nobody asking for anything."""
+        return replace(self, requested=False)
 
     @property
     def passed(self) -> bool:
@@ -92,9 +99,8 @@ class Record:
         run = f"{self.run}/{self.attempt} of {self.repository}" if self.run else "local"
         since = f" since {self.since:{TIME_FORMAT}}" if self.since else ""
         until = f"until {self.until:{TIME_FORMAT}}" if self.until else "held"
-        return (
-            f"[lambda-rollout {self.old}>{self.new} run {run} id {self.rollout_id}{since} {until}]"
-        )
+        request = " promote" if self.requested else ""
+        return f"[lambda-rollout {self.old}>{self.new} run {run} id {self.rollout_id}{since} {until}{request}]"
 
 
 def repository_hash(repository: str) -> str:
@@ -126,6 +132,7 @@ def parse(description: str) -> tuple[str, Record | None]:
         attempt=match["attempt"] or "",
         repository=match["repository"] or "",
         since=since,
+        requested=bool(match["request"]),
     )
     return description[: match.start()].removesuffix(" "), record
 
@@ -160,6 +167,27 @@ def join(text: str, mark: str) -> str:
     room = DESCRIPTION_LIMIT - len(mark) - 1
     kept = _cut(text, room)
     return f"{kept} {mark}" if kept else mark
+
+
+def with_request(description: str) -> str:
+    """Return a Description that has a record with the word that asks its run to go on early; others as they are.
+
+    The text may lose a few more characters to it.
+    """
+    text, record = parse(description)
+    return description if record is None else compose(text, replace(record, requested=True))
+
+
+def is_cut_of(description: str, text: str) -> bool:
+    """Whether a Description with a record holds this text, whole or cut to make room for that record.
+
+    A request may have stood there as well, and was taken off without the characters that it had cost.
+    """
+    kept, record = parse(description)
+    if record is None:
+        return False
+    forms = (record, replace(record, requested=True))
+    return any(kept == parse(compose(text, each))[0] for each in forms)
 
 
 def was_cut(description: str) -> bool:

@@ -15,12 +15,13 @@ may still land: the next confirmed write makes it useless.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.calls import Aliases
-from lambda_rollout.alias.ownership import Claim, PendingWrite
+from lambda_rollout.alias.ownership import Claim, PendingWrite, is_taken_back
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
@@ -49,13 +50,17 @@ SEEN_TWICE = 5.0
 class Conflict(RolloutError):
     """Somebody else wrote the alias. ``found`` is what it shows now, ``expected`` what we left."""
 
-    def __init__(self, target: Target, expected: Routing, found: Alias) -> None:
-        """``target`` is the alias in question."""
+    def __init__(self, target: Target, expected: Routing, found: Alias, old: str = "") -> None:
+        """``target`` is the alias in question, ``old`` the version that it came from; empty if it came from none."""
+        remedy = "Find out who writes this alias, and start again."
         if found.routing == expected:
             what = f"somebody else edited {target} during the rollout (its description or settings)"
+        elif is_taken_back(found, old):
+            what = f"{target} was taken back by somebody else: it sends 100% to version {old} again"
+            remedy = "Nothing has to be repaired. Find out who took it back, and why, before you roll out again."
         else:
             what = f"somebody else changed the routing of {target}: it was {expected}, it is {found.routing}"
-        super().__init__(what, "Find out who writes this alias, and start again.")
+        super().__init__(what, remedy)
         self.target = target
         self.expected = expected
         self.found = found
@@ -120,6 +125,8 @@ class AliasWriter:
         """RevisionIds of what a read showed that may be our doing or older than it, and since when."""
         self.looks_first = False
         """Whether it is to be read again before a settling write."""
+        self._refused = False
+        """Whether the request that stands there was refused, and is still to be taken off."""
 
     # What is known -----------------------------------------------------------------------------
 
@@ -141,6 +148,21 @@ class AliasWriter:
         """Whether the alias, as last seen, carries our record."""
         _, record = lease.parse(self.known.description)
         return record is not None and record.rollout_id == self.rollout_id
+
+    @property
+    def bears_request(self) -> bool:
+        """Whether the alias, as last seen, asks this rollout to go on early, or did and was refused."""
+        _, record = lease.parse(self.known.description)
+        return self.bears_record and record is not None and record.requested
+
+    @property
+    def asked_to_go_on(self) -> bool:
+        """Whether that is still to be answered: by all of the traffic, or by `refuse_request`."""
+        return self.bears_request and not self._refused
+
+    def refuse_request(self) -> None:
+        """Answer it with no: the next record that is written goes without it."""
+        self._refused = self.bears_request
 
     @property
     def record_age(self) -> float:
@@ -172,6 +194,7 @@ class AliasWriter:
             found=self.found,
             known=self.known,
             routing=self.routing,
+            text=self.text,
             pending=self._pending,
             until=self._until,
             confirmed=self.confirmed,
@@ -203,33 +226,36 @@ class AliasWriter:
 
     def _take_news(self, seen: Alias, *, may_still_move: bool) -> None:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
-        if self._claim.changed_since_read(seen) and not self._claim.matches_pending_write(seen):
+        claim = self._claim
+        if claim.is_request(seen):
+            # Our record and our routing: as if we had read what was confirmed, and asked to go on.
+            self.routing, self.confirmed = seen.routing, True
+        elif claim.changed_since_read(seen) and not claim.matches_pending_write(seen):
             if not self.is_ours(seen):
                 # It is to be left as it is: a settling write would be refused, or, where nobody heeds the
                 # RevisionId, overwrite it. So another look comes first.
                 self.looks_first = True
                 if self._seen_for(seen) >= SEEN_TWICE:
                     self._forget_what_is_overtaken(seen)
-                raise Conflict(self.target, self.routing, seen)
+                raise Conflict(self.target, self.routing, seen, self.old)
             had_effect = any(write.routing == seen.routing for write in self._pending)
             is_once = self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE
             if may_still_move and is_once and not had_effect:
                 # It may be older than what we found. Nothing goes forward, and the way back looks again.
                 self.looks_first = True
-                raise Conflict(self.target, seen.routing, seen)
+                raise Conflict(self.target, seen.routing, seen, self.old)
             self._take_text(seen.description)
             if had_effect:
                 # A weight of ours, the record of which somebody has struck out: it did have its effect.
                 self.routing, self.confirmed = seen.routing, True
             self._accept(seen)
             if may_still_move:
-                raise Conflict(self.target, seen.routing, seen)
+                raise Conflict(self.target, seen.routing, seen, self.old)
         self._accept(seen)
 
     def _take_text(self, description: str) -> None:
         """Keep what somebody wrote; the text we know, cut to make room for a record, is still that, and stays whole."""
-        text, record = lease.parse(description)
-        if record is None or text != lease.parse(lease.compose(self.text, record))[0]:
+        if not lease.is_cut_of(description, self.text):
             self.text = lease.owners_text(description)
 
     # Forward -----------------------------------------------------------------------------------
@@ -272,7 +298,9 @@ class AliasWriter:
     def _forward_once(
         self, routing: Routing, record: Record, stop: Stop | None, *, may_still_move: bool
     ) -> None:
-        description = lease.compose(self.text, record)
+        # Until it is answered, who asks is to see it, whatever else is written.
+        asks = self.asked_to_go_on and not routing.is_unsplit
+        description = lease.compose(self.text, replace(record, requested=asks))
         self._until = record.until
         if self.known.revision_id in self._spent:
             # Sent again with it, it would be refused again: what AWS has by now says how the last try ended.
@@ -310,7 +338,8 @@ class AliasWriter:
     def _shows(self, description: str, routing: Routing) -> bool:
         """Whether the alias, as last seen, is what we sent."""
         known = self.known
-        return known.description == description and known.routing == routing
+        shown = {description, lease.with_request(description)}
+        return known.description in shown and known.routing == routing
 
     def _with_aws_weights(self, routing: Routing) -> Routing:
         """Return what to send for ``routing``: while provisioned concurrency moves to it, AWS's own weights are kept.
@@ -442,4 +471,5 @@ class AliasWriter:
                     self.confirmed = True
             self._pending = [w for w in self._pending if w.revision_id == alias.revision_id]
         self.known = alias
+        self._refused &= self.bears_request
         self._answered_at = self._clock.monotonic()

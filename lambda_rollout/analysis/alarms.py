@@ -237,6 +237,30 @@ def firing_at_start(readings: Iterable[AlarmReading]) -> tuple[AlarmReading, ...
     return tuple(reading for reading in readings if reading.state is AlarmState.ALARM)
 
 
+def fired_since(
+    reading: AlarmReading, history: Iterable[Transition], since: datetime
+) -> AlarmReading | None:
+    """Return the alarm as it went into ALARM at ``since`` or later, by its reading or its history; None if it did not.
+
+    One that has been in ALARM for longer says nothing of what began then.
+    """
+    known = reading.transitioned_at
+    if reading.state is AlarmState.ALARM and (known is None or known >= since):
+        return reading
+    firings = [
+        change for change in history if change.after is AlarmState.ALARM and change.at >= since
+    ]
+    if not firings:
+        return None
+    newest = max(firings, key=lambda change: change.at)
+    return replace(
+        reading,
+        state=AlarmState.ALARM,
+        reason=newest.reason or reading.reason,
+        transitioned_at=newest.at,
+    )
+
+
 def not_evaluated(readings: Iterable[AlarmReading]) -> tuple[AlarmReading, ...]:
     """Return the alarms that CloudWatch does not evaluate: whatever their state, they guard nothing."""
     return tuple(reading for reading in readings if not reading.is_evaluated)

@@ -205,6 +205,8 @@ class StepStart:
     at: datetime
     percent: Decimal
     """0 to 100."""
+    number: int = 0
+    """Of the step in the schedule, from 1; 0 for what was there before it. A hold goes on with the step before."""
 
 
 @dataclass(frozen=True, slots=True)

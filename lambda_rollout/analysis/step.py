@@ -33,6 +33,12 @@ ALARMS_NAMED = 5
 """How many alarms a reason names at most."""
 
 
+HOLD_REMEDY = (
+    "Nothing has to be repaired. Roll out again, and end the hold with `mode: promote` while it lasts; what is to go on by "
+    "the clock is a longer step in place of `hold`."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StepEvidence:
     """What is known about a step at one moment. Moments are monotonic seconds of one clock."""
@@ -63,6 +69,8 @@ class StepEvidence:
     insufficient_data: InsufficientData = InsufficientData.IGNORE
     not_forward: str = ""
     """What has to come before more traffic is shifted, however long that takes; empty if nothing has to."""
+    holds_for: timedelta | None = None
+    """For how long the step is held until somebody says to go on, which nobody did yet; None for any other step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ class Failed:
 
     reason: str
     alarms: tuple[AlarmReading, ...] = ()
+    remedy: str = ""
+    """What to do next, if there is more to say than of any failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +103,14 @@ def judge_step(evidence: StepEvidence) -> Verdict:
 
     Passed needs a read of the alarms and one of the aliases, both sent after the step's last second
     (README, promise 3); the last second of a step that was extended is the one in which it still lacked something.
-    Whatever is in doubt by then goes back.
+    Whatever is in doubt by then goes back. One that is held never passes by itself: what is missing does not matter
+    meanwhile, and when its time is over it goes back.
     """
     failed = _reason_at_any_time(evidence)
     if failed is not None:
         return failed
+    if evidence.holds_for is not None:
+        return _judge_hold(evidence.holds_for, evidence)
     last_second = max(evidence.planned_end, evidence.missing_at)
     if evidence.now < last_second or evidence.alarms_read_at < last_second:
         return Inconclusive()
@@ -111,6 +124,13 @@ def judge_step(evidence: StepEvidence) -> Verdict:
     if isinstance(verdict, Passed) and evidence.aliases_read_at < last_second:
         return Inconclusive()
     return verdict
+
+
+def _judge_hold(held_for: timedelta, evidence: StepEvidence) -> Failed | Inconclusive:
+    if evidence.now < evidence.planned_end:
+        return Inconclusive()
+    reason = f"the hold of {readable_duration(held_for)} is over, and nobody said to go on"
+    return Failed(reason, remedy=HOLD_REMEDY)
 
 
 def _judge_histories(evidence: StepEvidence) -> Failed | Inconclusive | None:

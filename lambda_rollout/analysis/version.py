@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lambda_rollout.analysis.invocation import InvocationLimits
 
@@ -70,6 +71,10 @@ class VersionState:
     """The version's own ARN."""
     limits: InvocationLimits = field(default_factory=InvocationLimits)
     """What an invocation of it needs and lasts."""
+    log_group: str = ""
+    """Where it writes its log; empty for the group that is named after the function."""
+    modified: datetime | None = None
+    """When it was last changed: a version when it was published."""
 
 
 def changed_settings(one: VersionState, other: VersionState) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -21,11 +21,13 @@ from lambda_rollout.aws.connecting import with_one_deadline
 from lambda_rollout.aws.environment import misconfigured
 from lambda_rollout.aws.function_names import FunctionNames
 from lambda_rollout.aws.marks import has_request_id, keep_source, own_endpoint
-from lambda_rollout.aws.rate_limit import RateLimit
+from lambda_rollout.aws.rate_limit import RateLimits
 from lambda_rollout.aws.renewal import RenewedCredentials
+from lambda_rollout.aws.rights import Rights
 from lambda_rollout.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_codedeploy import CodeDeployClient
     from mypy_boto3_lambda import LambdaClient
@@ -52,13 +54,19 @@ CONFIG = Config(
     user_agent_extra=f"lambda-rollout/{__version__}",
 )
 
+LOGS_PER_SECOND = 5.0
+"""Calls of FilterLogEvents that an account may make in most Regions
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)."""
+
 with_one_deadline()
+
+_Client = TypeVar("_Client")
 
 
 class Clients:
     """The clients of one session, each made when it is first needed; credentials are the session's.
 
-    All calls of Lambda share one quota, so they take turns (`lambda_rollout.aws.rate_limit`). May be used from several
+    Calls of Lambda share its quotas, so they take turns (`lambda_rollout.aws.rate_limit`). May be used from several
     threads.
     """
 
@@ -80,11 +88,14 @@ class Clients:
         self._session = session
         events: Any = session.events
         events.register("after-call", keep_source)
-        self._turns = _Turns(RateLimit(), clock or SystemClock())
-        self.aws_clock = AwsClock(clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._turns = _Turns(RateLimits(), self._clock)
+        self.aws_clock = AwsClock(self._clock)
         """What all answers to these clients say of the time."""
         self.names = FunctionNames()
         """What the functions are called in requests."""
+        self.rights = Rights()
+        """Which IAM actions AWS has allowed so far, and which it has refused."""
         self.alarm_types = AlarmTypes(warn)
         """What is known of the Regions' types of alarms."""
         self._cloudwatch: dict[str, CloudWatchClient] = {}
@@ -115,14 +126,16 @@ class Clients:
 
     @cached_property
     def _lambda(self) -> LambdaClient:
-        return self._turns.of(self._client("lambda", self.region, CONFIG))
+        client: LambdaClient = self._client("lambda", self.region, CONFIG)
+        return self._turns.of(client)
 
     @cached_property
     def _uploads(self) -> LambdaClient:
         config = CONFIG.merge(
             Config(connect_timeout=UPLOAD_CONNECT_TIMEOUT, read_timeout=UPLOAD_READ_TIMEOUT)
         )
-        return self._turns.of(self._client("lambda", self.region, config))
+        client: LambdaClient = self._client("lambda", self.region, config)
+        return self._turns.of(client)
 
     def invoking(self, read_timeout: int) -> LambdaClient:
         """Return a client that waits so many seconds for a function's answer. Invocations have a quota of their own."""
@@ -150,6 +163,17 @@ class Clients:
         return client
 
     @property
+    def logs(self) -> Any:
+        """The client of CloudWatch Logs, in the functions' Region, made when a log is first read."""
+        with self._making:
+            return self._logs
+
+    @cached_property
+    def _logs(self) -> Any:
+        turns = _Turns(RateLimits(LOGS_PER_SECOND), self._clock)
+        return turns.of(self._client("logs", self.region, CONFIG))
+
+    @property
     def sts(self) -> STSClient:
         """The STS client."""
         with self._making:
@@ -159,6 +183,11 @@ class Clients:
     def _sts(self) -> STSClient:
         client: STSClient = self._client("sts", self.region, CONFIG)
         return client
+
+    @cached_property
+    def sns(self) -> Any:
+        """The SNS client."""
+        return self._client("sns", self.region, CONFIG)
 
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""
@@ -177,6 +206,7 @@ class Clients:
             # What cannot be made now cannot be made later.
             raise misconfigured(error, os.environ) from error
         client.meta.events.register("after-call", partial(self._hear, dated))
+        client.meta.events.register("after-call", self.rights.heed)
         return client
 
     def _hear(self, dated: bool, parsed: dict[str, Any], **_: object) -> None:
@@ -195,27 +225,32 @@ class Clients:
 class _Turns:
     """Lets every call of a client wait for its turn, and learns from its answer."""
 
-    def __init__(self, rate_limit: RateLimit, clock: Clock) -> None:
-        self._rate_limit = rate_limit
+    def __init__(self, rate_limits: RateLimits, clock: Clock) -> None:
+        self._rate_limits = rate_limits
         self._clock = clock
 
-    def of(self, client: LambdaClient) -> LambdaClient:
+    def of(self, client: _Client) -> _Client:
         """Return the client, which takes turns from now on."""
-        events: Any = client.meta.events
+        made: Any = client
+        events = made.meta.events
         # Before the request is made and signed: a signature would age while it waits.
         events.register("before-call", self._wait)
         events.register("after-call", self._learn)
         return client
 
-    def _wait(self, context: dict[str, Any], **_: object) -> None:
-        while (away := self._rate_limit.turn(self._clock.monotonic())) > 0:
+    def _wait(self, model: OperationModel, context: dict[str, Any], **_: object) -> None:
+        rate_limit = self._rate_limits.of(model.name)
+        while (away := rate_limit.turn(self._clock.monotonic())) > 0:
             # No stop: a turn is a fraction of a second away, and a settling write must not be turned back.
             self._clock.wait(away, None)
         context["lambda_rollout_sent"] = self._clock.monotonic()
 
-    def _learn(self, parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    def _learn(
+        self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
+    ) -> None:
         now = self._clock.monotonic()
+        rate_limit = self._rate_limits.of(model.name)
         if is_throttling(parsed):
-            self._rate_limit.throttled(context["lambda_rollout_sent"], now)
+            rate_limit.throttled(context["lambda_rollout_sent"], now)
         else:
-            self._rate_limit.answered(now)
+            rate_limit.answered(now)

@@ -13,20 +13,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _ALIAS = ("AliasArn", "FunctionVersion", "RevisionId")
+_CONFIGURATION = ("Version", "State", "LastUpdateStatus", "CodeSha256", "Role")
 _ALARM_LISTS = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "GetAlias": _ALIAS,
     "UpdateAlias": _ALIAS,
     "CreateAlias": _ALIAS,
-    "GetFunctionConfiguration": (
-        "Version",
-        "State",
-        "LastUpdateStatus",
-        "CodeSha256",
-        "Role",
+    "GetFunctionConfiguration": _CONFIGURATION,
+    "GetFunction": (
+        "Configuration.FunctionArn",
+        *(f"Configuration.{member}" for member in _CONFIGURATION),
+        "Code",
     ),
-    "GetFunction": ("Configuration.FunctionArn", "Code"),
     "UpdateFunctionCode": ("CodeSha256",),
     "PublishVersion": ("Version", "CodeSha256"),
     "Invoke": (),
@@ -72,6 +71,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
         "MetricDataResults[].Id",
         "MetricDataResults[].StatusCode",
     ),
+    "FilterLogEvents": ("events", "events[].timestamp", "events[].logStreamName"),
     "GetApplication": ("application.computePlatform",),
     "GetDeploymentGroup": ("deploymentGroupInfo.deploymentGroupName",),
     "GetDeploymentConfig": ("deploymentConfigInfo.deploymentConfigName",),
@@ -82,6 +82,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "ListDeploymentTargets": ("targetIds",),
     "BatchGetDeploymentTargets": ("deploymentTargets",),
     "StopDeployment": ("status",),
+    "Publish": ("MessageId",),
     "GetCallerIdentity": ("Account", "Arn"),
     "AssumeRoleWithWebIdentity": tuple(
         f"Credentials.{member}"

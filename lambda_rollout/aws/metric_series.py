@@ -140,8 +140,9 @@ def version_metrics(
                 durations=_percentiles(at(minute, durations)),
                 measured=at(minute, measured) or NOTHING,
                 slower_than={bound: round(n) for bound, n in at(minute, slower).items()} or NOTHING,
-                # Where no error was ever told, not even that there was none, none is being waited for.
-                errors_known=minute in errors or minute not in invocations or not errors,
+                # Lambda tells with each invocation that there was an error, or that there was none: what it does not
+                # tell is missing, and not zero.
+                errors_known=minute in errors or minute not in invocations,
             )
             for minute in minutes
         ),

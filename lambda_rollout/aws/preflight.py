@@ -7,59 +7,102 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/, under the nam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.aws import preflight_answers as answers
 from lambda_rollout.aws.alarm_definitions import AlarmDefinitions
 from lambda_rollout.aws.calls import ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.policies import statements
-from lambda_rollout.aws.versions import code_storage, invocation_limits
+from lambda_rollout.aws.versions import code_storage, version_state
 from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.facts import (
+    LATEST,
     AlarmFacts,
-    Configuration,
     EventSource,
     FunctionUrl,
     Invoked,
     Provisioned,
     Scaling,
     Statement,
+    VersionRead,
 )
-from lambda_rollout.runtime.errors import NotFound, Unanswered, UnmarkedNotFound
+from lambda_rollout.runtime.errors import AccessDenied, NotFound, Unanswered, UnmarkedNotFound
 
 _Raw = Mapping[str, Any]
+_Read = TypeVar("_Read")
 
 
 class AwsPreflightReader:
-    """`lambda_rollout.preflight.reader.PreflightReader` over boto3."""
+    """`lambda_rollout.preflight.calls.PreflightReader` over boto3."""
 
     def __init__(self, clients: Clients, alarms: Sequence[AlarmName]) -> None:
         """Make no call yet."""
         self._clients = clients
         self._metrics = CloudWatchMetrics(clients)
-        self._invocations = LambdaInvocations(clients)
         self._definitions = AlarmDefinitions(clients, alarms)
         self._invocations = LambdaInvocations(clients)
+        self._denied: set[bool] = set()
+        """Whether it was without or with a qualifier that GetFunction turned out not to be allowed."""
 
     def _name(self, target: Target) -> str:
         return self._clients.names.of(target.function)
 
-    def configuration(self, target: Target, version: str) -> Configuration:
-        """See `PreflightReader.configuration`."""
-        return ask(
-            "GetFunctionConfiguration",
-            lambda: self._clients.lambda_.get_function_configuration(
-                FunctionName=self._name(target), Qualifier=version
-            ),
-            _configuration,
-        )
+    def version(self, target: Target, version: str) -> VersionRead:
+        """See `PreflightReader.version`."""
+        # What is reserved is told of the bare function only, and that is $LATEST.
+        qualifier = {} if version == LATEST else {"Qualifier": version}
+        try:
+            return self._function(
+                target, qualifier, partial(answers.version_read, bare=not qualifier)
+            )
+        except AccessDenied:
+            return ask(
+                "GetFunctionConfiguration",
+                lambda: self._clients.lambda_.get_function_configuration(
+                    FunctionName=self._name(target), **qualifier
+                ),
+                lambda answer: VersionRead(answers.configuration(answer), version_state(answer)),
+            )
+
+    def _function(
+        self, target: Target, qualifier: Mapping[str, str], read: Callable[[_Raw], _Read]
+    ) -> _Read:
+        """GetFunction. Raises `AccessDenied` without asking where that was the answer before."""
+        if bool(qualifier) in self._denied:
+            raise AccessDenied("GetFunction", "AccessDeniedException", "it was denied before")
+        try:
+            return ask(
+                "GetFunction",
+                lambda: self._clients.lambda_.get_function(
+                    FunctionName=self._name(target), **qualifier
+                ),
+                read,
+            )
+        except AccessDenied:
+            self._denied.add(bool(qualifier))
+            raise
+
+    def account_event_sources(self, pages: int) -> tuple[EventSource, ...] | None:
+        """See `PreflightReader.account_event_sources`."""
+        found: list[EventSource] = []
+        marker: Mapping[str, Any] = {}
+        for _ in range(pages):
+            answer = self._page_of_mappings(marker)
+            found += map(answers.event_source, answer["EventSourceMappings"])
+            if not answer.get("NextMarker"):
+                return tuple(found)
+            marker = {"Marker": answer["NextMarker"]}
+        return None
 
     def event_sources(self, target: Target) -> tuple[EventSource, ...]:
         """See `PreflightReader.event_sources`.
@@ -76,21 +119,16 @@ class AwsPreflightReader:
 
     def _mappings(self, name: str) -> Iterator[EventSource]:
         def ask_page(marker: Mapping[str, Any]) -> _Raw:
-            return ask(
-                "ListEventSourceMappings",
-                lambda: self._clients.lambda_.list_event_source_mappings(
-                    FunctionName=name, **marker
-                ),
-                dict,
-            )
+            return self._page_of_mappings({"FunctionName": name, **marker})
 
-        for mapping in _pages(ask_page, "EventSourceMappings"):
-            yield EventSource(
-                uuid=mapping["UUID"],
-                source=mapping.get("EventSourceArn", ""),
-                qualifier=_qualifier(mapping["FunctionArn"]),
-                state=mapping.get("State", ""),
-            )
+        return map(answers.event_source, _pages(ask_page, "EventSourceMappings"))
+
+    def _page_of_mappings(self, asked: Mapping[str, Any]) -> _Raw:
+        return ask(
+            "ListEventSourceMappings",
+            lambda: self._clients.lambda_.list_event_source_mappings(**asked),
+            dict,
+        )
 
     def function_policy(self, target: Target) -> tuple[Statement, ...]:
         """See `PreflightReader.function_policy`."""
@@ -128,10 +166,15 @@ class AwsPreflightReader:
                 dict,
             )
 
-        return tuple(map(_url, _pages(ask_page, "FunctionUrlConfigs")))
+        return tuple(map(answers.function_url, _pages(ask_page, "FunctionUrlConfigs")))
 
     def reserved(self, target: Target) -> int | None:
         """See `PreflightReader.reserved`."""
+        with suppress(AccessDenied):
+            return self._function(target, {}, answers.reserved)
+        return self._concurrency(target)
+
+    def _concurrency(self, target: Target) -> int | None:
         return ask(
             "GetFunctionConcurrency",
             lambda: self._clients.lambda_.get_function_concurrency(FunctionName=self._name(target)),
@@ -146,7 +189,7 @@ class AwsPreflightReader:
                 lambda: self._clients.lambda_.get_provisioned_concurrency_config(
                     FunctionName=self._name(target), Qualifier=target.alias
                 ),
-                _provisioned,
+                answers.provisioned,
             )
         except (NotFound, UnmarkedNotFound):
             return None
@@ -169,7 +212,7 @@ class AwsPreflightReader:
                 lambda: self._clients.lambda_.get_function_scaling_config(
                     FunctionName=self._name(target), Qualifier=version
                 ),
-                _scaling,
+                answers.scaling,
             )
         except (NotFound, UnmarkedNotFound):
             return Scaling()
@@ -225,52 +268,3 @@ def _pages(ask_page: Callable[[Mapping[str, Any]], _Raw], items: str) -> Iterato
         if not answer.get("NextMarker"):
             return
         marker = {"Marker": answer["NextMarker"]}
-
-
-def _url(config: Mapping[str, Any]) -> FunctionUrl:
-    qualifier = _qualifier(config["FunctionArn"])
-    return FunctionUrl(
-        # AWS's words for the bare function are the bare ARN, or $LATEST.
-        qualifier="" if qualifier.startswith("$") else qualifier,
-        auth_type=config["AuthType"],
-        invoke_mode=config.get("InvokeMode", ""),
-        has_cors=bool(config.get("Cors")),
-    )
-
-
-def _configuration(answer: Mapping[str, Any]) -> Configuration:
-    return Configuration(
-        version=answer["Version"],
-        state=answer["State"],
-        state_reason=answer.get("StateReason", ""),
-        role=answer["Role"],
-        dead_letter=(answer.get("DeadLetterConfig") or {}).get("TargetArn", ""),
-        runtime=answer.get("Runtime", ""),
-        limits=invocation_limits(answer),
-        capacity_provider=_provider(answer.get("CapacityProviderConfig") or {}),
-        is_durable="DurableConfig" in answer,
-    )
-
-
-def _provisioned(answer: Mapping[str, Any]) -> Provisioned:
-    return Provisioned(
-        requested=answer["RequestedProvisionedConcurrentExecutions"],
-        status=answer["Status"],
-        reason=answer.get("StatusReason", ""),
-    )
-
-
-def _provider(config: Mapping[str, Any]) -> str:
-    instances = config.get("LambdaManagedInstancesCapacityProviderConfig") or {}
-    return str(instances.get("CapacityProviderArn", ""))
-
-
-def _scaling(answer: Mapping[str, Any]) -> Scaling:
-    """Read what was asked for; what is applied besides is AWS's own default."""
-    asked = answer.get("RequestedFunctionScalingConfig") or {}
-    return Scaling(asked.get("MinExecutionEnvironments"), asked.get("MaxExecutionEnvironments"))
-
-
-def _qualifier(function_arn: str) -> str:
-    parts = function_arn.split(":")
-    return parts[7] if len(parts) > 7 else ""

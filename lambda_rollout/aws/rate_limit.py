@@ -1,9 +1,9 @@
 """How fast to call AWS, learnt from its answers: no limit until it throttles, then as fast as it lets us.
 
-Lambda's control plane takes 15 calls a second for the whole account and Region
-(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), but that is shared with everybody
-who deploys, and can be raised: so no number of ours stands for it. The rate creeps up with
-every answer and drops with a throttled call, as TCP's does. Pure but for its lock: time comes in.
+Lambda's control plane takes 15 calls a second for the whole account and Region, GetFunction 100 and GetPolicy 15 of
+their own (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), but each of these is shared with
+everybody who deploys, and some can be raised: so no number of ours stands for them. A rate creeps up with every answer
+and drops with a throttled call, as TCP's does. Pure but for its locks: time comes in.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ LEAST = 1.0
 class RateLimit:
     """The turns of all threads that call one quota. Moments are monotonic seconds."""
 
-    def __init__(self) -> None:
-        """Nothing is known of the quota yet, so everybody's turn comes at once."""
+    def __init__(self, at_most: float | None = None) -> None:
+        """Nothing is known of the quota yet, so everybody's turn comes at once; ``at_most`` is calls a second."""
         self._lock = threading.Lock()
-        self._gap = 0.0
+        self._least_gap = 1.0 / at_most if at_most else 0.0
+        self._gap = self._least_gap
         self._next_at = float("-inf")
         self._slowed_at = float("-inf")
         self._answers: deque[float] = deque()
@@ -55,7 +56,7 @@ class RateLimit:
             self._answers.append(now)
             self._forget(now)
             self._in_a_row += 1
-            self._gap *= FASTER**self._in_a_row
+            self._gap = max(self._least_gap, self._gap * FASTER**self._in_a_row)
 
     def throttled(self, sent: float, now: float) -> None:
         """Take note that the call sent at ``sent`` was throttled, and call more slowly from now on.
@@ -81,3 +82,20 @@ class RateLimit:
     def _forget(self, now: float) -> None:
         while self._answers and self._answers[0] <= now - LONGEST:
             self._answers.popleft()
+
+
+OWN_QUOTA = frozenset({"GetFunction", "GetPolicy"})
+"""Operations of Lambda's that are not counted with the others, but each for itself."""
+
+
+class RateLimits:
+    """The rate of each of a service's quotas, by operation."""
+
+    def __init__(self, at_most: float | None = None) -> None:
+        """Nothing is known of any of them yet; ``at_most`` is calls a second of the one that most calls share."""
+        self._shared = RateLimit(at_most)
+        self._own = {operation: RateLimit() for operation in OWN_QUOTA}
+
+    def of(self, operation: str) -> RateLimit:
+        """Return that of the quota that calls of ``operation`` use up."""
+        return self._own.get(operation, self._shared)

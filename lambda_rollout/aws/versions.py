@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -64,7 +65,7 @@ class LambdaVersions:
             lambda: self._clients.lambda_.get_function_configuration(
                 FunctionName=self._name(target)
             ),
-            _state,
+            version_state,
         )
 
     def read(self, target: Target, version: str) -> VersionState:
@@ -74,7 +75,7 @@ class LambdaVersions:
             lambda: self._clients.lambda_.get_function_configuration(
                 FunctionName=self._name(target), Qualifier=version
             ),
-            _state,
+            version_state,
         )
 
     def storage(self, target: Target) -> CodeStorage:
@@ -168,7 +169,8 @@ def _settings(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, sha256(written.encode()).hexdigest()
 
 
-def _state(answer: Mapping[str, Any]) -> VersionState:
+def version_state(answer: Mapping[str, Any]) -> VersionState:
+    """Read GetFunctionConfiguration, or the part of GetFunction that is the same."""
     snap_start = answer.get("SnapStart") or {}
     return VersionState(
         state=answer["State"],
@@ -186,7 +188,17 @@ def _state(answer: Mapping[str, Any]) -> VersionState:
         is_durable="DurableConfig" in answer,
         arn=answer.get("FunctionArn", ""),
         limits=invocation_limits(answer),
+        log_group=(answer.get("LoggingConfig") or {}).get("LogGroup", ""),
+        modified=_moment(answer.get("LastModified", "")),
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """Read ``2026-11-23T10:05:09.120+0000``; None for what is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        return None
 
 
 def invocation_limits(answer: Mapping[str, Any]) -> InvocationLimits:

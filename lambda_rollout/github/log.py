@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.preflight.finding import Level
-from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
+from lambda_rollout.report.findings import LEVEL_MARKS, about, numbers, told_in_full
 from lambda_rollout.report.kept import repeats
 from lambda_rollout.report.lines import about_what, told
+from lambda_rollout.report.permissions import POLICY, TRUST_POLICY, policy_text
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import (
@@ -35,7 +36,7 @@ from lambda_rollout.report.wording import (
     listing,
     planned_watch,
     sentence,
-    share,
+    step_name,
     visible,
 )
 from lambda_rollout.rollout import events as e
@@ -70,27 +71,30 @@ class Log:
     def tell(self, event: e.Event) -> None:
         """Write what ``event`` has to say."""
         self._story = after(self._story, event)
-        if isinstance(event, e.StepStarted | e.RolledBack | e.AliasLeft | e.Finished):
+        if isinstance(event, e.StepStarted | e.RolledBack | e.TakenBack | e.AliasLeft | e.Finished):
             self._say_what_was_not_told(event)
             self._close_group()
+        if isinstance(event, e.StepStarted):
+            self._open_group(event)
+        self._tell_all(event)
+        if isinstance(event, e.StepPassed):
+            self._say_what_was_not_told(event)
+            self._close_group()
+
+    def _tell_all(self, event: e.Event) -> None:
         match event:
-            case e.StepStarted():
-                self._open_group(event)
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
-            case e.PreflightFound():
-                self._preflight(event)
-            case e.SmokeTested():
-                self._smoke_tested(event)
+            case e.PreflightFound() | e.PermissionsNeeded():
+                self._looked_ahead(event)
+            case e.SmokeTested() | e.LogNotRead():
+                self._with_lines(event)
             case e.AliasLeft():
                 self._left(event)
             case e.Finished():
                 self._finished(event)
             case _:
                 self._tell_unless_too_often(event)
-        if isinstance(event, e.StepPassed):
-            self._say_what_was_not_told(event)
-            self._close_group()
 
     def _tell_unless_too_often(self, event: e.Event) -> None:
         """Write an event that repeats itself a few times, then only count it: others must be found between."""
@@ -131,10 +135,11 @@ class Log:
         self._lines.write(inert(f"{clock_time(event.at)}  {clean(text)}"))
 
     def _open_group(self, event: e.StepStarted) -> None:
-        later = sum(step.percent > event.percent for step in self._story.steps)
+        here = (event.percent, event.holds)
+        later = sum((step.percent, step.holds) > here for step in self._story.steps)
         title = (
-            f"Step {event.number} of {event.number + later}: "
-            f"{share(event.percent)} for {planned_watch(event.watch, event.earliest)}"
+            f"Step {event.number} of {event.number + later}: {step_name(event.percent, holds=event.holds)} for "
+            f"{planned_watch(event.watch, event.earliest, holds=event.holds)}"
         )
         self._lines.write(command("group", title))
         self._in_group = True
@@ -153,6 +158,12 @@ class Log:
         else:
             self._lines.write(inert(f"{kind}: {clean(title, 200)}: {message}"))
 
+    def _looked_ahead(self, event: e.PreflightFound | e.PermissionsNeeded) -> None:
+        if isinstance(event, e.PreflightFound):
+            self._preflight(event)
+        else:
+            self._permissions(event)
+
     def _preflight(self, event: e.PreflightFound) -> None:
         """Write the findings, the grave ones as annotations, each with its command to copy."""
         for text in told(event, self._story):
@@ -166,12 +177,27 @@ class Log:
             if finding.command:
                 self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
-    def _smoke_tested(self, event: e.SmokeTested) -> None:
-        """Write the verdict, and below it the function's own log, with its indents."""
+    def _with_lines(self, event: e.SmokeTested | e.LogNotRead) -> None:
+        """Write what it says, and below it the function's own log with its indents, or the statement to copy."""
         for text in told(event, self._story):
             self._say(event, text)
+        if isinstance(event, e.LogNotRead):
+            if event.statement:
+                self._lines.write(inert(visible(event.statement)[:_COMMAND_LIMIT]))
+            return
         for line in event.log:
             self._lines.write(inert(f"  | {visible(line)[:_LOG_LINE_LIMIT]}".rstrip()))
+
+    def _permissions(self, event: e.PermissionsNeeded) -> None:
+        """Write what is known of them, and both policies to be copied, folded."""
+        for text in told(event, self._story):
+            self._say(event, text)
+        for title, policy in ((POLICY, policy_text(event)), (TRUST_POLICY, event.trust_policy)):
+            if policy:
+                self._lines.write(command("group", title))
+                for line in policy.splitlines():
+                    self._lines.write(inert(visible(line)))
+                self._lines.write(command("endgroup"))
 
     def _left(self, event: e.AliasLeft) -> None:
         self._say(event, f"!!! {left_as(event)}")
@@ -191,6 +217,8 @@ class Log:
             self._say(event, f"why: {event.reason}")
         for text in happenings(self._story):
             self._say(event, text)
+        for text in numbers(self._story.numbers.values()):
+            self._say(event, f"in all, {text}")
         self._advise(event)
         if is_failure(event):
             message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words

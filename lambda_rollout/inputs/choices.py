@@ -49,6 +49,13 @@ class Comment(StrEnum):
     OFF = "off"
 
 
+class Errors(StrEnum):
+    """Whether the log of a version that was rolled back is read."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 class AlarmAtStart(StrEnum):
     """What an alarm means that is in ALARM before anything was shifted."""
 

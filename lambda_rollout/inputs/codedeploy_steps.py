@@ -1,4 +1,4 @@
-"""Which schedules CodeDeploy can run."""
+"""Which schedules CodeDeploy can run, and what its configurations for them are called."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,7 +6,8 @@ from decimal import Decimal
 from math import ceil
 
 from lambda_rollout.alias.routing import HUNDRED
-from lambda_rollout.inputs.steps import CODEDEPLOY_MOST_MINUTES, Plan
+from lambda_rollout.inputs.codedeploy_name import CODEDEPLOY_MOST_MINUTES
+from lambda_rollout.inputs.steps import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,18 @@ class TrafficRouting:
     type: str
     percentage: int
     minutes: int
+
+
+OUR_CONFIGURATIONS, AWS_CONFIGURATIONS = "lambda-rollout-", "CodeDeployDefault.Lambda"
+"""How the names of the deployment configurations begin that this action made, and of those that every account has."""
+
+_PREDEFINED = frozenset(
+    {
+        *(TrafficRouting("TimeBasedCanary", 10, minutes) for minutes in (5, 10, 15, 30)),
+        *(TrafficRouting("TimeBasedLinear", 10, minutes) for minutes in (1, 2, 3, 10)),
+        TrafficRouting("AllAtOnce", 100, 0),
+    }
+)
 
 
 def nearest_codedeploy_name(plan: Plan) -> str:
@@ -46,7 +59,7 @@ def codedeploy_routing(plan: Plan) -> TrafficRouting | None:
     The watch at 100% is no part of it: CodeDeploy has no such thing.
     """
     split = plan.split_steps
-    if plan.ends_held:
+    if plan.ends_held or plan.hold:
         return None
     if not split:
         return TrafficRouting("AllAtOnce", 100, 0)
@@ -62,3 +75,23 @@ def codedeploy_routing(plan: Plan) -> TrafficRouting | None:
     if [(step.percent, step.watch) for step in split] != linear:
         return None
     return TrafficRouting("TimeBasedLinear", percentage, minutes)
+
+
+def configuration_name(routing: TrafficRouting) -> str:
+    """Return the name of the deployment configuration for a routing: AWS's own, or ours.
+
+    Ours says what is in it, so that every rollout with the same schedule uses the same one: an account may
+    have 200 (https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html).
+    """
+    start = AWS_CONFIGURATIONS if routing in _PREDEFINED else OUR_CONFIGURATIONS
+    if routing.type == "AllAtOnce":
+        return f"{start}AllAtOnce"
+    unit = "Minute" if routing.minutes == 1 else "Minutes"
+    if routing.type == "TimeBasedCanary":
+        return f"{start}Canary{routing.percentage}Percent{routing.minutes}{unit}"
+    return f"{start}Linear{routing.percentage}PercentEvery{routing.minutes}{unit}"
+
+
+def is_predefined(routing: TrafficRouting) -> bool:
+    """Whether AWS has a configuration for it in every account."""
+    return routing in _PREDEFINED

@@ -10,6 +10,7 @@ from lambda_rollout.inputs.choices import (
     AlarmAtStart,
     Comment,
     Engine,
+    Errors,
     HookStage,
     InsufficientData,
     Mode,
@@ -54,6 +55,7 @@ class Inputs:
     smoke_test: tuple[SmokeTest, ...]
     smoke_expect: Expected | None
     hooks: tuple[Hook, ...]
+    errors: Errors
     on_cancel: OnCancel
     on_stranded: OnStranded
     engine: Engine

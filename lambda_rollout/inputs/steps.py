@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
 
 from lambda_rollout.alias.routing import HUNDRED
+from lambda_rollout.inputs.codedeploy_name import looks_like_codedeploy, parse_configuration_name
 from lambda_rollout.inputs.durations import (
     LONGEST,
     format_duration,
     parse_duration,
     readable_duration,
+)
+from lambda_rollout.inputs.hold import (
+    hold_item,
+    is_hold,
+    misplaced_hold,
+    parse_hold,
 )
 from lambda_rollout.inputs.text import Mistake, Mistakes, quote, required, split_items
 
@@ -23,16 +30,6 @@ _MOST_DECIMALS = 2
 _TO = ".."
 
 _ITEM = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)(?:\s*%)?(?:\s+(.*))?")
-_LOOKS_LIKE_CODEDEPLOY = re.compile(r"CodeDeploy|Canary|Linear|AllAtOnce", re.IGNORECASE)
-# https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
-_CODEDEPLOY_NAME = re.compile(
-    r"(?:CodeDeployDefault\.Lambda)?(?:"
-    r"Canary(?P<canary>[1-9][0-9]?)Percent(?P<once>[1-9][0-9]{0,3})Minutes?|"
-    r"Linear(?P<linear>[1-9][0-9]?)PercentEvery(?P<every>[1-9][0-9]{0,3})Minutes?|"
-    r"AllAtOnce)"
-)
-# https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
-CODEDEPLOY_MOST_MINUTES = 2880
 
 
 class StepsError(Mistakes):
@@ -45,7 +42,8 @@ class Step:
 
     ``percent`` of the alias's traffic on the new version: over 0, at most 100, up to two
     decimals. ``watch`` is zero or more. ``earliest``: from when on the step may end before ``watch`` is over, once it
-    is shown that all guards hold; None for one that is always watched to its end.
+    is shown that all guards hold; None for one that is always watched to its end. ``holds``: it stays at the weight of
+    the step before until it is told to go on, and is rolled back when ``watch`` is over.
 
     Raises:
         ValueError: one of them is out of its range.
@@ -54,6 +52,7 @@ class Step:
     percent: Decimal
     watch: timedelta
     earliest: timedelta | None = None
+    holds: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what could never be shifted to."""
@@ -63,6 +62,8 @@ class Step:
             raise ValueError(f"no step is watched for {self.watch}")
         if self.earliest is not None and not timedelta(0) <= self.earliest < self.watch:
             raise ValueError(f"no step ends from {self.earliest} to {self.watch}")
+        if self.holds and (self.is_promotion or self.earliest is not None):
+            raise ValueError("a hold stays below 100% and has one duration")
 
     @property
     def weight(self) -> float:
@@ -79,6 +80,8 @@ class Step:
 
     def __str__(self) -> str:
         """Write the step as :func:`parse_steps` reads it."""
+        if self.holds:
+            return hold_item(self.watch)
         earliest = "" if self.earliest is None else f"{format_duration(self.earliest)}{_TO}"
         return f"{format_percent(self.percent)} {earliest}{format_duration(self.watch)}"
 
@@ -88,7 +91,8 @@ class Plan:
     """The whole schedule.
 
     ``steps`` ascend strictly. The last one is 100%, unless ``ends_held``: then the rollout
-    stays at the last step's weight and nothing in ``steps`` is 100%.
+    stays at the last step's weight and nothing in ``steps`` is 100%. A step that ``holds`` stands just before 100% and
+    stays at the weight of the one before it.
 
     Raises:
         ValueError: the steps are not such a schedule.
@@ -99,15 +103,32 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse a schedule that no rollout could follow."""
-        if not self.steps or any(a.percent >= b.percent for a, b in pairwise(self.steps)):
+        shifts = [step for step in self.steps if not step.holds]
+        if not shifts or any(a.percent >= b.percent for a, b in pairwise(shifts)):
             raise ValueError("the steps of a plan ascend strictly, and there is at least one")
         if self.steps[-1].is_promotion is self.ends_held:
             raise ValueError("a plan ends either at 100% or held below it")
+        if len(shifts) < len(self.steps) and self.steps != _with_hold(shifts, self.hold):
+            raise ValueError("a hold stays at the last weight below 100%")
+
+    @property
+    def hold(self) -> Step | None:
+        """The step that stays where it is until it is told to go on, if there is one."""
+        return next((step for step in self.steps if step.holds), None)
+
+    @property
+    def shifts(self) -> tuple[Step, ...]:
+        """The steps that begin with a shift: all but a hold."""
+        return tuple(step for step in self.steps if not step.holds)
+
+    def with_shifts(self, shifts: Iterable[Step]) -> Plan:
+        """Return the plan with other weights, and its hold, if it has one, at the last of them below 100%."""
+        return Plan(_with_hold(list(shifts), self.hold), self.ends_held)
 
     @property
     def split_steps(self) -> tuple[Step, ...]:
-        """The steps below 100%, in order: those that split the alias."""
-        return tuple(step for step in self.steps if not step.is_promotion)
+        """The steps below 100%, in order: those that split the alias. A hold stays in the split of one of them."""
+        return tuple(step for step in self.shifts if not step.is_promotion)
 
     @property
     def promotion(self) -> Step | None:
@@ -121,15 +142,18 @@ class Plan:
 
     @property
     def total_watch(self) -> timedelta:
-        """How long all the steps are watched together: the least the rollout can take, if none ends early."""
+        """How long all the steps are watched together: the least the rollout can take, if none ends early.
+
+        A hold counts in full, although it may be told to go on at once.
+        """
         return sum((step.watch for step in self.steps), timedelta(0))
 
     @property
     def at_its_fastest(self) -> Plan:
-        """The plan with every step as short as it may be."""
+        """The plan with every step as short as it may be, and a hold that is told to go on at once."""
         shortest = (
             Step(step.percent, step.watch if step.earliest is None else step.earliest)
-            for step in self.steps
+            for step in self.shifts
         )
         return Plan(tuple(shortest), self.ends_held)
 
@@ -139,8 +163,20 @@ class Plan:
         return zip(starts, self.steps, strict=False)
 
     def describe(self) -> str:
-        """Write the plan as :func:`parse_steps` reads it back, every duration spelt out."""
-        return ", ".join([*map(str, self.steps), *(["hold"] if self.ends_held else [])])
+        """Write the plan as :func:`parse_steps` reads it back, every duration spelt out.
+
+        But how long 100% is watched after a hold: that is ``interval``.
+        """
+        written = self.steps[:-1] if self.hold else self.steps
+        return ", ".join([*map(str, written), *(["hold"] if self.ends_held else [])])
+
+
+def _with_hold(shifts: list[Step], hold: Step | None) -> tuple[Step, ...]:
+    """Put a hold at the last weight below 100%, if there is one."""
+    if hold is None or len(shifts) < 2 or not shifts[-1].is_promotion:
+        return tuple(shifts)
+    *split, promotion = shifts
+    return (*split, replace(hold, percent=split[-1].percent), promotion)
 
 
 def format_percent(percent: Decimal) -> str:
@@ -158,7 +194,7 @@ def parse_steps(text: str, interval: timedelta) -> Plan:
         StepsError: all that is wrong with ``text``.
     """
     items = split_items(text)
-    if len(items) == 1 and _LOOKS_LIKE_CODEDEPLOY.match(items[0]):
+    if len(items) == 1 and looks_like_codedeploy(items[0]):
         plan = _plan_of_codedeploy_name(items[0], interval)
     else:
         plan = _plan_of_items(text, items, interval)
@@ -175,10 +211,12 @@ def _plan_of_items(text: str, items: list[str], interval: timedelta) -> Plan:
     steps: list[Step] = []
     mistakes: list[Mistake] = []
     latest = Decimal(0)
+    hold: timedelta | None = None
     for number, item in enumerate(items, start=1):
         watch: tuple[timedelta | None, timedelta] | None = None
         with _gathered(mistakes, item or text):
-            if required(item, number) == "hold":
+            if is_hold(required(item, number)):
+                hold = parse_hold(item)
                 continue
             percent, duration = _cut_item(item)
             with _gathered(mistakes, item):
@@ -187,12 +225,14 @@ def _plan_of_items(text: str, items: list[str], interval: timedelta) -> Plan:
             if watch is not None:
                 earliest, longest = watch
                 steps.append(Step(latest, longest, earliest))
-    mistakes.extend(_misplaced_hold(text, items, latest))
+    mistakes.extend(misplaced_hold(text, items, latest))
     if mistakes or not items:
         nothing = Mistake(text, "Write at least one step, such as 10% 5m.")
         raise StepsError(*(mistakes or [nothing]))
-    if "hold" in items:
+    if is_hold(items[-1]) and hold is None:
         return Plan(tuple(steps), ends_held=True)
+    if hold is not None:
+        steps.append(Step(steps[-1].percent, hold, holds=True))
     if not steps[-1].is_promotion:
         steps.append(Step(HUNDRED, interval))
     return Plan(tuple(steps))
@@ -206,22 +246,9 @@ def _gathered(mistakes: list[Mistake], given: str) -> Iterator[None]:
         mistakes.extend(Mistake(given, mistake.remedy) for mistake in found.mistakes)
 
 
-def _misplaced_hold(text: str, items: list[str], latest: Decimal) -> Iterator[Mistake]:
-    if "hold" not in items:
-        return
-    if "hold" in items[:-1]:
-        yield Mistake(text, "hold can only be the last item, once.")
-    if all(item == "hold" for item in items):
-        yield Mistake(text, "hold stays at a weight: write a step before it, such as 10% 5m, hold.")
-    if latest == HUNDRED:
-        yield Mistake(text, "hold stands in place of 100%: remove one of the two.")
-
-
 def _cut_item(item: str) -> tuple[str, str | None]:
-    if _LOOKS_LIKE_CODEDEPLOY.match(item):
+    if looks_like_codedeploy(item):
         raise Mistakes(Mistake(item, "A CodeDeploy name stands alone: remove the other items."))
-    if item.split(maxsplit=1)[0] == "hold":
-        raise Mistakes(Mistake(item, "hold takes no duration: nothing watches a held weight."))
     found = _ITEM.fullmatch(item)
     if found is None:
         remedy = "Write a percentage and, after a space, how long it is watched: 10% 5m."
@@ -272,18 +299,9 @@ def _parse_percent(written: str, latest: Decimal) -> Decimal:
 
 
 def _plan_of_codedeploy_name(name: str, interval: timedelta) -> Plan:
-    found = _CODEDEPLOY_NAME.fullmatch(name)
-    minutes = int((found and (found["once"] or found["every"])) or 0)
-    if found is None or minutes > CODEDEPLOY_MOST_MINUTES:
-        remedy = (
-            "Write CodeDeploy's names as Canary10Percent5Minutes, Linear10PercentEvery1Minute or "
-            "AllAtOnce, with 1 to 99 percent and 1 to 2880 minutes."
-        )
-        raise StepsError(Mistake(name, remedy))
-    percents: Iterable[int] = ()
-    if found["canary"]:
-        percents = (int(found["canary"]),)
-    elif found["linear"]:
-        percents = range(int(found["linear"]), 100, int(found["linear"]))
-    split = tuple(Step(Decimal(percent), timedelta(minutes=minutes)) for percent in percents)
+    try:
+        shifts = parse_configuration_name(name)
+    except Mistakes as wrong:
+        raise StepsError(*wrong.mistakes) from wrong
+    split = (Step(Decimal(percent), shifts.apart) for percent in shifts.percents)
     return Plan((*split, Step(HUNDRED, interval)))

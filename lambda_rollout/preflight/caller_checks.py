@@ -16,6 +16,7 @@ from lambda_rollout.preflight.facts import (
     Invoked,
     Statement,
     TargetFacts,
+    Unread,
 )
 from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.preflight.statements import (
@@ -76,7 +77,7 @@ def function_urls_name_the_alias(facts: Facts) -> Iterator[Finding]:
     https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html: there is one for each qualifier.
     """
     for each in facts.targets:
-        bare = _bare_url(each)
+        bare = _bare_url(each.urls)
         if bare is None:
             continue
         yield Finding(
@@ -90,9 +91,9 @@ def function_urls_name_the_alias(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _bare_url(each: TargetFacts) -> FunctionUrl | None:
-    urls = each.urls if isinstance(each.urls, tuple) else ()
-    return next((url for url in urls if not url.qualifier), None)
+def _bare_url(urls: tuple[FunctionUrl, ...] | Unread) -> FunctionUrl | None:
+    known = urls if isinstance(urls, tuple) else ()
+    return next((url for url in known if not url.qualifier), None)
 
 
 def _alias_has_a_url(each: TargetFacts) -> bool:
@@ -131,13 +132,27 @@ def callers_allowed_on_the_alias(facts: Facts) -> Iterator[Finding]:
     for each in facts.targets:
         if not (isinstance(each.function_policy, tuple) and isinstance(each.alias_policy, tuple)):
             continue
-        for statement in each.function_policy:
-            if statement.effect != "Allow" or not _lets_invoke(statement):
-                continue
-            # What is left of a URL that is no more lets nobody in.
-            gone = isinstance(each.urls, tuple) and _bare_url(each) is None
-            if not (gone and is_of_a_url(statement)):
-                yield from _judged(each, statement, each.function_policy, each.alias_policy)
+        for statement in _letting_in(each.function_policy, each.urls):
+            yield from _judged(each, statement, each.function_policy, each.alias_policy)
+
+
+def needs_alias_policy(
+    on_function: Sequence[Statement], urls: tuple[FunctionUrl, ...] | Unread
+) -> bool:
+    """Whether anything could follow from the alias's policy: whether the function's lets anybody invoke."""
+    return any(_letting_in(on_function, urls))
+
+
+def _letting_in(
+    on_function: Sequence[Statement], urls: tuple[FunctionUrl, ...] | Unread
+) -> Iterator[Statement]:
+    # What is left of a URL that is no more lets nobody in.
+    gone = isinstance(urls, tuple) and _bare_url(urls) is None
+    for statement in on_function:
+        if statement.effect != "Allow" or not _lets_invoke(statement):
+            continue
+        if not (gone and is_of_a_url(statement)):
+            yield statement
 
 
 def _lets_invoke(statement: Statement) -> bool:

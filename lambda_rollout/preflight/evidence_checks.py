@@ -82,8 +82,11 @@ def _traffic(each: TargetFacts) -> Traffic | None:
 
 
 def _waits(plan: Plan, guards: tuple[Guard, ...], traffic: Traffic) -> Iterator[Wait]:
-    """Yield each step with the guard that needs the longest in it; at 100% nothing is compared with the old version."""
-    for step in plan.steps:
+    """Yield each step with the guard that needs the longest in it; at 100% nothing is compared with the old version.
+
+    A hold asks for no evidence.
+    """
+    for step in plan.shifts:
         counting = [
             guard for guard in guards if not (step.is_promotion and guard.compares_with_baseline)
         ]
@@ -156,11 +159,10 @@ def _advice(
 
 def _longer(plan: Plan, late: Sequence[Wait]) -> Plan:
     needs = {wait.step.percent: wait.needs for wait in late if wait.needs is not None}
-    steps = (
+    return plan.with_shifts(
         replace(step, watch=max(step.watch, _rounded(needs.get(step.percent, step.watch))))
-        for step in plan.steps
+        for step in plan.shifts
     )
-    return replace(plan, steps=tuple(steps))
 
 
 def _larger(facts: Facts, guards: tuple[Guard, ...], traffic: Traffic) -> Plan | None:
@@ -169,8 +171,8 @@ def _larger(facts: Facts, guards: tuple[Guard, ...], traffic: Traffic) -> Plan |
     for percent in LARGER:
         if percent <= first.percent or first.is_promotion:
             continue
-        later = (step for step in facts.plan.steps if step.percent > percent)
-        plan = replace(facts.plan, steps=(replace(first, percent=percent), *later))
+        later = (step for step in facts.plan.shifts if step.percent > percent)
+        plan = facts.plan.with_shifts((replace(first, percent=percent), *later))
         waits = _waits(plan, guards, traffic)
         if not any(wait.is_late(facts.evidence_timeout) for wait in waits):
             return plan

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import PARTIAL
 from lambda_rollout.analysis.invocation import InvocationLimits
+from lambda_rollout.analysis.version import VersionState
 from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.hooks import Hook
@@ -31,6 +32,8 @@ class Unread:
     """Whether it was the permission that was missing; else AWS gave no good answer."""
     refused: bool = False
     """Whether AWS refuses it whoever asks: what was asked for does not exist, or cannot be asked for like that."""
+    out_of_time: bool = False
+    """Whether AWS had no time for it for so long that it was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,25 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionRead:
+    """What one answer says of a version, and of its function.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+    """
+
+    configuration: Configuration
+    state: VersionState
+    """What publishing and waiting go by."""
+    storage: CodeStorage | None = None
+    """How its code is kept; None where only the configuration may be read."""
+    tells_reserved: bool = False
+    """Whether the answer says what is reserved: it does for ``$LATEST``, where more than the configuration may be read.
+    """
+    reserved: int | None = None
+    """Reserved concurrency of the function, None for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventSource:
     """What polls a queue or a stream, and invokes.
 
@@ -75,6 +97,8 @@ class EventSource:
     qualifier: str
     """Of the function that it invokes: an alias or a version, empty for none."""
     state: str
+    function: str = ""
+    """The ARN of the function, without the qualifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +210,7 @@ class TargetFacts:
     """How many function versions the capacity provider has."""
 
     old_code: CodeStorage | Unread | None = None
-    """How the old version's code is kept; only read where the function's is kept by reference."""
+    """How the old version's code is kept; None where that was not read."""
     is_smoke_tested: bool = False
     """Whether the new version is invoked before it gets any traffic."""
     not_invocable: Unread | None = None
@@ -195,11 +219,18 @@ class TargetFacts:
     """Whether new code is uploaded over ``$LATEST`` before it is published."""
     silent: tuple[CustomMetric, ...] | Unread = ()
     """What guards look at, and the old version had no data of in the last day."""
+    reads: tuple[VersionRead, ...] = ()
+    """The answers that told of the versions, for those who publish and wait."""
 
     @property
     def provider(self) -> str:
         """The capacity provider's ARN; empty for a function that AWS runs."""
         return self.new.capacity_provider if isinstance(self.new, Configuration) else ""
+
+    @property
+    def publishes(self) -> bool:
+        """Whether the new version is still to be published."""
+        return isinstance(self.new, Configuration) and self.new.version == LATEST
 
     @property
     def bare(self) -> str:

@@ -46,7 +46,7 @@ def _longer(plan: Plan, least: timedelta) -> Plan:
     *before, last = plan.split_steps
     rest = sum((step.watch for step in before), timedelta())
     longer = replace(last, watch=max(last.watch, least - rest))
-    return replace(plan, steps=(*before, longer, *plan.steps[len(before) + 1 :]))
+    return plan.with_shifts((*before, longer, *plan.shifts[len(before) + 1 :]))
 
 
 def durations_have_a_margin(facts: Facts) -> Iterator[Finding]:

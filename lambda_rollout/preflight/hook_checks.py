@@ -53,7 +53,7 @@ def _tried(each: HookFacts) -> Iterator[Finding]:
         )
     else:
         yield Finding(
-            Level.NOTE,
+            Level.WARNING if tried.out_of_time else Level.NOTE,
             Code.NOT_CHECKED,
             f"Not checked: whether {each.hook} can be invoked. {tried.why}",
             "",

@@ -151,11 +151,11 @@ def _at_least(step: Step, least: timedelta) -> Step:
 def _slower(plan: Plan) -> Plan:
     """Put steps of five minutes in between, each of twice the share."""
     steps: list[Step] = []
-    for step in plan.steps:
+    for step in plan.shifts:
         while steps and step.percent > 2 * steps[-1].percent:
             steps.append(Step(min(2 * steps[-1].percent, HUNDRED), _GROWTH))
         if steps:
             steps[-1] = _at_least(steps[-1], _GROWTH)
         if not steps or step.percent > steps[-1].percent:
             steps.append(step)
-    return replace(plan, steps=tuple(steps))
+    return plan.with_shifts(steps)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.preflight.facts import Facts, Unread
 from lambda_rollout.preflight.finding import Code, Finding, Level
 
+OUT_OF_TIME = "Start again when less is deployed at the same time, or have AWS raise the account's quota of calls."
+
 
 def everything_was_read(facts: Facts) -> Iterator[Finding]:
-    """A check without its permission is skipped, and says so; it never fails the rollout."""
+    """A check without its permission is skipped, and says so; it never fails the rollout.
+
+    One that AWS had no time for is another matter: what it would have shown is open.
+    """
     told: set[tuple[str, Target | None]] = set()
+    late: dict[str, dict[Target | None, Unread]] = {}
     for fact, what, target in _facts(facts):
         if not isinstance(fact, Unread) or (what, target) in told:
             continue
         told.add((what, target))
+        if fact.out_of_time:
+            late.setdefault(what, {})[target] = fact
+            continue
         remedy = f"Allow {fact.action} to have this checked." if fact.denied else ""
         yield Finding(
             Level.NOTE,
@@ -24,6 +33,28 @@ def everything_was_read(facts: Facts) -> Iterator[Finding]:
             remedy,
             target,
         )
+
+    yield from (_late(what, unread, len(facts.targets)) for what, unread in late.items())
+
+
+_NAMED = 3
+"""Functions that are named of those of which something was not checked."""
+
+
+def _late(what: str, unread: Mapping[Target | None, Unread], functions: int) -> Finding:
+    """Tell of all functions at once, as they are many or none."""
+    targets = [target for target in unread if target is not None]
+    named = [target.name for target in targets[:_NAMED]]
+    more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
+    of = f" of {len(targets)} of {functions} functions ({', '.join(named)}{more})"
+    fact = next(iter(unread.values()))
+    return Finding(
+        Level.WARNING,
+        Code.NOT_CHECKED,
+        f"Not checked: {what}{of if len(targets) > 1 else ''}. {fact.action}: {fact.why}",
+        OUT_OF_TIME,
+        targets[0] if len(targets) == 1 else None,
+    )
 
 
 def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
@@ -43,6 +74,8 @@ def _facts(facts: Facts) -> Iterator[tuple[object, str, Target | None]]:
         yield each.provider_versions, "whether the capacity provider has room", each.target
         if each.not_invocable is not None and not each.not_invocable.denied:
             yield each.not_invocable, "whether the smoke test may invoke", each.target
+        if isinstance(each.silent, Unread) and each.silent.out_of_time:
+            yield each.silent, "whether the metrics of the guards have data", each.target
         if not facts.needs_numbers:
             yield each.invoked, "whether anybody invokes the alias", each.target
 

@@ -28,7 +28,7 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
 
     An alarm takes Period times DatapointsToAlarm and the way of the data, at least.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html. ``100% 0s`` is left
-    alone: it says that it is not watched.
+    alone: it says that it is not watched. So is a hold: when it is over, it is rolled back.
     """
     if not isinstance(facts.alarms, tuple):
         return
@@ -39,7 +39,7 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
         time = None if slowest is None else takes(slowest)
         if slowest is None or time is None:
             continue
-        short = [step for step in facts.plan.steps if step.watch < time and not _unwatched(step)]
+        short = [step for step in facts.plan.shifts if step.watch < time and not _unwatched(step)]
         if short:
             yield Finding(
                 Level.WARNING,
@@ -72,7 +72,7 @@ def alarms_are_warm(facts: Facts) -> Iterator[Finding]:
         over = [
             step
             for start, step in facts.plan.timetable()
-            if facts.now + start + step.watch < until and not _unwatched(step)
+            if facts.now + start + step.watch < until and not (_unwatched(step) or step.holds)
         ]
         yield Finding(
             Level.WARNING,
@@ -104,11 +104,10 @@ def _unwatched(step: Step) -> bool:
 
 
 def _longer(plan: Plan, least: timedelta) -> Plan:
-    steps = [
+    return plan.with_shifts(
         step if _unwatched(step) else replace(step, watch=max(step.watch, least))
-        for step in plan.steps
-    ]
-    return replace(plan, steps=tuple(steps))
+        for step in plan.shifts
+    )
 
 
 def _steps(steps: list[Step]) -> str:
@@ -131,7 +130,7 @@ def weights_move_the_alarms(facts: Facts) -> Iterator[Finding]:
         if unclear_rule(alarm) or not able or len(able) < len(leaves(alarm)):
             continue
         fires_at = partial(_fires_at, alarm, able)
-        small = [step for step in facts.plan.steps if not fires_at(step.percent)]
+        small = [step for step in facts.plan.shifts if not fires_at(step.percent)]
         if small:
             yield _too_small(alarm, next(iter(able.values())), small, fires_at)
 

@@ -7,6 +7,7 @@ Hosts of the partitions: https://docs.aws.amazon.com/govcloud-us/latest/UserGuid
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from urllib.parse import quote
 
 from lambda_rollout.analysis.alarms import AlarmReading
@@ -34,6 +35,24 @@ def alias_url(alias_arn: str, function: str, alias: str) -> str:
 def alarm_url(reading: AlarmReading) -> str:
     """Return the address of an alarm, empty in a partition whose console is not known."""
     return _url(reading.arn, "cloudwatch", f"alarmsV2:alarm/{quote(reading.name, safe='')}")
+
+
+def log_url(alias_arn: str, group: str, stream: str, since: datetime) -> str:
+    """Return the address of a log stream from a moment on, empty in a partition whose console is not known.
+
+    The console takes the names percent-encoded twice, with a dollar in place of the percent sign.
+    """
+    moment = f"?start={int(since.timestamp() * 1000)}"
+    names = f"{_twice(group)}/log-events/{_twice(stream)}{_in_console(moment)}"
+    return _url(alias_arn, "cloudwatch", f"logsV2:log-groups/log-group/{names}")
+
+
+def _twice(name: str) -> str:
+    return _in_console(quote(name, safe=""))
+
+
+def _in_console(text: str) -> str:
+    return quote(text, safe="").replace("%", "$")
 
 
 def _url(arn: str, console: str, fragment: str) -> str:

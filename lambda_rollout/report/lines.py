@@ -10,9 +10,12 @@ from datetime import timedelta
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.cancellation import on_cancelling
+from lambda_rollout.report.errors import error_lines, not_read
 from lambda_rollout.report.findings import counted, numbers
+from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
+from lambda_rollout.report.permissions import told_of_permissions
 from lambda_rollout.report.state import RolloutState
-from lambda_rollout.report.verdict import executions_left
+from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
@@ -20,6 +23,7 @@ from lambda_rollout.report.wording import (
     planned_watch,
     share,
     states,
+    step_name,
     traffic,
 )
 from lambda_rollout.rollout import events as e
@@ -50,16 +54,45 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             yield _alarm_changed(event)
         case e.Heartbeat():
             yield _heartbeat(event, story)
-        case e.StepExtended() | e.StepEndsEarly() | e.GuardObserved() | e.StepPassed():
-            yield _told_of_step(event)
-        case e.PreflightFound():
-            yield f"preflight: {counted(event.findings)}"
-        case e.MetricsRead():
-            yield from numbers(event.comparisons)
+        case (
+            e.StepStarted()
+            | e.StepExtended()
+            | e.StepEndsEarly()
+            | e.GuardObserved()
+            | e.StepPassed()
+        ):
+            yield from _told_of_step(event, story)
+        case (
+            e.RolloutAwaited()
+            | e.RolloutRunning()
+            | e.PromotionRequested()
+            | e.RequestEnded()
+            | e.RequestSeen()
+            | e.RequestRefused()
+        ):
+            yield _told_of_request(event)
+        case e.PreflightFound() | e.MetricsRead() | e.LogRead() | e.LogNotRead():
+            yield from _told_of_evidence(event, story)
+        case e.PermissionsNeeded():
+            yield from told_of_permissions(event)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:
             yield from _told_of_target(event, story)
+
+
+def _told_of_evidence(
+    event: e.PreflightFound | e.MetricsRead | e.LogRead | e.LogNotRead, story: RolloutState
+) -> Iterator[str]:
+    match event:
+        case e.PreflightFound():
+            yield f"preflight: {counted(event.findings)}"
+        case e.MetricsRead():
+            yield from numbers(event.comparisons)
+        case e.LogRead():
+            yield from error_lines(event, story)
+        case e.LogNotRead():
+            yield not_read(event)
 
 
 def about_what(event: e.Event) -> str:
@@ -82,17 +115,50 @@ def about_what(event: e.Event) -> str:
 
 
 def _told_of_step(
-    event: e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed,
+    event: e.StepStarted | e.StepExtended | e.StepEndsEarly | e.GuardObserved | e.StepPassed,
+    story: RolloutState,
+) -> Iterator[str]:
+    match event:
+        case e.StepStarted():
+            # Any other step is told by its shifts.
+            if (held := held_now(story)) is not None:
+                yield waits_for(held)
+                yield from ways_to_say(story)
+        case e.StepExtended():
+            yield f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
+        case e.StepEndsEarly():
+            yield f"step {event.number} ends {readable_duration(event.saved)} early: all guards are shown to hold"
+        case e.GuardObserved():
+            yield f"only observed: {observed(event)}"
+        case e.StepPassed():
+            yield f"step {event.number} passed{_alarms_at_end(event)}"
+
+
+def _told_of_request(
+    event: e.RolloutAwaited
+    | e.RolloutRunning
+    | e.PromotionRequested
+    | e.RequestEnded
+    | e.RequestSeen
+    | e.RequestRefused,
 ) -> str:
     match event:
-        case e.StepExtended():
-            return f"step {event.number} extended until {clock_time(event.until)} at the latest: {event.why}"
-        case e.StepEndsEarly():
-            return f"step {event.number} ends {readable_duration(event.saved)} early: all guards are shown to hold"
-        case e.GuardObserved():
-            return f"only observed: {observed(event)}"
-        case e.StepPassed():
-            return f"step {event.number} passed{_alarms_at_end(event)}"
+        case e.RolloutAwaited():
+            names = listing([str(target) for target in event.targets], most=10)
+            until = clock_time(event.until)
+            return f"no rollout is under way on {names}: waiting until {until} for one to begin"
+        case e.RolloutRunning():
+            run = f" ({event.run_url})" if event.run_url else ""
+            return f"{event.target} is being rolled out by a run that is still at work{run}: {event.record}"
+        case e.PromotionRequested():
+            return f"{event.target}: asked to go on from {share(event.percent)} to 100%, waiting for the answer"
+        case e.RequestEnded():
+            return f"{event.target} sends {traffic(event.routing)}"
+        case e.RequestSeen():
+            saved = readable_duration(event.saved)
+            return f"step {event.number} is told to go on, {saved} early: mode: promote asked on {event.target}"
+        case e.RequestRefused():
+            return f"step {event.number} goes on as planned, the request was refused: {event.why}"
 
 
 def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -100,17 +166,16 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
         case e.WeightShifted():
             now = story.targets[event.target].routing
             yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
-        case e.RolledBack():
-            yield f"{event.target} sends 100% to version {event.version} again"
+        case e.RolledBack() | e.TakenBack():
+            yield _back(event)
         case e.ExecutionsLeft():
             yield from executions_left(event)
         case e.Held():
             yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
         case e.RecordCleared():
             yield f"{event.target}: record removed, description restored"
-        case e.PreviousAliasSet():
-            kept = replace(event.target, alias=event.alias)
-            yield f"{kept} points at version {event.version}, to go back to"
+        case e.PreviousAliasSet() | e.PreviousAliasFound():
+            yield _told_of_previous(event)
         case e.DeploymentChanged():
             yield _deployment_changed(event)
         case e.AbandonedFound():
@@ -123,6 +188,20 @@ def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
             )
         case _:
             yield from _told_of_alias(event, story)
+
+
+def _back(event: e.RolledBack | e.TakenBack) -> str:
+    by = "was taken back by somebody else: it " if isinstance(event, e.TakenBack) else ""
+    return f"{event.target} {by}sends 100% to version {event.version} again"
+
+
+def _told_of_previous(event: e.PreviousAliasSet | e.PreviousAliasFound) -> str:
+    kept = replace(event.target, alias=event.alias)
+    match event:
+        case e.PreviousAliasSet():
+            return f"{kept} points at version {event.version}, to go back to"
+        case e.PreviousAliasFound():
+            return f"{kept} keeps the way back. {last_live(event)}"
 
 
 def _told_of_alias(event: e.Event, story: RolloutState) -> Iterator[str]:
@@ -172,11 +251,12 @@ def _started(event: e.Started) -> Iterator[str]:
     if event.mode in {"publish", "rollback"}:
         return
     steps = [
-        f"{share(step.percent)} for {planned_watch(step.watch, step.earliest)}"
+        f"{step_name(step.percent, holds=step.holds)} for "
+        f"{planned_watch(step.watch, step.earliest, holds=step.holds)}"
         for step in event.plan.steps
     ]
     held = ", then hold" if event.plan.ends_held else ""
-    most = "at most " if event.plan.may_end_early else ""
+    most = "at most " if event.plan.may_end_early or event.plan.hold else ""
     in_all = f"{most}{readable_duration(event.plan.total_watch)} in all"
     yield f"schedule: {', '.join(steps)}{held}; {in_all}"
     if event.guards:
@@ -271,6 +351,12 @@ def _counted(readings: Iterable[AlarmReading]) -> list[tuple[AlarmState, int]]:
 
 def _heartbeat(event: e.Heartbeat, story: RolloutState) -> str:
     total = story.started.plan.total_watch if story.started else timedelta()
+    held = held_now(story)
+    if held is not None and (until := hold_ends(held)) is not None:
+        return (
+            f"{bar(total, event.all_left)} {share(event.percent)} · held until {clock_time(until)}, "
+            f"{readable_duration(event.step_left)} left to say yes or no · alarms: {states(event.states)}"
+        )
     return (
         f"{bar(total, event.all_left)} {share(event.percent)}"
         f" · step {event.number}: {readable_duration(event.step_left)} left"

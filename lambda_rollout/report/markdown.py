@@ -100,11 +100,11 @@ def code_block(text: str, language: str = "sh") -> str:
     return f"{fence}{language}\n{shown}\n{fence}"
 
 
-def text_block(lines: Iterable[str]) -> str:
+def text_block(lines: Iterable[str], language: str = "text") -> str:
     """Return foreign lines as a block in which nothing acts: each as it is, but for what would not be seen."""
     shown = "\n".join(visible(line) for line in lines)
     fence = _fence_for(shown)
-    return f"{fence}text\n{shown}\n{fence}"
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def _fence_for(text: str) -> str:

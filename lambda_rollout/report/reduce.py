@@ -38,12 +38,22 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.Started():
             return _started(story, event)
-        case e.Warned() | e.GuardObserved() | e.PreflightFound() | e.MetricsRead():
+        case (
+            e.Warned()
+            | e.GuardObserved()
+            | e.PreflightFound()
+            | e.PermissionsNeeded()
+            | e.MetricsRead()
+            | e.LogRead()
+            | e.LogNotRead()
+        ):
             return _evidence(story, event)
         case e.Finished():
             return _finished(story, event)
         case e.StepStarted() | e.StepExtended() | e.StepEndsEarly() | e.StepPassed():
             return _step(story, event)
+        case e.RequestSeen() | e.RequestRefused():
+            return _request(story, event)
         case (
             e.HooksNamed()
             | e.HookStarted()
@@ -59,7 +69,14 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
 
 
 def _evidence(
-    story: RolloutState, event: e.Warned | e.GuardObserved | e.PreflightFound | e.MetricsRead
+    story: RolloutState,
+    event: e.Warned
+    | e.GuardObserved
+    | e.PreflightFound
+    | e.PermissionsNeeded
+    | e.MetricsRead
+    | e.LogRead
+    | e.LogNotRead,
 ) -> RolloutState:
     match event:
         case e.Warned():
@@ -68,8 +85,14 @@ def _evidence(
             if event.outcome is not Outcome.BROKEN:
                 return story
             return _warned(story, f"Only observed: {observed(event)}.")
+        case e.LogRead():
+            return replace(story, logs=(*story.logs, event))
+        case e.LogNotRead():
+            return replace(story, unread_logs=(*story.unread_logs, event))
         case e.PreflightFound():
             return replace(story, findings=event.findings)
+        case e.PermissionsNeeded():
+            return replace(story, permissions=event)
         case e.MetricsRead():
             known = dict(story.numbers)
             for more in event.comparisons:
@@ -126,7 +149,7 @@ def _nobody_waits(story: RolloutState, at: datetime) -> RolloutState:
 
 def _started(story: RolloutState, event: e.Started) -> RolloutState:
     steps = tuple(
-        StepNow(number, step.percent, step.watch, earliest=step.earliest)
+        StepNow(number, step.percent, step.watch, earliest=step.earliest, holds=step.holds)
         for number, step in enumerate(event.plan.steps, start=1)
     )
     targets = {target: TargetNow(target) for target in event.targets}
@@ -188,21 +211,48 @@ def _step(
             return _each_step(_readings(story, event.readings), passed)
 
 
+def _request(story: RolloutState, event: e.RequestSeen | e.RequestRefused) -> RolloutState:
+    def changed(step: StepNow) -> StepNow:
+        if step.status not in GOING_ON:
+            return step
+        if isinstance(event, e.RequestSeen):
+            return replace(step, told_to_go_on=True, saved=event.saved)
+        return replace(step, told_to_go_on=False, saved=None, refused=event.why)
+
+    if isinstance(event, e.RequestRefused):
+        story = _nobody_waits(story, event.at)
+    return _each_step(story, changed)
+
+
 def _step_started(story: RolloutState, event: e.StepStarted) -> RolloutState:
-    """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule."""
-    steps = story.steps
-    if all(step.percent != event.percent for step in steps):
-        steps = (*steps, StepNow(0, event.percent, event.watch, earliest=event.earliest))
+    """Begin the step of this weight. A resumed rollout may begin at one that is not in the schedule, and hold there."""
+    begins = (event.percent, event.holds)
+    steps = tuple(
+        replace(step, percent=event.percent)
+        if step.holds and step.percent < event.percent < HUNDRED
+        else step
+        for step in story.steps
+    )
+    if all((step.percent, step.holds) != begins for step in steps):
+        more = StepNow(0, event.percent, event.watch, earliest=event.earliest, holds=event.holds)
+        steps = (*steps, more)
     steps = tuple(
         replace(step, number=number)
-        for number, step in enumerate(sorted(steps, key=lambda step: step.percent), start=1)
+        for number, step in enumerate(
+            sorted(steps, key=lambda step: (step.percent, step.holds)), start=1
+        )
     )
 
+    without = Status.LEFT_OUT if any(step.told_to_go_on for step in steps) else Status.SKIPPED
+
     def begun(step: StepNow) -> StepNow:
-        if step.percent == event.percent:
-            return replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
-        skipped = step.percent < event.percent and step.status is Status.WAITING
-        return replace(step, status=Status.SKIPPED) if skipped else step
+        if (step.percent, step.holds) == begins:
+            now = replace(step, status=Status.SHIFTING, began=event.at, watch=event.watch)
+            # There is nothing to shift: the weight is out already.
+            held = replace(now, status=Status.WATCHING, watched_from=event.at)
+            return held if event.holds else now
+        skipped = (step.percent, step.holds) < begins and step.status is Status.WAITING
+        return replace(step, status=without) if skipped else step
 
     return _each_step(replace(story, steps=steps), begun)
 
@@ -254,6 +304,9 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.AliasFound():
             now = replace(now, version=_to_be_ended(event.routing, story.mode) or now.version)
+        case e.TakenBack():
+            now = _rolled_back(now, event, None)
+            now = replace(now, taken_back=True)
         case e.RolledBack():
             in_this_run = now.version is not None and story.mode != "rollback"
             began = _step_began(story, event) if in_this_run else None
@@ -262,7 +315,7 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
     match event:
         case e.WeightShifted():
             return _watch_begins(story, event)
-        case e.RolledBack() | e.AliasLeft():
+        case e.RolledBack() | e.TakenBack() | e.AliasLeft():
             return _watch_ends(_nobody_waits(story, event.at), event)
         case _:
             return story
@@ -282,7 +335,8 @@ def _moved(now: TargetNow, event: e.Event) -> TargetNow:
     match event:
         case e.AliasFound():
             found = event.routing
-            return replace(now, arn=event.arn, routing=found, previous=found.version)
+            previous = now.running.previous if now.running else found.version
+            return replace(now, arn=event.arn, routing=found, previous=previous)
         case e.AliasMissing():
             return replace(now, missing=True)
         case e.AliasCreated():
@@ -313,12 +367,23 @@ def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
         case e.Held():
             held = routing_of(event.previous, event.version, event.percent)
             return replace(now, version=event.version, previous=event.previous, routing=held)
+        case e.RolloutRunning() | e.RequestEnded():
+            return _asked(now, event)
         case e.ExecutionsLeft():
             return replace(now, executions_left=event)
+        case e.PreviousAliasFound():
+            return replace(now, way_back=event)
         case e.SmokeTestStarted() | e.SmokeTested():
             return replace(now, smoke_test=event)
         case _:
             return now
+
+
+def _asked(now: TargetNow, event: e.RolloutRunning | e.RequestEnded) -> TargetNow:
+    known = replace(now, version=event.version, previous=event.previous)
+    if isinstance(event, e.RolloutRunning):
+        return replace(known, running=event)
+    return replace(known, routing=event.routing)
 
 
 def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
@@ -334,7 +399,9 @@ def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
     )
 
 
-def _rolled_back(now: TargetNow, event: e.RolledBack, step_began: datetime | None) -> TargetNow:
+def _rolled_back(
+    now: TargetNow, event: e.RolledBack | e.TakenBack, step_began: datetime | None
+) -> TargetNow:
     """Take a way back into account; ``step_began`` is None if an earlier run had shifted it."""
     exposures = now.exposures
     known = exposures[-1].percent if exposures else Decimal()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lambda_rollout.report.console import version_url
+from lambda_rollout.report.errors import in_short
 from lambda_rollout.report.markdown import (
     alert,
     code,
@@ -99,6 +100,8 @@ def smoke_tests(
     for test in failed[:most]:
         version = prose(f"version {test.version}")
         parts.append(f"{code(test.target.name)}, {version}: {prose(sentence(test.why), width)}")
+        if test.error is not None:
+            parts.append(f"Its log tells of {prose(in_short(test.error), width)}.")
         if kept := _end_of_log(test, lines):
             parts += ["The end of its log:", text_block(line[:width] for line in kept)]
     if hidden := len(failed) - len(failed[:most]):

@@ -33,6 +33,8 @@ class Status(StrEnum):
     """The rollout ended in it, whatever ended it."""
     SKIPPED = "skipped"
     """A later step began without it: an earlier run had done it."""
+    LEFT_OUT = "left out"
+    """A later step began without it: the rollout was told to go on to 100%."""
     NOT_REACHED = "not reached"
 
 
@@ -61,7 +63,13 @@ class StepNow:
     earliest: timedelta | None = None
     """From when on it may end before ``watch`` is over; None if it may not."""
     saved: timedelta | None = None
-    """How much earlier it ends, all guards being shown to hold; None if it does not."""
+    """How much earlier it ends, because all guards are shown to hold or somebody asked for it; None if it does not."""
+    holds: bool = False
+    """Whether it waits at the weight of the step before until somebody says to go on."""
+    told_to_go_on: bool = False
+    """Whether ``mode: promote`` asked for its end, and was not refused."""
+    refused: str = ""
+    """Why the last request to go on was refused in it; empty if none was."""
 
     @property
     def lasted(self) -> timedelta | None:
@@ -152,6 +160,8 @@ class TargetNow:
     """How a run that died had left the alias before this one began."""
     restored: bool = False
     """Whether that was put right first."""
+    running: e.RolloutRunning | None = None
+    """The rollout that another run is at work on, and that this run asks to go on; None if this run shifts."""
     smoke_test: e.SmokeTestStarted | e.SmokeTested | None = None
     """How far its smoke test is; None if it has none, or it has not begun."""
     routing: Routing | None = None
@@ -159,8 +169,12 @@ class TargetNow:
     exposures: tuple[Exposure, ...] = ()
     rolled_back_at: datetime | None = None
     left: e.AliasLeft | None = None
+    taken_back: bool = False
+    """Whether somebody else has put it back on its old version."""
     executions_left: e.ExecutionsLeft | None = None
     """The durable executions that a rollback did not stop, if any."""
+    way_back: e.PreviousAliasFound | None = None
+    """What said where to go back to, if that was no number and no record."""
 
     @property
     def weight(self) -> Decimal | None:
@@ -202,12 +216,17 @@ class RolloutState:
     more_warnings: int = 0
     findings: tuple[Finding, ...] | None = None
     """Of the preflight, None if there was none."""
+    permissions: e.PermissionsNeeded | None = None
+    """What the role needs, told by a plan; None in any other mode."""
     numbers: Mapping[Target, Comparison] = field(default_factory=dict)
     """The versions' own metrics, all minutes so far."""
     named_hooks: tuple[Hook, ...] = ()
     """Those that may be asked."""
     hooks: tuple[HookNow, ...] = ()
     """Those that were asked, in order."""
+    logs: tuple[e.LogRead, ...] = ()
+    """What the logs of the versions say that were left, in order."""
+    unread_logs: tuple[e.LogNotRead, ...] = ()
     finished: e.Finished | None = None
     latest: datetime | None = None
 
@@ -215,6 +234,11 @@ class RolloutState:
     def mode(self) -> str:
         """The input of that name; empty before anything is known."""
         return self.started.mode if self.started else ""
+
+    @property
+    def asks_another_run(self) -> bool:
+        """Whether this run shifts nothing, and asks the one whose rollout it is to go on."""
+        return any(now.running is not None for now in self.targets.values())
 
     @property
     def going_on(self) -> StepNow | None:

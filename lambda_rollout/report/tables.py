@@ -24,7 +24,7 @@ from lambda_rollout.report.markdown import (
     unbroken,
 )
 from lambda_rollout.report.state import AlarmNow, RolloutState, Status, StepNow
-from lambda_rollout.report.wording import clean, clock_time, count, planned_watch, share
+from lambda_rollout.report.wording import clean, clock_time, count, planned_watch, step_name
 from lambda_rollout.rollout.events import Result
 
 MOST_ROWS = 50
@@ -50,8 +50,8 @@ def schedule(story: RolloutState, most: int = MOST_ROWS, *, live: bool = False) 
     steps = _around_the_running_one(story, most)
     rows = [
         (
-            f"{step.number}.&nbsp;{share(step.percent)}",
-            unbroken(planned_watch(step.watch, step.earliest)),
+            f"{step.number}.&nbsp;{unbroken(step_name(step.percent, holds=step.holds))}",
+            unbroken(planned_watch(step.watch, step.earliest, holds=step.holds)),
             _outcome(step, story, live=live),
         )
         for step in steps
@@ -84,17 +84,23 @@ def _outcome(step: StepNow, story: RolloutState, *, live: bool) -> str:
             return "⬜ not reached"
         case Status.SKIPPED:
             return "done by an earlier run"
+        case Status.LEFT_OUT:
+            return "⏩ left out"
+        case Status.PASSED if step.holds:
+            return f"✅ told to go on{_span(step)}{_refused(step)}"
         case Status.PASSED:
-            return f"✅ passed{_span(step)}{_early(step)}{_extended(step)}"
+            return f"✅ passed{_span(step)}{_early(step)}{_extended(step)}{_refused(step)}"
         case Status.FAILED:
             words = "↩️ rolled back" if story.result is Result.ROLLED_BACK else "❌ ended"
-            return f"{words}{_after_watch(step)}{_extended(step)}"
+            return f"{words}{_after_watch(step)}{_extended(step)}{_refused(step)}"
 
 
 def _running(step: StepNow, story: RolloutState) -> str:
     if is_going_back(story):
         return "↩️ rolling back"
     since = f" since {clock_time(step.watched_from)}" if step.watched_from else ""
+    if step.holds:
+        return f"⏸️ waiting for a yes or no{since}"
     return f"{_RUNNING[step.status]}{since}"
 
 
@@ -116,7 +122,14 @@ def _after_watch(step: StepNow) -> str:
 def _early(step: StepNow) -> str:
     if step.saved is None:
         return ""
-    return f"; {unbroken(readable_duration(step.saved))} early, all guards shown to hold"
+    why = "told to go on" if step.told_to_go_on else "all guards shown to hold"
+    return f"; {unbroken(readable_duration(step.saved))} early, {why}"
+
+
+def _refused(step: StepNow) -> str:
+    if not step.refused:
+        return ""
+    return f"; a request to go on was refused: {prose(step.refused, _LACKED_LIMIT)}"
 
 
 def _extended(step: StepNow) -> str:
@@ -137,8 +150,8 @@ def plan(story: RolloutState) -> str:
         (
             str(number),
             _begins(start),
-            share(step.percent),
-            unbroken(planned_watch(step.watch, step.earliest)),
+            step_name(step.percent, holds=step.holds),
+            unbroken(planned_watch(step.watch, step.earliest, holds=step.holds)),
         )
         for number, (start, step) in enumerate(planned.timetable(), start=1)
     ]

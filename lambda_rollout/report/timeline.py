@@ -40,6 +40,7 @@ _TICKS = (
     ("hour", timedelta(hours=1), (1, 2, 3, 6, 12)),
 )
 _STYLE = {AlarmState.ALARM: "crit, ", AlarmState.INSUFFICIENT_DATA: "", AlarmState.OK: "done, "}
+_BACK = "rolled back"
 _LABEL = {AlarmState.INSUFFICIENT_DATA: "no data"}
 
 
@@ -93,7 +94,8 @@ def chart(seen: Timeline) -> str:
     begin = min(now.exposures[0].since for now in exposed)
     if end - begin < timedelta(seconds=2):
         return ""
-    rows = [_traffic(now, begin, end, name) for name, now in _exposed_alike(exposed)]
+    held_from = _held_from(seen.story)
+    rows = [_traffic(now, held_from, begin, end, name) for name, now in _exposed_alike(exposed)]
     rows += [_hooks(seen.story, begin, end)]
     rows += [_states(seen, arn, begin, end) for arn in _alarms_to_draw(seen)]
     if all(len(row) <= 2 for row in rows):
@@ -135,12 +137,30 @@ def _tick(span: timedelta) -> str:
     return "1day"
 
 
-def _traffic(now: TargetNow, begin: datetime, end: datetime, section: str) -> list[str]:
+def _held_from(story: RolloutState) -> datetime | None:
+    """Return since when a hold waits, or waited."""
+    return next((step.watched_from for step in story.steps if step.holds), None)
+
+
+def _with_hold(
+    changes: list[tuple[datetime, str]], held_from: datetime | None
+) -> list[tuple[datetime, str]]:
+    """Cut the bar of the weight that was held where the hold began."""
+    before = [said for since, said in changes if held_from is not None and since <= held_from]
+    if held_from is None or not before:
+        return changes
+    return sorted([*changes, (held_from, f"{before[-1]} held")], key=lambda change: change[0])
+
+
+def _traffic(
+    now: TargetNow, held_from: datetime | None, begin: datetime, end: datetime, section: str
+) -> list[str]:
     lines = [f"  section {plain(section)}"]
-    changes = [(each.since, each.percent) for each in now.exposures]
-    for (since, percent), (until, _) in pairwise([*changes, (end, None)]):
-        said = share(percent) if percent else "rolled back"
-        style = "active, " if percent else "done, "
+    changes = [
+        (each.since, share(each.percent) if each.percent else _BACK) for each in now.exposures
+    ]
+    for (since, said), (until, _) in pairwise([*_with_hold(changes, held_from), (end, "")]):
+        style = "done, " if said == _BACK else "active, "
         if until - since >= timedelta(seconds=1):
             fits = _fits(said, until - since, end - begin)
             lines.append(_bar(said, style if fits else "", since, until))

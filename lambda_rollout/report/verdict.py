@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.guards import OBSERVED
 from lambda_rollout.report.alike import named
 from lambda_rollout.report.state import RolloutState, TargetNow
-from lambda_rollout.report.wording import count, listing, share, traffic
-from lambda_rollout.rollout.events import AliasLeft, ExecutionsLeft, Finished, Result
+from lambda_rollout.report.wording import count, date_and_time, listing, share, traffic
+from lambda_rollout.rollout.events import (
+    AliasLeft,
+    ExecutionsLeft,
+    Finished,
+    PreviousAliasFound,
+    Result,
+)
 
 MARKS = {
     Result.PROMOTED: "✅",
     Result.ROLLED_BACK: "↩️",
     Result.HELD: "⏸️",
+    Result.REQUESTED: "⏩",
     Result.PUBLISHED: "📦",
     Result.UNCHANGED: "☑️",
     Result.PLANNED: "📋",
@@ -49,14 +57,25 @@ def headline(story: RolloutState) -> str:
                 f" at {share(one.weight)} on version {one.version}" if one and one.weight else ""
             )
             return f"{names} held{where}"
+        case Result.FAILED:
+            return _failed_headline(story, names)
+        case _:
+            return _headline_without_shift(story, targets, names)
+
+
+def _headline_without_shift(story: RolloutState, targets: Sequence[TargetNow], names: str) -> str:
+    one = targets[0] if len(targets) == 1 else None
+    match story.result:
+        case Result.REQUESTED:
+            return f"{names} told to go on, now 100%" + (
+                f" on version {one.version}" if one else ""
+            )
         case Result.PUBLISHED:
             return _published(targets)
         case Result.UNCHANGED:
             return f"{names} already on version {one.version}" if one else f"{names} unchanged"
-        case Result.PLANNED:
+        case _:
             return f"Plan for {names}"
-        case Result.FAILED:
-            return _failed_headline(story, names)
 
 
 def _published(targets: Sequence[TargetNow]) -> str:
@@ -76,6 +95,10 @@ def _failed_headline(story: RolloutState, names: str) -> str:
         return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
         return f"{names} failed: changed by somebody else"
+    if any(now.taken_back for now in story.targets.values()):
+        return f"{names} failed: taken back by somebody else"
+    if story.asks_another_run:
+        return f"{names} did not go on to 100%"
     if story.shifted or story.started is None:
         return f"{names} failed"
     return f"{names} failed, no traffic was shifted"
@@ -89,6 +112,8 @@ def happenings(story: RolloutState) -> Iterator[str]:
             yield from _promoted(story)
         case Result.HELD:
             yield _held(story)
+        case Result.REQUESTED:
+            yield "The run that was rolling it out went to 100%, and goes on watching it."
         case Result.PUBLISHED:
             yield from _tested(story)
         case Result.UNCHANGED:
@@ -96,6 +121,7 @@ def happenings(story: RolloutState) -> Iterator[str]:
         case Result.PLANNED:
             yield "Nothing was changed."
         case Result.ROLLED_BACK | Result.FAILED:
+            yield from _ways_back(story)
             yield from _exposures(story)
             for now in story.targets.values():
                 if now.executions_left is not None:
@@ -109,7 +135,8 @@ def other_runs(story: RolloutState) -> dict[str, str]:
         return {}
     page = re.escape(f"{run.server_url}/{run.repository}/actions/runs/") + r"(\d+)/attempts/(\d+)"
     abandoned = (now.abandoned.run_url for now in story.targets.values() if now.abandoned)
-    told = " ".join((story.reason, *abandoned))
+    running = (now.running.run_url for now in story.targets.values() if now.running)
+    told = " ".join((story.reason, *abandoned, *running))
     return {
         found[0]: f"run {found[1]}, attempt {found[2]}"
         for found in re.finditer(page, told)
@@ -166,7 +193,28 @@ def _promoted(story: RolloutState) -> Iterator[str]:
         yield f"{took}. No alarm watched it."
 
 
+def _ways_back(story: RolloutState) -> Iterator[str]:
+    alike: dict[tuple[str, str, datetime], list[PreviousAliasFound]] = {}
+    for now in story.targets.values():
+        if (found := now.way_back) is not None and now.rolled_back_at is not None:
+            alike.setdefault((found.version, found.from_version, found.promoted), []).append(found)
+    for several in alike.values():
+        yield last_live(*several)
+
+
+def last_live(*alike: PreviousAliasFound) -> str:
+    """Say when the version that some functions go back to was last live; they differ in the function only."""
+    functions, found = listing([each.target.name for each in alike]), alike[0]
+    return (
+        f"Version {found.version} of {functions} was last live at {date_and_time(found.promoted)}, when version "
+        f"{found.from_version} was promoted."
+    )
+
+
 def _exposures(story: RolloutState) -> Iterator[str]:
+    if story.asks_another_run:
+        # Whatever had traffic had it from another run.
+        return
     alike: dict[str, list[TargetNow]] = {}
     as_before: dict[str, list[str]] = {}
     for now in story.targets.values():

@@ -46,9 +46,11 @@ def clock_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M:%S}"
 
 
-def planned_watch(watch: timedelta, earliest: timedelta | None) -> str:
-    """Write how long a step is watched: ``30m``, or ``5m to 30m`` if it may end from ``earliest`` on."""
+def planned_watch(watch: timedelta, earliest: timedelta | None, *, holds: bool = False) -> str:
+    """Write how long a step is watched: ``30m``, or ``5m to 30m`` if it may end from ``earliest`` on; ``up to 4h``."""
     longest = readable_duration(watch)
+    if holds:
+        return f"up to {longest}"
     return longest if earliest is None else f"{readable_duration(earliest)} to {longest}"
 
 
@@ -60,6 +62,11 @@ def date_and_time(moment: datetime) -> str:
 def share(percent: Decimal) -> str:
     """Write a share of the traffic without needless zeros: ``10%``, ``12.5%``."""
     return f"{percent.normalize():f}%"
+
+
+def step_name(percent: Decimal, *, holds: bool) -> str:
+    """Name a step by its weight, or as what it is: ``10%``, ``hold at 10%``."""
+    return f"hold at {share(percent)}" if holds else share(percent)
 
 
 def listing(items: Sequence[str], most: int = 3) -> str:

@@ -12,6 +12,7 @@ from lambda_rollout.alias.writer import NO_TEXT_LEFT
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs, command_by_hand, say_if_cut
 from lambda_rollout.rollout.events import RecordCleared, Restored
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.previous_of_dead import PreviousOfDead
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import (
@@ -55,6 +56,10 @@ class Restoration:
         self._not_found: set[Target] = set()
         self._keeps: set[Target] = set()
         """Where AWS took an empty description for "leave it is"."""
+        self._previous: PreviousOfDead | None = None
+        """What is to keep the way back, as it was before what had passed was finished forward."""
+        self._went_forward = False
+        """Whether that was our doing: a stale read shows what its own run has finished."""
 
     def restored(self, seen: list[AliasStatus], identity: RunIdentity) -> bool:
         """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed."""
@@ -64,6 +69,8 @@ class Restoration:
             identity.saved_state(Phase.RESTORING, tuple(_saved_aliases(seen, identity)))
         )
         forward = was_all_but_done(seen)
+        if forward and self._previous is None:
+            self._previous = PreviousOfDead(seen, identity, self._ports)
         # What says for all that they go forward is the last to go: should another one not be confirmed, or should
         # we die, the rest would go back without it.
         marks = [index for index, status in enumerate(seen) if status.dead and status.dead.passed]
@@ -89,6 +96,11 @@ class Restoration:
                 # AWS took an empty description for "leave it is"; whole, it does not look dead any more.
                 self._keeps.add(status.target)
                 seen[index] = replace(seen[index], ownership=Ownership.DEAD)
+
+    def keep_the_way_back(self, seen: list[AliasStatus], identity: RunIdentity) -> None:
+        """Set the previous aliases of a group that was finished forward, as its own run would have done."""
+        if self._previous is not None and self._went_forward:
+            self._previous.set(seen, identity)
 
     def _each(self, indices: Sequence[int], seen: list[AliasStatus], *, forward: bool) -> bool:
         done = True
@@ -144,6 +156,7 @@ class Restoration:
 
     def _tell(self, status: AliasStatus, record: Record, *, forward: bool) -> None:
         target = status.target
+        self._went_forward |= forward
         if forward:
             self._ports.emit(RecordCleared(target=target, version=record.new))
         else:

@@ -61,15 +61,31 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
     return [_acquired(target, found.get(target), spec, ports) for target in inputs.targets]
 
 
+def look_once(
+    targets: Sequence[Target], identity: RunIdentity, ports: Ports
+) -> Sequence[AliasStatus]:
+    """Look once at aliases, and tell what was found. Raises `RolloutError`, also for one that is missing."""
+    looks = ports.parallel(lambda target: look_at(target, identity, ports, read_alias), targets)
+    seen = [status for status in looks if status is not None]
+    for status in seen:
+        tell_status(status.target, status, ports)
+    return seen
+
+
 def restore_abandoned(
-    targets: Sequence[Target], identity: RunIdentity, ports: Ports, limit: float
+    targets: Sequence[Target],
+    identity: RunIdentity,
+    ports: Ports,
+    limit: float,
+    refuse: Callable[[Sequence[AliasStatus]], None] = lambda _: None,
 ) -> list[AliasStatus]:
     """Put back what a dead run left, as `acquire` does with ``on-stranded: rollback``; for at most ``limit`` seconds.
 
-    Raises as `acquire`, and `RolloutError` for an alias that is missing.
+    Raises as `acquire`, and `RolloutError` for an alias that is missing; ``refuse`` may raise for more, at each look.
     """
 
     def judge(seen: list[AliasStatus]) -> bool:
+        refuse(seen)
         for status in seen:
             _refuse_what_is_not_free(status, identity, ports)
         return False
@@ -96,7 +112,7 @@ def _look_until_clear(
     told: set[Target] = set()
     restoration = Restoration(ports)
     while True:
-        statuses = ports.parallel(lambda target: _look(target, identity, ports, find), targets)
+        statuses = ports.parallel(lambda target: look_at(target, identity, ports, find), targets)
         for target, status in zip(targets, statuses, strict=True):
             if target not in told:
                 told.add(target)
@@ -105,6 +121,7 @@ def _look_until_clear(
         restoration.tell_what_is_there(seen)
         stays = judge(seen)
         if _is_clear(seen, stays=stays) or restoration.restored(seen, identity):
+            restoration.keep_the_way_back(seen, identity)
             return {status.target: status for status in seen}
         _wait(seen, identity, ports, end)
 
@@ -131,7 +148,8 @@ def _acquired(
 # Looking -------------------------------------------------------------------------------------------
 
 
-def _look(target: Target, identity: RunIdentity, ports: Ports, find: Find) -> AliasStatus | None:
+def look_at(target: Target, identity: RunIdentity, ports: Ports, find: Find) -> AliasStatus | None:
+    """Read an alias and find out whose it is; None if it is missing and ``find`` allows that. Raises as ``find``."""
     alias = find(target, identity, ports, UNREACHABLE_LIMIT)
     if alias is not None and _has_a_lease(alias) and not ports.aws_clock.believed:
         # It takes two answers to know AWS's time, and this may have been the first.
@@ -234,7 +252,7 @@ def _refuse_to_create_for_a_promotion(seen: list[AliasStatus], spec: RolloutSpec
         if target not in there and spec.inputs.mode is Mode.PROMOTE:
             raise NotOurs(
                 f"function {target.name} has no alias {target.alias}: there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted.",
+                "Only a rollout that is running, or that ended with `result=held`, can be promoted.",
             )
 
 
@@ -243,11 +261,18 @@ def _refuse_what_is_not_ours(status: AliasStatus, spec: RolloutSpec, ports: Port
     if status.ownership is Ownership.AWS:
         return
     if spec.inputs.mode is Mode.PROMOTE:
+        if status.ownership is Ownership.STRANGERS:
+            raise refusal(status, spec.identity, ports)
+        if status.dead is not None:
+            raise NotOurs(
+                f"{target} was left by a run that died ({alias.shown}): nobody is there to promote it.",
+                "Start the rollout again: it restores the alias first. Or undo it with `mode: rollback`.",
+            )
         if status.ownership is not Ownership.HELD:
             raise NotOurs(
-                f"{target} is not held ({alias.shown}): there is nothing to promote.",
-                "Only a rollout that ended with `result=held` can be promoted. In a group, leave out the "
-                "functions that are not held.",
+                f"{target} is not held, and no rollout is running on it ({alias.shown}): there is nothing to promote.",
+                "Only a rollout that is running, or that ended with `result=held`, can be promoted. In a group, leave "
+                "out the functions that are not in it.",
             )
         return
     if status.dead is not None:

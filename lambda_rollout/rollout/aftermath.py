@@ -43,13 +43,13 @@ def tell_executions_left(rollout: AliasRollout, region: str, ports: Ports) -> No
         return
     running, why = Running(0), ""
     try:
-        if rollout.durable is None:
-            rollout.durable = ports.versions.read(target, version).is_durable
-        if not rollout.durable:
+        if rollout.new_state is None:
+            rollout.new_state = ports.versions.read(target, version)
+        if not rollout.new_state.is_durable:
             return
         running = ports.versions.running(target, version)
     except RolloutError as error:
-        if not rollout.durable:
+        if rollout.new_state is None:
             return
         why = error.what
     if running.count or why:

@@ -34,9 +34,13 @@ class Rhythm:
         """When the newest successful read of this step was sent."""
         self.failing_since: float | None = None
 
-    def begin_step(self) -> None:
-        """Forget that it was read: what was sent before the shift says nothing about the step after it."""
+    def begin_step(self, every: float) -> None:
+        """Forget that it was read: what was sent before the shift says nothing about the step after it.
+
+        ``every``: how often it is read from now on, in seconds.
+        """
         self.good_at = -math.inf
+        self.every = every
 
     def good(self, sent: float) -> None:
         """Take note of a read that succeeded."""
@@ -72,6 +76,7 @@ class AlarmPoll:
         self._by_arn = {reading.arn: AlarmWatch.start(reading) for reading in survey.readings}
         self._by_arn |= {watch.newest.arn: watch for watch in survey.known}
         self._untold: list[AlarmChanged | EvaluationChanged] = []
+        self._every = every
         self.rhythm = Rhythm(every, ports.clock.monotonic())
         self._histories = Histories(ports, min(every, RETRY_EVERY), began_at)
         for watch in self.watches:
@@ -80,6 +85,10 @@ class AlarmPoll:
         """How many alarms needed their history together, at most, since none last did."""
         self.missing: tuple[str, ...] = ()
         """Alarms that the newest read did not find."""
+
+    def begin_step(self, at_least_every: float = math.inf) -> None:
+        """Begin to read for another step: as often as asked for, and at least every so many seconds."""
+        self.rhythm.begin_step(min(self._every, at_least_every))
 
     @property
     def watches(self) -> tuple[AlarmWatch, ...]:
@@ -130,7 +139,8 @@ class AlarmPoll:
             if self._has_fired:
                 return True
         self._count_open()
-        while clock.monotonic() >= self.next_history_at:
+        # The moment first: "now" is an answer, and a moment later it is past.
+        while self.next_history_at <= clock.monotonic():
             for arn, after in self._histories.ask(self._by_arn).items():
                 self._take(arn, after)
             self._count_open()

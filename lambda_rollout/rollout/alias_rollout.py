@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.analysis.invocation import InvocationLimits
+from lambda_rollout.analysis.version import VersionState
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.saved_state import SavedAlias
 
@@ -28,12 +29,10 @@ class AliasRollout:
     possibly_written: bool = False
     """Whether another process may have written, or may still write, for the same rollout; or a dead run left the
     alias as it is, and we took it over to go on with it."""
-    new_arn: str = ""
-    """The ARN of the new version, if its configuration was read."""
-    durable: bool | None = None
-    """Whether the new version is one of a durable function; None if that was not read yet."""
-    limits: InvocationLimits | None = None
-    """What an invocation of the new version needs and lasts; None if that was not read yet."""
+    new_state: VersionState | None = None
+    """The new version's configuration; None if that was not read yet."""
+    shifted_at: datetime | None = None
+    """When the new version got its first traffic at the earliest, on AWS's clock; None if it has got none."""
 
     @property
     def writer(self) -> AliasWriter:
@@ -64,7 +63,8 @@ class AliasRollout:
 
     def version_arn(self, version: str) -> str:
         """Return the ARN of a version; empty while neither the alias nor the new version was read."""
-        known = self.existing.found.arn if self.existing else self.new_arn
+        new_arn = self.new_state.arn if self.new_state else ""
+        known = self.existing.found.arn if self.existing else new_arn
         function, _, _ = known.rpartition(":")
         return f"{function}:{version}" if function else ""
 

@@ -14,11 +14,13 @@ from typing import TypeVar
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.errors.model import ErrorGroup, LoggedError
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.finding import Finding
+from lambda_rollout.preflight.policy import PolicyStatement
 
 NOT_STAMPED = datetime.min.replace(tzinfo=UTC)
 """The time of an event that nobody has taken in yet."""
@@ -30,6 +32,7 @@ class Result(StrEnum):
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
     HELD = "held"
+    REQUESTED = "requested"
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
     PLANNED = "planned"
@@ -90,6 +93,67 @@ class AliasFound(Event):
     target: Target
     arn: str
     routing: Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutAwaited(Event):
+    """``mode: promote`` found nothing to promote, and waits for a rollout to begin."""
+
+    targets: tuple[Target, ...]
+    until: datetime
+    """When waiting is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRunning(Event):
+    """``mode: promote`` found a rollout that is still running: it stays with the run that it is in."""
+
+    target: Target
+    version: str
+    previous: str
+    record: str
+    """The record on the alias, as it stands there."""
+    run_url: str
+    """That run's page on GitHub if it is of this repository, else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionRequested(Event):
+    """The running rollout is asked to go on: the request stands in its record."""
+
+    target: Target
+    """The alias that it stands on; any one of the rollout's is enough."""
+    percent: Decimal
+    """Percent of the traffic that the new version has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEnded(Event):
+    """What became of an alias whose rollout was asked to go on, as last seen."""
+
+    target: Target
+    version: str
+    previous: str
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSeen(Event):
+    """``mode: promote`` asks this rollout to go on: the step ends once alarms and alias were read again."""
+
+    number: int
+    target: Target
+    """The alias that the request stands on."""
+    saved: timedelta
+    """How much of the step's time is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(Event):
+    """The request to go on was refused, or taken back: the step goes on as planned."""
+
+    number: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +255,8 @@ class SmokeTested(Event):
     """Why it did not pass, in a clause; the function's own words may be in it. Empty otherwise."""
     log: tuple[str, ...] = ()
     """The last lines of the function's log, up to 4 KB, if it did not pass and there are any."""
+    error: LoggedError | None = None
+    """The error that these lines tell of, if they tell of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,13 +269,15 @@ class AlreadyThere(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Event):
-    """A step of the schedule begins; ``number`` counts from 1. Its weights are shifted next."""
+    """A step of the schedule begins; ``number`` counts from 1. Its weights are shifted next, unless it is a hold."""
 
     number: int
     percent: Decimal
     watch: timedelta
     earliest: timedelta | None = None
     """From when on it may end before its time is over; None if it may not."""
+    holds: bool = False
+    """Whether it stays at the weight of the step before until somebody says to go on, or it is over and goes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +443,45 @@ class ExecutionsLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRead(Event):
+    """The log of a version that was left was read once its alias was back: what it says of errors."""
+
+    target: Target
+    version: str
+    log_group: str
+    since: datetime
+    """From when on: the version's first traffic."""
+    errors: tuple[ErrorGroup, ...]
+    """The most frequent first, three at most; empty if there are none in it yet."""
+    more: int = 0
+    """How many further kinds of errors there are."""
+    count: int = 0
+    """Errors of all kinds."""
+    complete: bool = True
+    """Whether all entries that may tell of an error were read; if not there are more errors than counted."""
+    exists: bool = True
+    """Whether there is such a log group: Lambda makes it with the first entry."""
+    messages: bool = False
+    """Whether messages are told, and not types and counts alone."""
+    waited: timedelta = timedelta()
+    """How long entries were waited for: they come seconds late."""
+    query: str
+    """A query for CloudWatch Logs Insights that shows these errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogNotRead(Event):
+    """The logs of versions that were left could not be read; nothing depends on it."""
+
+    targets: tuple[Target, ...]
+    why: str
+    remedy: str = ""
+    """What to do, in a sentence; may be empty."""
+    statement: str = ""
+    """The statement of an IAM policy that allows it, as JSON; empty if that is not what lacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held(Event):
     """AWS confirmed it: the alias stays as it is, marked as held; nothing watches it from now on."""
 
@@ -382,6 +489,18 @@ class Held(Event):
     version: str
     previous: str
     percent: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack(Event):
+    """Somebody else has put the alias back on its old version: it was found there, not split and without a record."""
+
+    target: Target
+    version: str
+    """The old one, which has all traffic again."""
+    from_version: str
+    percent: Decimal
+    """What the new version had before, as far as this run knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,6 +520,22 @@ class PreviousAliasSet(Event):
     alias: str
     """The alias of the same function that keeps the way back."""
     version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousAliasFound(Event):
+    """The alias that keeps the way back says where to, and when that version was last live."""
+
+    target: Target
+    """What is to go back."""
+    alias: str
+    """The alias of the same function that keeps the way back."""
+    version: str
+    """The version to go back to."""
+    from_version: str
+    """The version that was promoted in its place."""
+    promoted: datetime
+    """When that was: until then the other one was live. On AWS's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,6 +572,23 @@ class PreflightFound(Event):
     """What was found before the first write, the gravest first; empty if nothing was."""
 
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionsNeeded(Event):
+    """Which policies the role needs for these inputs, told by ``mode: plan`` however it ends."""
+
+    statements: tuple[PolicyStatement, ...]
+    trust_policy: str
+    """The trust policy that accepts this job, as JSON text; empty if the job's subject is not known."""
+    subject: str
+    """This job's own, as its OIDC token has it; empty if it is not known."""
+    why_unknown: str
+    """Why the subject is not known, in a clause; empty otherwise."""
+    allowed: tuple[str, ...]
+    """The IAM actions that AWS allowed in this run."""
+    refused: tuple[str, ...]
+    """Those that it refused; of any other nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

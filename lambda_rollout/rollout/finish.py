@@ -32,7 +32,7 @@ from lambda_rollout.rollout.events import (
 )
 from lambda_rollout.rollout.left import not_settled
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.previous_alias import read_previous, set_previous
+from lambda_rollout.rollout.previous_alias import VersionLeft, read_previous, set_previous
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError, Unanswered
@@ -49,13 +49,18 @@ def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
         case Deleted():
             return RolloutError(f"{target} or its function was deleted during the rollout")
         case ChangedByOther(alias) if alias.routing != new:
-            return Conflict(target, new, alias)
+            return Conflict(target, new, alias, rollout.writer.old)
     return None
 
 
 def _bears_a_mark(rollout: AliasRollout) -> bool:
     """Whether a record can say something of it: one from a version to itself would be no record."""
     return rollout.new != rollout.writer.old
+
+
+def _version_left(rollout: AliasRollout) -> VersionLeft:
+    old = rollout.writer.old
+    return VersionLeft(rollout.target, old, rollout.new or old)
 
 
 class Finisher:
@@ -239,7 +244,8 @@ class Finisher:
         of the group that bear its record still, for all that is known: then the last one keeps saying it.
         """
         self.remember(Phase.CLEARING)
-        previous = read_previous(self._tracked, self._identity, self._ports)
+        left = [_version_left(rollout) for rollout in self._tracked]
+        previous = read_previous(left, self._identity, self._ports)
         rollouts = [rollout for rollout in self._tracked if rollout.needs_restore]
         # The post stage answers for unchanged ones, too.
         rollouts.sort(key=_bears_a_mark)
@@ -269,9 +275,12 @@ class Finisher:
             else:
                 self._tell_left(rollout, Routing.all_on(rollout.new), settlement)
         if all(isinstance(settlement, Settled) for _, settlement in forward):
-            set_previous(previous, self._identity, self._ports)
+            writers = {rollout.target: rollout.writer for rollout in self._tracked}
+            set_previous(previous, writers, self._identity, self._ports, self.limit)
         if self._all_settled([settlement for _, settlement in forward]):
             return self.finished(Result.PROMOTED)
+        if len(forward) == 1 and (conflict := _taken_back(*forward[0])):
+            return self.finished(Result.FAILED, conflict.what, conflict.remedy)
         return self.finished(
             Result.FAILED, "every step passed, but the record could not be removed from every alias"
         )
@@ -358,5 +367,7 @@ class Finisher:
         self._ports.emit(Warned(text=text))
 
     def _tell_left(self, rollout: AliasRollout, wished: Routing, settlement: Settlement) -> None:
-        if (left := not_settled(rollout, wished, settlement, self._identity)) is not None:
-            self._ports.emit(left)
+        alone = len(self._tracked) == 1
+        told = not_settled(rollout, wished, settlement, self._identity, alone=alone)
+        if told is not None:
+            self._ports.emit(told)

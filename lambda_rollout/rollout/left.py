@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.alias.ownership import is_taken_back
+from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.alias.settlement import (
     ChangedByOther,
     Deleted,
@@ -14,7 +15,7 @@ from lambda_rollout.alias.settlement import (
     VersionGone,
 )
 from lambda_rollout.rollout.alias_rollout import AliasRollout
-from lambda_rollout.rollout.events import AliasLeft
+from lambda_rollout.rollout.events import AliasLeft, TakenBack
 from lambda_rollout.rollout.spec import RunIdentity
 
 
@@ -57,13 +58,29 @@ class LeftAlias:
 
 
 def not_settled(
-    rollout: AliasRollout, wished: Routing, settlement: Settlement, identity: RunIdentity
-) -> AliasLeft | None:
-    """Say why an alias is not, or may not be, as ``wished`` by how the tries have ended; None if it is."""
+    rollout: AliasRollout,
+    wished: Routing,
+    settlement: Settlement,
+    identity: RunIdentity,
+    *,
+    alone: bool = False,
+) -> AliasLeft | TakenBack | None:
+    """Say why an alias is not, or may not be, as ``wished`` by how the tries have ended; None if it is.
+
+    One that somebody else took back is where it belongs, if it was to go back or is ``alone``; with others that went
+    forward its group is in parts.
+    """
     writer = rollout.writer
     left = LeftAlias(identity, rollout.target, wished, writer.text)
     known: Routing | None = writer.known.shown
     match settlement:
+        case ChangedByOther(alias) if _is_in_order(alias, rollout, wished, alone=alone):
+            return TakenBack(
+                target=rollout.target,
+                version=writer.old,
+                from_version=rollout.new,
+                percent=writer.routing.percent_of(rollout.new),
+            )
         case ChangedByOther(alias):
             why = f"somebody else changed its routing: it was {writer.routing}"
             if alias.routing == writer.routing:
@@ -84,3 +101,8 @@ def not_settled(
             return left.because(f"AWS did not confirm it: {error}", known)
         case Settled():
             return None
+
+
+def _is_in_order(alias: Alias, rollout: AliasRollout, wished: Routing, *, alone: bool) -> bool:
+    old = rollout.writer.old
+    return is_taken_back(alias, old) and (alone or wished == Routing.all_on(old))

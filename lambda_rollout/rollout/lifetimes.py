@@ -38,6 +38,6 @@ def warnings(spec: RolloutSpec, *, temporary: bool) -> Iterator[str]:
 
 
 def longest_rollout(spec: RolloutSpec) -> timedelta:
-    """Return how long the watch may take if every step is extended as long as possible."""
-    waits = len(spec.plan.steps) + (spec.inputs.alarm_at_start is AlarmAtStart.WAIT)
+    """Return how long the watch may take if every step is extended as long as possible; a hold is not extended."""
+    waits = len(spec.plan.shifts) + (spec.inputs.alarm_at_start is AlarmAtStart.WAIT)
     return spec.plan.total_watch + waits * spec.inputs.evidence_timeout

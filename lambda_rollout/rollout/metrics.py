@@ -95,6 +95,11 @@ class RolloutMetrics:
         self._verdict = None
         self.verdicts = ()
 
+    @property
+    def number(self) -> int:
+        """The number of the newest step, 0 before the first."""
+        return self.steps[-1].number if self.steps else 0
+
     # Reading -----------------------------------------------------------------------------------
 
     @property
@@ -109,16 +114,25 @@ class RolloutMetrics:
         since = self._until or first_whole_minute(self.steps[0].at)
         return (since + MINUTE + FIRST_LOOK + self._phase - self._aws_time()).total_seconds()
 
-    def read(self) -> tuple[Comparison, ...]:
+    @property
+    def has_minutes(self) -> bool:
+        """Whether a whole minute lies behind the first step, and its numbers can be read."""
+        if self._metrics is None or not self.steps:
+            return False
+        return self._aws_time() >= first_whole_minute(self.steps[0].at) + MINUTE
+
+    def read(self, *, at_end: bool = False) -> tuple[Comparison, ...]:
         """Read the whole window since the first step, one try; return what is new in it, or was revised.
 
         Whole, because a minute's numbers may still change: an invocation is counted when it ends, in the minute in
-        which it began. Raises `CallFailed`. What may not be read is not asked for again.
+        which it began. ``at_end``: all that is there by now, also of minutes whose data may still come; nothing is
+        judged by it. Raises `CallFailed`. What may not be read is not asked for again.
         """
         if self._metrics is None:
             return ()
         now = self._aws_time()
-        until = (now - FIRST_LOOK - self._phase).replace(second=0, microsecond=0)
+        early = timedelta() if at_end else FIRST_LOOK + self._phase
+        until = (now - early).replace(second=0, microsecond=0)
         try:
             histories = self._read_histories(self._metrics)
             pairs = [self._counting(*one) for one in zip(self._pairs, histories, strict=True)]
@@ -141,7 +155,8 @@ class RolloutMetrics:
             )
         )
         self._comparisons = found
-        return tuple(self._told.news(one, complete_until(now)) for one in found)
+        told_until = until if at_end else complete_until(now)
+        return tuple(self._told.news(one, told_until) for one in found)
 
     def _compare(
         self, metrics: Metrics, pairs: Sequence[CanaryPair], until: datetime
@@ -301,5 +316,5 @@ class RolloutMetrics:
                 count = self._invocations(pair.target, index)
                 if not count:
                     why = "no data yet" if count is None else "no invocations"
-                    where = f"step {index + 1 - self._first} ({format_percent(step.percent)})"
+                    where = f"step {step.number} ({format_percent(step.percent)})"
                     yield f"{pair.target.name}, {where}: {why}"

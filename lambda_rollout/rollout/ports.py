@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from lambda_rollout.alias.aws_clock import AwsClock
 from lambda_rollout.alias.calls import Aliases
@@ -13,12 +13,13 @@ from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, HistoryPage, Survey
 from lambda_rollout.analysis.credentials import CredentialsLife
+from lambda_rollout.analysis.errors.model import LogEntry
 from lambda_rollout.analysis.invocation import Invocation
 from lambda_rollout.analysis.metrics import CanaryPair, Comparison, History
 from lambda_rollout.analysis.version import Running, VersionState
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.package import CodeStorage, Package
-from lambda_rollout.preflight.reader import PreflightReader
+from lambda_rollout.preflight.calls import PreflightReader
 from lambda_rollout.rollout.events import Event
 from lambda_rollout.rollout.saved_state import SavedState
 from lambda_rollout.runtime.background import Background, Inline
@@ -113,6 +114,38 @@ class Invocations(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which entries of a log are asked for: of all streams whose names begin with ``prefix``, or of one ``stream``."""
+
+    group: str
+    prefix: str
+    since: datetime
+    limit: int
+    """Entries on a page, at most."""
+    pattern: str = ""
+    """A filter pattern of CloudWatch Logs; empty for all entries."""
+    stream: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some of the entries that were asked for, by time. It may be empty and not the last one."""
+
+    entries: tuple[LogEntry, ...]
+    next_token: str = ""
+    """Asks for the next page; empty on the last one."""
+
+
+class Logs(Protocol):
+    """CloudWatch Logs, one try a call. Errors are `CallFailed` and its kinds."""
+
+    def page(self, query: LogQuery, token: str = "") -> LogPage:
+        """FilterLogEvents: one page. ``token`` is that of the page before; empty for the first."""
+        ...
+
+
 class Runs(Protocol):
     """What GitHub knows about other runs. Never raises: no answer is `RunStatus.UNKNOWN`."""
 
@@ -155,9 +188,16 @@ class Ports:
     """The calls that run functions; None where none is to be run."""
     metrics: Metrics | None = None
     """The calls that read the versions' own numbers; None goes without them."""
+    logs: Logs | None = None
+    """The calls that read what a version has logged; None goes without them."""
     preflight_reader: PreflightReader | None = None
     """The calls of the preflight; None goes without one."""
     caller: Callable[[], Caller] | None = None
     """GetCallerIdentity, one try; None goes without it. Errors are `CallFailed` and its kinds."""
+    rights: Callable[[], Mapping[str, bool]] = dict
+    """Says of IAM actions whether AWS has allowed them so far; of one that was not tried nothing."""
+    claims: Callable[[str], Mapping[str, Any]] | None = None
+    """Asks for what this job's OIDC token says of it, meant for the role of an ARN; None goes without it. Raises
+    `RolloutError`."""
     life: Callable[[], CredentialsLife] = CredentialsLife
     """Says how long calls can still be signed."""

@@ -180,7 +180,7 @@ def _take_over(
     _, record = lease.parse(alias.description)
     agreeing = record if record is not None and lease.agrees(record, alias.routing) else None
     writer = writer_of(target, alias, saved.rollout_id, ports, saved.old, shared=True)
-    if record is not None and writer.text == lease.parse(lease.compose(saved.text, record))[0]:
+    if lease.is_cut_of(alias.description, saved.text):
         # The text was cut to make room for the record; it is to come back whole.
         writer.text = saved.text
     rollout = AliasRollout(target, writer, saved.new, possibly_written=True)

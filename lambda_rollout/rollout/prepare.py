@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Engine, Mode, Preflight
 from lambda_rollout.inputs.names import account_of
-from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
 from lambda_rollout.preflight.early_end_checks import alarms_need
-from lambda_rollout.preflight.facts import LATEST
+from lambda_rollout.preflight.facts import LATEST, Facts
 from lambda_rollout.preflight.finding import Finding, blocking
 from lambda_rollout.preflight.hook_checks import findings_on
-from lambda_rollout.preflight.reader import Passage, Question, read_facts, read_hooks
+from lambda_rollout.preflight.question import Passage, Question
+from lambda_rollout.preflight.reader import read_facts, read_hooks
 from lambda_rollout.rollout.accounts import account_of_credentials
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
@@ -27,7 +27,8 @@ from lambda_rollout.rollout.missing_alarms import (
 )
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
-from lambda_rollout.rollout.version import read_storage
+from lambda_rollout.rollout.version import check_latest, read_storage
+from lambda_rollout.rollout.versions_seen import NOTHING_SEEN, VersionsSeen
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
@@ -36,8 +37,7 @@ from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 class FirstLook:
     """What was found before the first write that matters later."""
 
-    storages: Mapping[Target, CodeStorage] = field(default_factory=dict)
-    """How the code is kept of those to which code is to be uploaded."""
+    versions: VersionsSeen = NOTHING_SEEN
     alarms_need: timedelta | None = None
     """How long the slowest alarm needs to fire; None if that is not known of one."""
 
@@ -51,48 +51,54 @@ def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
     if spec.inputs.mode is Mode.PROMOTE:
         _try_hooks(spec, ports)
         return FirstLook()
-    storages = read_storages(spec, ports, rollouts)
     account = account_of_credentials(spec.identity.role_to_assume, alarms)
-    return FirstLook(storages, preflight(spec, ports, rollouts, storages, account))
-
-
-def read_storages(
-    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> Mapping[Target, CodeStorage]:
-    """Read how the code is kept of those to which code is to be uploaded. Raises as `read_storage`."""
-    targets = [rollout.target for rollout in rollouts]
-    found = ports.parallel(lambda target: read_storage(target, spec, ports), targets)
-    return {
-        target: storage
-        for target, storage in zip(targets, found, strict=True)
-        if storage is not None
-    }
+    return preflight(spec, ports, rollouts, account)
 
 
 def preflight(
-    spec: RolloutSpec,
-    ports: Ports,
-    rollouts: Sequence[AliasRollout],
-    storages: Mapping[Target, CodeStorage],
-    account: str = "",
-) -> timedelta | None:
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout], account: str = ""
+) -> FirstLook:
     """Look at all targets, aliases still to be created among them, and tell what was found.
 
-    ``storages`` is how the code is kept of those to which code is to be uploaded. ``account`` is that of the
-    credentials, empty if it is not known. Returns how long the slowest alarm needs to fire, None if that is not known
-    of one.
+    ``account`` is that of the credentials, empty if it is not known.
 
     Raises `RolloutError` for what AWS would refuse, with ``preflight: strict`` also for what would make the
-    watch blind. ``mode: plan`` only says that it would.
+    watch blind. ``mode: plan`` only says that it would. Raises as `read_storage`.
     """
+    began = ports.clock.monotonic()
+    facts = _look(spec, ports, rollouts, account)
+    seen = VersionsSeen.of(facts.targets if facts else (), began)
+    if seen.storages:
+        _try_waiting(next(iter(seen.storages)), spec, ports)
+    uploaded = [each.target for each in rollouts if each.target.function in spec.packages]
+    found = ports.parallel(lambda target: read_storage(target, spec, ports, seen), uploaded)
+    storages = {
+        target: each for target, each in zip(uploaded, found, strict=True) if each is not None
+    }
+    need = alarms_need(facts) if facts else None if spec.inputs.alarms else timedelta()
+    return FirstLook(replace(seen, storages=storages), need)
+
+
+def _try_waiting(target: Target, spec: RolloutSpec, ports: Ports) -> None:
+    """Ask for ``$LATEST`` by the call that waits for versions, of one function of all that were read by another call.
+
+    So what that permission lacks is known before anything is published. Raises as `check_latest`.
+    """
+    check_latest(target, ports, replaced=target.function in spec.packages)
+
+
+def _look(
+    spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout], account: str
+) -> Facts | None:
+    """Read, judge, tell and refuse; None if there is nothing to look at."""
     # A number that the alias is on already leaves nothing to move, and nothing to look at.
     moving = [each for each in rollouts if not _is_there(spec, each)]
     if ports.preflight_reader is None or not moving:
-        return None if spec.inputs.alarms else timedelta()
+        return None
     publishes = spec.inputs.mode is Mode.PUBLISH
     question = Question(
         now=ports.aws_clock.now(),
-        passages=tuple(_passage(spec, each, storages.get(each.target)) for each in moving),
+        passages=tuple(_passage(spec, each) for each in moving),
         plan=spec.plan,
         guards=spec.inputs.guards,
         needs_numbers=bool(spec.inputs.guards or spec.inputs.min_invocations),
@@ -103,11 +109,11 @@ def preflight(
         only_publishes=publishes,
         account=account,
     )
-    facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop)
+    facts = read_facts(question, ports.preflight_reader, ports.clock, ports.stop, ports.parallel)
     findings = examine(facts, BEFORE_PUBLISHING if question.only_publishes else CHECKS)
     ports.emit(PreflightFound(findings=findings))
     _refuse(findings, spec, ports)
-    return alarms_need(facts)
+    return facts
 
 
 def _try_hooks(spec: RolloutSpec, ports: Ports) -> None:
@@ -136,14 +142,13 @@ def _is_there(spec: RolloutSpec, rollout: AliasRollout) -> bool:
     return bool(rollout.existing) and rollout.old == spec.version_number(rollout.target)
 
 
-def _passage(spec: RolloutSpec, rollout: AliasRollout, storage: CodeStorage | None) -> Passage:
+def _passage(spec: RolloutSpec, rollout: AliasRollout) -> Passage:
     return Passage(
         target=rollout.target,
         alias_arn=rollout.existing.found.arn if rollout.existing else "",
         old=rollout.old,
         new=spec.version_number(rollout.target) or spec.version_alias or LATEST,
-        by_reference=storage is not None and storage.by_reference,
-        uploads=storage is not None,
+        uploads=rollout.target.function in spec.packages,
         is_smoke_tested=rollout.target.function in spec.payloads,
     )
 
@@ -193,7 +198,7 @@ def check_alarms_at_start(
     Raises `RolloutError` for an alarm that does not exist, or is in ALARM or not evaluated against ``alarm-at-start``.
     """
     account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
-    survey = _read(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
+    survey = read_alarms(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
     if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
@@ -208,7 +213,7 @@ def check_alarms_at_start(
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
     """Check them again just before the first shift; what is read here is what the watch starts from."""
-    survey = _read(spec, ports, wait=True)
+    survey = read_alarms(spec, ports, wait=True)
     for what, names in _unfit(survey):
         _refuse_unless_ignored(what, names, spec)
         _warn(ports, f"{what} before the start, counts only after it was OK: {names}")
@@ -225,8 +230,11 @@ def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
         yield NOT_EVALUATED, ", ".join(names)
 
 
-def _read(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
-    """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over."""
+def read_alarms(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:
+    """Read the alarms; with ``alarm-at-start: wait`` until all can guard or evidence-timeout is over.
+
+    Raises `RolloutError` if one does not exist; ``account`` is that of the functions, empty if it is not known.
+    """
     end = ports.clock.monotonic() + seconds(spec.inputs.evidence_timeout)
     while True:
         sent = ports.clock.monotonic()

@@ -1,13 +1,17 @@
 """The alias that keeps the way back: once a rollout is promoted it points at the version that was left.
 
-AWS deletes no version that an alias names, and ``mode: rollback`` needs no number then. It is read before the records
-are removed and written after that, with the RevisionId of that read: should this process stand still in between, what
-a later rollout made of it stays. Whatever goes wrong here is a warning: the rollout itself has ended well.
+AWS deletes no version that an alias names, and ``mode: rollback`` needs no number then (`way_back`). It is read before
+the records are removed and written after that, with the RevisionId of that read: should this process stand still in
+between, what a later rollout made of it stays. Where that read failed, or what came late from an earlier rollout has
+spoiled it, it is read once more; then the promoted alias has to be as we left it, because a later rollout writes that
+one first. Whatever goes wrong here is a warning: the rollout itself has ended well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lambda_rollout.alias import promotion
@@ -15,10 +19,10 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.promotion import Promotion
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.rollout.alias_rollout import AliasRollout
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.rollout.events import PreviousAliasSet, Warned
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
+from lambda_rollout.rollout.spec import RunIdentity
 from lambda_rollout.runtime.errors import (
     AlreadyExists,
     CallFailed,
@@ -29,8 +33,11 @@ from lambda_rollout.runtime.errors import (
 )
 from lambda_rollout.runtime.retry import retrying
 
+BEFORE_CLEARING = 5.0
+"""Seconds to try to read all of them before the records are removed: that is never behind it for long."""
+
 LIMIT = 60.0
-"""Seconds to try it for each function, for reading and again for writing."""
+"""Seconds to try to set all of them, after that."""
 
 
 class NotMoved(RolloutError):
@@ -38,17 +45,27 @@ class NotMoved(RolloutError):
 
 
 @dataclass(frozen=True, slots=True)
+class VersionLeft:
+    """A promoted alias, and the version that it left."""
+
+    target: Target
+    old: str
+    """The same as ``new`` for a function that a rollout of several left where it was."""
+    new: str
+
+
+@dataclass(slots=True)
 class PreviousAlias:
     """One alias that is to keep the way back."""
 
     promoted: Target
     """The alias that was promoted."""
-    target: Target
     promotion: Promotion
-    found: Alias | None
-    """As it was before the record was removed; None if there is none."""
-    problem: str = ""
-    """Why it is to be left as it is; empty if it is not."""
+    reader: AliasReader
+    target: Target
+    found: Alias | None = None
+    """As it was read; None if there is none, or it was not read yet."""
+    was_read: bool = False
 
     @property
     def routing(self) -> Routing:
@@ -58,54 +75,85 @@ class PreviousAlias:
     @property
     def description(self) -> str:
         """The owner's text, and what it keeps."""
-        return promotion.with_promotion(
-            self.found.description if self.found else "", self.promotion
+        text = self.found.description if self.found else ""
+        return promotion.with_promotion(text, self.promotion)
+
+    def read(self) -> None:
+        """Read it, one try. Raises `CallFailed`."""
+        self.found = self.reader.read_or_gone()
+        self.was_read = True
+
+    def is_told_by(self, alias: Alias) -> bool:
+        """Whether an alias keeps the same way back: also a stage of the same rollout may have seen to it."""
+        told = promotion.promotion_of(alias)
+        return told is not None and (told.old, told.new) == (
+            self.promotion.old,
+            self.promotion.new,
         )
 
-    def shows(self, alias: Alias) -> bool:
-        """Whether an alias is as this one is to be."""
-        return alias.routing == self.routing and alias.description == self.description
+    def command(self, identity: RunIdentity) -> str:
+        """Return the AWS CLI command that does it."""
+        if self.found is not None or not self.was_read:
+            return identity.command(self.target, self.routing, self.description)
+        words = ["aws", "lambda", "create-alias", "--region", identity.region]
+        words += ["--function-name", self.target.function, "--name", self.target.alias]
+        words += ["--function-version", self.promotion.old, "--description", self.description]
+        return shlex.join(words)
 
 
 def read_previous(
-    rollouts: Sequence[AliasRollout], identity: RunIdentity, ports: Ports
+    left: Iterable[VersionLeft], identity: RunIdentity, ports: Ports
 ) -> list[PreviousAlias]:
-    """Read it for each function, those that stay on their version included; nothing if none was asked for."""
+    """Read it for each function, those that stay on their version included; nothing if none was asked for.
+
+    What could not be read in `BEFORE_CLEARING` seconds, or at all in a job that is to stop, is left unread.
+    """
     if not identity.previous_alias:
         return []
     now = ports.aws_clock.now().replace(microsecond=0)
+    end = ports.clock.monotonic() + BEFORE_CLEARING
 
-    def one(rollout: AliasRollout) -> PreviousAlias:
-        target = Target(rollout.target.function, identity.previous_alias)
-        old = rollout.writer.old
-        kept = Promotion(old, rollout.new or old, now)
-        try:
-            reader = AliasReader(target, ports.aliases, ports.clock, written=False)
-            found = retrying(ports.clock, ports.stop, LIMIT)(reader.read_or_gone)
-        except RolloutError as error:
-            return PreviousAlias(
-                rollout.target, target, kept, None, f"it could not be read: {error}"
-            )
-        return PreviousAlias(rollout.target, target, kept, found, _why_not(found) if found else "")
+    def one(version: VersionLeft) -> PreviousAlias:
+        target = Target(version.target.function, identity.previous_alias)
+        reader = AliasReader(target, ports.aliases, ports.clock, written=False)
+        kept = Promotion(version.old, version.new, now)
+        previous = PreviousAlias(version.target, kept, reader, target)
+        time_left = end - ports.clock.monotonic()
+        if time_left > 0 and not ports.stop.requested:
+            # What fails here is read after the records are removed.
+            with suppress(RolloutError):
+                retrying(ports.clock, ports.stop, time_left)(previous.read)
+        return previous
 
-    return ports.parallel(one, rollouts)
+    return ports.parallel(one, list(left))
 
 
-def _why_not(found: Alias) -> str:
+def why_not(found: Alias) -> str:
+    """Return why an alias says no single version, and is not to be moved; empty if nothing is in the way."""
     _, record = lease.parse(found.description)
     if record is not None and lease.agrees(record, found.routing):
         return f"a rollout is under way on it ({found.shown})"
     return "" if found.shown.is_unsplit else f"it is split: {found.shown}"
 
 
-def set_previous(aliases: Sequence[PreviousAlias], identity: RunIdentity, ports: Ports) -> None:
-    """Point each at the version that was left, and tell. Never raises."""
+def set_previous(
+    aliases: Sequence[PreviousAlias],
+    writers: Mapping[Target, AliasWriter],
+    identity: RunIdentity,
+    ports: Ports,
+    limit: float = LIMIT,
+) -> None:
+    """Point each at the version that was left, and tell; for at most ``limit`` seconds. Never raises.
+
+    writers: of the promoted aliases, which know them as they were left.
+    """
+    end = ports.clock.monotonic() + min(limit, LIMIT)
 
     def one(previous: PreviousAlias) -> str:
-        if previous.problem:
-            return previous.problem
+        setting = _Setting(previous, writers[previous.promoted], ports)
+        time_left = max(0.0, end - ports.clock.monotonic())
         try:
-            retrying(ports.clock, ports.stop, LIMIT)(_set_once, previous, ports)
+            retrying(ports.clock, ports.stop, time_left)(setting.once)
         except RolloutError as error:
             return str(error)
         return ""
@@ -113,93 +161,75 @@ def set_previous(aliases: Sequence[PreviousAlias], identity: RunIdentity, ports:
     for previous, problem in zip(aliases, ports.parallel(one, aliases), strict=True):
         target, old = previous.target, previous.promotion.old
         if problem:
-            command = identity.command(target, previous.routing, previous.description)
             text = (
-                f"{target} was not pointed at version {old}, which this rollout has left: {problem}. The rollout "
-                f"itself is not affected. To do it by hand: {command}"
+                f"{target} was not pointed at version {old}, which this rollout has left: {problem.rstrip('.')}. The "
+                f"rollout itself is not affected. To do it by hand: {previous.command(identity)}"
             )
             ports.emit(Warned(text=text))
         else:
             ports.emit(PreviousAliasSet(target=previous.promoted, alias=target.alias, version=old))
 
 
-def _set_once(previous: PreviousAlias, ports: Ports) -> None:
-    target, old, found = previous.target, previous.promotion.old, previous.found
-    try:
-        if found is None:
-            ports.aliases.create(target, old, previous.description)
-        else:
-            ports.aliases.write(target, previous.routing, previous.description, found.revision_id)
-    except CallFailed as error:
-        if not error.may_have_effect:
+class _Setting:
+    """Sets one of them, in tries of which each may be the last."""
+
+    def __init__(self, previous: PreviousAlias, promoted: AliasWriter, ports: Ports) -> None:
+        self._previous = previous
+        self._promoted = promoted
+        self._left_at = promoted.known.revision_id
+        self._aliases = ports.aliases
+
+    def once(self) -> None:
+        """Try once. Raises `NotMoved` if it is to stay as it is, `CallFailed` if AWS did not confirm it."""
+        previous = self._previous
+        if not previous.was_read:
+            previous.read()
+            self._see_that_no_later_one_was_promoted()
+        if previous.found is not None and (why := why_not(previous.found)):
+            raise NotMoved(why)
+        try:
+            self._write(previous)
+        except CallFailed as error:
+            if not error.may_have_effect:
+                raise
+            if self._was_set():
+                return
+            if isinstance(error, RevisionMismatch | AlreadyExists):
+                # What was read meanwhile carries another RevisionId, or is older than what AWS said.
+                raise Unanswered(error.operation, error.code, error.message) from error
             raise
-        if _was_set(previous, ports):
-            return
-        if isinstance(error, RevisionMismatch | AlreadyExists):
-            # That read was older than what AWS said.
-            raise Unanswered(error.operation, error.code, error.message) from error
-        raise
 
+    def _write(self, previous: PreviousAlias) -> None:
+        if previous.found is None:
+            self._aliases.create(previous.target, previous.promotion.old, previous.description)
+        else:
+            revision_id = previous.found.revision_id
+            self._aliases.write(
+                previous.target, previous.routing, previous.description, revision_id
+            )
 
-def _was_set(previous: PreviousAlias, ports: Ports) -> bool:
-    """Look what a call without a good answer has done. Raises `NotMoved` if somebody else has written meanwhile."""
-    try:
-        seen = ports.aliases.read(previous.target)
-    except NotFound:
+    def _was_set(self) -> bool:
+        """Look what a call without a good answer has done. Raises `NotMoved` if somebody else has written meanwhile."""
+        previous = self._previous
+        try:
+            seen = self._aliases.read(previous.target)
+        except NotFound:
+            return False
+        if previous.found is not None and seen.revision_id == previous.found.revision_id:
+            return False
+        if previous.is_told_by(seen):
+            return True
+        if promotion.promotion_of(seen) is None:
+            raise NotMoved(f"somebody else wrote it meanwhile ({seen.shown})")
+        # Another promotion's: a write that came late, or a later rollout's.
+        self._see_that_no_later_one_was_promoted()
+        previous.found = seen
         return False
-    if previous.shows(seen):
-        return True
-    if previous.found is None or seen.revision_id != previous.found.revision_id:
-        raise NotMoved(f"somebody else wrote it meanwhile ({seen.shown})")
-    return False
 
-
-# The way back --------------------------------------------------------------------------------------------------
-
-
-def version_left(target: Target, alias: Alias, spec: RolloutSpec, ports: Ports) -> str | None:
-    """Return the version that an alias is to go back to without a number; None if no ``previous-alias`` is named.
-
-    What the last promotion left, if the alias is still on what that promoted, or back already: a second ``mode:
-    rollback`` never goes forward. An alias without our mark is somebody's own: where it points.
-
-    Raises:
-        RolloutError: there is none, it does not say one version, or the alias is on neither version of the promotion.
-    """
-    name = spec.inputs.previous_alias
-    if name is None:
-        return None
-    previous = Target(target.function, name)
-    by_number = "Set `version` to the version to go back to."
-    reader = AliasReader(previous, ports.aliases, ports.clock, written=False)
-    found = retrying(ports.clock, ports.stop)(reader.read_or_gone)
-    if found is None:
-        raise RolloutError(f"there is no alias {previous} to say where to go back to.", by_number)
-    if why := _why_not(found):
-        raise RolloutError(f"{previous} does not say where to go back to: {why}.", by_number)
-    left, live = promotion.promotion_of(found), alias.routing.version
-    if left is None:
-        return _published(found, previous, by_number)
-    if live not in {left.old, left.new}:
-        command = spec.identity.command(target, Routing.all_on(left.old))
-        raise RolloutError(
-            f"{target} is on version {live}, but {previous} keeps the way back from version {left.new} to version "
-            f"{left.old}.",
-            f"{by_number} To go to version {left.old} by hand: {command}",
-        )
-    if live != left.old:
-        text = (
-            f"{previous}: version {left.old} was live until {left.at:{lease.TIME_FORMAT}}, when version {left.new} "
-            "was promoted."
-        )
-        ports.emit(Warned(text=text))
-    return left.old
-
-
-def _published(found: Alias, previous: Target, remedy: str) -> str:
-    version = found.routing.version
-    if not version.isdecimal():
-        raise RolloutError(
-            f"{previous} points at {version}, which is no published version.", remedy
-        )
-    return version
+    def _see_that_no_later_one_was_promoted(self) -> None:
+        """Look at the promoted alias: a later rollout writes that one first. Raises `NotMoved`."""
+        self._promoted.look(may_still_move=False)
+        if self._promoted.known.revision_id != self._left_at:
+            raise NotMoved(
+                f"{self._previous.promoted} was written meanwhile, perhaps by a later rollout"
+            )

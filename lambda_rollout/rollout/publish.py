@@ -12,7 +12,7 @@ from lambda_rollout.rollout.alias_status import find_alias
 from lambda_rollout.rollout.events import AliasFound, AliasMissing, Finished, Result
 from lambda_rollout.rollout.hook_stages import before_traffic
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.prepare import preflight, read_storages
+from lambda_rollout.rollout.prepare import preflight
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import run
@@ -37,16 +37,15 @@ def _bad_end(cause: RolloutError, *, failed: bool) -> Finished:  # noqa: ARG001 
 
 def _tell(spec: RolloutSpec, ports: Ports) -> Finished:
     rollouts = ports.parallel(lambda target: _look(target, spec, ports), spec.inputs.targets)
-    storages = read_storages(spec, ports, rollouts)
-    preflight(spec, ports, rollouts, storages)
+    seen = preflight(spec, ports, rollouts).versions
 
     def publish_one(rollout: AliasRollout) -> str:
         target = rollout.target
-        return choose(target, rollout.old, spec, ports, storages.get(target))
+        return choose(target, rollout.old, spec, ports, seen)
 
     def wait_for_one(rollout: AliasRollout) -> ReadyVersion:
-        state = await_ready(rollout.target, rollout.new, spec, ports)
-        rollout.new_arn = state.arn
+        state = await_ready(rollout.target, rollout.new, spec, ports, seen)
+        rollout.new_state = state
         return ReadyVersion(rollout.target, rollout.new, state.limits)
 
     versions = ports.parallel(publish_one, rollouts)

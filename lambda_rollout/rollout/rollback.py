@@ -21,10 +21,10 @@ from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Re
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import on_rollback
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.previous_alias import version_left
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin, without_failing
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
+from lambda_rollout.rollout.way_back import version_left
 from lambda_rollout.runtime.errors import RolloutError
 
 _T = TypeVar("_T")
@@ -93,7 +93,17 @@ def _restore(
     if all_back:
         tell = partial(on_rollback, spec, ports, rollouts, ASKED_FOR, step=None, since=began)
         without_failing(tell, ports)
+        without_failing(partial(_tell_what_was_logged, rollouts, spec, ports, began), ports)
     return all_back
+
+
+def _tell_what_was_logged(
+    rollouts: list[AliasRollout], spec: RolloutSpec, ports: Ports, began: float
+) -> None:
+    # What is not needed to go back is not imported before.
+    from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+
+    tell_what_was_logged(spec, ports, map(left_version, rollouts), began)
 
 
 def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> None:
@@ -162,7 +172,7 @@ def _grasp(
                 "Leave `version` empty.",
             )
         writer = writer_of(target, alias, record.rollout_id, ports, record.old, shared=True)
-        return AliasRollout(target, writer, record.new)
+        return AliasRollout(target, writer, record.new, shifted_at=record.since)
     if not alias.routing.is_unsplit:
         raise refusal(AliasStatus(target, alias, None, Ownership.STRANGERS), spec.identity, ports)
     if spec.version_number(target) is None and not alone:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, routing_of
@@ -17,12 +17,14 @@ from lambda_rollout.alias.writer import Conflict
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.analysis.metrics import CanaryPair
+from lambda_rollout.analysis.version import VersionState
 from lambda_rollout.inputs.choices import HookStage, Mode, OnCancel
 from lambda_rollout.inputs.names import Numbered
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import say_if_cut
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
     AlreadyThere,
@@ -38,13 +40,15 @@ from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
+from lambda_rollout.rollout.request import ask_if_running
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.split_before import judge_split_before, split_before
+from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.watch import AnalysisFailed, Asks, Watch
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
@@ -78,16 +82,21 @@ class Rollout:
         return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
 
     def _tell_of_rollback(self, finished: Finished) -> None:
-        on_rollback(
-            self._spec,
-            self._ports,
-            [each for each in self._finisher.back if each.moves],
-            finished.reason,
-            step=self._step,
-            since=self._finisher.rolling_back_since,
-        )
+        # What only a rollback needs is not imported at the start.
+        from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+
+        back, since = self._finisher.back, self._finisher.rolling_back_since
+        moved = [each for each in back if each.moves]
+        on_rollback(self._spec, self._ports, moved, finished.reason, step=self._step, since=since)
+        if moved and self._watch is not None:
+            self._watch.numbers.read_after_end(self._ports.background)
+        tell_what_was_logged(self._spec, self._ports, map(left_version, moved), since)
 
     def _tell(self) -> Finished:
+        if self._spec.inputs.mode is Mode.PROMOTE:
+            asked = ask_if_running(self._spec, self._ports)
+            if asked is not None:
+                return asked
         self._look_at_aliases()
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
         if self._spec.inputs.mode is Mode.PLAN:
@@ -101,14 +110,11 @@ class Rollout:
         if not self._moving():
             return self._nothing_to_shift()
         watch = self._begin_watch()
-        steps = self._steps()
-        for number, step in enumerate(steps, start=1):
-            self._shift(step, number, watch)
-            watch.step(step, number, steps[number:], self._hooks(HookStage.EACH_STEP, step))
-        self._after_traffic(steps[-1], watch)
+        last = self._go_through(self._steps(), watch)
+        self._after_traffic(last, watch)
         self._look_at_what_stays()
         end_watch(watch, self._ports)
-        if self._spec.plan.ends_held:
+        if last.percent < HUNDRED:
             return self._finisher.hold("the schedule ends with `hold`")
         return self._finisher.complete()
 
@@ -132,7 +138,8 @@ class Rollout:
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
         for rollout in self._rollouts:
-            check_version(rollout.target, rollout.old, self._spec, self._ports)
+            seen = self._first_look.versions
+            check_version(rollout.target, rollout.old, self._spec, self._ports, seen)
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
@@ -157,7 +164,7 @@ class Rollout:
             rollout.old,
             spec,
             self._ports,
-            self._first_look.storages.get(rollout.target),
+            self._first_look.versions,
         )
         if resumed is not None:
             self._refuse_another(version, rollout, resumed)
@@ -181,16 +188,15 @@ class Rollout:
         self._ports.parallel(self._wait_for_one, waiting)
 
     def _wait_for_one(self, rollout: AliasRollout) -> None:
-        state = await_ready(rollout.target, rollout.new, self._spec, self._ports)
-        rollout.durable, rollout.new_arn = state.is_durable, state.arn
-        rollout.limits = state.limits
+        seen = self._first_look.versions
+        rollout.new_state = await_ready(rollout.target, rollout.new, self._spec, self._ports, seen)
 
     def _smoke_test(self) -> None:
         """Invoke what has had no traffic yet; a version that a run before this one has shifted to has had some."""
         if self._spec.inputs.mode is not Mode.ROLLOUT:
             return
         versions = [
-            ReadyVersion(rollout.target, rollout.new, rollout.limits or InvocationLimits())
+            ReadyVersion(rollout.target, rollout.new, _limits_of(rollout.new_state))
             for rollout in self._rollouts
             if rollout.new != rollout.old and rollout.resumed is None
         ]
@@ -287,7 +293,7 @@ class Rollout:
         return RolloutMetrics(
             self._ports.metrics,
             [
-                CanaryPair(each.target, each.new, each.writer.old, _timeout_of(each.limits))
+                CanaryPair(each.target, each.new, each.writer.old, _timeout_of(each.new_state))
                 for each in moving
             ],
             SuccessCriteria(self._spec.inputs.guards, self._spec.inputs.min_invocations),
@@ -314,47 +320,78 @@ class Rollout:
             watch.after(last, asks)
 
     def _hooks(self, stage: HookStage, step: Step) -> Asks | None:
-        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any."""
+        """Return what makes the hooks of a stage, to be asked while ``step`` has its weight; None without any.
+
+        Those that are asked at each weight have said yes to it before a hold begins.
+        """
         hooks = self._spec.inputs.hooks_of(stage)
-        if not hooks:
+        if not hooks or step.holds:
             return None
         request = make_request(stage, self._spec, self._moving(), step.percent, self._step)
         return lambda until: HookRun(hooks, request, self._ports, lambda _: until)
 
     def _steps(self) -> Sequence[Step]:
         """Return the schedule; a resumed one starts with the weight it was left at."""
-        steps = self._spec.plan.steps
+        plan = self._spec.plan
         if self._spec.inputs.mode is Mode.PROMOTE:
-            return steps
+            return plan.steps
         reached = [
             rollout.writer.found.routing.percent_of(rollout.new)
             for rollout in self._rollouts
             if rollout.resumed is not None
         ]
         if not reached:
-            return steps
+            return plan.steps
         at = min(reached)
-        present = next((step for step in steps if step.percent >= at), steps[-1])
-        return [replace(present, percent=at), *(step for step in steps if step.percent > at)]
+        present = next((step for step in plan.shifts if step.percent >= at), plan.shifts[-1])
+        later = (step for step in plan.shifts if step.percent > at)
+        return plan.with_shifts((replace(present, percent=at), *later)).steps
 
-    def _shift(self, step: Step, number: int, watch: Watch) -> None:
-        ports = self._ports
+    def _go_through(self, steps: Sequence[Step], watch: Watch, first: int = 1) -> Step:
+        """Begin each step, the ``first`` of which has that number, and watch it; return the last one.
+
+        Once told to go on, 100% is next, and the last.
+        """
+        for index, step in enumerate(steps):
+            number = first + index
+            self._begin(step, number, watch)
+            watch.step(step, number, steps[index + 1 :], self._hooks(HookStage.EACH_STEP, step))
+            if watch.told_to_go_on:
+                promotion = Step(HUNDRED, self._spec.promotion_watch)
+                return self._go_through([promotion], watch, max(number + 1, len(steps)))
+        return steps[-1]
+
+    def _begin(self, step: Step, number: int, watch: Watch) -> None:
+        """Begin a step: with a shift to its weight, but for a hold, which stays where it is."""
         self._step = number
-        ports.emit(
+        self._ports.emit(
             StepStarted(
                 number=number,
                 percent=step.percent,
                 watch=step.watch,
                 earliest=step.earliest,
+                holds=step.holds,
             )
         )
+        if not step.holds:
+            self._shift(step, watch)
+
+    def _shift(self, step: Step, watch: Watch) -> None:
+        ports = self._ports
         for rollout in self._moving():
             rollout.attempted_percents.append(str(step.percent))
+            rollout.shifted_at = rollout.shifted_at or self._first_shift(rollout)
         self._finisher.remember(Phase.MOVING)
         with ports.stop.inner() as stop:
             ports.parallel(
                 lambda rollout: self._shift_one(rollout, step, watch, stop), self._moving()
             )
+
+    def _first_shift(self, rollout: AliasRollout) -> datetime:
+        """Return when the version gets its first traffic: now, or as the run before this one has written."""
+        if rollout.resumed is not None and rollout.resumed.since is not None:
+            return rollout.resumed.since
+        return self._ports.aws_clock.now()
 
     def _shift_one(self, rollout: AliasRollout, step: Step, watch: Watch, stop: Stop) -> None:
         ports, writer = self._ports, rollout.writer
@@ -382,6 +419,10 @@ class Rollout:
             self._watch.alarms.tell()
 
 
-def _timeout_of(limits: InvocationLimits | None) -> timedelta:
+def _limits_of(state: VersionState | None) -> InvocationLimits:
+    return state.limits if state else InvocationLimits()
+
+
+def _timeout_of(state: VersionState | None) -> timedelta:
     """Return how long an invocation may take; 0 if that was not read."""
-    return timedelta(seconds=limits.timeout if limits else 0)
+    return timedelta(seconds=state.limits.timeout if state else 0)

@@ -111,6 +111,8 @@ class RolloutSpec:
     """Function, as in ``function-name`` -> the code to upload before publishing; one without keeps its ``$LATEST``."""
     payloads: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Function, as in ``function-name`` -> what its smoke test invokes the new version with; none has none."""
+    shows_messages: bool = False
+    """Whether what a function's log says may be shown where this run reports: the repository is known to be private."""
     warnings: tuple[str, ...] = ()
     """What the person deploying should know from the start."""
 

@@ -12,21 +12,25 @@ from lambda_rollout.analysis.version import (
     Ready,
     VersionState,
     Waiting,
+    changed_settings,
     readiness,
     scale_up_command,
     wake_command,
 )
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.package import CodeStorage, Package, Zip
+from lambda_rollout.preflight.facts import LATEST
 from lambda_rollout.rollout.events import (
     VersionPublished,
     VersionReady,
     VersionTaken,
     VersionWaited,
+    Warned,
 )
 from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.versions_seen import NOTHING_SEEN, VersionsSeen
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
@@ -52,15 +56,19 @@ READABLE_LIMIT = 60.0
 PAUSE = 2.0
 
 
-def read_storage(target: Target, spec: RolloutSpec, ports: Ports) -> CodeStorage | None:
-    """Read how the function's code is kept, if it is to be uploaded.
+def read_storage(
+    target: Target, spec: RolloutSpec, ports: Ports, seen: VersionsSeen = NOTHING_SEEN
+) -> CodeStorage | None:
+    """Return how the function's code is kept, if it is to be uploaded; ``seen`` may know.
 
     Raises `RolloutError` if ``package`` cannot be kept like that: before anything is changed.
     """
     package = spec.packages.get(target.function)
     if package is None:
         return None
-    storage = retrying(ports.clock, ports.stop)(ports.versions.storage, target)
+    storage = seen.storages.get(target) or retrying(ports.clock, ports.stop)(
+        ports.versions.storage, target
+    )
     if wanted := storage.wants(package):
         raise RolloutError(
             f"the code of {target.name} is kept by reference (S3ObjectStorageMode REFERENCE), and this `package` cannot be kept like that.",
@@ -74,24 +82,27 @@ def choose(
     previous: str | None,
     spec: RolloutSpec,
     ports: Ports,
-    storage: CodeStorage | None = None,
+    seen: VersionsSeen = NOTHING_SEEN,
 ) -> str:
     """Return the number of the version to roll out, publishing ``$LATEST`` if none was named.
 
-    ``storage`` is what `read_storage` returned, if that was asked before.
+    ``seen`` is what was read before, and is not read again.
 
     AWS answers with the newest version if nothing has changed since; it then ignores the description
     (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
     """
     named = spec.version_number(target) or version_of_alias(target, spec, ports)
     if named is not None:
-        check_exists(target, named, ports)
+        if seen.state(target, named, ports) is None:
+            check_exists(target, named, ports)
         ports.emit(VersionTaken(target=target, version=named, previous=previous))
         return named
     package = spec.packages.get(target.function)
-    latest = _settled_latest(target, ports, replaced=package is not None)
+    latest = _settled_latest(
+        target, ports, seen.state(target, LATEST, ports), replaced=package is not None
+    )
     code_sha256 = latest.code_sha256
-    kept = storage or read_storage(target, spec, ports)
+    kept = read_storage(target, spec, ports, seen)
     if package is not None and kept is not None:
         code_sha256 = retrying(ports.clock, ports.stop, UPDATE_LIMIT)(
             _upload_once, target, package, latest.architectures, kept, ports
@@ -113,12 +124,19 @@ def choose(
     return version
 
 
-def check_version(target: Target, previous: str | None, spec: RolloutSpec, ports: Ports) -> None:
+def check_version(
+    target: Target,
+    previous: str | None,
+    spec: RolloutSpec,
+    ports: Ports,
+    seen: VersionsSeen = NOTHING_SEEN,
+) -> None:
     """Check what can be known of the version without publishing one, for ``mode: plan``. Raises as `choose`."""
     if spec.publishes:
-        check_latest(target, ports, replaced=target.function in spec.packages)
+        latest = seen.state(target, LATEST, ports)
+        check_latest(target, ports, latest, replaced=target.function in spec.packages)
     else:
-        choose(target, previous, spec, ports)
+        choose(target, previous, spec, ports, seen)
 
 
 def _upload_once(
@@ -181,12 +199,15 @@ def check_exists(target: Target, version: str, ports: Ports) -> VersionState:
         ) from error
 
 
-def check_latest(target: Target, ports: Ports, *, replaced: bool = False) -> VersionState:
-    """Read ``$LATEST``. Raises `RolloutError` if its last update failed: what is there is not what was meant.
+def check_latest(
+    target: Target, ports: Ports, latest: VersionState | None = None, *, replaced: bool = False
+) -> VersionState:
+    """Read ``$LATEST``, or look at what was read of it. Raises `RolloutError` if its last update failed.
 
-    With ``replaced`` it may have failed: code is uploaded over it, which is how a function leaves that state.
+    What is there then is not what was meant. With ``replaced`` it may have failed: code is uploaded over it, which is
+    how a function leaves that state.
     """
-    latest = _read_latest(target, ports)
+    latest = latest or _read_latest(target, ports)
     if not replaced:
         _refuse_failed(target, latest)
     return latest
@@ -196,8 +217,16 @@ def _read_latest(target: Target, ports: Ports) -> VersionState:
     return retrying(ports.clock, ports.stop)(ports.versions.latest, target)
 
 
+def _is_settled(latest: VersionState) -> bool:
+    return latest.last_update != "InProgress" and latest.state != "Pending"
+
+
+def _has_failed(latest: VersionState) -> bool:
+    return "Failed" in {latest.last_update, latest.state}
+
+
 def _refuse_failed(target: Target, latest: VersionState) -> None:
-    if "Failed" in {latest.last_update, latest.state}:
+    if _has_failed(latest):
         why = latest.last_update_reason or latest.state_reason or "no reason given"
         raise RolloutError(
             f"the last update of {target.name} failed: {why}",
@@ -206,11 +235,16 @@ def _refuse_failed(target: Target, latest: VersionState) -> None:
         )
 
 
-def _settled_latest(target: Target, ports: Ports, *, replaced: bool = False) -> VersionState:
+def _settled_latest(
+    target: Target, ports: Ports, seen: VersionState | None = None, *, replaced: bool = False
+) -> VersionState:
+    """Return ``$LATEST`` when no update of it is in progress: as it was ``seen``, if it was so then."""
     end = ports.clock.monotonic() + UPDATE_LIMIT
+    if seen is not None and _is_settled(seen) and not _has_failed(seen):
+        return seen
     while True:
         latest = _read_latest(target, ports)
-        if latest.last_update != "InProgress" and latest.state != "Pending":
+        if _is_settled(latest):
             if not replaced:
                 _refuse_failed(target, latest)
             return latest
@@ -222,8 +256,36 @@ def _settled_latest(target: Target, ports: Ports, *, replaced: bool = False) -> 
         raise_if_stopped(ports.stop)
 
 
-def await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -> VersionState:
-    """Return its state once the version can serve. Raises `RolloutError` with AWS's reason if it never will."""
+def await_ready(
+    target: Target, version: str, spec: RolloutSpec, ports: Ports, seen: VersionsSeen = NOTHING_SEEN
+) -> VersionState:
+    """Return its state once the version can serve, which may have been ``seen`` before.
+
+    Raises `RolloutError` with AWS's reason if it never will.
+    """
+    before = seen.state(target, version, ports)
+    if before is not None and readiness(before) == Ready():
+        ports.emit(VersionReady(target=target, version=version))
+        return before
+    state = _await_ready(target, version, spec, ports)
+    _say_if_reconfigured(target, version, seen.states.get((target, LATEST)), state, ports)
+    return state
+
+
+def _say_if_reconfigured(
+    target: Target, version: str, latest: VersionState | None, state: VersionState, ports: Ports
+) -> None:
+    """Say what the preflight has not looked at: the code's hash does not tell of another configuration."""
+    if latest is None or not (changed := changed_settings(latest, state)):
+        return
+    text = (
+        f"Somebody changed the configuration of {target.name} while this run was publishing it: version {version} has "
+        f"another {', '.join(changed)} than what the preflight looked at."
+    )
+    ports.emit(Warned(text=text))
+
+
+def _await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) -> VersionState:
     began = ports.clock.monotonic()
     told = ""
     while True:

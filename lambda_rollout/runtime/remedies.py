@@ -244,6 +244,7 @@ def _action(operation: str, message: str) -> str:
 
 
 _SERVICES: Mapping[str, Callable[[str], bool]] = {
+    "logs": lambda operation: operation == "FilterLogEvents",
     "sts": lambda operation: operation.startswith("AssumeRole"),
     "cloudwatch": lambda operation: "Alarm" in operation or "Metric" in operation,
     "codedeploy": lambda operation: "Deployment" in operation or "Application" in operation,

@@ -135,6 +135,17 @@ def retrying(
     )
 
 
+def retrying_until(
+    gives_up: Callable[[BaseException | None], bool], clock: Clock, stop: Stop | None
+) -> Retrying:
+    """Build a caller as `retrying` does that goes on until ``gives_up`` says of an error that it was the last one."""
+
+    def last(state: RetryCallState) -> bool:
+        return gives_up(state.outcome.exception() if state.outcome else None)
+
+    return retrying(clock, stop).copy(stop=last)
+
+
 def may_be_answered_yet(error: BaseException) -> bool:
     """Whether who settles goes on asking: after all that AWS says, but not with another account's credentials."""
     return isinstance(error, CallFailed) and not isinstance(error, OtherAccount)

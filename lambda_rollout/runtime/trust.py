@@ -38,8 +38,37 @@ def condition(claims: Mapping[str, Any]) -> str:
         return ""
     provider = provider_of(claims)
     equals = {f"{provider}:{name}": _literal(text) for name, text in named.items()}
-    # A runner would obey ##[…] anywhere in a line; so written it is the same JSON.
-    return json.dumps({"StringEquals": equals}).replace("##[", "##\\u005b")
+    return _without_commands(json.dumps({"StringEquals": equals}))
+
+
+def subject_of(claims: Mapping[str, Any]) -> str:
+    """Return the token's subject; empty if there is none that can be told."""
+    subject = claim(claims, "sub")
+    return subject if len(subject) <= LONGEST_CLAIM else ""
+
+
+def trust_policy(claims: Mapping[str, Any], partition: str, account: str) -> str:
+    """Return the whole trust policy of a role in ``account`` that accepts these claims, as indented JSON.
+
+    Empty if none can be told. Like `condition`, ASCII alone.
+    """
+    accepted = condition(claims)
+    if not accepted:
+        return ""
+    provider = f"arn:{partition}:iam::{account}:oidc-provider/{provider_of(claims)}"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": json.loads(accepted),
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
+    return _without_commands(text)
+
+
+def _without_commands(text: str) -> str:
+    """Write JSON in which no runner finds a command: it would obey ##[…] anywhere in a line."""
+    return text.replace("##[", "##\\u005b")
 
 
 def _literal(text: str) -> str:

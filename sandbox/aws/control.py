@@ -18,6 +18,8 @@ POST delays            {"activation_delay": s, "update_delay": s} of Lambda, and
                        {"start_delay": s, "alarm_pause": s, "minute": s}
 POST sts               any of {"lifetime", "trusts", "policies", "strict", "request_token",
                        "token_lifetime"} of `Sts`, and "job" with fields of `sandbox.aws.trust.Job`
+POST rights            {"caller": access key id or "*", "policy"}: what it may do from now on, and nothing
+                       else; null for everything
 POST dates             {"caller": access key id or "*", "off": seconds or null}: how far the Date
                        header of its answers is off, null for none
 POST expire            {"caller": access key id, "seconds": n}: its credentials end then
@@ -80,6 +82,7 @@ class Control:
             ("POST", "state"): self.set_state,
             ("POST", "delays"): self.set_delays,
             ("POST", "sts"): self.set_sts,
+            ("POST", "rights"): self.set_rights,
             ("POST", "dates"): self.set_dates,
             ("POST", "expire"): self.expire,
             ("POST", "executions"): self.begin_executions,
@@ -148,6 +151,13 @@ class Control:
             setattr(self.world.sts.job, name, given)
         if "trusts" in body:
             self.world.sts.trusts = None if body["trusts"] is None else set(body["trusts"])
+
+    def set_rights(self, body: Body) -> None:
+        """POST rights."""
+        caller = body.get("caller", "*")
+        self.world.rights.pop(caller, None)
+        if body["policy"] is not None:
+            self.world.rights[caller] = body["policy"]
 
     def set_dates(self, body: Body) -> None:
         """POST dates."""

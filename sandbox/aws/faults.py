@@ -77,20 +77,16 @@ class Throttle:
         """Refuse as the service in question does."""
         if request.service == "lambda":
             raise AwsError("TooManyRequestsException", "Rate exceeded", 429)
-        raise AwsError("Throttling", "Rate exceeded", 400)
+        code = "ThrottlingException" if request.service == "logs" else "Throttling"
+        raise AwsError(code, "Rate exceeded", 400)
 
 
 @dataclass
-class Quota:
-    """A token bucket: so many requests a second, and `burst` of them at once after a rest.
+class Bucket:
+    """Tokens: so many come in a second, and there is room for `burst` of them. It begins full."""
 
-    Requests over it are throttled and use nothing up. Invocations have quotas of their own
-    (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 15 control-plane
-    requests a second; how many at once is not published).
-    """
-
-    per_second: float = 15.0
-    burst: float = 15.0
+    per_second: float
+    burst: float
     tokens: float = field(init=False)
     _filled_at: float | None = field(init=False, default=None)
 
@@ -98,23 +94,49 @@ class Quota:
         """Begin rested."""
         self.tokens = self.burst
 
-    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
-        """Let it pass if there is a token left."""
-        if request.operation == "Invoke":
-            return work()
-        self.fill(world)
-        if self.tokens < 1:
-            return Throttle().around(world, request, work)
-        self.tokens -= 1
-        return work()
-
-    def fill(self, world: Account) -> None:
-        """Put in what time has brought."""
-        now = world.clock.monotonic()
+    def take(self, now: float) -> bool:
+        """Take a token if there is one; `now` in seconds."""
         if self._filled_at is not None:
             brought = (now - self._filled_at) * self.per_second
             self.tokens = min(self.burst, self.tokens + brought)
         self._filled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+OWN_RATES = {"GetFunction": 100.0, "GetPolicy": 15.0}
+"""Requests a second of what Lambda does not count with the rest of its control plane."""
+
+
+@dataclass
+class Quota:
+    """Lambda's token buckets: so many requests a second, and `burst` of them at once after a rest.
+
+    One for the control plane, and one each for GetFunction and GetPolicy. Requests over them are throttled and use
+    nothing up. Invocations have quotas of their own
+    (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 15 control-plane requests a second "across
+    all operations", without invocations, GetFunction (100) and GetPolicy (15); how many at once is not published: here
+    as many as in a second).
+    """
+
+    per_second: float = 15.0
+    burst: float = 15.0
+    shared: Bucket = field(init=False)
+    own: dict[str, Bucket] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin rested."""
+        self.shared = Bucket(self.per_second, self.burst)
+        self.own = {operation: Bucket(rate, rate) for operation, rate in OWN_RATES.items()}
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        """Let it pass if there is a token left."""
+        bucket = self.own.get(request.operation, self.shared)
+        if request.operation == "Invoke" or bucket.take(world.clock.monotonic()):
+            return work()
+        return Throttle().around(world, request, work)
 
 
 @dataclass(frozen=True)

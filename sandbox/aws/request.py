@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from sandbox.aws.codedeploy import CodeDeploy
     from sandbox.aws.lambda_ import Lambda
     from sandbox.aws.sts import Sts
     from sandbox.clock import Clock
@@ -55,6 +56,10 @@ class Account(Protocol):
 
     def lambda_(self, region: str = ..., /) -> Lambda:
         """The Lambda of a Region."""
+        ...
+
+    def codedeploy(self, region: str = ..., /) -> CodeDeploy:
+        """The CodeDeploy of a Region."""
         ...
 
     def schedule(self, at: datetime, action: Callable[[], None], /) -> None:

@@ -88,7 +88,7 @@ def _is_about(statement: Policy, provider: str, claims: Claims) -> bool:
     actions = _list(statement["Action"])
     return (
         any(each in {"*", provider} for each in federated)
-        and any(_like(action.lower(), ASSUME.lower()) for action in actions)
+        and any(like(action.lower(), ASSUME.lower()) for action in actions)
         and all(_conditions(statement.get("Condition", {}), claims))
     )
 
@@ -112,7 +112,8 @@ def _equal(pattern: str, value: str) -> bool:
     return _literal(pattern) == value
 
 
-def _like(pattern: str, value: str) -> bool:
+def like(pattern: str, value: str) -> bool:
+    """Whether a value fits a pattern with ``*`` and ``?``; ``${*}``, ``${?}`` and ``${$}`` are those characters."""
     parts = re.split(r"(\$\{[*?$]\}|[*?])", pattern)
     meaning = {"*": ".*", "?": "."}
     regex = "".join(meaning.get(part, re.escape(_literal(part))) for part in parts)
@@ -129,7 +130,7 @@ def _literal(text: str) -> str:
 OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "StringEquals": _equal,
     "StringEqualsIgnoreCase": lambda pattern, value: _equal(pattern.lower(), value.lower()),
-    "StringLike": _like,
+    "StringLike": like,
 }
 
 

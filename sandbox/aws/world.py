@@ -14,14 +14,20 @@ from typing import Any
 from sandbox.aws.cloudwatch import CloudWatch
 from sandbox.aws.codedeploy import CodeDeploy
 from sandbox.aws.errors import AwsError
+from sandbox.aws.events import Deliveries
 from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
+from sandbox.aws.logs import Logs
 from sandbox.aws.request import Request
+from sandbox.aws.rights import Policy, refusal
+from sandbox.aws.sns import Sns
 from sandbox.aws.sts import Sts
 from sandbox.clock import Clock, ManualClock
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
+FUNCTION = "function"
+"""Who calls where a function does."""
 
 
 class World:
@@ -29,7 +35,7 @@ class World:
 
     `call` is how every request arrives, whichever door it came through; it is also what
     a simulator calls directly. The models behind it are plain objects: `lambda_`,
-    `cloudwatch`, `codedeploy`, `sts`.
+    `cloudwatch`, `logs`, `codedeploy`, `sts`.
     """
 
     def __init__(self, clock: Clock | None = None, seed: int = 0, account: str = ACCOUNT) -> None:
@@ -39,12 +45,17 @@ class World:
         """Account -> its world, for keys that the STS of this one knows to be of another account."""
         self.random = random.Random(seed)
         self.faults = Faults()
+        self.sns = Sns(self.random)
         self.sts = Sts(self.clock, self.random, self.account)
         self.log: list[Request] = []
         self.lock = threading.RLock()
+        self.rights: dict[str, Policy] = {}
+        """Caller, or ``*`` -> the identity policy that says what it may do; one without may do everything."""
+        self.deliveries = Deliveries(self.clock, self.lock)
         self.dates: dict[str, float | None] = {}
         """Caller, or ``*`` -> by how many seconds the Date of its answers is off; None: they have no such header."""
         self._lambdas: dict[str, Lambda] = {}
+        self._logs: dict[str, Logs] = {}
         self._cloudwatches: dict[str, CloudWatch] = {}
         self._codedeploys: dict[str, CodeDeploy] = {}
 
@@ -58,6 +69,7 @@ class World:
                 random=self.random,
                 account=self.account,
                 region=region,
+                write=self.logs(region).write,
             )
             self._lambdas[region].services = partial(self._called_by_a_function, region)
         return self._lambdas[region]
@@ -66,7 +78,14 @@ class World:
         """The CloudWatch of a Region."""
         if region not in self._cloudwatches:
             self._cloudwatches[region] = CloudWatch(self.clock, self.schedule, self.account, region)
+            self._cloudwatches[region].act = self.deliveries.send
         return self._cloudwatches[region]
+
+    def logs(self, region: str = REGION) -> Logs:
+        """The CloudWatch Logs of a Region."""
+        if region not in self._logs:
+            self._logs[region] = Logs(self.clock)
+        return self._logs[region]
 
     def codedeploy(self, region: str = REGION) -> CodeDeploy:
         """The CodeDeploy of a Region."""
@@ -99,7 +118,7 @@ class World:
     ) -> dict[str, Any]:
         """Answer one request.
 
-        service: ``lambda``, ``cloudwatch``, ``codedeploy``, ``sts`` or ``oidc``. params: as
+        service: ``lambda``, ``cloudwatch``, ``logs``, ``codedeploy``, ``sts`` or ``oidc``. params: as
         botocore takes them. caller: the access key id, if there was one. Raises `AwsError` for an
         error answer and `sandbox.aws.faults.Lost` when no answer comes back at all.
         """
@@ -113,7 +132,7 @@ class World:
             self.clock.run_due()
             request = Request(self.clock.now(), service, operation, params, region, caller)
             self.log.append(request)
-            refusal = self.sts.refusal(service, caller)
+            refusal = self.sts.refusal(service, caller) or self._unauthorized(request)
             work = partial(_refuse, refusal) if refusal else partial(self.perform, request)
             try:
                 answer = self.faults.around(self, request, work)
@@ -126,10 +145,17 @@ class World:
             request.outcome = "ok"
             return answer, request.delay
 
+    def _unauthorized(self, request: Request) -> AwsError | None:
+        policy = self.rights.get(request.caller, self.rights.get("*"))
+        # A function is another principal, with a role of its own.
+        if policy is None or request.caller == FUNCTION:
+            return None
+        return refusal(self, request, policy)
+
     def _called_by_a_function(
         self, region: str, service: str, operation: str, params: dict[str, Any]
     ) -> dict[str, Any]:
-        return self.call(service, operation, params, region, caller="function")
+        return self.call(service, operation, params, region, caller=FUNCTION)
 
     def date(self, caller: str) -> datetime | None:
         """What the Date header of an answer to `caller` says, None if there is none."""
@@ -170,8 +196,12 @@ class World:
             return self.cloudwatch(region)
         if service == "codedeploy":
             return self.codedeploy(region)
+        if service == "logs":
+            return self.logs(region)
         if service in {"sts", "oidc"}:
             return self.sts
+        if service == "sns":
+            return self.sns
         raise AwsError("UnknownOperationException", f"The sandbox has no service {service}", 501)
 
 

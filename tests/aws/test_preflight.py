@@ -16,6 +16,7 @@ from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.guard_metrics import CustomMetric
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.inputs.names import parse_alarms
+from lambda_rollout.inputs.package import CodeStorage
 from lambda_rollout.inputs.steps import parse_steps
 from lambda_rollout.preflight.alarm_rule import AtLeast
 from lambda_rollout.preflight.checks import examine
@@ -33,11 +34,13 @@ from lambda_rollout.preflight.facts import (
     Unread,
 )
 from lambda_rollout.preflight.finding import Code, Level
-from lambda_rollout.preflight.reader import READ_LIMIT, Passage, Question, read_facts
+from lambda_rollout.preflight.patience import LIMIT, READ_LIMIT
+from lambda_rollout.preflight.question import Passage, Question
+from lambda_rollout.preflight.reader import read_facts
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import Cancelled
 from sandbox.aws import World
-from sandbox.aws.faults import AccessDenied, ServerError, Throttle
+from sandbox.aws.faults import AccessDenied, ServerError, Slow, Throttle
 from sandbox.aws.lambda_ import Fate, zip_of
 from sandbox.aws.world import REGION
 from tests.support.seam import SimClock, direct, through_botocore
@@ -128,7 +131,7 @@ def test_nothing_but_reading_calls_are_made(place: Place) -> None:
     operations = [request.operation for request in place.world.log]
     assert operations
     assert all(name.startswith(("Get", "List", "Describe")) for name in operations)
-    assert len(operations) == 12
+    assert len(operations) == 10
 
 
 def test_both_versions_are_read(place: Place) -> None:
@@ -161,21 +164,42 @@ def test_an_alias_that_is_on_the_new_version_has_no_old_one(place: Place) -> Non
     assert place.look(new="1").targets[0].old is None
 
 
-def test_event_sources_of_function_and_alias_are_read_through_all_pages(place: Place) -> None:
-    made = [
+def mapped(place: Place, count: int, function: str = "checkout", of: str = QUEUE) -> list[str]:
+    """So many mappings of sources to a function; the second one is disabled."""
+    return [
         place.lambda_.create_event_source_mapping(
-            EventSourceArn=f"{QUEUE}{number}", FunctionName="checkout", Enabled=number != 1
+            EventSourceArn=f"{of}{number}", FunctionName=function, Enabled=number != 1
         )["UUID"]
-        for number in range(60)
+        for number in range(count)
     ]
-    alias = place.lambda_.create_event_source_mapping(
-        EventSourceArn=QUEUE, FunctionName="checkout:live"
-    )["UUID"]
+
+
+def asked(place: Place, operation: str) -> list[Any]:
+    return [each for each in place.world.log if each.operation == operation]
+
+
+@pytest.mark.parametrize("others", [0, 100])
+def test_event_sources_of_function_and_alias_are_read_through_all_pages(
+    place: Place, others: int
+) -> None:
+    place.function("basket")
+    mapped(place, others, "basket", f"{QUEUE}-")
+    made = mapped(place, 60)
+    [alias] = mapped(place, 1, "checkout:live")
     sources = place.look().targets[0].event_sources
     assert isinstance(sources, tuple)
     assert [source.uuid for source in sources] == [*made, alias]
-    assert sources[1] == EventSource(made[1], f"{QUEUE}1", "", "Disabled")
-    assert sources[60] == EventSource(alias, QUEUE, "live", "Enabled")
+    assert sources[1] == EventSource(made[1], f"{QUEUE}1", "", "Disabled", ARN)
+    assert sources[60] == EventSource(alias, f"{QUEUE}0", "live", "Enabled", ARN)
+    # One page of the account's list; where that is not all of it, function and alias are asked for by name.
+    assert len(asked(place, "ListEventSourceMappings")) == (3 if others else 1)
+
+
+def test_event_sources_by_name_are_read_through_all_pages(place: Place) -> None:
+    made = mapped(place, 130)
+    sources = place.look().targets[0].event_sources
+    assert isinstance(sources, tuple)
+    assert [source.uuid for source in sources] == made
 
 
 def allow(place: Place, sid: str, **more: Any) -> None:
@@ -547,17 +571,20 @@ def unread(facts: Facts) -> Iterator[Unread]:
             yield fact
 
 
+FURTHER = {"GetFunction*": "GetFunctionConfiguration"}
+
+
 @pytest.mark.parametrize(
     ("operation", "action", "facts"),
     [
         ("DescribeAlarms", "cloudwatch:DescribeAlarms", 1),
         ("DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 1),
         ("GetMetricData", "cloudwatch:GetMetricData", 1),
-        ("GetFunctionConfiguration", "lambda:GetFunctionConfiguration", 2),
+        ("GetFunction*", "lambda:GetFunctionConfiguration", 2),
         ("ListEventSourceMappings", "lambda:ListEventSourceMappings", 1),
-        ("GetPolicy", "lambda:GetPolicy", 2),
+        ("GetPolicy", "lambda:GetPolicy", 1),
         ("ListFunctionUrlConfigs", "lambda:ListFunctionUrlConfigs", 1),
-        ("GetFunctionConcurrency", "lambda:GetFunctionConcurrency", 1),
+        ("GetFunctionConcurrency*", "lambda:GetFunctionConcurrency", 1),
         ("GetProvisionedConcurrencyConfig", "lambda:GetProvisionedConcurrencyConfig", 1),
     ],
 )
@@ -565,6 +592,10 @@ def test_a_missing_permission_leaves_a_fact_unread_and_nothing_else(
     place: Place, operation: str, action: str, facts: int
 ) -> None:
     place.put_alarm()
+    if operation.endswith("*"):
+        # What GetFunction says, too, is asked for otherwise where that is not allowed.
+        place.world.faults.add(DENIED, operation="GetFunction", count=None)
+        operation = FURTHER.get(operation, operation.removesuffix("*"))
     place.world.faults.add(DENIED, operation=operation, count=None)
     found = list(unread(place.look("checkout-errors")))
     assert [(each.action, each.denied) for each in found] == [(action, True)] * facts
@@ -591,8 +622,73 @@ def test_a_service_that_is_down_holds_up_nobody_for_long(place: Place) -> None:
     before = place.world.clock.monotonic()
     found = list(unread(place.look("checkout-errors")))
     assert place.world.clock.monotonic() - before < 2 * READ_LIMIT
-    assert len(found) == 11
+    assert len(found) == 10
     assert not any(each.denied for each in found)
+
+
+def test_without_getfunction_all_but_the_old_code_is_read_by_smaller_calls(place: Place) -> None:
+    place.lambda_.put_function_concurrency(FunctionName="checkout", ReservedConcurrentExecutions=0)
+    with_it = place.look(new="$LATEST").targets[0]
+    place.world.faults.add(DENIED, operation="GetFunction", count=None)
+    without = place.look(new="$LATEST").targets[0]
+    assert (without.old, without.new, without.reserved) == (with_it.old, with_it.new, 0)
+    assert [each.state for each in without.reads] == [each.state for each in with_it.reads]
+    assert (with_it.old_code, without.old_code) == (CodeStorage(), None)
+    # Asked once with a qualifier and once without; of more functions neither would be asked again.
+    assert len(asked(place, "GetFunction")) == 2
+
+
+def test_an_alias_s_policy_is_asked_for_where_the_function_s_lets_anybody_in(place: Place) -> None:
+    place.look()
+    assert len(asked(place, "GetPolicy")) == 1
+    allow(place, "url", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="AWS_IAM")
+    place.look()
+    assert len(asked(place, "GetPolicy")) == 1, "what is left of a URL that is no more"
+    allow(place, "s3")
+    place.look()
+    assert len(asked(place, "GetPolicy")) == 2
+
+
+def test_an_alias_that_is_still_to_be_created_has_nothing_to_ask_for(place: Place) -> None:
+    allow(place, "s3")
+    reader = AwsPreflightReader(place.clients, ())
+    question = Question(
+        now=place.world.clock.now(),
+        passages=(Passage(Target("checkout", "new"), "", None, "$LATEST"),),
+        plan=parse_steps("100% 5m", 5 * MINUTE),
+    )
+    place.world.log.clear()
+    facts = read_facts(question, reader, SimClock(place.world), None)
+    assert list(unread(facts)) == []
+    assert not asked(place, "GetProvisionedConcurrencyConfig")
+    assert len(asked(place, "GetPolicy")) == 1
+
+
+def test_throttling_that_lasts_leaves_unchecked_what_is_then_told_as_a_warning(
+    place: Place,
+) -> None:
+    place.world.faults.add(Throttle(), service="lambda", count=None)
+    before = place.world.clock.monotonic()
+    facts = place.look()
+    assert LIMIT <= place.world.clock.monotonic() - before < 2 * LIMIT
+    assert all(each.out_of_time for each in unread(facts))
+    # By then nothing more is asked.
+    assert {each.operation for each in place.world.log if each.service == "lambda"} == {
+        "ListEventSourceMappings"
+    }
+    warned = [each for each in examine(facts) if each.level is Level.WARNING]
+    told = {each.seen.partition(".")[0] for each in warned if each.code is Code.NOT_CHECKED}
+    assert "Not checked: reserved concurrency" in told
+    assert "Not checked: whether the versions are alike" in told
+
+
+def test_as_long_as_anything_is_answered_everything_is_asked(place: Place) -> None:
+    place.put_alarm()
+    allow(place, "s3")
+    place.world.faults.add(Slow(3.4), count=None)
+    before = place.world.clock.monotonic()
+    assert list(unread(place.look("checkout-errors"))) == []
+    assert place.world.clock.monotonic() - before > LIMIT
 
 
 def test_stop_is_heeded(place: Place) -> None:

@@ -136,7 +136,7 @@ def test_a_version_that_aws_never_called_active_gets_no_traffic(
     scene: Live, box: MiddleBox, body: bytes | None
 ) -> None:
     scene.world.lambda_().activation_delay = 3600.0
-    pages = box.meddle(Page(200, effect=False, body=body), "GetFunctionConfiguration", 4, None)
+    pages = box.meddle(Page(200, effect=False, body=body), "GetFunctionConfiguration", 1, None)
     step = scene.start()
     scene.until(lambda: pages.met >= 3, step)
     step.send(signal.SIGINT)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -266,6 +268,56 @@ def test_a_role_that_does_not_trust_the_job(scene: Live, here: InProcess) -> Non
     )
     assert f"```json\n{condition}\n```" in here.summary.read_text()
     assert not [line for line in log.splitlines() if line.startswith("::error::x")]
+
+
+def policies(text: str) -> list[dict[str, Any]]:
+    """What a summary or a log has to be pasted: the role's policy, and its trust policy if there is one."""
+    found = re.findall(r"^\{$.*?^\}$", text, re.MULTILINE | re.DOTALL)
+    return [dict(json.loads(each)) for each in found]
+
+
+def test_a_plan_says_what_the_role_is_to_be_before_there_is_one(
+    scene: Live, here: InProcess
+) -> None:
+    """What it prints is then put in: the trust policy lets the job in, and the policy lets the rollout run."""
+    scene.world.sts.trusts = set()
+    hostile = "prod ${x}\n::error::x ##[error]"
+    scene.world.sts.job.environment = hostile
+
+    status, log = here.main(mode="plan")
+
+    assert status == 1
+    summary = here.summary.read_text()
+    assert "### Permissions" in summary
+    assert policies(log) == policies(summary)
+    policy, trust_policy = policies(summary)
+    assert not [line for line in log.splitlines() if line.startswith("::error::x")]
+    assert "##[" not in log + summary
+    scene.world.sts.trusts = None
+    scene.world.sts.policies[ROLE] = trust_policy
+    scene.world.rights["*"] = policy
+    status, log = here.main()
+    assert status == 0, log
+    assert scene.whole_on(NEW)
+    scene.world.sts.job.environment = "another"
+    assert here.main(mode="plan")[0] == 1
+
+
+def test_a_plan_without_a_token_says_that_the_subject_is_not_known(
+    scene: Live, here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("URL", "TOKEN"):
+        monkeypatch.delenv(f"ACTIONS_ID_TOKEN_REQUEST_{name}")
+    scene.world.sts.strict = False
+
+    status, log = here.main(mode="plan", **{"role-to-assume": ""})
+
+    assert status == 0, log
+    [policy] = policies(log)
+    assert ROLE.split(":")[4] in json.dumps(policy), "STS says whose the credentials are"
+    assert "This job's subject is not known" in log
+    assert "`permissions: id-token: write`" in log
+    assert "<summary>Its trust policy" not in here.summary.read_text()
 
 
 def test_a_job_that_may_not_ask_for_a_token(scene: Live) -> None:

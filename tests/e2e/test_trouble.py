@@ -90,7 +90,13 @@ def test_every_write_is_tried_again(scene: Live, name: str) -> None:
 
 
 def test_every_read_is_tried_again(scene: Live) -> None:
-    reads = ("GetAlias", "DescribeAlarms", "GetFunctionConfiguration", "PublishVersion")
+    reads = (
+        "GetAlias",
+        "DescribeAlarms",
+        "GetFunction",
+        "GetFunctionConfiguration",
+        "PublishVersion",
+    )
     for operation in reads:
         for nth in (1, 3):
             scene.world.faults.add(Throttle(), operation=operation, nth=nth)

@@ -1,5 +1,7 @@
 """``make gallery``: show every golden comment as GitHub would, in pictures for docs/gallery.md.
 
+``python -m tests.gallery NAME …`` takes those pictures only, and keeps the others.
+
 Needs Chromium and npm, which nothing else here does.
 """
 
@@ -9,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.gallery.document import document
@@ -25,8 +28,8 @@ KEPT = {("light", "wide"), ("dark", "phone")}
 """What docs/gallery.md shows; the others stay in build/ to be looked at."""
 
 
-def main() -> int:
-    """Make the pages, take the pictures, write docs/gallery.md."""
+def main(names: Sequence[str]) -> int:
+    """Make the pages, take the pictures of these or of all, write docs/gallery.md."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     npm = shutil.which("npm")
     if browser is None or npm is None:
@@ -36,7 +39,8 @@ def main() -> int:
     shutil.copy(Path(__file__).with_name("package.json"), WORK)
     shutil.copy(Path(__file__).with_name("shoot.mjs"), WORK)
     subprocess.run([npm, "install", "--no-audit", "--no-fund", "--silent"], cwd=WORK, check=True)
-    wanted = [name for name, _ in pages()]
+    everything = [name for name, _ in pages()]
+    wanted = [name for name in everything if not names or name in names]
     shots = [
         {
             "page": f"{name}-{theme}.html",
@@ -49,26 +53,35 @@ def main() -> int:
         for size, width in WIDTHS.items()
     ]
     for name, markdown in pages():
+        if name not in wanted:
+            continue
         for theme in COLOURS:
             (WORK / f"{name}-{theme}.html").write_text(
                 page(name, markdown, theme, "node_modules"), encoding="utf-8"
             )
     (WORK / "shots.json").write_text(json.dumps({"browser": browser, "shots": shots}))
     subprocess.run(["node", "shoot.mjs"], cwd=WORK, check=True)
-    _publish(wanted)
+    _publish(wanted, everything)
     return 0
 
 
-def _publish(wanted: list[str]) -> None:
+def _publish(wanted: list[str], everything: list[str]) -> None:
     PICTURES.mkdir(exist_ok=True)
+    kept = {
+        f"{name}-{theme}-{size}.webp"
+        for name in everything
+        if name not in wanted
+        for theme, size in KEPT
+    }
     for old in PICTURES.glob("*.*"):
-        old.unlink()
+        if old.name not in kept:
+            old.unlink()
     for name in wanted:
         for theme, size in KEPT:
             shutil.copy(WORK / f"{name}-{theme}-{size}.webp", PICTURES)
-    (ROOT / "docs" / "gallery.md").write_text(document(wanted), encoding="utf-8")
+    (ROOT / "docs" / "gallery.md").write_text(document(everything), encoding="utf-8")
     print(f"{len(wanted)} comments shown in {PICTURES}, all sizes in {WORK}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -115,6 +115,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "now-at-50", page_of(until("promoted", _is(e.Heartbeat), 6), EARLIER)
     yield "now-at-100", page_of(until("promoted", _is(e.Heartbeat), 16))
     yield "now-extended", page_of(until("step-extended", _is(e.Unreadable)), holds=True)
+    yield "now-waiting-for-approval", page_of(until("rolled-back-in-a-hold", _is(e.Heartbeat), 12))
     yield "now-alarm-fired", page_of(until("rolled-back-in-step-1", _is(e.AlarmChanged)))
     yield "now-asking-a-hook", page_of(until("hooks-said-yes", _is(e.HookInProgress)))
     yield "now-rolling-back", page_of(until("several-functions", _is(e.RolledBack)))

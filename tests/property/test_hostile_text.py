@@ -5,6 +5,7 @@ is looked for in the text that is left.
 """
 
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -20,20 +21,26 @@ from hypothesis import strategies as st
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.errors.model import ErrorGroup
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.hooks import Hook
+from lambda_rollout.inputs.package import S3Object
+from lambda_rollout.inputs.read import read_inputs, variable
+from lambda_rollout.preflight.policy import Place, policy_statements
 from lambda_rollout.report.markdown import code, code_block, link, prose, table, text_block
+from lambda_rollout.report.permissions import permissions_section, policy_text
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.summary.summary import LIMIT, fit, summary
 from lambda_rollout.report.wording import clean, visible
 from lambda_rollout.rollout import events as e
-from lambda_rollout.runtime.trust import accepting, claims_told, condition
+from lambda_rollout.runtime.trust import accepting, claims_told, condition, trust_policy
+from sandbox.aws.trust import like
 from tests.support.job import Job
-from tests.support.stories import CHECKOUT, ERRORS_OK, START, Telling
+from tests.support.stories import BASKET, CHECKOUT, ERRORS_OK, START, Telling
 
 PIECES = [
     "@octocat",
@@ -257,6 +264,44 @@ def test_a_whole_summary_keeps_its_shape(text: str) -> None:
     assert not AFTER_RENDERING.search(ours)
 
 
+def logged(text: str) -> Telling:
+    """A rollback after which a function's log is read, and another's cannot be; all of it says ``text``."""
+    tell = Telling("10% 5m", CHECKOUT, BASKET)
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.rolls_back("10")
+    group = ErrorGroup(text, text, text, 3, START, START, text, text)
+    tell.say(
+        e.LogRead,
+        target=CHECKOUT,
+        version="8",
+        log_group=text,
+        since=START,
+        errors=(group, group),
+        count=6,
+        messages=True,
+        query=text,
+    )
+    tell.say(e.LogNotRead, targets=(BASKET,), why=text, remedy=text, statement=text)
+    tell.ends(e.Result.ROLLED_BACK, "it was asked for")
+    return tell
+
+
+@given(hostile)
+def test_what_a_log_says_keeps_the_reports_shape(text: str) -> None:
+    calm = Page(summary(rollout_state(logged("calm").events)))
+    page = Page(summary(rollout_state(logged(text).events)))
+    for tag in ("table", "td", "h2", "h3", "details", "blockquote"):
+        assert page.tags.count(tag) == calm.tags.count(tag), tag
+    assert set(page.tags) <= set(calm.tags) | {"code", "pre", "em"}
+    assert not AFTER_RENDERING.search(page.outside_code.replace("[!", ""))
+    stream = io.StringIO()
+    log = Log(Lines(stream))
+    for event in logged(text).events:
+        log.tell(event)
+    assert [name for name, _ in obeyed(stream.getvalue())] == ["group", "endgroup", "error"]
+
+
 # The runner --------------------------------------------------------------------------------------
 
 _COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*))?::(?P<data>.*)", re.DOTALL)
@@ -352,3 +397,38 @@ def test_a_condition_can_be_copied_whole_from_log_and_summary(subject: str) -> N
     Log(Lines(written)).tell(finished)
     assert told in written.getvalue().splitlines()
     assert f"```json\n{told}\n```" in summary(rollout_state([finished]))
+
+
+def permissions_of(text: str) -> e.PermissionsNeeded:
+    """What a plan tells of a package, and of a job, that are called so."""
+    inputs = read_inputs(
+        {variable("function-name"): "checkout", variable("aws-region"): "eu-west-1"}
+    )
+    packages = {"checkout": S3Object("builds", text or "x", "")}
+    claims = {"sub": text or "x", "aud": "sts.amazonaws.com"}
+    return e.PermissionsNeeded(
+        statements=policy_statements(inputs, packages, Place("aws", "ACCOUNT", "eu-west-1")),
+        trust_policy=trust_policy(claims, "aws", "ACCOUNT"),
+        subject="",
+        why_unknown=text,
+        allowed=(),
+        refused=(),
+    )
+
+
+@given(hostile)
+@example("</details>")
+@example("```\n::error::x ##[error]x")
+def test_policies_to_be_pasted_do_nothing_else(text: str) -> None:
+    needed = permissions_of(text)
+    calm, page = (Page(permissions_section(each)) for each in (permissions_of("calm"), needed))
+    # GitHub lets `details` through; here it is shown as it is.
+    assert [tag for tag in page.tags if tag != "code"] == [
+        tag for tag in calm.tags if tag != "code"
+    ]
+    stream = io.StringIO()
+    Log(Lines(stream)).tell(needed)
+    assert [name for name, _ in obeyed(stream.getvalue())] == ["group", "endgroup"] * 2
+    policy = json.loads(policy_text(needed))
+    said = next(each["Resource"] for each in policy["Statement"] if each["Sid"] == "ReadThePackage")
+    assert like(said, f"arn:aws:s3:::builds/{text or 'x'}")

@@ -38,6 +38,7 @@ WRONG = {
     "smoke-test": '{"a": ',
     "smoke-expect": "{'a': 1}",
     "hooks": "sometimes: check-orders",
+    "errors": "all",
     "on-cancel": "stop",
     "on-stranded": "stop",
     "engine": "steam",

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lambda_rollout.alias.ownership import Claim, PendingWrite
-from lambda_rollout.alias.record import LEASE, Record, compose
+from lambda_rollout.alias.record import LEASE, Record, compose, with_request
 from lambda_rollout.alias.routing import Alias, Moving, Routing
 from lambda_rollout.runtime.errors import AccessDenied, Busy, RevisionMismatch, Unanswered
 
@@ -53,10 +53,53 @@ def claims(draw: st.DrawFn, reached: st.SearchStrategy[Routing] = routings) -> C
         found=alias(Routing.all_on(OLD), text, "0"),
         known=alias(routing, described(text, made), "1"),
         routing=routing,
+        text=text,
         pending=pending,
         until=NOW + timedelta(seconds=made + len(pending)) + LEASE,
         confirmed=True,
     )
+
+
+@given(claims(), st.data())
+def test_what_it_sent_and_a_word_more_is_its_own_and_asks_it_to_go_on(
+    claim: Claim, data: st.DataObject
+) -> None:
+    sent = [(claim.routing, claim.known.description)]
+    sent += [(each.routing, each.description) for each in claim.pending]
+    routing, description = data.draw(st.sampled_from(sent))
+    asked = alias(routing, with_request(description), "2")
+    assert claim.is_request(asked)
+    assert claim.is_ours(asked, NOW)
+    taken_back = alias(routing, description, "3")
+    assert replace(claim, known=asked, routing=routing).is_request(taken_back)
+
+
+@given(claims(), routings)
+def test_a_weight_set_alone_under_a_request_is_somebody_elses(
+    claim: Claim, routing: Routing
+) -> None:
+    assume(routing != claim.routing)
+    seen = alias(routing, with_request(claim.known.description), "2")
+    assert not claim.is_request(seen)
+    assert not claim.is_ours(seen, NOW)
+
+
+@given(claims(), routings, texts, seconds)
+def test_an_edit_or_another_rollouts_record_asks_for_nothing(
+    claim: Claim, routing: Routing, text: str, made: int
+) -> None:
+    for description in (
+        with_request(described(text, made, THEIRS)),
+        with_request(described("edited", made)),
+        with_request(described(claim.text, 600)),
+        compose("edited", None),
+    ):
+        assert not claim.is_request(alias(claim.routing, description, "2"))
+
+
+@given(claims())
+def test_the_same_again_asks_for_nothing(claim: Claim) -> None:
+    assert not claim.is_request(alias(claim.routing, claim.known.description, "2"))
 
 
 @given(claims(), st.data())

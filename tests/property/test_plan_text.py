@@ -33,6 +33,18 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(tuple(steps), ends_held=held)
 
 
+@st.composite
+def plans_that_hold(draw: st.DrawFn) -> tuple[Plan, timedelta]:
+    """One with a watched hold before 100%, and the interval that 100% is watched for."""
+    percents = sorted(draw(st.sets(below_whole, min_size=1, max_size=5)))
+    steps = [Step(percent, *draw(times)) for percent in percents]
+    hold = timedelta(seconds=draw(st.integers(1, 7200)))
+    interval = draw(watches)
+    return Plan(
+        (*steps, Step(percents[-1], hold, holds=True), Step(Decimal(100), interval))
+    ), interval
+
+
 words = [
     "10",
     "50%",
@@ -41,6 +53,7 @@ words = [
     "12.5",
     "1.234",
     "hold",
+    "hold 2h",
     "5m",
     "1h",
     "1m..1h",
@@ -59,6 +72,34 @@ texts = st.one_of(scraps, st.text(max_size=30))
 @given(plans(), watches)
 def test_a_plan_is_read_back_from_its_description(plan: Plan, interval: timedelta) -> None:
     assert parse_steps(plan.describe(), interval) == plan
+
+
+@given(plans_that_hold())
+def test_a_plan_with_a_hold_is_read_back_with_its_interval(given: tuple[Plan, timedelta]) -> None:
+    plan, interval = given
+    assert parse_steps(plan.describe(), interval) == plan
+    assert plan.with_shifts(plan.shifts) == plan
+    assert codedeploy_routing(plan) is None
+
+
+@given(plans_that_hold(), st.data())
+def test_a_hold_stays_at_the_last_weight_below_100_whatever_the_weights_are(
+    given: tuple[Plan, timedelta], data: st.DataObject
+) -> None:
+    plan, _ = given
+    *split, promotion = plan.shifts
+    kept = data.draw(st.lists(st.sampled_from(split), unique=True).map(sorted_by_percent))
+    changed = plan.with_shifts([*kept, promotion])
+    assert changed.shifts == (*kept, promotion)
+    assert (changed.hold is not None) is bool(kept)
+    if changed.hold is not None and plan.hold is not None:
+        assert changed.steps[-2] == changed.hold
+        assert changed.hold.watch == plan.hold.watch
+        assert changed.hold.percent == kept[-1].percent
+
+
+def sorted_by_percent(steps: list[Step]) -> list[Step]:
+    return sorted(steps, key=lambda step: step.percent)
 
 
 @given(plans(), st.data())
@@ -92,7 +133,7 @@ def test_any_text_is_a_plan_or_mistakes(text: str) -> None:
     assert (plan is None) is bool(mistakes)
     if plan is not None:
         assert plan.total_watch <= LONGEST
-        assert parse_steps(plan.describe(), timedelta(0)) == plan
+        assert parse_steps(plan.describe(), INTERVAL if plan.hold else timedelta(0)) == plan
 
 
 @given(st.lists(below_whole, min_size=2, max_size=8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import example, given
@@ -11,9 +12,11 @@ from lambda_rollout.alias.record import (
     DESCRIPTION_LIMIT,
     Record,
     compose,
+    is_cut_of,
     owners_text,
     parse,
     was_cut,
+    with_request,
 )
 
 hex_digits = st.text("0123456789abcdef", min_size=8, max_size=8)
@@ -36,6 +39,7 @@ def records(draw: st.DrawFn) -> Record:
         attempt="" if local else draw(numbers),
         repository="" if local else draw(hex_digits)[:6],
         since=draw(st.none() | moments),
+        requested=draw(st.booleans()),
     )
 
 
@@ -97,6 +101,39 @@ def test_of_a_text_that_is_cut_as_much_is_kept_as_there_is_room_for(
     if kept != text:
         following = text[len(kept)]
         assert _units(composed) + _units(following) > DESCRIPTION_LIMIT
+
+
+@given(texts, records())
+def test_a_request_changes_nothing_but_the_word(text: str, record: Record) -> None:
+    before = compose(text, record)
+    asked = with_request(before)
+    kept, read = parse(asked)
+    assert read == replace(record, requested=True)
+    assert parse(before)[0].startswith(kept)
+    assert asked == compose(text, replace(record, requested=True)) == with_request(asked)
+
+
+@given(texts, records())
+def test_a_text_is_known_by_its_cut_before_and_after_a_request(text: str, record: Record) -> None:
+    before = compose(text, record)
+    asked = with_request(before)
+    taken_back = compose(parse(asked)[0], replace(record, requested=False))
+    assert all(is_cut_of(each, text) for each in (before, asked, taken_back))
+
+
+@given(texts, texts, records())
+def test_no_other_text_is_taken_for_its_cut(text: str, other: str, record: Record) -> None:
+    if is_cut_of(compose(other, record), text) and other != text:
+        kept = parse(compose(text, replace(record, requested=True)))[0]
+        assert kept != text
+        assert other.startswith(kept)
+
+
+@given(texts)
+def test_without_a_record_there_is_nobody_to_ask(text: str) -> None:
+    own = owners_text(text)
+    assert with_request(own) == own
+    assert not is_cut_of(own, own)
 
 
 @given(texts)

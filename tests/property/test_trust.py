@@ -7,7 +7,7 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_rollout.runtime.trust import condition
+from lambda_rollout.runtime.trust import condition, trust_policy
 from sandbox.aws.trust import ISSUER, accepts
 
 PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{ISSUER}"
@@ -36,3 +36,14 @@ def test_it_accepts_this_subject_and_no_other(subject: str, other: str) -> None:
     assert accepts(policy, PROVIDER, {**CLAIMS, "sub": subject})
     assert accepts(policy, PROVIDER, {**CLAIMS, "sub": other}) is (other == subject)
     assert not accepts(policy, PROVIDER, {**CLAIMS, "aud": "other", "sub": subject})
+
+
+@given(texts, texts)
+@example("repo:o/r:environment:##[error]x", "x")
+def test_the_whole_policy_does_the_same(subject: str, other: str) -> None:
+    told = trust_policy({**CLAIMS, "sub": subject}, "aws", "123456789012")
+    assert told.isascii()
+    assert "##[" not in told
+    policy = json.loads(told)
+    assert accepts(policy, PROVIDER, {**CLAIMS, "sub": subject})
+    assert accepts(policy, PROVIDER, {**CLAIMS, "sub": other}) is (other == subject)

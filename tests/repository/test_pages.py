@@ -1,17 +1,15 @@
 """Every page can be followed: workflows and commands can be copied, links lead somewhere, words are the glossary's."""
 
-import functools
 import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import botocore.session
 import pytest
 from botocore import xform_name
 
+from tests.support import cli
 from tests.support.pages import DOCUMENTS, blocks, page
 from tests.support.workflows import ROOT, lint, load, permissions_of, read, steps_of
 
@@ -53,11 +51,6 @@ def test_other_yaml_is_templates() -> None:
         assert all(entry["Type"].startswith("AWS::") for entry in template.values())
 
 
-@functools.cache
-def model(service: str) -> Any:
-    return botocore.session.get_session().get_service_model(service)
-
-
 def commands() -> Iterator[list[str]]:
     for text in blocks("sh"):
         for line in text.replace("\\\n", " ").splitlines():
@@ -66,8 +59,6 @@ def commands() -> Iterator[list[str]]:
 
 
 PROGRAMS = {"aws", "jq", "make"}
-SERVICES = {"deploy": "codedeploy"}
-"""The CLI's names of services that have another one in the API."""
 
 
 def test_its_make_targets_exist() -> None:
@@ -85,17 +76,15 @@ def test_its_aws_commands_are_awss() -> None:
         if words[0] != "aws":
             continue
         service, command, *rest = words[1:]
-        service = SERVICES.get(service, service)
-        [operation] = [
-            model(service).operation_model(name)
-            for name in model(service).operation_names
-            if xform_name(name, "-") == command
-        ]
+        given = set(cli.options(rest))
+        checked += 1
+        if (service, command) == cli.DEPLOY:
+            assert given <= cli.DEPLOYS
+            continue
+        operation = cli.operation_of(service, command)
         members = {f"--{xform_name(name, '-')}" for name in operation.input_shape.members}
         required = {f"--{xform_name(name, '-')}" for name in operation.input_shape.required_members}
-        given = {word for word in rest if word.startswith("--")}
         assert required <= given <= members
-        checked += 1
     assert checked >= 5
 
 
@@ -115,7 +104,7 @@ def test_its_policies_name_calls_that_exist(text: str) -> None:
         for action in [actions] if isinstance(actions, str) else actions:
             service, name = action.split(":")
             operation = NAMED_OTHERWISE.get(action, name)
-            assert action in CHECKED_WITH_OTHERS or operation in model(service).operation_names
+            assert action in CHECKED_WITH_OTHERS or operation in cli.model(service).operation_names
 
 
 def anchors(text: str) -> set[str]:

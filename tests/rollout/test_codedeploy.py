@@ -925,3 +925,12 @@ def test_the_smoke_test_comes_before_the_deployment(shop: Shop) -> None:
     assert shop.release(spec).result is Result.PROMOTED
     asked = [request.operation for request in shop.requests("Invoke", "CreateDeployment")]
     assert asked == ["Invoke", "CreateDeployment"]
+
+
+def test_the_version_that_codedeploy_left_is_kept(shop: Shop) -> None:
+    assert (
+        shop.release(rollout_spec(CANARY, previous_alias="live-previous")).result is Result.PROMOTED
+    )
+    kept = shop.world.lambda_().functions["checkout"].aliases["live-previous"]
+    assert kept.version == OLD
+    assert kept.description.startswith(f"[lambda-rollout {OLD}>{NEW} promoted ")

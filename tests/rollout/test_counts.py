@@ -43,15 +43,16 @@ def test_the_preflight_of_an_ordinary_function_makes_these_calls_and_no_more() -
     assert Rollout(asked, ports).run().result is Result.PROMOTED
     counted = Counter(request.operation for request in scene.world.log)
     assert counted - without == {
-        # Of the old version and of $LATEST, of the function and of the alias.
-        "GetFunctionConfiguration": 2,
-        "ListEventSourceMappings": 2,
-        "GetPolicy": 2,
+        # Of the old version and of $LATEST, which is not asked for again to be published.
+        "GetFunction": 2,
+        "ListEventSourceMappings": 1,
+        "GetPolicy": 1,
         "ListFunctionUrlConfigs": 1,
-        "GetFunctionConcurrency": 1,
         "GetProvisionedConcurrencyConfig": 1,
         "GetMetricData": 1,
     }
+    # $LATEST is only tried by that call, for the permission to wait for the new version.
+    assert counted["GetFunctionConfiguration"] == without["GetFunctionConfiguration"]
 
 
 def test_an_hour_costs_what_its_polls_cost() -> None:

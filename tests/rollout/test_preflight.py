@@ -251,6 +251,7 @@ def test_publishing_reads_nothing_of_who_calls_the_alias(scene: Scene) -> None:
     assert findings(scene) == ()
     assert {request.operation for request in scene.requests()} == {
         "GetAlias",
+        "GetFunction",
         "GetFunctionConfiguration",
         "PublishVersion",
     }

@@ -11,6 +11,8 @@ from lambda_rollout.alias.promotion import promotion_of
 from lambda_rollout.alias.routing import Alias, Routing, Target
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.report.reduce import rollout_state
+from lambda_rollout.report.verdict import happenings
 from lambda_rollout.rollout import events as e
 from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
@@ -244,7 +246,10 @@ def test_it_is_the_way_back_and_never_forward_again(scene: Scene) -> None:
     promoted(scene)
     assert go_back(scene).result is Result.ROLLED_BACK
     assert scene.alias.routing == Routing.all_on(OLD)
-    assert any("version 1 was live until 2026-" in text for text in warnings(scene))
+    [found] = [each for each in scene.events if isinstance(each, e.PreviousAliasFound)]
+    assert (found.version, found.from_version) == (OLD, NEW)
+    verdict = "\n".join(happenings(rollout_state(scene.events)))
+    assert "Version 1 of checkout was last live at 2026-" in verdict
     assert go_back(scene).result is Result.UNCHANGED
     assert scene.alias.routing == Routing.all_on(OLD)
 

@@ -87,6 +87,27 @@ def test_an_update_that_names_no_architecture_is_for_x86(world: World) -> None:
     assert update_code(world, ZipFile=returning("7"))["Architectures"] == ["x86_64"]
 
 
+def test_getfunction_and_getpolicy_have_quotas_of_their_own(world: World) -> None:
+    world.faults.add(Quota(), service="lambda", count=None)
+
+    def passed(operation: str) -> int:
+        through = 0
+        for _ in range(150):
+            try:
+                world.call("lambda", operation, {"FunctionName": "checkout"})
+            except AwsError as error:
+                # There is no policy.
+                through += error.code == "ResourceNotFoundException"
+            else:
+                through += 1
+        return through
+
+    assert passed("GetFunction") == 100
+    assert passed("GetPolicy") == 15
+    assert passed("GetFunctionConfiguration") == 15
+    assert passed("ListFunctionUrlConfigs") == 0
+
+
 def test_a_quota_lets_a_burst_through_and_then_so_many_a_second(world: World) -> None:
     world.faults.add(Quota(per_second=10, burst=5), service="lambda", count=None)
 

@@ -24,7 +24,7 @@ from lambda_rollout.aws import marks, members
 from lambda_rollout.inputs import choices
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout import abandoned, finish, watch
+from lambda_rollout.rollout import abandoned, alias_poll, finish, watch
 from lambda_rollout.rollout import post_stage as post
 from lambda_rollout.rollout.abandoned import Restoration
 from lambda_rollout.rollout.alias_rollout import AliasRollout
@@ -341,11 +341,11 @@ def _not_saved(*phases: Phase) -> list[Patch]:
 def _saved_after_the_write() -> list[Patch]:
     shift = Rollout._shift
 
-    def mutated(self: Rollout, step: Any, number: int, watched: Any) -> None:
+    def mutated(self: Rollout, *given: Any) -> None:
         remember = self._finisher.remember
         self._finisher.remember = lambda phase: None  # type: ignore[method-assign]
         try:
-            shift(self, step, number, watched)
+            shift(self, *given)
         finally:
             self._finisher.remember = remember  # type: ignore[method-assign]
         remember(Phase.MOVING)
@@ -665,11 +665,13 @@ ENDING_MUTATIONS = [
     ),
     Mutation(
         "never give up on a record",
-        lambda: [(watch, "RENEW_LIMIT", 1e9)],
+        lambda: [(alias_poll, "RENEW_LIMIT", 1e9)],
         drawn=unrenewed,
         seeds=(0,),
     ),
-    Mutation("look at the alias every 150 s", lambda: [(watch, "LOOK_EVERY", 150.0)], seeds=(4,)),
+    Mutation(
+        "look at the alias every 150 s", lambda: [(alias_poll, "LOOK_EVERY", 150.0)], seeds=(4,)
+    ),
     Mutation(
         "accept a look of 150 s before", _old_look_accepted, drawn=blind_at_the_end, seeds=(0,)
     ),

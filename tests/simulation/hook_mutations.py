@@ -14,7 +14,7 @@ from lambda_rollout.rollout import hook_stages, hooks, rollout, watch
 from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.watch import Watch
+from lambda_rollout.rollout.step_hooks import StepHooks
 from lambda_rollout.runtime.errors import RolloutError
 from tests.simulation.hooks import draw_hooks
 from tests.simulation.mutations import Mutation, Patch, search
@@ -81,15 +81,12 @@ def _no_look_after_the_yes() -> list[Patch]:
 
 
 def _alarms_wait_for_the_hook() -> list[Patch]:
-    wait = Watch._wait
+    wait = StepHooks.wait
 
-    def mutated(self: Watch, length: float) -> None:
-        if self._hooks is not None and self._is_asking:
-            self._hooks.wait(max(length, 300.0))
-        else:
-            wait(self, length)
+    def mutated(self: StepHooks, seconds: float) -> None:
+        wait(self, max(seconds, 300.0) if self.are_asked else seconds)
 
-    return [(Watch, "_wait", mutated)]
+    return [(StepHooks, "wait", mutated)]
 
 
 def _rollback_waits_for_the_hook() -> list[Patch]:

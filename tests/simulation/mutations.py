@@ -32,10 +32,11 @@ from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.report.state import AlarmNow
-from lambda_rollout.rollout import abandoned, expiry, histories, prepare, rollout, watch
+from lambda_rollout.rollout import abandoned, alias_poll, expiry, histories, prepare, rollout, watch
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
+from lambda_rollout.rollout.alias_poll import AliasPoll
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished
 from lambda_rollout.rollout.expiry import Expiry
@@ -340,7 +341,7 @@ def _mended_unjudged() -> list[Patch]:
 
 def _renewed_too_late() -> list[Patch]:
     late = timedelta(minutes=11)
-    return [(watch, "RENEW_AFTER", late), (watch, "RENEW_LIMIT", 1_000.0)]
+    return [(alias_poll, "RENEW_AFTER", late), (alias_poll, "RENEW_LIMIT", 1_000.0)]
 
 
 def _lease_on_the_runners_clock() -> list[Patch]:
@@ -357,7 +358,7 @@ def _lease_judged_by_the_runners_clock() -> list[Patch]:
 def _stop_ignored() -> list[Patch]:
     return [
         (module, "raise_if_stopped", lambda _stop: None)
-        for module in (patience, rollout, watch, histories)
+        for module in (patience, rollout, watch, alias_poll, histories)
     ]
 
 
@@ -378,17 +379,17 @@ def _no_final_read() -> list[Patch]:
 
 
 def _no_look_at_the_alias() -> list[Patch]:
-    def look(self: Watch, writer: AliasWriter) -> None:
+    def look(self: AliasPoll, writer: AliasWriter) -> None:
         self._looks[writer.target].good(self._clock.monotonic())
 
-    return [(Watch, "_look", look)]
+    return [(AliasPoll, "_look", look)]
 
 
 def _step_cut_short() -> list[Patch]:
     step = Watch.step
 
-    def mutated(self: Watch, planned: Step, number: int, later: Sequence[Step] = ()) -> None:
-        step(self, replace(planned, watch=planned.watch * 0.8), number, later)
+    def mutated(self: Watch, planned: Step, *others: Any) -> None:
+        step(self, replace(planned, watch=planned.watch * 0.8), *others)
 
     return [(Watch, "step", mutated)]
 
@@ -496,10 +497,10 @@ def _heeded_too_late() -> list[Patch]:
 def _end_not_heeded_at_100() -> list[Patch]:
     step = Watch.step
 
-    def mutated(self: Watch, planned: Step, number: int, later: Sequence[Step] = ()) -> None:
+    def mutated(self: Watch, planned: Step, *others: Any) -> None:
         if planned.percent == HUNDRED:
             self._expiry = SimpleNamespace(heed=str, next_moment=math.inf)  # type: ignore[assignment]
-        step(self, planned, number, later)
+        step(self, planned, *others)
 
     return [(Watch, "step", mutated)]
 

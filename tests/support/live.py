@@ -99,6 +99,8 @@ class Live:
     environ: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=lambda: dict(INPUTS))
     started: list[Step] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
+    """The inputs of each."""
 
     # What is there -----------------------------------------------------------------------------
 
@@ -199,7 +201,8 @@ class Live:
         }
 
     def start(self, key: str = MAIN, **inputs: str) -> Step:
-        step = self.runner.start(self._with(inputs), self.as_caller(key))
+        self.asked.append(self._with(inputs))
+        step = self.runner.start(self.asked[-1], self.as_caller(key))
         self.started.append(step)
         return step
 

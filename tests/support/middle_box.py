@@ -34,6 +34,7 @@ ROUTES = (
     ("CreateAlias", "POST", r"/2015-03-31/functions/([^/]+)/aliases"),
     ("PublishVersion", "POST", r"/2015-03-31/functions/([^/]+)/versions"),
     ("UpdateFunctionCode", "PUT", r"/2015-03-31/functions/([^/]+)/code"),
+    ("GetFunction", "GET", r"/2015-03-31/functions/([^/]+)"),
     ("GetFunctionConfiguration", "GET", r"/2015-03-31/functions/([^/]+)/configuration"),
     (
         "GetProvisionedConcurrencyConfig",

@@ -237,5 +237,5 @@ def in_percent(routing: Routing) -> tuple[str, dict[str, Decimal]]:
 
 def in_percent_of(schedule: Plan, old: str = OLD, new: str = NEW) -> list[tuple[str, Any]]:
     """What `in_percent` says of the routings that a schedule leads through."""
-    split = [(old, {new: step.percent}) for step in schedule.steps if step.percent < 100]
+    split = [(old, {new: step.percent}) for step in schedule.split_steps]
     return [*split, *([] if schedule.ends_held else [(new, {})])]

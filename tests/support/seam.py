@@ -215,6 +215,10 @@ class DirectClients:
         return self.lambda_
 
     @property
+    def logs(self) -> Direct:
+        return self._client("logs", self.region)
+
+    @property
     def codedeploy(self) -> Direct:
         return self._client("codedeploy", self.region)
 

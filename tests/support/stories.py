@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,14 +10,23 @@ from decimal import Decimal
 
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.errors.groups import group_errors, without_messages
+from lambda_rollout.analysis.errors.model import LogEntry
+from lambda_rollout.analysis.errors.place import insights_query, read_statement
+from lambda_rollout.analysis.errors.read import error_in_tail
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.analysis.metrics import Comparison, Minute, VersionMetrics
+from lambda_rollout.analysis.step import HOLD_REMEDY
 from lambda_rollout.analysis.version import list_executions
 from lambda_rollout.inputs.hooks import parse_hooks
+from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.steps import Plan, parse_steps
 from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.policy import Place, policy_statements
 from lambda_rollout.rollout import events as e
 from lambda_rollout.rollout.publish import HOW_TO_GO_ON
+from lambda_rollout.runtime.trust import trust_policy
+from tests.support.log_payloads import PAYLOADS
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -116,8 +125,15 @@ class Telling:
         for target in self.targets:
             self.say(e.SmokeTestStarted, target=target, version="8")
             self.pass_time(1.2)
-            passed = not why
-            self.say(e.SmokeTested, target=target, version="8", passed=passed, why=why, log=log)
+            self.say(
+                e.SmokeTested,
+                target=target,
+                version="8",
+                passed=not why,
+                why=why,
+                log=log,
+                error=error_in_tail(log),
+            )
 
     def begins(self, *readings: AlarmReading) -> None:
         self.starts(*readings)
@@ -132,8 +148,9 @@ class Telling:
             percent=step.percent,
             watch=step.watch,
             earliest=step.earliest,
+            holds=step.holds,
         )
-        for target in self.targets:
+        for target in () if step.holds else self.targets:
             self.pass_time(0.3)
             self.say(
                 e.WeightShifted, target=target, version="8", previous="7", percent=step.percent
@@ -198,12 +215,63 @@ class Telling:
         self.say(e.AlarmChanged, reading=seen, before=AlarmState.OK, fired=True)
         return fired
 
+    def needs(self, inputs: Mapping[str, str], subject: str = "", **seen: tuple[str, ...]) -> None:
+        """A plan tells the policies for these inputs; without a subject the job may not ask for a token."""
+        given = {"function-name": "checkout", "aws-region": "eu-central-1", **inputs}
+        claims = {"aud": "sts.amazonaws.com", "sub": subject}
+        place = Place("aws", "123456789012", "eu-central-1")
+        why = "this job may not ask GitHub for an OIDC token. Add `permissions: id-token: write` to the job."
+        self.say(
+            e.PermissionsNeeded,
+            statements=policy_statements(
+                read_inputs({variable(name): text for name, text in given.items()}), {}, place
+            ),
+            trust_policy=trust_policy(claims, place.partition, place.account),
+            subject=subject,
+            why_unknown="" if subject else why,
+            **{"allowed": (), "refused": (), **seen},
+        )
+
     def rolls_back(self, percent: str) -> None:
         for target in self.targets:
             self.pass_time(0.3)
             self.say(
                 e.RolledBack, target=target, version="7", from_version="8", percent=Decimal(percent)
             )
+
+    def is_taken_back(self, percent: str) -> None:
+        for target in self.targets:
+            self.pass_time(0.3)
+            self.say(
+                e.TakenBack, target=target, version="7", from_version="8", percent=Decimal(percent)
+            )
+
+    def reads_log(
+        self, target: Target, *entries: str, messages: bool = True, complete: bool = True
+    ) -> None:
+        """The log of version 8 is read: entries of one stream, each two seconds later than the one before."""
+        group, stream = f"/aws/lambda/{target.name}", "2026/11/23/[8]b71058a453d2c0cbb8a7dc5d97549"
+        at = self.now - timedelta(seconds=60)
+        found = group_errors(
+            LogEntry(at + timedelta(seconds=2 * number), stream, text)
+            for number, text in enumerate(entries)
+        )
+        errors = found if messages else without_messages(found)
+        self.pass_time(0 if found else 5)
+        self.say(
+            e.LogRead,
+            target=target,
+            version="8",
+            log_group=group,
+            since=START + timedelta(seconds=4),
+            errors=errors[:3],
+            more=max(0, len(errors) - 3),
+            count=sum(each.count for each in errors),
+            complete=complete,
+            messages=messages,
+            waited=timedelta(seconds=0 if found else 5),
+            query=insights_query(group, target.name, "8"),
+        )
 
     def is_released(self) -> None:
         for target in self.targets:
@@ -254,6 +322,130 @@ with _story("rolled-back-at-100", Telling("12.5% 1m, 100% 5m")) as tell:
     tell.rolls_back("100")
     why = f"alarm checkout-errors fired: {ERRORS}"
     tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
+
+EMPTY_BASKET = (
+    "[ERROR] ZeroDivisionError: division by zero\nTraceback (most recent call last):\n"
+    '\xa0\xa0File "/var/task/app.py", line 4, in handler'
+)
+NO_SUCH_ORDER = (
+    "[ERROR] KeyError: 'order-{}'\nTraceback (most recent call last):\n"
+    '\xa0\xa0File "/var/task/app.py", line 9, in price | <b>&nbsp;` @octocat ::error::x'
+)
+
+with _story("errors-in-its-log", Telling()) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 2)
+    tell.pass_time(5)
+    fired = tell.fires()
+    tell.rolls_back("10")
+    tell.pass_time(0.4)
+    no_orders = [NO_SUCH_ORDER.format(number) for number in (4711, 4712, 4713)]
+    more = [text for name in ("no memory left", "a logger's line") for text in PAYLOADS[name]]
+    tell.reads_log(CHECKOUT, *[EMPTY_BASKET] * 9, *no_orders, *more, complete=False)
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
+
+OTHER = Target("search", "live")
+
+with _story("errors-without-messages", Telling("10% 5m", CHECKOUT, BASKET, OTHER)) as tell:
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.beats(1, 2)
+    fired = tell.fires()
+    tell.rolls_back("10")
+    baskets = (EMPTY_BASKET, NO_SUCH_ORDER.format(4711), NO_SUCH_ORDER.format("anna@example.com"))
+    tell.reads_log(CHECKOUT, *baskets, messages=False)
+    tell.reads_log(BASKET, messages=False)
+    denied = (
+        "FilterLogEvents: AccessDeniedException: not authorized to perform: logs:FilterLogEvents"
+    )
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:search:live"
+    tell.say(
+        e.LogNotRead,
+        targets=(OTHER,),
+        why=denied,
+        remedy="Allow logs:FilterLogEvents to the role of this job; the README has the whole policy.",
+        statement=read_statement([(arn, "/aws/lambda/search")]),
+    )
+    tell.ends(
+        e.Result.ROLLED_BACK, f"alarm checkout-errors fired: {ERRORS}", failed_alarms=(fired,)
+    )
+
+with _story("told-to-go-on", Telling("10% 30m, 50% 30m, 100% 10m")) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.beats(1, 4)
+    tell.pass_time(11)
+    tell.say(e.RequestSeen, number=1, target=CHECKOUT, saved=timedelta(minutes=25, seconds=49))
+    tell.pass_time(0.6)
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    tell.shifts(3)
+    tell.passes(3)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+with _story("request-refused", Telling("10% 10m, 100% 5m")) as tell:
+    tell.guards = ("error-rate <= baseline + 1%",)
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.beats(1, 2)
+    tell.pass_time(11)
+    tell.say(e.RequestSeen, number=1, target=CHECKOUT, saved=timedelta(minutes=7, seconds=49))
+    tell.pass_time(0.6)
+    lacks = (
+        "guard error-rate <= baseline + 1% needs more invocations: version 8 has served 12 so far"
+    )
+    tell.say(e.RequestRefused, number=1, why=lacks)
+    tell.pass_time(408.4)
+    tell.say(e.StepPassed, number=1, percent=Decimal(10), readings=tell.readings)
+    tell.shifts(2)
+    tell.passes(2)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+
+
+def asks_to_go_on(tell: Telling, waits: float = 0) -> None:
+    """Another job, with mode: promote, up to where the running rollout was asked."""
+    running = (
+        "[lambda-rollout 7>8 run 1234567891/1 of 3041f3 id 3fa94c7d since 2026-11-23T09:41:00Z "
+        "until 2026-11-23T10:08:00Z]"
+    )
+    tell.starts(ERRORS_OK, mode="promote")
+    if waits:
+        tell.say(e.RolloutAwaited, targets=(CHECKOUT,), until=START + timedelta(minutes=15))
+        tell.pass_time(waits)
+    tell.say(
+        e.RolloutRunning,
+        target=CHECKOUT,
+        version="8",
+        previous="7",
+        record=running,
+        run_url="https://github.com/octo/shop/actions/runs/1234567891/attempts/1",
+    )
+    tell.finds_aliases(Routing("7", {"8": 0.1}))
+    tell.pass_time(0.3)
+    tell.say(e.PromotionRequested, target=CHECKOUT, percent=Decimal(10))
+
+
+with _story("asks-to-go-on", Telling("100% 10m")) as tell:
+    asks_to_go_on(tell)
+    tell.pass_time(20.4)
+    whole = Routing.all_on("8")
+    tell.say(e.RequestEnded, target=CHECKOUT, version="8", previous="7", routing=whole)
+    tell.ends(e.Result.REQUESTED)
+
+with _story("asks-to-go-on-in-vain", Telling("100% 10m")) as tell:
+    asks_to_go_on(tell, waits=60)
+    tell.pass_time(20.4)
+    ten = Routing("7", {"8": 0.1})
+    tell.say(e.RequestEnded, target=CHECKOUT, version="8", previous="7", routing=ten)
+    tell.ends(
+        e.Result.FAILED,
+        f"the request was refused: checkout:live stays at {ten} "
+        "(https://github.com/octo/shop/actions/runs/1234567891/attempts/1)",
+        "The log of that run says why.",
+    )
 
 RAISED = "it failed (Unhandled): KeyError: 'total'"
 LOG = (
@@ -335,6 +527,44 @@ with _story("conflict", Telling()) as tell:
     )
     tell.ends(e.Result.FAILED, why, "Find out who writes this alias, and start again.")
 
+HELD = "10% 5m, hold 1h"
+
+with _story("rolled-back-in-a-hold", Telling(HELD)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 23)
+    tell.pass_time(7)
+    fired = tell.fires()
+    tell.rolls_back("10")
+    why = f"alarm checkout-errors fired: {ERRORS}"
+    tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
+
+with _story("hold-is-over", Telling(HELD)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 59)
+    tell.pass_time(60)
+    tell.rolls_back("10")
+    tell.ends(e.Result.ROLLED_BACK, "the hold of 1h is over, and nobody said to go on", HOLD_REMEDY)
+
+with _story("taken-back-in-a-hold", Telling(HELD)) as tell:
+    tell.begins(ERRORS_OK, LATENCY_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    tell.beats(2, 4)
+    tell.pass_time(9)
+    tell.is_taken_back("10")
+    tell.ends(
+        e.Result.FAILED,
+        "checkout:live was taken back by somebody else: it sends 100% to version 7 again",
+        "Nothing has to be repaired. Find out who took it back, and why, before you roll out again.",
+    )
+
 MEND = (
     "aws lambda update-alias --region eu-central-1 --function-name checkout --name live"
     """ --function-version 7 --routing-config '{"AdditionalVersionWeights":{}}' --description 'Live traffic'"""
@@ -366,6 +596,24 @@ with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
     )
     tell.say(e.HooksNamed, hooks=parse_hooks(lines))
     tell.finds_aliases()
+    tell.needs(
+        {"hooks": lines, "alarms": "checkout-errors", "guards": "error-rate < 1%"},
+        allowed=(
+            "cloudwatch:DescribeAlarmHistory",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricData",
+            "lambda:GetAlias",
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunction",
+            "lambda:GetProvisionedConcurrencyConfig",
+            "lambda:InvokeFunction",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListFunctionUrlConfigs",
+            "sts:GetCallerIdentity",
+        ),
+        refused=("lambda:GetPolicy",),
+        subject="repo:octo@123456/shop@456789:environment:production",
+    )
     tell.ends(e.Result.PLANNED)
 
 with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
@@ -410,11 +658,12 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
         text="A rollout would be refused: checkout:live: The two versions have different values of execution"
         " role: a (old) and b (new).",
     )
+    tell.needs({"alarms": "checkout-latency-p99"}, refused=("lambda:GetFunction",))
     tell.ends(e.Result.PLANNED)
 
 with _story("numbers-of-both-versions", Telling("10% 3m..5m, 100% 2m")) as tell:
-    orders = "? sum(Shop/OrdersFailed{version=$VERSION}) < 5"
-    tell.guards = ("p99-duration < 800ms", "error-rate <= baseline + 5%", orders)
+    observed = "? sum(Shop/OrdersFailed{version=$VERSION}) < 5"
+    tell.guards = ("p99-duration < 800ms", "error-rate <= baseline + 5%", observed)
     tell.begins(ERRORS_OK)
     tell.say(e.PreflightFound, findings=())
     tell.shifts(1)
@@ -428,7 +677,7 @@ with _story("numbers-of-both-versions", Telling("10% 3m..5m, 100% 2m")) as tell:
         until = start + timedelta(minutes=1)
         tell.say(e.MetricsRead, number=1, comparisons=(Comparison(new, old, minute, until),))
     tell.pass_time(5)
-    seen = {"guard": orders, "outcome": Outcome.BROKEN, "why": "new 7, in 1 minute of 1"}
+    seen = {"guard": observed, "outcome": Outcome.BROKEN, "why": "new 7, in 1 minute of 1"}
     tell.say(e.GuardObserved, number=1, target=CHECKOUT, **seen)
     tell.say(e.StepEndsEarly, number=1, saved=timedelta(seconds=115))
     tell.pass_time(0.6)
@@ -577,6 +826,21 @@ with _story("asked-for-rollback", Telling()) as tell:
         running=12,
         command=list_executions("checkout", "8", REGION),
     )
+    tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
+
+with _story("back-by-the-previous-alias", Telling("100% 5m", CHECKOUT, BASKET)) as tell:
+    tell.starts(mode="rollback")
+    tell.finds_aliases(Routing.all_on("8"))
+    for target in tell.targets:
+        tell.say(
+            e.PreviousAliasFound,
+            target=target,
+            alias="live-previous",
+            version="7",
+            from_version="8",
+            promoted=START - timedelta(hours=31),
+        )
+    tell.rolls_back("100")
     tell.ends(e.Result.ROLLED_BACK, "asked for with mode: rollback", asked_for=True)
 
 with _story("denied", Telling()) as tell:

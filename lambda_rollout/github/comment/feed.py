@@ -131,6 +131,9 @@ class CommentFeed:
 
     def _is_news(self, event: e.Event) -> bool:
         story = self._seen.story
+        if story.asks_another_run:
+            # That one tells of it, maybe in this very comment.
+            return False
         if isinstance(event, e.Finished):
             return True
         # Only the alias's ARN tells the account, which is part of whose comment it is.

@@ -11,12 +11,12 @@ commits are unknown there, so a fork's branch is looked for by its name
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
+
+from lambda_rollout.github.payload import Payload, event_payload
 
 _QUEUE = re.compile(r"/pr-(\d+)-[0-9a-f]{40,64}$")
 _BRANCH = "refs/heads/"
@@ -79,7 +79,7 @@ def lead(number: int | None, environ: Mapping[str, str]) -> Lead:
     if number is not None:
         return Named(number)
     event = environ.get("GITHUB_EVENT_NAME", "")
-    payload = Payload(_payload(environ.get("GITHUB_EVENT_PATH", "")))
+    payload = event_payload(environ)
     if (named := payload.number("pull_request", "number")) is not None:
         return Named(named)
     match event:
@@ -142,45 +142,6 @@ def why_none(wanted: Lead) -> str:
             return wanted.why
         case Named():
             return f"there is no pull request {wanted.number}"
-
-
-class Payload:
-    """An event's payload, read without trust in its shape."""
-
-    def __init__(self, value: object) -> None:
-        """Take what JSON gave."""
-        self._value = value
-
-    def at(self, *keys: str | int) -> object:
-        """Return what is found by following ``keys``, None where they lead nowhere."""
-        value = self._value
-        for key in keys:
-            if isinstance(value, Mapping) and isinstance(key, str):
-                value = value.get(key)
-            elif isinstance(value, list) and isinstance(key, int) and key < len(value):
-                value = value[key]
-            else:
-                return None
-        return value
-
-    def text(self, *keys: str | int) -> str:
-        """Return a string, empty where there is none."""
-        found = self.at(*keys)
-        return found if isinstance(found, str) else ""
-
-    def number(self, *keys: str | int) -> int | None:
-        """Return a positive number, None where there is none."""
-        found = self.at(*keys)
-        return found if isinstance(found, int) and found > 0 else None
-
-
-def _payload(path: str) -> object:
-    if not path:
-        return None
-    try:
-        return json.loads(Path(path).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def _of_issue(payload: Payload) -> Lead:

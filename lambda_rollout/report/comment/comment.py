@@ -22,6 +22,7 @@ from lambda_rollout.report.comment.tables import (
     findings,
     version_numbers,
 )
+from lambda_rollout.report.errors import ErrorRoom, errors_section
 from lambda_rollout.report.findings import counted
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, link, prose
@@ -120,6 +121,8 @@ def title(story: RolloutState) -> tuple[str, str]:
         return RUNNING, f"{names}: {_DOING.get(story.mode, 'preparing the rollout')}"
     versions = {now.version for now in story.targets.values() if now.version}
     which = f"version {versions.pop()}" if len(versions) == 1 else "the new versions"
+    if step.holds and not step.told_to_go_on:
+        return "⏸️", f"{names}: waiting for a yes or no at {share(step.percent)} on {which}"
     verb = "shifting to" if step.status is Status.SHIFTING else "rolling out,"
     return RUNNING, f"{names}: {verb} {share(step.percent)} on {which}"
 
@@ -145,6 +148,9 @@ def _sections(seen: Timeline, context: Context, record: CommentRecord, room: Roo
         yield from what_to_do(story)
     if warnings := warnings_box(story, room.warnings, room.reason):
         yield warnings
+    errors_room = ErrorRoom(room.targets, room.reason, room.chart)
+    if errors := errors_section(story, errors_room):
+        yield f"#### Errors of the new version\n\n{errors}"
     if compared := version_numbers(story, room):
         yield compared
     if tests := smoke_tests(story, room.targets, room.log, room.reason):

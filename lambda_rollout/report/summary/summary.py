@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.alike import parted, what_they_share
 from lambda_rollout.report.console import alias_url
+from lambda_rollout.report.errors import errors_section
 from lambda_rollout.report.findings import findings_table, requests
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, folded, link, prose, table
+from lambda_rollout.report.permissions import permissions_section
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
     left_box,
@@ -77,7 +79,12 @@ def fit(markdown: str, limit: int = LIMIT) -> str:
 def _broken_off(story: RolloutState) -> str:
     why = [f"**Why:** {prose(story.reason, REASON_LIMIT)}"] if story.reason else []
     return "\n\n".join(
-        [f"## {MARKS[Result.FAILED]} {prose(headline(story))}", *why, *what_to_do(story)]
+        [
+            f"## {MARKS[Result.FAILED]} {prose(headline(story))}",
+            *why,
+            *what_to_do(story),
+            *_permissions(story),
+        ]
     )
 
 
@@ -88,6 +95,8 @@ def _sections(story: RolloutState) -> Iterator[str]:
     yield from what_to_do(story)
     if warnings := warnings_box(story):
         yield warnings
+    if errors := errors_section(story):
+        yield f"### Errors of the new version\n\n{errors}"
     if aliases := _targets(story):
         yield aliases
     if tests := smoke_tests(story, MOST_ROWS):
@@ -103,7 +112,13 @@ def _sections(story: RolloutState) -> Iterator[str]:
         yield f"### Preflight\n\n{findings_table(story.findings)}"
     if story.alarms:
         yield f"### Alarms\n\n{alarms(story)}"
+    yield from _permissions(story)
     yield _footer(story)
+
+
+def _permissions(story: RolloutState) -> Iterator[str]:
+    if story.permissions is not None:
+        yield f"### Permissions\n\n{permissions_section(story.permissions)}"
 
 
 def _targets(story: RolloutState) -> str:

@@ -14,7 +14,11 @@ from lambda_rollout.alias.routing import Alias, Routing
 from lambda_rollout.analysis.alarms import Survey, firing_at_start
 from lambda_rollout.analysis.version import changed_settings
 from lambda_rollout.inputs.choices import Mode, Preflight
-from lambda_rollout.inputs.codedeploy_steps import codedeploy_routing
+from lambda_rollout.inputs.codedeploy_steps import (
+    codedeploy_routing,
+    configuration_name,
+    is_predefined,
+)
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.codedeploy.follow import END_EVERY, await_end
 from lambda_rollout.rollout.codedeploy.model import (
@@ -23,9 +27,7 @@ from lambda_rollout.rollout.codedeploy.model import (
     DeploymentGroup,
     DeploymentState,
     DeploymentTarget,
-    configuration_name,
     differences,
-    is_predefined,
     own_name,
 )
 from lambda_rollout.rollout.events import AlreadyThere, Result, VersionTaken, Warned
@@ -202,16 +204,16 @@ def prepare(
     if rollout.existing is None:
         raise RolloutError(f"there is no alias {target}.", "CodeDeploy only moves one that exists.")
     found = rollout.existing.found
-    storages = look_first(spec, ports, [rollout]).storages
+    seen = look_first(spec, ports, [rollout]).versions
     old = found.routing.version
     if spec.inputs.mode is Mode.PLAN:
-        check_version(target, old, spec, ports)
+        check_version(target, old, spec, ports, seen)
         return Result.PLANNED
-    new = choose(target, old, spec, ports, storages.get(target))
+    new = choose(target, old, spec, ports, seen)
     if new == old:
         ports.emit(AlreadyThere(target=target, version=new))
         return Result.UNCHANGED
-    state = await_ready(target, new, spec, ports)
+    state = await_ready(target, new, spec, ports, seen)
     smoke_test([ReadyVersion(target, new, state.limits)], spec, ports)
     configuration = ensure_configuration(spec, ports, engine)
     survey = recheck_alarms(spec, ports)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from lambda_rollout.rollout.codedeploy.check import find_running
 from lambda_rollout.rollout.codedeploy.model import CodeDeploy, DeploymentTarget
@@ -17,6 +18,7 @@ from lambda_rollout.rollout.post_stage import LIMIT, UNFINISHED
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
+from lambda_rollout.rollout.story import without_failing
 from lambda_rollout.runtime.errors import CallFailed, RolloutError
 from lambda_rollout.runtime.retry import retrying
 
@@ -48,6 +50,7 @@ def _rollback_running(
             f"{spec.version_number(target)}.",
             "Leave `version` empty.",
         )
+    began = ports.clock.monotonic()
     ref = replace(engine.place, deployment=deployment)
     ports.remember(saved_state_of(spec.identity, target, ref, shift, Phase.STOPPING))
     deployment_stop = DeploymentStop(spec.identity, target, ports, engine, finisher)
@@ -56,24 +59,31 @@ def _rollback_running(
     except CallFailed as error:
         deployment_stop.left_running(ref, shift, error)
         return finisher.finished(Result.FAILED, f"{ref} could not be stopped")
-    _tell_alias(spec, ports)
+    alias_arn = _tell_alias(spec, ports)
     deployment_stop.see_through(deployment)
     outcome = deployment_stop.settle(shift, Decimal(), None)
     if not outcome.back:
         return finisher.finished(Result.FAILED, f"{target} could not be restored")
     finisher.remember(Phase.DONE)
+    # The post stage reads no logs, and does not import what does.
+    from lambda_rollout.rollout.version_logs import LeftVersion, tell_what_was_logged
+
+    left = [LeftVersion(target, shift.new, alias_arn)]
+    without_failing(partial(tell_what_was_logged, spec, ports, left, began), ports)
     finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
     return replace(finished, asked_for=True)
 
 
-def _tell_alias(spec: RolloutSpec, ports: Ports) -> None:
+def _tell_alias(spec: RolloutSpec, ports: Ports) -> str:
+    """Tell what the alias does now, and return its ARN; empty if it could not be read."""
     target = spec.inputs.targets[0]
     try:
         alias = ports.aliases.read(target)
     except CallFailed:
         # Only to be told; where it ends up is read again, and with patience.
-        return
+        return ""
     ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
+    return alias.arn
 
 
 def _saying(ports: Ports, trouble: str) -> Ports:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from lambda_rollout.alias.routing import HUNDRED, Alias
@@ -20,6 +21,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import read_alias
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.codedeploy.check import (
     Prepared,
     TakenOver,
@@ -50,7 +52,12 @@ from lambda_rollout.rollout.ports import Alarms, Ports
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
-from lambda_rollout.rollout.watch import AnalysisFailed, Watch
+from lambda_rollout.rollout.version_logs import (
+    LeftVersion,
+    left_version,
+    tell_what_was_logged,
+)
+from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.errors import (
     AlreadyExists,
     CallFailed,
@@ -90,18 +97,35 @@ class Deployment:
         self._watcher: DeploymentWatcher | None = None
         self._watch: Watch | None = None
         self._expiry = Expiry(ports)
+        self._created_at: datetime | None = None
+        """When the deployment was asked for, on AWS's clock; None for one that an earlier run has begun."""
+        self._left: list[LeftVersion] = []
+        """What CodeDeploy's rollback took the alias from, once it is back."""
+        self._going_back_since = 0.0
+        """When we went back, or noticed that CodeDeploy did; monotonic seconds."""
         self._watching = False
         """Whether CodeDeploy is done, and the alias in our hands."""
 
     def run(self) -> Finished:
         """Do it, to whatever end. Never raises."""
-        return run(self._spec, self._ports, self._tell, self._bad_end)
+        return run(self._spec, self._ports, self._tell, self._bad_end, self._tell_logged)
 
     def _bad_end(self, cause: RolloutError, *, failed: bool) -> Finished:
         if isinstance(cause, LostSight):
             return self._let_run(cause)
         alarms = cause.alarms if isinstance(cause, AnalysisFailed) else ()
         return self._roll_back(cause, alarms, failed=failed)
+
+    def _tell_logged(self, _finished: Finished) -> None:
+        at_100 = [
+            replace(left_version(rollout), since=self._created_at)
+            for rollout in self._finisher.back
+        ]
+        left = at_100 or self._left
+        seen_by = self._watch or self._watcher
+        if left and seen_by is not None:
+            seen_by.numbers.read_after_end(self._ports.background)
+        tell_what_was_logged(self._spec, self._ports, left, self._going_back_since)
 
     def _tell(self) -> Finished:
         self._group = check_group(self._spec, self._ports, self._engine)
@@ -154,6 +178,7 @@ class Deployment:
         """Start the deployment; whether AWS did is found out if it does not say."""
         self._shift = ready.shift
         self._remember(Phase.DEPLOYING)
+        self._created_at = self._ports.aws_clock.now()
         try:
             deployment = retrying(self._ports.clock, self._ports.stop)(self._create_once, ready)
         except AlreadyExists as error:
@@ -235,6 +260,7 @@ class Deployment:
         self, cause: RolloutError, alarms: tuple[AlarmReading, ...], *, failed: bool
     ) -> Finished:
         """Stop the deployment before anything is told; or, at 100%, write the alias as ever."""
+        self._going_back_since = self._ports.clock.monotonic()
         if self._watching or self._shift is None:
             return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
         self._remember(Phase.STOPPING)
@@ -258,6 +284,7 @@ class Deployment:
 
     def _tell_of_rollback(self, state: DeploymentState, shift: DeploymentTarget) -> Finished:
         """CodeDeploy has ended it by itself: see its rollback through."""
+        self._going_back_since = self._ports.clock.monotonic()
         self._remember(Phase.STOPPING)
         deployment_stop = DeploymentStop(
             self._spec.identity, self._target, self._ports, self._engine, self._finisher
@@ -287,6 +314,9 @@ class Deployment:
         outcome = deployment_stop.settle(shift, percent, self._found)
         if outcome.back:
             self._finisher.remember(Phase.DONE)
+            if outcome.was_shifted:
+                left = LeftVersion(self._target, shift.new, self._arn, self._created_at)
+                self._left = [left]
         rolled_back = outcome.back and outcome.was_shifted and not failed
         result = Result.ROLLED_BACK if rolled_back else Result.FAILED
         return self._finisher.finished(result, cause.what, cause.remedy, alarms)

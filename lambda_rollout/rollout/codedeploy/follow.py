@@ -16,6 +16,7 @@ from lambda_rollout.analysis.metrics import CanaryPair, StepStart
 from lambda_rollout.analysis.step import Failed, StepEvidence, judge_step
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.alarms import AlarmPoll
+from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.codedeploy.model import (
     CodeDeploy,
     DeploymentState,
@@ -35,7 +36,6 @@ from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.metrics_poll import MetricsPoll
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.watch import AnalysisFailed
 from lambda_rollout.runtime.errors import (
     Busy,
     CallFailed,
@@ -87,7 +87,8 @@ class DeploymentWatcher:
             ports.aws_clock.now,
         )
         """The versions' own numbers; nothing depends on them here, they are told."""
-        self._numbers = MetricsPoll(ports.clock, ports.stop, ports.emit, self.metrics)
+        self.numbers = MetricsPoll(ports.clock, ports.stop, ports.emit, self.metrics)
+        """When they are read."""
         self.percent = Decimal()
         """The share of the new version, as last seen on the alias."""
 
@@ -113,7 +114,7 @@ class DeploymentWatcher:
                 if state is not None and state.ended:
                     return state
                 look_at = clock.monotonic() + LOOK_EVERY
-                self._numbers.read_if_due(self._number)
+                self.numbers.read_if_due(self._number)
             self._beat(alarms.readings)
             due = alarms.rhythm.next_at(math.inf) if alarms.watches else math.inf
             due = min(look_at, due, alarms.next_history_at)
@@ -219,7 +220,7 @@ class DeploymentWatcher:
         self._shifted_at = self._ports.clock.monotonic()
         self.percent = percent
         if percent < HUNDRED:
-            self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent))
+            self.metrics.begin_step(StepStart(self._ports.aws_clock.now(), percent, self._number))
         self._ports.emit(StepStarted(number=self._number, percent=percent, watch=self._step.watch))
         self._ports.emit(
             WeightShifted(

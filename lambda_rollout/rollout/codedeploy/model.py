@@ -22,15 +22,6 @@ ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
 
 ROLLBACK_EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 
-_OURS = "lambda-rollout-"
-_PREDEFINED = frozenset(
-    {
-        *(TrafficRouting("TimeBasedCanary", 10, minutes) for minutes in (5, 10, 15, 30)),
-        *(TrafficRouting("TimeBasedLinear", 10, minutes) for minutes in (1, 2, 3, 10)),
-        TrafficRouting("AllAtOnce", 100, 0),
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class DeploymentGroup:
@@ -148,26 +139,6 @@ class CodeDeploy(Protocol):
     def stop(self, deployment: str) -> None:
         """StopDeployment, with rollback. One that is over already is no error."""
         ...
-
-
-def configuration_name(routing: TrafficRouting) -> str:
-    """Return the name of the deployment configuration for a routing: AWS's own, or ours.
-
-    Ours says what is in it, so that every rollout with the same schedule uses the same one: an account may
-    have 200 (https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html).
-    """
-    start = "CodeDeployDefault.Lambda" if routing in _PREDEFINED else _OURS
-    if routing.type == "AllAtOnce":
-        return f"{start}AllAtOnce"
-    unit = "Minute" if routing.minutes == 1 else "Minutes"
-    if routing.type == "TimeBasedCanary":
-        return f"{start}Canary{routing.percentage}Percent{routing.minutes}{unit}"
-    return f"{start}Linear{routing.percentage}PercentEvery{routing.minutes}{unit}"
-
-
-def is_predefined(routing: TrafficRouting) -> bool:
-    """Whether AWS has a configuration for it in every account."""
-    return routing in _PREDEFINED
 
 
 def differences(

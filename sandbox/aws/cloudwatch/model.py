@@ -5,7 +5,7 @@ Parameters and answers have botocore's shapes. All raise AwsError as AWS does.
 Source: the CloudWatch API Reference, https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from sandbox.aws.cloudwatch.alarm import (
     criteria,
     milliseconds,
 )
-from sandbox.aws.cloudwatch.evaluation import ALARM, OK
+from sandbox.aws.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, OK
 from sandbox.aws.cloudwatch.history import History, Item, state_of
 from sandbox.aws.cloudwatch.metrics import Datapoint, MetricStore, metric_key
 from sandbox.aws.cloudwatch.paging import page
@@ -37,6 +37,13 @@ _LISTS: dict[AlarmType, str] = {
 }
 
 
+_ACTIONS = {
+    ALARM: "AlarmActions",
+    OK: "OKActions",
+    INSUFFICIENT_DATA: "InsufficientDataActions",
+}
+
+
 class CloudWatch:
     """`schedule(at, fn)` puts something on the world's one timeline."""
 
@@ -48,6 +55,8 @@ class CloudWatch:
         self._alarms: dict[str, Alarm] = {}
         self._moving: list[Alarm] = []
         self._history = History()
+        self.act: Callable[[str, Mapping[str, Any]], None] = lambda _arn, _event: None
+        """Does an action of an alarm: the ARN that it names, and what is sent there."""
         self.knows_log_alarms = True
         """False for a Region, or another server, from before log alarms: it refuses their type."""
         self._watch = Watch(clock, schedule, self._store, self._set_state)
@@ -271,11 +280,20 @@ class CloudWatch:
         now = self._clock.now()
         if alarm.set_state(value, reason, data_, now):
             self._history.state_changed(alarm, old, now)
+            self._act(alarm, now)
             self._moving.append(alarm)
             for parent in self._parents(alarm):
                 if parent not in self._moving and isinstance(parent.watches, Rule):
                     self._apply_rule(parent, parent.watches, moved_by=alarm)
             self._moving.pop()
+
+    def _act(self, alarm: Alarm, now: datetime) -> None:
+        """Send the event of a transition to each function among the alarm's actions."""
+        if not alarm.configuration.get("ActionsEnabled", True):
+            return
+        for action in alarm.configuration.get(_ACTIONS[alarm.value], ()):
+            if action.startswith("arn:aws:lambda:"):
+                self.act(action, event_of(alarm, self.account, self.region, now))
 
     def _apply_rule(self, alarm: Alarm, rule: Rule, moved_by: Alarm | None) -> None:
         value = ALARM if rule.holds(self._state_of) else OK
@@ -311,3 +329,21 @@ def _order(alarm: Alarm) -> list[Any]:
 
 def _number(item: Item) -> int:
     return item.number
+
+
+def event_of(alarm: Alarm, account: str, region: str, now: datetime) -> Mapping[str, Any]:
+    """What a function that is an alarm's action is invoked with.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
+    """
+    return {
+        "source": "aws.cloudwatch",
+        "alarmArn": alarm.arn,
+        "accountId": account,
+        "time": f"{now:%Y-%m-%dT%H:%M:%S.000+0000}",
+        "region": region,
+        "alarmData": {
+            "alarmName": alarm.name,
+            "state": {"value": alarm.value, "reason": alarm.reason},
+        },
+    }

@@ -79,7 +79,8 @@ class EventSourceOperations(Region):
             if arn in {None, each.function_arn}
             and params.get("EventSourceArn", each.source) == each.source
         ]
-        shown, more = page(mappings, params)
+        # "Returns a maximum of 100 items in each response, even if you set the number higher."
+        shown, more = page(mappings, params, most=100)
         return {"EventSourceMappings": list(shown), **more}
 
     def delete_event_source_mapping(self, params: Params) -> Answer:

@@ -45,6 +45,7 @@ SETTINGS = (
     "FileSystemConfigs",
     "CapacityProviderConfig",
     "DurableConfig",
+    "LoggingConfig",
 )
 AT_CREATION_ONLY = ("TenancyConfig",)
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from math import ceil
 from typing import Any
 
@@ -19,6 +19,7 @@ from sandbox.aws.lambda_.code import Code
 from sandbox.aws.lambda_.embedded import embedded
 from sandbox.aws.lambda_.managed import provider_of
 from sandbox.aws.lambda_.naming import LATEST, LATEST_PUBLISHED, is_number
+from sandbox.aws.lambda_.output import entries, group_of, stream_of
 from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, not_found
 from sandbox.aws.lambda_.things import Alias, Fate, Function, Version
 from sandbox.clock import ManualClock
@@ -146,12 +147,27 @@ class InvokeOperations(Region):
         started = self.clock.now()
         result = self._execute(version, qualifier, event)
         self._count(version, qualifier, result, started)
+        self._keep_log(version, result, started)
         for line in "".join(version.code.printed).splitlines():
             for each in embedded(line):
                 self.record(
                     each.namespace, each.name, each.dimensions, each.value, each.unit, started
                 )
         return result
+
+    def _keep_log(self, version: Version, result: Result, at: datetime) -> None:
+        """Write into the version's stream, that of the environment which it has had since its first invocation."""
+        name, settings = version.function, version.settings
+        day = self._environments.setdefault((name, version.number), at)
+        group, stream = group_of(name, settings), stream_of(name, version.number, settings, day)
+        error = json.loads(result.payload) if result.error else None
+        for message in entries(result.log, error, settings, at):
+            self.write(group, stream, message, at)
+
+    @cached_property
+    def _environments(self) -> dict[tuple[str, str], datetime]:
+        """When each version's execution environment began."""
+        return {}
 
     def _execute(self, version: Version, qualifier: str | None, event: Any) -> Result:
         code, settings = version.code, version.settings

@@ -39,6 +39,16 @@ class Record(Protocol):
     ) -> None: ...
 
 
+class Write(Protocol):
+    """Takes an event of a function's log (CloudWatch Logs)."""
+
+    def __call__(self, group: str, stream: str, message: str, at: datetime) -> None: ...
+
+
+def write_nothing(group: str, stream: str, message: str, at: datetime) -> None:
+    """Keep no log."""
+
+
 class Region:
     """The functions of one account and Region.
 
@@ -56,10 +66,12 @@ class Region:
         random: random_module.Random,
         account: str,
         region: str,
+        write: Write = write_nothing,
     ) -> None:
         self.clock = clock
         self.schedule = schedule
         self.record = record
+        self.write = write
         self.random = random
         self.account = account
         self.region = region
@@ -157,8 +169,8 @@ def check_revision(given: str | None, current: str) -> None:
         raise AwsError("PreconditionFailedException", STALE, 412)
 
 
-def page(items: Sequence[T], params: Params) -> tuple[Sequence[T], dict[str, str]]:
-    """One page of `items` by Marker and MaxItems (50 unless told), and what leads to the next."""
+def page(items: Sequence[T], params: Params, most: int = 50) -> tuple[Sequence[T], dict[str, str]]:
+    """One page of `items` by Marker and MaxItems (`most` unless told), and what leads to the next."""
     start = int(params.get("Marker") or 0)
-    end = start + min(params.get("MaxItems") or 50, 50)
+    end = start + min(params.get("MaxItems") or most, most)
     return items[start:end], {"NextMarker": str(end)} if end < len(items) else {}

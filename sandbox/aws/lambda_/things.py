@@ -71,6 +71,11 @@ class Version:
             "FunctionArn": arn
             or (self.arn if self.number == LATEST else f"{self.arn}:{self.number}"),
             **copy.deepcopy(self.settings),
+            "LoggingConfig": {
+                "LogFormat": "Text",
+                "LogGroup": f"/aws/lambda/{self.function}",
+                **self.settings.get("LoggingConfig", {}),
+            },
             "CodeSize": self.code.size,
             "CodeSha256": self.code.sha256,
             "ConfigSha256": self.config_sha256,

@@ -25,9 +25,10 @@ Protocol = Literal["rest-json", "json", "query"]
 TARGETS = {
     "GraniteServiceVersion20100801": "cloudwatch",
     "CodeDeploy_20141006": "codedeploy",
+    "Logs_20140328": "logs",
 }
-JSON_VERSIONS = {"cloudwatch": "1.0", "codedeploy": "1.1"}
-QUERY_VERSIONS = {"2010-08-01": "cloudwatch", "2011-06-15": "sts"}
+JSON_VERSIONS = {"cloudwatch": "1.0", "codedeploy": "1.1", "logs": "1.1"}
+QUERY_VERSIONS = {"2010-08-01": "cloudwatch", "2010-03-31": "sns", "2011-06-15": "sts"}
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def error(
             ET.SubElement(inner, tag).text = text
         ET.SubElement(root, "RequestId").text = headers["x-amzn-RequestId"]
         return Reply(problem.status, headers, ET.tostring(root))
-    if call is not None and call.service == "codedeploy":
+    if call is not None and call.service in {"codedeploy", "logs"}:
         headers["Content-Type"] = "application/x-amz-json-1.1"
         body = {"__type": problem.code, "message": problem.message}
         return Reply(problem.status, headers, json.dumps(body).encode())

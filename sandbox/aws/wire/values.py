@@ -67,7 +67,9 @@ def from_form(form: Form, shape: Shape, prefix: str = "") -> Any:
             items.append(item)
         return items or None
     if isinstance(shape, MapShape):
-        raise AwsError("SerializationException", f"no map is expected at {prefix}")
+        if any(key.startswith(f"{prefix}.") for key in form):
+            raise AwsError("SerializationException", f"no map is expected at {prefix}")
+        return None
     return from_text(form[prefix], shape) if prefix in form else None
 
 

@@ -18,6 +18,7 @@ from lambda_rollout.alias.record import (
     ownership_of,
     parse,
     repository_hash,
+    with_request,
 )
 from lambda_rollout.alias.routing import Alias, Moving, Routing
 
@@ -65,6 +66,14 @@ def test_a_held_one_has_no_end() -> None:
     assert not HELD.expired(datetime.max.replace(tzinfo=UTC))
 
 
+def test_a_request_is_a_word_at_its_end() -> None:
+    asked = replace(RECORD, requested=True)
+    assert compose("customers see this", asked) == f"customers see this {MARK[:-1]} promote]"
+    assert parse(f"x {MARK[:-1]} promote]") == ("x", asked)
+    assert with_request(f"x {MARK}") == f"x {asked}"
+    assert asked.without_request == RECORD
+
+
 def test_outside_github_it_says_local() -> None:
     local = replace(RECORD, run="", attempt="", repository="")
     assert "run local id" in str(local)
@@ -92,6 +101,14 @@ def test_outside_github_it_says_local() -> None:
         MARK.replace("1234567890", "١٢٣"),
         MARK.replace("lambda-rollout", "lambda-rollouts"),
         MARK.replace(" until", "  until"),
+        MARK.replace("]", " promote"),
+        MARK.replace("]", "promote]"),
+        MARK.replace("]", "  promote]"),
+        MARK.replace("]", " Promote]"),
+        MARK.replace("]", " promote promote]"),
+        MARK.replace("]", " rollback]"),
+        MARK.replace(" until", " promote until"),
+        f"{MARK} promote",
         MARK.removeprefix("["),
         MARK.removesuffix("]"),
         "[lambda-rollout]",
@@ -226,3 +243,5 @@ BEFORE, AFTER = UNTIL - timedelta(seconds=1), UNTIL
 )
 def test_whose_it_is(seen: Alias, now: datetime, status: RunStatus, is_: Ownership) -> None:
     assert ownership_of(seen, now, status) is is_
+    asked = replace(seen, description=with_request(seen.description))
+    assert ownership_of(asked, now, status) is is_

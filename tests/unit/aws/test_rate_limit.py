@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_rollout.aws.rate_limit import LEAST, RateLimit
+from lambda_rollout.aws.rate_limit import LEAST, RateLimit, RateLimits
 
 
 @dataclass
@@ -102,3 +102,14 @@ def test_it_never_stops_trying() -> None:
     for moment in range(100):
         rate_limit.throttled(sent=float(moment), now=float(moment))
     assert rate_limit.turn(99.0) == pytest.approx(1.0 / LEAST)
+
+
+def test_each_quota_has_a_rate_of_its_own() -> None:
+    rate_limits = RateLimits()
+    rate_limits.of("GetPolicy").throttled(0.0, 0.1)
+    assert rate_limits.of("GetPolicy").turn(0.1) > 0
+    for free in ("GetFunction", "GetAlias"):
+        assert rate_limits.of(free).turn(0.1) == 0
+    rate_limits.of("GetAlias").throttled(0.2, 0.3)
+    assert rate_limits.of("UpdateAlias").turn(0.3) > 0, "what has none of its own shares one"
+    assert rate_limits.of("GetFunction").turn(0.3) == 0

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from lambda_rollout.github.log import MOST_TOLD, Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.report.json_report import kebab
+from lambda_rollout.report.permissions import POLICY, TRUST_POLICY
 from lambda_rollout.rollout import events as e
 from tests.support.long_rollout import LongRollout
 from tests.support.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, START, STORIES, Telling
@@ -42,9 +44,18 @@ def test_groups_open_and_close_in_turn_and_the_verdict_is_outside(name: str) -> 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_every_line_is_dated_or_a_command_or_to_be_copied(name: str) -> None:
+    policy: list[str] | None = None
     for line in log_of(STORIES[name]()):
-        # Below the line that says so, a function's own log.
-        undated = ("::", "aws lambda", "  |")
+        if policy is not None and not line.startswith("::"):
+            policy.append(line)
+            continue
+        if policy:
+            assert json.loads("\n".join(policy))["Version"] == "2012-10-17"
+        policy = (
+            [] if line.startswith("::group::") and line.endswith((POLICY, TRUST_POLICY)) else None
+        )
+        # Below the line that says so, a function's own log, or a statement.
+        undated = ("::", "aws lambda", "  |", '{"Effect')
         assert line[:8].count(":") == 2 or line.startswith(undated), line
 
 
@@ -214,6 +225,7 @@ def test_of_many_functions_the_sum_is_written_and_those_that_failed_most() -> No
     story = LongRollout(functions=40, alarms=1, hours=0.5)
     lines = log_of(list(story.events()))
     sums = [line for line in lines if "40 aliases" in line]
-    assert len(sums) == 4
+    # Four reads, and the verdict.
+    assert len(sums) == 5
     assert "new versions: " in sums[0]
-    assert sum("service-" in line and "invocations" in line for line in lines) == 4 * 5
+    assert sum("service-" in line and "invocations" in line for line in lines) == 5 * 5

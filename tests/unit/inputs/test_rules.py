@@ -97,6 +97,14 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
             ),
         ),
         (
+            {**CODEDEPLOY, "steps": "10% 5m, hold 4h"},
+            (
+                "steps: got '10% 5m, hold 4h'. engine: codedeploy can only do canary (one step, then 100%), "
+                "linear (equal steps) and all-at-once, in whole percents of 1 to 99 and whole minutes "
+                "of 1 to 2880, without hold or a range. The nearest is Canary10Percent5Minutes."
+            ),
+        ),
+        (
             {**CODEDEPLOY, "function-name": "a, b"},
             "function-name: got 'a, b'. engine: codedeploy takes one function.",
         ),
@@ -110,7 +118,11 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
         ),
         (
             {**CODEDEPLOY, "mode": "promote"},
-            "mode: got 'promote'. engine: codedeploy holds nothing, so there is nothing to promote.",
+            (
+                "mode: got 'promote'. engine: codedeploy holds nothing, and cannot be told to go on: CodeDeploy shifts "
+                "by its own clock. Wait for it, or write mode: rollback. For a rollout that can be promoted, write "
+                "engine: direct."
+            ),
         ),
         (
             {**CODEDEPLOY, "on-cancel": "hold"},

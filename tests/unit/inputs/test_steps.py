@@ -142,17 +142,9 @@ CODEDEPLOY = (
                 )
             ],
         ),
-        (
-            "10%, hold 5m..30m",
-            [("hold 5m..30m", "hold takes no duration: nothing watches a held weight.")],
-        ),
         ("hold, 10%", [("hold, 10%", LAST)]),
         ("10%, hold, hold", [("10%, hold, hold", LAST)]),
         ("100%, hold", [("100%, hold", "hold stands in place of 100%: remove one of the two.")]),
-        (
-            "10%, hold 5m",
-            [("hold 5m", "hold takes no duration: nothing watches a held weight.")],
-        ),
         (
             "10%, AllAtOnce",
             [("AllAtOnce", "A CodeDeploy name stands alone: remove the other items.")],

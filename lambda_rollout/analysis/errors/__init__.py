@@ -1,0 +1,1 @@
+"""What a function's own log says of its errors: entries in, the most frequent errors out. Pure; docs/errors.md."""

@@ -1,0 +1,43 @@
+"""The guardian's message to people: what happened to which alias, why, and where to look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lambda_rollout.report.console import alarm_url, alias_url
+from lambda_rollout.report.state import RolloutState
+from lambda_rollout.report.verdict import headline
+from lambda_rollout.report.wording import traffic
+
+
+def subject(story: RolloutState) -> str:
+    """Return the message's subject: how it ended, in a few words."""
+    return headline(story)
+
+
+def text(story: RolloutState) -> str:
+    """Return the message, as plain text for a person who was asleep."""
+    return "\n".join(_lines(story)) + "\n"
+
+
+def _lines(story: RolloutState) -> Iterator[str]:
+    yield f"{headline(story)}."
+    if story.reason:
+        yield f"Why: {story.reason}."
+    yield ""
+    for now in story.targets.values():
+        if now.routing is not None:
+            yield f"{now.target} now: {traffic(now.routing)}"
+        if url := alias_url(now.arn, now.target.function, now.target.alias):
+            yield f"  {url}"
+        if now.left is not None:
+            yield f"  NOT AS IT SHOULD BE: {now.left.why}"
+            yield f"  By hand: {now.left.command}"
+    for reading in story.failed_alarms:
+        yield f"Alarm {reading.name}: {reading.reason or 'no reason given'}"
+        if url := alarm_url(reading):
+            yield f"  {url}"
+    for warning in story.warnings:
+        yield f"Note: {warning}"
+    if story.remedy:
+        yield f"What to do: {story.remedy}"

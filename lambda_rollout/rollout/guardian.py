@@ -1,0 +1,283 @@
+"""The guardian: puts an alias back that nobody watches any more, or leaves it alone. It never goes forward.
+
+It is asked on a schedule, and whenever an alarm fires. What an event says is not believed: it may be late, forged, or
+come twice. So every time the aliases and CloudWatch are asked, and the same is decided:
+
+- a rollout that is alive is its run's, and so is one of which every step had passed the next run's;
+- one that died (its lease is over) goes back, as the next run would put it back;
+- one that is held goes back if an alarm was in ALARM since its weight was first written;
+- an alias that was promoted less than ``bake`` ago goes back to the version that was left, if an alarm was in ALARM
+  since then;
+- everything else is left as it is.
+
+A write carries the RevisionId of the very read by which it was decided. After a conflict a dead rollout is judged anew
+(`lambda_rollout.rollout.abandoned`), and of any other the record that stands there decides, as in ``mode: rollback``
+(`lambda_rollout.alias.writer`). So two of these at once, or one beside a run or a person, do each other no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from lambda_rollout.alias import promotion
+from lambda_rollout.alias.promotion import Promotion
+from lambda_rollout.alias.reader import AliasReader
+from lambda_rollout.alias.record import Ownership
+from lambda_rollout.alias.routing import Target
+from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
+from lambda_rollout.rollout.abandoned import was_all_but_done
+from lambda_rollout.rollout.acquire import look_once, restore_abandoned
+from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
+from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
+from lambda_rollout.rollout.events import Finished, Result
+from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.runtime.errors import RolloutError
+from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
+
+MODE = "guardian"
+"""What its reports say in place of an input ``mode``."""
+
+ALARM_MARGIN = timedelta(minutes=10)
+"""How long before its weight, or its promotion, was written an alarm may have fired and still count against a version:
+the record says it to the second only, and what an alarm sees comes minutes late."""
+
+_READ_LIMIT = 60.0
+"""Seconds to try to read the alarms, or the alias that keeps the way back."""
+
+_IN_A_ROLLOUT = frozenset({Ownership.ALIVE, Ownership.DEAD, Ownership.HELD})
+
+
+def guard(
+    spec: RolloutSpec, ports: Ports, bake: timedelta = timedelta(), limit: float = SETTLE_LIMIT
+) -> Finished:
+    """Look at all aliases once, and put back what is to go back. Never raises.
+
+    ``spec`` names functions, alias, alarms and ``previous-alias``; ``bake`` is zero to leave what was promoted alone;
+    ``limit`` is how many seconds to try to settle. `Result.UNCHANGED` says that all was left as it is, and why.
+    """
+    ports.emit(replace(spec.started(), mode=MODE))
+    finisher = Finisher(spec.identity, ports, limit, saves=False)
+    visit = _Visit(spec, ports, bake, finisher)
+    try:
+        finished = visit.done()
+    except RolloutError as cause:
+        finished = finisher.finished(Result.FAILED, cause.what, cause.remedy)
+    ports.emit(finished)
+    return finished
+
+
+@dataclass(frozen=True, slots=True)
+class _Baking:
+    """An alias that was promoted less than the bake time ago, and is where that promotion left it."""
+
+    status: AliasStatus
+    promotion: Promotion
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One look at all aliases, and what comes of it."""
+
+    spec: RolloutSpec
+    ports: Ports
+    bake: timedelta
+    finisher: Finisher
+    left: list[str] = field(default_factory=list)
+    """What was left as it is, and why."""
+    back: list[str] = field(default_factory=list)
+    """What went back, and why."""
+    failed: list[str] = field(default_factory=list)
+    """What should have gone back and did not."""
+    fired: list[AlarmReading] = field(default_factory=list)
+    survey: Survey | None = None
+
+    def done(self) -> Finished:
+        """Do all of it. Raises `RolloutError` for what cannot be read: then nothing more is changed."""
+        seen = look_once(self.spec.inputs.targets, self.spec.identity, self.ports)
+        for group in _groups(seen):
+            self._rollout(group)
+        for promoted in self._baking(seen):
+            self._promoted(promoted)
+        for status in seen:
+            if status.ownership in {Ownership.AWS, Ownership.STRANGERS}:
+                self.left.append(f"{status.target} ({status.alias.shown}) is in no rollout")
+        finished = self.finisher.finished
+        if self.failed:
+            return finished(Result.FAILED, "; ".join([*self.failed, *self.back]))
+        if self.back:
+            return finished(
+                Result.ROLLED_BACK, "; ".join(self.back), alarms=tuple(dict.fromkeys(self.fired))
+            )
+        return finished(Result.UNCHANGED, "; ".join(self.left))
+
+    # One rollout, one promotion ----------------------------------------------------------------
+
+    def _rollout(self, group: Sequence[AliasStatus]) -> None:
+        owners = {status.ownership for status in group}
+        if Ownership.ALIVE in owners:
+            self.left.append(f"{_names(group)}: left to the run that is at work")
+        elif was_all_but_done(list(group)):
+            self.left.append(f"{_names(group)}: every step had passed, the rest is the next run's")
+        elif Ownership.DEAD in owners:
+            self._abandoned(group)
+        else:
+            since = [status.record.since for status in group if status.record is not None]
+            if fired := self._fired(min(moment or self._now for moment in since)):
+                self._restore(self._as_held(group), f"held, and {_alarms(fired)}")
+            else:
+                self.left.append(f"{_names(group)}: held, and no alarm has fired")
+
+    def _abandoned(self, group: Sequence[AliasStatus]) -> None:
+        """Put back what a dead run left; of a group that it was about to hold, also what is held already."""
+        why = "its run died, and its lease is over"
+        dead = [status for status in group if status.ownership is Ownership.DEAD]
+
+        def refuse(seen: Sequence[AliasStatus]) -> None:
+            for status in seen:
+                if status.ownership is Ownership.ALIVE:
+                    raise NotOurs(f"{status.target}: its run is at work again")
+            if was_all_but_done(list(seen)):
+                raise NotOurs(f"{_names(seen)}: every step had passed meanwhile")
+
+        targets = [status.target for status in dead]
+        identity, limit = self.spec.identity, self.finisher.limit
+        try:
+            restore_abandoned(targets, identity, self.ports, limit, refuse)
+        except NotOurs as error:
+            self.left.append(error.what)
+            return
+        except RolloutError as error:
+            self.failed.append(error.what)
+            return
+        self.back.append(f"{_names(dead)}: {why}")
+        if held := [status for status in group if status not in dead]:
+            self._restore(self._as_held(held), why)
+
+    def _promoted(self, group: Sequence[_Baking]) -> None:
+        at = min(each.promotion.at for each in group)
+        names = _names([each.status for each in group])
+        if fired := self._fired(at):
+            rollouts = [self._as_promoted(each) for each in group]
+            self._restore(rollouts, f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}")
+        else:
+            self.left.append(f"{names}: promoted at {at:%H:%M:%S} UTC, and no alarm has fired")
+
+    def _restore(self, rollouts: Sequence[AliasRollout], why: str) -> None:
+        told = f"{', '.join(str(rollout.target) for rollout in rollouts)}: {why}"
+        for rollout in rollouts:
+            self.finisher.track(rollout)
+        if self.finisher.restore(list(reversed(rollouts))):
+            self.back.append(told)
+        else:
+            self.failed.append(f"{told}, but not every alias could be put back")
+
+    def _as_held(self, group: Sequence[AliasStatus]) -> list[AliasRollout]:
+        # Shared, since others may be putting it back, too: another of us, or a person.
+        return [
+            AliasRollout(
+                each.target,
+                writer_of(
+                    each.target, each.alias, record.rollout_id, self.ports, record.old, shared=True
+                ),
+                record.new,
+                possibly_written=True,
+            )
+            for each in group
+            if (record := each.record) is not None
+        ]
+
+    def _as_promoted(self, baking: _Baking) -> AliasRollout:
+        status, kept = baking.status, baking.promotion
+        writer = writer_of(status.target, status.alias, self.spec.rollout_id, self.ports, kept.old)
+        return AliasRollout(status.target, writer, kept.new, possibly_written=True)
+
+    # What is known -----------------------------------------------------------------------------
+
+    @property
+    def _now(self) -> datetime:
+        return self.ports.aws_clock.now()
+
+    def _fired(self, since: datetime) -> list[AlarmReading]:
+        """Return the alarms that were in ALARM since that moment, or shortly before. Raises `RolloutError`."""
+        if not self.spec.inputs.alarms:
+            return []
+        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
+        if self.survey is None:
+            self.survey = patient(self.ports.alarms.read)
+        if self.survey.missing:
+            raise RolloutError(
+                f"alarms that do not exist: {', '.join(self.survey.missing)}",
+                "Correct the names, or create the alarms. Nothing was changed.",
+            )
+        fired = []
+        for reading in self.survey.readings:
+            found = fired_since(reading, (), since - ALARM_MARGIN)
+            if found is None and _moved_since(reading, since - ALARM_MARGIN):
+                found = fired_since(reading, self._history(reading, since), since - ALARM_MARGIN)
+            if found is not None:
+                fired.append(found)
+        self.fired += fired
+        return fired
+
+    def _history(self, reading: AlarmReading, since: datetime) -> list[Transition]:
+        """Return what the alarm did since that moment, or shortly before. Raises `RolloutError`."""
+        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
+        changes: list[Transition] = []
+        token = ""
+        while True:
+            page = patient(self.ports.alarms.history, (reading,), since - ALARM_MARGIN, token)
+            changes += page.changes.get(reading.name, ())
+            token = page.next_token
+            if not token:
+                return changes
+
+    def _baking(self, seen: Sequence[AliasStatus]) -> list[list[_Baking]]:
+        """Return what was promoted less than the bake time ago and is there still, by promotion."""
+        groups: dict[datetime, list[_Baking]] = {}
+        if not self.bake or not self.spec.inputs.previous_alias:
+            return []
+        free = [status for status in seen if status.ownership is Ownership.NOBODYS]
+        for status, kept in zip(free, self.ports.parallel(self._promotion, free), strict=True):
+            if kept is None or kept.old == kept.new or self._now - kept.at >= self.bake:
+                continue
+            live = status.alias.routing.version
+            if live == kept.new:
+                groups.setdefault(kept.at, []).append(_Baking(status, kept))
+            elif live != kept.old:
+                self.left.append(
+                    f"{status.target} is on version {live}: neither {kept.new}, which was promoted, nor {kept.old}"
+                )
+        return list(groups.values())
+
+    def _promotion(self, status: AliasStatus) -> Promotion | None:
+        target = Target(status.target.function, self.spec.inputs.previous_alias or "")
+        reader = AliasReader(target, self.ports.aliases, self.ports.clock, written=False)
+        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
+        found = patient(reader.read_or_gone)
+        return promotion.promotion_of(found) if found else None
+
+
+def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:
+    """Return the aliases that are in a rollout, by rollout: it goes back as one."""
+    groups: dict[str, list[AliasStatus]] = {}
+    for status in seen:
+        if status.record is not None and status.ownership in _IN_A_ROLLOUT:
+            groups.setdefault(status.record.rollout_id, []).append(status)
+    return list(groups.values())
+
+
+def _moved_since(reading: AlarmReading, since: datetime) -> bool:
+    return reading.transitioned_at is None or reading.transitioned_at >= since
+
+
+def _names(statuses: Sequence[AliasStatus]) -> str:
+    return ", ".join(str(status.target) for status in statuses)
+
+
+def _alarms(fired: Sequence[AlarmReading]) -> str:
+    names = ", ".join(reading.name for reading in fired)
+    return f"{'alarm' if len(fired) == 1 else 'alarms'} {names} fired"
