@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.flow import End, Ended, Steps, roll_out
 from benchmarks.sequences import enough, naive, power, shown
-from benchmarks.table import Row
+from benchmarks.table import Figure, Row
 from benchmarks.traffic import Version
 
 COMPARED = "error-rate <= baseline"
@@ -22,7 +22,9 @@ SCHEDULES: dict[str, Steps] = {
     "`50% 5m, 100% 5m`": ((50, 5), (100, 5)),
 }
 TRAFFIC = (5, 10, 20, 50, 100, 1000, 10_000)
-MANY, SOME, FEW = 200, 60, 30
+MANY, SOME, FEW, OUTAGES = 200, 60, 30, 1000
+AT_WHOLE = 9
+"""A minute in which a rollout with the default steps is at 100%."""
 
 
 def run() -> list[Row]:
@@ -280,58 +282,83 @@ def _duration_level() -> Iterator[Row]:
         )
 
 
+FIXED = (
+    "p50-duration < 120ms",
+    "p90-duration < 427ms",
+    "p95-duration < 612ms",
+    "p99-duration < 1200ms",
+)
+"""A fifth over the truth, each."""
+TOO_LOW = ("p50-duration < 80ms", "p99-duration < 800ms")
+"""A fifth under it."""
+
+
 def _fixed_durations() -> Iterator[Row]:
-    steps = SCHEDULES["`10% 5m, 50% 10m, 100% 10m`"]
-    for text in ("p99-duration < 1200ms", "p50-duration < 120ms"):
+    name = "`10% 5m, 50% 10m, 100% 10m`"
+    shares = "promoted / rolled back as worse / rolled back for want of evidence, in percent"
+    for text in FIXED:
         yield Row(
-            "A fixed bound 20% over the truth, cold starts included, `10% 5m, 50% 10m, 100% 10m`: promoted / rolled "
-            "back as worse / rolled back for want of evidence, in percent",
+            f"A fixed bound 20% over the truth, cold starts included, {name}: {shares}",
             f"`{text}`",
-            {
-                f"{a_minute:,} a minute": _three(
-                    _ends(
-                        f"{text} {a_minute}",
-                        text,
-                        Version(cold=True),
-                        Version(cold=True),
-                        a_minute,
-                        steps,
-                        FEW,
-                    )
-                )
-                for a_minute in TRAFFIC
-            },
+            _by_traffic(text, 1.0, SCHEDULES[name], MANY),
+        )
+    slow = {
+        **{f"`{text}`, 20% under the truth": (text, 1.0) for text in TOO_LOW},
+        **{f"`{text}`, twice as slow": (text, 2.0) for text in FIXED[::3]},
+    }
+    for case, (text, slowness) in slow.items():
+        yield Row(
+            f"A fixed bound that is not kept, cold starts included, {name}: {shares}",
+            case,
+            _by_traffic(text, slowness, SCHEDULES[name], SOME),
         )
 
 
+def _by_traffic(text: str, slowness: float, steps: Steps, count: int) -> dict[str, Figure]:
+    return {
+        f"{a_minute:,} a minute": _three(
+            _ends(
+                f"{text} {slowness} {a_minute}",
+                text,
+                Version(slowness=slowness, cold=True),
+                Version(cold=True),
+                a_minute,
+                steps,
+                count if a_minute <= 20 else FEW,
+            )
+        )
+        for a_minute in TRAFFIC
+    }
+
+
 def _at_whole() -> Iterator[Row]:
-    table = f"At 100%: share rolled back, {MANY} rollouts each"
-    down, slow = outage(0.01, 15, 1), ((90, 10), (100, 10))
+    table = f"At 100%: share rolled back, {OUTAGES:,} rollouts each, {MANY} of those with durations"
+    down, slow = outage(0.01, AT_WHOLE, 1), ((90, 10), (100, 10))
     cases = {
         "an outage of one minute at 100%, 30% errors, `error-rate <= baseline`": (
             COMPARED,
             down,
             DEFAULT,
-            1000,
+            OUTAGES,
         ),
         "the same, `error-rate <= baseline * 2`": (
             "error-rate <= baseline * 2",
             down,
             DEFAULT,
-            1000,
+            OUTAGES,
         ),
         "equal, `90% 10m, 100% 10m`, `p99-duration <= baseline`": (
             "p99-duration <= baseline",
             Version(cold=True),
             slow,
-            1000,
+            MANY,
         ),
     }
-    for case, (text, version, steps, a_minute) in cases.items():
+    for case, (text, version, steps, count) in cases.items():
         figures = {}
         for name, counts in (("durations counted", True), ("durations by minutes", False)):
             if counts or "duration" in text:
-                ends = _ends(case, text, version, version, a_minute, steps, MANY, counts=counts)
+                ends = _ends(case, text, version, version, 1000, steps, count, counts=counts)
                 figures[name] = _broken(ends)
         yield Row(table, case, {"durations by minutes": "", **figures})
 

@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.metrics import PERCENTILES, Measure, Minute, VersionMetrics
+from lambda_rollout.analysis.metrics import (
+    PERCENTILES,
+    Measure,
+    Minute,
+    Percentiles,
+    VersionMetrics,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""One for all minutes that have no data of a kind: hours of a hundred functions are many."""
 
 _COUNT = "TC"
 
@@ -127,15 +137,20 @@ def version_metrics(
                 start=minute,
                 invocations=round(invocations.get(minute, 0.0)),
                 errors=round(errors.get(minute, 0.0)),
-                durations=at(minute, durations),
-                measured=at(minute, measured),
-                slower_than={bound: round(n) for bound, n in at(minute, slower).items()},
-                # Where no error was ever told, not even that there was none, none is being waited for.
-                errors_known=minute in errors or minute not in invocations or not errors,
+                durations=_percentiles(at(minute, durations)),
+                measured=at(minute, measured) or NOTHING,
+                slower_than={bound: round(n) for bound, n in at(minute, slower).items()} or NOTHING,
+                # Lambda tells with each invocation that there was an error, or that there was none: what it does not
+                # tell is missing, and not zero.
+                errors_known=minute in errors or minute not in invocations,
             )
             for minute in minutes
         ),
     )
+
+
+def _percentiles(values: Mapping[str, float]) -> Mapping[str, float]:
+    return Percentiles(values) if values else NOTHING
 
 
 _Name = TypeVar("_Name")

@@ -24,6 +24,8 @@ from lambda_rollout.inputs.text import Mistake, Mistakes, all_lines, quote
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?![0-9.])"
 _VALUE = r"[0-9]{1,15}(?:\.[0-9]{1,9})?(?![0-9.])"
+_GOES_ON = re.compile(r",[0-9]|e[+-]?[0-9]", re.IGNORECASE)
+"""A comma for a point, or an exponent: what is left of them is no unit."""
 _SECOND = Decimal(1000)
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 15 minutes
 _LONGEST_INVOCATION = 900 * _SECOND
@@ -247,9 +249,7 @@ def _parse_amount(line: Line, metric: GuardMetric, *, signed: bool = True) -> De
     if metric.unit == "ms":
         return _parse_time(line, metric)
     start = line.at
-    number = line.take(f"-?{_VALUE}" if signed else _VALUE)
-    if number is None:
-        line.refuse("write a number, such as 250.")
+    number = _take_number(line, f"-?{_VALUE}" if signed else _VALUE, "write a number, such as 250.")
     if unit := line.take(r"%|[A-Za-z]+"):
         line.refuse(
             f"write {number}, without {quote(unit)}: a metric's value is compared in the unit it was published in.",
@@ -258,11 +258,20 @@ def _parse_amount(line: Line, metric: GuardMetric, *, signed: bool = True) -> De
     return Decimal(number)
 
 
+def _take_number(line: Line, pattern: str, otherwise: str) -> str:
+    """Take a number; refuse what stands here ``otherwise``, or how it is written."""
+    start = line.at
+    number = line.take(pattern)
+    if number is None:
+        line.refuse(otherwise)
+    if _GOES_ON.match(line.rest):
+        line.refuse("write a number in digits, with a point for a fraction, such as 1.5.", start)
+    return number
+
+
 def _parse_rate(line: Line, metric: GuardMetric) -> Decimal:
     start = line.at
-    number = line.take(_NUMBER)
-    if number is None:
-        line.refuse("write a number with its unit, such as 1%.")
+    number = _take_number(line, _NUMBER, "write a number with its unit, such as 1%.")
     if line.take(r"%|[A-Za-z]+") != "%":
         what = "a ratio of sums" if isinstance(metric, Ratio) else str(metric)
         line.refuse(f"{what} is in percent: write {number}%.", start)
@@ -277,9 +286,7 @@ def _parse_rate(line: Line, metric: GuardMetric) -> Decimal:
 
 def _parse_time(line: Line, metric: GuardMetric) -> Decimal:
     start, example = line.at, "800ms or 1.5s"
-    number = line.take(_NUMBER)
-    if number is None:
-        line.refuse(f"write a number with its unit, such as {example}.")
+    number = _take_number(line, _NUMBER, f"write a number with its unit, such as {example}.")
     unit = line.take(r"%|[A-Za-z]+")
     if unit not in {"ms", "s"}:
         relative = " A relative margin is a factor, such as baseline * 1.2." if unit == "%" else ""
@@ -292,9 +299,7 @@ def _parse_time(line: Line, metric: GuardMetric) -> Decimal:
 
 def _parse_factor(line: Line) -> Decimal:
     start = line.at
-    number = line.take(_NUMBER)
-    if number is None:
-        line.refuse("write a factor, such as 1.2.")
+    number = _take_number(line, _NUMBER, "write a factor, such as 1.2.")
     if not 1 <= Decimal(number) <= _HIGHEST_FACTOR:
         line.refuse("a factor is 1 or more, up to 1000: a version just as good must pass.", start)
     return Decimal(number)

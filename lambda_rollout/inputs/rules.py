@@ -104,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         "version",
         ("mode",),
         lambda i: i.mode is Mode.PROMOTE and isinstance(i.version, FromAlias),
-        "mode: promote goes on with the version that is held: leave version empty, or write its "
+        "mode: promote goes on with the version that is held or being rolled out: leave version empty, or write its "
         "number.",
     ),
     Rule(
@@ -156,7 +156,8 @@ RULES: tuple[Rule, ...] = (
         "mode",
         ("engine",),
         lambda i: i.engine is Engine.CODEDEPLOY and i.mode is Mode.PROMOTE,
-        "engine: codedeploy holds nothing, so there is nothing to promote.",
+        "engine: codedeploy holds nothing, and cannot be told to go on: CodeDeploy shifts by its own clock. Wait for it, or "
+        "write mode: rollback. For a rollout that can be promoted, write engine: direct.",
     ),
     Rule(
         "smoke-expect",

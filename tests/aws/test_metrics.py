@@ -308,14 +308,28 @@ def _asks_for_counts(call: Any) -> bool:
     return any(q["MetricStat"]["Stat"].startswith("TC") for q in call.params["MetricDataQueries"])
 
 
+def only_invoked(world: World, at: float, version: str) -> None:
+    """One invocation whose errors, or that there were none, are not told."""
+    resource = {"FunctionName": "checkout", "Resource": str(LIVE), "ExecutedVersion": version}
+    moment = START + timedelta(seconds=at)
+    world.cloudwatch().record("AWS/Lambda", "Invocations", resource, 1.0, "Count", moment)
+
+
 def test_errors_that_are_not_in_yet_are_not_known(world: World, metrics: CloudWatchMetrics) -> None:
     record(world, 5, "7", failed=True)
-    resource = {"FunctionName": "checkout", "Resource": str(LIVE), "ExecutedVersion": "7"}
-    moment = START + timedelta(seconds=65)
-    world.cloudwatch().record("AWS/Lambda", "Invocations", resource, 1.0, "Count", moment)
+    only_invoked(world, 65, "7")
     world.clock.advance(600)
     [found] = metrics.compare([PAIR], START, START + 3 * MINUTE)
     assert [minute.errors_known for minute in found.baseline.minutes] == [True, False, True]
+
+
+def test_errors_that_are_never_told_are_not_none(world: World, metrics: CloudWatchMetrics) -> None:
+    record(world, 5, "7")
+    only_invoked(world, 5, "8")
+    world.clock.advance(600)
+    [found] = metrics.compare([PAIR], START, START + 2 * MINUTE)
+    assert [minute.errors_known for minute in found.canary.minutes] == [False, True]
+    assert [minute.errors_known for minute in found.baseline.minutes] == [True, True]
 
 
 def test_the_old_version_before_the_split(world: World, metrics: CloudWatchMetrics) -> None:

@@ -127,6 +127,40 @@ def test_a_better_baseline_never_saves_a_guard(
         assert earlier.outcome is not Outcome.BROKEN or later.outcome is Outcome.BROKEN
 
 
+@given(some_guards, rollouts.filter(bool), st.data())
+def test_better_numbers_never_take_a_pass_away(
+    guards: list[Guard], rollout: list[Both], data: st.DataObject
+) -> None:
+    number = data.draw(st.integers(0, len(rollout) - 1))
+    new, old = rollout[number]
+    better = replace(
+        new,
+        errors=data.draw(st.integers(0, new.errors)),
+        durations={name: value / 2 for name, value in new.durations.items()},
+    )
+    after = judged(guards, [*rollout[:number], (better, old), *rollout[number + 1 :]])
+    for earlier, later in zip(judged(guards, rollout), after, strict=True):
+        assert earlier.outcome is not Outcome.HOLDS or later.outcome is Outcome.HOLDS
+
+
+@given(st.sampled_from([0.01, 0.05, 0.1, 0.5]), st.integers(1, 60), st.data())
+def test_fewer_slow_ones_never_take_a_pass_away(
+    share: float, served: int, data: st.DataObject
+) -> None:
+    """Of durations that are counted: the share is that of a percentile."""
+    slow = data.draw(st.integers(0, served))
+    fewer = data.draw(st.integers(0, slow))
+    guards = parse_guards(f"p{100 - round(100 * share)}-duration < 800ms")
+
+    def outcome(over: int) -> Outcome:
+        minute = Minute(BEGAN, served, 0, {"p50": 1.0}, slower_than={800.0: over})
+        idle = Minute(BEGAN, 0, 0)
+        return judged(guards, [(idle, idle), (minute, idle)])[0].outcome
+
+    if outcome(slow) is Outcome.HOLDS:
+        assert outcome(fewer) is Outcome.HOLDS
+
+
 @given(some_guards, rollouts)
 def test_idle_minutes_change_nothing(guards: list[Guard], rollout: list[Both]) -> None:
     idle = Minute(BEGAN, 0, 0), Minute(BEGAN, 0, 0)

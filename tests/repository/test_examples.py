@@ -46,7 +46,13 @@ def test_the_action_takes_their_inputs(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_a_push_or_a_second_start_does_not_cancel_a_rollout(path: Path) -> None:
-    assert load(path.read_text("utf-8"))["concurrency"]["cancel-in-progress"] == "false"
+    """One that rolls out; a job that only asks a running rollout to go on may be replaced by the next one."""
+    workflow = load(path.read_text("utf-8"))
+    for job, step in steps_of(workflow):
+        group = job.get("concurrency", workflow.get("concurrency", {}))
+        assert group["group"]
+        if step["with"].get("mode", "rollout") == "rollout":
+            assert group["cancel-in-progress"] == "false"
 
 
 # Identity ------------------------------------------------------------------------------------------

@@ -115,9 +115,9 @@ class TestThePage:
     def test_small_services_are_promoted(self) -> None:
         for rate, least in (("0%", 85), ("1%", 70)):
             rows = self.table(f"`error-rate <= baseline`, both versions at {rate}")
-            promoted, worse, _ = rows["20 invocations a minute"][0].split(" / ")
-            assert int(promoted) >= least
-            assert int(worse) <= 1
+            promoted, worse, _ = shares(rows["20 invocations a minute"][0])
+            assert promoted >= least
+            assert worse <= 1
 
     def test_a_common_outage_at_100_rolls_nothing_back(self) -> None:
         for row in self.table("At 100%").values():
@@ -130,10 +130,37 @@ class TestThePage:
             assert int(rows[case][0].replace(",", "")) <= invocations
 
     def test_a_fixed_bound_over_the_truth_rolls_little_back(self) -> None:
-        (row,) = [
-            row for case, row in self.table("A fixed bound 20% over").items() if "p99" in case
-        ]
-        assert all(int(cell.split(" / ")[0]) >= 95 for cell in row)
+        rows = self.table("A fixed bound 20% over")
+        assert [case[1:4] for case in rows] == ["p50", "p90", "p95", "p99"]
+        for row in rows.values():
+            assert len(row) == 7
+            for promoted, worse, _ in map(shares, row):
+                assert promoted >= 95
+                assert worse <= 100 * LEVEL
+
+    def test_one_that_is_not_kept_is_found_where_there_is_traffic(self) -> None:
+        rows = self.table("A fixed bound that is not kept")
+        assert len(rows) == 4
+        for case, row in rows.items():
+            *_, hundred, thousand, ten_thousand = map(shares, row)
+            assert thousand[1] == ten_thousand[1] == 100
+            if "twice as slow" in case:
+                assert hundred[1] >= 95
+
+    def test_a_version_that_is_twice_as_slow_is_found(self) -> None:
+        rows = self.table("Durations, cold starts included: share rolled back by `p99-duration")
+        assert percent(rows["100% slower"][0]) >= 50
+        assert percent(rows["just as fast"][0]) <= 100 * LEVEL
+
+    def test_hosts_that_differ_are_no_worse_version_with_a_margin(self) -> None:
+        rows = self.table("Durations rolled back in error")
+        bare, with_margin, *_ = rows["cold starts, hosts differ by 10%"]
+        assert percent(bare) > 100 * LEVEL >= percent(with_margin)
+
+
+def shares(cell: str) -> tuple[int, ...]:
+    """Promoted, rolled back as worse, and for want of evidence, in percent."""
+    return tuple(map(int, cell.split(" / ")))
 
 
 def percent(cell: str) -> float:

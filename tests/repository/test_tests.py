@@ -27,6 +27,7 @@ VALUES_ONLY = {
     "tests.support.code",
     "tests.support.job",
     "tests.support.log_payloads",
+    "tests.support.long_rollout",
     "tests.support.preflight_facts",
     "tests.support.stories",
 }

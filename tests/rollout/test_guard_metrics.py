@@ -16,39 +16,8 @@ from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.rollout.events import Finished, GuardObserved, Result, StepExtended, StepPassed
 from lambda_rollout.rollout.rollout import Rollout
 from sandbox.aws.traffic import Traffic
+from tests.support.guarded import RATIO, WHERE, shop
 from tests.support.scene import OLD, Scene, rollout_spec
-
-SHOP = """
-import json, random
-draw = random.Random(1)
-def handler(event, context):
-    failed = draw.random() < {rate}
-    print(json.dumps({{
-        "_aws": {{"Timestamp": 0, "CloudWatchMetrics": [{{
-            "Namespace": "Shop",
-            "Dimensions": [["service", "version"]],
-            "Metrics": [{{"Name": "Orders"}}, {{"Name": "OrdersFailed"}}, {{"Name": "Wait"}}],
-        }}]}},
-        "service": "checkout", "version": context.function_version,
-        "Orders": 1, "OrdersFailed": int(failed), "Wait": {wait},
-    }}))
-"""
-"""Answers every order with success: what fails is known to the shop alone."""
-
-WHERE = "{service=checkout, version=$VERSION}"
-RATIO = f"sum(Shop/OrdersFailed{WHERE}) / sum(Shop/Orders{WHERE})"
-
-
-def scene(rate: float, wait: int = 5) -> Scene:
-    """Version 1 fails 1% of the orders, what is to be rolled out as many as told."""
-    made = Scene.ready(1, alarms=())
-    made.build(SHOP.format(rate=0.01, wait=5))
-    made.call("lambda", "PublishVersion", FunctionName="checkout")
-    made.clock.advance(2)
-    made.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", FunctionVersion="2")
-    made.build(SHOP.format(rate=rate, wait=wait) + "# new\n")
-    made.world.log.clear()
-    return made
 
 
 def roll_out(made: Scene, steps: str, guards: str, **asked: Any) -> Finished:
@@ -57,20 +26,8 @@ def roll_out(made: Scene, steps: str, guards: str, **asked: Any) -> Finished:
     return Rollout(wanted, replace(made.ports(wanted), metrics=metrics)).run()
 
 
-def test_a_metric_that_the_function_prints_rolls_back() -> None:
-    made = scene(rate=0.3)
-    Traffic(made.world, "checkout:live", per_second=5)
-
-    finished = roll_out(made, "20% 20m, 100% 5m", f"{RATIO} <= baseline + 1%")
-
-    assert finished.result is Result.ROLLED_BACK
-    assert f"guard {RATIO} <= baseline + 1% is broken on checkout:live: new " in finished.reason
-    assert made.alias.routing == Routing.all_on("2")
-    assert Routing.all_on("3") not in made.routings()
-
-
 def test_one_that_is_as_good_is_promoted() -> None:
-    made = scene(rate=0.01)
+    made = shop(rate=0.01)
     Traffic(made.world, "checkout:live", per_second=2)
     guards = f"{RATIO} <= baseline + 2%\np90(Shop/Wait{WHERE}) < 8\navg(Shop/Wait{WHERE}) < 8"
     finished = roll_out(made, "40% 8m, 100% 0s", guards, evidence_timeout=3600.0)
@@ -78,7 +35,7 @@ def test_one_that_is_as_good_is_promoted() -> None:
 
 
 def test_a_value_over_a_number_rolls_back() -> None:
-    made = scene(rate=0.0, wait=9)
+    made = shop(rate=0.0, wait=9)
     Traffic(made.world, "checkout:live", per_second=2)
     finished = roll_out(made, "20% 20m, 100% 5m", f"max(Shop/Wait{WHERE}) < 8")
     assert finished.result is Result.ROLLED_BACK
@@ -86,7 +43,7 @@ def test_a_value_over_a_number_rolls_back() -> None:
 
 
 def test_a_metric_that_is_never_there_holds_up_and_rolls_back_for_want_of_it() -> None:
-    made = scene(rate=0.0)
+    made = shop(rate=0.0)
     Traffic(made.world, "checkout:live", per_second=2)
     guard = f"p90(Shop/Typo{WHERE}) < 8"
     finished = roll_out(made, "20% 5m, 100% 5m", guard, evidence_timeout=300.0)
@@ -106,7 +63,7 @@ def test_calls_that_are_throttled_roll_back() -> None:
 
 
 def test_what_is_only_observed_says_that_it_failed_and_nothing_else() -> None:
-    made = scene(rate=0.5)
+    made = shop(rate=0.5)
     Traffic(made.world, "checkout:live", per_second=2)
     guards = f"? {RATIO} <= baseline + 1%\n? error-rate < 1%\n? p90(Shop/Typo{WHERE}) < 1"
 

@@ -23,8 +23,9 @@ from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
 from sandbox.aws.faults import Die, Throttle
-from tests.rollout.test_early_end import roll_out, served
+from tests.rollout.test_early_end import roll_out
 from tests.support.groups import Group, group_spec
+from tests.support.guarded import served
 from tests.support.hooks import hooks, put_hook
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec, routing_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,14 +12,18 @@ from lambda_rollout.alias.record import parse
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.inputs.choices import InsufficientData
 from lambda_rollout.rollout.events import (
+    HookStarted,
     PromotionRequested,
     RequestSeen,
     Result,
     StepPassed,
     StepStarted,
 )
+from lambda_rollout.rollout.step_request import TAKEN_BACK
+from sandbox.aws.faults import Meanwhile
+from tests.support.hooks import NO, YES, again, hooks, put_hook
 from tests.support.scene import NEW, OLD, OWNERS_TEXT
-from tests.support.two_jobs import Job, Jobs, refusals
+from tests.support.two_jobs import ASKER, Job, Jobs, refusals
 
 LONG = "10% 30m, 50% 30m, 100% 60s"
 PROMOTED = (Routing.all_on(NEW), OWNERS_TEXT)
@@ -40,7 +45,7 @@ def percents(job: Job) -> list[int]:
 
 def asked(jobs: Jobs) -> list[Mapping[str, Any]]:
     """What the asker wrote."""
-    return [r.params for r in jobs.requests("UpdateAlias") if r.caller == "AKIAASKER"]
+    return [r.params for r in jobs.requests("UpdateAlias") if r.caller == ASKER]
 
 
 def test_a_running_rollout_goes_to_100_percent_when_it_is_asked_to(jobs: Jobs) -> None:
@@ -167,3 +172,90 @@ def test_the_whole_group_with_an_unchanged_one() -> None:
     assert asker.end.result is Result.REQUESTED, asker.end
     assert jobs.whole_on(NEW, "f3")
     assert len(asked(jobs)) == 1
+
+
+# While it holds ---------------------------------------------------------------------------------
+
+
+def test_a_hold_goes_on_within_seconds(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 60s, hold 4h")
+    asker = jobs.promote_aside(after=3600)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+    assert asker.end.result is Result.REQUESTED
+    took = asker.events[-1].at - asker.events[0].at
+    assert took.total_seconds() < 25
+    assert percents(main) == [10, 10, 100]
+
+
+def test_an_alarm_in_a_hold_wins_although_the_approval_came_a_second_later(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 60s, hold 4h")
+    jobs.after(3600, lambda: jobs.set_alarm("checkout-errors", "ALARM"))
+    asker = jobs.promote_aside(after=3601)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.ROLLED_BACK, *BACK)
+    assert asker.end.result is Result.FAILED
+
+
+def test_and_so_it_does_if_it_fires_between_the_request_and_100_percent(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 60s, hold 4h")
+    asker = jobs.promote_aside(after=3600)
+    jobs.world.faults.add(
+        Meanwhile(lambda _: jobs.set_alarm("checkout-errors", "ALARM")),
+        operation="UpdateAlias",
+        caller=ASKER,
+    )
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.ROLLED_BACK, *BACK)
+    assert percents(main) == [10, 10]
+
+
+def test_a_hold_that_is_over_goes_back_and_nobody_can_ask_any_more(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 60s, hold 10m")
+    asker = jobs.promote_aside(after=700, evidence_timeout=0)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.ROLLED_BACK, *BACK)
+    assert asker.end.result is Result.FAILED
+
+
+@pytest.mark.parametrize("before", [0, 1, 4, 8, 11, 13])
+def test_at_the_very_end_of_a_hold_it_is_one_or_the_other(jobs: Jobs, before: int) -> None:
+    main = jobs.roll_out_aside("10% 60s, hold 10m")
+    asker = jobs.promote_aside(after=661 + 3.5 - before, evidence_timeout=0)
+    jobs.until_over(main, asker)
+    told = (main.end.result, asker.end.result)
+    assert told in {
+        (Result.PROMOTED, Result.REQUESTED),
+        (Result.ROLLED_BACK, Result.FAILED),
+    }, asker.end
+    assert now(jobs) == (PROMOTED if main.end.result is Result.PROMOTED else BACK)
+
+
+# Hooks and evidence -----------------------------------------------------------------------------
+
+
+def test_hooks_that_take_longer_than_who_asks_waits_are_asked_again_at_the_steps_end(
+    jobs: Jobs,
+) -> None:
+    """The request is taken back meanwhile, so the step is watched to its end, and only then they decide."""
+    put_hook(jobs, "gate", *(again(20) for _ in range(10)), YES)
+    main = jobs.roll_out_aside("10% 30m, 100% 60s", hooks=hooks("each-step: gate"))
+    asker = jobs.promote_aside(after=300)
+    jobs.until_over(main, asker)
+    assert asker.end.result is Result.FAILED
+    assert "taken back" in asker.end.reason
+    assert refusals(main) == [TAKEN_BACK]
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+    (passed, _) = main.told(StepPassed)
+    (begun, _) = main.told(StepStarted)
+    assert (passed.at - begun.at).total_seconds() >= 1800
+    assert [event.at for event in main.told(HookStarted)][1] >= passed.at - timedelta(seconds=120)
+
+
+def test_a_hook_of_the_step_that_says_no_takes_it_back_whoever_asks(jobs: Jobs) -> None:
+    put_hook(jobs, "gate", NO)
+    main = jobs.roll_out_aside(LONG, hooks=hooks("each-step: gate"))
+    asker = jobs.promote_aside(after=300)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.ROLLED_BACK, *BACK)
+    assert asker.end.result is Result.FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lambda_rollout.alias.routing import Routing, routing_of
@@ -13,15 +14,19 @@ from lambda_rollout.rollout.events import (
     Event,
     Finished,
     Held,
+    PreviousAliasSet,
     RecordCleared,
     Restored,
     Result,
     RolledBack,
+    TakenBack,
     VersionPublished,
     VersionTaken,
     WeightShifted,
 )
+from tests.simulation import rules_previous, rules_requests
 from tests.simulation.observer import EARLIER, SOMEBODY, Actor, Observer, Shown
+from tests.simulation.previous import PREVIOUS
 from tests.simulation.rules_credentials import told_that_it_fails
 
 
@@ -36,12 +41,19 @@ def told(observer: Observer, actor: Actor, event: Event) -> None:
             observer.blame("no internal error", event.reason)
         only_aws_says_gone(observer, actor, event.reason, list(observer.truths))
         somebody_else_is_somebody_else(observer, actor, event.reason, list(observer.truths))
+    rules_requests.told(observer, actor, event)
+    if isinstance(event, Finished | PreviousAliasSet):
+        rules_previous.told(observer, actor, event)
+    _told_of_aliases(observer, actor, event)
+
+
+def _told_of_aliases(observer: Observer, actor: Actor, event: Event) -> None:
     match event:
         case WeightShifted():
             shown = observer.show(event.target.function)
             asked = routing_of(event.previous, event.version, event.percent)
             _is_there(observer, actor, "shift is told", event.target.function, shown, asked)
-        case RolledBack() | Restored() | RecordCleared():
+        case RolledBack() | TakenBack() | Restored() | RecordCleared():
             shown = observer.show(event.target.function)
             asked = Routing.all_on(event.version)
             _is_there(observer, actor, "end is told", event.target.function, shown, asked)
@@ -88,6 +100,8 @@ def only_aws_says_gone(
 ) -> None:
     """2: nothing that somebody else has said is told as AWS's word."""
     gone = any(observer.truths[f].gone or f in actor.missing_twice for f in functions)
+    rules_previous.only_gone_if_gone(observer, actor, text)
+    text = re.sub(rf"there is no alias \S+:{PREVIOUS} to say where", "", text)
     if any(words in text for words in GONE) and not gone:
         observer.blame("only AWS's word", f"{actor.name} told: {text}")
     if ("no such alarm" in text or "alarm deleted" in text) and not observer.seen["alarm deleted"]:
@@ -148,7 +162,9 @@ def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None
     held_together(observer, actor, finished)
     nothing_stays_behind(observer, actor, finished)
     left = {
-        e.target.function for e in actor.events if isinstance(e, AliasLeft | RecordCleared | Held)
+        e.target.function
+        for e in actor.events
+        if isinstance(e, AliasLeft | TakenBack | RecordCleared | Held)
     }
     for function in actor.touched:
         truth, shown = observer.truths[function], observer.show(function)

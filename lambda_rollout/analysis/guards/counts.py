@@ -172,8 +172,11 @@ class _Below:
         )
 
     def shown(self, harm: float) -> list[float]:
-        rate = self._allowed + harm
-        return _sums(_tempered(against_worse_than(rate, one), self._counted) for one in self.new)
+        worse = self._allowed + harm
+        return _sums(
+            _tempered(against_worse_than(worse, self._allowed, one), self._counted)
+            for one in self.new
+        )
 
 
 def _if_enough(figures: str, step: _BesideBaseline | _Below) -> GuardResult:

@@ -45,6 +45,10 @@ MOSTLY = 0.7
 """A version is plainly slower if so much of what should be within the bound is not. A few slow invocations more are
 found, or not, by the wager that breaks the guard."""
 
+MOSTLY_BEYOND_MEDIAN = 0.96
+"""The same for a median, which half of the invocations may be over anyway: fewer would take more of them to tell from a
+good version than a small service has in a step."""
+
 PLAUSIBLE_SLOW = 0.02
 """Of a few invocations one may be slow, as the first of an environment is: that is put down to chance."""
 
@@ -143,10 +147,15 @@ def _counted(
         dispersion=dispersion_of(
             [_count(one, bounds.old) for one in history.minutes if bounds.old in one.slower_than]
         ),
-        harm=(1 - share) * MOSTLY,
+        harm=_plainly_slower(share),
         plausible=PLAUSIBLE_SLOW,
         what=f" over {bounds.new:g} ms",
     )
+
+
+def _plainly_slower(share: float) -> float:
+    """Return how much more than the ``share`` that may be is over the bound of a plainly slower version, 0 to 1."""
+    return (1 - share) * (MOSTLY_BEYOND_MEDIAN if share >= _EVEN else MOSTLY)
 
 
 def _is_told(minutes: Iterable[Minute], bound: float) -> bool:

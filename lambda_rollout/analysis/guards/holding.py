@@ -26,6 +26,9 @@ SURE = math.log(10)
 ALIKE = (0.0, 0.001, 0.005, 0.01, 0.03, 0.1, 0.5)
 """Rates of both versions that the stake is spread over."""
 
+USED_UP = (0.5, 1.0)
+"""How much of a fixed bound a version that keeps to it uses up, in the bets: so much of the stake on each."""
+
 
 def log_shown(bets: Sequence[float]) -> float:
     """Return the logarithm of the stake: the mean of its bets, each the sum of its factors over all minutes."""
@@ -51,12 +54,16 @@ def against_worse(limit: Limit, new: Counts, old: Counts) -> Factors:
     ]
 
 
-def against_worse_than(rate: float, new: Counts) -> Factors:
-    """One minute's factors against "the new version's rate is ``rate``, 0 to 1, or more"."""
+def against_worse_than(worse: float, allowed: float, new: Counts) -> Factors:
+    """One minute's factors against "the new version's rate is ``worse``, 0 to 1, or more".
+
+    The bets are on versions that keep to what is ``allowed``, 0 to ``worse``: where the bound is high, as that of a
+    median is, a bet on any lower rate says little.
+    """
     total, failed = new
     return [
         _weighed(failed, on_failure) + _weighed(total - failed, on_success)
-        for on_failure, on_success in _bets_below(rate)
+        for on_failure, on_success in _bets_below(worse, allowed)
     ]
 
 
@@ -81,8 +88,10 @@ def _bets(
 
 
 @lru_cache(maxsize=256)
-def _bets_below(worse: float) -> tuple[tuple[float, float], ...]:
-    return tuple(_odds(rate, worse) if rate < worse < 1 else (0.0, 0.0) for rate in ALIKE)
+def _bets_below(worse: float, allowed: float) -> tuple[tuple[float, float], ...]:
+    if worse >= 1:
+        return ((0.0, 0.0),) * len(USED_UP)
+    return tuple(_odds(part * allowed, worse) for part in USED_UP)
 
 
 def _odds(rate: float, instead: float) -> tuple[float, float]:

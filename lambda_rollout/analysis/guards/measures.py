@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from lambda_rollout.analysis.metrics import Comparison, Measure, Minute, VersionMetrics
+from lambda_rollout.analysis.metrics import MINUTE, Comparison, Measure, Minute, VersionMetrics
 from lambda_rollout.inputs.guard_metrics import CustomMetric, Metric, Ratio, StatisticOf
 from lambda_rollout.inputs.guards import Guard
 
@@ -88,11 +88,16 @@ def noun_of(guard: Guard) -> str:
     return "invocations"
 
 
-def note_on(guard: Guard, comparison: Comparison) -> str:
-    """Say what the guard could not count, and why; empty if there is nothing."""
+def note_on(guard: Guard, comparison: Comparison, settled: datetime | None = None) -> str:
+    """Say what the guard could not count, and why; empty if there is nothing.
+
+    ``settled``: until when minutes should have all their data, None for all of them.
+    """
+    minutes = (*comparison.canary.minutes, *comparison.baseline.minutes)
+    if guard.metric is Metric.ERROR_RATE:
+        return _note_on_errors(minutes, settled)
     if not isinstance(guard.metric, Ratio):
         return ""
-    minutes = (*comparison.canary.minutes, *comparison.baseline.minutes)
     faults: dict[str, set[datetime]] = {}
     for minute in minutes:
         if fault := _fault(*_sums(guard, minute)):
@@ -102,6 +107,15 @@ def note_on(guard: Guard, comparison: Comparison) -> str:
         _NO_COUNTS: "sums that are no whole numbers",
     }
     return "; ".join(f"{said[fault]}, {_minutes(len(when))}" for fault, when in faults.items())
+
+
+def _note_on_errors(minutes: Iterable[Minute], settled: datetime | None) -> str:
+    untold = {
+        minute.start
+        for minute in minutes
+        if not minute.errors_known and (settled is None or minute.start + MINUTE <= settled)
+    }
+    return f"no datapoint of Errors {_minutes(len(untold))}" if untold else ""
 
 
 _MORE, _NO_COUNTS = "more", "no counts"

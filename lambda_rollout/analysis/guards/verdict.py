@@ -87,7 +87,7 @@ def _judged(
     minutes = tuple(as_counted(guard, minute) for minute in known.history.minutes)
     seen = replace(known, comparison=comparison, history=replace(known.history, minutes=minutes))
     verdict = _verdict(guard, comparison.target, _judge(guard, seen, steps, level))
-    note = note_on(guard, known.comparison)
+    note = note_on(guard, known.comparison, known.known.settled if known.known else None)
     return replace(verdict, why=f"{verdict.why} ({note})") if note else verdict
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.cancellation import on_cancelling
 from lambda_rollout.report.hold import inputs_to_say, waits_for
 from lambda_rollout.report.hooks import hooks_asked
 from lambda_rollout.report.lines import bar
@@ -34,6 +35,7 @@ def progress(story: RolloutState) -> Iterator[str]:
         return
     if step.holds:
         yield from _how_to_end_it(step, story)
+        yield from _refused(step)
         return
     ends = step.extended_until or step.watched_from + step.watch
     left = max(timedelta(), ends - story.latest)
@@ -45,6 +47,10 @@ def progress(story: RolloutState) -> Iterator[str]:
         return
     end = "" if not after else f"; all steps by about {clock_time(ends + after)}"
     yield f"{said}, **{readable_duration(left)} left** until {clock_time(ends)}{end} (UTC)."
+    yield from _refused(step)
+
+
+def _refused(step: StepNow) -> Iterator[str]:
     if step.refused:
         yield f"A request to go on was refused: {prose(step.refused, 200)}."
 
@@ -110,4 +116,6 @@ def if_cancelled(story: RolloutState, run: Run, *, holds: bool) -> Iterator[str]
     back = f"version {previous.pop()}" if len(previous) == 1 else "the old versions"
     goes = "goes" if one else "go"
     cancel = link("Cancel the run", run.url)
-    yield f"{cancel} to stop this: {names} {goes} back to {prose(back)} at once."
+    # Of a large group the post stage writes the rest, after the job was killed.
+    when = "within a minute or two" if on_cancelling(len(story.targets)) else "at once"
+    yield f"{cancel} to stop this: {names} {goes} back to {prose(back)} {when}."

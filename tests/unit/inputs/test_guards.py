@@ -158,6 +158,31 @@ AVG = "avg beside baseline needs a margin: write baseline + a number, or baselin
         ("error-rate < 101%", 14, "an error rate is at most 100%."),
         ("error-rate < 0%", 14, "nothing is below 0%: write a higher bound."),
         ("error-rate < 1%%", 16, "the guard ends before '%': write one guard on each line."),
+        (
+            "error-rate < 1,5%",
+            14,
+            "write a number in digits, with a point for a fraction, such as 1.5.",
+        ),
+        (
+            "p99-duration < 5e2ms",
+            16,
+            "write a number in digits, with a point for a fraction, such as 1.5.",
+        ),
+        (
+            "sum(A/B) < 1e9",
+            12,
+            "write a number in digits, with a point for a fraction, such as 1.5.",
+        ),
+        (
+            "sum(A/B) < 1E-9",
+            12,
+            "write a number in digits, with a point for a fraction, such as 1.5.",
+        ),
+        (
+            "p99-duration <= baseline * 1,2",
+            28,
+            "write a number in digits, with a point for a fraction, such as 1.5.",
+        ),
         ("error-rate < -1%", 14, "write a number with its unit, such as 1%."),
         ("error-rate < 1.2.3%", 14, "write a number with its unit, such as 1%."),
         (

@@ -118,7 +118,11 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
         ),
         (
             {**CODEDEPLOY, "mode": "promote"},
-            "mode: got 'promote'. engine: codedeploy holds nothing, so there is nothing to promote.",
+            (
+                "mode: got 'promote'. engine: codedeploy holds nothing, and cannot be told to go on: CodeDeploy shifts "
+                "by its own clock. Wait for it, or write mode: rollback. For a rollout that can be promoted, write "
+                "engine: direct."
+            ),
         ),
         (
             {**CODEDEPLOY, "on-cancel": "hold"},

@@ -96,6 +96,21 @@ def test_few_are_enough_and_one_of_them_may_be_slow() -> None:
     assert none.outcome is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("slow", "outcome"),
+    [
+        ((0, 1, 0, 1), Outcome.HOLDS),
+        ((1, 1, 1, 0), Outcome.HOLDS),
+        ((1, 2, 1, 1), Outcome.INCONCLUSIVE),
+    ],
+)
+def test_of_a_median_half_may_be_over_it(slow: Sequence[int], outcome: Outcome) -> None:
+    """At five requests a minute a tenth of them is all that a step has."""
+    few = [(2, 2), (1, slow[0]), (2, slow[1]), (1, slow[2]), (1, slow[3])]
+    bounds = (120.0, 120.0)
+    assert judge("p50-duration < 120ms", few, [(0, None)] * 5, bounds).outcome is outcome
+
+
 def test_at_100_a_comparison_neither_breaks_nor_holds_up() -> None:
     new = [(300, 3)] * 4 + [(600, 600)] * 5
     old = [(300, 3)] * 4 + [(0, None)] * 5

@@ -10,6 +10,7 @@ from lambda_rollout.analysis.guards.holding import (
     ALIKE,
     HARM,
     SURE,
+    USED_UP,
     against_worse,
     against_worse_than,
     log_shown,
@@ -41,14 +42,30 @@ def test_a_wager_on_a_version_that_is_worse_never_pays(
     assert max(sums) <= 1 + ROUNDING
 
 
-@pytest.mark.parametrize("worse", [0.1, 0.11, 0.6])
-@pytest.mark.parametrize("beyond", [0.0, 0.2])
-def test_nor_below_a_fixed_one(worse: float, beyond: float) -> None:
-    sums = [0.0] * len(ALIKE)
-    for failed, chance in chances(6, worse + beyond):
-        for bet, factor in enumerate(against_worse_than(worse, (6, failed))):
+@pytest.mark.parametrize(("worse", "allowed"), [(0.1, 0.0), (0.11, 0.01), (0.6, 0.5), (0.98, 0.5)])
+@pytest.mark.parametrize("beyond", [0.0, 0.02, 0.2])
+def test_nor_below_a_fixed_one(worse: float, allowed: float, beyond: float) -> None:
+    sums = [0.0] * len(USED_UP)
+    for failed, chance in chances(6, min(1.0, worse + beyond)):
+        for bet, factor in enumerate(against_worse_than(worse, allowed, (6, failed))):
             sums[bet] += chance * math.exp(factor)
     assert max(sums) <= 1 + ROUNDING
+
+
+@pytest.mark.parametrize(("allowed", "enough"), [(0.0, 22), (0.01, 22), (0.05, 22)])
+def test_few_that_keep_to_a_fixed_bound_show_that_they_do(allowed: float, enough: int) -> None:
+    def shown(total: int, failed: int) -> bool:
+        return log_shown(against_worse_than(allowed + HARM, allowed, (total, failed))) >= SURE
+
+    assert shown(enough, 0)
+    assert not shown(enough // 2, 0)
+    assert not shown(enough, math.ceil(enough * (allowed + HARM)))
+
+
+def test_half_of_a_few_show_that_a_version_keeps_to_its_median() -> None:
+    plainly = against_worse_than(0.98, 0.5, (6, 3))
+    assert log_shown(plainly) >= SURE
+    assert log_shown(against_worse_than(0.98, 0.5, (6, 5))) < SURE
 
 
 def is_shown(limit: Limit, new: int, failed: int, old_failed: int) -> bool:
@@ -80,4 +97,4 @@ def test_one_version_alone_shows_nothing() -> None:
 
 def test_where_nothing_can_be_worse_nothing_is_bet() -> None:
     assert set(against_worse(Limit(margin=1.0), (10, 1), (10, 1))) == {0.0}
-    assert set(against_worse_than(1.0, (10, 1))) == {0.0}
+    assert set(against_worse_than(1.0, 0.5, (10, 1))) == {0.0}

@@ -114,6 +114,31 @@ def test_what_is_a_whole_number_but_for_rounding_counts(value: float) -> None:
     assert as_counted(guard, comparison.canary.minutes[0]) == Minute(BEGAN, 100, 100)
 
 
+@pytest.mark.parametrize(
+    ("settled", "note"),
+    [
+        (None, "no datapoint of Errors in 2 minutes, which tell nothing"),
+        (2, "no datapoint of Errors in 1 minute, which tells nothing"),
+        (1, ""),
+    ],
+)
+def test_errors_that_are_not_told_are_named_once_they_should_be(
+    settled: int | None, note: str
+) -> None:
+    def of(version: str, *untold: int) -> VersionMetrics:
+        minutes = (
+            Minute(BEGAN + timedelta(minutes=number), 9, 0, errors_known=number not in untold)
+            for number in range(3)
+        )
+        return VersionMetrics(CHECKOUT, version, tuple(minutes))
+
+    comparison = Comparison(of("8", 1, 2), of("7", 2), 0, BEGAN)
+    [guard, other] = parse_guards("error-rate < 1%\np99-duration < 1s")
+    until = None if settled is None else BEGAN + timedelta(minutes=settled)
+    assert note_on(guard, comparison, until) == note
+    assert note_on(other, comparison, until) == ""
+
+
 def test_a_value_is_held_against_a_number_as_durations_are() -> None:
     [value] = measures_of(parse_guards(f"max({ORDERS}) < 5"))[:1]
     over = compared([{value: 5.0}] * 12, [{}] * 12)
