@@ -604,7 +604,7 @@ with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
             "cloudwatch:GetMetricData",
             "lambda:GetAlias",
             "lambda:GetFunctionConfiguration",
-            "lambda:GetFunctionConcurrency",
+            "lambda:GetFunction",
             "lambda:GetProvisionedConcurrencyConfig",
             "lambda:InvokeFunction",
             "lambda:ListEventSourceMappings",
@@ -658,7 +658,7 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
         text="A rollout would be refused: checkout:live: The two versions have different values of execution"
         " role: a (old) and b (new).",
     )
-    tell.needs({"alarms": "checkout-latency-p99"}, refused=("lambda:GetFunctionConcurrency",))
+    tell.needs({"alarms": "checkout-latency-p99"}, refused=("lambda:GetFunction",))
     tell.ends(e.Result.PLANNED)
 
 with _story("numbers-of-both-versions", Telling("10% 3m..5m, 100% 2m")) as tell:
