@@ -10,7 +10,7 @@ from datetime import timedelta
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.cancellation import on_cancelling
-from lambda_rollout.report.errors import error_lines, not_read
+from lambda_rollout.report.errors import error_lines, in_short, not_read
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
 from lambda_rollout.report.permissions import told_of_permissions
@@ -242,6 +242,8 @@ def _told_of_version(event: e.Event) -> Iterator[str]:
         case e.SmokeTested():
             verdict = "passed its smoke test" if event.passed else "did not pass its smoke test: "
             yield f"{event.target.name}: version {event.version} {verdict}{event.why}"
+            if event.error is not None:
+                yield f"{event.target.name}: its log tells of {in_short(event.error)}"
 
 
 def _started(event: e.Started) -> Iterator[str]:
