@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.preflight.finding import Level
-from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
+from lambda_rollout.report.findings import LEVEL_MARKS, about, numbers, told_in_full
 from lambda_rollout.report.kept import repeats
 from lambda_rollout.report.lines import about_what, told
 from lambda_rollout.report.reduce import after
@@ -219,6 +219,8 @@ class Log:
             self._say(event, f"why: {event.reason}")
         for text in happenings(self._story):
             self._say(event, text)
+        for text in numbers(self._story.numbers.values()):
+            self._say(event, f"in all, {text}")
         self._advise(event)
         if is_failure(event):
             message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words

@@ -151,11 +151,17 @@ def rate(side: VersionMetrics) -> str:
 
 
 def typical(side: VersionMetrics, percentile: str) -> str:
-    """Return the median of a percentile's minutes, ``123ms``; empty without any.
+    """Return the median of a percentile's minutes, ``123ms``; empty without any."""
+    found = median_of(side, percentile)
+    return "" if found is None else f"{found:.0f}ms"
+
+
+def median_of(side: VersionMetrics, percentile: str) -> float | None:
+    """Return the median of a percentile's minutes in milliseconds, None without any.
 
     Percentiles of minutes cannot be added up to one of the whole.
     """
     found = [
         minute.durations[percentile] for minute in side.minutes if percentile in minute.durations
     ]
-    return f"{median(found):.0f}ms" if found else ""
+    return median(found) if found else None

@@ -16,7 +16,8 @@ from enum import Enum
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from lambda_rollout.analysis.metrics import Comparison, VersionMetrics
+from lambda_rollout.analysis.metrics import PERCENTILES, Comparison, VersionMetrics
+from lambda_rollout.report.findings import median_of
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.rollout.events import Event, Heartbeat
 
@@ -84,7 +85,7 @@ def _more_warnings(story: RolloutState) -> dict[str, int]:
     return {"warnings": story.more_warnings} if story.more_warnings else {}
 
 
-def _function(now: TargetNow, numbers: Comparison | None) -> Json:
+def _function(now: TargetNow, compared: Comparison | None) -> Json:
     return {
         "function": now.target.function,
         "alias": now.target.alias,
@@ -92,14 +93,28 @@ def _function(now: TargetNow, numbers: Comparison | None) -> Json:
         "version": now.version,
         "weight": _value(now.weight),
         "traffic": _value(now.routing),
-        "numbers": None
-        if numbers is None
-        else {"old": _total(numbers.baseline), "new": _total(numbers.canary)},
+        "numbers": None if compared is None else _numbers(compared),
     }
 
 
-def _total(side: VersionMetrics) -> Json:
-    return {"invocations": side.invocations, "errors": side.errors}
+def _numbers(compared: Comparison) -> Json:
+    """Write what both versions did in all minutes that were read."""
+    return {
+        "until": _value(compared.until),
+        "new": _side(compared.canary),
+        "old": _side(compared.baseline),
+        "throttles": compared.throttles,
+    }
+
+
+def _side(side: VersionMetrics) -> Json:
+    percentiles = {name: median_of(side, name) for name in PERCENTILES}
+    return {
+        "version": side.version,
+        "invocations": side.invocations,
+        "errors": side.errors,
+        "durations": {name: found for name, found in percentiles.items() if found is not None},
+    }
 
 
 def _event(event: Event) -> Json:

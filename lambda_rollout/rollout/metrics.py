@@ -114,16 +114,25 @@ class RolloutMetrics:
         since = self._until or first_whole_minute(self.steps[0].at)
         return (since + MINUTE + FIRST_LOOK + self._phase - self._aws_time()).total_seconds()
 
-    def read(self) -> tuple[Comparison, ...]:
+    @property
+    def has_minutes(self) -> bool:
+        """Whether a whole minute lies behind the first step, and its numbers can be read."""
+        if self._metrics is None or not self.steps:
+            return False
+        return self._aws_time() >= first_whole_minute(self.steps[0].at) + MINUTE
+
+    def read(self, *, at_end: bool = False) -> tuple[Comparison, ...]:
         """Read the whole window since the first step, one try; return what is new in it, or was revised.
 
         Whole, because a minute's numbers may still change: an invocation is counted when it ends, in the minute in
-        which it began. Raises `CallFailed`. What may not be read is not asked for again.
+        which it began. ``at_end``: all that is there by now, also of minutes whose data may still come; nothing is
+        judged by it. Raises `CallFailed`. What may not be read is not asked for again.
         """
         if self._metrics is None:
             return ()
         now = self._aws_time()
-        until = (now - FIRST_LOOK - self._phase).replace(second=0, microsecond=0)
+        early = timedelta() if at_end else FIRST_LOOK + self._phase
+        until = (now - early).replace(second=0, microsecond=0)
         try:
             histories = self._read_histories(self._metrics)
             pairs = [self._counting(*one) for one in zip(self._pairs, histories, strict=True)]
@@ -146,7 +155,8 @@ class RolloutMetrics:
             )
         )
         self._comparisons = found
-        return tuple(self._told.news(one, complete_until(now)) for one in found)
+        told_until = until if at_end else complete_until(now)
+        return tuple(self._told.news(one, told_until) for one in found)
 
     def _compare(
         self, metrics: Metrics, pairs: Sequence[CanaryPair], until: datetime

@@ -173,7 +173,7 @@ def test_the_allow_list_has_every_host_of_aws() -> None:
     listed = {host for row in rows for host in re.findall(r"`([^`]+)`", row[0])}
     sources = "".join(path.read_text() for path in (ROOT / "lambda_rollout" / "aws").glob("*.py"))
     services = set(re.findall(r'client\(\s*"([a-z]+)"', sources))
-    assert services >= {"lambda", "cloudwatch", "sts", "codedeploy"}
+    assert services >= {"lambda", "cloudwatch", "logs", "sts", "codedeploy"}
     session = botocore.session.get_session()
     urls = [session.create_client(name, REGION).meta.endpoint_url for name in services]
     assert {url.removeprefix("https://").replace(REGION, "REGION") for url in urls} <= listed

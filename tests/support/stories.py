@@ -340,9 +340,9 @@ with _story("errors-in-its-log", Telling()) as tell:
     fired = tell.fires()
     tell.rolls_back("10")
     tell.pass_time(0.4)
-    orders = [NO_SUCH_ORDER.format(number) for number in (4711, 4712, 4713)]
-    logged = [text for name in ("no memory left", "a logger's line") for text in PAYLOADS[name]]
-    tell.reads_log(CHECKOUT, *[EMPTY_BASKET] * 9, *orders, *logged, complete=False)
+    no_orders = [NO_SUCH_ORDER.format(number) for number in (4711, 4712, 4713)]
+    more = [text for name in ("no memory left", "a logger's line") for text in PAYLOADS[name]]
+    tell.reads_log(CHECKOUT, *[EMPTY_BASKET] * 9, *no_orders, *more, complete=False)
     why = f"alarm checkout-errors fired: {ERRORS}"
     tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
 
@@ -354,8 +354,8 @@ with _story("errors-without-messages", Telling("10% 5m", CHECKOUT, BASKET, OTHER
     tell.beats(1, 2)
     fired = tell.fires()
     tell.rolls_back("10")
-    texts = (EMPTY_BASKET, NO_SUCH_ORDER.format(4711), NO_SUCH_ORDER.format("anna@example.com"))
-    tell.reads_log(CHECKOUT, *texts, messages=False)
+    baskets = (EMPTY_BASKET, NO_SUCH_ORDER.format(4711), NO_SUCH_ORDER.format("anna@example.com"))
+    tell.reads_log(CHECKOUT, *baskets, messages=False)
     tell.reads_log(BASKET, messages=False)
     denied = (
         "FilterLogEvents: AccessDeniedException: not authorized to perform: logs:FilterLogEvents"
