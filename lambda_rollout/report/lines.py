@@ -13,7 +13,6 @@ from lambda_rollout.report.cancellation import on_cancelling
 from lambda_rollout.report.errors import error_lines, in_short, not_read
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
-from lambda_rollout.report.permissions import told_of_permissions
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
@@ -74,6 +73,8 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
         case e.PreflightFound() | e.MetricsRead() | e.LogRead() | e.LogNotRead():
             yield from _told_of_evidence(event, story)
         case e.PermissionsNeeded():
+            from lambda_rollout.report.permissions import told_of_permissions
+
             yield from told_of_permissions(event)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
