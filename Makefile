@@ -100,7 +100,7 @@ lint-metadata:
 	$(RUN)check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 
 lint-templates:
-	$(RUN)cfn-lint $(wildcard examples/starter/*.yml)
+	$(RUN)cfn-lint $(wildcard examples/starter/*.yml examples/guardian/*.yml)
 
 .PHONY: audit
 audit: install ## Audit the workflows, asking GitHub too; needs GH_TOKEN

@@ -7,6 +7,7 @@ that Lambda tries again and the dead letter queue has it in the end.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -103,7 +104,8 @@ def handler(event: object, context: InvocationContext) -> str:
     except RolloutError as error:
         said = f"{error.what} {error.remedy}".strip()
         raise GuardianError(masks.text(said)) from None
-    sys.stdout.write(document(story.state, story.events, indent=None))
+    report = json.loads(document(story.state, story.events))
+    sys.stdout.write(f"{json.dumps(report)}\n")
     sys.stdout.flush()
     if finished.result is not Result.UNCHANGED and settings.topic:
         _tell(settings.topic, story.state, clients, clock)

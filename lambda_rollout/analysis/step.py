@@ -29,7 +29,7 @@ HISTORY_TURN = 0.7
 second, and somebody else in the account may make half of them."""
 
 
-NAMED = 5
+ALARMS_NAMED = 5
 """How many alarms a reason names at most."""
 
 
@@ -238,6 +238,6 @@ def _needs_history_reason(readings: Sequence[AlarmReading]) -> str:
 
 def _named(readings: Sequence[AlarmReading]) -> str:
     """Name a few of the alarms: a placeholder may stand for hundreds."""
-    names = [reading.name for reading in readings[:NAMED]]
+    names = [reading.name for reading in readings[:ALARMS_NAMED]]
     more = len(readings) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

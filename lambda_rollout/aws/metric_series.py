@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.metrics import PERCENTILES, Measure, Minute, VersionMetrics
+from lambda_rollout.analysis.metrics import (
+    PERCENTILES,
+    Measure,
+    Minute,
+    Percentiles,
+    VersionMetrics,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""One for all minutes that have no data of a kind: hours of a hundred functions are many."""
 
 _COUNT = "TC"
 
@@ -127,9 +137,9 @@ def version_metrics(
                 start=minute,
                 invocations=round(invocations.get(minute, 0.0)),
                 errors=round(errors.get(minute, 0.0)),
-                durations=at(minute, durations),
-                measured=at(minute, measured),
-                slower_than={bound: round(n) for bound, n in at(minute, slower).items()},
+                durations=_percentiles(at(minute, durations)),
+                measured=at(minute, measured) or NOTHING,
+                slower_than={bound: round(n) for bound, n in at(minute, slower).items()} or NOTHING,
                 # Lambda's metrics are "binary indicators of the outcome" of each invocation (the page named above), an
                 # error of 0 too: what is not told is missing, and not zero.
                 errors_known=minute in errors or minute not in invocations,
@@ -137,6 +147,10 @@ def version_metrics(
             for minute in minutes
         ),
     )
+
+
+def _percentiles(values: Mapping[str, float]) -> Mapping[str, float]:
+    return Percentiles(values) if values else NOTHING
 
 
 _Name = TypeVar("_Name")

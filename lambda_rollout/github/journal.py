@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.report.json_report import document
+from lambda_rollout.report.kept import KeptEvents
 from lambda_rollout.report.outputs import outputs
-from lambda_rollout.report.reduce import rollout_state
+from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.summary.summary import summary, summary_of_input_problems
 from lambda_rollout.report.wording import count, listing
@@ -37,7 +38,8 @@ class Journal:
         self._clock = clock
         self._log = Log(runner.lines)
         self._masks = runner.masks
-        self._events: list[Event] = []
+        self._events = KeptEvents()
+        self._story = RolloutState()
         self._lock = threading.Lock()
         """Several targets are shifted at once, each in a thread of its own."""
         self._listeners: list[tuple[str, Callable[[Event], None]]] = []
@@ -46,19 +48,19 @@ class Journal:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """Everything that has happened so far, in order."""
-        return tuple(self._events)
+        """What has happened so far, in order, as far as it is kept."""
+        return self._events.events
 
     @property
     def story(self) -> RolloutState:
         """What stands at this moment."""
-        return rollout_state(self._events)
+        return self._story
 
     def emit(self, event: Event) -> None:
         """Keep ``event``, without secrets and with its time, and tell it in the log; never raises."""
         event = stamped(self._masks.of_value(event), self._clock.now())
         with self._lock:
-            self._events.append(event)
+            self._keep(event)
             self._try("log", lambda: self._log.tell(event))
             for name, listener in self._listeners:
                 self._try(name, functools.partial(listener, event))
@@ -76,7 +78,7 @@ class Journal:
         """
         if self._finished:
             return
-        if not any(isinstance(event, Finished) for event in self._events):
+        if self._story.finished is None:
             self.emit(self._failed(reason, remedy))
         self._write(lambda: summary(self.story))
 
@@ -85,8 +87,15 @@ class Journal:
         names = list(dict.fromkeys(problem.input for problem in errors.problems))
         mistakes = count(errors.count, "mistake")
         self._try("log", lambda: self._log.input_problems(errors))
-        self._events.append(self._failed(f"{mistakes} in the inputs: {listing(names, 10)}", ""))
+        self._keep(self._failed(f"{mistakes} in the inputs: {listing(names, 10)}", ""))
         self._write(lambda: summary_of_input_problems(errors), errors.told)
+
+    def _keep(self, event: Event) -> None:
+        self._try("record", lambda: self._events.add(event))
+        self._try("state", lambda: self._take(event))
+
+    def _take(self, event: Event) -> None:
+        self._story = after(self._story, event)
 
     def _failed(self, reason: str, remedy: str) -> Finished:
         now = self._clock.now()
@@ -106,7 +115,8 @@ class Journal:
         self._runner.write_outputs(values)
 
     def _write_report(self, problems: tuple[InputProblem, ...]) -> None:
-        path = self._runner.write_report(document(self.story, self._events, problems))
+        kept = self._events
+        path = self._runner.write_report(document(self.story, kept.events, problems, kept.left_out))
         self._runner.write_outputs({"report": path})
 
     def _try(self, what: str, act: Callable[[], None]) -> None:

@@ -7,13 +7,15 @@ them.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.preflight.finding import Level
-from lambda_rollout.report.findings import LEVEL_MARKS, about, told_in_full
-from lambda_rollout.report.lines import told
+from lambda_rollout.report.findings import LEVEL_MARKS, about, numbers, told_in_full
+from lambda_rollout.report.kept import repeats
+from lambda_rollout.report.lines import about_what, told
 from lambda_rollout.report.permissions import POLICY, TRUST_POLICY, policy_text
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
@@ -30,6 +32,8 @@ from lambda_rollout.report.verdict import (
 from lambda_rollout.report.wording import (
     clean,
     clock_time,
+    count,
+    listing,
     planned_watch,
     sentence,
     step_name,
@@ -44,6 +48,13 @@ _COMMAND_LIMIT = 4000  # characters of an AWS CLI command
 _LOG_LINE_LIMIT = 1000  # characters of a line of a function's log
 
 
+MOST_TOLD = 10
+"""Times that the same thing is written which goes on repeating itself, such as the changes of an alarm that flaps."""
+
+_PACED = (e.Heartbeat, e.MetricsRead, e.HookInProgress, e.Warned)
+"""These come once a minute, or have a limit of their own."""
+
+
 class Log:
     """Tells events as they happen."""
 
@@ -53,16 +64,21 @@ class Log:
         self._story = RolloutState()
         self._in_group = False
         self._annotations: Counter[str] = Counter()
+        self._told: Counter[Hashable] = Counter()
+        """How often events that repeat the same thing were told, or only counted."""
+        self._not_told: Counter[str] = Counter()
 
     def tell(self, event: e.Event) -> None:
         """Write what ``event`` has to say."""
         self._story = after(self._story, event)
         if isinstance(event, e.StepStarted | e.RolledBack | e.TakenBack | e.AliasLeft | e.Finished):
+            self._say_what_was_not_told(event)
             self._close_group()
         if isinstance(event, e.StepStarted):
             self._open_group(event)
         self._tell_all(event)
         if isinstance(event, e.StepPassed):
+            self._say_what_was_not_told(event)
             self._close_group()
 
     def _tell_all(self, event: e.Event) -> None:
@@ -78,8 +94,29 @@ class Log:
             case e.Finished():
                 self._finished(event)
             case _:
-                for text in told(event, self._story):
-                    self._say(event, text)
+                self._tell_unless_too_often(event)
+
+    def _tell_unless_too_often(self, event: e.Event) -> None:
+        """Write an event that repeats itself a few times, then only count it: others must be found between."""
+        what = None if isinstance(event, _PACED) else repeats(event)
+        if what is not None:
+            self._told[what] += 1
+            if self._told[what] > MOST_TOLD:
+                self._not_told[about_what(event)] += 1
+                return
+        for text in told(event, self._story):
+            self._say(event, text)
+        if what is not None and self._told[what] == MOST_TOLD:
+            self._say(event, f"{about_what(event)}: no more of this is written, only counted")
+
+    def _say_what_was_not_told(self, event: e.Event) -> None:
+        """Sum up what was only counted."""
+        if not self._not_told:
+            return
+        most = [f"{what} ({number})" for what, number in self._not_told.most_common(10)]
+        often = count(self._not_told.total(), "line")
+        self._say(event, f"not written above, {often}: {listing(most, 5)}")
+        self._not_told.clear()
 
     def input_problems(self, errors: InputErrors) -> None:
         """Write each mistake in the inputs that is told as an annotation of its own."""
@@ -180,6 +217,8 @@ class Log:
             self._say(event, f"why: {event.reason}")
         for text in happenings(self._story):
             self._say(event, text)
+        for text in numbers(self._story.numbers.values()):
+            self._say(event, f"in all, {text}")
         self._advise(event)
         if is_failure(event):
             message = " ".join(filter(None, (sentence(event.reason), event.remedy))) or words

@@ -40,7 +40,7 @@ class Payload:
         return found if isinstance(found, int) and found > 0 else None
 
 
-def read_payload(environ: Mapping[str, str]) -> Payload:
+def event_payload(environ: Mapping[str, str]) -> Payload:
     """Return the payload that the job's variables name; one with nothing in it where there is none, or no JSON."""
     path = environ.get("GITHUB_EVENT_PATH", "")
     try:

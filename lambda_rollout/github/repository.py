@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lambda_rollout.github.payload import read_payload
+from lambda_rollout.github.payload import event_payload
 
 _PRIVATE = "private"
 
@@ -17,7 +17,7 @@ def is_private(environ: Mapping[str, str]) -> bool:
     known, as outside of GitHub.
     https://docs.github.com/en/repositories/creating-and-managing-repositories/about-repositories#about-repository-visibility
     """
-    payload = read_payload(environ)
+    payload = event_payload(environ)
     name = payload.text("repository", "full_name")
     if not name or name.lower() != environ.get("GITHUB_REPOSITORY", "").lower():
         return False

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lambda_rollout.inputs.choices import Engine
+from lambda_rollout.analysis.errors.place import default_group
+from lambda_rollout.inputs.choices import Engine, Errors
 from lambda_rollout.inputs.codedeploy_steps import (
     AWS_CONFIGURATIONS,
     OUR_CONFIGURATIONS,
@@ -54,6 +55,8 @@ class FunctionKinds:
     """The ARNs of the capacity providers of those on Lambda Managed Instances."""
     durable: bool = False
     """Whether one of them is durable."""
+    log_groups: Mapping[str, str] = field(default_factory=dict)
+    """Function, as in ``function-name`` -> its log group, where that is not the one that Lambda names after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def policy_statements(
         *_of_invocations(inputs, place),
         *_of_a_look_ahead(inputs, kinds, place),
         *_of_cloudwatch(inputs),
+        *_of_the_log(inputs, kinds, place),
         *(_of_codedeploy(inputs, place) if inputs.engine is Engine.CODEDEPLOY else ()),
     ]
     here = (place.region,)
@@ -166,7 +170,7 @@ def _of_a_look_ahead(
     yield PolicyStatement(
         "LookAhead",
         (
-            "lambda:GetFunctionConcurrency",
+            "lambda:GetFunction",
             *(["lambda:GetFunctionScalingConfig"] if kinds.providers else []),
             "lambda:GetPolicy",
             *(["lambda:ListDurableExecutionsByFunction"] if kinds.durable else []),
@@ -214,6 +218,23 @@ def _of_cloudwatch(inputs: Inputs) -> Iterator[PolicyStatement]:
         ("*",),
         ", ".join(reasons) or "the preflight",
         optional=not reasons,
+    )
+
+
+def _of_the_log(inputs: Inputs, kinds: FunctionKinds, place: Place) -> Iterator[PolicyStatement]:
+    if inputs.errors is Errors.OFF:
+        return
+    groups = []
+    for function in inputs.functions:
+        group = kinds.log_groups.get(function) or default_group(name_of_function(function))
+        account = _function(function, place).split(":")[4]
+        groups.append(f"arn:{place.partition}:logs:{place.region}:{account}:log-group:{group}:*")
+    yield PolicyStatement(
+        "ReadTheLog",
+        ("logs:FilterLogEvents",),
+        _each_once(groups),
+        "`errors`, after a rollback",
+        optional=True,
     )
 
 

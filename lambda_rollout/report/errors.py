@@ -39,7 +39,7 @@ class ErrorRoom:
     query: bool = True
 
 
-FULL = ErrorRoom()
+WHOLE = ErrorRoom()
 
 
 # Lines -----------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def _link(event: LogRead, group: ErrorGroup, story: RolloutState) -> str:
 # Markdown --------------------------------------------------------------------------------------
 
 
-def errors_section(story: RolloutState, room: ErrorRoom = FULL) -> str:
+def errors_section(story: RolloutState, room: ErrorRoom = WHOLE) -> str:
     """Show what the logs say; empty if none was to be read."""
     shown = story.logs[: room.versions]
     parts = ["\n\n".join(_version(event, story, room)) for event in shown]

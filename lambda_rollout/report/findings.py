@@ -13,6 +13,9 @@ from lambda_rollout.report.wording import count, sentence
 
 LEVEL_MARKS: Mapping[Level, str] = {Level.ERROR: "❌", Level.WARNING: "⚠️", Level.NOTE: "💡"}
 
+MOST_NUMBERS = 5
+"""Aliases whose numbers have a line of their own in the log, each minute."""
+
 _MOST_ROWS = 50
 _SEEN_LIMIT = 600  # characters
 _NOTHING = "–"
@@ -70,11 +73,33 @@ def _to_do(finding: Finding) -> str:
 
 
 def numbers(comparisons: Iterable[Comparison]) -> Iterator[str]:
-    """Tell what both versions did, a line for each alias."""
-    for comparison in comparisons:
+    """Tell what both versions did, a line for each alias; of many, those with most errors, and the sum of all."""
+    shown = list(comparisons)
+    if len(shown) > MOST_NUMBERS:
+        yield _in_all(shown)
+        failing = [one for one in shown if one.canary.errors]
+        shown = sorted(failing, key=lambda one: one.canary.errors, reverse=True)[:MOST_NUMBERS]
+    for comparison in shown:
         told = [_told(side) for side in (comparison.canary, comparison.baseline)]
         throttled = f" · {comparison.throttles} throttled" if comparison.throttles else ""
         yield f"{comparison.target}{_span(comparison)}: {' · '.join(told)}{throttled}"
+
+
+def _in_all(comparisons: Sequence[Comparison]) -> str:
+    sides = {
+        "new": [one.canary for one in comparisons],
+        "old": [one.baseline for one in comparisons],
+    }
+    said = [
+        f"{which} versions: {count(sum(side.invocations for side in each), 'invocation')}, "
+        f"{count(sum(side.errors for side in each), 'error')}"
+        for which, each in sides.items()
+    ]
+    throttles = sum(one.throttles for one in comparisons)
+    throttled = f" · {throttles} throttled" if throttles else ""
+    # All are read together, and the same minutes are new of each but for what was revised.
+    span = max((_span(one) for one in comparisons), default="")
+    return f"{count(len(comparisons), 'alias', 'aliases')}{span}: {' · '.join(said)}{throttled}"
 
 
 def _told(side: VersionMetrics) -> str:
@@ -126,11 +151,17 @@ def rate(side: VersionMetrics) -> str:
 
 
 def typical(side: VersionMetrics, percentile: str) -> str:
-    """Return the median of a percentile's minutes, ``123ms``; empty without any.
+    """Return the median of a percentile's minutes, ``123ms``; empty without any."""
+    found = median_of(side, percentile)
+    return "" if found is None else f"{found:.0f}ms"
+
+
+def median_of(side: VersionMetrics, percentile: str) -> float | None:
+    """Return the median of a percentile's minutes in milliseconds, None without any.
 
     Percentiles of minutes cannot be added up to one of the whole.
     """
     found = [
         minute.durations[percentile] for minute in side.minutes if percentile in minute.durations
     ]
-    return f"{median(found):.0f}ms" if found else ""
+    return median(found) if found else None

@@ -13,8 +13,11 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from textwrap import indent
 from typing import TYPE_CHECKING
 
+from lambda_rollout.analysis.metrics import PERCENTILES, Comparison, VersionMetrics
+from lambda_rollout.report.findings import median_of
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.rollout.events import Event, Heartbeat
 
@@ -33,10 +36,12 @@ def document(
     story: RolloutState,
     events: Iterable[Event],
     problems: Iterable[InputProblem] = (),
-    *,
-    indent: int | None = 2,
+    left_out: Mapping[str, int] | None = None,
 ) -> str:
-    """Return the whole report as JSON text, pure ASCII, with a newline at its end; one line without ``indent``."""
+    """Return the whole report as JSON text, pure ASCII, with a newline at its end.
+
+    ``left_out``: how many events of which type are not among the ``events``.
+    """
     started = story.started
     head: dict[str, Json] = {
         "schema": SCHEMA,
@@ -47,13 +52,26 @@ def document(
         "finished": _value(story.finished.at if story.finished else None),
         "mode": started.mode if started else None,
         "region": started.region if started else None,
-        "functions": [_function(now) for now in story.targets.values()],
+        "functions": [
+            _function(now, story.numbers.get(now.target)) for now in story.targets.values()
+        ],
         "failed-alarms": [reading.name for reading in story.failed_alarms],
         "warnings": list(story.warnings),
+        "left-out": {**(left_out or {}), **_more_warnings(story)},
         "input-problems": [_problem(problem) for problem in problems],
-        "events": [_event(event) for event in events],
     }
-    return json.dumps(head, indent=indent) + "\n"
+    return _with_events(json.dumps(head, indent=2), events)
+
+
+def _with_events(head: str, events: Iterable[Event]) -> str:
+    """Add the events as the last field, each made to text by itself: as values all of them take ten times the room."""
+    texts = [indent(json.dumps(_event(event), indent=2), "    ") for event in events]
+    begun = head.removesuffix("\n}") + ',\n  "events": ['
+    if not texts:
+        return f"{begun}]\n}}\n"
+    texts[0] = f"{begun}\n{texts[0]}"
+    texts[-1] += "\n  ]\n}\n"
+    return ",\n".join(texts)
 
 
 def _problem(problem: InputProblem) -> Json:
@@ -63,7 +81,11 @@ def _problem(problem: InputProblem) -> Json:
     return {"input": problem.input, "given": given, "remedy": problem.remedy}
 
 
-def _function(now: TargetNow) -> Json:
+def _more_warnings(story: RolloutState) -> dict[str, int]:
+    return {"warnings": story.more_warnings} if story.more_warnings else {}
+
+
+def _function(now: TargetNow, compared: Comparison | None) -> Json:
     return {
         "function": now.target.function,
         "alias": now.target.alias,
@@ -71,6 +93,27 @@ def _function(now: TargetNow) -> Json:
         "version": now.version,
         "weight": _value(now.weight),
         "traffic": _value(now.routing),
+        "numbers": None if compared is None else _numbers(compared),
+    }
+
+
+def _numbers(compared: Comparison) -> Json:
+    """Write what both versions did in all minutes that were read."""
+    return {
+        "until": _value(compared.until),
+        "new": _side(compared.canary),
+        "old": _side(compared.baseline),
+        "throttles": compared.throttles,
+    }
+
+
+def _side(side: VersionMetrics) -> Json:
+    percentiles = {name: median_of(side, name) for name in PERCENTILES}
+    return {
+        "version": side.version,
+        "invocations": side.invocations,
+        "errors": side.errors,
+        "durations": {name: found for name, found in percentiles.items() if found is not None},
     }
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.cancellation import on_cancelling
 from lambda_rollout.report.errors import error_lines, not_read
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
@@ -92,6 +93,25 @@ def _told_of_evidence(
             yield from error_lines(event, story)
         case e.LogNotRead():
             yield not_read(event)
+
+
+def about_what(event: e.Event) -> str:
+    """Say in a few words what an event that repeats itself is about: ``changes of alarm checkout-errors``."""
+    match event:
+        case e.AlarmChanged():
+            return f"changes of alarm {event.reading.name}"
+        case e.EvaluationChanged():
+            return f"evaluation of alarm {event.reading.name}"
+        case e.Unreadable():
+            return f"failed reads of the {event.what.removeprefix('the ')}"
+        case e.HookUnanswered():
+            return f"unanswered calls of the {event.hook}"
+        case e.GuardObserved():
+            return f"guard {event.guard} on {event.target}"
+        case e.VersionWaited() | e.DeploymentChanged():
+            return f"waiting for {event.target}"
+        case _:
+            return "step extended"
 
 
 def _told_of_step(
@@ -241,6 +261,10 @@ def _started(event: e.Started) -> Iterator[str]:
     yield f"schedule: {', '.join(steps)}{held}; {in_all}"
     if event.guards:
         yield f"guards: {', '.join(event.guards)}"
+    if event.mode in {"rollout", "promote", "plan"} and (
+        large := on_cancelling(len(event.targets))
+    ):
+        yield f"large group: {large}"
 
 
 def observed(event: e.GuardObserved) -> str:

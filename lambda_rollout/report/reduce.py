@@ -14,6 +14,7 @@ from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.report.lines import observed
 from lambda_rollout.report.state import (
     GOING_ON,
+    MOST_WARNINGS,
     AlarmNow,
     Exposure,
     HookNow,
@@ -79,12 +80,11 @@ def _evidence(
 ) -> RolloutState:
     match event:
         case e.Warned():
-            return replace(story, warnings=(*story.warnings, event.text))
+            return _warned(story, event.text)
         case e.GuardObserved():
             if event.outcome is not Outcome.BROKEN:
                 return story
-            text = f"Only observed: {observed(event)}."
-            return replace(story, warnings=(*story.warnings, text))
+            return _warned(story, f"Only observed: {observed(event)}.")
         case e.LogRead():
             return replace(story, logs=(*story.logs, event))
         case e.LogNotRead():
@@ -99,6 +99,12 @@ def _evidence(
                 before = known.get(more.target)
                 known[more.target] = before.joined(more) if before else more
             return replace(story, numbers=known)
+
+
+def _warned(story: RolloutState, text: str) -> RolloutState:
+    if len(story.warnings) >= MOST_WARNINGS:
+        return replace(story, more_warnings=story.more_warnings + 1)
+    return replace(story, warnings=(*story.warnings, text))
 
 
 def _hook(
@@ -279,7 +285,8 @@ def _alarm(
 def _alarm_changed(story: RolloutState, event: e.AlarmChanged) -> RolloutState:
     story = _readings(story, (event.reading,))
     # The state may be what it was before: then it came and went between two reads, on data.
-    seen = replace(story.alarms[event.reading.arn], had_data=True)
+    seen = story.alarms[event.reading.arn]
+    seen = replace(seen, had_data=True, changes=seen.changes + 1)
     if event.fired and seen.fired is None:
         seen = replace(seen, fired=event.reading)
     return _with_alarm(story, seen)

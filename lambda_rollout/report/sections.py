@@ -56,11 +56,12 @@ def warnings_box(story: RolloutState, most: int = 20, limit: int = REASON_LIMIT)
     if not story.warnings:
         return ""
     shown = [prose(text, limit) for text in story.warnings[:most]]
-    if len(story.warnings) == 1:
+    told = len(story.warnings) + story.more_warnings
+    if told == 1:
         return alert("WARNING", shown)
     # An item that begins with nothing would be the underline of a heading.
     lines = [f"- {text or '*no text*'}" for text in shown]
-    if hidden := len(story.warnings) - len(shown):
+    if hidden := told - len(shown):
         lines.append(f"- and {count(hidden, 'more warning')}, in the log")
     return alert("WARNING", lines)
 

@@ -38,6 +38,9 @@ class Status(StrEnum):
     NOT_REACHED = "not reached"
 
 
+MOST_WARNINGS = 100
+"""Warnings that are kept; of more only the number is known."""
+
 GOING_ON = frozenset({Status.SHIFTING, Status.WATCHING, Status.EXTENDED})
 """A step that has begun and not ended."""
 
@@ -85,6 +88,8 @@ class AlarmNow:
     """The reading that counted against the new version; its reason is that of the firing."""
     was_ok: bool = False
     had_data: bool = False
+    changes: int = 0
+    """How often its state was seen to have changed."""
 
     @property
     def guarded(self) -> bool:
@@ -207,6 +212,8 @@ class RolloutState:
     alarms: Mapping[str, AlarmNow] = field(default_factory=dict)
     """By ARN, in the order they were found."""
     warnings: tuple[str, ...] = ()
+    """The first of them, up to `MOST_WARNINGS`."""
+    more_warnings: int = 0
     findings: tuple[Finding, ...] | None = None
     """Of the preflight, None if there was none."""
     permissions: e.PermissionsNeeded | None = None

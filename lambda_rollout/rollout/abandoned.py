@@ -58,6 +58,8 @@ class Restoration:
         """Where AWS took an empty description for "leave it is"."""
         self._previous: PreviousOfDead | None = None
         """What is to keep the way back, as it was before what had passed was finished forward."""
+        self._went_forward = False
+        """Whether that was our doing: a stale read shows what its own run has finished."""
 
     def restored(self, seen: list[AliasStatus], identity: RunIdentity) -> bool:
         """Settle what dead runs left, one try each; replaces the sights of those that AWS confirmed."""
@@ -97,7 +99,7 @@ class Restoration:
 
     def keep_the_way_back(self, seen: list[AliasStatus], identity: RunIdentity) -> None:
         """Set the previous aliases of a group that was finished forward, as its own run would have done."""
-        if self._previous is not None:
+        if self._previous is not None and self._went_forward:
             self._previous.set(seen, identity)
 
     def _each(self, indices: Sequence[int], seen: list[AliasStatus], *, forward: bool) -> bool:
@@ -154,6 +156,7 @@ class Restoration:
 
     def _tell(self, status: AliasStatus, record: Record, *, forward: bool) -> None:
         target = status.target
+        self._went_forward |= forward
         if forward:
             self._ports.emit(RecordCleared(target=target, version=record.new))
         else:

@@ -136,7 +136,8 @@ class AlarmPoll:
         clock = self._ports.clock
         if clock.monotonic() >= self.rhythm.next_at(end):
             self.read()
-        while not self._has_fired and clock.monotonic() >= self.next_history_at:
+        # The moment first: "now" is an answer, and a moment later it is past.
+        while not self._has_fired and self.next_history_at <= clock.monotonic():
             for arn, after in self._histories.ask(self._by_arn).items():
                 self._take(arn, after)
             if clock.monotonic() >= self.rhythm.next_at(end):
@@ -157,8 +158,10 @@ class AlarmPoll:
             return
         self.rhythm.good(sent)
         self.missing = survey.missing
-        for reading in survey.readings:
-            before = self._by_arn.get(reading.arn) or AlarmWatch.start(reading)
+        for found in survey.readings:
+            before = self._by_arn.get(found.arn) or AlarmWatch.start(found)
+            # Events keep readings: one that says nothing new is the one that they have.
+            reading = before.newest if before.newest == found else found
             after = self._by_arn[reading.arn] = observe(before, reading, sent)
             self._histories.seen(after, sent)
             if before.newest.evaluation != reading.evaluation:

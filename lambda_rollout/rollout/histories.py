@@ -28,10 +28,10 @@ AT_ONCE = 3
 BACK_OFF = 1.0
 """Seconds without a call after one too many: others use the quota, too."""
 
-MARGIN = timedelta(minutes=1)
+WINDOW_MARGIN = timedelta(minutes=1)
 """How much further back than needed the account's history is read, as what DescribeAlarms says may be that late."""
 
-MARGIN_BY_NAME = timedelta(seconds=5)
+MARGIN_OF_ONE = timedelta(seconds=5)
 
 PATIENCE = 2
 """Failures in a row until the account's history is not read any more for now, and readings of it that left an alarm
@@ -128,7 +128,7 @@ class Histories:
         elif of.since is None and of.known_at > -math.inf and watch.newest.transitioned_at:
             # The change is past, and so long ago, at most, is the read before it: the runner's clock has no say.
             passed = timedelta(seconds=self._clock.monotonic() - of.known_at)
-            of.since = watch.newest.transitioned_at - passed - MARGIN
+            of.since = watch.newest.transitioned_at - passed - WINDOW_MARGIN
 
     def next_at(self, watches: Watches) -> float:
         """Return when something is to be asked, which may be now; infinity if nothing is open."""
@@ -210,7 +210,7 @@ class Histories:
         return self._noted([with_history(watch, changes)])
 
     def _all_pages(self, region: _Region, watch: AlarmWatch) -> Sequence[Transition]:
-        since = (watch.history_known.transitioned_at or self._began_at) - MARGIN_BY_NAME
+        since = (watch.history_known.transitioned_at or self._began_at) - MARGIN_OF_ONE
         changes: list[Transition] = []
         token = ""
         while True:

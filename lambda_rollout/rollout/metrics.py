@@ -36,6 +36,9 @@ from lambda_rollout.rollout.metric_news import MetricNews
 from lambda_rollout.rollout.ports import Metrics
 from lambda_rollout.runtime.errors import AccessDenied, CallFailed
 
+PAIRS_AT_ONCE = 20
+"""Pairs whose numbers are read together: half of what a call may ask for, as answers to a long rollout are long."""
+
 ON_THEIR_WAY = "the data of its last minutes are still on their way"
 """What a step waits for after its planned end, if guards watch it."""
 
@@ -111,20 +114,29 @@ class RolloutMetrics:
         since = self._until or first_whole_minute(self.steps[0].at)
         return (since + MINUTE + FIRST_LOOK + self._phase - self._aws_time()).total_seconds()
 
-    def read(self) -> tuple[Comparison, ...]:
+    @property
+    def has_minutes(self) -> bool:
+        """Whether a whole minute lies behind the first step, and its numbers can be read."""
+        if self._metrics is None or not self.steps:
+            return False
+        return self._aws_time() >= first_whole_minute(self.steps[0].at) + MINUTE
+
+    def read(self, *, at_end: bool = False) -> tuple[Comparison, ...]:
         """Read the whole window since the first step, one try; return what is new in it, or was revised.
 
         Whole, because a minute's numbers may still change: an invocation is counted when it ends, in the minute in
-        which it began. Raises `CallFailed`. What may not be read is not asked for again.
+        which it began. ``at_end``: all that is there by now, also of minutes whose data may still come; nothing is
+        judged by it. Raises `CallFailed`. What may not be read is not asked for again.
         """
         if self._metrics is None:
             return ()
         now = self._aws_time()
-        until = (now - FIRST_LOOK - self._phase).replace(second=0, microsecond=0)
+        early = timedelta() if at_end else FIRST_LOOK + self._phase
+        until = (now - early).replace(second=0, microsecond=0)
         try:
             histories = self._read_histories(self._metrics)
             pairs = [self._counting(*one) for one in zip(self._pairs, histories, strict=True)]
-            found = self._metrics.compare(pairs, first_whole_minute(self.steps[0].at), until)
+            found = self._compare(self._metrics, pairs, until)
         except AccessDenied as error:
             self._metrics = None
             self.trouble = str(error)
@@ -143,7 +155,19 @@ class RolloutMetrics:
             )
         )
         self._comparisons = found
-        return tuple(self._told.news(one, complete_until(now)) for one in found)
+        told_until = until if at_end else complete_until(now)
+        return tuple(self._told.news(one, told_until) for one in found)
+
+    def _compare(
+        self, metrics: Metrics, pairs: Sequence[CanaryPair], until: datetime
+    ) -> tuple[Comparison, ...]:
+        """Read some pairs after others, and keep each minute once: hours of a hundred functions are many."""
+        since = first_whole_minute(self.steps[0].at)
+        found: list[Comparison] = []
+        for first in range(0, len(pairs), PAIRS_AT_ONCE):
+            part = metrics.compare(pairs[first : first + PAIRS_AT_ONCE], since, until)
+            found += (self._told.known(one) for one in part)
+        return tuple(found)
 
     def _read_histories(self, metrics: Metrics) -> tuple[History, ...]:
         """Read what is known of the old versions from before the split, once; only guards need it."""

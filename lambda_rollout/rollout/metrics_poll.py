@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from lambda_rollout.rollout.events import Event, MetricsRead, Unreadable, Warned
 from lambda_rollout.rollout.metrics import RolloutMetrics
+from lambda_rollout.runtime.background import Background, pending
 from lambda_rollout.runtime.clock import Clock, Stop
 from lambda_rollout.runtime.errors import CallFailed
 from lambda_rollout.runtime.retry import raise_if_stopped
 
 RETRY_EVERY = 15.0
 """Seconds until metrics are asked for again after a read that failed."""
+
+
+AFTER_END_LIMIT = 4.0
+"""Seconds that a verdict waits for numbers when the aliases are back."""
 
 
 class MetricsPoll:
@@ -49,6 +56,20 @@ class MetricsPoll:
                 self._emit(Unreadable(what="metrics", why=str(error)))
             return
         self._emit(MetricsRead(number=step, comparisons=news))
+
+    def read_after_end(self, background: Callable[[], Background]) -> None:
+        """Read what there is once every alias is back, for the verdict; one try, and no longer than a few seconds.
+
+        Nothing is read in a cancelled job, and a read that fails is not told: nothing depends on it any more.
+        """
+        if self._stop.requested or not self._metrics.has_minutes:
+            return
+        read = partial(self._metrics.read, at_end=True)
+        with pending(background(), self._stop, read) as answer, suppress(CallFailed):
+            answer.wait(self._clock, AFTER_END_LIMIT)
+            if answer.done:
+                news = answer.result()
+                self._emit(MetricsRead(number=self._metrics.number, comparisons=news))
 
     def read_at_last(self) -> None:
         """Read what has come in by the very end, even if a try has just failed, and tell what is not seen.

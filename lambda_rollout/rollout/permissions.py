@@ -10,9 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.inputs.names import account_of, account_of_function
-from lambda_rollout.preflight.facts import LATEST, Configuration
+from lambda_rollout.preflight.facts import LATEST, VersionRead
 from lambda_rollout.preflight.policy import ACCOUNT, FunctionKinds, Place, policy_statements
 from lambda_rollout.rollout.events import PermissionsNeeded
 from lambda_rollout.rollout.ports import Ports
@@ -28,11 +27,8 @@ _ANY_ROLE = "arn:{}:iam::{}:role/any"
 
 
 def tell_permissions(spec: RolloutSpec, ports: Ports) -> None:
-    """Tell a plan's permissions, with what is seen of them in this run; nothing in any other mode.
-
-    Raises `lambda_rollout.runtime.errors.Cancelled` on stop.
-    """
-    if spec.inputs.mode is not Mode.PLAN or ports.stop.requested:
+    """Tell a plan's permissions, with what is seen of them in this run; nothing after a stop."""
+    if ports.stop.requested:
         return
     place, kinds = _place(spec, _caller(spec, ports)), _kinds(spec, ports)
     ports.emit(permissions(spec, place, kinds, ports.rights(), ports.claims))
@@ -105,15 +101,19 @@ def _partition_of(region: str) -> str:
 
 def _kinds(spec: RolloutSpec, ports: Ports) -> FunctionKinds:
     """Read what kinds of functions they are; of one that cannot be read nothing is said."""
-    found = [_configuration(target, ports) for target in spec.inputs.targets]
-    known = [each for each in found if each is not None]
-    providers = dict.fromkeys(each.capacity_provider for each in known if each.capacity_provider)
-    return FunctionKinds(tuple(providers), durable=any(each.is_durable for each in known))
+    read = {target: _version(target, ports) for target in spec.inputs.targets}
+    known = {target: each for target, each in read.items() if each is not None}
+    providers = dict.fromkeys(each.configuration.capacity_provider for each in known.values())
+    return FunctionKinds(
+        tuple(filter(None, providers)),
+        durable=any(each.configuration.is_durable for each in known.values()),
+        log_groups={target.function: each.state.log_group for target, each in known.items()},
+    )
 
 
-def _configuration(target: Target, ports: Ports) -> Configuration | None:
+def _version(target: Target, ports: Ports) -> VersionRead | None:
     if ports.preflight_reader is None:
         return None
     with suppress(RolloutError):
-        return ports.preflight_reader.version(target, LATEST).configuration
+        return ports.preflight_reader.version(target, LATEST)
     return None

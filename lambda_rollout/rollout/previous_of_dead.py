@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from lambda_rollout.alias.promotion import promotion_of
 from lambda_rollout.rollout.alias_rollout import writer_of
@@ -16,6 +17,9 @@ from lambda_rollout.rollout.previous_alias import (
     set_previous,
 )
 from lambda_rollout.rollout.spec import RunIdentity
+
+POST_STAGE = timedelta(minutes=15)
+"""How long after main set one its post stage may have written the records that were found."""
 
 
 class PreviousOfDead:
@@ -45,7 +49,7 @@ class PreviousOfDead:
         known = [each for each in self._previous if each.promoted in self._dead]
         for each in self._previous:
             if each.promoted not in self._dead and not self._was_set(each):
-                if _stayed(each):
+                if self._stayed(each):
                     known.append(each)
                 else:
                     self._tell_of_unknown(each)
@@ -55,6 +59,17 @@ class PreviousOfDead:
         """Whether a stage of the dead run has set it already."""
         told = promotion_of(previous.found) if previous.found else None
         return told is not None and self._began is not None and told.at >= self._began
+
+    def _stayed(self, previous: PreviousAlias) -> bool:
+        """Whether what bears no record stayed on its version, and was not cleared already.
+
+        Only what the alias tells of the promotion before can say that: it is where it was promoted to then. A
+        promotion just before may be the dead run's own, whose post stage made the records anew.
+        """
+        told = promotion_of(previous.found) if previous.found else None
+        if told is None or (self._began is not None and told.at > self._began - POST_STAGE):
+            return False
+        return told.new == previous.promotion.new
 
     def _tell_of_unknown(self, previous: PreviousAlias) -> None:
         text = (
@@ -68,12 +83,3 @@ def _version_left(status: AliasStatus) -> VersionLeft:
     if status.dead is not None:
         return VersionLeft(status.target, status.dead.old, status.dead.new)
     return VersionLeft(status.target, status.alias.routing.version, status.alias.routing.version)
-
-
-def _stayed(previous: PreviousAlias) -> bool:
-    """Whether what bears no record stayed on its version, and was not cleared already: it is where it was promoted to.
-
-    Only what the alias tells of the promotion before can say that.
-    """
-    told = promotion_of(previous.found) if previous.found else None
-    return told is not None and told.new == previous.promotion.new

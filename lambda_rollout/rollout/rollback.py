@@ -24,7 +24,6 @@ from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin, without_failing
 from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
-from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
 from lambda_rollout.rollout.way_back import version_left
 from lambda_rollout.runtime.errors import RolloutError
 
@@ -94,9 +93,17 @@ def _restore(
     if all_back:
         tell = partial(on_rollback, spec, ports, rollouts, ASKED_FOR, step=None, since=began)
         without_failing(tell, ports)
-        left = [left_version(rollout) for rollout in rollouts]
-        without_failing(partial(tell_what_was_logged, spec, ports, left, began), ports)
+        without_failing(partial(_tell_what_was_logged, rollouts, spec, ports, began), ports)
     return all_back
+
+
+def _tell_what_was_logged(
+    rollouts: list[AliasRollout], spec: RolloutSpec, ports: Ports, began: float
+) -> None:
+    # What is not needed to go back is not imported before.
+    from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+
+    tell_what_was_logged(spec, ports, map(left_version, rollouts), began)
 
 
 def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> None:

@@ -48,7 +48,6 @@ from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
-from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
 from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
@@ -83,9 +82,14 @@ class Rollout:
         return self._finisher.roll_back(cause, alarms, self._tell_alarms, failed=failed)
 
     def _tell_of_rollback(self, finished: Finished) -> None:
+        # What only a rollback needs is not imported at the start.
+        from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+
         back, since = self._finisher.back, self._finisher.rolling_back_since
         moved = [each for each in back if each.moves]
         on_rollback(self._spec, self._ports, moved, finished.reason, step=self._step, since=since)
+        if moved and self._watch is not None:
+            self._watch.numbers.read_after_end(self._ports.background)
         tell_what_was_logged(self._spec, self._ports, map(left_version, moved), since)
 
     def _tell(self) -> Finished:

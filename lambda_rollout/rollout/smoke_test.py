@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.errors.read import error_in_tail
+from lambda_rollout.analysis.errors.model import LoggedError
 from lambda_rollout.analysis.invocation import Invocation, InvocationLimits
 from lambda_rollout.analysis.smoke import failure, not_testable
 from lambda_rollout.rollout.events import SmokeTested, SmokeTestStarted, Warned
@@ -100,10 +100,19 @@ def _test(
             passed=not why,
             why=why,
             log=log,
-            error=error_in_tail(log),
+            error=_error_in(log),
         )
     )
     return _Outcome(tested, why, remedy)
+
+
+def _error_in(log: tuple[str, ...]) -> LoggedError | None:
+    if not log:
+        return None
+    # What only a failure needs is not imported at the start.
+    from lambda_rollout.analysis.errors.read import error_in_tail
+
+    return error_in_tail(log)
 
 
 def _invoke(

@@ -13,12 +13,12 @@ from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.alias.writer import AliasWriter, Conflict
 from lambda_rollout.analysis.alarms import Survey
+from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.acquire import say_if_time_is_in_doubt
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished, HooksNamed, Warned
 from lambda_rollout.rollout.expiry import Expiry
 from lambda_rollout.rollout.metrics import RolloutMetrics
-from lambda_rollout.rollout.permissions import tell_permissions
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.watch import Watch
@@ -49,7 +49,11 @@ def run(
         ports.emit(Warned(text=text))
     finished = _to_its_end(tell, bad_end)
     without_failing(lambda: afterwards(finished), ports)
-    without_failing(lambda: tell_permissions(spec, ports), ports)
+    if spec.inputs.mode is Mode.PLAN:
+        # No rollout is to wait for what it brings along.
+        from lambda_rollout.rollout.permissions import tell_permissions
+
+        without_failing(lambda: tell_permissions(spec, ports), ports)
     ports.emit(finished)
     return finished
 

@@ -43,10 +43,10 @@ from lambda_rollout.runtime.errors import (
     Unanswered,
 )
 
-LIMIT = 5.0
+LOG_LIMIT = 5.0
 """Seconds for the logs of all versions together. Entries come some seconds late."""
 
-CANCELLED_LIMIT = 1.0
+CANCELLED_LOG_LIMIT = 1.0
 """The same in a cancelled job, which is killed 10 s after it was told and has outputs, log and summary to write."""
 
 AGAIN_AFTER = 1.0
@@ -110,7 +110,7 @@ def tell_what_was_logged(
         return
     # That stop was heeded when the rollback began.
     stop = Stop() if cancelled else ports.stop
-    limit = CANCELLED_LIMIT if cancelled else LIMIT
+    limit = CANCELLED_LOG_LIMIT if cancelled else LOG_LIMIT
     reader = _Reader(ports, logs, stop, now + limit)
     readings = [_Reading(each) for each in versions]
     with pending(ports.background(), stop, partial(reader.read_all, readings)) as answer:

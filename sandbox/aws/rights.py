@@ -35,7 +35,7 @@ def refusal(world: Account, request: Request, policy: Policy) -> AwsError | None
     """
     for action, resource in asked(world, request):
         if not _allows(policy, action, resource, request.region):
-            json_error = request.service in {"lambda", "codedeploy"}
+            json_error = request.service in {"lambda", "codedeploy", "logs"}
             return AwsError(
                 "AccessDeniedException" if json_error else "AccessDenied",
                 f"User: arn:aws:sts::{world.account}:assumed-role/rollout/lambda-rollout is not authorized to perform: "
@@ -47,7 +47,12 @@ def refusal(world: Account, request: Request, policy: Policy) -> AwsError | None
 
 def asked(world: Account, request: Request) -> Iterator[Asked]:
     """What a request has to be allowed, the call's own action first."""
-    of_service = {"lambda": _of_lambda, "codedeploy": _of_codedeploy, "cloudwatch": _of_cloudwatch}
+    of_service = {
+        "lambda": _of_lambda,
+        "codedeploy": _of_codedeploy,
+        "cloudwatch": _of_cloudwatch,
+        "logs": _of_logs,
+    }
     if request.service in of_service:
         yield from of_service[request.service](world, request)
 
@@ -75,6 +80,12 @@ def _of_lambda(world: Account, request: Request) -> Iterator[Asked]:
 
 def _of_cloudwatch(_: Account, request: Request) -> Iterator[Asked]:
     yield f"cloudwatch:{request.operation}", EVERYTHING
+
+
+def _of_logs(world: Account, request: Request) -> Iterator[Asked]:
+    group = request.params.get("logGroupName") or request.params["logGroupIdentifier"]
+    start = f"arn:aws:logs:{request.region}:{world.account}:log-group"
+    yield f"logs:{request.operation}", f"{start}:{group}:*"
 
 
 def _of_codedeploy(world: Account, request: Request) -> Iterator[Asked]:

@@ -44,6 +44,9 @@ INPUTS = {
 
 TOKEN = "ghs_sandbox"
 
+PRIVATE = {"repository": {"full_name": "octo/shop", "private": True, "visibility": "private"}}
+"""The event that starts each job. In a repository that is not private, messages of a function's log are not shown."""
+
 PAGE = ROOT / "build" / "demo.html"
 
 
@@ -60,6 +63,8 @@ class Expected:
     """The version that the alias is whole on afterwards."""
     because: str = ""
     """What the output `reason` has to begin with."""
+    told: str = ""
+    """What the log, the summary and the comment tell of the version's own errors."""
     more_inputs: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -79,6 +84,7 @@ ROLLOUTS = (
         status=1,
         result="rolled-back",
         left_on="2",
+        told="ZeroDivisionError",
     ),
     Expected(
         "Its sister, and a smoke test",
@@ -88,6 +94,7 @@ ROLLOUTS = (
         result="failed",
         left_on="2",
         because="the smoke test failed",
+        told="NameError",
         more_inputs={
             "smoke-test": SMOKE_TEST,
             "smoke-expect": SMOKE_EXPECT,
@@ -116,7 +123,7 @@ def main() -> int:
         )
         shop = Shop(world, server.url)
         environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION}
-        runner = Runner(Path(folder), token=TOKEN, api_url=api.url)
+        runner = Runner(Path(folder), token=TOKEN, api_url=api.url, event=PRIVATE)
         github.add_pull(PullRequest(12, runner.sha, merge_commit_sha=runner.sha))
         done = [roll_out(rollout, shop, runner, environ) for rollout in ROLLOUTS]
     write_page(
@@ -130,8 +137,8 @@ def main() -> int:
         say(f"NOT AS IT SHOULD BE: {problem}")
     if not problems:
         say(
-            "The good version was promoted, the bad one rolled back by its own alarm, and its sister stopped by the\n"
-            "smoke test before any customer got it."
+            "The good version was promoted, the bad one rolled back by its own alarm, with its exception and the line\n"
+            "of it told, and its sister stopped by the smoke test before any customer got it."
         )
     say(
         f"It took {time.monotonic() - began:.0f}s. The pull request's comment, in every state\n"
@@ -171,10 +178,15 @@ def unexpected(rollout: Expected, finished: Finished, alias: str) -> list[str]:
         f"alias {ALIAS}": (alias, rollout.left_on),
         "reason": (finished.outputs.get("reason", "")[: len(rollout.because)], rollout.because),
     }
-    return [
+    problems = [
         f"{rollout.title}: {what} is {found}, not {wished}"
         for what, (found, wished) in expected.items()
         if found != wished
+    ]
+    return problems + [
+        f"{rollout.title}: the {where} does not tell of {rollout.told}"
+        for where, text in (("log", finished.shown), ("summary", finished.summary))
+        if rollout.told not in text
     ]
 
 

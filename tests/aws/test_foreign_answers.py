@@ -24,6 +24,7 @@ from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
 from lambda_rollout.aws.invocations import LambdaInvocations
+from lambda_rollout.aws.logs import CloudWatchLogs
 from lambda_rollout.aws.members import NEEDED
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsPreflightReader
@@ -32,6 +33,7 @@ from lambda_rollout.aws.web_identity import WebIdentity
 from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
 from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.inputs.package import CodeStorage, Image
+from lambda_rollout.rollout.ports import LogQuery
 from lambda_rollout.rollout.saved_state import DeploymentRef
 from lambda_rollout.runtime.errors import (
     AccessDenied,
@@ -120,6 +122,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "GetFunctionScalingConfig": lambda _: lookout().scaling(TARGET, "2"),
     "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
     "Invoke": lambda _: LambdaInvocations(clients()).invoke("checkout", "2", b"{}", 5),
+    "FilterLogEvents": lambda _: CloudWatchLogs(clients()).page(LogQuery("/shop", "[8]", NOW, 9)),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
     "DescribeAlarmHistory": lambda _: CloudWatchAlarms(clients(), ALARMS).history((READING,), NOW),
     "GetMetricData": lambda _: CloudWatchMetrics(clients()).invoked([TARGET], NOW),
@@ -271,7 +274,7 @@ def _is_client(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Attribute) and node.func.attr == "cloudwatch"
     if isinstance(node, ast.Attribute):
-        return node.attr in {"lambda_", "uploads", "codedeploy", "_client", "_sts", "sts"}
+        return node.attr in {"lambda_", "uploads", "codedeploy", "logs", "_client", "_sts", "sts"}
     return isinstance(node, ast.Name) and node.id in {"client", "sts"}
 
 
@@ -409,6 +412,7 @@ def test_what_may_rightly_be_empty_may_be(server: Stranger) -> None:
         ("ListFunctionUrlConfigs", b'{"FunctionUrlConfigs": []}'),
         ("DescribeAlarms", b'{"MetricAlarms": [], "CompositeAlarms": []}'),
         ("DescribeAlarmHistory", b'{"AlarmHistoryItems": []}'),
+        ("FilterLogEvents", b'{"events": []}'),
         ("ListDeployments", b'{"deployments": []}'),
         ("ListDeploymentTargets", b'{"targetIds": []}'),
         ("StopDeployment", b'{"status": "Pending"}'),

@@ -66,6 +66,8 @@ def test_the_policy_allows_nothing_that_is_not_called(scene: Live) -> None:
         assert step.wait(PATIENCE).outputs["result"] == "promoted"
     finally:
         step.kill()
+    # The log of what was left is read.
+    assert scene.run(mode="rollback", version=OLD).outputs["result"] == "rolled-back"
     allowed = allowed_actions()
     assert called(scene) == allowed - of_codedeploy(allowed) - PASSED - OF_NEWER_KINDS
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.errors.model import ErrorGroup
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.log import Log
@@ -39,7 +40,7 @@ from lambda_rollout.rollout import events as e
 from lambda_rollout.runtime.trust import accepting, claims_told, condition, trust_policy
 from sandbox.aws.trust import like
 from tests.support.job import Job
-from tests.support.stories import CHECKOUT, ERRORS_OK, START, Telling
+from tests.support.stories import BASKET, CHECKOUT, ERRORS_OK, START, Telling
 
 PIECES = [
     "@octocat",
@@ -261,6 +262,44 @@ def test_a_whole_summary_keeps_its_shape(text: str) -> None:
     assert set(page.tags) <= set(calm.tags) | {"code", "pre"}
     ours = page.outside_code.replace("[!", "")
     assert not AFTER_RENDERING.search(ours)
+
+
+def logged(text: str) -> Telling:
+    """A rollback after which a function's log is read, and another's cannot be; all of it says ``text``."""
+    tell = Telling("10% 5m", CHECKOUT, BASKET)
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.rolls_back("10")
+    group = ErrorGroup(text, text, text, 3, START, START, text, text)
+    tell.say(
+        e.LogRead,
+        target=CHECKOUT,
+        version="8",
+        log_group=text,
+        since=START,
+        errors=(group, group),
+        count=6,
+        messages=True,
+        query=text,
+    )
+    tell.say(e.LogNotRead, targets=(BASKET,), why=text, remedy=text, statement=text)
+    tell.ends(e.Result.ROLLED_BACK, "it was asked for")
+    return tell
+
+
+@given(hostile)
+def test_what_a_log_says_keeps_the_reports_shape(text: str) -> None:
+    calm = Page(summary(rollout_state(logged("calm").events)))
+    page = Page(summary(rollout_state(logged(text).events)))
+    for tag in ("table", "td", "h2", "h3", "details", "blockquote"):
+        assert page.tags.count(tag) == calm.tags.count(tag), tag
+    assert set(page.tags) <= set(calm.tags) | {"code", "pre", "em"}
+    assert not AFTER_RENDERING.search(page.outside_code.replace("[!", ""))
+    stream = io.StringIO()
+    log = Log(Lines(stream))
+    for event in logged(text).events:
+        log.tell(event)
+    assert [name for name, _ in obeyed(stream.getvalue())] == ["group", "endgroup", "error"]
 
 
 # The runner --------------------------------------------------------------------------------------

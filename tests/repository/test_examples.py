@@ -19,6 +19,8 @@ from tests.support.trust import (
     ROLLOUT_TESTS,
     TRUST_POLICY,
     TRUST_POLICY_OF_DEV,
+    TRUST_POLICY_OF_UPLOAD,
+    UPLOAD,
 )
 from tests.support.workflows import ROOT, lint, load, permissions_of, read, steps_of
 
@@ -61,6 +63,7 @@ POLICIES = {
     ROLLOUT: TRUST_POLICY,
     ROLLOUT_DEV: TRUST_POLICY_OF_DEV,
     ROLLOUT_TESTS: TRUST_POLICY_OF_DEV,
+    UPLOAD: TRUST_POLICY_OF_UPLOAD,
 }
 WORKFLOWS = {
     **{path.name: load(path.read_text("utf-8")) for path in EXAMPLES},
@@ -72,7 +75,8 @@ FORMS = {"with ids": (123456, 456789), "without": None}
 def refs_of(workflow: Mapping[str, Any]) -> Iterator[str]:
     """The branches that the workflow is started on."""
     triggers = workflow["on"]
-    if triggers == "workflow_dispatch" or "workflow_dispatch" in triggers:
+    # A comment's workflow runs on the default branch, whatever the pull request is for.
+    if triggers == "workflow_dispatch" or {"workflow_dispatch", "issue_comment"} & set(triggers):
         yield "refs/heads/main"
     for branch in triggers["push"]["branches"] if "push" in triggers else ():
         yield f"refs/heads/{branch}"
@@ -133,9 +137,10 @@ def test_the_rollout_has_a_job_of_its_own() -> None:
 
 
 def _is_a_stranger_to_aws_s_roles(job: Mapping[str, Any]) -> bool:
-    """Whether no role that rolls out trusts the job: one with a role of its own, for tests, may ask for its token."""
+    """Whether no role that rolls out trusts the job: one with a role of its own, for tests or an upload, may ask."""
     claims = {**Job(environment=job["environment"]).claims, "aud": "sts.amazonaws.com"}
-    return not any(accepts(policy, PROVIDER, claims) for policy in POLICIES.values())
+    others = {role: policy for role, policy in POLICIES.items() if role != UPLOAD}
+    return not any(accepts(policy, PROVIDER, claims) for policy in others.values())
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
@@ -168,7 +173,7 @@ def test_the_allow_list_has_every_host_of_aws() -> None:
     listed = {host for row in rows for host in re.findall(r"`([^`]+)`", row[0])}
     sources = "".join(path.read_text() for path in (ROOT / "lambda_rollout" / "aws").glob("*.py"))
     services = set(re.findall(r'client\(\s*"([a-z]+)"', sources))
-    assert services >= {"lambda", "cloudwatch", "sts", "codedeploy"}
+    assert services >= {"lambda", "cloudwatch", "logs", "sts", "codedeploy"}
     session = botocore.session.get_session()
     urls = [session.create_client(name, REGION).meta.endpoint_url for name in services]
     assert {url.removeprefix("https://").replace(REGION, "REGION") for url in urls} <= listed

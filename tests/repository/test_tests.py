@@ -26,10 +26,13 @@ VALUES_ONLY = {
     "tests.golden.render",
     "tests.support.code",
     "tests.support.job",
+    "tests.support.long_rollout",
+    "tests.support.log_payloads",
     "tests.support.preflight_facts",
     "tests.support.stories",
 }
-"""What a test of plain values may use: a clock that stands, golden files, a zip, the runner's files, facts, events."""
+"""What a test of plain values may use: a clock that stands, golden files, a zip, the runner's files, facts, events,
+entries of logs."""
 
 
 def named_after(module: str) -> bool:

@@ -130,3 +130,25 @@ def test_without_the_time_of_its_change_an_alarms_history_is_asked_at_each_updat
     ordered = rollout_spec("10% 60s, 100% 60s", poll_interval=20.0)
     assert scene.roll_out(ordered).result is result
     assert scene.requests("DescribeAlarmHistory")
+
+
+class Ticking(SimClock):
+    """A clock as real ones are: no two looks at it are at one moment."""
+
+    def monotonic(self) -> float:
+        self.wait(1e-4, None)
+        return super().monotonic()
+
+
+def test_a_history_that_is_due_now_is_asked_for_now_and_nothing_else_again_and_again() -> None:
+    scene = Scene.ready()
+    scene.after(20, lambda: scene.set_alarm("checkout-errors", "INSUFFICIENT_DATA"))
+    scene.after(40, lambda: scene.set_alarm("checkout-errors", "OK"))
+    wanted = rollout_spec("50% 60s, 100% 0s", poll_interval=300.0)
+    ports = replace(scene.ports(wanted), clock=Ticking(scene.world))
+
+    end = Rollout(wanted, ports).run()
+
+    assert end.result is Result.PROMOTED, end.reason
+    assert len(scene.requests("DescribeAlarmHistory")) == 1
+    assert len(scene.requests("DescribeAlarms")) < 10

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lambda_rollout.aws.clients import Clients
+from lambda_rollout.aws.logs import CloudWatchLogs
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.aws.rights import Rights
@@ -19,7 +20,7 @@ from lambda_rollout.inputs.package import S3Object, Zip
 from lambda_rollout.inputs.payload import InlinePayload, SmokeTest
 from lambda_rollout.preflight.policy import PolicyStatement, iam_policy
 from lambda_rollout.report.permissions import permissions_section, policy_text, told_of_permissions
-from lambda_rollout.rollout.events import Finished, PermissionsNeeded, Result
+from lambda_rollout.rollout.events import Finished, LogNotRead, PermissionsNeeded, Result
 from lambda_rollout.rollout.permissions import without_credentials
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.runtime.errors import RolloutError
@@ -84,6 +85,7 @@ class Case:
             scene.ports(spec, clients),
             preflight_reader=AwsPreflightReader(clients, spec.inputs.alarms),
             metrics=CloudWatchMetrics(clients),
+            logs=CloudWatchLogs(clients),
             rights=lambda: rights.said,
             claims=lambda _: CLAIMS,
         )
@@ -136,7 +138,8 @@ def test_it_is_enough(name: str) -> None:
 def test_no_statement_is_there_for_nothing(name: str) -> None:
     case = CASES[name]
     needed = case.plan(case.scene(None))
-    for left_out in needed.statements:
+    # The log is read after a rollback only: below.
+    for left_out in (each for each in needed.statements if each.sid != "ReadTheLog"):
         scene = case.scene(iam_policy(each for each in needed.statements if each != left_out))
         goes_well = case.run(scene).result is Result.PROMOTED
         assert not goes_well or said(scene, left_out), left_out.sid
@@ -147,6 +150,17 @@ def said(scene: Scene, left_out: PolicyStatement) -> bool:
     """Whether it is told that one of its actions was refused."""
     told = "\n".join(str(event) for event in scene.events if not isinstance(event, Finished))
     return any(action in told or action.partition(":")[2] in told for action in left_out.actions)
+
+
+@pytest.mark.parametrize("may_read", [True, False])
+def test_the_log_is_read_after_a_rollback_or_it_says_that_it_was_not(may_read: bool) -> None:
+    case = Case(steps="50% 60s, 100% 60s")
+    needed = case.plan(case.scene(None)).statements
+    scene = case.scene(iam_policy(e for e in needed if may_read or e.sid != "ReadTheLog"))
+    scene.after(30, lambda: scene.set_alarm("checkout-errors", "ALARM"))
+    assert case.run(scene).result is Result.ROLLED_BACK
+    assert bool(scene.requests("FilterLogEvents"))
+    assert ("not authorized" in str(scene.told(LogNotRead))) is not may_read
 
 
 def deploy(rights: Mapping[str, Any] | None, steps: str, **more: Any) -> tuple[Shop, Finished]:
@@ -179,18 +193,14 @@ def test_a_plan_marks_what_was_refused_and_what_was_not_tried() -> None:
     rights = iam_policy(each for each in needed.statements if each.sid != "LookAhead")
     scene = case.scene(rights)
     seen = case.plan(scene, over_boto3(scene))
-    assert set(seen.refused) == {
-        "lambda:GetFunctionConcurrency",
-        "lambda:GetPolicy",
-        "lambda:ListFunctionUrlConfigs",
-    }
+    assert set(seen.refused) >= {"lambda:GetPolicy", "lambda:ListFunctionUrlConfigs"}
     text = permissions_section(seen)
-    assert "❌ refused: `lambda:GetFunctionConcurrency`, `lambda:GetPolicy`" in text
+    assert "❌ refused: `lambda:GetPolicy`, `lambda:ListFunctionUrlConfigs`" in text
     assert "not tried: `lambda:PublishVersion`, `lambda:UpdateAlias`" in text
     assert "not tried: `lambda:CreateAlias`" in text
     assert "*optional*" in text
     told = "\n".join(told_of_permissions(seen))
-    assert "refused now: lambda:GetFunctionConcurrency" in told
+    assert "refused now: lambda:GetPolicy, lambda:ListFunctionUrlConfigs" in told
     assert "UpdateFunctionCode" in told.partition("not tried: ")[2]
     writes = {"PublishVersion", "UpdateAlias", "CreateAlias", "UpdateFunctionCode"}
     assert not writes & {request.operation for request in scene.requests()}

@@ -18,7 +18,7 @@ from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.version_logs import CANCELLED_LIMIT, LIMIT
+from lambda_rollout.rollout.version_logs import CANCELLED_LOG_LIMIT, LOG_LIMIT
 from lambda_rollout.runtime.background import BackgroundThread
 from sandbox.aws.between import Page
 from sandbox.aws.errors import AwsError
@@ -178,7 +178,7 @@ def test_none_in_it_yet_is_an_answer_too() -> None:
     rolled_back(scene)
     told = read(scene)
     assert not told.errors
-    assert told.waited == timedelta(seconds=LIMIT)
+    assert told.waited == timedelta(seconds=LOG_LIMIT)
 
 
 def test_entries_that_come_late_are_waited_for() -> None:
@@ -287,7 +287,7 @@ def test_whatever_the_log_does_the_rollback_is_the_same(fault: Any) -> None:
     assert scene.saved_states[-1] == calm.saved_states[-1]
     # A call that has begun is waited for; none is begun later.
     begun = [request.at for request in scene.requests(READS)]
-    assert begun[-1] - begun[0] <= timedelta(seconds=LIMIT)
+    assert begun[-1] - begun[0] <= timedelta(seconds=LOG_LIMIT)
 
 
 def test_a_missing_permission_is_one_note_with_the_policy_line() -> None:
@@ -368,7 +368,7 @@ def test_a_cancelled_job_reads_for_a_moment_only() -> None:
     scene.world.logs().delay = 120
     scene.after(30, lambda: scene.stop.request("SIGINT"))
     rolled_back(scene)
-    assert read(scene).waited == timedelta(seconds=CANCELLED_LIMIT)
+    assert read(scene).waited == timedelta(seconds=CANCELLED_LOG_LIMIT)
 
 
 def test_one_whose_rollback_took_long_reads_nothing() -> None:
@@ -389,7 +389,7 @@ def test_a_stop_while_it_is_read_ends_that_at_once() -> None:
     scene.world.faults.add(stops, operation=READS, nth=2)
     rolled_back(scene)
     assert len(scene.requests(READS)) == 2
-    assert read(scene).waited < timedelta(seconds=LIMIT)
+    assert read(scene).waited < timedelta(seconds=LOG_LIMIT)
 
 
 def test_one_that_hangs_beside_the_story_keeps_it_no_longer_than_the_limit() -> None:

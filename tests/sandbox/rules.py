@@ -17,6 +17,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,6 +44,7 @@ class Subject:
 
     aws: Any
     cloudwatch: Any
+    logs: Any
     name: str
     arn: str
     worded_by_aws: bool
@@ -670,7 +672,89 @@ def history_of_a_state(subject: Subject) -> None:
     assert fired["oldState"]["stateValue"] in {"INSUFFICIENT_DATA", "OK"}
 
 
-def subject_on(aws: Any, cloudwatch: Any, *, worded_by_aws: bool) -> Subject:
+def _logged(subject: Subject, *messages: str, stream: str = "2026/11/28/[1]one") -> dict[str, Any]:
+    """Events a second apart, the last one a second ago, in a group of the subject's own; returns what asks for them."""
+    group = f"/aws/lambda/{subject.name}"
+    with suppress(subject.logs.exceptions.ResourceAlreadyExistsException):
+        subject.logs.create_log_group(logGroupName=group)
+    subject.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    first = int(time.time() - len(messages)) * 1000
+    events = [
+        {"timestamp": first + 1000 * number, "message": message}
+        for number, message in enumerate(messages)
+    ]
+    subject.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    return {"logGroupName": group, "startTime": first}
+
+
+def _messages(answer: dict[str, Any]) -> list[str]:
+    return [event["message"] for event in answer["events"]]
+
+
+@rule(
+    "FilterLogEvents answers events between two moments, by time, a page at a time",
+    "documented",
+    "moto",
+)
+def events_by_time(subject: Subject) -> None:
+    asked = _logged(subject, "a", "b", "c", "d")
+    first = asked["startTime"]
+    page = subject.logs.filter_log_events(**asked, endTime=first + 2000, limit=2)
+    assert _messages(page) == ["a", "b"]
+    assert page["events"][0]["timestamp"] == first
+    assert page["events"][0]["logStreamName"] == "2026/11/28/[1]one"
+    rest = subject.logs.filter_log_events(
+        **asked, endTime=first + 2000, limit=2, nextToken=page["nextToken"]
+    )
+    assert _messages(rest) == ["c"]
+    assert not rest.get("nextToken")
+
+
+@rule("FilterLogEvents of a group that does not exist is refused", "documented", "moto")
+def no_such_log_group(subject: Subject) -> None:
+    refused(
+        subject,
+        subject.logs.filter_log_events,
+        400,
+        "ResourceNotFoundException",
+        "The specified log group does not exist.",
+        logGroupName="/aws/lambda/nobody",
+    )
+
+
+@rule("FilterLogEvents with a phrase in quotes answers what has it", "documented", "moto")
+def events_with_a_phrase(subject: Subject) -> None:
+    asked = _logged(subject, "END RequestId: 1", "END of it", "RequestId: 2")
+    answer = subject.logs.filter_log_events(**asked, filterPattern='"END RequestId"')
+    assert _messages(answer) == ["END RequestId: 1"]
+
+
+@rule("FilterLogEvents takes the beginning of streams' names", "documented")
+def events_by_prefix(subject: Subject) -> None:
+    asked = _logged(subject, "new")
+    _logged(subject, "newer", stream="2026/11/28/[11]one")
+    answer = subject.logs.filter_log_events(**asked, logStreamNamePrefix="2026/11/28/[1]")
+    assert _messages(answer) == ["new"]
+    refused(
+        subject,
+        subject.logs.filter_log_events,
+        400,
+        "InvalidParameterException",
+        "logStreamNames and logStreamNamePrefix cannot be used together",
+        **asked,
+        logStreamNamePrefix="2026",
+        logStreamNames=["2026/11/28/[1]one"],
+    )
+
+
+@rule("FilterLogEvents takes a regular expression between percent signs", "documented")
+def events_by_regular_expression(subject: Subject) -> None:
+    asked = _logged(subject, "[ERROR] no", "KeyError: 1", "an error", "none")
+    answer = subject.logs.filter_log_events(**asked, filterPattern="%ERROR|[a-z]Error%")
+    assert _messages(answer) == ["[ERROR] no", "KeyError: 1"]
+
+
+def subject_on(aws: Any, cloudwatch: Any, logs: Any, *, worded_by_aws: bool) -> Subject:
     """A fresh function on a server."""
     name = f"checkout-{uuid.uuid4().hex[:8]}"
     made = aws.create_function(
@@ -680,4 +764,4 @@ def subject_on(aws: Any, cloudwatch: Any, *, worded_by_aws: bool) -> Subject:
         Handler="index.handler",
         Code={"ZipFile": zip_of("def handler(event, context):\n    return 0\n")},
     )
-    return Subject(aws, cloudwatch, name, made["FunctionArn"], worded_by_aws)
+    return Subject(aws, cloudwatch, logs, name, made["FunctionArn"], worded_by_aws)

@@ -35,10 +35,17 @@ FINISHED = Finished(
 
 def test_what_is_as_expected_is_no_problem() -> None:
     assert unexpected(PROMOTED, FINISHED, "2") == []
-    back = dataclasses.replace(FINISHED, status=1, outputs={"result": "rolled-back"})
+    words = "at app.py:4: ZeroDivisionError"
+    back = dataclasses.replace(
+        FINISHED, status=1, outputs={"result": "rolled-back"}, shown=words, summary=words
+    )
     assert unexpected(ROLLED_BACK, back, "2") == []
+    silent = dataclasses.replace(back, summary="")
+    assert len(unexpected(ROLLED_BACK, silent, "2")) == 1
     said = {"result": "failed", "reason": "the smoke test failed: version 4"}
-    stopped = dataclasses.replace(FINISHED, status=1, outputs=said)
+    stopped = dataclasses.replace(
+        FINISHED, status=1, outputs=said, shown="NameError", summary="NameError"
+    )
     assert unexpected(STOPPED, stopped, "2") == []
     other = dataclasses.replace(stopped, outputs={**said, "reason": "in ALARM"})
     assert len(unexpected(STOPPED, other, "2")) == 1

@@ -31,23 +31,23 @@ CASES = [
     if server == "sandbox" or server in rule.sources
 ]
 
-Clients = Callable[[str], tuple[Any, Any]]
+Clients = Callable[[str], tuple[Any, Any, Any]]
 
 
 @pytest.fixture(scope="session")
 def clients() -> Iterator[Clients]:
-    """Lambda's and CloudWatch's client of a server, which is started when first asked for."""
+    """The clients of Lambda, CloudWatch and CloudWatch Logs of a server, which is started when first asked for."""
     with ExitStack() as running:
 
         @cache
-        def start(server: str) -> tuple[Any, Any]:
+        def start(server: str) -> tuple[Any, Any, Any]:
             session: Any = boto3.Session("test", "test", region_name="us-east-1")
             url = running.enter_context(SERVERS[server]())
             # Without checks of botocore's own, which AWS would never see.
             config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
             made = {
                 service: session.client(service, endpoint_url=url, config=config)
-                for service in ("lambda", "cloudwatch", "iam")
+                for service in ("lambda", "cloudwatch", "logs", "iam")
             }
             if server == "sandbox":
                 _hasten(url)
@@ -55,7 +55,7 @@ def clients() -> Iterator[Clients]:
                 _make_role(made["iam"])
             for client in made.values():
                 running.callback(client.close)
-            return made["lambda"], made["cloudwatch"]
+            return made["lambda"], made["cloudwatch"], made["logs"]
 
         yield start
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -62,15 +62,21 @@ class Numbers:
         """Whether a guard is more than observed."""
         return any(not guard.observe_only for guard in self.guards)
 
+    @property
+    def is_plenty(self) -> bool:
+        """Whether the numbers of a good version are there whenever they are needed."""
+        well_told = not (self.revised or self.silent[1] or self.is_bad) and self.errors_late <= 20
+        return well_told and self.a_minute >= 1_000 and not self.ranges
+
     def stretched(self, plan: Plan) -> Plan:
         """Let the plan's split steps end early, if that is drawn."""
         if not self.ranges:
             return plan
         steps = (
             step if step.is_promotion else Step(step.percent, step.watch + MORE, step.watch)
-            for step in plan.steps
+            for step in plan.shifts
         )
-        return replace(plan, steps=tuple(steps))
+        return plan.with_shifts(steps)
 
     def reader(self, clients: Clients) -> CloudWatchMetrics:
         """The real adapter, for these guards."""

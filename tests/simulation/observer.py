@@ -24,15 +24,18 @@ from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
+from tests.simulation import rules_requests as requests
 from tests.simulation.hooks import Word
+from tests.simulation.kept import Kept, KeptHistory
 from tests.simulation.numbers import Numbers
+from tests.simulation.previous import PREVIOUS, is_previous
 from tests.simulation.scheduler import Process
 from tests.simulation.smoke import Tried
 
 if TYPE_CHECKING:
     from tests.simulation.scenario import Fate
 
-Role = Literal["main", "twin", "post", "next", "sweeper"]
+Role = Literal["main", "twin", "post", "next", "sweeper", "requester"]
 FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
 SOMEBODY = "somebody"
 EARLIER = "0000000e"
@@ -194,8 +197,6 @@ class Actor:
     """(Function, percent) -> what its first record for that weight says."""
     since: dict[str, float] = field(default_factory=dict)
     """When that weight first took effect."""
-    asked_at: float | None = None
-    """When a request to go on early last took effect in its record."""
     settling_since: float | None = None
     unrenewed_since: float | None = None
     """When the first renewal of its credentials failed with none that succeeded since."""
@@ -239,13 +240,28 @@ class Actor:
     """When it learned that an alarm fired; None once it has answered that."""
     earned: bool = False
     """Whether it said CLEARING with every watch passed."""
+    asked_on: dict[str, float] = field(default_factory=dict)
+    """Function -> when it read that its record asks it to go on, with no answer since."""
+    refused_ones: set[str] = field(default_factory=set)
+    """Functions whose record still asks though it has refused."""
+    was_asked: bool = False
+    """Whether a request to it ever took effect. The truth."""
+    split_at: float | None = None
+    """When the first weight of its own took effect."""
+    clearing_since: float | None = None
+    """When it said CLEARING; None once it has written after that."""
 
-    def asks(self, record: Record | None) -> bool:
-        """Whether a write with this record is a request to another run, or one that is taken back."""
-        promotes = self.spec.inputs.mode is Mode.PROMOTE and self.role != "post"
-        if not promotes or record is None or record.held or record.passed:
-            return False
-        return record.rollout_id not in {*self.rollout_ids, self.spec.rollout_id}
+    @property
+    def asked_at(self) -> float | None:
+        """When it read first that it is asked to go on; None if it is not."""
+        return min(self.asked_on.values(), default=None)
+
+    @property
+    def previous_alias(self) -> str:
+        """The alias that it is to let keep the way back; empty for none."""
+        if self.saved_state is not None:
+            return self.saved_state.previous_alias
+        return self.spec.inputs.previous_alias or ""
 
     @property
     def alive(self) -> bool:
@@ -338,8 +354,12 @@ class Observer:
         self.story: list[str] = []
         self.is_calm = False
         """Whether nothing but our own processes and the alarms changes anything, or stands in their way."""
+        self.slack: float | None = None
+        """By how many seconds the split steps may be longer than planned; None for any time."""
         self.in_order = False
         """Whether a process calls AWS for one function after the other."""
+        self.kept = KeptHistory()
+        """The alias that keeps the way back."""
         self.pending: list[tuple[Write, str]] = []
         """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
@@ -366,6 +386,18 @@ class Observer:
         return Shown(
             Routing(alias.version, dict(alias.weights)), alias.description, alias.revision_id
         )
+
+    def show_kept(self, function: str, author: str = "") -> Kept | None:
+        """The alias that keeps the way back as it is, and who wrote it: ``author``, or who was noted."""
+        there = self.world.lambda_().functions.get(function)
+        alias = there.aliases.get(PREVIOUS) if there else None
+        if alias is None:
+            return None
+        states = self.kept.states[function]
+        routing = Routing(alias.version, dict(alias.weights))
+        number = len(states) if author == "" else len(states) + 1
+        who = author or (states[-1].author if states else "owner")
+        return Kept(routing, alias.description, alias.revision_id, who, number)
 
     def build(self, function: str, version: str) -> str:
         """What code a version has."""
@@ -398,6 +430,8 @@ class Observer:
     def effect(self, request: Request, before: Shown | None, answer: Mapping[str, Any]) -> None:
         """Take note of what AWS has just done."""
         actor = self.actors.get(request.caller)
+        if is_previous(request):
+            return
         match request.operation:
             case "UpdateAlias":
                 function = request.function
@@ -423,8 +457,9 @@ class Observer:
         self, caller: str, actor: Actor | None, function: str, before: Shown, after: Shown
     ) -> None:
         truth = self.truths[function]
-        if actor is not None and actor.asks(after.ours):
-            self._asked(actor, function, before, after)
+        if actor is not None and requests.is_request(actor, after.record):
+            requests.effect(self, actor, before, after)
+            self.tell(f"{caller}: asks {after.description[-90:]!r}")
             return
         truth.writes += 1
         truth.writer = caller
@@ -433,6 +468,8 @@ class Observer:
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
         if actor is not None:
             self._written_by_us(actor, function, before, after)
+        if after.record is None and after.routing.is_unsplit:
+            self.kept.live[function].add(after.routing.version)
         changed = before.routing != after.routing
         # Whoever puts his own record to the same weight makes it his own, also where somebody had struck one out.
         taken = actor is not None and after.record is not None and _is_anothers(before, after)
@@ -448,18 +485,9 @@ class Observer:
         elif after.routing.is_unsplit:
             truth.base = after.routing.version
 
-    def _asked(self, asker: Actor, function: str, before: Shown, after: Shown) -> None:
-        """A request changes no traffic, and nobody becomes the author of anything by it."""
-        self.truths[function].writers.add(asker.name)
-        self.tell(f"{asker.name}: asks, or does no more: {after.description[-60:]!r}")
-        self.seen["asked to go on" if after.ours and after.ours.requested else "taken back"] += 1
-        self._rules.written(self, asker, function, before, after)
-        for owner in self.actors.values():
-            if after.ours is not None and owner.spec.rollout_id == after.ours.rollout_id:
-                owner.asked_at = self.now
-
     def _written_by_us(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
         self._rules.written(self, actor, function, before, after)
+        self._note_promotion(actor, function, before, after)
         if after.ours is not None:
             self.moved.setdefault(after.ours.rollout_id, {})[function] = after.ours.new
             if after.ours.passed:
@@ -470,6 +498,21 @@ class Observer:
             # It has mended what it found, whichever way, and begins there.
             actor.bases[function] = after.routing.version
         self._stands(actor, function, after)
+
+    def _note_promotion(self, actor: Actor, function: str, before: Shown, after: Shown) -> None:
+        """Note that a record was removed for good, with every watch passed."""
+        if after.record is not None or not after.routing.is_unsplit:
+            return
+        saved = actor.saved_states[-1].aliases if actor.saved_states else ()
+        mine = next((each for each in saved if each.function == function), None)
+        if before.ours is not None:
+            rollout_id, versions = before.ours.rollout_id, (before.ours.old, before.ours.new)
+        elif mine is not None and mine.new:
+            rollout_id, versions = mine.rollout_id, (mine.old, mine.new)
+        else:
+            return
+        if rollout_id in self.cleared and after.routing == Routing.all_on(versions[1]):
+            self.kept.was_promoted(rollout_id, function, versions, actor.name)
 
     def _written_by_somebody(self, truth: Truth, before: Shown, after: Shown) -> None:
         truth.edited, truth.edited_at = True, self.now
@@ -483,6 +526,8 @@ class Observer:
         record = after.record
         if record is not None and not record.held and function not in actor.since:
             actor.since[function] = self.now
+            if actor.split_at is None and record.rollout_id == actor.spec.rollout_id:
+                actor.split_at = self.now
 
     def answered(self, request: Request, answer: Mapping[str, Any]) -> None:
         """Take note of an answer that gets through."""
@@ -503,6 +548,7 @@ class Observer:
                 actor.versions[request.function] = answer["Version"]
             case "UpdateAlias":
                 function = request.function
+                requests.seen(actor, function, _record(answer.get("Description", "")), self.now)
                 actor.learn_revision(function, answer["RevisionId"])
                 if function not in actor.reached:
                     actor.found[function] = _shown(answer)
@@ -519,6 +565,7 @@ class Observer:
             actor.aliases_read_at[function] = self.now
             actor.learn_revision(function, answer["RevisionId"])
         record = _record(answer.get("Description", ""))
+        requests.seen(actor, function, record, self.now, fresh=fresh)
         if actor.role == "post":
             if record is not None and record.rollout_id in actor.rollout_ids:
                 actor.adopted[function] = _routing(answer)
@@ -561,7 +608,9 @@ class Observer:
 
     def _confirmed(self, actor: Actor, request: Request) -> None:
         function = request.function
-        if actor.role in FOLLOWERS and not actor.asks(write_of(request, self.now).record):
+        if requests.is_request(actor, _record(request.params.get("Description", ""))):
+            return
+        if actor.role in FOLLOWERS:
             truth = self.truths[function]
             for earlier in self.actors.values():
                 if earlier.number < actor.number:
@@ -579,8 +628,11 @@ class Observer:
 
     def on_its_way(self, request: Request, seconds: float) -> None:
         """Take note of an UpdateAlias, or of another delivery of one, that lands in so many seconds."""
-        if seconds and request.operation == "UpdateAlias":
-            self.pending.append((write_of(request, self.now + seconds), request.caller))
+        if not seconds or request.operation != "UpdateAlias" or is_previous(request):
+            return
+        write, actor = write_of(request, self.now + seconds), self.actors.get(request.caller)
+        if actor is None or not requests.is_request(actor, write.record):
+            self.pending.append((write, request.caller))
 
     def hook_answered(self, caller: str, request: Request, word: Word | None) -> None:
         """Take note of what a hook's caller is answered now; None: nothing."""
@@ -622,7 +674,7 @@ class Observer:
 
         No answer but success, and what holds for every delivery alike, says anything of another delivery of it.
         """
-        if actor.asks(write.record):
+        if requests.is_request(actor, write.record):
             return
         spent = write.shown.revision_id in actor.refused
         if outcome == "PreconditionFailedException":
@@ -647,6 +699,8 @@ class Observer:
         """Take note of what was saved for the post stage."""
         actor.saved_states.append(saved_state)
         self._rules.handed_over(self, actor, saved_state)
+        if saved_state.phase is Phase.CLEARING:
+            actor.clearing_since = self.now
         if saved_state.phase is Phase.CLEARING and actor.role != "post":
             why = self._rules.not_passed(actor)
             if why is None:

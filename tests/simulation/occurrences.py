@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lambda_rollout.inputs.choices import HookStage
-from tests.simulation import between
+from tests.simulation import between, previous
 from tests.simulation.github_scenario import FOR_GOOD, KINDS
 from tests.simulation.scenario import EVALUATIONS
 from tests.simulation.simulate import simulate
@@ -50,6 +50,10 @@ MUST_OCCUR = {
     *(f"{what} while a hook is asked" for what in ("killed", "SIGINT", "alarm ALARM")),
     *(f"main with guards {result}" for result in ("promoted", "rolled-back")),
     *("numbers told late", "a guard is broken", "a step ends early"),
+    *("previous alias set", "previous alias not set", "back by the previous alias"),
+    *(f"killed {phase} a call for the previous alias" for phase in ("before", "after")),
+    *(f"previous alias {kind}" for kind in previous.KINDS),
+    *(f"previous alias: somebody's {move}" for move in previous.MOVES),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""

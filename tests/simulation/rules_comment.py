@@ -12,11 +12,11 @@ from itertools import pairwise
 
 from lambda_rollout.report.comment.record import read_record
 from lambda_rollout.report.verdict import MARKS
+from lambda_rollout.rollout.events import RolloutRunning
 from sandbox.github import BOT
 from tests.simulation.github import NUMBER, Sent, SimGitHub, key_in
 from tests.simulation.github_scenario import FOR_GOOD
 from tests.simulation.observer import Actor, Observer
-from tests.simulation.rules_request import asks_another
 
 PACE = 10.0
 """Seconds between two edits of one process, but for the last one."""
@@ -51,11 +51,9 @@ def exited(observer: Observer, hub: SimGitHub, teller: Teller) -> None:
     if teller.actor.finished is None:
         return
     sent = _by(hub, teller)
-    if asks_another(teller.actor):
-        if sent:
-            observer.blame("the run's comment", f"{teller.actor.name} told of another's rollout")
-        return
-    if teller.given_up:
+    if asks := [each for each in teller.actor.events if isinstance(each, RolloutRunning)]:
+        _leaves_it_to_the_run(observer, teller, sent, asks[0])
+    elif teller.given_up:
         _gave_up_for_a_reason(observer, hub, teller, sent)
     elif teller.in_time:
         _shows_its_verdict(observer, teller, sent)
@@ -93,6 +91,14 @@ def _ends_in_time(observer: Observer, teller: Teller) -> None:
     longest = PATIENCE_CANCELLED if teller.actor.cancelled_at is not None else PATIENCE
     if took > longest + SLACK:
         observer.blame("exit is bounded", f"{teller.actor.name} waited {took:.2f} s for GitHub")
+
+
+def _leaves_it_to_the_run(
+    observer: Observer, teller: Teller, sent: Sequence[Sent], asks: RolloutRunning
+) -> None:
+    """Whoever asks a run to go on leaves the comment to that run."""
+    if any(each.is_page for each in sent):
+        observer.blame("the run's own comment", f"{teller.actor.name} wrote it after {asks}")
 
 
 def _gave_up_for_a_reason(
@@ -142,6 +148,9 @@ def _was_well(teller: Teller, sent: Sequence[Sent]) -> bool:
     for each in sent:
         if each.is_list and len(each.keys) > len(set(each.keys)):
             # Another run has posted in the same moment: one of the two is to go first.
+            return False
+        if each.verb == "PATCH" and each.status == 404 and (each.ended_at or 0) > teller.ending_at:
+            # Somebody has deleted it, and to look and to post again takes longer than a cancelled job has.
             return False
         if each.fault and (
             each.ended_at is None or each.ended_at + each.asked > teller.ending_at - ROUNDING

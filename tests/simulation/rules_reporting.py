@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lambda_rollout.alias.routing import Routing, routing_of
@@ -13,6 +14,7 @@ from lambda_rollout.rollout.events import (
     Event,
     Finished,
     Held,
+    PreviousAliasSet,
     RecordCleared,
     Restored,
     Result,
@@ -22,9 +24,10 @@ from lambda_rollout.rollout.events import (
     VersionTaken,
     WeightShifted,
 )
+from tests.simulation import rules_previous, rules_requests
 from tests.simulation.observer import EARLIER, SOMEBODY, Actor, Observer, Shown
+from tests.simulation.previous import PREVIOUS
 from tests.simulation.rules_credentials import told_that_it_fails
-from tests.simulation.rules_request import requested_only_if_it_went
 
 
 def told(observer: Observer, actor: Actor, event: Event) -> None:
@@ -38,6 +41,13 @@ def told(observer: Observer, actor: Actor, event: Event) -> None:
             observer.blame("no internal error", event.reason)
         only_aws_says_gone(observer, actor, event.reason, list(observer.truths))
         somebody_else_is_somebody_else(observer, actor, event.reason, list(observer.truths))
+    rules_requests.told(observer, actor, event)
+    if isinstance(event, Finished | PreviousAliasSet):
+        rules_previous.told(observer, actor, event)
+    _told_of_aliases(observer, actor, event)
+
+
+def _told_of_aliases(observer: Observer, actor: Actor, event: Event) -> None:
     match event:
         case WeightShifted():
             shown = observer.show(event.target.function)
@@ -90,6 +100,8 @@ def only_aws_says_gone(
 ) -> None:
     """2: nothing that somebody else has said is told as AWS's word."""
     gone = any(observer.truths[f].gone or f in actor.missing_twice for f in functions)
+    rules_previous.only_gone_if_gone(observer, actor, text)
+    text = re.sub(rf"there is no alias \S+:{PREVIOUS} to say where", "", text)
     if any(words in text for words in GONE) and not gone:
         observer.blame("only AWS's word", f"{actor.name} told: {text}")
     if ("no such alarm" in text or "alarm deleted" in text) and not observer.seen["alarm deleted"]:
@@ -147,7 +159,6 @@ def _could_not_put_all_back(actor: Actor) -> bool:
 def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None:
     """The result says what the alias shows, unless somebody has written since."""
     told_that_it_fails(observer, actor, finished)
-    requested_only_if_it_went(observer, actor, finished)
     held_together(observer, actor, finished)
     nothing_stays_behind(observer, actor, finished)
     left = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from lambda_rollout.alias.aws_clock import NEAR
@@ -14,6 +15,7 @@ from sandbox.aws.request import Request
 from tests.simulation.numbers import numbers_not_passed
 from tests.simulation.observer import Actor, Observer
 from tests.simulation.rules_hooks import hooks_not_passed
+from tests.simulation.rules_requests import holds_still
 
 BLUR = 0.001
 """Seconds: timelines are added up in floating point."""
@@ -74,10 +76,12 @@ def not_passed(actor: Actor) -> str | None:
         return f"{missing} never was at that weight"
     if not functions:
         return None
-    end = max(actor.since[f] for f in functions) + seconds - BLUR
-    if actor.asked_at is not None and max(actor.reached.values()) < HUNDRED:
-        # It may end as soon as it is asked to, and has looked once more.
-        end = min(end, max(*(actor.since[f] for f in functions), actor.asked_at))
+    began = max(actor.since[f] for f in functions)
+    end = began + seconds - BLUR
+    if holds_still(actor, max(actor.reached.values())):
+        return "it holds, and nobody has said to go on"
+    if actor.asked_at is not None:
+        end = min(end, max(began, actor.asked_at) - BLUR)
     if actor.suspended_for:
         return None
     why, end = hooks_not_passed(actor, end)
@@ -99,14 +103,18 @@ def _numbers_not_passed(actor: Actor) -> str | None:
     """Whether the guards can have held, in a split step. Whose AWS clock is in doubt has other minutes."""
     split = max(actor.reached.values(), default=HUNDRED) < HUNDRED
     in_doubt = actor.misdated or abs(actor.fate.skew) > NEAR
-    if actor.numbers is None or not split or in_doubt or actor.asked_at is not None:
+    if actor.numbers is None or not split or in_doubt:
         return None
     base = next(
         (actor.bases[function] for function in actor.reached if function in actor.bases), ""
     )
     since = max(actor.since[function] for function in actor.reached)
     watched = max(actor.aliases_read_at.values(), default=since) - since
-    return numbers_not_passed(actor.numbers, _step_of(actor), watched, base)
+    step = _step_of(actor)
+    if actor.asked_at is not None:
+        # By a request it ends early with whatever is enough at a step's planned end.
+        step = Step(step.percent, timedelta(0))
+    return numbers_not_passed(actor.numbers, step, watched, base)
 
 
 def _alarms_not_passed(actor: Actor, end: float) -> str | None:

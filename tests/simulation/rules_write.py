@@ -7,6 +7,7 @@ A rule returns nothing; it blames.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.aws_clock import NEAR
@@ -16,9 +17,11 @@ from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
 from tests.simulation import rules_hooks as hooks
-from tests.simulation import rules_request as asking
+from tests.simulation import rules_previous as previous
+from tests.simulation import rules_requests as requests
 from tests.simulation import rules_smoke as smoke
 from tests.simulation.observer import SOMEBODY, Actor, Observer, Shown, Write, write_of
+from tests.simulation.previous import is_previous
 from tests.simulation.rules_credentials import no_weight_while_unrenewed
 from tests.simulation.rules_saved import saved_before_written
 from tests.simulation.rules_step import fit_at_start, never_blind, not_passed, weight_after
@@ -39,6 +42,11 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
         else:
             hooks.asked(observer, actor, request)
         return
+    if is_previous(request):
+        firing_is_answered_by_writing(observer, actor, request)
+        lease_outlives_no_wait(observer, actor)
+        previous.arrived(observer, actor, request)
+        return
     hooks.rollback_is_behind_no_hook(observer, actor, request)
     hooks.alarms_are_read_meanwhile(observer, actor, request)
     firing_is_answered_by_writing(observer, actor, request)
@@ -48,9 +56,12 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     if request.operation != "UpdateAlias":
         return
     write = write_of(request, observer.now)
-    carries_everything(observer, actor, request)
-    if actor.asks(write.record):
+    if requests.is_request(actor, write.record):
+        carries_everything(observer, actor, request)
+        requests.arrived(observer, actor, write)
         return
+    previous.no_wait_before_clearing(observer, actor)
+    carries_everything(observer, actor, request)
     is_one_of_ours(observer, actor, write)
     lease_is_on_awss_clock(observer, actor, write)
     weight_since_is_kept(observer, actor, write)
@@ -73,7 +84,8 @@ def firing_is_answered_by_writing(observer: Observer, actor: Actor, request: Req
     if not actor.must_settle:
         return
     function = request.function
-    if request.operation == "UpdateAlias" and function in actor.must_settle:
+    is_write = request.operation == "UpdateAlias" and not is_previous(request)
+    if is_write and function in actor.must_settle:
         actor.must_settle.discard(function)
     else:
         observer.blame("rollback first", f"{actor.name} sent {request.operation} first")
@@ -188,6 +200,19 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
     last, percent = actor.reached.get(write.function), write.percent
     if percent == last:
         return
+    if percent != _following(actor, last, percent):
+        observer.blame("the plan's weights", f"{actor.name} wrote {percent}% after {last}%")
+    elif last is not None and percent > max(actor.reached.values()):
+        # The first function of a step speaks for all: they are judged together.
+        why = not_passed(actor)
+        if why is not None:
+            observer.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
+
+
+def _following(actor: Actor, last: Decimal | None, percent: Decimal) -> Decimal | None:
+    """Return the weight that comes after ``last``."""
+    if requests.may_go_to_100(actor, last, percent):
+        return HUNDRED
     following = weight_after(actor, last)
     resumes = (
         actor.spec.inputs.on_stranded is OnStranded.RESUME
@@ -195,15 +220,8 @@ def goes_forward_by_the_plan(observer: Observer, actor: Actor, write: Write) -> 
     )
     if last is None and resumes:
         # "watch its weight again in full": the lowest that a function of the group was left at.
-        following = min(actor.left_for_it, default=following)
-    told_to = actor.asked_at is not None and percent == HUNDRED
-    if percent != following and not told_to:
-        observer.blame("the plan's weights", f"{actor.name} wrote {percent}% after {last}%")
-    elif last is not None and percent > max(actor.reached.values()):
-        # The first function of a step speaks for all: they are judged together.
-        why = not_passed(actor)
-        if why is not None:
-            observer.blame("watched before it rises", f"{actor.name} went to {percent}%: {why}")
+        return min(actor.left_for_it, default=following)
+    return following
 
 
 def goes_on_with_what_it_found(observer: Observer, actor: Actor, write: Write) -> None:
@@ -309,17 +327,16 @@ def _note_sent(observer: Observer, actor: Actor, write: Write) -> None:
 
 def written(observer: Observer, actor: Actor, function: str, before: Shown, after: Shown) -> None:
     """Judge a write of ours that took effect."""
-    if actor.asks(after.record):
-        asking.changes_only_the_word(observer, actor, before, after)
-        return
     never_over_a_foreign_routing(observer, actor, function, before, after)
     never_over_another_runs_routing(observer, actor, function, before, after)
     never_a_living_runs_alias(observer, actor, before, after)
     nobody_writes_after_a_follower(observer, actor, function, before, after)
     nobody_writes_after_saying_done(observer, actor, function, before, after)
     split_with_its_record(observer, actor, function, before, after)
+    requests.never_a_part_of_the_text(observer, actor, after)
     promoted_only_if_passed(observer, actor, function, before, after)
     cleared_only_once_marked(observer, actor, function, before, after)
+    previous.went_back(observer, actor, function, before, after)
 
 
 def never_over_a_foreign_routing(
@@ -372,6 +389,9 @@ def never_a_living_runs_alias(
         asked = actor.spec.inputs.mode is Mode.PROMOTE or actor.role == "post"
         if not asked:
             observer.blame("held is held", f"{actor.name} wrote {after.routing} over {record}")
+        return
+    if record.passed and before.routing == after.routing:
+        # What has passed is finished forward by whoever comes first, as its own run is about to do.
         return
     over = observer.words.get(record.rollout_id, False)
     if not over and not record.expired(_aws_now(observer)):
@@ -503,6 +523,7 @@ def after_effect(observer: Observer) -> None:
     """Judge the whole world after any request took effect."""
     for actor in observer.actors.values():
         _heed_the_cancelled(observer, actor)
+        requests.no_longer_than_planned(observer, actor)
 
 
 def _heed_the_cancelled(observer: Observer, actor: Actor) -> None:

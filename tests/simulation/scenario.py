@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -16,6 +16,16 @@ from tests.simulation.between import Between, draw_between
 from tests.simulation.credentials import Lifetime, draw_lifetime
 from tests.simulation.hooks import DrawnHook, draw_hooks
 from tests.simulation.numbers import Numbers, draw_numbers
+from tests.simulation.previous import DrawnPrevious, draw_previous
+from tests.simulation.requests import (
+    FIRST_SEED,
+    WITH_REQUESTS,
+    DrawnRequest,
+    DrawnRequests,
+    draw_how,
+    moments,
+    with_hold,
+)
 from tests.simulation.smoke import DrawnSmokeTest, draw_smoke_test
 
 TEXTS = (
@@ -75,6 +85,12 @@ EVALUATIONS = (
 
 NOT_EVALUATED = 0.12
 """In how many seeds with alarms one of them is not evaluated for a while."""
+
+SLACK = 60.0
+"""Seconds that the calls and the last reads of all split steps may take, with nothing in the way."""
+
+DATA_DELAY = 300.0
+"""Seconds that the numbers of their last minutes may take besides."""
 
 HELD_BEFORE = 0.04
 """In how many seeds main is to promote what was held before."""
@@ -183,11 +199,26 @@ class Scenario:
     """Whether AWS takes an empty description for "leave it is"."""
     credentials: Lifetime | None = None
     """How long main can sign its calls; None for as long as it lives."""
+    requests: DrawnRequests | None = None
+    """Who asks main's rollout to go on; None if nobody does."""
+    previous: DrawnPrevious | None = None
+    """What becomes of the alias that keeps the way back; None without one."""
 
     @property
     def horizon(self) -> float:
         """Seconds that main is planned to take, about."""
         return self.plan.total_watch.total_seconds() + 15.0
+
+    @property
+    def slack(self) -> float | None:
+        """By how many seconds steps may be longer than planned; None where much may be waited for."""
+        evidence = self.hooks or self.smoke_test or self.credentials or self.held_before
+        alarms = self.changes or self.evaluations or self.deleted_alarm or self.alarms
+        if not self.is_calm or evidence or alarms:
+            return None
+        if self.numbers is None:
+            return SLACK
+        return SLACK + DATA_DELAY if self.numbers.is_plenty else None
 
     @property
     def is_calm(self) -> bool:
@@ -212,7 +243,7 @@ def draw(seed: int) -> Scenario:
     if numbers is not None and numbers.ranges:
         alarms = {}
     lost = r.random() < 0.15
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         functions=r.choices([1, 2, 3], [75, 20, 5])[0],
         plan=numbers.stretched(plan) if numbers else plan,
@@ -260,6 +291,56 @@ def draw(seed: int) -> Scenario:
         smoke_test=draw_smoke_test(seed),
         keeps_descriptions=Random(f"descriptions {seed}").random() < 0.4,
         credentials=draw_lifetime(Random(f"credentials {seed}"), horizon),
+        previous=draw_previous(seed, horizon),
+    )
+    scenario = asked_to_go_on(scenario)
+    in_a_row = scenario.previous is not None and scenario.previous.two_in_a_row
+    return two_promotions(scenario) if in_a_row and scenario.requests is None else scenario
+
+
+def asked_to_go_on(scenario: Scenario, chance: float = WITH_REQUESTS) -> Scenario:
+    """Let somebody ask main's rollout to go on, which may hold for it; as it is in most seeds."""
+    seed, r = scenario.seed, Random(f"requests {scenario.seed}")
+    if r.random() > chance or (seed < FIRST_SEED and chance < 1):
+        return scenario
+    plan = with_hold(scenario.plan, seed)
+    chances, late, quiet = draw_how(r)
+    jobs = tuple(
+        DrawnRequest(
+            moments(plan, r),
+            _fate(r, 60.0, dies=0.3),
+            r.choice([0.0, 20.0, 300.0]),
+        )
+        for _ in range(r.choice([1, 1, 2, 3]))
+    )
+    changed = replace(scenario, plan=plan, requests=DrawnRequests(jobs, chances, late, quiet))
+    if not quiet:
+        return changed
+    calm = replace(changed, weather=Weather(), between=Between(), foreign=(), twin=None)
+    if r.random() < 0.5:
+        calm = replace(calm, main=Fate(latency=scenario.main.latency), lost_at=None)
+    if r.random() < 0.5:
+        nothing: dict[str, Any] = {"alarms": {}, "changes": (), "evaluations": ()}
+        calm = replace(calm, **nothing, deleted_alarm=None)
+    return calm
+
+
+def two_promotions(scenario: Scenario) -> Scenario:
+    """Let main and a next rollout of something new most probably both be promoted, one after the other."""
+    r = Random(f"two promotions {scenario.seed}")
+    return replace(
+        scenario,
+        main=Fate(latency=scenario.main.latency),
+        following=Follower(r.choice([0.0, r.uniform(0, 60)]), Fate(latency=r.choice([0.02, 0.6]))),
+        following_mode=r.choices([Mode.ROLLOUT, Mode.ROLLBACK], [80, 20])[0],
+        following_builds=True,
+        alarms={},
+        changes=(),
+        evaluations=(),
+        deleted_alarm=None,
+        foreign=(),
+        lost_at=None,
+        credentials=None,
     )
 
 

@@ -35,7 +35,9 @@ from tests.simulation.github_scenario import Drawn
 from tests.simulation.github_scenario import draw as draw_github
 from tests.simulation.observer import SOMEBODY, Actor, Role
 from tests.simulation.own_clock import OwnClock
+from tests.simulation.previous import PREVIOUS
 from tests.simulation.reporting import Telling
+from tests.simulation.requests import DrawnRequest
 from tests.simulation.rules_comment import judged
 from tests.simulation.rules_reporting import settled
 from tests.simulation.scenario import Fate, Scenario, draw
@@ -121,6 +123,8 @@ class Simulation:
         )
         if scenario.twin is not None:
             self._start("twin", "twin", self._order("00000002", "1002"), scenario.twin)
+        for number, job in enumerate(scenario.requests.jobs if scenario.requests else ()):
+            self.stage.at(job.at, partial(self._ask_to_go_on, number, job))
         if scenario.lost_at is not None:
             scheduler.clock.advance(scenario.lost_at)
             self._lose(main)
@@ -134,10 +138,24 @@ class Simulation:
                     self.stage.build(function, 3)
             spec = self._order("00000003", "1003", version=None, mode=scenario.following_mode)
             self._start("next", "next", spec, scenario.following.fate)
+        self._await_all()
+        self._let_everything_land()
+        self._await_all()
+        self._sweep()
+
+    def _await_all(self) -> None:
         for actor in list(self.observer.actors.values()):
             self._await(actor)
-        self._let_everything_land()
-        self._sweep()
+
+    def _ask_to_go_on(self, number: int, job: DrawnRequest) -> None:
+        spec = self._order(
+            f"000000a{number}",
+            f"11{number:02}",
+            version=None,
+            mode=Mode.PROMOTE,
+            evidence_timeout=job.evidence_timeout,
+        )
+        self._start(f"requester {number}", "requester", spec, job.fate)
 
     def _guards_kept_their_word(self, actor: Actor) -> None:
         """No guard is broken by a version of which nothing failed, however late its numbers came."""
@@ -370,6 +388,7 @@ class Simulation:
             "hooks": tuple(drawn.hook for drawn in scenario.hooks),
             "guards": scenario.numbers.guards if scenario.numbers else (),
             "payloads": dict.fromkeys(self.stage.functions, PAYLOAD) if scenario.smoke_test else {},
+            "previous_alias": PREVIOUS if scenario.previous else None,
         }
         return rollout_spec(steps, **{**asked, **other})
 

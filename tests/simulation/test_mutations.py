@@ -9,6 +9,8 @@ from tests.simulation.github_mutations import GITHUB_MUTATIONS
 from tests.simulation.guard_mutations import GUARD_MUTATIONS
 from tests.simulation.hook_mutations import HOOK_MUTATIONS
 from tests.simulation.mutations import MUTATIONS, SEARCHED, Mutation
+from tests.simulation.previous_mutations import PREVIOUS_MUTATIONS
+from tests.simulation.request_mutations import REQUEST_MUTATIONS
 from tests.simulation.smoke_mutations import SMOKE_MUTATIONS
 
 ALL = [
@@ -18,6 +20,8 @@ ALL = [
     *HOOK_MUTATIONS,
     *GUARD_MUTATIONS,
     *SMOKE_MUTATIONS,
+    *PREVIOUS_MUTATIONS,
+    *REQUEST_MUTATIONS,
 ]
 
 

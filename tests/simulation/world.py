@@ -38,6 +38,7 @@ from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.request import Account, Request
 from sandbox.aws.world import REGION
 from sandbox.clock import START
+from tests.simulation import rules_previous as previous
 from tests.simulation import rules_reporting as told
 from tests.simulation import rules_saved as saved
 from tests.simulation import rules_step as passed
@@ -56,6 +57,7 @@ from tests.simulation.observer import (
     Truth,
     write_of,
 )
+from tests.simulation.previous import PREVIOUS, is_previous
 from tests.simulation.scenario import Scenario
 from tests.simulation.scheduler import Killed, Scheduler
 from tests.simulation.smoke import DrawnSmokeTest, Tried
@@ -67,6 +69,11 @@ STALE_FOR = 4.0
 """Seconds after a write for which GetAlias may still show the state before."""
 
 
+AGAIN = 1.0
+"""Seconds before an alarm takes on a state anew. CloudWatch evaluates one every 10 seconds at most, and two changes to
+the same state within a second are one to whoever compares an alarm with its history."""
+
+
 class StagedWorld(World):
     """A world that shows everything it does to a witness."""
 
@@ -76,6 +83,8 @@ class StagedWorld(World):
 
     def perform(self, request: Request) -> dict[str, Any]:
         """Do a request's work, and let the witness see what it did."""
+        if is_previous(request):
+            return self._perform_on_previous(request)
         before = None
         if request.operation == "UpdateAlias":
             before = self.observer.show(request.function)
@@ -83,6 +92,17 @@ class StagedWorld(World):
         if before is not None:
             self.written_at[request.function] = self.clock.monotonic()
         self.observer.effect(request, before, answer)
+        return answer
+
+    def _perform_on_previous(self, request: Request) -> dict[str, Any]:
+        observer, function = self.observer, request.function
+        before = observer.show_kept(function)
+        answer = super().perform(request)
+        if request.operation in {"UpdateAlias", "CreateAlias"}:
+            after = observer.show_kept(function, request.caller)
+            assert after is not None
+            actor = observer.actors.get(request.caller)
+            previous.effect(observer, actor, request, before, after)
         return answer
 
     def answer(
@@ -114,8 +134,10 @@ class StagedWorld(World):
             if operation == "Invoke":
                 self._hook_says(caller, self.log[-1], word, delay)
                 self.observer.smoke_tested(caller, self.log[-1], became)
-        if outcome == "ok":
+        if outcome == "ok" and not is_previous(self.log[-1]):
             self.observer.answered(self.log[-1], answer)
+        elif outcome == "ok" and actor is not None:
+            previous.answered(self.observer, actor, self.log[-1], answer)
         return answer, delay
 
     def _hook_says(self, caller: str, request: Request, word: Word | None, delay: float) -> None:
@@ -129,6 +151,8 @@ class StagedWorld(World):
         if outcome != "ok":
             self.observer.seen[f"answer {outcome}"] += 1
             self.observer.tell(f"{actor.name}: {request.operation} -> {outcome}")
+        if is_previous(request):
+            return
         if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
             self.observer.said_missing(actor, request.function)
         if request.operation == "UpdateAlias":
@@ -144,6 +168,8 @@ class Weather:
         self._random = Random(f"weather {scenario.seed}")
         self._between = scenario.between
         self._chance_between = Random(f"weather between {scenario.seed}")
+        self._chance_of_requests = Random(f"weather of requests {scenario.seed}")
+        self._chance_of_previous = Random(f"weather of the previous alias {scenario.seed}")
         self.over = False
 
     def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
@@ -153,8 +179,8 @@ class Weather:
         if actor is None:
             return work()
         actor.requests += 1
-        dies = actor.fate.killed_in if not self.over else None
-        if dies == (actor.requests, "before"):
+        dies = self._dies(actor, request)
+        if dies == "before":
             self._stage.kill(actor, f"before {request.operation}")
             raise Killed
         rules.arrived(observer, actor, request)
@@ -164,15 +190,35 @@ class Weather:
         try:
             return work()
         finally:
-            if dies == (actor.requests, "after"):
+            if dies == "after":
                 self._stage.kill(actor, f"after {request.operation}")
                 raise Killed
 
+    def _dies(self, actor: Actor, request: Request) -> str:
+        """Return whether a process dies before or after this request; empty if it does not."""
+        if self.over:
+            return ""
+        if actor.fate.killed_in and actor.fate.killed_in[0] == actor.requests:
+            return actor.fate.killed_in[1]
+        drawn, requests = self._stage.scenario.previous, self._stage.observer.kept.requests
+        if drawn is None or not is_previous(request):
+            return ""
+        requests[actor.name] += 1
+        number, phase = drawn.killed_at or (0, "")
+        if actor.name != "main" or requests[actor.name] != number:
+            return ""
+        self._stage.observer.seen[f"killed {phase} a call for the previous alias"] += 1
+        return phase
+
     def _fault(self, request: Request) -> Fault | None:
         kind, observer = self._drawn(request), self._stage.observer
+        if is_previous(request):
+            kind = self._drawn_for_previous(request) or kind
+        kind = self._drawn_for_a_word(request) or kind
         if kind is not None:
             observer.seen[f"fault {kind}"] += 1
-            fault = _fault(kind, self._random, self._weather.late)
+            late = self._late(request)
+            fault = _fault(kind, self._random, late)
             observer.on_its_way(request, getattr(fault, "lands_after", 0.0))
             return fault
         between, status = self._drawn_between(request)
@@ -184,6 +230,15 @@ class Weather:
         )
         observer.on_its_way(request, lands_after)
         return fault
+
+    def _late(self, request: Request) -> float:
+        scenario = self._stage.scenario
+        actor = self._stage.observer.actors.get(request.caller)
+        if scenario.previous is not None and is_previous(request):
+            return scenario.previous.late
+        if scenario.requests is not None and actor is not None and actor.role == "requester":
+            return scenario.requests.late
+        return self._weather.late
 
     def _drawn_between(self, request: Request) -> tuple[str | None, int]:
         between, r, now = self._between, self._chance_between, self._stage.since_start
@@ -197,6 +252,28 @@ class Weather:
                 if r.random() < chance and (kind != GONE or request.operation == "GetAlias"):
                     return kind, r.choice(STATUSES)
         return None, 0
+
+    def _drawn_for_a_word(self, request: Request) -> str | None:
+        drawn, r = self._stage.scenario.requests, self._chance_of_requests
+        actor = self._stage.observer.actors.get(request.caller)
+        is_word = request.operation == "UpdateAlias" and not is_previous(request)
+        if drawn is None or actor is None or actor.role != "requester" or not is_word:
+            return None
+        for kind, chance in drawn.chances.items():
+            if r.random() < chance:
+                self._stage.observer.seen[f"request {kind}"] += 1
+                return kind
+        return None
+
+    def _drawn_for_previous(self, request: Request) -> str | None:
+        drawn, r = self._stage.scenario.previous, self._chance_of_previous
+        for kind, chance in drawn.chances.items() if drawn else ():
+            is_read = request.operation == "GetAlias"
+            # What hangs half of the time lets nothing be learned; a stale answer is one to a read.
+            if r.random() < chance and is_read == (kind == "stale"):
+                self._stage.observer.seen[f"previous alias {kind}"] += 1
+                return kind
+        return None
 
     def _drawn(self, request: Request) -> str | None:
         now = self._stage.since_start
@@ -219,7 +296,7 @@ class Weather:
             return False
         world = self._stage.world
         function = world.lambda_().functions.get(request.function)
-        alias = function.aliases.get("live") if function else None
+        alias = function.aliases.get(request.params["Name"]) if function else None
         written = world.written_at.get(request.function, -STALE_FOR)
         return (
             alias is not None
@@ -289,11 +366,14 @@ class Stage:
         self.world.observer = self.observer
         self.observer.is_calm = scenario.is_calm
         self.observer.in_order = not scenario.at_once
+        self.observer.slack = scenario.slack
         self.world.written_at = {}
         self.world.dates = dict(scenario.between.dates)
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
         self.weather = Weather(scenario, self)
         self._start = 0.0
+        self._entered: dict[tuple[str, str], float] = {}
+        """(Alarm, state) -> when it took it on last, seconds since main's start."""
         self._build()
         self._start = self.scheduler.clock.monotonic()
         self.world.log.clear()
@@ -324,6 +404,13 @@ class Stage:
             region.publish_version(named)
             alias = {"Name": "live", "FunctionVersion": "1", "Description": self.scenario.text}
             region.create_alias({**named, **alias})
+            if self.scenario.previous is not None and self.scenario.previous.there != "none":
+                text = self.scenario.previous.text
+                kept = {"Name": PREVIOUS, "FunctionVersion": "1", "Description": text}
+                region.create_alias({**named, **kept})
+                first = self.observer.show_kept(function, "owner")
+                assert first is not None
+                self.observer.kept.written(function, first)
             self.build(function, 2)
             self.world.run_due()
             if self.scenario.by_version or self.scenario.held_before is not None:
@@ -392,12 +479,44 @@ class Stage:
 
         if scenario.numbers is not None:
             publish(scenario.numbers, self)
+        for at, kind in scenario.previous.moves if scenario.previous else ():
+            self.at(at, partial(self._move_previous, kind))
+
+    def _move_previous(self, kind: str) -> None:
+        """Somebody else does something to the alias that keeps the way back."""
+        for function in self.functions:
+            kept, there = self.observer.show_kept(function), self.observer.show(function)
+            versions = sorted(self.world.lambda_().functions[function].published) if there else []
+            if not versions or (kept is None) != (kind == "create"):
+                continue
+            named: dict[str, Any] = {"Name": PREVIOUS}
+            whole = {"FunctionVersion": versions[-1], "RoutingConfig": {}, "Description": "theirs"}
+            weights = dict.fromkeys(
+                [v for v in versions if kept and v != kept.routing.version][:1], 0.5
+            )
+            self.observer.seen[f"previous alias: somebody's {kind}"] += 1
+            match kind:
+                case "create":
+                    rest = {"FunctionVersion": versions[0], "Description": "theirs"}
+                    self._somebody("CreateAlias", function, **named, **rest)
+                case "delete":
+                    self._somebody("DeleteAlias", function, **named)
+                case "move":
+                    self._somebody("UpdateAlias", function, **named, **whole)
+                case "describe":
+                    self._somebody("UpdateAlias", function, **named, Description="theirs")
+                case "split":
+                    split = {"RoutingConfig": {"AdditionalVersionWeights": weights}}
+                    self._somebody("UpdateAlias", function, **named, **split)
 
     def _set_alarm(self, name: str, state: str) -> None:
         cloudwatch = self.world.cloudwatch()
         alarm = cloudwatch._alarms.get(name)
         if alarm is None or alarm.value == state or alarm.evaluation_state not in EVALUATED:
             return
+        if self.since_start - self._entered.get((name, state), -2.0) < AGAIN:
+            return
+        self._entered[name, state] = self.since_start
         reason = {"AlarmName": name, "StateValue": state, "StateReason": "drawn"}
         cloudwatch.set_alarm_state(reason)
         self.observer.tell(f"alarm {name} {state}")

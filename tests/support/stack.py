@@ -126,6 +126,8 @@ def _make_provider(given: dict[str, Any], call: Call) -> dict[str, str]:
 
 def _make_role(given: dict[str, Any], call: Call) -> dict[str, str]:
     policies = given.pop("Policies")
+    # CloudFormation makes up a name where there is none.
+    given.setdefault("RoleName", "made-up")
     given["AssumeRolePolicyDocument"] = json.dumps(given["AssumeRolePolicyDocument"])
     made = call("iam", "CreateRole", **given)["Role"]
     for policy in policies:
@@ -154,8 +156,20 @@ def _make_alias(given: dict[str, Any], call: Call) -> dict[str, str]:
     return {"Ref": call("lambda", "CreateAlias", **given)["AliasArn"]}
 
 
+def _make_log_alarm(given: dict[str, Any], call: Call) -> dict[str, str]:
+    call("cloudwatch", "PutLogAlarm", **{**given, "Threshold": float(given["Threshold"])})
+    return {"Ref": given["AlarmName"]}
+
+
+def _make_objective(given: dict[str, Any], call: Call) -> dict[str, str]:
+    call("application-signals", "CreateServiceLevelObjective", **given)
+    return {"Ref": given["Name"]}
+
+
 def _make_alarm(given: dict[str, Any], call: Call) -> dict[str, str]:
-    call("cloudwatch", "PutMetricAlarm", **{**given, "Threshold": float(given["Threshold"])})
+    if "Threshold" in given:
+        given["Threshold"] = float(given["Threshold"])
+    call("cloudwatch", "PutMetricAlarm", **given)
     return {"Ref": given["AlarmName"]}
 
 
@@ -166,6 +180,8 @@ _MAKE: Mapping[str, Callable[[dict[str, Any], Call], dict[str, str]]] = {
     "AWS::Lambda::Version": _make_version,
     "AWS::Lambda::Alias": _make_alias,
     "AWS::CloudWatch::Alarm": _make_alarm,
+    "AWS::CloudWatch::LogAlarm": _make_log_alarm,
+    "AWS::ApplicationSignals::ServiceLevelObjective": _make_objective,
 }
 
 

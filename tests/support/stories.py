@@ -340,9 +340,9 @@ with _story("errors-in-its-log", Telling()) as tell:
     fired = tell.fires()
     tell.rolls_back("10")
     tell.pass_time(0.4)
-    orders = [NO_SUCH_ORDER.format(number) for number in (4711, 4712, 4713)]
-    logged = [text for name in ("no memory left", "a logger's line") for text in PAYLOADS[name]]
-    tell.reads_log(CHECKOUT, *[EMPTY_BASKET] * 9, *orders, *logged, complete=False)
+    no_orders = [NO_SUCH_ORDER.format(number) for number in (4711, 4712, 4713)]
+    more = [text for name in ("no memory left", "a logger's line") for text in PAYLOADS[name]]
+    tell.reads_log(CHECKOUT, *[EMPTY_BASKET] * 9, *no_orders, *more, complete=False)
     why = f"alarm checkout-errors fired: {ERRORS}"
     tell.ends(e.Result.ROLLED_BACK, why, failed_alarms=(fired,))
 
@@ -354,8 +354,8 @@ with _story("errors-without-messages", Telling("10% 5m", CHECKOUT, BASKET, OTHER
     tell.beats(1, 2)
     fired = tell.fires()
     tell.rolls_back("10")
-    texts = (EMPTY_BASKET, NO_SUCH_ORDER.format(4711), NO_SUCH_ORDER.format("anna@example.com"))
-    tell.reads_log(CHECKOUT, *texts, messages=False)
+    baskets = (EMPTY_BASKET, NO_SUCH_ORDER.format(4711), NO_SUCH_ORDER.format("anna@example.com"))
+    tell.reads_log(CHECKOUT, *baskets, messages=False)
     tell.reads_log(BASKET, messages=False)
     denied = (
         "FilterLogEvents: AccessDeniedException: not authorized to perform: logs:FilterLogEvents"
@@ -604,7 +604,7 @@ with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
             "cloudwatch:GetMetricData",
             "lambda:GetAlias",
             "lambda:GetFunctionConfiguration",
-            "lambda:GetFunctionConcurrency",
+            "lambda:GetFunction",
             "lambda:GetProvisionedConcurrencyConfig",
             "lambda:InvokeFunction",
             "lambda:ListEventSourceMappings",
@@ -658,7 +658,7 @@ with _story("plan-wired-the-wrong-way", Telling("1% 1m, 100% 5m")) as tell:
         text="A rollout would be refused: checkout:live: The two versions have different values of execution"
         " role: a (old) and b (new).",
     )
-    tell.needs({"alarms": "checkout-latency-p99"}, refused=("lambda:GetFunctionConcurrency",))
+    tell.needs({"alarms": "checkout-latency-p99"}, refused=("lambda:GetFunction",))
     tell.ends(e.Result.PLANNED)
 
 with _story("numbers-of-both-versions", Telling("10% 3m..5m, 100% 2m")) as tell:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-MOST = 100
+MOST_OF_PLACE = 100
 """Characters of a place."""
 
 _PYTHON = re.compile(r'^[ \t]*File "([^"]+)", line (\d+)', re.MULTILINE)
@@ -38,7 +38,7 @@ def place(stack: str) -> str:
     if methods := [(found[1], found[2], found[3]) for found in _JAVA.finditer(stack)]:
         own = [each for each in methods if not _NOT_OWN.search(each[0])]
         _, file, line = (own or methods)[0]
-        return f"{file}:{line}"[:MOST]
+        return f"{file}:{line}"[:MOST_OF_PLACE]
     for pattern in (_DOTNET, _NODE, _RUBY, _GO):
         if found := pattern.findall(stack):
             return _chosen(found)
@@ -59,7 +59,7 @@ def _chosen(frames: Iterable[tuple[str, str]]) -> str:
     known = [frame for frame in frames if not _LAMBDAS.search(frame[0])]
     own = (frame for frame in known if not _NOT_OWN.search(frame[0]))
     path, line = next(own, known[0] if known else ("", ""))
-    return f"{_short(path)}:{line}"[:MOST] if path else ""
+    return f"{_short(path)}:{line}"[:MOST_OF_PLACE] if path else ""
 
 
 def _short(path: str) -> str:

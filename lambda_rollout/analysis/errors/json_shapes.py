@@ -14,7 +14,7 @@ from typing import Any
 from lambda_rollout.analysis.errors.frames import place, place_of_frames
 from lambda_rollout.analysis.errors.model import LoggedError, Source
 from lambda_rollout.analysis.errors.words import (
-    TIMED_OUT,
+    RAN_OUT,
     first_line,
     is_error_level,
     kind_of,
@@ -64,7 +64,7 @@ def of_object(document: Mapping[str, Any]) -> LoggedError | None:
         if not _is_error(document):
             return None
         message = message_of(document)
-        if TIMED_OUT.search(message):
+        if RAN_OUT.search(message):
             return LoggedError("Timeout", first_line(message), "", request_id, Source.LIMIT)
         return LoggedError("", first_line(message), "", request_id, Source.LOGGED)
     where = _place(told) or _place(document)

@@ -6,11 +6,11 @@ import re
 
 from lambda_rollout.analysis.errors.model import LoggedError, Source
 
-MOST = 300
+LONGEST_MESSAGE = 300
 """Characters of a message that are kept."""
 
 UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
+RAN_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
 
 _UUID = re.compile(UUID)
 _WRAPPED = re.compile(r"(?:Function|Init|Runtime)<(.+)>")
@@ -24,8 +24,10 @@ _LEVELS = frozenset({"error", "err", "fatal", "critical", "crit", "severe", "fai
 
 def first_line(text: str) -> str:
     """Return the first line that says something, cut."""
-    line = next((line for line in text[: 8 * MOST].splitlines() if line.strip()), "").strip()
-    return line if len(line) <= MOST else f"{line[: MOST - 1]}…"
+    line = next(
+        (line for line in text[: 8 * LONGEST_MESSAGE].splitlines() if line.strip()), ""
+    ).strip()
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
 
 
 def uuid_in(text: str) -> str:

@@ -13,6 +13,7 @@ from lambda_rollout.github.comment.thread import LiveComment
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.report.comment.comment import Context, comment, comment_of_input_problems, title
 from lambda_rollout.report.comment.record import CommentRecord, Key, key_of
+from lambda_rollout.report.kept import repeats
 from lambda_rollout.report.markdown import link, prose
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.timeline import Timeline
@@ -29,7 +30,8 @@ STATE = "comment"
 OFTEN_ENOUGH = 60.0
 SELDOM_ENOUGH = 600.0
 BEATS_IN_ALL = 20
-"""Between two edits that only let time pass: a twentieth of the schedule, from one to ten minutes."""
+"""Between two edits that only let time pass: a twentieth of the schedule, from one to ten minutes. What repeats itself,
+such as the changes of an alarm that flaps, is shown within one to two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class CommentFeed:
         self._holds_on_cancel = holds_on_cancel
         self._seen = Timeline()
         self._shown_at = clock.monotonic()
+        self._is_behind = False
+        """Whether something happened that is not shown yet."""
         self._said_where = False
         self._environment = functools.cache(owner.environment)
 
@@ -73,7 +77,7 @@ class CommentFeed:
         """Take one more event into account."""
         self._seen = self._seen.after(event)
         if self._is_news(event):
-            self._shown_at = self._clock.monotonic()
+            self._shown_at, self._is_behind = self._clock.monotonic(), False
             self._live.show(self._page())
         self._catch_up()
 
@@ -135,9 +139,14 @@ class CommentFeed:
         # Only the alias's ARN tells the account, which is part of whose comment it is.
         if not any(now.arn or now.missing for now in story.targets.values()):
             return False
-        if not isinstance(event, e.Heartbeat | e.MetricsRead):
+        ago = self._clock.monotonic() - self._shown_at
+        if isinstance(event, e.Heartbeat | e.MetricsRead):
+            return ago >= (OFTEN_ENOUGH - 1.0 if self._is_behind else self._beat(story))
+        if repeats(event) is None:
             return True
-        return self._clock.monotonic() - self._shown_at >= self._beat(story)
+        # An alarm that flaps, or two hundred of them: the next heartbeat shows what this does not.
+        self._is_behind = True
+        return ago >= OFTEN_ENOUGH - 1.0
 
     def _beat(self, story: RolloutState) -> float:
         total = story.started.plan.total_watch.total_seconds() if story.started else 0.0

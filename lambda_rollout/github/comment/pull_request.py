@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lambda_rollout.github.payload import Payload, read_payload
+from lambda_rollout.github.payload import Payload, event_payload
 
 _QUEUE = re.compile(r"/pr-(\d+)-[0-9a-f]{40,64}$")
 _BRANCH = "refs/heads/"
@@ -79,7 +79,7 @@ def lead(number: int | None, environ: Mapping[str, str]) -> Lead:
     if number is not None:
         return Named(number)
     event = environ.get("GITHUB_EVENT_NAME", "")
-    payload = read_payload(environ)
+    payload = event_payload(environ)
     if (named := payload.number("pull_request", "number")) is not None:
         return Named(named)
     match event:

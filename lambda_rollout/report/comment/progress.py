@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.cancellation import on_cancelling
 from lambda_rollout.report.hold import inputs_to_say, waits_for
 from lambda_rollout.report.hooks import hooks_asked
 from lambda_rollout.report.lines import bar
@@ -115,4 +116,6 @@ def if_cancelled(story: RolloutState, run: Run, *, holds: bool) -> Iterator[str]
     back = f"version {previous.pop()}" if len(previous) == 1 else "the old versions"
     goes = "goes" if one else "go"
     cancel = link("Cancel the run", run.url)
-    yield f"{cancel} to stop this: {names} {goes} back to {prose(back)} at once."
+    # Of a large group the post stage writes the rest, after the job was killed.
+    when = "within a minute or two" if on_cancelling(len(story.targets)) else "at once"
+    yield f"{cancel} to stop this: {names} {goes} back to {prose(back)} {when}."

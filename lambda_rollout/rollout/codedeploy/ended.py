@@ -19,7 +19,6 @@ from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import DeploymentRef, Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.rollout.story import without_failing
-from lambda_rollout.rollout.version_logs import LeftVersion, tell_what_was_logged
 from lambda_rollout.runtime.errors import CallFailed, RolloutError
 from lambda_rollout.runtime.retry import retrying
 
@@ -66,6 +65,9 @@ def _rollback_running(
     if not outcome.back:
         return finisher.finished(Result.FAILED, f"{target} could not be restored")
     finisher.remember(Phase.DONE)
+    # The post stage reads no logs, and does not import what does.
+    from lambda_rollout.rollout.version_logs import LeftVersion, tell_what_was_logged
+
     left = [LeftVersion(target, shift.new, alias_arn)]
     without_failing(partial(tell_what_was_logged, spec, ports, left, began), ports)
     finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")

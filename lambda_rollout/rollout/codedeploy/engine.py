@@ -121,7 +121,11 @@ class Deployment:
             replace(left_version(rollout), since=self._created_at)
             for rollout in self._finisher.back
         ]
-        tell_what_was_logged(self._spec, self._ports, at_100 or self._left, self._going_back_since)
+        left = at_100 or self._left
+        seen_by = self._watch or self._watcher
+        if left and seen_by is not None:
+            seen_by.numbers.read_after_end(self._ports.background)
+        tell_what_was_logged(self._spec, self._ports, left, self._going_back_since)
 
     def _tell(self) -> Finished:
         self._group = check_group(self._spec, self._ports, self._engine)

@@ -87,7 +87,8 @@ class DeploymentWatcher:
             ports.aws_clock.now,
         )
         """The versions' own numbers; nothing depends on them here, they are told."""
-        self._numbers = MetricsPoll(ports.clock, ports.stop, ports.emit, self.metrics)
+        self.numbers = MetricsPoll(ports.clock, ports.stop, ports.emit, self.metrics)
+        """When they are read."""
         self.percent = Decimal()
         """The share of the new version, as last seen on the alias."""
 
@@ -113,7 +114,7 @@ class DeploymentWatcher:
                 if state is not None and state.ended:
                     return state
                 look_at = clock.monotonic() + LOOK_EVERY
-                self._numbers.read_if_due(self._number)
+                self.numbers.read_if_due(self._number)
             self._beat(alarms.readings)
             due = alarms.rhythm.next_at(math.inf) if alarms.watches else math.inf
             due = min(look_at, due, alarms.next_history_at)

@@ -10,12 +10,13 @@ import pytest
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmState
-from lambda_rollout.github.log import Log
+from lambda_rollout.github.log import MOST_TOLD, Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.report.json_report import kebab
 from lambda_rollout.report.permissions import POLICY, TRUST_POLICY
 from lambda_rollout.rollout import events as e
+from tests.support.long_rollout import LongRollout
 from tests.support.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, START, STORIES, Telling
 
 
@@ -195,3 +196,36 @@ def test_a_stream_without_unicode_gets_every_line() -> None:
 def test_what_fails_the_job_is_an_error_annotation(name: str, errors: int) -> None:
     lines = log_of(STORIES[name]())
     assert sum(line.startswith("::error ") for line in lines) == errors
+
+
+def test_what_repeats_itself_is_written_a_few_times_and_then_counted() -> None:
+    story = LongRollout(functions=1, alarms=30, hours=1.0)
+    lines = log_of(list(story.events()))
+    of_one = [line for line in lines if "alarm service-000-errors:" in line and "→" in line]
+    assert len(of_one) == MOST_TOLD
+    assert (
+        "changes of alarm service-000-errors: no more of this is written, only counted"
+        in "\n".join(lines)
+    )
+    (end, *_) = [line for line in lines if "not written above" in line]
+    assert "1500 lines: changes of alarm" in end
+    assert "and 5 more" in end
+
+
+def test_a_firing_is_always_written() -> None:
+    tell = Telling()
+    tell.begins(ERRORS_OK)
+    for _ in range(20):
+        tell.say(e.AlarmChanged, reading=ERRORS_OK, before=AlarmState.ALARM, fired=False)
+    tell.say(e.AlarmChanged, reading=ERRORS_FIRED, before=AlarmState.OK, fired=True)
+    assert any("OK → ALARM" in line for line in log_of(tell.events))
+
+
+def test_of_many_functions_the_sum_is_written_and_those_that_failed_most() -> None:
+    story = LongRollout(functions=40, alarms=1, hours=0.5)
+    lines = log_of(list(story.events()))
+    sums = [line for line in lines if "40 aliases" in line]
+    # Four reads, and the verdict.
+    assert len(sums) == 5
+    assert "new versions: " in sums[0]
+    assert sum("service-" in line and "invocations" in line for line in lines) == 5 * 5

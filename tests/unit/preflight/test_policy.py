@@ -132,3 +132,12 @@ def test_too_many_functions_for_one_policy_are_noticed() -> None:
     many = ", ".join(f"function-with-a-long-name-{number}" for number in range(40))
     assert is_too_long(iam_policy(needed(function_name=many).values()))
     assert not is_too_long(iam_policy(needed(alarms="checkout-errors").values()))
+
+
+def test_the_log_is_where_the_function_writes_it() -> None:
+    kinds = FunctionKinds(log_groups={"checkout": "/shop/all", "cart": ""})
+    found = needed(kinds=kinds, function_name="checkout, cart")["ReadTheLog"]
+    start = "arn:aws:logs:eu-central-1:123456789012:log-group"
+    assert found.resources == (f"{start}:/shop/all:*", f"{start}:/aws/lambda/cart:*")
+    assert found.optional
+    assert "ReadTheLog" not in needed(errors="off")

@@ -45,3 +45,13 @@ def test_what_was_told_adds_up_to_what_was_read() -> None:
     whole = first.joined(news.news(read(2, 1, 4, throttles=3), at(3)))
     assert whole.canary == read(2, 1, 4).canary
     assert whole.throttles == 3
+
+
+def test_minutes_that_did_not_change_are_kept_once() -> None:
+    news = MetricNews()
+    first = news.known(read(0, 0))
+    news.news(first, at(2))
+    again = news.known(read(0, 3, 1))
+    assert again == read(0, 3, 1)
+    assert again.canary.minutes[0] is first.canary.minutes[0]
+    assert again.canary.minutes[1].errors == 3

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rollout.analysis.errors.model import LoggedError, Source
-from lambda_rollout.analysis.errors.read import LONGEST, error_in_tail, read_error
-from lambda_rollout.analysis.errors.words import MOST
+from lambda_rollout.analysis.errors.read import LONGEST_ENTRY, error_in_tail, read_error
+from lambda_rollout.analysis.errors.words import LONGEST_MESSAGE
 from tests.support.log_payloads import HARMLESS, ONE, PAYLOADS
 from tests.support.stories import LOG
 
@@ -147,8 +147,8 @@ def test_a_huge_entry_is_cut() -> None:
     text = json.dumps({"level": "ERROR", "message": "no room " * 40_000})
     told = read_error(text)
     assert told is not None
-    assert len(told.message) <= MOST
-    assert read_error("x" * LONGEST + "\n[ERROR] KeyError: 1") is None
+    assert len(told.message) <= LONGEST_MESSAGE
+    assert read_error("x" * LONGEST_ENTRY + "\n[ERROR] KeyError: 1") is None
 
 
 _PIECES = st.sampled_from(
@@ -163,7 +163,7 @@ def test_whatever_is_written_is_read(pieces: list[str]) -> None:
     error_in_tail(text.splitlines())
     if told is not None:
         assert "\n" not in told.message + told.kind + told.where + told.request_id
-        assert len(told.message) <= MOST
+        assert len(told.message) <= LONGEST_MESSAGE
 
 
 @pytest.mark.parametrize(

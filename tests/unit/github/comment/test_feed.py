@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.github.comment.feed import CommentFeed, CommentOwner, state_of, told_before
 from lambda_rollout.github.comment.sync import Page, Told
 from lambda_rollout.github.comment.thread import LiveComment
@@ -17,7 +19,10 @@ from lambda_rollout.report.comment.record import Key
 from lambda_rollout.rollout import events as e
 from sandbox.clock import ManualClock
 from tests.support.job import Job
-from tests.support.stories import STORIES
+from tests.support.long_rollout import LongRollout
+from tests.support.stories import ERRORS_OK, STORIES, Telling, alarm
+
+OK, NO_DATA = AlarmState.OK, AlarmState.INSUFFICIENT_DATA
 
 
 class Shown(LiveComment):
@@ -110,3 +115,50 @@ def test_a_later_stage_goes_on_where_main_told(tmp_path: Path) -> None:
     feed = CommentFeed(shown, CommentOwner((), "", str, key=key), Job(tmp_path).runner, clock)
     feed.emit(STORIES["promoted"]()[-1])
     assert shown.pages[-1].key() == key
+
+
+def pages_of(tmp_path: Path, functions: int, alarms: int) -> list[Page]:
+    folder = tmp_path / str(functions)
+    folder.mkdir()
+    story = LongRollout(functions, alarms, hours=1.0)
+    shown, clock = Shown(), StoryClock()
+    names = tuple(target.function for target in story.targets)
+    feed = CommentFeed(shown, CommentOwner(names, "live", str), Job(folder).runner, clock)
+    for event in story.events():
+        clock.advance(max(0.0, (event.at - clock.now()).total_seconds()))
+        feed.emit(event)
+    return shown.pages
+
+
+def test_many_that_flap_are_no_more_edits_than_one(tmp_path: Path) -> None:
+    """Pages of one moment are one edit: the newest goes to GitHub, ten seconds after the one before it."""
+    one, many = (
+        {page.at for page in pages_of(tmp_path, functions, alarms)}
+        for functions, alarms in ((1, 1), (40, 80))
+    )
+    assert len(many) <= len(one)
+
+
+def test_a_change_that_is_not_shown_at_once_is_shown_with_the_next_heartbeat(
+    tmp_path: Path,
+) -> None:
+    tell = Telling("10% 3h, 100% 5m")
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    shown, clock = Shown(), StoryClock()
+    feed = CommentFeed(shown, CommentOwner(("checkout",), "live", str), Job(tmp_path).runner, clock)
+    for event in tell.events:
+        feed.emit(event)
+    for moment, (before, state) in ((10, (OK, NO_DATA)), (20, (NO_DATA, OK))):
+        clock.advance(moment)
+        reading = alarm("checkout-errors", state)
+        feed.emit(e.AlarmChanged(at=tell.now, reading=reading, before=before, fired=False))
+    before_it = len(shown.pages)
+    span = timedelta(hours=2)
+    clock.advance(31)
+    feed.emit(
+        e.Heartbeat(
+            at=tell.now, number=1, percent=Decimal(10), step_left=span, all_left=span, states=()
+        )
+    )
+    assert len(shown.pages) == before_it + 1
