@@ -16,7 +16,6 @@ from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, numbers, told_in_full
 from lambda_rollout.report.kept import repeats
 from lambda_rollout.report.lines import about_what, told
-from lambda_rollout.report.permissions import POLICY, TRUST_POLICY, policy_text
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import (
@@ -48,7 +47,7 @@ _COMMAND_LIMIT = 4000  # characters of an AWS CLI command
 _LOG_LINE_LIMIT = 1000  # characters of a line of a function's log
 
 
-MOST_TOLD = 10
+MOST_ALIKE = 10
 """Times that the same thing is written which goes on repeating itself, such as the changes of an alarm that flaps."""
 
 _PACED = (e.Heartbeat, e.MetricsRead, e.HookInProgress, e.Warned)
@@ -101,12 +100,12 @@ class Log:
         what = None if isinstance(event, _PACED) else repeats(event)
         if what is not None:
             self._told[what] += 1
-            if self._told[what] > MOST_TOLD:
+            if self._told[what] > MOST_ALIKE:
                 self._not_told[about_what(event)] += 1
                 return
         for text in told(event, self._story):
             self._say(event, text)
-        if what is not None and self._told[what] == MOST_TOLD:
+        if what is not None and self._told[what] == MOST_ALIKE:
             self._say(event, f"{about_what(event)}: no more of this is written, only counted")
 
     def _say_what_was_not_told(self, event: e.Event) -> None:
@@ -190,6 +189,9 @@ class Log:
 
     def _permissions(self, event: e.PermissionsNeeded) -> None:
         """Write what is known of them, and both policies to be copied, folded."""
+        # Only a plan tells them, and no rollout is to wait for what that brings along.
+        from lambda_rollout.report.permissions import POLICY, TRUST_POLICY, policy_text
+
         for text in told(event, self._story):
             self._say(event, text)
         for title, policy in ((POLICY, policy_text(event)), (TRUST_POLICY, event.trust_policy)):

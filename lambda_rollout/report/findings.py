@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from statistics import median
 
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.metrics import MINUTE, Comparison, VersionMetrics
 from lambda_rollout.preflight.finding import Finding, Level
-from lambda_rollout.report.markdown import breakable, code, code_block, prose, table
+from lambda_rollout.report.alike import FEW_ROWS, failing_more
+from lambda_rollout.report.markdown import breakable, code, code_block, folded, prose, table
 from lambda_rollout.report.wording import count, sentence
 
 LEVEL_MARKS: Mapping[Level, str] = {Level.ERROR: "❌", Level.WARNING: "⚠️", Level.NOTE: "💡"}
@@ -117,7 +119,27 @@ def _span(comparison: Comparison) -> str:
     return f" {first.astimezone(UTC):%H:%M} to {last.astimezone(UTC):%H:%M}"
 
 
-def numbers_table(comparisons: Iterable[Comparison]) -> str:
+def requests(compared: Mapping[Target, Comparison]) -> str:
+    """Show what both versions did; of many functions the sum, and those that fail more than before; others folded."""
+    every = list(compared.values())
+    if len(every) <= FEW_ROWS:
+        return _numbers_table(every)
+    failing = [compared[target] for target in failing_more(compared)]
+    others = [one for one in every if one not in failing]
+    parts = [prose(sentence(_in_all(every)))]
+    parts += [_numbers_table(failing)] if failing else []
+    parts.append(folded(f"{count(len(others), 'more alias', 'more aliases')}", _some(others)))
+    return "\n\n".join(parts)
+
+
+def _some(comparisons: Sequence[Comparison]) -> str:
+    shown = comparisons[:_MOST_ROWS]
+    hidden = len(comparisons) - len(shown)
+    more = f"\n\nAnd {hidden} more, in the JSON report." if hidden else ""
+    return _numbers_table(shown) + more
+
+
+def _numbers_table(comparisons: Iterable[Comparison]) -> str:
     """Lay out both versions side by side. Of the durations, the middle one of their minutes is shown."""
     rows = [
         row
@@ -126,7 +148,7 @@ def numbers_table(comparisons: Iterable[Comparison]) -> str:
             _row(comparison, comparison.canary, "new"),
             _row(comparison, comparison.baseline, "old"),
         )
-    ][:_MOST_ROWS]
+    ]
     header = ("alias", "version", "invocations", "errors", "error rate", "p50", "p99", "throttled")
     return table(header, rows)
 

@@ -134,6 +134,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def folded(title: str, markdown: str) -> str:
+    """Hide what few want to read behind a line of ours that opens it."""
+    return f"<details><summary>{title}</summary>\n\n{markdown}\n\n</details>"
+
+
 def alert(kind: str, lines: Iterable[str]) -> str:
     """Return a coloured box: ``CAUTION``, ``WARNING`` or ``NOTE``, of Markdown of one or more lines.
 

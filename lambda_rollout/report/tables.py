@@ -5,16 +5,19 @@ None has more columns than a phone has room for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alike import FEW_ROWS, FLAPS, is_quiet
 from lambda_rollout.report.console import alarm_url
 from lambda_rollout.report.lines import mark_of
 from lambda_rollout.report.markdown import (
     PROSE_LIMIT,
     breakable,
     code,
+    folded,
     link,
     prose,
     table,
@@ -167,6 +170,20 @@ def _begins(start: timedelta) -> str:
 def alarms(story: RolloutState, most: int = MOST_ROWS, reason_limit: int = PROSE_LIMIT) -> str:
     """Show ``most`` alarms, those that matter first, each with its newest state and AWS's reason for it."""
     ordered = sorted(story.alarms.values(), key=_urgency)
+    if len(ordered) <= FEW_ROWS:
+        return _alarm_table(ordered, story, most, reason_limit)
+    quiet = [alarm for alarm in ordered if is_quiet(alarm)]
+    others = [alarm for alarm in ordered if not is_quiet(alarm)]
+    parts = [_alarm_table(others, story, most, reason_limit)] if others else []
+    if quiet:
+        them = _alarm_table(quiet, story, max(1, most - len(others)), reason_limit)
+        parts.append(folded(f"🟢 {count(len(quiet), 'alarm')} OK", them))
+    return "\n\n".join(parts)
+
+
+def _alarm_table(
+    ordered: Sequence[AlarmNow], story: RolloutState, most: int, reason_limit: int
+) -> str:
     shown = ordered[:most]
     rows = [(_state(alarm, story), _name_and_reason(alarm, story, reason_limit)) for alarm in shown]
     text = table(("state", "alarm, and AWS's reason"), rows)
@@ -174,10 +191,12 @@ def alarms(story: RolloutState, most: int = MOST_ROWS, reason_limit: int = PROSE
     return f"{text}\n\nAnd {count(hidden, 'more alarm')}, in the log." if hidden else text
 
 
-def _urgency(alarm: AlarmNow) -> int:
+def _urgency(alarm: AlarmNow) -> tuple[int, int]:
+    """Those first that fired, then by their states, those that flap most first."""
     if alarm.fired is not None:
-        return 0
-    return 1 + list(AlarmState).index(alarm.newest.state)
+        return 0, 0
+    flaps = alarm.changes if alarm.changes >= FLAPS else 0
+    return 1 + list(AlarmState).index(alarm.newest.state), -flaps
 
 
 def _state(alarm: AlarmNow, story: RolloutState) -> str:
@@ -192,6 +211,8 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
     said = unbroken(f"{mark_of(alarm.newest)} {known}")
     if not alarm.newest.is_evaluated:
         return f"{said}, not evaluated"
+    if alarm.changes >= FLAPS:
+        return f"{said}, {unbroken(f'changed {alarm.changes} times')}"
     if not story.watched:
         return said
     if not alarm.had_data:

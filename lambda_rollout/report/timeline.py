@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.report.alike import FEW_ROWS, FLAPS, named
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import HookSaid, RolloutState, TargetNow
 from lambda_rollout.report.wording import share
@@ -92,16 +94,8 @@ def chart(seen: Timeline) -> str:
     begin = min(now.exposures[0].since for now in exposed)
     if end - begin < timedelta(seconds=2):
         return ""
-    rows = [
-        _traffic(
-            now,
-            _held_from(seen.story),
-            begin,
-            end,
-            f"version {now.version}" if len(exposed) == 1 else str(now.target),
-        )
-        for now in exposed[:MOST_TARGETS]
-    ]
+    held_from = _held_from(seen.story)
+    rows = [_traffic(now, held_from, begin, end, name) for name, now in _exposed_alike(exposed)]
     rows += [_hooks(seen.story, begin, end)]
     rows += [_states(seen, arn, begin, end) for arn in _alarms_to_draw(seen)]
     if all(len(row) <= 2 for row in rows):
@@ -119,6 +113,19 @@ def chart(seen: Timeline) -> str:
     ]
     lines += [line for row in rows if len(row) > 1 for line in row]
     return "\n".join([*lines, "```"])
+
+
+def _exposed_alike(exposed: Sequence[TargetNow]) -> Sequence[tuple[str, TargetNow]]:
+    """Choose whose traffic is drawn, each with its name: many that had the same shares are one."""
+    if len(exposed) == 1:
+        return [(f"version {exposed[0].version}", exposed[0])]
+    if len(exposed) <= MOST_TARGETS:
+        return [(str(now.target), now) for now in exposed]
+    alike: dict[tuple[Decimal, ...], list[TargetNow]] = {}
+    for now in exposed:
+        alike.setdefault(tuple(each.percent for each in now.exposures), []).append(now)
+    drawn = sorted(alike.values(), key=len, reverse=True)[:MOST_TARGETS]
+    return [(named(them), them[0]) for them in drawn]
 
 
 def _tick(span: timedelta) -> str:
@@ -184,13 +191,17 @@ def _hooks(story: RolloutState, begin: datetime, end: datetime) -> list[str]:
 
 
 def _alarms_to_draw(seen: Timeline) -> list[str]:
-    """Choose those that fired, then those that changed most."""
+    """Choose those that fired, then those that changed most; of many alarms none that never changed, or flaps."""
+    few = len(seen.spans) <= FEW_ROWS
 
     def weight(arn: str) -> tuple[bool, int]:
         alarm = seen.story.alarms.get(arn)
         return (alarm is not None and alarm.fired is not None, len(seen.spans[arn]))
 
-    return sorted(seen.spans, key=weight, reverse=True)[:MOST_ALARMS]
+    drawn = (
+        arn for arn, spans in seen.spans.items() if few or weight(arn)[0] or 1 < len(spans) < FLAPS
+    )
+    return sorted(drawn, key=weight, reverse=True)[:MOST_ALARMS]
 
 
 def _states(seen: Timeline, arn: str, begin: datetime, end: datetime) -> list[str]:

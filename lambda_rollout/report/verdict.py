@@ -12,6 +12,7 @@ from datetime import datetime
 
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.guards import OBSERVED
+from lambda_rollout.report.alike import named
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import count, date_and_time, listing, share, traffic
 from lambda_rollout.rollout.events import (
@@ -42,7 +43,7 @@ never escaped."""
 def headline(story: RolloutState) -> str:
     """Say how it ended, without a mark and without the reason: a few words, no full stop."""
     targets = tuple(story.targets.values())
-    names = listing([str(now.target) for now in targets]) or "The rollout"
+    names = named(targets) or "The rollout"
     one = targets[0] if len(targets) == 1 else None
     match story.result:
         case Result.PROMOTED if all(now.created for now in targets):
@@ -161,10 +162,15 @@ def _tested(story: RolloutState) -> Iterator[str]:
 
 
 def _restored(story: RolloutState) -> Iterator[str]:
+    alike: dict[str, list[str]] = {}
     for now in story.targets.values():
         if now.abandoned is not None:
             then = f" It was restored to version {now.previous} first." if now.restored else ""
-            yield f"{now.target} was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
+            told = f"was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
+            alike.setdefault(told, []).append(str(now.target))
+    for told, names in alike.items():
+        # "Each" as the grammar of one fits several then.
+        yield f"{listing(names)}{' each' if len(names) > 1 else ''} {told}"
 
 
 def _promoted(story: RolloutState) -> Iterator[str]:
@@ -210,12 +216,15 @@ def _exposures(story: RolloutState) -> Iterator[str]:
         # Whatever had traffic had it from another run.
         return
     alike: dict[str, list[TargetNow]] = {}
+    as_before: dict[str, list[str]] = {}
     for now in story.targets.values():
         if exposure := exposure_of(now, story):
             still = ", and still has traffic" if now.weight else ""
             alike.setdefault(f"had {exposure}{still}.", []).append(now)
         elif now.rolled_back_at is None and now.routing is not None and now.left is None:
-            yield f"{now.target} sends {traffic(now.routing)}, as before."
+            as_before.setdefault(traffic(now.routing), []).append(str(now.target))
+    for sent, names in as_before.items():
+        yield f"{listing(names)} {'send' if len(names) > 1 else 'sends'} {sent}, as before."
     for had, targets in alike.items():
         if len(story.targets) == 1:
             yield f"Version {targets[0].version} {had}"

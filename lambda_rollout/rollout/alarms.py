@@ -136,14 +136,19 @@ class AlarmPoll:
         clock = self._ports.clock
         if clock.monotonic() >= self.rhythm.next_at(end):
             self.read()
+            if self._has_fired:
+                return True
+        self._count_open()
         # The moment first: "now" is an answer, and a moment later it is past.
-        while not self._has_fired and self.next_history_at <= clock.monotonic():
+        while self.next_history_at <= clock.monotonic():
             for arn, after in self._histories.ask(self._by_arn).items():
                 self._take(arn, after)
+            self._count_open()
+            if self._has_fired:
+                return True
             if clock.monotonic() >= self.rhythm.next_at(end):
                 break
-        self._count_open()
-        return self._has_fired
+        return False
 
     def read(self) -> None:
         """Read all states, one try. Raises `CredentialsExpired` on the second failure in a row: they are over."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alike import named
 from lambda_rollout.report.comment.progress import if_cancelled, progress
 from lambda_rollout.report.comment.record import CommentRecord, Key, hidden_line
 from lambda_rollout.report.comment.tables import (
@@ -104,7 +105,7 @@ def title(story: RolloutState) -> tuple[str, str]:
     """Return the mark and the words that the comment begins with; plain text, not escaped."""
     if story.finished is not None:
         return MARKS[story.result], headline(story)
-    names = listing([str(now.target) for now in story.targets.values()]) or "Rollout"
+    names = named(tuple(story.targets.values())) or "Rollout"
     if is_going_back(story):
         fired = [alarm.fired.name for alarm in story.alarms.values() if alarm.fired is not None]
         why = f", because {listing(fired)} fired" if fired else ""

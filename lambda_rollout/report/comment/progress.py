@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alike import FEW_ROWS
 from lambda_rollout.report.cancellation import on_cancelling
 from lambda_rollout.report.hold import inputs_to_say, waits_for
 from lambda_rollout.report.hooks import hooks_asked
@@ -105,6 +106,8 @@ def if_cancelled(story: RolloutState, run: Run, *, holds: bool) -> Iterator[str]
     if story.mode not in ("rollout", "promote") or not story.shifted:
         return
     names = listing([code(str(now.target)) for now in story.targets.values()])
+    if len(story.targets) > FEW_ROWS:
+        names = f"all {len(story.targets)} functions"
     one = len(story.targets) == 1
     if holds:
         # At 100% nothing is split any more.

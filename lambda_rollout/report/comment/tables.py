@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lambda_rollout.analysis.metrics import Comparison
+from lambda_rollout.report.alike import parted, what_they_share
 from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.findings import findings_table, rate, typical
-from lambda_rollout.report.markdown import code, link, prose, table
+from lambda_rollout.report.markdown import code, folded, link, prose, table
 from lambda_rollout.report.sections import version_link
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import exposure_of
@@ -47,13 +48,20 @@ def version_numbers(story: RolloutState, room: Room) -> str:
     targets = tuple(story.targets.values())
     if len(targets) == 1:
         return _one(targets[0], story)
-    shown = targets[: room.targets]
+    them = parted(story)
+    parts = [_several(them.differ, story, room.targets)] if them.differ else []
+    if them.alike:
+        rest = max(1, room.targets - len(them.differ))
+        parts.append(folded(what_they_share(them), _several(them.alike, story, rest)))
+    return "\n\n".join(parts)
+
+
+def _several(targets: Sequence[TargetNow], story: RolloutState, most: int) -> str:
+    shown = targets[:most]
     rows = [(_from_to(now), _on_the_new(now, story)) for now in shown]
     hidden = len(targets) - len(shown)
     more = f"\n\nAnd {count(hidden, 'more function')}, in the summary." if hidden else ""
-    return (
-        (table(("alias, old → new version", "on the new version"), rows) + more) if targets else ""
-    )
+    return table(("alias, old → new version", "on the new version"), rows) + more
 
 
 def _from_to(now: TargetNow) -> str:

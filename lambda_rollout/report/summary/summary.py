@@ -6,16 +6,16 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alike import parted, what_they_share
 from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.errors import errors_section
-from lambda_rollout.report.findings import findings_table, numbers_table
+from lambda_rollout.report.findings import findings_table, requests
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
-from lambda_rollout.report.markdown import code, link, prose, table
-from lambda_rollout.report.permissions import permissions_section
+from lambda_rollout.report.markdown import code, folded, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
     left_box,
@@ -34,6 +34,9 @@ from lambda_rollout.rollout.events import Result
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
+
+MOST_ALIASES = 200
+"""Rows of aliases; with their links some 100 kB."""
 
 LIMIT = 900_000
 """Bytes; under GitHub's 1 MiB, which a summary that is over it loses as a whole."""
@@ -103,7 +106,7 @@ def _sections(story: RolloutState) -> Iterator[str]:
     if hooks := planned_hooks(story) if story.result is Result.PLANNED else hooks_table(story):
         yield f"### Hooks\n\n{hooks}"
     if story.numbers:
-        yield f"### Requests\n\n{numbers_table(story.numbers.values())}"
+        yield f"### Requests\n\n{requests(story.numbers)}"
     if story.findings:
         yield f"### Preflight\n\n{findings_table(story.findings)}"
     if story.alarms:
@@ -114,16 +117,25 @@ def _sections(story: RolloutState) -> Iterator[str]:
 
 def _permissions(story: RolloutState) -> Iterator[str]:
     if story.permissions is not None:
+        from lambda_rollout.report.permissions import permissions_section
+
         yield f"### Permissions\n\n{permissions_section(story.permissions)}"
 
 
 def _targets(story: RolloutState) -> str:
     planned = story.result is Result.PLANNED
-    header = ("alias", "old → new", "traffic now")
     found = story.targets.values()
     if all((now.routing, now.previous, now.version) == (None, None, None) for now in found):
         return ""
-    shown = tuple(found)[:MOST_ROWS]
+    them = parted(story)
+    parts = [_aliases(them.differ, planned=planned)] if them.differ else []
+    if them.alike:
+        parts.append(folded(what_they_share(them), _aliases(them.alike, planned=planned)))
+    return "\n\n".join(parts)
+
+
+def _aliases(targets: Sequence[TargetNow], *, planned: bool) -> str:
+    shown = targets[:MOST_ALIASES]
     rows = [
         (
             link(code(str(now.target)), alias_url(now.arn, now.target.name, now.target.alias)),
@@ -132,8 +144,9 @@ def _targets(story: RolloutState) -> str:
         )
         for now in shown
     ]
-    cut = len(story.targets) - len(shown)
-    return table(header, rows) + (f"\n\nAnd {cut} more." if cut else "")
+    cut = len(targets) - len(shown)
+    more = f"\n\nAnd {cut} more, in the JSON report." if cut else ""
+    return table(("alias", "old → new", "traffic now"), rows) + more
 
 
 def _from_to(now: TargetNow, *, planned: bool) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmState
-from lambda_rollout.github.log import MOST_TOLD, Log
+from lambda_rollout.github.log import MOST_ALIKE, Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
 from lambda_rollout.report.json_report import kebab
@@ -202,7 +202,7 @@ def test_what_repeats_itself_is_written_a_few_times_and_then_counted() -> None:
     story = LongRollout(functions=1, alarms=30, hours=1.0)
     lines = log_of(list(story.events()))
     of_one = [line for line in lines if "alarm service-000-errors:" in line and "→" in line]
-    assert len(of_one) == MOST_TOLD
+    assert len(of_one) == MOST_ALIKE
     assert (
         "changes of alarm service-000-errors: no more of this is written, only counted"
         in "\n".join(lines)
@@ -225,7 +225,7 @@ def test_of_many_functions_the_sum_is_written_and_those_that_failed_most() -> No
     story = LongRollout(functions=40, alarms=1, hours=0.5)
     lines = log_of(list(story.events()))
     sums = [line for line in lines if "40 aliases" in line]
-    # Four reads, and the verdict.
+    # One at each reading, and the verdict's.
     assert len(sums) == 5
     assert "new versions: " in sums[0]
     assert sum("service-" in line and "invocations" in line for line in lines) == 5 * 5
