@@ -115,6 +115,10 @@ format: install ## Put the code into the form that lint asks for
 demo: install ## Run the action for real, end to end, in the sandbox
 	@$(RUN)python -m sandbox.demo $(ARGS)
 
+.PHONY: guardian
+guardian: install ## Build the guardian's zip file for Lambda: build/guardian.zip
+	@$(RUN)python -m scripts.guardian
+
 .PHONY: gallery
 gallery: install ## Pictures of the comment for docs/gallery.md; needs npm and Chromium
 	@$(RUN)python -m tests.gallery $(ARGS)

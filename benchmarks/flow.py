@@ -79,12 +79,15 @@ class World:
     minutes: list[tuple[Served, Served]] = field(default_factory=list)
     late: float = 0.0
     """How probably a datapoint is late by a minute, and again by another one with even chance."""
+    again: list[int] = field(default_factory=list)
+    """How many failed for the first time in each of the last minutes: all of them are tried again in the next."""
     slower: list[float] = field(default_factory=lambda: [0.0, 0.0])
     """The logarithm of what each version's present minute is slower by."""
 
     def __post_init__(self) -> None:
         """Draw the hosts."""
         self.hosts = [self.dice.gauss(0, each.hosts) for each in (self.new, self.old)]
+        self.again = [0] * self.old.retries
 
     def grow(self, until: datetime) -> None:
         """Draw the minutes that ended by then."""
@@ -113,7 +116,18 @@ class World:
             drawn = serve(self.dice, number, served, version, over, percentiles, fresh, slower)
             drawn.late = [self._lateness() for _ in range(3)] if self.late else (0.0, 0.0, 0.0)
             both.append(drawn)
+        if self.again:
+            self._try_again(share, both)
         return both[0], both[1]
+
+    def _try_again(self, share: float, both: Sequence[Served]) -> None:
+        """Add what failed before, and fails again; which version it meets is drawn anew each time."""
+        failed, due = sum(one.errors for one in both), sum(self.again)
+        to_new = binomial(self.dice, due, share)
+        for one, more in zip(both, (to_new, due - to_new), strict=True):
+            one.invocations += more
+            one.errors += more
+        self.again = [*self.again[1:], failed]
 
     def _drift(self, index: int, version: Version) -> float:
         # Stationary: what is kept of the last minute and what comes new add up to the same variance.

@@ -101,6 +101,11 @@ def _equal() -> Iterator[Row]:
             1000,
             TENTHS,
         ),
+        "both 1%, what failed is tried again twice": (
+            always(0.01, retries=2),
+            1000,
+            TENTHS,
+        ),
         "both 1%, 12 h at 10%": (always(0.01), 200, ((10, 720), (100, 0))),
     }
     for case, (version, a_minute, steps) in cases.items():

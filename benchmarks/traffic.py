@@ -38,6 +38,8 @@ class Version:
     lasts: float = 0.0
     """Median in seconds of a log-normal with a p99 of 3.75 times that; quick failures last no time."""
     timeout: float = 3.0
+    retries: int = 0
+    """How often what failed is tried again, a minute later each; it fails again, on whichever version it then meets."""
     every: int = 1
     """It is invoked only in each so many-th minute."""
     hosts: float = 0.0

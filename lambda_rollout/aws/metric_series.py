@@ -140,8 +140,8 @@ def version_metrics(
                 durations=_percentiles(at(minute, durations)),
                 measured=at(minute, measured) or NOTHING,
                 slower_than={bound: round(n) for bound, n in at(minute, slower).items()} or NOTHING,
-                # Lambda tells with each invocation that there was an error, or that there was none: what it does not
-                # tell is missing, and not zero.
+                # Lambda's metrics are "binary indicators of the outcome" of each invocation (the page named above), an
+                # error of 0 too: what is not told is missing, and not zero.
                 errors_known=minute in errors or minute not in invocations,
             )
             for minute in minutes

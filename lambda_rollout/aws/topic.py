@@ -21,5 +21,5 @@ def publish_to_topic(clients: Clients, topic: str, subject: str, text: str) -> N
 
 
 def _one_line(subject: str) -> str:
-    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
+    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject.strip())
     return plain if len(plain) <= _SUBJECT_LIMIT else plain[: _SUBJECT_LIMIT - 3] + "..."

@@ -16,7 +16,6 @@ from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.findings import LEVEL_MARKS, about, numbers, told_in_full
 from lambda_rollout.report.kept import repeats
 from lambda_rollout.report.lines import about_what, told
-from lambda_rollout.report.permissions import POLICY, TRUST_POLICY, policy_text
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import (
@@ -190,6 +189,9 @@ class Log:
 
     def _permissions(self, event: e.PermissionsNeeded) -> None:
         """Write what is known of them, and both policies to be copied, folded."""
+        # Only a plan tells them, and no rollout is to wait for what that brings along.
+        from lambda_rollout.report.permissions import POLICY, TRUST_POLICY, policy_text
+
         for text in told(event, self._story):
             self._say(event, text)
         for title, policy in ((POLICY, policy_text(event)), (TRUST_POLICY, event.trust_policy)):

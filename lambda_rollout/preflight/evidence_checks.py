@@ -14,7 +14,7 @@ from lambda_rollout.inputs.guard_metrics import Metric
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.preflight.facts import Facts, Invoked, TargetFacts
-from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.finding import Code, Finding, Level, as_inputs
 from lambda_rollout.preflight.foreseen import needed_time
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -145,14 +145,14 @@ def _advice(
 ) -> Iterator[str]:
     known = [wait.needs for wait in late if wait.needs is not None]
     if len(known) == len(late):
-        yield f"Set `steps: {_longer(facts.plan, late).describe()}`."
+        yield f"Set {as_inputs(_longer(facts.plan, late), facts.plan)}."
         if starved:
             more = max(needs - wait.step.watch for wait, needs in zip(late, known, strict=True))
             yield f"Or set `evidence-timeout: {format_duration(_rounded(more))}`."
     first = facts.plan.steps[0]
     few = traffic.per_minute * first.weight < FEW
     if starved and few and (larger := _larger(facts, guards, traffic)) is not None:
-        yield f"Or begin with more of the traffic: `steps: {larger.describe()}`."
+        yield f"Or begin with more of the traffic: {as_inputs(larger, facts.plan)}."
     elif starved and len(known) < len(late):
         yield "Use an alarm, or a guard that asks for less, in place of this one."
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lambda_rollout.alias.routing import Target
+from lambda_rollout.inputs.durations import format_duration
+from lambda_rollout.inputs.steps import Plan
 
 
 class Level(StrEnum):
@@ -98,3 +100,14 @@ def blocking(findings: Iterable[Finding], *, strict: bool) -> tuple[Finding, ...
 def words(items: Sequence[str]) -> str:
     """Join as one would say it: ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+def as_inputs(plan: Plan, given: Plan) -> str:
+    """Write a schedule to copy, in place of the one that was ``given``.
+
+    How long 100% is watched after a hold is not written in ``steps``: that is ``interval``.
+    """
+    written = f"`steps: {plan.describe()}`"
+    if plan.hold is None or plan.promotion is None or plan.promotion == given.promotion:
+        return written
+    return f"{written} and `interval: {format_duration(plan.promotion.watch)}`"

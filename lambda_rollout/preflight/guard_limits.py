@@ -14,7 +14,7 @@ from lambda_rollout.inputs.guard_metrics import Metric
 from lambda_rollout.inputs.guards import BaselinePlus, BaselineTimes, Guard
 from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.preflight.facts import Configuration, Facts
-from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.finding import Code, Finding, Level, as_inputs
 
 _A_FIFTH_MORE = Decimal("1.2")
 
@@ -36,7 +36,7 @@ def hangs_end_within_the_steps(facts: Facts) -> Iterator[Finding]:
             Code.TIMEOUT_OUTLASTS_STEPS,
             f"An invocation may last {readable_duration(timeout)}, and the steps below 100% last "
             f"{readable_duration(watched)} together: guards see nothing of a new version that hangs before it is promoted.",
-            f"Set `steps: {longer.describe()}`, or give the function a shorter timeout.",
+            f"Set {as_inputs(longer, facts.plan)}, or give the function a shorter timeout.",
             each.target,
         )
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.preflight.facts import Configuration, Facts, Scaling, TargetFacts
-from lambda_rollout.preflight.finding import Code, Finding, Level
+from lambda_rollout.preflight.finding import Code, Finding, Level, as_inputs
 
 MOST_VERSIONS = 100
 """Function versions on one capacity provider; the quota cannot be raised."""
@@ -123,7 +123,7 @@ def share_grows_slowly(facts: Facts) -> Iterator[Finding]:
             Code.SHARE_GROWS_TOO_FAST,
             f"`{step}` more than doubles the new version's share within 5 minutes, from {before.normalize():f}%: on "
             f"Lambda Managed Instances some of its calls may be throttled.{more}",
-            f"`steps: {_slower(facts.plan).describe()}`.",
+            f"{as_inputs(_slower(facts.plan), facts.plan)}.",
             each.target,
         )
 

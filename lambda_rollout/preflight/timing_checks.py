@@ -16,7 +16,7 @@ from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.preflight.composite import fires, leaves, unclear_rule
 from lambda_rollout.preflight.expression import value_of
 from lambda_rollout.preflight.facts import AlarmFacts, Configuration, Facts, Invoked, WatchedMetric
-from lambda_rollout.preflight.finding import Code, Finding, Level, words
+from lambda_rollout.preflight.finding import Code, Finding, Level, as_inputs, words
 from lambda_rollout.preflight.sight import AlarmSight, Seen, of_alarm
 from lambda_rollout.preflight.speed import decisive, speed_in_words, takes, warm_until
 
@@ -46,7 +46,7 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
                 Code.STEP_TOO_SHORT,
                 f"It needs at least {readable_duration(time)} to fire ({speed_in_words(slowest)}), and {_steps(short)} "
                 f"{'is' if len(short) == 1 else 'are'} over sooner.",
-                f"Set `steps: {_longer(facts.plan, time).describe()}`, or use an alarm with shorter periods."
+                f"Set {as_inputs(_longer(facts.plan, time), facts.plan)}, or use an alarm with shorter periods."
                 f"{_timeouts(facts)}",
                 alarm=alarm.name,
             )

@@ -16,7 +16,7 @@ from enum import Enum
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from lambda_rollout.analysis.metrics import PERCENTILES, Comparison, VersionMetrics
+from lambda_rollout.analysis.metrics import Comparison, VersionMetrics
 from lambda_rollout.report.findings import median_of
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.rollout.events import Event, Heartbeat
@@ -107,8 +107,12 @@ def _numbers(compared: Comparison) -> Json:
     }
 
 
+_TOLD = ("p50", "p99")
+"""The percentiles that are told of the whole."""
+
+
 def _side(side: VersionMetrics) -> Json:
-    percentiles = {name: median_of(side, name) for name in PERCENTILES}
+    percentiles = {name: median_of(side, name) for name in _TOLD}
     return {
         "version": side.version,
         "invocations": side.invocations,

@@ -10,10 +10,9 @@ from datetime import timedelta
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.report.cancellation import on_cancelling
-from lambda_rollout.report.errors import error_lines, not_read
+from lambda_rollout.report.errors import error_lines, in_short, not_read
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
-from lambda_rollout.report.permissions import told_of_permissions
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import executions_left, last_live
 from lambda_rollout.report.wording import (
@@ -74,6 +73,8 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
         case e.PreflightFound() | e.MetricsRead() | e.LogRead() | e.LogNotRead():
             yield from _told_of_evidence(event, story)
         case e.PermissionsNeeded():
+            from lambda_rollout.report.permissions import told_of_permissions
+
             yield from told_of_permissions(event)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
@@ -242,6 +243,8 @@ def _told_of_version(event: e.Event) -> Iterator[str]:
         case e.SmokeTested():
             verdict = "passed its smoke test" if event.passed else "did not pass its smoke test: "
             yield f"{event.target.name}: version {event.version} {verdict}{event.why}"
+            if event.error is not None:
+                yield f"{event.target.name}: its log tells of {in_short(event.error)}"
 
 
 def _started(event: e.Started) -> Iterator[str]:

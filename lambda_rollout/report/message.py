@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lambda_rollout.report.console import alarm_url, alias_url
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.verdict import headline
-from lambda_rollout.report.wording import traffic
+from lambda_rollout.report.wording import sentence, traffic
 
 
 def subject(story: RolloutState) -> str:
@@ -23,7 +23,7 @@ def text(story: RolloutState) -> str:
 def _lines(story: RolloutState) -> Iterator[str]:
     yield f"{headline(story)}."
     if story.reason:
-        yield f"Why: {story.reason}."
+        yield f"Why: {sentence(story.reason)}"
     yield ""
     for now in story.targets.values():
         if now.routing is not None:

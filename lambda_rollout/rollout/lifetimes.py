@@ -28,7 +28,7 @@ def warnings(spec: RolloutSpec, *, temporary: bool) -> Iterator[str]:
                 f"The rollout may take {readable_duration(longest)}, extensions by `evidence-timeout` included. GitHub "
                 "gives a job tokens to renew the role's credentials with for about 6h only, on runners of your own too: "
                 "after that, what is not finished is rolled back (or held, with `on-cancel: hold`) while it can still be "
-                "signed. Shorten `steps`, or let them end with `hold` and finish with `mode: promote` in another job."
+                "signed. Shorten `steps`, or let them end with `hold` alone and finish with `mode: promote` in another job."
             )
     elif temporary and spec.plan.total_watch > USUAL_SESSION:
         yield (

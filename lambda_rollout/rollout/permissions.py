@@ -101,8 +101,9 @@ def _partition_of(region: str) -> str:
 
 def _kinds(spec: RolloutSpec, ports: Ports) -> FunctionKinds:
     """Read what kinds of functions they are; of one that cannot be read nothing is said."""
-    read = {target: _version(target, ports) for target in spec.inputs.targets}
-    known = {target: each for target, each in read.items() if each is not None}
+    targets = spec.inputs.targets
+    read = zip(targets, ports.parallel(lambda each: _version(each, ports), targets), strict=True)
+    known = {target: each for target, each in read if each is not None}
     providers = dict.fromkeys(each.configuration.capacity_provider for each in known.values())
     return FunctionKinds(
         tuple(filter(None, providers)),

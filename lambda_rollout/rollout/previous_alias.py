@@ -120,8 +120,8 @@ def read_previous(
         previous = PreviousAlias(version.target, kept, reader, target)
         time_left = end - ports.clock.monotonic()
         if time_left > 0 and not ports.stop.requested:
-            # What fails here is read after the records are removed.
-            with suppress(RolloutError):
+            # What fails here, whatever it is, is read after the records are removed.
+            with suppress(Exception):
                 retrying(ports.clock, ports.stop, time_left)(previous.read)
         return previous
 
@@ -156,6 +156,8 @@ def set_previous(
             retrying(ports.clock, ports.stop, time_left)(setting.once)
         except RolloutError as error:
             return str(error)
+        except Exception as error:  # noqa: BLE001 - an error of ours must not undo what is promoted
+            return f"internal error: {type(error).__name__}: {error}"
         return ""
 
     for previous, problem in zip(aliases, ports.parallel(one, aliases), strict=True):

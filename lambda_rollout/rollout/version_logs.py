@@ -58,7 +58,7 @@ MOST_ENTRIES = 300
 ACTION = "logs:FilterLogEvents"
 ABOUT_TO_BE_KILLED = "the job is about to be killed"
 
-MOST_TOLD = 3
+MOST_KINDS = 3
 """Kinds of errors that are told."""
 
 SLACK = timedelta(seconds=1)
@@ -225,14 +225,14 @@ class _Reader:
 
     def _look_up_invocations(self, reading: _Reading) -> None:
         """Find the invocation of errors that do not name theirs: by the line that Lambda writes right after them."""
-        for group in group_errors(reading.entries)[:MOST_TOLD]:
+        for group in group_errors(reading.entries)[:MOST_KINDS]:
             if group.request_id or not self._may_go_on:
                 continue
             query = LogQuery(
                 reading.group,
                 "",
                 group.first,
-                MOST_TOLD,
+                MOST_KINDS,
                 END,
                 stream=group.stream,
                 until=group.first + FOLLOWS_WITHIN,
@@ -271,8 +271,8 @@ def _log_read(reading: _Reading, waited: timedelta, spec: RolloutSpec) -> LogRea
         version=left.version,
         log_group=reading.group,
         since=reading.since or left.since or reading.entries[0].at,
-        errors=groups[:MOST_TOLD],
-        more=max(0, len(groups) - MOST_TOLD),
+        errors=groups[:MOST_KINDS],
+        more=max(0, len(groups) - MOST_KINDS),
         count=sum(group.count for group in groups),
         complete=reading.complete,
         exists=not reading.is_missing,

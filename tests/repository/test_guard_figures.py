@@ -1,16 +1,18 @@
 """The benchmark's figures: how they are put into tables and pages, and that the page keeps its promise."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from benchmarks.__main__ import into_docs, main
-from benchmarks.flow import End, roll_out
+from benchmarks.flow import End, World, roll_out
 from benchmarks.table import Row, markdown
-from benchmarks.traffic import Version, serve, share_over
+from benchmarks.traffic import BEGAN, Version, history, serve, share_over
 from lambda_rollout.analysis.guards.verdict import LEVEL
+from lambda_rollout.analysis.metrics import MINUTE, StepStart
 
 STEPS = ((10, 5), (100, 5))
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +80,19 @@ def test_what_hangs_is_told_when_it_ends() -> None:
     assert 200 < hanging.errors < 400
 
 
+def test_what_failed_is_tried_again_and_fails_on_either_version() -> None:
+    failing_once = Version(lambda minute: 0.1 * (minute == 0), retries=2)
+    past = history("again", failing_once, 1000)
+    world = World((), failing_once, failing_once, 1000, Random("again"), past)
+    world.steps.append(StepStart(BEGAN, Decimal(10)))
+    world.grow(BEGAN + 4 * MINUTE)
+    errors = [(new.errors, old.errors) for new, old in world.minutes]
+    first = sum(errors[0])
+    assert 60 < first < 140
+    assert [sum(both) for both in errors] == [first, first, first, 0]
+    assert len({new for new, _ in errors[:3]}) > 1
+
+
 def test_how_a_rollout_ends() -> None:
     guard = "error-rate <= baseline"
     assert roll_out("good", guard, always(0), always(0), 1000, STEPS).how is End.PROMOTED
@@ -100,7 +115,7 @@ class TestThePage:
 
     def test_wrong_rollbacks_are_within_the_stated_level(self) -> None:
         rows = self.table("Rolled back in error: equal versions")
-        assert len(rows) >= 12
+        assert len(rows) >= 13
         for row in rows.values():
             assert all(percent(cell) <= 100 * LEVEL for cell in row if cell)
         assert f"**{LEVEL:.0%}**" in PAGE

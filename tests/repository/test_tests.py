@@ -26,8 +26,8 @@ VALUES_ONLY = {
     "tests.golden.render",
     "tests.support.code",
     "tests.support.job",
-    "tests.support.long_rollout",
     "tests.support.log_payloads",
+    "tests.support.long_rollout",
     "tests.support.preflight_facts",
     "tests.support.stories",
 }

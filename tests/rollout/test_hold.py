@@ -171,6 +171,8 @@ def test_told_to_go_on_it_ends_at_100_watched_for_interval(scene: Scene) -> None
     promoted, *_, cleared = [each.at for each in writes if routing_of(each.params) == WHOLE]
     assert promoted - before <= timedelta(seconds=1015)
     assert cleared - promoted >= timedelta(minutes=5)
+    looks = [each for each in scene.requests("GetAlias") if promoted < each.at < cleared]
+    assert len(looks) <= 8, "as seldom as in any step again"
     assert scene.alias.description == OWNERS_TEXT
 
 
@@ -183,6 +185,18 @@ def test_hooks_are_asked_before_the_hold_and_at_100_percent(scene: Scene) -> Non
     assert scene.roll_out(rollout_spec(HOLD, hooks=asked)).result is Result.PROMOTED
     invoked = [request.function for request in scene.requests("Invoke")]
     assert invoked == ["before-traffic", "each-step", "each-step", "after-traffic"]
+
+
+def test_what_was_served_before_the_hold_counts_in_it() -> None:
+    """A request just after its begin is not refused for want of what the step before has shown."""
+    made = Scene.ready(alarms=())
+    served(made)
+    ask(made, 20 * 60)
+    finished = roll_out(made, "10% 15m, hold 1h", "error-rate < 5%", min_invocations=500)
+    assert finished.result is Result.PROMOTED
+    assert not made.told(e.RequestRefused)
+    asked = made.told(e.RequestSeen)
+    assert [event.number for event in asked if isinstance(event, e.RequestSeen)] == [2]
 
 
 def test_a_hold_in_which_nothing_can_be_judged_refuses_and_goes_on_holding(scene: Scene) -> None:

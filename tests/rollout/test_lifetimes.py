@@ -23,6 +23,9 @@ def said(steps: str, *, temporary: bool = False, **asked: object) -> str:
         ("10% 3h, 100% 2h30m", 15, ""),
         ("10% 3h, 100% 2h45m", 15, "6h 15m"),
         ("10% 5h50m, hold", 15, "6h 5m"),
+        # A hold counts, and is not extended.
+        ("10% 5m, hold 5h", 15, ""),
+        ("10% 5m, hold 5h30m", 15, "6h 10m"),
         ("10% 1h, 100% 1h", 180, "8h"),
         ("10% 100h", 0, "100h 5m"),
     ],

@@ -358,3 +358,17 @@ def test_a_group_of_which_one_cannot_be_set_sets_the_others() -> None:
     assert told(group, "f2") == (OLD, NEW)
     assert kept(group, "f1").description == "theirs"
     assert kept(group, "f1").routing == Routing.split(OLD, NEW, 50)  # type: ignore[arg-type]
+
+
+class Broken(LambdaAliases):
+    """An error of ours in what only the previous alias needs."""
+
+    def create(self, target: Target, version: str, description: str) -> Alias:
+        raise ZeroDivisionError(f"{target} {version} {description}")
+
+
+def test_an_error_of_ours_in_it_undoes_nothing(scene: Scene) -> None:
+    ports = replace(scene.ports(asked()), aliases=Broken(direct(scene.world)))
+    assert Rollout(asked(), ports).run().result is Result.PROMOTED
+    assert scene.alias.routing == Routing.all_on(NEW)
+    assert "internal error: ZeroDivisionError" in warnings(scene)[0]

@@ -142,6 +142,32 @@ def test_its_policy_is_the_one_that_a_plan_prints(iam: Iam) -> None:
     assert {each["Sid"]: each for each in iam.statements} == by_name
 
 
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ({}, ["PublishVersion", "CreateAlias"]),
+        ({"VersionOfAlias": "7"}, ["CreateAlias"]),
+        ({"AliasIsThere": "yes"}, []),
+    ],
+    ids=str,
+)
+def test_what_is_there_is_not_made_again(given: dict[str, str], made: list[str]) -> None:
+    """CloudFormation fails where PublishVersion answers with a version that exists."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def call(_: str, operation: str, **params: Any) -> dict[str, Any]:
+        calls.append((operation, params))
+        return {"Version": "1", "AliasArn": "any"}
+
+    starter("function", FunctionName="checkout", **given).deploy(call)
+    of_lambda = {
+        name: params for name, params in calls if name in {"PublishVersion", "CreateAlias"}
+    }
+    assert list(of_lambda) == made
+    if "CreateAlias" in made:
+        assert of_lambda["CreateAlias"]["FunctionVersion"] == given.get("VersionOfAlias", "1")
+
+
 def test_no_parameter_can_widen_whom_it_trusts() -> None:
     for name in ("Owner", "Repository", "Environment"):
         with pytest.raises(AssertionError, match=name):

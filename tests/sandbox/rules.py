@@ -574,6 +574,17 @@ def counted_by_version(subject: Subject) -> None:
     assert _sum(subject, "Errors", {**by_function, "Resource": f"{subject.name}:1"}) is None
 
 
+@rule("An invocation that did not fail is told as 0 errors, and not by silence", "documented")
+def errors_of_zero(subject: Subject) -> None:
+    # "Invocation metrics are binary indicators of the outcome":
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    subject.alias(subject.code("1"))
+    subject.aws.invoke(FunctionName=f"{subject.name}:live")
+    by_version = {"FunctionName": subject.name, "Resource": f"{subject.name}:live"}
+    for version, errors in (("1", 0.0), ("2", None)):
+        assert _sum(subject, "Errors", {**by_version, "ExecutedVersion": version}) == errors
+
+
 def _sum(subject: Subject, metric: str, dimensions: dict[str, str]) -> float | None:
     now = time.time()
     named = [{"Name": name, "Value": value} for name, value in dimensions.items()]

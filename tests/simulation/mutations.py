@@ -36,6 +36,7 @@ from lambda_rollout.rollout import abandoned, alias_poll, expiry, histories, pre
 from lambda_rollout.rollout import alarms as alarm_poll
 from lambda_rollout.rollout import finish as ending
 from lambda_rollout.rollout import post_stage as post
+from lambda_rollout.rollout.alarms import AlarmPoll
 from lambda_rollout.rollout.alias_poll import AliasPoll
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.events import Finished
@@ -466,7 +467,9 @@ def _firing_ignored() -> list[Patch]:
                     for each in evidence.watches
                 ),
             )
-        )
+        ),
+        # Who has found one looks at nothing else, and the step would never end.
+        (AlarmPoll, "_has_fired", property(lambda _: False)),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lambda_rollout.inputs.choices import HookStage
-from tests.simulation import between, previous
+from tests.simulation import between, previous, requests
 from tests.simulation.github_scenario import FOR_GOOD, KINDS
 from tests.simulation.scenario import EVALUATIONS
 from tests.simulation.simulate import simulate
@@ -54,6 +54,11 @@ MUST_OCCUR = {
     *(f"killed {phase} a call for the previous alias" for phase in ("before", "after")),
     *(f"previous alias {kind}" for kind in previous.KINDS),
     *(f"previous alias: somebody's {move}" for move in previous.MOVES),
+    *("request written", "request taken off", "request refused", "killed requester"),
+    *(f"requester promote {result}" for result in ("requested", "promoted", "failed")),
+    *(f"asked one that {state}" for state in ("is well", "is dead", "is cancelled")),
+    *(f"asked one that {state}" for state in ("stands still", "is over")),
+    *(f"request {kind}" for kind in requests.KINDS),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""

@@ -23,6 +23,7 @@ FIRST_SEED = 1_000
 KINDS = (
     *("throttle", "error", "error-after", "refuse", "reset", "drop", "hang", "hang-after"),
     *("hang-late", "hang-late", "hang-late", "reset-late", "reset-late", "stale", "denied"),
+    *("twice second", "twice first", "twice none"),
 )
 """What its requests meet, besides what all others do."""
 

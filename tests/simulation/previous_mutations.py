@@ -201,10 +201,10 @@ PREVIOUS_MUTATIONS = [
         (
             "write over what somebody wrote",
             _takes_what_somebody_wrote_for_a_promotions,
-            (54, 150),
+            (150, 224),
             kept,
         ),
-        ("move a split one", _moves_a_split_one, (25, 80), kept),
+        ("move a split one", _moves_a_split_one, (11, 25), kept),
         ("let clearing wait for it", _waits_before_clearing, (143,), kept),
         ("fail if it cannot be set", _its_failure_fails_the_rollout, (11, 25), kept),
         ("say that it is set, unset", _said_to_be_set_unset, (0, 20), kept),

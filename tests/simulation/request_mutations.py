@@ -244,7 +244,7 @@ def _takes_the_word_for_text() -> list[Patch]:
 
 
 def _asks_again_and_again() -> list[Patch]:
-    usual = answer_of
+    usual: Callable[[Record, Alias], RequestAnswer] = answer_of
 
     def not_yet(record: Record, alias: Alias) -> RequestAnswer:
         answer = usual(record, alias)
@@ -294,7 +294,7 @@ REQUEST_MUTATIONS = [
         ("keep the word at 100%", _keeps_the_word_at_100, (0, 22), asked),
         ("take the word for text", _takes_the_word_for_text, (0, 20), asked),
         ("ask again and again", _asks_again_and_again, (0, 20), asked),
-        ("ask in spite of one's alarms", _asks_in_spite_of_its_alarms, (19, 41), asked),
+        ("ask in spite of one's alarms", _asks_in_spite_of_its_alarms, (41, 105), asked),
         ("let a request keep the dead alive", _a_request_keeps_the_dead_alive, (172,), asked),
         ("say requested, unseen", _requested_unseen, (0, 20), asked),
     )

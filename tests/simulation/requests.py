@@ -20,7 +20,10 @@ WITH_REQUESTS = 0.1
 FIRST_SEED = 1_000
 """Nobody does before this one: by those the mutations of other things are known."""
 
-KINDS = ("hang-late", "hang-late", "reset-late", "drop", "error-after", "throttle", "error", "hang")
+KINDS = (
+    *("hang-late", "hang-late", "reset-late", "drop", "error-after", "throttle", "error", "hang"),
+    *("twice second", "twice first", "twice none"),
+)
 """What a request's write meets, besides what all others do."""
 
 

@@ -341,6 +341,8 @@ def _fault(kind: str, random: Random, late: float) -> Fault:
         return Hang(effect="late", lands_after=random.uniform(0, late))
     if kind == "reset-late":
         return ResetLate(random.uniform(0, late))
+    if kind.startswith("twice"):
+        return fault_of(kind, 0, "lambda", late, random)[0]
     if kind == "slow":
         return Slow(random.uniform(0.2, 4.5))
     return STEADY[kind]

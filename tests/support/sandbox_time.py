@@ -3,6 +3,8 @@
 `Runner(through=on_sandbox_time(url))` begins each stage by this file, which sets the machine's clock: a wait of the
 process lets the served world's manual clock advance by as much (``POST /_sandbox/advance``), and nothing else takes
 time. All the rest is the process as it is: its files, its signals, its HTTP.
+
+What is asked beside the story (hooks, a smoke test, the log of a version) has no time to answer there.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# As for a program at the root: the folder of this file has modules named as some of Python's own.
-sys.path[0] = str(ROOT)
+if __name__ == "__main__":
+    # As for a program at the root: the folder of this file has modules named as some of Python's own.
+    sys.path[0] = str(ROOT)
 
 import json  # noqa: E402
 import runpy  # noqa: E402

@@ -76,7 +76,7 @@ class Stack:
             return given
         if len(given) == 1:
             [(name, argument)] = given.items()
-            if name == "Ref" or name.startswith("Fn::"):
+            if name in {"Ref", "Condition"} or name.startswith("Fn::"):
                 return self._function(name, argument)
         return {key: self.value(each) for key, each in given.items()}
 
@@ -95,6 +95,10 @@ class Stack:
             case "Fn::Equals":
                 first, second = self.value(argument)
                 return first == second
+            case "Fn::And":
+                return all(self.value(argument))
+            case "Condition":
+                return self.is_met(argument)
             case "Fn::Not":
                 return not self.value(argument[0])
         raise ValueError(f"not known: {name}")

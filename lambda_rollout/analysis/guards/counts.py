@@ -121,6 +121,8 @@ def judge_below(
 class _BesideBaseline:
     """The present step's evidence that the new version is not plainly worse than its limit."""
 
+    needs = "both versions"
+
     def __init__(
         self, limit: Limit, step: Sequence[Pair], counted: CountedWindows, needed: float
     ) -> None:
@@ -154,6 +156,7 @@ class _Below:
     """The same for a fixed bound."""
 
     is_within = False
+    needs = "the new version"
 
     def __init__(
         self, allowed: float, step: Sequence[Counts], counted: CountedWindows, needed: float
@@ -187,7 +190,7 @@ def _if_enough(figures: str, step: _BesideBaseline | _Below) -> GuardResult:
     total, _ = _sum(step.new)
     if not total:
         return GuardInconclusive(
-            f"{figures}; no data of both versions in this step's full minutes yet"
+            f"{figures}; no data of {step.needs} in this step's full minutes yet"
         )
     if step.what_if.is_always_within:
         if step.what_if.has_enough:

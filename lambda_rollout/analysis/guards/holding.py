@@ -55,15 +55,15 @@ def against_worse(limit: Limit, new: Counts, old: Counts) -> Factors:
 
 
 def against_worse_than(worse: float, allowed: float, new: Counts) -> Factors:
-    """One minute's factors against "the new version's rate is ``worse``, 0 to 1, or more".
+    """One minute's factors against "the new version's rate is ``worse``, or more"; all of it where that is over 1.
 
-    The bets are on versions that keep to what is ``allowed``, 0 to ``worse``: where the bound is high, as that of a
-    median is, a bet on any lower rate says little.
+    The bets are on versions that keep to what is ``allowed``, from 0 to less than 1: where the bound is high, as that
+    of a median is, a bet on any lower rate says little.
     """
     total, failed = new
     return [
         _weighed(failed, on_failure) + _weighed(total - failed, on_success)
-        for on_failure, on_success in _bets_below(worse, allowed)
+        for on_failure, on_success in _bets_below(min(worse, 1.0), allowed)
     ]
 
 
@@ -89,15 +89,14 @@ def _bets(
 
 @lru_cache(maxsize=256)
 def _bets_below(worse: float, allowed: float) -> tuple[tuple[float, float], ...]:
-    if worse >= 1:
-        return ((0.0, 0.0),) * len(USED_UP)
     return tuple(_odds(part * allowed, worse) for part in USED_UP)
 
 
 def _odds(rate: float, instead: float) -> tuple[float, float]:
     """Return the logarithms of both likelihood ratios, of a failure and of a success."""
     failure = math.log(rate / instead) if rate else -math.inf
-    return failure, math.log1p(-rate) - math.log1p(-instead)
+    # What always fails is refuted by one that did not.
+    return failure, math.log1p(-rate) - math.log1p(-instead) if instead < 1 else math.inf
 
 
 def _nearest_worse(limit: Limit, rate: float, total: int, old_total: int) -> tuple[float, float]:

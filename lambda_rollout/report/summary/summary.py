@@ -16,7 +16,6 @@ from lambda_rollout.report.errors import errors_section
 from lambda_rollout.report.findings import findings_table, requests
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, folded, link, prose, table
-from lambda_rollout.report.permissions import permissions_section
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
     left_box,
@@ -118,6 +117,8 @@ def _sections(story: RolloutState) -> Iterator[str]:
 
 def _permissions(story: RolloutState) -> Iterator[str]:
     if story.permissions is not None:
+        from lambda_rollout.report.permissions import permissions_section
+
         yield f"### Permissions\n\n{permissions_section(story.permissions)}"
 
 

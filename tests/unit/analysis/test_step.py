@@ -253,3 +253,39 @@ def test_what_has_to_come_before_more_traffic_holds_up_a_pass_and_nothing_else()
     # It moves the step's last second: once it is over, all is read once more.
     passing = replace(held_up, not_forward="", missing_at=1e6 - 1)
     assert judge_step(passing) == Inconclusive()
+
+
+# Held ---------------------------------------------------------------------------------------------
+
+HELD = replace(GOOD, holds_for=timedelta(hours=4))
+
+
+def test_a_hold_never_passes_and_is_over_in_the_end() -> None:
+    early = replace(HELD, now=50.0, alarms_read_at=50.0, aliases_read_at=50.0)
+    assert judge_step(early) == Inconclusive()
+    match judge_step(HELD):
+        case Failed(reason, (), remedy):
+            assert reason == "the hold of 4h is over, and nobody said to go on"
+            assert "mode: promote" in remedy
+        case other:
+            raise AssertionError(other)
+
+
+def test_a_hold_lacks_nothing_and_what_is_broken_ends_it() -> None:
+    waiting = replace(HELD, now=50.0)
+    blind = replace(waiting, watches=(began(NO_DATA),), insufficient_data=InsufficientData.FAIL)
+    for lacking in (
+        replace(waiting, missing="12 invocations"),
+        blind,
+        replace(waiting, not_forward="a renewal"),
+    ):
+        assert judge_step(lacking) == Inconclusive()
+    for broken in (
+        replace(waiting, failed="guard error-rate < 1% is broken"),
+        replace(waiting, watches=(seen(began(OK), reading(ALARM, 40)),)),
+        replace(waiting, missing_alarms=("errors",)),
+        replace(waiting, alarms_failing_since=50.0 - UNREADABLE_LIMIT),
+        replace(waiting, aliases_failing_since=50.0 - UNREADABLE_LIMIT),
+    ):
+        assert isinstance(judge_step(broken), Failed)
+        assert "is over" not in str(judge_step(replace(broken, now=HELD.now)))

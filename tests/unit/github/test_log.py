@@ -225,7 +225,7 @@ def test_of_many_functions_the_sum_is_written_and_those_that_failed_most() -> No
     story = LongRollout(functions=40, alarms=1, hours=0.5)
     lines = log_of(list(story.events()))
     sums = [line for line in lines if "40 aliases" in line]
-    # Four reads, and the verdict.
+    # One at each reading, and the verdict's.
     assert len(sums) == 5
     assert "new versions: " in sums[0]
     assert sum("service-" in line and "invocations" in line for line in lines) == 5 * 5

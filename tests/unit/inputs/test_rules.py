@@ -61,7 +61,7 @@ def problems(inputs: dict[str, str]) -> list[InputProblem]:
         (
             {"version": "alias:dev", "mode": "promote"},
             (
-                "version: got 'alias:dev'. mode: promote goes on with the version that is held: leave "
+                "version: got 'alias:dev'. mode: promote goes on with the version that is held or being rolled out: leave "
                 "version empty, or write its number."
             ),
         ),

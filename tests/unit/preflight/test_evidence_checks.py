@@ -50,6 +50,14 @@ def test_a_step_that_is_extended_is_a_note_with_a_schedule() -> None:
     assert finding.remedy == "Set `steps: 10% 15m, 100% 5m`."
 
 
+def test_a_hold_asks_for_nothing_and_stays_in_the_schedule() -> None:
+    [finding] = asked(busy(20), "error-rate <= baseline", "10% 5m, hold 1m")
+    assert finding.seen.endswith("about 13m of `10% 5m`, which is extended until then.")
+    assert finding.remedy == "Set `steps: 10% 15m, hold 1m`."
+    [starved] = asked(busy(5), "error-rate <= baseline + 1%", "10% 5m, hold 4h")
+    assert starved.remedy.endswith("begin with more of the traffic: `steps: 25% 5m, hold 4h`.")
+
+
 def test_one_that_is_rolled_back_is_a_warning_with_three_ways_out() -> None:
     [finding] = asked(busy(5), "error-rate <= baseline + 1%")
     assert finding.level is Level.WARNING

@@ -29,6 +29,11 @@ def test_a_timeout_that_outlasts_all_split_steps_is_a_warning_with_a_schedule() 
     assert "`steps: 10% 5m, 50% 14m, 100% 10m`" in finding.remedy
 
 
+def test_a_hold_is_no_time_to_count_on() -> None:
+    [finding] = with_timeout(900, "10% 5m, hold 4h")
+    assert "`steps: 10% 19m, hold 4h`" in finding.remedy
+
+
 @pytest.mark.parametrize(
     ("seconds", "steps", "guards"),
     [

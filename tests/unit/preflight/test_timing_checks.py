@@ -37,6 +37,8 @@ from tests.support.preflight_facts import (
         (1, 1, "10% 3m, 100% 0s", False),
         (1, 1, "10% 0s, 100% 3m", True),
         (1, 1, "10% 3m, hold", False),
+        (1, 1, "10% 5m, hold 30s", False),
+        (1, 1, "10% 1m, hold 4h", True),
     ],
 )
 def test_a_step_must_outlast_the_alarm(
@@ -55,6 +57,13 @@ def test_the_remedy_is_a_schedule_to_copy() -> None:
     assert "50%" not in finding.seen
 
 
+def test_what_follows_a_hold_is_longer_by_interval() -> None:
+    slow = alarm(metric(period=5 * MINUTE))
+    finding = only(facts(steps="10% 1m, hold 4h", alarms=(slow,)))
+    assert "`10% 1m` and `100% 5m` are over sooner" in finding.seen
+    assert "`steps: 10% 7m, hold 4h` and `interval: 7m`" in finding.remedy
+
+
 def warm(minutes: int, name: str = "checkout-errors") -> AlarmFacts:
     return alarm(name=name, warm_until=NOW + minutes * MINUTE)
 
@@ -66,6 +75,8 @@ def test_an_alarm_in_its_warm_up_does_not_fire() -> None:
     assert "`10% 5m` may be over" in finding.seen
     assert "begin while it cannot fire" in only(facts(alarms=(warm(5),))).seen
     assert found(facts(alarms=(warm(0),))) == []
+    held = only(facts(steps="10% 5m, hold 1m", alarms=(warm(8),)))
+    assert "`10% 5m` may be over" in held.seen
 
 
 def test_a_long_timeout_is_told() -> None:

@@ -228,3 +228,43 @@ def test_nobody_waits_for_a_hook_once_something_else_has_decided(tell: Telling) 
     tell.rolls_back("10")
     [hook] = rollout_state(tell.events).hooks
     assert (hook.said, hook.is_fatal) == (HookSaid.NOT_AWAITED, False)
+
+
+def test_a_hold_waits_from_its_begin_and_not_from_a_shift() -> None:
+    tell = Telling("10% 5m, hold 1h")
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.passes(1)
+    tell.shifts(2)
+    assert statuses(tell) == ["passed", "watching", "waiting"]
+    held = rollout_state(tell.events).steps[1]
+    assert (held.holds, held.watched_from) == (True, tell.now)
+    tell.say(e.StepPassed, number=2, percent=Decimal(10), readings=())
+    assert statuses(tell) == ["passed", "passed", "waiting"]
+
+
+def test_a_resumed_rollout_holds_at_the_weight_that_it_found() -> None:
+    tell = Telling("10% 5m, hold 1h")
+    tell.begins(ERRORS_OK)
+    for number, holds in ((1, False), (2, True)):
+        thirty, watch = Decimal(30), timedelta(minutes=5)
+        tell.say(e.StepStarted, number=number, percent=thirty, watch=watch, holds=holds)
+    steps = rollout_state(tell.events).steps
+    told = [(str(step.percent), step.holds, step.status) for step in steps]
+    assert told == [
+        ("10", False, Status.SKIPPED),
+        ("30", False, Status.SHIFTING),
+        ("30", True, Status.WATCHING),
+        ("100", False, Status.WAITING),
+    ]
+
+
+def test_an_alias_that_was_taken_back_has_no_traffic_on_the_new_version(tell: Telling) -> None:
+    tell.begins(ERRORS_OK)
+    tell.shifts(1)
+    tell.pass_time(60)
+    tell.is_taken_back("10")
+    now = rollout_state(tell.events).targets[CHECKOUT]
+    assert now.taken_back
+    assert (now.routing, now.weight) == (Routing.all_on("7"), Decimal())
+    assert now.exposed(tell.now) == ((Decimal(10), timedelta(seconds=60.3)),)

@@ -12,7 +12,7 @@ from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.report.lines import told
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.state import RolloutState
-from lambda_rollout.report.tables import alarms, schedule
+from lambda_rollout.report.tables import alarms, plan, schedule
 from lambda_rollout.rollout import events as e
 from tests.support.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, LATENCY_BLIND, Telling, alarm
 
@@ -93,6 +93,20 @@ def test_a_step_that_no_weight_was_out_for_was_not_watched() -> None:
 @pytest.mark.parametrize(("most", "hidden"), [(3, ""), (2, "And 1 more step, in the log.")])
 def test_what_there_is_no_room_for_is_counted(most: int, hidden: str) -> None:
     assert schedule(state(begun()), most).partition("\n\n")[2] == hidden
+
+
+def test_a_hold_is_told_as_what_it_is() -> None:
+    tell = begun("10% 5m, hold 1h")
+    tell.passes(1)
+    tell.shifts(2)
+    assert first_cells(schedule(state(tell)))[1:] == [
+        "2.&nbsp;hold&nbsp;at&nbsp;10%",
+        "3.&nbsp;100%",
+    ]
+    assert "hold at 10% | up&nbsp;to&nbsp;1h" in plan(state(tell))
+    assert last_cells(schedule(state(tell), live=True))[1].startswith("⏸️ waiting for a yes or no")
+    tell.say(e.StepPassed, number=2, percent=tell.plan.steps[1].percent, readings=())
+    assert last_cells(schedule(state(tell)))[1].startswith("✅ told to go on, ")
 
 
 def test_alarms_that_fired_come_first_and_say_when() -> None:

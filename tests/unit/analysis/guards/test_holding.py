@@ -97,4 +97,10 @@ def test_one_version_alone_shows_nothing() -> None:
 
 def test_where_nothing_can_be_worse_nothing_is_bet() -> None:
     assert set(against_worse(Limit(margin=1.0), (10, 1), (10, 1))) == {0.0}
-    assert set(against_worse_than(1.0, 0.5, (10, 1))) == {0.0}
+
+
+@pytest.mark.parametrize("worse", [1.0, 1.05])
+def test_what_always_fails_is_refuted_by_one_that_did_not(worse: float) -> None:
+    assert log_shown(against_worse_than(worse, 0.95, (10, 9))) >= SURE
+    assert log_shown(against_worse_than(worse, 0.95, (10, 10))) < 0
+    assert log_shown(against_worse_than(worse, 0.95, (0, 0))) == 0

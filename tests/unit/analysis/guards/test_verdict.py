@@ -184,6 +184,18 @@ class TestErrorRateAtWhole:
 
 
 class TestErrorRateBelowAFixedOne:
+    def test_without_invocations_it_lacks_those_of_the_new_version(self) -> None:
+        verdict = judge("error-rate < 1%", compared([NOTHING] * 3, [(45, 0)] * 3))
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert verdict.why == (
+            "no invocations; no data of the new version in this step's full minutes yet"
+        )
+
+    def test_a_bound_near_everything_holds_on_a_few(self) -> None:
+        for failed, outcome in ((4, Outcome.HOLDS), (5, Outcome.INCONCLUSIVE)):
+            few = compared([(5, failed)] * 3, [(45, 0)] * 3)
+            assert judge("error-rate < 95%", few).outcome is outcome
+
     @pytest.mark.parametrize(
         ("guard", "counts", "outcome"),
         [
