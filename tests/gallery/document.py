@@ -46,6 +46,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "alarm-not-evaluated": "An alarm that CloudWatch did not evaluate",
         "stopped-by-codedeploy": "CodeDeploy stopped, and rolled back",
         "several-functions": "Two functions, back together",
+        "a-hundred-functions": "A hundred functions with two alarms each, one changed by somebody else",
         "cancelled-in-step-2": "The job was cancelled",
         "asked-for-rollback": "`mode: rollback` asked for it",
         "back-by-the-previous-alias": "`mode: rollback` by what `previous-alias` keeps",
