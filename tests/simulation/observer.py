@@ -246,6 +246,10 @@ class Actor:
     """Functions whose record still asks though it has refused."""
     was_asked: bool = False
     """Whether a request to it ever took effect. The truth."""
+    taken_back: bool = False
+    """Whether one was ever taken off its record again by who had asked."""
+    refused_on: set[str] = field(default_factory=set)
+    """Functions of which a write of its own was refused for its RevisionId: it looks before it writes again."""
     split_at: float | None = None
     """When the first weight of its own took effect."""
     clearing_since: float | None = None
@@ -679,6 +683,7 @@ class Observer:
         spent = write.shown.revision_id in actor.refused
         if outcome == "PreconditionFailedException":
             actor.refused.add(write.shown.revision_id)
+            actor.refused_on.add(write.function)
             self._as_if_written(actor, write)
         if write.kind == "forward" and outcome not in WITHOUT_EFFECT:
             actor.touched.add(write.function)
