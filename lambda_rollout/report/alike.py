@@ -55,6 +55,11 @@ def what_they_share(them: Parted) -> str:
     return f"{number} aliases{where}"
 
 
+def is_large(story: RolloutState) -> bool:
+    """Whether the functions are too many to name them all."""
+    return len(story.targets) > FEW_ROWS
+
+
 def named(targets: Sequence[TargetNow]) -> str:
     """Name a few aliases, and of a large group how many there are."""
     if len(targets) > FEW_ROWS:

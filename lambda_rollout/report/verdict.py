@@ -12,7 +12,7 @@ from datetime import datetime
 
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.guards import OBSERVED
-from lambda_rollout.report.alike import named
+from lambda_rollout.report.alike import is_large, named
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import count, date_and_time, listing, share, traffic
 from lambda_rollout.rollout.events import (
@@ -94,7 +94,8 @@ def _failed_headline(story: RolloutState, names: str) -> str:
     if by_hand:
         return f"FAILED: {listing([str(left.target) for left in by_hand])} MUST BE CHECKED BY HAND"
     if story.left:
-        return f"{names} failed: changed by somebody else"
+        which = f"{listing([str(left.target) for left in story.left])} " if is_large(story) else ""
+        return f"{names} failed: {which}changed by somebody else"
     if any(now.taken_back for now in story.targets.values()):
         return f"{names} failed: taken back by somebody else"
     if story.asks_another_run:

@@ -69,7 +69,9 @@ def test_a_run_that_was_killed_is_put_back_by_the_schedule(scene: Live, guardian
     step.send(signal.SIGKILL)
     step.wait(60)
     scene.let_leases_pass()
-    scene.world.deliveries.every(1.0, ARN)
+    # By the template's schedule, whose time passes at once: each look is a process of its own.
+    scene.world.deliveries.every(240, ARN)
+    scene.clock.jump(240)
     scene.until(lambda: scene.whole_on(OLD))
     scene.until(lambda: scene.world.sns.messages)
     assert "its run died" in scene.world.sns.messages[0].text

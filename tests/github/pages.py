@@ -8,16 +8,28 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.analysis.guards.verdict import judge_guards, what_failed
 from lambda_rollout.analysis.metrics import Comparison, Minute, StepStart, VersionMetrics
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.preflight.finding import Level
 from lambda_rollout.report.comment.comment import Context, comment, comment_of_input_problems, title
 from lambda_rollout.report.comment.record import CommentRecord, Entry, Key
+from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.timeline import Timeline
 from lambda_rollout.rollout import events as e
 from tests.golden.render import PROBLEMS
-from tests.support.stories import CHECKOUT, ERRORS_OK, RUN, START, STORIES, Telling
+from tests.support.stories import (
+    CHECKOUT,
+    ERRORS,
+    ERRORS_OK,
+    RUN,
+    START,
+    STORIES,
+    Telling,
+    alarm,
+)
 
 FOLDER = Path(__file__).parent.parent / "golden" / "comment"
 KEY = Key("1f0c6a2be9d85374", "8d1e4b7730aa52c6")
@@ -105,17 +117,50 @@ def rolled_back_by_guard() -> Sequence[e.Event]:
     return tell.events
 
 
+def a_hundred_functions() -> Sequence[e.Event]:
+    """Two alarms each; four of them flap, one fires, and one alias was changed by somebody else."""
+    targets = tuple(Target(f"service-{number:02}", "live") for number in range(100))
+    tell = Telling("10% 30m, 100% 10m", *targets)
+    names = [f"{target.name}-{what}" for target in targets for what in ("errors", "latency")]
+    tell.begins(*(alarm(name, AlarmState.OK) for name in names))
+    tell.shifts(1)
+    for name in names[46:50]:
+        for state in (AlarmState.INSUFFICIENT_DATA, AlarmState.OK) * 6:
+            tell.pass_time(20)
+            tell.say(e.AlarmChanged, reading=alarm(name, state), before=state, fired=False)
+    fired = alarm("service-42-errors", AlarmState.ALARM, ERRORS)
+    tell.say(e.AlarmChanged, reading=fired, before=AlarmState.OK, fired=True)
+    tell.targets = tuple(target for target in targets if target != targets[17])
+    tell.rolls_back("10")
+    tell.say(
+        e.AliasLeft,
+        target=targets[17],
+        routing=Routing.all_on("6"),
+        expected=Routing.all_on("7"),
+        why="somebody else changed where it sends its traffic",
+        command="",
+    )
+    why = f"alarm {fired.name} fired: {ERRORS}"
+    tell.ends(e.Result.FAILED, why, failed_alarms=(fired,))
+    return tell.events
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """Yield each page's name and Markdown."""
     for name, story in STORIES.items():
-        yield name, page_of(story())
+        if not rollout_state(story()).asks_another_run:
+            # The run that it asks has a comment; it has none.
+            yield name, page_of(story())
     yield "rolled-back-by-guard", page_of(rolled_back_by_guard())
+    yield "a-hundred-functions", page_of(a_hundred_functions())
     yield "now-getting-ready", page_of(until("promoted", _is(e.VersionWaited)))
     yield "now-at-10", page_of(until("promoted", _is(e.Heartbeat), 2), environment="production")
     yield "now-at-50", page_of(until("promoted", _is(e.Heartbeat), 6), EARLIER)
     yield "now-at-100", page_of(until("promoted", _is(e.Heartbeat), 16))
     yield "now-extended", page_of(until("step-extended", _is(e.Unreadable)), holds=True)
     yield "now-waiting-for-approval", page_of(until("rolled-back-in-a-hold", _is(e.Heartbeat), 12))
+    yield "now-told-to-go-on", page_of(until("told-to-go-on", _is(e.RequestSeen)))
+    yield "now-going-on-as-planned", page_of(until("request-refused", _is(e.RequestRefused)))
     yield "now-alarm-fired", page_of(until("rolled-back-in-step-1", _is(e.AlarmChanged)))
     yield "now-asking-a-hook", page_of(until("hooks-said-yes", _is(e.HookInProgress)))
     yield "now-rolling-back", page_of(until("several-functions", _is(e.RolledBack)))

@@ -142,6 +142,8 @@ def test_nobody_answers_and_it_is_taken_back(jobs: Jobs) -> None:
     assert record is not None
     assert not record.requested
     assert text == OWNERS_TEXT
+    jobs.until_over(main)
+    assert main.end.result is Result.PROMOTED, "it stood still, and was asked for nothing"
 
 
 @pytest.mark.parametrize("second", [0.05, 1, 3, 60])

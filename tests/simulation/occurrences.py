@@ -16,6 +16,9 @@ from tests.simulation.simulate import simulate
 SEARCHED = 2_000
 """Seeds within which everything has always occurred so far."""
 
+SELDOM = {"error-after", "stale", "twice second"}
+"""What the calls about requests or the previous alias meet, too, and not in so few seeds."""
+
 MUST_OCCUR = {
     *(f"foreign {kind}" for kind in ("description", "same", "whole-old", "whole-new", "weight")),
     *("foreign delete-alias", "foreign delete-function", "foreign split"),
@@ -52,22 +55,23 @@ MUST_OCCUR = {
     *("numbers told late", "a guard is broken", "a step ends early"),
     *("previous alias set", "previous alias not set", "back by the previous alias"),
     *(f"killed {phase} a call for the previous alias" for phase in ("before", "after")),
-    *(f"previous alias {kind}" for kind in previous.KINDS),
+    *(f"previous alias {kind}" for kind in {*previous.KINDS} - SELDOM),
     *(f"previous alias: somebody's {move}" for move in previous.MOVES),
     *("request written", "request taken off", "request refused", "killed requester"),
     *(f"requester promote {result}" for result in ("requested", "promoted", "failed")),
-    *(f"asked one that {state}" for state in ("is well", "is dead", "is cancelled")),
-    *(f"asked one that {state}" for state in ("stands still", "is over")),
-    *(f"request {kind}" for kind in requests.KINDS),
+    *(f"asked one that {state}" for state in ("is well", "is dead", "stands still", "is over")),
+    *(f"request {kind}" for kind in {*requests.KINDS} - SELDOM),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""
 
 _KNOWN = """
-2 6 73 76 77 80 89 93 104 119 127 144 145 187 196 201 215 231 270 271 289 295 296 307
-333 366 403 412 426 433 494 531 544 549 550 560 584 644 680 698 770 792 856 932 942 963
-984 995 1011 1084 1205 1213 1218 1227 1228 1256 1260 1286 1291 1331 1333 1338 1420 1505
-1522 1637 1656 1802 1860 1946 1983
+16 17 30 76 77 80 89 93 104 110 113 119 143 144 177 196 201 215 231 295 412 433 530 531
+550 558 560 589 596 644 653 698 770 791 800 853 856 907 942 963 1010 1011 1028 1041 1071
+1089 1112 1123 1151 1158 1182 1197 1205 1227 1228 1256 1280 1286 1291 1331 1333 1343
+1347 1357 1379 1404 1411 1418 1420 1440 1505 1516 1520 1522 1544 1606 1607 1617 1622
+1634 1637 1681 1709 1733 1761 1782 1784 1788 1796 1802 1902 1937 1946 1957 1968 1979
+1983
 """
 SEEDS_KNOWN = tuple(map(int, _KNOWN.split()))
 """Between them they show everything, most of it twice: they stay enough when a few stories change."""

@@ -135,7 +135,8 @@ def _alarms_not_passed(actor: Actor, end: float) -> str | None:
 def _watch_of(actor: Actor) -> float:
     """Seconds that the weight last sent is to be watched."""
     percent = max(actor.reached.values(), default=Decimal())
-    if percent == HUNDRED and actor.spec.inputs.mode is Mode.PROMOTE:
+    if percent == HUNDRED and actor.spec.plan.promotion is None:
+        # A schedule that ends with `hold`, and was told to go on.
         return actor.spec.promotion_watch.total_seconds()
     step = _step_of(actor)
     return (step.watch if step.earliest is None else step.earliest).total_seconds()

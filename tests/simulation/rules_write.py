@@ -286,7 +286,9 @@ def goes_back_in_order(observer: Observer, actor: Actor, write: Write) -> None:
     if write.shown.routing != Routing.all_on(actor.bases.get(write.function, "")):
         return
     later = reached[reached.index(write.function) + 1 :]
-    if waiting := [each for each in later if each in actor.touched - actor.settled]:
+    if waiting := [
+        each for each in later if each in actor.touched - actor.settled - actor.refused_on
+    ]:
         observer.blame("the last one first", f"{actor.name}: {write.function} before {waiting}")
 
 
