@@ -122,3 +122,4 @@ def test_a_quota_that_is_known_is_kept_to_from_the_first_call() -> None:
         rate_limit.answered(answered / 1000)
     assert rate_limit.turn(0.05) == pytest.approx(0.15), "no answer makes it faster than that"
     assert rate_limit.turn(0.2) == 0
+    assert rate_limit.turn(0.2) == pytest.approx(0.2), "nor the next one"
