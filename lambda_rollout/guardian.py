@@ -25,9 +25,10 @@ from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.guardian import GuardianSettings, check_event, read_settings
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.report.json_report import document
-from lambda_rollout.report.message import subject, text
+from lambda_rollout.report.message import is_worth_telling, subject, text
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.state import RolloutState
+from lambda_rollout.report.wording import clean
 from lambda_rollout.rollout.events import Event, Finished, Result, Run, Warned, stamped
 from lambda_rollout.rollout.guardian import guard
 from lambda_rollout.rollout.ports import Ports
@@ -36,7 +37,7 @@ from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.masking import Masks
 from lambda_rollout.runtime.parallel import several_at_once
-from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
+from lambda_rollout.runtime.retry import retrying
 
 RESERVE = 15.0
 """Seconds of the invocation that are kept for the report and the message."""
@@ -103,14 +104,14 @@ def handler(event: object, context: InvocationContext) -> str:
         finished, clients = _look(settings, story, clock, context, masks)
     except RolloutError as error:
         said = f"{error.what} {error.remedy}".strip()
-        raise GuardianError(masks.text(said)) from None
+        raise GuardianError(clean(masks.text(said))) from None
     report = json.loads(document(story.state, story.events))
     sys.stdout.write(f"{json.dumps(report)}\n")
     sys.stdout.flush()
-    if finished.result is not Result.UNCHANGED and settings.topic:
-        _tell(settings.topic, story.state, clients, clock)
+    if settings.topic and is_worth_telling(story.state):
+        _tell(settings.topic, story.state, clients, clock, masks)
     if finished.result is Result.FAILED:
-        raise GuardianError(story.state.reason)
+        raise GuardianError(clean(story.state.reason))
     return str(finished.result)
 
 
@@ -142,14 +143,14 @@ def _look(
         parallel=several_at_once,
     )
     left = context.get_remaining_time_in_millis() / 1000 - RESERVE
-    return guard(spec, ports, settings.bake, min(SETTLE_LIMIT, left)), clients
+    return guard(spec, ports, settings.bake, left), clients
 
 
-def _tell(topic: str, state: RolloutState, clients: Clients, clock: Clock) -> None:
+def _tell(topic: str, state: RolloutState, clients: Clients, clock: Clock, masks: Masks) -> None:
     """Send the message; that it could not be sent is told in the log, and is no reason to do all again."""
     send = partial(publish_to_topic, clients, topic, subject(state), text(state))
     try:
         retrying(clock, None, _TELL_LIMIT)(send)
     except RolloutError as error:
-        sys.stdout.write(f"The message was not sent: {' '.join(str(error).split())}\n")
+        sys.stdout.write(f"The message was not sent: {clean(masks.text(str(error)))}\n")
         sys.stdout.flush()

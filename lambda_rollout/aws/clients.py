@@ -184,10 +184,10 @@ class Clients:
         client: STSClient = self._client("sts", self.region, CONFIG)
         return client
 
-    @cached_property
-    def sns(self) -> Any:
-        """The SNS client."""
-        return self._client("sns", self.region, CONFIG)
+    def sns(self, region: str) -> Any:
+        """Make an SNS client of a Region: a topic is known in its own alone."""
+        with self._making:
+            return self._client("sns", region, CONFIG)
 
     def cloudwatch(self, region: str) -> CloudWatchClient:
         """Return the CloudWatch client of a Region."""

@@ -13,9 +13,11 @@ _SUBJECT_LIMIT = 100
 
 def publish_to_topic(clients: Clients, topic: str, subject: str, text: str) -> None:
     """Send one message to a topic, an ARN; one try. Raises `CallFailed`."""
+    # arn:PARTITION:sns:REGION:ACCOUNT:NAME
+    sns = clients.sns(topic.split(":")[3])
     ask(
         "Publish",
-        lambda: clients.sns.publish(TopicArn=topic, Subject=_one_line(subject), Message=text),
+        lambda: sns.publish(TopicArn=topic, Subject=_one_line(subject), Message=text),
         lambda _: None,
     )
 

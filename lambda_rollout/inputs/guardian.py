@@ -6,6 +6,7 @@ alarms: ``FUNCTION_NAME`` is ``function-name``, and so on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +39,10 @@ BY_SCHEDULE = "aws.events"
 BY_ALARM = "aws.cloudwatch"
 """The ``source`` of what an alarm invokes a function with
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html)."""
+
+
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
+"""https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, Name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def read_settings(environ: Mapping[str, str]) -> GuardianSettings:
         remedy = "Set PREVIOUS_ALIAS, as in the rollouts: it says what was promoted, and when."
         problems.append(InputProblem(BAKE, environ[BAKE], remedy))
     topic = environ.get(TOPIC, "").strip()
-    if topic and not topic.startswith("arn:"):
+    if topic and not _TOPIC.fullmatch(topic):
         problems.append(InputProblem(TOPIC, topic, "Give the ARN of an SNS topic."))
     if problems or inputs is None:
         raise InputErrors(tuple(problems))

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lambda_rollout.report.console import alarm_url, alias_url
-from lambda_rollout.report.state import RolloutState
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import headline
-from lambda_rollout.report.wording import sentence, traffic
+from lambda_rollout.report.wording import clean, sentence, traffic, visible
+from lambda_rollout.rollout.events import Result
+
+
+def is_worth_telling(story: RolloutState) -> bool:
+    """Whether people are woken: not while all is left as it is, nor where nothing is known of any alias.
+
+    That is for the failures' queue, and its alarm, which tells once: else each try would send a message.
+    """
+    if story.result is Result.FAILED:
+        return any(each.routing is not None for each in story.targets.values())
+    return story.result is Result.ROLLED_BACK
 
 
 def subject(story: RolloutState) -> str:
@@ -23,21 +34,26 @@ def text(story: RolloutState) -> str:
 def _lines(story: RolloutState) -> Iterator[str]:
     yield f"{headline(story)}."
     if story.reason:
-        yield f"Why: {sentence(story.reason)}"
+        yield f"Why: {sentence(clean(story.reason))}"
     yield ""
     for now in story.targets.values():
-        if now.routing is not None:
-            yield f"{now.target} now: {traffic(now.routing)}"
-        if url := alias_url(now.arn, now.target.function, now.target.alias):
-            yield f"  {url}"
-        if now.left is not None:
-            yield f"  NOT AS IT SHOULD BE: {now.left.why}"
-            yield f"  By hand: {now.left.command}"
+        yield from _target(now)
     for reading in story.failed_alarms:
-        yield f"Alarm {reading.name}: {reading.reason or 'no reason given'}"
+        yield f"Alarm {clean(reading.name)}: {clean(reading.reason) or 'no reason given'}"
         if url := alarm_url(reading):
             yield f"  {url}"
     for warning in story.warnings:
-        yield f"Note: {warning}"
+        yield f"Note: {clean(warning)}"
     if story.remedy:
-        yield f"What to do: {story.remedy}"
+        yield f"What to do: {clean(story.remedy)}"
+
+
+def _target(now: TargetNow) -> Iterator[str]:
+    if now.routing is not None:
+        yield f"{now.target} now: {traffic(now.routing)}"
+    if url := alias_url(now.arn, now.target.function, now.target.alias):
+        yield f"  {url}"
+    if now.left is not None:
+        yield f"  NOT AS IT SHOULD BE: {clean(now.left.why)}"
+        if now.left.command:
+            yield f"  By hand: {visible(now.left.command)}"

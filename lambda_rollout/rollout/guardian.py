@@ -7,7 +7,7 @@ come twice. So every time the aliases and CloudWatch are asked, and the same is 
 - one that died (its lease is over) goes back, as the next run would put it back;
 - one that is held goes back if an alarm was in ALARM since its weight was first written;
 - an alias that was promoted less than ``bake`` ago goes back to the version that was left, if an alarm was in ALARM
-  since then;
+  since then, and no alias of the group is in a rollout: a run moves them one after the other;
 - everything else is left as it is.
 
 A write carries the RevisionId of the very read by which it was decided. After a conflict a dead rollout is judged anew
@@ -17,9 +17,10 @@ A write carries the RevisionId of the very read by which it was decided. After a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from lambda_rollout.alias import promotion
 from lambda_rollout.alias.promotion import Promotion
@@ -31,10 +32,11 @@ from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
-from lambda_rollout.rollout.events import Finished, Result
+from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.version import check_can_serve
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 
@@ -57,11 +59,12 @@ def guard(
     """Look at all aliases once, and put back what is to go back. Never raises.
 
     ``spec`` names functions, alias, alarms and ``previous-alias``; ``bake`` is zero to leave what was promoted alone;
-    ``limit`` is how many seconds to try to settle. `Result.UNCHANGED` says that all was left as it is, and why.
+    ``limit`` is how many seconds there are for all of it, after which nothing is tried again. `Result.UNCHANGED` says
+    that all was left as it is, and why.
     """
     ports.emit(replace(spec.started(), mode=MODE))
-    finisher = Finisher(spec.identity, ports, limit, saves=False)
-    visit = _Visit(spec, ports, bake, finisher)
+    finisher = Finisher(spec.identity, ports, saves=False)
+    visit = _Visit(spec, ports, bake, finisher, ports.clock.monotonic() + limit)
     try:
         finished = visit.done()
     except RolloutError as cause:
@@ -86,33 +89,46 @@ class _Visit:
     ports: Ports
     bake: timedelta
     finisher: Finisher
+    ends: float
+    """Until when to try; monotonic seconds."""
     left: list[str] = field(default_factory=list)
     """What was left as it is, and why."""
     back: list[str] = field(default_factory=list)
     """What went back, and why."""
     failed: list[str] = field(default_factory=list)
-    """What should have gone back and did not."""
+    """What should have gone back and did not, or could not be decided."""
+    remedy: str = ""
     fired: list[AlarmReading] = field(default_factory=list)
     survey: Survey | None = None
 
     def done(self) -> Finished:
-        """Do all of it. Raises `RolloutError` for what cannot be read: then nothing more is changed."""
+        """Do all of it. Raises `RolloutError` if an alias cannot be read: then nothing was changed."""
         seen = look_once(self.spec.inputs.targets, self.spec.identity, self.ports)
-        for group in _groups(seen):
-            self._rollout(group)
-        for promoted in self._baking(seen):
-            self._promoted(promoted)
+        groups = _groups(seen)
+        for group in groups:
+            self._without_failing(partial(self._rollout, group))
+        if not groups:
+            self._without_failing(partial(self._promotions, seen))
         for status in seen:
             if status.ownership in {Ownership.AWS, Ownership.STRANGERS}:
                 self.left.append(f"{status.target} ({status.alias.shown}) is in no rollout")
         finished = self.finisher.finished
+        alarms = tuple(dict.fromkeys(self.fired))
         if self.failed:
-            return finished(Result.FAILED, "; ".join([*self.failed, *self.back]))
-        if self.back:
             return finished(
-                Result.ROLLED_BACK, "; ".join(self.back), alarms=tuple(dict.fromkeys(self.fired))
+                Result.FAILED, "; ".join([*self.failed, *self.back]), self.remedy, alarms
             )
+        if self.back:
+            return finished(Result.ROLLED_BACK, "; ".join(self.back), alarms=alarms)
         return finished(Result.UNCHANGED, "; ".join(self.left))
+
+    def _without_failing(self, act: Callable[[], None]) -> None:
+        """Do one part; what is wrong with it must not keep another from going back."""
+        try:
+            act()
+        except RolloutError as error:
+            self.failed.append(error.what)
+            self.remedy = self.remedy or error.remedy
 
     # One rollout, one promotion ----------------------------------------------------------------
 
@@ -132,9 +148,14 @@ class _Visit:
                 self.left.append(f"{_names(group)}: held, and no alarm has fired")
 
     def _abandoned(self, group: Sequence[AliasStatus]) -> None:
-        """Put back what a dead run left; of a group that it was about to hold, also what is held already."""
+        """Put back what a dead run left; of a group that it was about to hold, also what is held already.
+
+        That goes first: should this process die in between, the rest is still seen to be a dead run's.
+        """
         why = "its run died, and its lease is over"
         dead = [status for status in group if status.ownership is Ownership.DEAD]
+        if held := [status for status in group if status not in dead]:
+            self._restore(self._as_held(held), why)
 
         def refuse(seen: Sequence[AliasStatus]) -> None:
             for status in seen:
@@ -144,23 +165,23 @@ class _Visit:
                 raise NotOurs(f"{_names(seen)}: every step had passed meanwhile")
 
         targets = [status.target for status in dead]
-        identity, limit = self.spec.identity, self.finisher.limit
         try:
-            restore_abandoned(targets, identity, self.ports, limit, refuse)
+            restore_abandoned(targets, self.spec.identity, self.ports, self._seconds_left, refuse)
         except NotOurs as error:
             self.left.append(error.what)
-            return
-        except RolloutError as error:
-            self.failed.append(error.what)
-            return
-        self.back.append(f"{_names(dead)}: {why}")
-        if held := [status for status in group if status not in dead]:
-            self._restore(self._as_held(held), why)
+        else:
+            self.back.append(f"{_names(dead)}: {why}")
+
+    def _promotions(self, seen: Sequence[AliasStatus]) -> None:
+        for promoted in self._baking(seen):
+            self._without_failing(partial(self._promoted, promoted))
 
     def _promoted(self, group: Sequence[_Baking]) -> None:
         at = min(each.promotion.at for each in group)
         names = _names([each.status for each in group])
         if fired := self._fired(at):
+            for each in group:
+                check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
             self._restore(rollouts, f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}")
         else:
@@ -170,6 +191,7 @@ class _Visit:
         told = f"{', '.join(str(rollout.target) for rollout in rollouts)}: {why}"
         for rollout in rollouts:
             self.finisher.track(rollout)
+        self.finisher.limit = self._seconds_left
         if self.finisher.restore(list(reversed(rollouts))):
             self.back.append(told)
         else:
@@ -201,6 +223,10 @@ class _Visit:
     def _now(self) -> datetime:
         return self.ports.aws_clock.now()
 
+    @property
+    def _seconds_left(self) -> float:
+        return min(SETTLE_LIMIT, max(0.0, self.ends - self.ports.clock.monotonic()))
+
     def _fired(self, since: datetime) -> list[AlarmReading]:
         """Return the alarms that were in ALARM since that moment, or shortly before. Raises `RolloutError`."""
         if not self.spec.inputs.alarms:
@@ -208,11 +234,6 @@ class _Visit:
         patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
         if self.survey is None:
             self.survey = patient(self.ports.alarms.read)
-        if self.survey.missing:
-            raise RolloutError(
-                f"alarms that do not exist: {', '.join(self.survey.missing)}",
-                "Correct the names, or create the alarms. Nothing was changed.",
-            )
         fired = []
         for reading in self.survey.readings:
             found = fired_since(reading, (), since - ALARM_MARGIN)
@@ -220,8 +241,19 @@ class _Visit:
                 found = fired_since(reading, self._history(reading, since), since - ALARM_MARGIN)
             if found is not None:
                 fired.append(found)
+        self._tell_missing(self.survey, needed=not fired)
         self.fired += fired
         return fired
+
+    def _tell_missing(self, survey: Survey, *, needed: bool) -> None:
+        """Say which alarms do not exist. Raises `RolloutError` if they are ``needed``: one may have fired."""
+        if not survey.missing:
+            return
+        what = f"alarms that do not exist: {', '.join(survey.missing)}"
+        remedy = "Correct the names, or create the alarms."
+        if needed:
+            raise RolloutError(what, remedy)
+        self.ports.emit(Warned(text=f"{what}. {remedy}"))
 
     def _history(self, reading: AlarmReading, since: datetime) -> list[Transition]:
         """Return what the alarm did since that moment, or shortly before. Raises `RolloutError`."""

@@ -23,7 +23,7 @@ from lambda_rollout.rollout.hook_stages import on_rollback
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin, without_failing
-from lambda_rollout.rollout.version import check_exists, version_of_alias, way_to_serve
+from lambda_rollout.rollout.version import check_can_serve, version_of_alias
 from lambda_rollout.rollout.way_back import version_left
 from lambda_rollout.runtime.errors import RolloutError
 
@@ -192,9 +192,6 @@ def _grasp_whole(
         )
     if asked == alias.routing.version:
         return asked
-    ready = readiness(check_exists(target, asked, ports))
-    if isinstance(ready, NeverReady) and not ready.idle:
-        remedy = way_to_serve(ready, target, asked, spec) if ready.scaled_down else ""
-        raise RolloutError(f"version {asked} of {target.name} cannot serve: {ready.why}", remedy)
+    check_can_serve(target, asked, spec, ports)
     writer = writer_of(target, alias, spec.rollout_id, ports, asked)
     return AliasRollout(target, writer, alias.routing.version)

@@ -102,6 +102,7 @@ class Rollout:
         from lambda_rollout.rollout.prepare import look_first
 
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
+        self._finisher.guardians = self._first_look.guardians
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()

@@ -199,6 +199,14 @@ def check_exists(target: Target, version: str, ports: Ports) -> VersionState:
         ) from error
 
 
+def check_can_serve(target: Target, version: str, spec: RolloutSpec, ports: Ports) -> None:
+    """Raises `RolloutError` if there is no such version, or if it can never serve; an idle one wakes by itself."""
+    ready = readiness(check_exists(target, version, ports))
+    if isinstance(ready, NeverReady) and not ready.idle:
+        remedy = way_to_serve(ready, target, version, spec) if ready.scaled_down else ""
+        raise RolloutError(f"version {version} of {target.name} cannot serve: {ready.why}", remedy)
+
+
 def check_latest(
     target: Target, ports: Ports, latest: VersionState | None = None, *, replaced: bool = False
 ) -> VersionState:

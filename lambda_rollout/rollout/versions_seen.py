@@ -55,3 +55,5 @@ class FirstLook:
     versions: VersionsSeen = NOTHING_SEEN
     alarms_need: timedelta | None = None
     """How long the slowest alarm needs to fire; None if that is not known of one."""
+    guardians: tuple[str, ...] = ()
+    """ARNs of the guardians that the alarms invoke."""

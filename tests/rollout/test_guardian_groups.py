@@ -1,0 +1,336 @@
+"""The guardian and several functions of one rollout, or of several; and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambda_rollout.alias.routing import Routing
+from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.guardian import guard
+from sandbox.aws.faults import AccessDenied, Die, DropAnswer, Meanwhile
+from tests.rollout.test_doubled_delivery import Doubled
+from tests.support.groups import Group, code_of, group_spec, names
+from tests.support.guardian import as_its_role
+from tests.support.scene import NEW, OLD, Scene, rollout_spec
+
+PREVIOUS = "live-previous"
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this, as nothing catches SIGKILL."""
+
+
+def die() -> None:
+    raise Killed
+
+
+def look(scene: Group, bake: float = 0.0, limit: float = 300.0, **asked: Any) -> Finished:
+    spec = group_spec(scene.count, rollout_id="00000001", **asked)
+    with as_its_role(scene, tuple(names(scene.count))):
+        return guard(spec, scene.ports(spec), timedelta(seconds=bake), limit)
+
+
+def held(count: int = 2) -> Group:
+    scene = Group.of(count)
+    assert scene.start("10% 60s, hold").result is Result.HELD
+    return scene
+
+
+def left_dead(count: int = 2) -> Group:
+    """Of a run that was killed while all were at 10%; its lease is over."""
+    scene = Group.of(count)
+    scene.after(60, die)
+    with pytest.raises(Killed):
+        scene.start("10% 10m")
+    scene.clock.advance(600)
+    return scene
+
+
+def says(scene: Group, name: str, word: str) -> None:
+    """Let the record on one alias end otherwise: held, alive, or dead."""
+    alias = scene.alias_of(name)
+    description = re.sub(r"(until \S+Z|held)\]", f"{word}]", alias.description)
+    scene.call("lambda", "UpdateAlias", FunctionName=name, Name="live", Description=description)
+
+
+def to(scene: Group, name: str, version: str, text: str = "by hand") -> None:
+    scene.call(
+        "lambda",
+        "UpdateAlias",
+        FunctionName=name,
+        Name="live",
+        FunctionVersion=version,
+        Description=text,
+        RoutingConfig={"AdditionalVersionWeights": {}},
+    )
+
+
+def later(scene: Scene, seconds: float) -> str:
+    return f"until {scene.clock.now() + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+
+# One rollout ---------------------------------------------------------------------------------------
+
+
+def test_one_alarm_takes_all_that_is_held_back() -> None:
+    scene = held()
+    scene.set_alarm("f2-errors", "ALARM")
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_what_a_person_has_put_back_already_stays_and_the_rest_goes_with_it() -> None:
+    scene = held()
+    to(scene, "f1", OLD)
+    scene.set_alarm("f2-errors", "ALARM")
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.alias_of("f1").description == "by hand"
+    assert scene.states()["f2"] == (OLD, {})
+
+
+def test_of_a_group_that_is_partly_alive_nothing_is_touched() -> None:
+    scene = left_dead()
+    says(scene, "f2", later(scene, 60))
+    scene.set_alarm("f1-errors", "ALARM")
+    before = len(scene.requests("UpdateAlias"))
+    assert look(scene).result is Result.UNCHANGED
+    assert len(scene.requests("UpdateAlias")) == before
+
+
+def test_of_a_group_that_is_partly_held_all_goes_back() -> None:
+    scene = left_dead()
+    says(scene, "f1", "held")
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_of_a_group_that_had_passed_nothing_is_touched() -> None:
+    scene = left_dead()
+    for name in ("f1", "f2"):
+        text = scene.alias_of(name).description
+        to(scene, name, NEW, text)
+    says(scene, "f2", "until 1970-01-01T00:00:00Z")
+    scene.set_alarm("f1-errors", "ALARM")
+    before = scene.states()
+    end = look(scene)
+    assert (end.result, scene.states()) == (Result.UNCHANGED, before)
+    assert "every step had passed" in end.reason
+
+
+def test_without_a_look_at_all_of_them_nothing_is_touched() -> None:
+    """The mark that all have passed may stand on the one that cannot be read."""
+    scene = left_dead()
+    before = scene.states()
+    scene.world.faults.add(AccessDenied(), operation="GetAlias", nth=2)
+    assert look(scene).result is Result.FAILED
+    assert scene.states() == before
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("part", ["held", "dead", "both"])
+def test_killed_at_any_write_the_next_one_ends_it(
+    part: str, number: int, after_effect: bool
+) -> None:
+    scene = held() if part == "held" else left_dead()
+    if part == "both":
+        says(scene, "f1", "held")
+    scene.set_alarm("f1-errors", "ALARM")
+    fault = Die(die, after_effect=after_effect)
+    scene.world.faults.add(fault, operation="UpdateAlias", nth=number)
+    with pytest.raises(Killed):
+        look(scene)
+    # By the schedule; the alarm may be over.
+    scene.set_alarm("f1-errors", "OK")
+    scene.clock.advance(300)
+    assert look(scene).result in {Result.ROLLED_BACK, Result.UNCHANGED}
+    assert scene.whole_on(OLD)
+
+
+def test_killed_between_two_the_alarm_of_a_mixed_group_is_not_needed() -> None:
+    """What is held goes back first: the rest is still a dead run's then."""
+    scene = left_dead()
+    says(scene, "f1", "held")
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=2)
+    with pytest.raises(Killed):
+        look(scene)
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+@pytest.mark.parametrize("make", [held, left_dead])
+@pytest.mark.parametrize("fault", [DropAnswer(), Doubled()], ids=["lost", "twice"])
+def test_a_lost_answer_or_a_second_delivery_ends_the_same(
+    make: Callable[[], Group], fault: Any
+) -> None:
+    scene = make()
+    scene.set_alarm("f1-errors", "ALARM")
+    scene.world.faults.add(fault, operation="UpdateAlias", count=2)
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+@pytest.mark.parametrize("make", [held, left_dead])
+def test_two_at_once_do_each_other_no_harm(make: Callable[[], Group]) -> None:
+    scene = make()
+    scene.set_alarm("f1-errors", "ALARM")
+    inner: list[Finished] = []
+    scene.world.faults.add(Meanwhile(lambda _: inner.append(look(scene))), operation="UpdateAlias")
+    assert look(scene).result in {Result.ROLLED_BACK, Result.UNCHANGED}
+    assert [end.result for end in inner] == [Result.ROLLED_BACK]
+    assert scene.whole_on(OLD)
+
+
+def test_there_is_an_end_to_trying() -> None:
+    """Lambda ends the invocation: what is to be told must be told before."""
+    scene = held()
+    scene.set_alarm("f1-errors", "ALARM")
+    scene.world.faults.add(DropAnswer(), operation="DescribeAlarms", count=3)
+    scene.world.faults.add(AccessDenied(), operation="UpdateAlias", count=None)
+    began = scene.clock.now()
+    assert look(scene, limit=20.0).result is Result.FAILED
+    assert scene.clock.now() - began < timedelta(seconds=60)
+
+
+# Alarms --------------------------------------------------------------------------------------------
+
+
+def test_an_alarm_that_is_gone_keeps_no_other_from_being_heard() -> None:
+    scene = held()
+    scene.call("cloudwatch", "DeleteAlarms", AlarmNames=["f1-errors"])
+    scene.set_alarm("f2-errors", "ALARM")
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+    warned = [each.text for each in scene.told(Warned) if isinstance(each, Warned)]
+    assert any("alarms that do not exist: f1-errors" in text for text in warned)
+
+
+def test_an_alarm_that_is_gone_keeps_a_dead_run_from_nothing() -> None:
+    scene = left_dead()
+    for name in ("f1-errors", "f2-errors"):
+        scene.call("cloudwatch", "DeleteAlarms", AlarmNames=[name])
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_a_firing_on_any_page_of_the_history_counts() -> None:
+    scene = held()
+    scene.clock.advance(900)
+    scene.set_alarm("f1-errors", "ALARM")
+    for _ in range(120):
+        scene.clock.advance(2)
+        scene.set_alarm("f1-errors", "INSUFFICIENT_DATA")
+        scene.set_alarm("f1-errors", "OK")
+    assert look(scene).result is Result.ROLLED_BACK
+
+
+def test_a_history_that_cannot_be_read_is_no_all_clear() -> None:
+    scene = held()
+    scene.clock.advance(900)
+    scene.set_alarm("f1-errors", "ALARM")
+    scene.set_alarm("f1-errors", "OK")
+    scene.world.faults.add(AccessDenied(), operation="DescribeAlarmHistory", count=None)
+    end = look(scene)
+    assert end.result is Result.FAILED
+    assert "DescribeAlarmHistory" in end.reason
+
+
+# Promoted ------------------------------------------------------------------------------------------
+
+
+def promoted() -> Group:
+    scene = Group.of(2)
+    assert scene.start("10% 60s, 100% 60s", previous_alias=PREVIOUS).result is Result.PROMOTED
+    scene.clock.advance(900)
+    return scene
+
+
+def test_all_that_was_promoted_together_goes_back() -> None:
+    scene = promoted()
+    scene.set_alarm("f1-errors", "ALARM")
+    assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_one_that_has_moved_on_keeps_the_others_from_nothing() -> None:
+    scene = promoted()
+    scene.call("lambda", "UpdateFunctionCode", FunctionName="f1", ZipFile=code_of("f1", "3"))
+    scene.clock.advance(2)
+    scene.call("lambda", "PublishVersion", FunctionName="f1")
+    scene.clock.advance(2)
+    to(scene, "f1", "3")
+    scene.set_alarm("f1-errors", "ALARM")
+    assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
+    assert scene.states() == {"f1": ("3", {}), "f2": (OLD, {})}
+
+
+def test_beside_a_run_that_is_at_work_no_promotion_is_undone() -> None:
+    """It moves one after the other: what is whole still may be its next."""
+    scene = promoted()
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=2)
+    scene.call("lambda", "UpdateFunctionCode", FunctionName="f1", ZipFile=code_of("f1", "3"))
+    scene.call("lambda", "UpdateFunctionCode", FunctionName="f2", ZipFile=code_of("f2", "3"))
+    scene.clock.advance(2)
+    with pytest.raises(Killed):
+        scene.start("10% 10m", rollout_id="00000002")
+    before = scene.states()
+    assert [weights for _, weights in before.values()].count({}) == 1
+    scene.set_alarm("f1-errors", "ALARM")
+    end = look(scene, bake=3600, previous_alias=PREVIOUS)
+    assert (end.result, scene.states()) == (Result.UNCHANGED, before)
+
+
+def test_a_version_that_can_never_serve_is_not_gone_back_to() -> None:
+    scene = promoted()
+    scene.world.lambda_().functions["f2"].published[OLD].state = "Failed"
+    scene.set_alarm("f1-errors", "ALARM")
+    end = look(scene, bake=3600, previous_alias=PREVIOUS)
+    assert end.result is Result.FAILED
+    assert "version 1 of f2 cannot serve" in end.reason
+    assert scene.states() == {"f1": (NEW, {}), "f2": (NEW, {})}
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_killed_while_it_undoes_a_promotion_the_next_one_ends_it(after_effect: bool) -> None:
+    scene = promoted()
+    scene.set_alarm("f1-errors", "ALARM")
+    fault = Die(die, after_effect=after_effect)
+    scene.world.faults.add(fault, operation="UpdateAlias")
+    with pytest.raises(Killed):
+        look(scene, bake=3600, previous_alias=PREVIOUS)
+    assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_a_run_that_begins_meanwhile_wins() -> None:
+    scene = Scene.ready()
+    end = scene.roll_out(rollout_spec("100% 0s", previous_alias=PREVIOUS))
+    assert end.result is Result.PROMOTED
+    scene.set_alarm("checkout-errors", "ALARM")
+    record = f"[lambda-rollout 2>3 run local id 0000000a {later(scene, 600)}]"
+    scene.call("lambda", "PublishVersion", FunctionName="checkout", Description="3")
+
+    def begin(_: object) -> None:
+        scene.call(
+            "lambda",
+            "UpdateAlias",
+            FunctionName="checkout",
+            Name="live",
+            Description=record,
+            FunctionVersion=NEW,
+            RoutingConfig={"AdditionalVersionWeights": {"3": 0.1}},
+        )
+
+    scene.build("def handler(event, context): return 3")
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.clock.advance(2)
+    scene.world.faults.add(Meanwhile(begin), operation="UpdateAlias")
+    spec = rollout_spec(rollout_id="00000001", previous_alias=PREVIOUS)
+    guard(spec, scene.ports(spec), timedelta(seconds=3600))
+    assert scene.alias.routing == Routing(NEW, {"3": 0.1})
+    assert scene.alias.description == record
