@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.guardian import build
-from tests.support.guardian import ARN, CALLER, TOPIC, Guardian
+from tests.support.guardian import ARN, CALLER, TOPIC, Guardian, runtime_in
 from tests.support.live import NEW, OLD, Live, live
 
 PREVIOUS = "live-previous"
@@ -33,7 +33,7 @@ def scene(tmp_path: Path, package: Path) -> Iterator[Live]:
 
 
 @pytest.fixture
-def guardian(scene: Live, package: Path) -> Guardian:
+def guardian(scene: Live, package: Path, tmp_path: Path) -> Guardian:
     environ = {
         **scene.as_caller(CALLER),
         "FUNCTION_NAME": "checkout",
@@ -42,7 +42,7 @@ def guardian(scene: Live, package: Path) -> Guardian:
         "BAKE": "1h",
         "TOPIC": TOPIC,
     }
-    made = Guardian(package, environ)
+    made = Guardian(package, environ, runtime_in(tmp_path / "runtime"))
     scene.world.deliveries.programs[ARN] = made
     return made
 

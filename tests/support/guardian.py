@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from sandbox.aws.events import Event
 from sandbox.aws.world import ACCOUNT, REGION
 from tests.support.scene import Scene
@@ -25,10 +27,15 @@ TOPIC = "arn:aws:sns:eu-central-1:123456789012:on-call"
 CALLER = "AKIAGUARDIAN"
 
 RUNTIME = """
-import json, os, sys, time
+import json, sys, time
 
-sys.path.insert(0, sys.argv[1])
+assert not [path for path in sys.path if path.endswith("site-packages")]
+sys.path[:0] = [sys.argv[1], sys.argv[4]]
 from lambda_rollout.guardian import handler
+import tenacity
+
+assert tenacity.__file__.startswith(sys.argv[1])
+assert not [name for name in sys.modules if name.startswith(("lambda_rollout.github", "github"))]
 
 class Context:
     invoked_function_arn = sys.argv[2]
@@ -41,12 +48,25 @@ print("RESULT", json.dumps(handler(json.loads(sys.argv[3]), Context())))
 """
 
 
+BOTO3 = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "urllib3", "six.py")
+
+
+def runtime_in(folder: Path) -> Path:
+    """Make a folder with what Lambda's runtime brings, and nothing else: boto3 with all that it needs."""
+    folder.mkdir()
+    for name in BOTO3:
+        (folder / name).symlink_to(Path(boto3.__file__).parents[1] / name)
+    return folder
+
+
 @dataclass
 class Guardian:
     """The installed function. logs: of each invocation that is over, with whether it succeeded."""
 
     package: Path
     environ: Mapping[str, str]
+    runtime: Path
+    """What Lambda's runtime brings: `runtime_in`."""
     logs: list[tuple[bool, str]] = field(default_factory=list)
     running: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,7 +75,8 @@ class Guardian:
         """Invoke it once. Raises if the invocation fails."""
         with self._lock:
             self.running += 1
-        command = [sys.executable, "-c", RUNTIME, str(self.package), ARN, json.dumps(event)]
+        arguments = [str(self.package), ARN, json.dumps(event), str(self.runtime)]
+        command = [sys.executable, "-I", "-S", "-c", RUNTIME, *arguments]
         # A process has nothing but what Lambda gives it.
         done = subprocess.run(
             command,
