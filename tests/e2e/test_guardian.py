@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.runner.guardian import Guardian, runtime_in
 from scripts.guardian import build
-from tests.support.guardian import ARN, CALLER, TOPIC, Guardian, runtime_in
+from tests.support.guardian import ARN, CALLER, TOPIC
 from tests.support.live import NEW, OLD, Live, live
 
 PREVIOUS = "live-previous"
@@ -42,7 +43,7 @@ def guardian(scene: Live, package: Path, tmp_path: Path) -> Guardian:
         "BAKE": "1h",
         "TOPIC": TOPIC,
     }
-    made = Guardian(package, environ, runtime_in(tmp_path / "runtime"))
+    made = Guardian(package, ARN, environ, runtime_in(tmp_path / "runtime"))
     scene.world.deliveries.programs[ARN] = made
     return made
 
