@@ -13,10 +13,11 @@ from lambda_rollout.alias.routing import Routing
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.guardian import guard
 from sandbox.aws.faults import AccessDenied, Die, DropAnswer, Meanwhile
+from sandbox.aws.request import Request
 from tests.rollout.test_doubled_delivery import Doubled
 from tests.support.groups import Group, code_of, group_spec, names
 from tests.support.guardian import as_its_role
-from tests.support.scene import NEW, OLD, Scene, rollout_spec
+from tests.support.scene import NEW, OLD, QUERY, Scene, rollout_spec
 
 PREVIOUS = "live-previous"
 
@@ -208,6 +209,20 @@ def test_an_alarm_that_is_gone_keeps_no_other_from_being_heard() -> None:
     assert scene.whole_on(OLD)
     warned = [each.text for each in scene.told(Warned) if isinstance(each, Warned)]
     assert any("alarms that do not exist: f1-errors" in text for text in warned)
+
+
+def test_an_alarm_of_another_region_is_asked_there() -> None:
+    scene = held()
+    numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
+    made = {"ScheduledQueryConfiguration": QUERY, "ComparisonOperator": "GreaterThanThreshold"}
+    state = {"StateValue": "ALARM", "StateReason": "far away"}
+    for operation, given in (("PutLogAlarm", {**numbers, **made}), ("SetAlarmState", state)):
+        params = {"AlarmName": "edge", **given}
+        far = Request(scene.clock.now(), "cloudwatch", operation, params, "us-east-1")
+        scene.world.perform(far)
+    arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:edge"
+    assert look(scene, alarms=("f1-errors", arn)).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
 
 
 def test_an_alarm_that_is_gone_keeps_a_dead_run_from_nothing() -> None:
