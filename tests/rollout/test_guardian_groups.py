@@ -120,7 +120,7 @@ def test_of_a_group_that_had_passed_nothing_is_touched() -> None:
     before = scene.states()
     end = look(scene)
     assert (end.result, scene.states()) == (Result.UNCHANGED, before)
-    assert "every step had passed" in end.reason
+    assert "every step had passed, the rest is the next run's" in end.reason
 
 
 def test_without_a_look_at_all_of_them_nothing_is_touched() -> None:
@@ -187,6 +187,22 @@ def test_two_at_once_do_each_other_no_harm(make: Callable[[], Group]) -> None:
     assert scene.whole_on(OLD)
 
 
+def test_a_new_text_between_look_and_write_is_kept() -> None:
+    scene = held()
+    scene.set_alarm("f1-errors", "ALARM")
+
+    def edit(_: object) -> None:
+        record = re.search(r"\[lambda-rollout .*\]", scene.alias_of("f2").description)
+        assert record
+        text = f"a new text {record[0]}"
+        scene.call("lambda", "UpdateAlias", FunctionName="f2", Name="live", Description=text)
+
+    scene.world.faults.add(Meanwhile(edit), operation="UpdateAlias")
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.alias_of("f2").description == "a new text"
+    assert scene.states() == {"f1": (OLD, {}), "f2": (OLD, {})}
+
+
 def test_there_is_an_end_to_trying() -> None:
     """Lambda ends the invocation: what is to be told must be told before."""
     scene = held()
@@ -233,13 +249,13 @@ def test_an_alarm_that_is_gone_keeps_a_dead_run_from_nothing() -> None:
     assert scene.whole_on(OLD)
 
 
-def test_a_firing_on_any_page_of_the_history_counts() -> None:
+@pytest.mark.parametrize("firing", [0, 119])
+def test_a_firing_on_any_page_of_the_history_counts(firing: int) -> None:
     scene = held()
     scene.clock.advance(900)
-    scene.set_alarm("f1-errors", "ALARM")
-    for _ in range(120):
+    for number in range(120):
         scene.clock.advance(2)
-        scene.set_alarm("f1-errors", "INSUFFICIENT_DATA")
+        scene.set_alarm("f1-errors", "ALARM" if number == firing else "INSUFFICIENT_DATA")
         scene.set_alarm("f1-errors", "OK")
     assert look(scene).result is Result.ROLLED_BACK
 
@@ -269,6 +285,29 @@ def test_all_that_was_promoted_together_goes_back() -> None:
     scene = promoted()
     scene.set_alarm("f1-errors", "ALARM")
     assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+@pytest.mark.parametrize("fault", [DropAnswer(), Doubled()], ids=["lost", "twice"])
+def test_a_lost_answer_undoes_a_promotion_all_the_same(fault: Any) -> None:
+    scene = promoted()
+    scene.set_alarm("f1-errors", "ALARM")
+    scene.world.faults.add(fault, operation="UpdateAlias", count=2)
+    assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_two_at_once_undo_one_promotion() -> None:
+    scene = promoted()
+    scene.set_alarm("f1-errors", "ALARM")
+    inner: list[Finished] = []
+
+    def other(_: object) -> None:
+        inner.append(look(scene, bake=3600, previous_alias=PREVIOUS))
+
+    scene.world.faults.add(Meanwhile(other), operation="UpdateAlias")
+    ends = [look(scene, bake=3600, previous_alias=PREVIOUS), *inner]
+    assert [end.result for end in ends] == [Result.ROLLED_BACK] * 2
     assert scene.whole_on(OLD)
 
 
