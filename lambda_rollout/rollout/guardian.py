@@ -194,8 +194,18 @@ class _Visit:
         self.finisher.limit = self._seconds_left
         if self.finisher.restore(list(reversed(rollouts))):
             self.back.append(told)
+        elif self._taken_over(rollouts):
+            self.left.append(f"{told}, but a run is at work there now")
         else:
             self.failed.append(f"{told}, but not every alias could be put back")
+
+    def _taken_over(self, rollouts: Sequence[AliasRollout]) -> bool:
+        """Whether none was put back, because a run has begun on all of them since they were looked at."""
+        if not all(rollout.shifted for rollout in rollouts):
+            return False
+        targets = [rollout.target for rollout in rollouts]
+        seen = look_once(targets, self.spec.identity, self.ports)
+        return all(status.ownership is Ownership.ALIVE for status in seen)
 
     def _as_held(self, group: Sequence[AliasStatus]) -> list[AliasRollout]:
         # Shared, since others may be putting it back, too: another of us, or a person.

@@ -385,6 +385,9 @@ def test_a_run_that_begins_meanwhile_wins() -> None:
     scene.clock.advance(2)
     scene.world.faults.add(Meanwhile(begin), operation="UpdateAlias")
     spec = rollout_spec(rollout_id="00000001", previous_alias=PREVIOUS)
-    guard(spec, scene.ports(spec), timedelta(seconds=3600))
+    end = guard(spec, scene.ports(spec), timedelta(seconds=3600))
     assert scene.alias.routing == Routing(NEW, {"3": 0.1})
+    # Nobody is told a command that would take it from that run.
+    assert end.result is Result.UNCHANGED
+    assert end.reason.endswith("but a run is at work there now")
     assert scene.alias.description == record
