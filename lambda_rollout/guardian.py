@@ -25,7 +25,7 @@ from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.guardian import GuardianSettings, check_event, read_settings
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.report.json_report import document
-from lambda_rollout.report.message import subject, text
+from lambda_rollout.report.message import is_worth_telling, subject, text
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.state import RolloutState
 from lambda_rollout.report.wording import clean
@@ -108,21 +108,11 @@ def handler(event: object, context: InvocationContext) -> str:
     report = json.loads(document(story.state, story.events))
     sys.stdout.write(f"{json.dumps(report)}\n")
     sys.stdout.flush()
-    if settings.topic and _is_worth_telling(story.state):
+    if settings.topic and is_worth_telling(story.state):
         _tell(settings.topic, story.state, clients, clock, masks)
     if finished.result is Result.FAILED:
         raise GuardianError(clean(story.state.reason))
     return str(finished.result)
-
-
-def _is_worth_telling(state: RolloutState) -> bool:
-    """Whether people are woken: not while all is left as it is, nor where nothing is known of any alias.
-
-    That is the failures' queue, and its alarm, which tells once: else each try would send a message.
-    """
-    if state.result is Result.FAILED:
-        return any(each.routing is not None for each in state.targets.values())
-    return state.result is Result.ROLLED_BACK
 
 
 def _look(

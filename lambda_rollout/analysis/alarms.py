@@ -277,6 +277,8 @@ class Survey:
     """What an earlier watch has already found out about them; empty before the first."""
     sent: float = -math.inf
     """When the read was sent (monotonic seconds), as far as the reader said so."""
+    guardians: tuple[str, ...] = ()
+    """ARNs of the guardians (docs/guardian.md) that these alarms invoke, each once."""
 
 
 def counting(survey: Survey) -> Survey:

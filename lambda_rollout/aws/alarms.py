@@ -8,6 +8,7 @@ client for each. Without a name DescribeAlarmHistory answers for all alarms of t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,11 @@ from lambda_rollout.runtime.errors import Unanswered
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import AlarmTypeType
+
+
+_GUARDIAN = re.compile(
+    r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:lambda-rollout-guardian"
+)
 
 
 class CloudWatchAlarms:
@@ -63,10 +69,13 @@ class CloudWatchAlarms:
         for name in self._names:
             by_region.setdefault(name.region or self._clients.region, []).append(name.name)
         found: dict[tuple[str, str], AlarmReading] = {}
+        invoked: list[str] = []
         for region, names in by_region.items():
             described = self._described(region, names)
             for each in described:
                 found[region, each] = _reading(region, each, described)
+            for each in names:
+                invoked += _guardians(described.get(each, {}))
         readings, missing = [], []
         for name in self._names:
             match = found.get((name.region or self._clients.region, name.name))
@@ -75,7 +84,7 @@ class CloudWatchAlarms:
                 missing.append(name.text)
             else:
                 readings.append(match)
-        return Survey(tuple(readings), tuple(missing))
+        return Survey(tuple(readings), tuple(missing), guardians=tuple(dict.fromkeys(invoked)))
 
     def _described(self, region: str, names: Sequence[str]) -> Mapping[str, Raw]:
         """Describe these alarms and all that are below them, by name."""
@@ -143,6 +152,14 @@ class CloudWatchAlarms:
             ),
             dict,
         )
+
+
+def _guardians(alarm: Raw) -> Iterator[str]:
+    """Yield the guardians that an alarm invokes when it fires, known by their functions' names."""
+    if alarm.get("ActionsEnabled", True):
+        for action in alarm.get("AlarmActions") or ():
+            if _GUARDIAN.match(action):
+                yield action
 
 
 def below_of(alarm: Raw) -> tuple[str, ...]:

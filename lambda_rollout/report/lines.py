@@ -47,7 +47,7 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
     match event:
         case e.Started():
             yield from _started(event)
-        case e.AlarmsFound():
+        case e.AlarmsFound() | e.GuardiansFound():
             yield from _alarms_found(event)
         case e.AlarmChanged() | e.EvaluationChanged():
             yield _alarm_changed(event)
@@ -281,10 +281,25 @@ def mark_of(reading: AlarmReading) -> str:
     return NOT_EVALUATED_MARK if stale else STATE_MARKS[reading.state]
 
 
-def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:
+def _alarms_found(event: e.AlarmsFound | e.GuardiansFound) -> Iterator[str]:
+    if isinstance(event, e.GuardiansFound):
+        yield guardians(event)
+        return
     for reading in event.readings:
         because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
         yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
+
+
+def guardians(event: e.GuardiansFound) -> str:
+    """Say who watches what no job watches."""
+    names = listing([arn.split(":")[6] for arn in event.arns])
+    if names:
+        watches = "watches" if len(event.arns) == 1 else "watch"
+        return f"guardian: {names} {watches} these alarms while no job does"
+    return (
+        "guardian: none is among the actions of these alarms; nobody watches what is held, or left by a job that died, "
+        "until the next run"
+    )
 
 
 def _alarm_changed(event: e.AlarmChanged | e.EvaluationChanged) -> str:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lambda_rollout.report.console import alarm_url, alias_url
-from lambda_rollout.report.state import RolloutState, TargetState
+from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import headline
 from lambda_rollout.report.wording import clean, sentence, traffic, visible
+from lambda_rollout.rollout.events import Result
+
+
+def is_worth_telling(story: RolloutState) -> bool:
+    """Whether people are woken: not while all is left as it is, nor where nothing is known of any alias.
+
+    That is for the failures' queue, and its alarm, which tells once: else each try would send a message.
+    """
+    if story.result is Result.FAILED:
+        return any(each.routing is not None for each in story.targets.values())
+    return story.result is Result.ROLLED_BACK
 
 
 def subject(story: RolloutState) -> str:
@@ -37,7 +48,7 @@ def _lines(story: RolloutState) -> Iterator[str]:
         yield f"What to do: {clean(story.remedy)}"
 
 
-def _target(now: TargetState) -> Iterator[str]:
+def _target(now: TargetNow) -> Iterator[str]:
     if now.routing is not None:
         yield f"{now.target} now: {traffic(now.routing)}"
     if url := alias_url(now.arn, now.target.function, now.target.alias):

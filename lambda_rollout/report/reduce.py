@@ -62,7 +62,7 @@ def after(story: RolloutState, event: e.Event) -> RolloutState:
             | e.HookEnded()
         ):
             return _hook(story, event)
-        case e.AlarmsFound() | e.EvaluationChanged() | e.AlarmChanged():
+        case e.AlarmsFound() | e.GuardiansFound() | e.EvaluationChanged() | e.AlarmChanged():
             return _alarm(story, event)
         case _:
             return _target(story, event)
@@ -271,11 +271,14 @@ def _readings(story: RolloutState, readings: Iterable[AlarmReading]) -> RolloutS
 
 
 def _alarm(
-    story: RolloutState, event: e.AlarmsFound | e.EvaluationChanged | e.AlarmChanged
+    story: RolloutState,
+    event: e.AlarmsFound | e.GuardiansFound | e.EvaluationChanged | e.AlarmChanged,
 ) -> RolloutState:
     match event:
         case e.AlarmsFound():
             return _readings(story, event.readings)
+        case e.GuardiansFound():
+            return replace(story, guardians=event)
         case e.EvaluationChanged():
             return _readings(story, (event.reading,))
         case e.AlarmChanged():

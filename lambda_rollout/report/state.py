@@ -218,6 +218,8 @@ class RolloutState:
     """Of the preflight, None if there was none."""
     permissions: e.PermissionsNeeded | None = None
     """What the role needs, told by a plan; None in any other mode."""
+    guardians: e.GuardiansFound | None = None
+    """Which guardians the alarms invoke; None where nothing was said of them."""
     numbers: Mapping[Target, Comparison] = field(default_factory=dict)
     """The versions' own metrics, all minutes so far."""
     named_hooks: tuple[Hook, ...] = ()

@@ -201,6 +201,14 @@ class AlarmsFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardiansFound(Event):
+    """Which guardians the alarms invoke (docs/guardian.md). A plan tells of none, too; any other run does not."""
+
+    arns: tuple[str, ...]
+    """Of their functions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPublished(Event):
     """``$LATEST`` was published, or AWS answered that nothing is new since ``version``."""
 

@@ -63,6 +63,13 @@ def _version_left(rollout: AliasRollout) -> VersionLeft:
     return VersionLeft(rollout.target, old, rollout.new or old)
 
 
+def _who_watches(guardians: Sequence[str]) -> str:
+    if not guardians:
+        return "Nothing watches it now."
+    names = " and ".join(arn.split(":")[6] for arn in guardians)
+    return f"No job watches it now, but {names}: it goes back if an alarm fires."
+
+
 class Finisher:
     """Knows every alias the rollout is in charge of, and how to leave it."""
 
@@ -87,6 +94,8 @@ class Finisher:
         """Aliases that this rollout created; they stay."""
         self.back: Sequence[AliasRollout] = ()
         """Those that were rolled back, if every one that was to go back is; otherwise none."""
+        self.guardians: Sequence[str] = ()
+        """ARNs of the guardians that the alarms invoke, as far as they were read: they watch what is held."""
         self.rolling_back_since = 0.0
         """When it began to roll them back; monotonic seconds."""
         self._troubles: Counter[Target] = Counter()
@@ -224,7 +233,7 @@ class Finisher:
                 self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
         if not self._all_settled(settlements):
             return self.finished(Result.FAILED, f"the rollout could not be held ({reason})")
-        remedy = "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`."
+        remedy = f"{_who_watches(self.guardians)} Finish it with `mode: promote`, or undo it with `mode: rollback`."
         return self.finished(Result.HELD, reason, remedy)
 
     def _held(self, rollout: AliasRollout) -> DesiredState:

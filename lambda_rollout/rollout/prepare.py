@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, firing_at_start, not_evaluated
+from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
 from lambda_rollout.inputs.choices import AlarmAtStart, Engine, Mode, Preflight
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
@@ -19,7 +19,7 @@ from lambda_rollout.preflight.question import Passage, Question
 from lambda_rollout.preflight.reader import read_facts, read_hooks
 from lambda_rollout.rollout.accounts import account_of_credentials
 from lambda_rollout.rollout.alias_rollout import AliasRollout
-from lambda_rollout.rollout.events import AlarmsFound, PreflightFound, Warned
+from lambda_rollout.rollout.events import AlarmsFound, GuardiansFound, PreflightFound, Warned
 from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.missing_alarms import (
     name_the_missing,
@@ -40,6 +40,8 @@ class FirstLook:
     versions: VersionsSeen = NOTHING_SEEN
     alarms_need: timedelta | None = None
     """How long the slowest alarm needs to fire; None if that is not known of one."""
+    guardians: tuple[str, ...] = ()
+    """ARNs of the guardians that the alarms invoke."""
 
 
 def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]) -> FirstLook:
@@ -47,12 +49,13 @@ def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
 
     Raises as `check_alarms_at_start` and `preflight`; a promotion has had its preflight, and only its hooks are tried.
     """
-    alarms = check_alarms_at_start(spec, ports, rollouts)
+    survey = check_alarms_at_start(spec, ports, rollouts)
     if spec.inputs.mode is Mode.PROMOTE:
         _try_hooks(spec, ports)
-        return FirstLook()
-    account = account_of_credentials(spec.identity.role_to_assume, alarms)
-    return preflight(spec, ports, rollouts, account)
+        return FirstLook(guardians=survey.guardians)
+    account = account_of_credentials(spec.identity.role_to_assume, survey.readings)
+    found = preflight(spec, ports, rollouts, account)
+    return replace(found, guardians=survey.guardians)
 
 
 def preflight(
@@ -190,7 +193,7 @@ _REMEDY = {
 
 def check_alarms_at_start(
     spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]
-) -> Sequence[AlarmReading]:
+) -> Survey:
     """Check the alarms when the aliases are known, before anything is published or shifted; return what was read.
 
     The aliases tell in which account the functions are.
@@ -200,6 +203,8 @@ def check_alarms_at_start(
     account = next((account_of(r.existing.found.arn) for r in rollouts if r.existing), "")
     survey = read_alarms(spec, ports, wait=spec.inputs.mode is not Mode.PLAN, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
+    if survey.guardians or (spec.inputs.alarms and spec.inputs.mode is Mode.PLAN):
+        ports.emit(GuardiansFound(arns=survey.guardians))
     if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
         _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
     for what, names in _unfit(survey):
@@ -208,7 +213,7 @@ def check_alarms_at_start(
             _warn(ports, f"{would} {names}")
         else:
             _refuse_unless_ignored(what, names, spec)
-    return survey.readings
+    return survey
 
 
 def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:

@@ -99,6 +99,7 @@ class Rollout:
                 return asked
         self._look_at_aliases()
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
+        self._finisher.guardians = self._first_look.guardians
         if self._spec.inputs.mode is Mode.PLAN:
             return self._check_versions()
         self._choose_versions()

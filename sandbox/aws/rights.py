@@ -1,10 +1,10 @@
 """What a caller may do: its identity policy, held against each request before anything else is looked at.
 
-Sources: Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda", of CloudWatch and
-of CodeDeploy; CloudWatch User Guide, "Permissions required" (composite alarms need ``*``); CodeDeploy User Guide,
-"CodeDeploy permissions reference" (what CreateDeployment asks for besides); Lambda Developer Guide, "Resources and
-conditions for Lambda actions" (a call with a qualifier is about the qualified ARN) and "Lambda Managed Instances";
-Lambda API reference, UpdateFunctionCode (the caller must be able to read the object). The wording of a refusal is
+Sources: Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda", of CloudWatch, of
+Amazon SNS and of CodeDeploy; CloudWatch User Guide, "Permissions required" (composite alarms need ``*``); CodeDeploy
+User Guide, "CodeDeploy permissions reference" (what CreateDeployment asks for besides); Lambda Developer Guide,
+"Resources and conditions for Lambda actions" (a call with a qualifier is about the qualified ARN) and "Lambda
+Managed Instances"; Lambda API reference, UpdateFunctionCode (the caller must be able to read the object). The wording of a refusal is
 that of recorded answers.
 """
 
@@ -52,6 +52,7 @@ def asked(world: Account, request: Request) -> Iterator[Asked]:
         "codedeploy": _of_codedeploy,
         "cloudwatch": _of_cloudwatch,
         "logs": _of_logs,
+        "sns": _of_sns,
     }
     if request.service in of_service:
         yield from of_service[request.service](world, request)
@@ -86,6 +87,10 @@ def _of_logs(world: Account, request: Request) -> Iterator[Asked]:
     group = request.params.get("logGroupName") or request.params["logGroupIdentifier"]
     start = f"arn:aws:logs:{request.region}:{world.account}:log-group"
     yield f"logs:{request.operation}", f"{start}:{group}:*"
+
+
+def _of_sns(_: Account, request: Request) -> Iterator[Asked]:
+    yield f"sns:{request.operation}", request.params["TopicArn"]
 
 
 def _of_codedeploy(world: Account, request: Request) -> Iterator[Asked]:

@@ -13,6 +13,7 @@ from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.guardian import guard
 from sandbox.aws.faults import Meanwhile
+from tests.support.guardian import as_its_role
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
 LATER = "00000001"
@@ -25,7 +26,8 @@ class Killed(BaseException):
 
 def look(scene: Scene, bake: float = 0.0, **asked: Any) -> Finished:
     spec = rollout_spec(mode=Mode.ROLLBACK, rollout_id=LATER, **asked)
-    return guard(spec, scene.ports(spec), timedelta(seconds=bake))
+    with as_its_role(scene):
+        return guard(spec, scene.ports(spec), timedelta(seconds=bake))
 
 
 def whole_on(scene: Scene, version: str) -> bool:

@@ -14,7 +14,8 @@ from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.guardian import guard
 from sandbox.aws.faults import AccessDenied, Die, DropAnswer, Meanwhile
 from tests.rollout.test_doubled_delivery import Doubled
-from tests.support.groups import Group, code_of, group_spec
+from tests.support.groups import Group, code_of, group_spec, names
+from tests.support.guardian import as_its_role
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
 PREVIOUS = "live-previous"
@@ -30,7 +31,8 @@ def die() -> None:
 
 def look(scene: Group, bake: float = 0.0, limit: float = 300.0, **asked: Any) -> Finished:
     spec = group_spec(scene.count, rollout_id="00000001", **asked)
-    return guard(spec, scene.ports(spec), timedelta(seconds=bake), limit)
+    with as_its_role(scene, tuple(names(scene.count))):
+        return guard(spec, scene.ports(spec), timedelta(seconds=bake), limit)
 
 
 def held(count: int = 2) -> Group:
@@ -285,8 +287,7 @@ def test_beside_a_run_that_is_at_work_no_promotion_is_undone() -> None:
 
 def test_a_version_that_can_never_serve_is_not_gone_back_to() -> None:
     scene = promoted()
-    version = scene.world.lambda_().functions["f2"].versions[OLD]
-    version.configuration["State"] = "Failed"
+    scene.world.lambda_().functions["f2"].published[OLD].state = "Failed"
     scene.set_alarm("f1-errors", "ALARM")
     end = look(scene, bake=3600, previous_alias=PREVIOUS)
     assert end.result is Result.FAILED

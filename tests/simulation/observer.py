@@ -246,8 +246,6 @@ class Actor:
     """Functions whose record still asks though it has refused."""
     was_asked: bool = False
     """Whether a request to it ever took effect. The truth."""
-    taken_back: bool = False
-    """Whether one was ever taken off its record again by who had asked."""
     refused_on: set[str] = field(default_factory=set)
     """Functions of which a write of its own was refused for its RevisionId: it looks before it writes again."""
     split_at: float | None = None

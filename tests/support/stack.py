@@ -1,8 +1,8 @@
 """A small CloudFormation: what a template's resources are with some parameters, and the calls that make them.
 
-Only what examples/starter uses; anything else is an error. Its own syntax is cfn-lint's to check. Sources:
-CloudFormation User Guide, "Intrinsic function reference", "Condition functions" and "Pseudo parameters reference";
-the properties are the parameters of the API's calls.
+Only what examples/starter and examples/guardian use; anything else is an error. Its own syntax is cfn-lint's to check.
+Sources: CloudFormation User Guide, "Intrinsic function reference", "Condition functions", "Rules" and "Pseudo
+parameters reference"; the properties are the parameters of the API's calls.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ import yaml
 from sandbox.aws.trust import ISSUER
 from sandbox.aws.world import ACCOUNT, REGION
 
+NO_VALUE = object()
+"""What ``AWS::NoValue`` comes to: the property is left out."""
+
 Call = Callable[..., Any]
 """Service, operation and parameters, as botocore names them; returns its answer."""
+
+
+_OF_TEXT: Mapping[str, Callable[[str, Any], Any]] = {
+    "Fn::Join": lambda by, parts: by.join(parts),
+    "Fn::Split": lambda by, text: text.split(by),
+}
 
 
 class _Tagged(yaml.SafeLoader):
@@ -57,10 +66,16 @@ class Stack:
         values: dict[str, str] = {}
         for name, about in declared.items():
             values[name] = str(given[name] if name in given else about["Default"])
-            if "AllowedPattern" in about:
-                assert re.fullmatch(about["AllowedPattern"], values[name]), name
+            is_list = about["Type"] == "CommaDelimitedList"
+            for each in values[name].split(",") if is_list else [values[name]]:
+                assert re.fullmatch(about.get("AllowedPattern", ".*"), each), name
             assert values[name] in about.get("AllowedValues", [values[name]]), name
-        return cls(template, values)
+        stack = cls(template, values)
+        for rule in template.get("Rules", {}).values():
+            if stack.value(rule.get("RuleCondition", True)):
+                for each in rule["Assertions"]:
+                    assert stack.value(each["Assert"]), each["AssertDescription"]
+        return stack
 
     # Values --------------------------------------------------------------------------------------
 
@@ -71,16 +86,19 @@ class Stack:
     def value(self, given: Any) -> Any:
         """Return what a part of the template comes to."""
         if isinstance(given, list):
-            return [self.value(each) for each in given]
+            return [each for each in map(self.value, given) if each is not NO_VALUE]
         if not isinstance(given, dict):
             return given
         if len(given) == 1:
             [(name, argument)] = given.items()
             if name in {"Ref", "Condition"} or name.startswith("Fn::"):
                 return self._function(name, argument)
-        return {key: self.value(each) for key, each in given.items()}
+        values = {key: self.value(each) for key, each in given.items()}
+        return {key: each for key, each in values.items() if each is not NO_VALUE}
 
     def _function(self, name: str, argument: Any) -> Any:
+        if name in _OF_TEXT:
+            return _OF_TEXT[name](argument[0], self.value(argument[1]))
         match name:
             case "Ref":
                 return self._named(argument)
@@ -92,21 +110,32 @@ class Stack:
                 return self.made[argument[0]][argument[1]]
             case "Fn::If":
                 return self.value(argument[1] if self.is_met(argument[0]) else argument[2])
+        return self._truth(name, argument)
+
+    def _truth(self, name: str, argument: Any) -> bool:
+        match name:
             case "Fn::Equals":
                 first, second = self.value(argument)
-                return first == second
+                return bool(first == second)
             case "Fn::And":
                 return all(self.value(argument))
+            case "Fn::Or":
+                return any(self.value(argument))
             case "Condition":
                 return self.is_met(argument)
             case "Fn::Not":
                 return not self.value(argument[0])
         raise ValueError(f"not known: {name}")
 
-    def _named(self, name: str) -> str:
+    def _named(self, name: str) -> Any:
         pseudo = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}
-        known = {**pseudo, **self.parameters}
-        return known[name] if name in known else self.made[name]["Ref"]
+        known = {**pseudo, **self.parameters, "AWS::NoValue": NO_VALUE}
+        if self.template["Parameters"].get(name, {}).get("Type") == "CommaDelimitedList":
+            return self.parameters[name].split(",")
+        if name in known:
+            return known[name]
+        name, _, attribute = name.partition(".")
+        return self.made[name][attribute or "Ref"]
 
     # Resources -----------------------------------------------------------------------------------
 
@@ -177,6 +206,43 @@ def _make_alarm(given: dict[str, Any], call: Call) -> dict[str, str]:
     return {"Ref": given["AlarmName"]}
 
 
+def _make_queue(given: dict[str, Any], call: Call) -> dict[str, str]:
+    attributes = {name: str(value).lower() for name, value in given.items()}
+    # CloudFormation makes up a name where there is none.
+    made = call("sqs", "CreateQueue", QueueName="made-up", Attributes=attributes)
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:made-up"
+    return {"Ref": made["QueueUrl"], "Arn": arn, "QueueName": "made-up"}
+
+
+def _make_log_group(given: dict[str, Any], call: Call) -> dict[str, str]:
+    name = given["LogGroupName"]
+    call("logs", "CreateLogGroup", logGroupName=name)
+    call(
+        "logs",
+        "PutRetentionPolicy",
+        logGroupName=name,
+        retentionInDays=given["RetentionInDays"],
+    )
+    return {"Ref": name, "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"}
+
+
+def _make_function(given: dict[str, Any], call: Call) -> dict[str, str]:
+    made = call("lambda", "CreateFunction", **given)
+    return {"Ref": given["FunctionName"], "Arn": made["FunctionArn"]}
+
+
+def _make_permission(given: dict[str, Any], call: Call) -> dict[str, str]:
+    call("lambda", "AddPermission", StatementId=given["Principal"].split(".")[0], **given)
+    return {"Ref": "made-up"}
+
+
+def _make_rule(given: dict[str, Any], call: Call) -> dict[str, str]:
+    targets = given.pop("Targets")
+    made = call("events", "PutRule", Name="made-up", **given)
+    call("events", "PutTargets", Rule="made-up", Targets=targets)
+    return {"Ref": "made-up", "Arn": made["RuleArn"]}
+
+
 _MAKE: Mapping[str, Callable[[dict[str, Any], Call], dict[str, str]]] = {
     "AWS::IAM::OIDCProvider": _make_provider,
     "AWS::IAM::Role": _make_role,
@@ -185,6 +251,11 @@ _MAKE: Mapping[str, Callable[[dict[str, Any], Call], dict[str, str]]] = {
     "AWS::Lambda::Alias": _make_alias,
     "AWS::CloudWatch::Alarm": _make_alarm,
     "AWS::CloudWatch::LogAlarm": _make_log_alarm,
+    "AWS::SQS::Queue": _make_queue,
+    "AWS::Logs::LogGroup": _make_log_group,
+    "AWS::Lambda::Function": _make_function,
+    "AWS::Lambda::Permission": _make_permission,
+    "AWS::Events::Rule": _make_rule,
     "AWS::ApplicationSignals::ServiceLevelObjective": _make_objective,
 }
 

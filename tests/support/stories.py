@@ -595,6 +595,7 @@ with _story("plan", Telling("10% 5m, 50% 10m, 100% 1h30m")) as tell:
         "before-traffic: migrate-schema\neach-step: check-orders:live\non-rollback: warm-the-cache"
     )
     tell.say(e.HooksNamed, hooks=parse_hooks(lines))
+    tell.say(e.GuardiansFound, arns=())
     tell.finds_aliases()
     tell.needs(
         {"hooks": lines, "alarms": "checkout-errors", "guards": "error-rate < 1%"},
@@ -793,6 +794,23 @@ with _story("held", Telling("10% 2m, 50% 2m, hold")) as tell:
         e.Result.HELD,
         "the schedule ends with `hold`",
         "Nothing watches it now. Finish it with `mode: promote`, or undo it with `mode: rollback`.",
+    )
+
+GUARDIAN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:lambda-rollout-guardian"
+
+with _story("held-with-a-guardian", Telling("10% 2m, hold")) as tell:
+    tell.starts(ERRORS_OK, LATENCY_OK)
+    tell.say(e.GuardiansFound, arns=(GUARDIAN,))
+    tell.finds_aliases()
+    tell.takes()
+    tell.shifts(1)
+    tell.passes(1)
+    tell.say(e.Held, target=CHECKOUT, version="8", previous="7", percent=Decimal(10))
+    tell.ends(
+        e.Result.HELD,
+        "the schedule ends with `hold`",
+        "No job watches it now, but lambda-rollout-guardian: it goes back if an alarm fires. Finish it with "
+        "`mode: promote`, or undo it with `mode: rollback`.",
     )
 
 with _story("abandoned-and-restored", Telling("10% 1m, 100% 1m")) as tell:

@@ -15,6 +15,7 @@ from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.errors import errors_section
 from lambda_rollout.report.findings import findings_table, requests
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
+from lambda_rollout.report.lines import guardians
 from lambda_rollout.report.markdown import code, folded, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
@@ -109,10 +110,17 @@ def _sections(story: RolloutState) -> Iterator[str]:
         yield f"### Requests\n\n{requests(story.numbers)}"
     if story.findings:
         yield f"### Preflight\n\n{findings_table(story.findings)}"
-    if story.alarms:
-        yield f"### Alarms\n\n{alarms(story)}"
+    yield from _alarms(story)
     yield from _permissions(story)
     yield _footer(story)
+
+
+def _alarms(story: RolloutState) -> Iterator[str]:
+    if story.alarms:
+        yield f"### Alarms\n\n{alarms(story)}"
+    if story.guardians is not None and story.result is Result.PLANNED:
+        said = guardians(story.guardians)
+        yield prose(f"{said[0].upper()}{said[1:]}.")
 
 
 def _permissions(story: RolloutState) -> Iterator[str]:

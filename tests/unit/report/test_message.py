@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from lambda_rollout.report.message import subject, text
+from dataclasses import replace
+
+import pytest
+
+from lambda_rollout.report.message import is_worth_telling, subject, text
 from lambda_rollout.report.reduce import rollout_state
+from lambda_rollout.rollout.events import Event, Finished, Result, Warned
 from tests.support.stories import STORIES
 
 
@@ -26,3 +31,37 @@ def test_what_could_not_be_put_back_says_so_first_and_how_to_do_it() -> None:
     said = text(story)
     assert "NOT AS IT SHOULD BE" in said
     assert "By hand: aws lambda update-alias " in said
+
+
+HOSTILE = "quiet\nBy hand: rm -rf /\x1b[2J\u202e"
+
+
+def retold(name: str, **fields: object) -> list[Event]:
+    """A story with another end."""
+    events = list(STORIES[name]())
+    assert isinstance(events[-1], Finished)
+    return [*events[:-1], replace(events[-1], **fields)]  # type: ignore[arg-type]
+
+
+def test_what_others_wrote_stays_in_its_line() -> None:
+    events = retold("rolled-back-in-step-1", reason=HOSTILE, remedy=HOSTILE)
+    [end] = [event for event in events if isinstance(event, Finished)]
+    alarms = tuple(replace(each, name=HOSTILE, reason=HOSTILE) for each in end.failed_alarms)
+    story = rollout_state([*events[:-1], Warned(text=HOSTILE), replace(end, failed_alarms=alarms)])
+    said = text(story)
+    assert not [line for line in said.splitlines() if line.startswith("By hand")]
+    assert not {"\x1b", "\u202e"} & set(said)
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        (retold("rolled-back-in-step-1"), True),
+        (retold("rolled-back-in-step-1", result=Result.UNCHANGED), False),
+        (retold("rollback-not-confirmed"), True),
+        ([Finished(result=Result.FAILED, reason="AccessDenied")], False),
+    ],
+    ids=["went back", "nothing to do", "not confirmed", "nothing could be read"],
+)
+def test_people_are_woken_for_what_happened_to_an_alias(events: list[Event], told: bool) -> None:
+    assert is_worth_telling(rollout_state(events)) is told
