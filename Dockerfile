@@ -3,15 +3,15 @@
 # https://docs.github.com/en/actions/reference/workflows-and-actions/dockerfile-support
 
 FROM python:3.14-slim@sha256:656d12e70054d5fda18a045e2494c96701e9792dd1445f95b3d038df954f57e9 AS build
-COPY requirements.txt /tmp/requirements.txt
+COPY requirements.txt scripts/prune_botocore.py /tmp/
 # PYTHONHASHSEED: sets among the constants come out in one order, and the same bytes from every build.
 # Without pip of its own: 12 MB that a rollout never needs. And without what botocore knows of 400 other services:
-# 17 MB more to pull (docs/benchmarks.md), for nothing.
+# 17 MB more to pull (docs/benchmarks.md), for nothing; their endpoints would be read at every start.
 RUN python -m venv --without-pip /opt/venv \
  && python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile \
       --require-hashes --no-deps --only-binary :all: --requirement /tmp/requirements.txt \
- && find /opt/venv/lib/python3.*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
-      ! -name cloudwatch ! -name codedeploy ! -name lambda ! -name sts -exec rm -r {} + \
+ && python /tmp/prune_botocore.py /opt/venv/lib/python3.*/site-packages/botocore/data \
+      cloudwatch codedeploy lambda logs sns sts \
  && PYTHONHASHSEED=0 python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv
 
 FROM python:3.14-slim@sha256:656d12e70054d5fda18a045e2494c96701e9792dd1445f95b3d038df954f57e9
@@ -28,7 +28,8 @@ RUN find / -xdev \( -name pip -o -name 'pip-*' -o -name 'pip3*' -o -name ensurep
 COPY --from=build /opt/venv /opt/venv
 COPY entrypoint.py post-entrypoint /opt/lambda-rollout/
 COPY lambda_rollout /opt/lambda-rollout/lambda_rollout
-RUN PYTHONHASHSEED=0 python -m compileall -q --invalidation-mode unchecked-hash /opt/lambda-rollout
+RUN PYTHONHASHSEED=0 python -m compileall -q --invalidation-mode unchecked-hash /opt/lambda-rollout \
+ && cd /opt/lambda-rollout && PYTHONHASHSEED=0 /opt/venv/bin/python -EsB -m lambda_rollout.runtime.precompiled
 
 # -E and -s: a job's own PYTHONPATH is for its code, not for ours. -u: the log is live.
 # -B: the image is complete.

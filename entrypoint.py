@@ -14,6 +14,7 @@ import signal
 import sys
 from types import FrameType
 
+from lambda_rollout.runtime import precompiled
 from lambda_rollout.runtime.clock import Stop
 
 # Nothing of what is imported now is garbage, and looking for some takes a fifth of the start. `app` sets it going
@@ -39,6 +40,8 @@ def _request_stop(number: int, _frame: FrameType | None) -> None:
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 signal.signal(signal.SIGINT, _request_stop)
 signal.signal(signal.SIGTERM, _request_stop)
+
+precompiled.use()
 
 if __name__ == "__main__":
     from lambda_rollout.app import main

@@ -31,7 +31,7 @@ LAYERS = {
     UNCOMPILED: "RUN find / -xdev -name __pycache__ -type d -prune -exec rm -r {} +",
     BARE: f"RUN find {STDLIB} -name __pycache__ -type d -prune -exec rm -r {{}} +",
 }
-CUT = re.compile(r" && find \S+/botocore/data .*?\+ \\\n", re.DOTALL)
+CUT = re.compile(r" && python \S+/prune_botocore\.py [^&]*")
 
 
 def run() -> list[Row]:

@@ -89,6 +89,8 @@ def scene() -> Iterator[Live]:
         made.environ |= {"PATH": os.environ["PATH"], "HOME": folder, "AWS_DEFAULT_REGION": REGION}
         # As in the image: nothing of ours is compiled at start.
         compileall.compile_dir(str(ROOT / "lambda_rollout"), quiet=1)
+        ahead = [sys.executable, "-EsB", "-m", "lambda_rollout.runtime.precompiled"]
+        subprocess.run(ahead, cwd=ROOT, check=True)
         yield made
 
 

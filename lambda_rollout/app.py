@@ -16,20 +16,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambda_rollout.github.comment.feed import STATE as COMMENT
-from lambda_rollout.github.comment.feed import CommentFeed
-from lambda_rollout.github.comment.setup import (
-    feed_for,
-    feed_for_bad_inputs,
-    feed_of_post_stage,
-    patience,
-)
+from lambda_rollout.github.comment import STATE as COMMENT
 from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.repository import is_private
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
-from lambda_rollout.inputs.choices import Engine, Mode
+from lambda_rollout.inputs.choices import Comment, Engine, Mode
 from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
 from lambda_rollout.inputs.names import AlarmName
@@ -50,6 +43,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
     from lambda_rollout.aws.clients import Clients
+    from lambda_rollout.github.comment.feed import CommentFeed
     from lambda_rollout.rollout.ports import Alarms
 
 FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
@@ -122,11 +116,9 @@ def main_stage(context: JobContext) -> int:
         # A token in the wrong input is a mistake like others, and its comment is read by many.
         errors = InputErrors(context.runner.masks.of_value(found.told), found.count)
         context.journal.input_problems(errors)
-        if feed := feed_for_bad_inputs(context.runner, context.clock):
-            feed.input_problems(errors)
-            feed.finish(patience(context.stop))
+        _comment_on_mistakes(errors, context)
         return 1
-    feed = _listening(feed_for(inputs, context.runner, context.clock), context)
+    feed = _listening(_feed_of(inputs, context), context)
     reason, remedy = "the run was interrupted before its end", ""
     try:
         finished = _tell(inputs, files, context)
@@ -147,6 +139,23 @@ def _told(error: Exception, context: JobContext) -> tuple[str, str]:
     return f"internal error: {type(error).__name__}: {error}", "Please report it with the log."
 
 
+def _comment_on_mistakes(errors: InputErrors, context: JobContext) -> None:
+    from lambda_rollout.github.comment.setup import feed_for_bad_inputs, patience
+
+    if feed := feed_for_bad_inputs(context.runner, context.clock):
+        feed.input_problems(errors)
+        feed.finish(patience(context.stop))
+
+
+def _feed_of(inputs: Inputs, context: JobContext) -> CommentFeed | None:
+    """Return the comment's feed; None without one, whose parts are not even imported then."""
+    if inputs.comment is Comment.OFF or not inputs.github_token:
+        return None
+    from lambda_rollout.github.comment.setup import feed_for
+
+    return feed_for(inputs, context.runner, context.clock)
+
+
 def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
     if feed is not None:
         context.journal.also_tell("comment", feed.emit)
@@ -157,6 +166,8 @@ def _close(context: JobContext, feed: CommentFeed | None, reason: str, remedy: s
     """Write everything down; GitHub's answer is waited for last, when nothing else is left to do."""
     context.journal.finish(reason, remedy)
     if feed is not None:
+        from lambda_rollout.github.comment.setup import patience
+
         feed.finish(patience(context.stop))
 
 
@@ -282,6 +293,8 @@ def post_stage(context: JobContext) -> int:
 
 def _feed_of_post_stage(context: JobContext) -> CommentFeed | None:
     """Return the comment's feed; None without one. Nothing that is wrong with a comment keeps an alias split."""
+    from lambda_rollout.github.comment.setup import feed_of_post_stage
+
     try:
         return _listening(feed_of_post_stage(context.runner, context.clock), context)
     except Exception as error:  # noqa: BLE001

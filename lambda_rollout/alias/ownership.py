@@ -121,23 +121,27 @@ class Claim:
             for sent in self.pending
         )
 
-    def is_request(self, alias: Alias) -> bool:
-        """Return whether somebody asked us to go on early, or took that back: what we wrote and a word more or less.
+    def is_as_written(self, alias: Alias) -> bool:
+        """Return whether it is what we wrote, though somebody has asked us to go on early since, or taken that back.
 
         That is the record that is known or pending, the routing that it was written with, and the owner's text.
+        Without the word the description is ours to the letter: a request may have come and gone while we stood still.
         """
         record = lease.parse(alias.description)[1]
         before = lease.parse(self.known.description)[1]
         if record is None or record.rollout_id != self.rollout_id:
             return False
-        if not (record.requested or (before is not None and before.requested)):
-            return False
         sent = [(each.routing, each.description) for each in self.pending]
-        # Somebody's own weight under the description that AWS has kept is no request, whatever is asked there.
+        # Somebody's own weight under the description that AWS has kept is not, whatever is asked there.
         if self.known.routing == self.routing:
             sent.append((self.routing, self.known.description))
-        return lease.is_cut_of(alias.description, self.text) and any(
-            alias.routing == routing and _same_but_for_a_request(record, description)
+        asked = record.requested or (before is not None and before.requested)
+        if asked and not lease.is_cut_of(alias.description, self.text):
+            return False
+        return any(
+            alias.routing == routing
+            and _same_but_for_a_request(record, description)
+            and (asked or alias.description == description)
             for routing, description in sent
         )
 

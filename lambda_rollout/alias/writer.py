@@ -227,8 +227,8 @@ class AliasWriter:
     def _take_news(self, seen: Alias, *, may_still_move: bool) -> None:
         """Take over what a read shows, or raise `Conflict` if it is somebody else's doing."""
         claim = self._claim
-        if claim.is_request(seen):
-            # Our record and our routing: as if we had read what was confirmed, and asked to go on.
+        if claim.is_as_written(seen):
+            # Our record and our routing, and at most a word more: nobody's edit.
             self.routing, self.confirmed = seen.routing, True
         elif claim.changed_since_read(seen) and not claim.matches_pending_write(seen):
             if not self.is_ours(seen):

@@ -17,7 +17,6 @@ from lambda_rollout.report.kept import KeptEvents
 from lambda_rollout.report.outputs import outputs
 from lambda_rollout.report.reduce import after
 from lambda_rollout.report.state import RolloutState
-from lambda_rollout.report.summary.summary import summary, summary_of_input_problems
 from lambda_rollout.report.wording import count, listing
 from lambda_rollout.rollout.events import Event, Finished, Result, stamped
 from lambda_rollout.runtime.clock import Clock
@@ -80,7 +79,7 @@ class Journal:
             return
         if self._story.finished is None:
             self.emit(self._failed(reason, remedy))
-        self._write(lambda: summary(self.story))
+        self._write(self._summary)
 
     def input_problems(self, errors: InputErrors) -> None:
         """Tell what is wrong with the inputs, and write everything as for a run that failed."""
@@ -88,7 +87,13 @@ class Journal:
         mistakes = count(errors.count, "mistake")
         self._try("log", lambda: self._log.input_problems(errors))
         self._keep(self._failed(f"{mistakes} in the inputs: {listing(names, 10)}", ""))
-        self._write(lambda: summary_of_input_problems(errors), errors.told)
+        self._write(functools.partial(_summary_of_mistakes, errors), errors.told)
+
+    def _summary(self) -> str:
+        # What only the end needs is not imported at the start.
+        from lambda_rollout.report.summary.summary import summary
+
+        return summary(self.story)
 
     def _keep(self, event: Event) -> None:
         self._try("record", lambda: self._events.add(event))
@@ -126,3 +131,9 @@ class Journal:
             if what not in self._failures:
                 self._failures.add(what)
                 self._runner.note(f"The {what} failed: {type(error).__name__}: {error}")
+
+
+def _summary_of_mistakes(errors: InputErrors) -> str:
+    from lambda_rollout.report.summary.summary import summary_of_input_problems
+
+    return summary_of_input_problems(errors)

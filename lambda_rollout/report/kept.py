@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 from lambda_rollout.report.json_report import kebab
 from lambda_rollout.rollout import events as e
@@ -15,6 +16,9 @@ from lambda_rollout.rollout import events as e
 MOST_REPEATED = 2000
 """Units of repeated events that are kept: an event is one, and one more for each four minutes of metrics in it. That is
 some 2 MB of report; six hours of one function have half of it."""
+
+MOST_READINGS = 4000
+"""Readings of alarms at the ends of steps; of more, those of steps in between that were OK are left out."""
 
 _MINUTES_A_UNIT = 4
 
@@ -30,11 +34,19 @@ class KeptEvents:
         """By what they repeat: the numbers of the kept ones."""
         self._units: Counter[Hashable] = Counter()
         self._left_out: Counter[str] = Counter()
+        self._passed: list[int] = []
+        """The numbers of the steps' ends that have all their readings."""
+        self._readings = 0
 
     def add(self, event: e.Event) -> None:
         """Keep one more event, and leave another out if there is no room: one of what was repeated most."""
         number, self._next = self._next, self._next + 1
         self._events[number] = event
+        if isinstance(event, e.StepPassed):
+            self._passed.append(number)
+            self._readings += len(event.readings)
+            while self._readings > MOST_READINGS and len(self._passed) > 2:
+                self._shorten_one()
         what = repeats(event)
         if what is None:
             return
@@ -50,8 +62,18 @@ class KeptEvents:
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """How many are not, by type as the report names it."""
-        return dict(sorted(self._left_out.items()))
+        """How many are not, by type as the report names it, and how many readings of alarms that were OK."""
+        return {what: number for what, number in sorted(self._left_out.items()) if number}
+
+    def _shorten_one(self) -> None:
+        """Leave out what was OK at the end of a step in the middle."""
+        number = self._passed.pop(len(self._passed) // 2)
+        event = self._events[number]
+        if isinstance(event, e.StepPassed):
+            told = tuple(reading for reading in event.readings if not reading.is_ok)
+            self._events[number] = replace(event, readings=told)
+            self._readings -= len(event.readings)
+            self._left_out["readings"] += len(event.readings) - len(told)
 
     def _leave_one_out(self) -> bool:
         """Leave out one from the middle of those that take most room; whether there was one."""

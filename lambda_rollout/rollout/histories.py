@@ -33,6 +33,9 @@ WINDOW_MARGIN = timedelta(minutes=1)
 
 MARGIN_OF_ONE = timedelta(seconds=5)
 
+FUTILE_FOR = 60.0
+"""Seconds until the account's history is read again after it was too crowded, or could not be read."""
+
 PATIENCE = 2
 """Failures in a row until the account's history is not read any more for now, and readings of it that left an alarm
 unexplained until that one is asked for by name as well."""
@@ -95,8 +98,8 @@ class _Region:
     """Of readings of the account's history, in a row."""
     is_denied: bool = False
     """Whether the account's history may not be read."""
-    is_futile: bool = False
-    """Whether it is not worth while, as long as anything is open."""
+    futile_until: float = -math.inf
+    """Until when it is not worth while, as long as anything is open."""
 
     def turn_at(self, now: float) -> float:
         """Return when the next call may be made: now, or later."""
@@ -163,7 +166,7 @@ class Histories:
                 gaps.setdefault(watch.newest.region, []).append(watch)
         for name, region in self._regions.items():
             if name not in gaps:
-                region.window, region.is_futile = None, False
+                region.window, region.futile_until = None, -math.inf
         for name in gaps:
             self._regions.setdefault(name, _Region())
         return gaps
@@ -174,7 +177,8 @@ class Histories:
         """Return what to ask a Region next, and from when on."""
         region = self._regions[name]
         dated = [watch for watch in gaps if self._of(watch).since is not None]
-        together = len(dated) > AT_ONCE and not (region.is_denied or region.is_futile)
+        futile = region.is_denied or self._clock.monotonic() < region.futile_until
+        together = len(dated) > AT_ONCE and not futile
         ask_all = partial(self._ask_for_all, region, dated)
         if region.window is not None:
             return -math.inf, ask_all
@@ -259,7 +263,7 @@ class Histories:
             for watch in left:
                 self._of(watch).in_vain += 1
         elif window.is_crowded:
-            region.window, region.is_futile = None, True
+            region.window, region.futile_until = None, self._clock.monotonic() + FUTILE_FOR
 
     def _give_up(self, region: _Region, error: CallFailed) -> None:
         first = region.window is None or not region.window.token
@@ -268,7 +272,7 @@ class Histories:
         if first and isinstance(error, AccessDenied | InvalidRequest):
             region.is_denied = True
         elif region.failures >= PATIENCE:
-            region.is_futile = True
+            region.futile_until = self._clock.monotonic() + FUTILE_FOR
 
     def _back_off(self, region: _Region) -> None:
         region.not_before = self._clock.monotonic() + BACK_OFF

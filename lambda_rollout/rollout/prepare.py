@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
@@ -28,20 +28,9 @@ from lambda_rollout.rollout.missing_alarms import (
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.version import check_latest, read_storage
-from lambda_rollout.rollout.versions_seen import NOTHING_SEEN, VersionsSeen
+from lambda_rollout.rollout.versions_seen import FirstLook, VersionsSeen
 from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
-
-
-@dataclass(frozen=True, slots=True)
-class FirstLook:
-    """What was found before the first write that matters later."""
-
-    versions: VersionsSeen = NOTHING_SEEN
-    alarms_need: timedelta | None = None
-    """How long the slowest alarm needs to fire; None if that is not known of one."""
-    guardians: tuple[str, ...] = ()
-    """ARNs of the guardians that the alarms invoke."""
 
 
 def look_first(spec: RolloutSpec, ports: Ports, rollouts: Sequence[AliasRollout]) -> FirstLook:

@@ -16,7 +16,7 @@ from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Target
 from lambda_rollout.analysis.version import NeverReady, readiness, wake_command
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
-from lambda_rollout.rollout.alias_status import AliasStatus, read_alias, refusal, say_if_cut
+from lambda_rollout.rollout.alias_status import AliasStatus, find_alias, refusal, say_if_cut
 from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import on_rollback
@@ -141,7 +141,12 @@ def _may_be_new(target: Target) -> RolloutError:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
-    alias = read_alias(target, spec.identity, ports)
+    alias = find_alias(target, spec.identity, ports)
+    if alias is None:
+        raise RolloutError(
+            f"function {target.name} has no alias {target.alias}: there is nothing to roll back.",
+            "Check `alias` and `function-name`.",
+        )
     ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):

@@ -39,15 +39,13 @@ from lambda_rollout.rollout.hook_stages import before_traffic, make_request, on_
 from lambda_rollout.rollout.hooks import HookRun
 from lambda_rollout.rollout.metrics import RolloutMetrics, SuccessCriteria
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.prepare import FirstLook, look_first, recheck_alarms
-from lambda_rollout.rollout.request import ask_if_running
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
-from lambda_rollout.rollout.split_before import judge_split_before, split_before
 from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version import await_ready, check_version, choose
+from lambda_rollout.rollout.versions_seen import FirstLook
 from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
@@ -94,10 +92,15 @@ class Rollout:
 
     def _tell(self) -> Finished:
         if self._spec.inputs.mode is Mode.PROMOTE:
+            from lambda_rollout.rollout.request import ask_if_running
+
             asked = ask_if_running(self._spec, self._ports)
             if asked is not None:
                 return asked
         self._look_at_aliases()
+        # Not needed for the first request, so not imported before it.
+        from lambda_rollout.rollout.prepare import look_first
+
         self._first_look = look_first(self._spec, self._ports, self._rollouts)
         self._finisher.guardians = self._first_look.guardians
         if self._spec.inputs.mode is Mode.PLAN:
@@ -277,6 +280,8 @@ class Rollout:
 
     def _last_survey(self) -> Survey:
         """Read the alarms just before the first shift, which waits for credentials that last."""
+        from lambda_rollout.rollout.prepare import recheck_alarms
+
         while True:
             self._expiry.await_renewal()
             survey = recheck_alarms(self._spec, self._ports)
@@ -289,6 +294,8 @@ class Rollout:
         goes_on = any(rollout.resumed for rollout in self._rollouts)
         if goes_on and all(step.percent >= HUNDRED for step in self._steps()):
             shares = [rollout.writer.found.routing.percent_of(rollout.new) for rollout in moving]
+            from lambda_rollout.rollout.split_before import split_before
+
             since = [rollout.resumed.since if rollout.resumed else None for rollout in moving]
             before = [split_before(shares, since, self._ports.aws_clock.now())]
         return RolloutMetrics(
@@ -310,6 +317,8 @@ class Rollout:
         """
         if not (self._spec.inputs.guards and metrics.looks_back):
             return
+        from lambda_rollout.rollout.split_before import judge_split_before
+
         if broken := judge_split_before(metrics, self._ports):
             for rollout in self._moving():
                 rollout.possibly_written = True

@@ -13,7 +13,13 @@ from lambda_rollout.analysis.alarms import firing_at_start
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.rollout.acquire import look_at
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs, find_alias, refusal
-from lambda_rollout.rollout.events import AlarmsFound, AliasFound, RolloutAwaited, RolloutRunning
+from lambda_rollout.rollout.events import (
+    AlarmsFound,
+    AliasFound,
+    AlreadyThere,
+    RolloutAwaited,
+    RolloutRunning,
+)
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.prepare import read_alarms
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
@@ -45,6 +51,7 @@ def await_running(spec: RolloutSpec, ports: Ports) -> Sequence[AliasStatus]:
         if running:
             _tell(running, ports)
             _check(running, found, spec, ports)
+            _tell_what_stays(found, ports)
             return running
         may_begin = len(found) == len(looks) and _may_begin(found, spec)
         if not may_begin or (left := end - ports.clock.monotonic()) <= 0:
@@ -80,6 +87,14 @@ def _tell(running: Sequence[AliasStatus], ports: Ports) -> None:
     for status in running:
         target, alias = status.target, status.alias
         ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
+
+
+def _tell_what_stays(found: Sequence[AliasStatus], ports: Ports) -> None:
+    for status in found:
+        if status.ownership is not Ownership.ALIVE:
+            target, alias = status.target, status.alias
+            ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
+            ports.emit(AlreadyThere(target=target, version=alias.routing.version))
 
 
 def _check(

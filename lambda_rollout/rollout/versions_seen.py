@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.version import VersionState
@@ -45,3 +46,14 @@ class VersionsSeen:
 
 
 NOTHING_SEEN = VersionsSeen()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What was found before the first write that matters later."""
+
+    versions: VersionsSeen = NOTHING_SEEN
+    alarms_need: timedelta | None = None
+    """How long the slowest alarm needs to fire; None if that is not known of one."""
+    guardians: tuple[str, ...] = ()
+    """ARNs of the guardians that the alarms invoke."""

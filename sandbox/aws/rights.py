@@ -1,11 +1,11 @@
 """What a caller may do: its identity policy, held against each request before anything else is looked at.
 
 Sources: Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda", of CloudWatch, of
-Amazon SNS and of CodeDeploy; CloudWatch User Guide, "Permissions required" (composite alarms need ``*``);
-CodeDeploy User Guide, "CodeDeploy permissions reference" (what CreateDeployment asks for besides); Lambda Developer
-Guide, "Resources and conditions for Lambda actions" (a call with a qualifier is about the qualified ARN) and "Lambda
-Managed Instances"; Lambda API reference, UpdateFunctionCode (the caller must be able to read the object). The wording
-of a refusal is that of recorded answers.
+Amazon SNS and of CodeDeploy; CloudWatch User Guide, "Permissions required" (composite alarms need ``*``); CodeDeploy
+User Guide, "CodeDeploy permissions reference" (what CreateDeployment asks for besides); Lambda Developer Guide,
+"Resources and conditions for Lambda actions" (a call with a qualifier is about the qualified ARN) and "Lambda Managed
+Instances"; Lambda API reference, UpdateFunctionCode (the caller must be able to read the object). The wording of a
+refusal is that of recorded answers.
 """
 
 from __future__ import annotations

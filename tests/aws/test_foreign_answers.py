@@ -28,6 +28,7 @@ from lambda_rollout.aws.logs import CloudWatchLogs
 from lambda_rollout.aws.members import NEEDED
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.preflight import AwsPreflightReader
+from lambda_rollout.aws.topic import publish_to_topic
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.aws.web_identity import WebIdentity
 from lambda_rollout.inputs.codedeploy_steps import TrafficRouting
@@ -140,6 +141,7 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "StopDeployment": lambda _: engine().stop("d-1"),
     "AssumeRoleWithWebIdentity": lambda server: identity(server.url).issue(),
     "GetCallerIdentity": lambda _: caller_of(clients()),
+    "Publish": lambda _: publish_to_topic(clients(), "arn:aws:sns:::topic", "subject", "text"),
 }
 MORE: list[tuple[str, Callable[[Stranger], object]]] = [
     ("GetFunctionConfiguration", lambda _: versions().read(TARGET, "2")),
@@ -274,7 +276,16 @@ def _is_client(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Attribute) and node.func.attr == "cloudwatch"
     if isinstance(node, ast.Attribute):
-        return node.attr in {"lambda_", "uploads", "codedeploy", "logs", "_client", "_sts", "sts"}
+        return node.attr in {
+            "lambda_",
+            "uploads",
+            "codedeploy",
+            "logs",
+            "sns",
+            "_client",
+            "_sts",
+            "sts",
+        }
     return isinstance(node, ast.Name) and node.id in {"client", "sts"}
 
 

@@ -64,6 +64,15 @@ def test_a_good_version_is_promoted_and_nothing_but_the_runners_files_is_written
     assert not scene.requests(caller=POST)
 
 
+def test_the_methods_of_dataclasses_are_compiled(docker: Engine, image: str) -> None:
+    asked = "from lambda_rollout.runtime.precompiled import use; print(use())"
+    shown = docker.run(
+        *("run", "--rm", "--network", "none", "--workdir", "/opt/lambda-rollout"),
+        *("--entrypoint", "/opt/venv/bin/python", image, "-EsB", "-c", asked),
+    )
+    assert int(shown.stdout) > 200
+
+
 def test_what_stands_in_the_inputs_arrives_whatever_it_is(scene: Live) -> None:
     description = 'a "quoted" text, with $HOME, `dashes` -- and = signs\nin two lines: ü'
     finished = scene.run(description=description)

@@ -12,11 +12,10 @@ from pathlib import Path
 import botocore.session
 import pytest
 
+from lambda_rollout.aws.sessions import SERVICES
 from tests.image.engine import ROOT, Engine
 
 pytestmark = pytest.mark.image
-
-SERVICES = ("lambda", "cloudwatch", "sts", "codedeploy")
 
 PROBE = """
 import json, sys
@@ -90,7 +89,7 @@ def test_every_partition_is_served_as_by_the_whole_of_botocore(docker: Engine, i
 
 
 def test_every_method_that_is_called_is_one_of_these_services() -> None:
-    """What the code calls on a client is an operation of one of the four; a typo would be none."""
+    """What the code calls on a client is an operation of one of them; a typo would be none."""
     session = botocore.session.get_session()
     known = {
         operation

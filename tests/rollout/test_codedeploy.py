@@ -14,6 +14,7 @@ from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.credentials import CredentialsLife
 from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.codedeploy import CodeDeployEngine
+from lambda_rollout.aws.logs import CloudWatchLogs
 from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, Preflight
 from lambda_rollout.inputs.names import AlarmName
@@ -26,6 +27,8 @@ from lambda_rollout.rollout.events import (
     DeploymentChanged,
     Event,
     Finished,
+    LogNotRead,
+    LogRead,
     MetricsRead,
     RecordCleared,
     Result,
@@ -86,6 +89,7 @@ class Shop(Scene):
     ) -> Finished:
         ordered = ordered or rollout_spec(CANARY)
         ports = self.ports(ordered)
+        ports = replace(ports, logs=CloudWatchLogs(self.clients()))
         if with_metrics:
             ports = replace(ports, metrics=CloudWatchMetrics(self.clients()))
 
@@ -97,7 +101,8 @@ class Shop(Scene):
         return Deployment(ordered, ports, self.engine, alarms_of).run()
 
     def undo(self, ordered: RolloutSpec) -> Finished:
-        return rollback_deployment(ordered, self.ports(ordered), self.engine)
+        ports = replace(self.ports(ordered), logs=CloudWatchLogs(self.clients()))
+        return rollback_deployment(ordered, ports, self.engine)
 
     def post(self, saved_state: SavedState) -> Finished:
         ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
@@ -934,3 +939,33 @@ def test_the_version_that_codedeploy_left_is_kept(shop: Shop) -> None:
     kept = shop.world.lambda_().functions["checkout"].aliases["live-previous"]
     assert kept.version == OLD
     assert kept.description.startswith(f"[lambda-rollout {OLD}>{NEW} promoted ")
+
+
+def failing_release(steps: str, after: float) -> Shop:
+    """A version that fails for everybody, and an alarm that says so after so many seconds."""
+    scene = Shop.ready()
+    scene.build("def handler(event, context): return event['missing']")
+    Traffic(scene.world, "checkout:live", 5.0)
+    scene.after(after, partial(scene.set_alarm, "checkout-errors", "ALARM"))
+    assert scene.release(rollout_spec(steps)).result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing(OLD, {})
+    return scene
+
+
+@pytest.mark.parametrize("steps", [CANARY, "10% 1m, 100% 5m"])
+def test_what_the_new_version_logged_is_told_when_the_alias_is_back(steps: str) -> None:
+    """While CodeDeploy shifts, and at 100%."""
+    scene = failing_release(steps, 150)
+    back, told, end = scene.told(RolledBack, LogRead, Finished)
+    assert isinstance(told, LogRead)
+    assert (type(back), type(end)) == (RolledBack, Finished)
+    assert ([error.kind for error in told.errors], told.version) == (["KeyError"], NEW)
+
+
+def test_in_a_cancelled_job_a_stopped_deployment_takes_too_long_for_that() -> None:
+    scene = Shop.ready()
+    scene.after(100, lambda: scene.stop.request("SIGINT"))
+    assert scene.release().result is Result.ROLLED_BACK
+    (told,) = scene.told(LogNotRead)
+    assert isinstance(told, LogNotRead)
+    assert told.why == "the job is about to be killed"

@@ -12,7 +12,7 @@ import pytest
 
 from lambda_rollout.rollout.events import Finished, Result
 from sandbox.aws.errors import AwsError
-from sandbox.aws.faults import Answer, Quota, Work
+from sandbox.aws.faults import Answer, Quota, ServerError, Work
 from sandbox.aws.request import Account, Request
 from sandbox.aws.world import REGION
 from tests.support.scene import QUERY, Scene, rollout_spec
@@ -235,3 +235,18 @@ class Shortened:
             newest = {item["AlarmName"]: item for item in answer["AlarmHistoryItems"]}
             answer["AlarmHistoryItems"] = list(newest.values())
         return answer
+
+
+def test_after_failures_they_are_asked_by_name_and_a_minute_later_together_again(
+    world: Callable[[int], Scene],
+) -> None:
+    scene = world(40)
+    scene.world.faults.add(ServerError(), operation="DescribeAlarmHistory", count=2)
+    for minute in range(3):
+        scene.after(60.0 * minute, lambda: all_go(scene, many(40), "INSUFFICIENT_DATA", "OK"))
+    end = roll_out(scene, 40, "10% 4m, 100% 0s")
+    assert end.result is Result.PROMOTED, end.reason
+    named = ["AlarmName" in each.params for each in scene.requests("DescribeAlarmHistory")]
+    assert named[:42] == [False, False, *[True] * 40]
+    assert len(named) > 42
+    assert not any(named[42:])

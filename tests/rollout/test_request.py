@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from lambda_rollout.alias.record import parse
 from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.inputs.choices import InsufficientData
+from lambda_rollout.report.outputs import outputs
+from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.rollout.events import (
     HookStarted,
     PromotionRequested,
@@ -142,6 +145,8 @@ def test_nobody_answers_and_it_is_taken_back(jobs: Jobs) -> None:
     assert record is not None
     assert not record.requested
     assert text == OWNERS_TEXT
+    jobs.until_over(main)
+    assert main.end.result is Result.PROMOTED, "it stood still, and was asked for nothing"
 
 
 @pytest.mark.parametrize("second", [0.05, 1, 3, 60])
@@ -172,6 +177,9 @@ def test_the_whole_group_with_an_unchanged_one() -> None:
     assert asker.end.result is Result.REQUESTED, asker.end
     assert jobs.whole_on(NEW, "f3")
     assert len(asked(jobs)) == 1
+    told = outputs(rollout_state(asker.events))
+    assert json.loads(told["version"]) == {"f1": NEW, "f2": NEW, "f3": OLD}
+    assert json.loads(told["weight"]) == {"f1": 100, "f2": 100, "f3": 100}
 
 
 # While it holds ---------------------------------------------------------------------------------

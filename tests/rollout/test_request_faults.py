@@ -135,14 +135,39 @@ def test_a_request_around_the_next_step(jobs: Jobs, fault: Fault, at: int) -> No
     assert (main.end.result, asker.end.result) == (Result.PROMOTED, Result.REQUESTED), asker.end
 
 
+@dataclass(frozen=True)
+class AsBeforeAll:
+    """A read that shows the alias as it was before the rollout, under a RevisionId that the reader never saw."""
+
+    def around(self, world: Any, request: Request, work: Callable[[], Any]) -> Any:
+        """Answer something older."""
+        return {
+            **work(),
+            "FunctionVersion": OLD,
+            "RoutingConfig": {},
+            "Description": OWNERS_TEXT,
+            "RevisionId": "5f2c1f0e-0000-4c1a-9d0b-1d2e3f405162",
+        }
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_stale_reads_of_who_asks_are_no_answer(jobs: Jobs, count: int) -> None:
     main = jobs.roll_out_aside(LONG)
     jobs.world.faults.add(StaleRead(), operation="GetAlias", caller=ASKER, nth=3, count=count)
-    asker = jobs.promote_aside(after=200)
+    # The run looks 40 s later.
+    asker = jobs.promote_aside(after=218)
     jobs.until_over(main, asker)
     assert asker.end.result is Result.REQUESTED, asker.end
+    assert len([r for r in jobs.requests("UpdateAlias") if r.caller == ASKER]) == 1
     held_to_the_rules(jobs)
+
+
+def test_one_read_that_is_older_than_all_that_it_knows_is_no_answer(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside(LONG)
+    jobs.world.faults.add(AsBeforeAll(), operation="GetAlias", caller=ASKER, nth=4)
+    asker = jobs.promote_aside(after=218)
+    jobs.until_over(main, asker)
+    assert asker.end.result is Result.REQUESTED, asker.end
 
 
 def test_who_may_not_write_has_asked_for_nothing(jobs: Jobs) -> None:
@@ -291,6 +316,17 @@ def post_stage_or_next_run(jobs: Jobs, main: Job, *, by_post_stage: bool) -> Non
     ordered = RunIdentity.of_saved_state(state, rollout_spec().run)
     end: Finished = settle_what_main_left(state, ordered, jobs.ports(ordered))
     assert end.result in {Result.PROMOTED, Result.ROLLED_BACK}, end
+
+
+def test_a_long_description_is_whole_again_after_the_run_was_asked_and_died(jobs: Jobs) -> None:
+    text = "a long story " * 19
+    jobs.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description=text)
+    main, asker = jobs.roll_out_aside(LONG), jobs.promote_aside(after=205)
+    dies = Die(lambda: jobs.scheduler.kill(main.process), after_effect=True)  # type: ignore[arg-type]
+    jobs.world.faults.add(dies, operation="UpdateAlias", caller=ASKER)
+    jobs.until_over(main, asker)
+    post_stage_or_next_run(jobs, main, by_post_stage=True)
+    assert (jobs.alias.routing, jobs.alias.description) == (Routing.all_on(OLD), text)
 
 
 @pytest.mark.parametrize("death", some(DEATHS[MAIN]), ids=repr)

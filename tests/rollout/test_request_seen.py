@@ -104,6 +104,15 @@ def test_one_that_was_taken_back_leaves_no_trace(hands: Asking) -> None:
     assert done.alias.description == text
 
 
+def test_one_that_came_and_went_unseen_was_nobodys_edit(hands: Asking) -> None:
+    before = hands.scene.alias.description
+    hands.ask()
+    hands.edit(Description=before)
+    hands.writer.look(may_still_move=True)
+    hands.forward(FIFTY)
+    assert hands.scene.alias.routing == FIFTY
+
+
 def test_an_edit_beside_it_is_an_edit(hands: Asking) -> None:
     _, record = parse(with_request(hands.scene.alias.description))
     hands.edit(Description=compose("mine", record))

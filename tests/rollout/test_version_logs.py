@@ -15,14 +15,16 @@ from lambda_rollout.aws.logs import CloudWatchLogs
 from lambda_rollout.inputs.choices import Errors, Mode
 from lambda_rollout.rollout.events import Event, Finished, LogNotRead, LogRead, Result, RolledBack
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
-from lambda_rollout.rollout.spec import RolloutSpec
+from lambda_rollout.rollout.saved_state import SavedState
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.rollout.version_logs import CANCELLED_LOG_LIMIT, LOG_LIMIT
 from lambda_rollout.runtime.background import BackgroundThread
 from sandbox.aws.between import Page
 from sandbox.aws.errors import AwsError
-from sandbox.aws.faults import Answer, Hang, Meanwhile, Throttle
+from sandbox.aws.faults import Answer, Die, Hang, Meanwhile, Throttle
 from sandbox.aws.traffic import Traffic
 from tests.support.scene import NEW, OLD, Scene, rollout_spec
 
@@ -62,6 +64,14 @@ def bad_version(
     if alarm:
         scene.after(60, lambda: scene.set_alarm("checkout-errors", "ALARM"))
     return scene
+
+
+class Killed(BaseException):
+    """Nothing of ours catches this."""
+
+
+def die() -> None:
+    raise Killed
 
 
 def rolled_back(scene: Scene, spec: RolloutSpec | None = None) -> Finished:
@@ -211,6 +221,19 @@ def test_mode_rollback_reads_what_the_version_that_it_leaves_has_written() -> No
     asked = ordered(mode=Mode.ROLLBACK)
     assert rollback(asked, parts(scene, asked)).result is Result.ROLLED_BACK
     assert [error.kind for error in read(scene).errors] == ["ZeroDivisionError"]
+
+
+def test_the_post_stage_reads_no_log() -> None:
+    scene = bad_version()
+    spec = ordered()
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=2)
+    with pytest.raises(Killed):
+        Rollout(spec, parts(scene, spec)).run()
+    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
+    identity = RunIdentity.of_saved_state(saved_state, spec.run)
+    ports = replace(scene.ports(identity), logs=CloudWatchLogs(scene.clients()))
+    assert settle_what_main_left(saved_state, identity, ports).result is Result.ROLLED_BACK
+    assert not scene.requests(READS)
 
 
 # Never before, and never in its way ---------------------------------------------------------------

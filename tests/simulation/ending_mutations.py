@@ -92,9 +92,46 @@ def promoted_group(seed: int) -> Scenario:
         plan=Plan((Step(Decimal(10), timedelta(seconds=2)),), ends_held=True),
         alarms={},
         changes=(),
-        following=Follower(0.0, Fate(cancelled_at=(r.uniform(0, 6),), latency=0.6)),
+        following=Follower(0.0, Fate(cancelled_at=(r.uniform(4, 14),), latency=0.6)),
         following_mode=Mode.PROMOTE,
         at_once=False,
+    )
+
+
+def lost_beside_its_post(seed: int) -> Scenario:
+    """A main that its runner lost, and that lives on beside its post stage."""
+    r = Random(f"lost {seed}")
+    return quiet(
+        seed,
+        plan=steps((10, 5), (100, 8)),
+        alarms={},
+        changes=(),
+        evaluations=(),
+        hooks=(),
+        numbers=None,
+        main=Fate(latency=0.6),
+        lost_at=r.uniform(0.5, 12),
+        post=Follower(r.uniform(0, 2), Fate(latency=0.1)),
+    )
+
+
+def one_taken_back(seed: int) -> Scenario:
+    """A group of which somebody takes one back just when all has passed."""
+    r = Random(f"taken back {seed}")
+    foreign = ((0.0, "same"), (r.uniform(12, 20), "whole-old"))
+    return quiet(
+        seed,
+        functions=2,
+        plan=steps((100, 10)),
+        alarms={},
+        changes=(),
+        evaluations=(),
+        hooks=(),
+        numbers=None,
+        at_once=False,
+        by_version=True,
+        main=Fate(latency=0.6),
+        foreign=foreign,
     )
 
 
@@ -602,6 +639,12 @@ def _mark_not_heeded() -> list[Patch]:
     return [(abandoned, "was_all_but_done", lambda _seen: False)]
 
 
+def _post_trusts_its_eyes() -> list[Patch]:
+    return [
+        (AliasRollout, "needs_restore", property(lambda self: self.writer.touched or self.shifted))
+    ]
+
+
 ENDING_MUTATIONS = [
     Mutation("skip the weight that was left", _found_weight_skipped, drawn=resumed, seeds=(0,)),
     Mutation(
@@ -625,7 +668,12 @@ ENDING_MUTATIONS = [
     Mutation("save that all is done, whatever happened", _done_whatever_happened, seeds=(16,)),
     Mutation("save the owner's text as it was cut", _cut_text_saved, seeds=(138,)),
     Mutation("ignore a mark in doubt", _mark_in_doubt_ignored, drawn=marking_fails, seeds=(2,)),
-    Mutation("go forward although one was taken back", _taken_back_ignored, seeds=(1422,)),
+    Mutation(
+        "go forward although one was taken back",
+        _taken_back_ignored,
+        drawn=one_taken_back,
+        seeds=(4, 48),
+    ),
     Mutation("clear the marked one first", _marked_one_cleared_first, seeds=(14,)),
     Mutation(
         "hold although some are not shifted",
@@ -641,7 +689,7 @@ ENDING_MUTATIONS = [
         "leave the held ones of a group behind",
         _held_ones_stay_behind,
         drawn=promoted_group,
-        seeds=(38,),
+        seeds=(0, 12),
     ),
     Mutation("drop the text for an empty one", _empty_text_not_replaced, drawn=no_text, seeds=(0,)),
     Mutation("do not look after a conflict", _no_look_after_a_conflict, seeds=(0,)),
@@ -688,7 +736,13 @@ ENDING_MUTATIONS = [
         "leave what is held unwritten in the post stage",
         _post_leaves_held_unwritten,
         drawn=promotion_is_lost,
-        seeds=(0,),
+        seeds=(60, 80),
+    ),
+    Mutation(
+        "post writes only to what looks split",
+        _post_trusts_its_eyes,
+        drawn=lost_beside_its_post,
+        seeds=(85, 165),
     ),
     Mutation(
         "take any routing for main's in the post stage",

@@ -588,12 +588,6 @@ def _cut_text_restored() -> list[Patch]:
     return [_settling(change)]
 
 
-def _post_trusts_its_eyes() -> list[Patch]:
-    return [
-        (AliasRollout, "needs_restore", property(lambda self: self.writer.touched or self.shifted))
-    ]
-
-
 def _post_goes_forward() -> list[Patch]:
     def settle(saved_state: SavedState, identity: RunIdentity, parts: Any) -> Any:
         return post.settle_what_main_left(
@@ -692,7 +686,6 @@ MUTATIONS = [
     Mutation("say released without settling", _released_without_a_word_to_aws, seeds=(0,)),
     Mutation("try to settle once", _never_tried_again, seeds=(16,)),
     Mutation("restore the owner's text as it was cut", _cut_text_restored, seeds=(138,)),
-    Mutation("post writes only to what looks split", _post_trusts_its_eyes, seeds=(473,)),
     Mutation("post goes forward", _post_goes_forward, seeds=(4,)),
     Mutation(
         "clear a group without marking that it passed",

@@ -246,8 +246,6 @@ class Actor:
     """Functions whose record still asks though it has refused."""
     was_asked: bool = False
     """Whether a request to it ever took effect. The truth."""
-    taken_back: bool = False
-    """Whether one was ever taken off its record again by who had asked."""
     refused_on: set[str] = field(default_factory=set)
     """Functions of which a write of its own was refused for its RevisionId: it looks before it writes again."""
     split_at: float | None = None
@@ -442,7 +440,12 @@ class Observer:
                 after = self.show(function)
                 assert before is not None
                 assert after is not None
-                self._written(request.caller, actor, function, before, after)
+                sent = write_of(request, self.now)
+                if actor is not None and requests.is_request(actor, sent.record):
+                    requests.effect(self, actor, before, after)
+                    self.tell(f"{actor.name}: asks {after.description[-90:]!r}")
+                else:
+                    self._written(request.caller, actor, function, before, after)
             case "DescribeAlarms" if actor is not None:
                 self._surveyed(actor, answer)
                 self._read = (request, set(actor.fired))
@@ -461,10 +464,6 @@ class Observer:
         self, caller: str, actor: Actor | None, function: str, before: Shown, after: Shown
     ) -> None:
         truth = self.truths[function]
-        if actor is not None and requests.is_request(actor, after.record):
-            requests.effect(self, actor, before, after)
-            self.tell(f"{caller}: asks {after.description[-90:]!r}")
-            return
         truth.writes += 1
         truth.writer = caller
         truth.writers.add(caller)

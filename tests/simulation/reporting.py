@@ -12,7 +12,8 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
-from lambda_rollout.github.comment.feed import STATE, CommentFeed
+from lambda_rollout.github.comment import STATE
+from lambda_rollout.github.comment.feed import CommentFeed
 from lambda_rollout.github.comment.setup import feed_for, feed_of_post_stage, patience
 from lambda_rollout.github.journal import Journal
 from lambda_rollout.github.runner import Runner

@@ -145,7 +145,13 @@ def _takes_a_live_rollout_over() -> list[Patch]:
 
 
 def _takes_a_request_for_somebodys_edit() -> list[Patch]:
-    return [(Claim, "is_request", lambda *_: False)]
+    usual = Claim.is_as_written
+
+    def unasked(self: Claim, alias: Alias) -> bool:
+        record = lease.parse(alias.description)[1]
+        return not (record is not None and record.requested) and usual(self, alias)
+
+    return [(Claim, "is_as_written", unasked)]
 
 
 def _goes_on_without_a_last_look() -> list[Patch]:

@@ -117,9 +117,6 @@ def somebody_else_is_somebody_else(
     """2: what a delivery of our own write has done is nobody else's doing."""
     if "omebody else" not in text or "updated the code" in text:
         return
-    if actor.taken_back:
-        # Who stood still while it was asked finds what it wrote, with another RevisionId: nobody can tell why.
-        return
     ours = {actor.name}
     if actor.role == "post" and not observer.actors["main"].lost:
         ours.add("main")

@@ -57,7 +57,6 @@ def effect(observer: Observer, actor: Actor, before: Shown, after: Shown) -> Non
         if owner.spec.rollout_id != record.rollout_id:
             continue
         owner.was_asked |= record.requested
-        owner.taken_back |= not record.requested
         observer.seen[f"asked one that {_state_of(owner)}"] += 1
 
 

@@ -15,6 +15,7 @@ from lambda_rollout.analysis.errors.json_shapes import (
 )
 from lambda_rollout.analysis.errors.model import LoggedError, Source
 from lambda_rollout.analysis.errors.text_shapes import SHAPES
+from lambda_rollout.analysis.errors.words import cut
 
 LONGEST_ENTRY = 8_192
 """Characters of a text that are looked at: an entry has up to 256 KB (1 MB of those that are events of AWS's)."""
@@ -31,7 +32,7 @@ def read_error(message: str) -> LoggedError | None:
     document = read_object(whole)
     if document is not None:
         return _of_document(document)
-    return _of_lines(_lines(whole[:LONGEST_ENTRY]))
+    return _of_lines(_lines(cut(whole, LONGEST_ENTRY)))
 
 
 def _of_document(document: Mapping[str, Any]) -> LoggedError | None:
@@ -39,7 +40,7 @@ def _of_document(document: Mapping[str, Any]) -> LoggedError | None:
     if error is None or error.source is not Source.LOGGED:
         return error
     # Java's runtime, and loggers, write a whole exception into the message.
-    inner = _of_lines(_lines(message_of(document)[:LONGEST_ENTRY]))
+    inner = _of_lines(_lines(cut(message_of(document), LONGEST_ENTRY)))
     if inner is None or inner.source is Source.LOGGED:
         return error
     return replace(inner, request_id=error.request_id or inner.request_id)

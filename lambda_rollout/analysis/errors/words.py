@@ -22,12 +22,25 @@ _TELLING = re.compile(r"\d{4}")
 _LEVELS = frozenset({"error", "err", "fatal", "critical", "crit", "severe", "fail", "panic"})
 
 
+def cut(text: str, limit: int) -> str:
+    """Return the beginning of a text, at most ``limit`` characters, without a word that was cut.
+
+    Secrets are hidden later on, and of one that was cut there may be too little left to know it by.
+    """
+    if len(text) <= limit:
+        return text
+    kept = text[:limit]
+    return (_LAST_WORD.sub("", kept) or kept) if _LAST_WORD.match(text[limit]) else kept
+
+
+_LAST_WORD = re.compile(r"[\w+/=.~-]+\Z")
+
+
 def first_line(text: str) -> str:
     """Return the first line that says something, cut."""
-    line = next(
-        (line for line in text[: 8 * LONGEST_MESSAGE].splitlines() if line.strip()), ""
-    ).strip()
-    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
+    lines = cut(text, 8 * LONGEST_MESSAGE).splitlines()
+    line = next((line for line in lines if line.strip()), "").strip()
+    return line if len(line) <= LONGEST_MESSAGE else f"{cut(line, LONGEST_MESSAGE - 1)}…"
 
 
 def uuid_in(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from lambda_rollout.github.comment import STATE
 from lambda_rollout.github.comment.sync import Page, Told
 from lambda_rollout.github.comment.thread import LiveComment
 from lambda_rollout.github.runner import Runner
@@ -23,9 +24,6 @@ from lambda_rollout.runtime.clock import Clock
 
 if TYPE_CHECKING:
     from lambda_rollout.inputs.problems import InputErrors
-
-STATE = "comment"
-"""The name under which a later stage finds where the rollout is told."""
 
 OFTEN_ENOUGH = 60.0
 SELDOM_ENOUGH = 600.0

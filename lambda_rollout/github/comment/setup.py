@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+from lambda_rollout.github.comment import STATE
 from lambda_rollout.github.comment.environment import environment
 from lambda_rollout.github.comment.feed import (
-    STATE,
     CommentFeed,
     CommentOwner,
     state_of,

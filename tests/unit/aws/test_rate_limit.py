@@ -113,3 +113,13 @@ def test_each_quota_has_a_rate_of_its_own() -> None:
     rate_limits.of("GetAlias").throttled(0.2, 0.3)
     assert rate_limits.of("UpdateAlias").turn(0.3) > 0, "what has none of its own shares one"
     assert rate_limits.of("GetFunction").turn(0.3) == 0
+
+
+def test_a_quota_that_is_known_is_kept_to_from_the_first_call() -> None:
+    rate_limit = RateLimits(at_most=5.0).of("FilterLogEvents")
+    assert rate_limit.turn(0.0) == 0
+    for answered in range(50):
+        rate_limit.answered(answered / 1000)
+    assert rate_limit.turn(0.05) == pytest.approx(0.15), "no answer makes it faster than that"
+    assert rate_limit.turn(0.2) == 0
+    assert rate_limit.turn(0.2) == pytest.approx(0.2), "nor the next one"

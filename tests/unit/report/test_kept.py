@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.report.json_report import kebab
-from lambda_rollout.report.kept import MOST_REPEATED, KeptEvents
+from lambda_rollout.report.kept import MOST_READINGS, MOST_REPEATED, KeptEvents
 from lambda_rollout.rollout import events as e
 from tests.support.long_rollout import LongRollout
 from tests.support.stories import START, STORIES, alarm
@@ -83,3 +83,19 @@ def test_times_are_kept_in_order() -> None:
     moments = [event.at for event in kept.events]
     assert moments == sorted(moments)
     assert moments[0] == START
+
+
+def test_of_many_steps_and_alarms_those_in_between_tell_what_was_not_ok() -> None:
+    fine = tuple(alarm(f"alarm-{number}", AlarmState.OK) for number in range(199))
+    blind = alarm("blind", AlarmState.INSUFFICIENT_DATA)
+    steps = [
+        e.StepPassed(number=number, percent=Decimal(number), readings=(*fine, blind))
+        for number in range(1, 101)
+    ]
+    kept = kept_of(*steps)
+    told = [event.readings for event in kept.events if isinstance(event, e.StepPassed)]
+    assert len(told) == 100
+    assert told[0] == told[-1] == (*fine, blind)
+    assert all(blind in readings for readings in told)
+    assert sum(map(len, told)) <= MOST_READINGS + 100
+    assert kept.left_out == {"readings": 100 * 200 - sum(map(len, told))}

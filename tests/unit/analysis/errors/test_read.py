@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lambda_rollout.analysis.errors.model import LoggedError, Source
 from lambda_rollout.analysis.errors.read import LONGEST_ENTRY, error_in_tail, read_error
 from lambda_rollout.analysis.errors.words import LONGEST_MESSAGE
+from lambda_rollout.runtime.masking import Masks
 from tests.support.log_payloads import HARMLESS, ONE, PAYLOADS
 from tests.support.stories import LOG
 
@@ -149,6 +150,16 @@ def test_a_huge_entry_is_cut() -> None:
     assert told is not None
     assert len(told.message) <= LONGEST_MESSAGE
     assert read_error("x" * LONGEST_ENTRY + "\n[ERROR] KeyError: 1") is None
+
+
+@pytest.mark.parametrize("before", range(LONGEST_MESSAGE - 25, LONGEST_MESSAGE + 2))
+def test_of_a_secret_that_is_cut_nothing_is_left(before: int) -> None:
+    """It is hidden later, by its first characters: fewer of them would be shown."""
+    secret = "ghs_16C7e42F292c6912E7710c83"
+    told = read_error(f"[ERROR] KeyError: {'x' * (before - 1)} {secret}")
+    assert told is not None
+    shown = Masks(secret).text(told.message)
+    assert secret[:4] not in shown
 
 
 _PIECES = st.sampled_from(
