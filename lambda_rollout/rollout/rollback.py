@@ -31,6 +31,9 @@ _T = TypeVar("_T")
 
 ASKED_FOR = "asked for with mode: rollback"
 
+MOST_CAUSES = 10
+"""Functions whose causes a reason gives; of each, the report has the state."""
+
 
 def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
     """Put every target back. Never raises."""
@@ -71,15 +74,22 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
     if on_record and (cleared or any(record.passed for record in on_record)):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
     if problems:
-        return finisher.finished(
-            Result.FAILED, "; ".join(each.what for each in problems), problems[0].remedy
-        )
+        return finisher.finished(Result.FAILED, _why(problems), problems[0].remedy)
     if not all_back:
         return finisher.finished(Result.FAILED, "not every alias could be restored")
     if not rollouts:
         return finisher.finished(Result.UNCHANGED)
     finished = finisher.finished(Result.ROLLED_BACK, ASKED_FOR)
     return replace(finished, asked_for=True)
+
+
+def _why(problems: list[RolloutError]) -> str:
+    """Say what was wrong in one line, of hundreds of functions the first ones'."""
+    if len(problems) == 1:
+        return problems[0].what
+    said = [each.what.rstrip(".") for each in problems[:MOST_CAUSES]]
+    more = len(problems) - len(said)
+    return "; ".join([*said, *([f"and {more} more"] if more else [])])
 
 
 def _restore(

@@ -16,6 +16,7 @@ from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import SavedState
 from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die
+from tests.support.groups import Group, group_spec
 from tests.support.scene import OLD, Scene, rollout_spec
 
 LATER = "00000001"
@@ -63,6 +64,16 @@ def test_what_is_not_there_to_go_back_to_is_told_with_what_helps_in_this_mode() 
         "function checkout has no alias live: there is nothing to roll back.",
         "Check `alias` and `function-name`.",
     )
+
+
+@pytest.mark.parametrize(("count", "last"), [(2, "f2:live"), (12, "and 2 more")])
+def test_what_is_wrong_with_several_is_one_line(count: int, last: str) -> None:
+    scene = Group.of(count)
+    wanted = group_spec(count, mode=Mode.ROLLBACK, alarms=(), rollout_id=LATER)
+    causes = rollback(wanted, scene.ports(wanted)).reason.split("; ")
+    assert causes[0] == "f1:live sends 100% to version 1, and has no record of a rollout"
+    assert causes[-1].startswith(last)
+    assert len(causes) == min(count, 11)
 
 
 def test_where_it_is_already_there_was_nothing_to_roll_back() -> None:
