@@ -115,6 +115,10 @@ format: install ## Put the code into the form that lint asks for
 demo: install ## Run the action for real, end to end, in the sandbox
 	@$(RUN)python -m sandbox.demo $(ARGS)
 
+.PHONY: demo-guardian
+demo-guardian: install ## What is held and watched by no job any more, put back by the guardian
+	@$(RUN)python -m sandbox.demo.guardian $(ARGS)
+
 .PHONY: guardian
 guardian: install ## Build the guardian's zip file for Lambda: build/guardian.zip
 	@$(RUN)python -m scripts.guardian

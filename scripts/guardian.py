@@ -27,21 +27,25 @@ LARGEST = 2_000_000
 """Bytes."""
 
 
-def sources() -> Iterator[tuple[str, Path]]:
-    """Yield what goes into the zip file: the name there, and the file."""
-    for name, folder in ((PACKAGE, ROOT / PACKAGE), ("tenacity", Path(tenacity.__file__).parent)):
+def sources(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
+    """Yield what goes into the zip file of the tree at ``root``: the name there, and the file."""
+    for name, folder in ((PACKAGE, root / PACKAGE), ("tenacity", Path(tenacity.__file__).parent)):
         for path in sorted(folder.rglob("*.py")):
             inside = path.relative_to(folder)
             if name == "tenacity" or inside.parts[0] not in LEFT_OUT:
                 yield f"{name}/{inside.as_posix()}", path
 
 
-def build(target: Path) -> str:
-    """Write the zip file; return its SHA-256 in hex. Raises ValueError if it has grown too large."""
+def build(target: Path, root: Path = ROOT) -> str:
+    """Write the zip file of the tree at ``root``; return its SHA-256 in hex.
+
+    Raises ValueError if it has grown too large.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for name, path in sorted(sources()):
+        for name, path in sorted(sources(root)):
             entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = 3  # Unix, wherever it is built
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, path.read_bytes())
     data = target.read_bytes()

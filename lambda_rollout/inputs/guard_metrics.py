@@ -17,6 +17,12 @@ PLACEHOLDERS = ("$VERSION", "$FUNCTION", "$ALIAS")
 PLACEHOLDER = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 """What looks like one of them, a wrong one too."""
 
+AWS_NAMES = ("$default", "$connect", "$disconnect")
+"""What looks like one and is a name that AWS gave: stages and routes of API Gateway are dimensions of its metrics.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+"""
+
 
 class Metric(StrEnum):
     """What is measured by Lambda: rates in percent, 0 to 100, durations in CloudWatch's milliseconds.

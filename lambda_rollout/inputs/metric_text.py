@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from lambda_rollout.inputs.guard_metrics import (
+    AWS_NAMES,
     PLACEHOLDER,
     PLACEHOLDERS,
     CustomMetric,
@@ -198,7 +199,7 @@ def _check_name(
     if text.startswith(":") and what in {"a namespace", "a dimension's name"}:
         line.refuse(f"{what} does not begin with a colon.", at)
     for found in PLACEHOLDER.findall(text):
-        if found not in PLACEHOLDERS:
+        if found not in PLACEHOLDERS + AWS_NAMES:
             line.refuse(
                 f"{quote(found)} is not known: write {', '.join(PLACEHOLDERS[:-1])} or {PLACEHOLDERS[-1]}.",
                 line.text.find(found, at),

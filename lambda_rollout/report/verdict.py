@@ -118,7 +118,8 @@ def happenings(story: RolloutState) -> Iterator[str]:
         case Result.PUBLISHED:
             yield from _tested(story)
         case Result.UNCHANGED:
-            yield "There was nothing new to roll out, so nothing was shifted."
+            what = "to roll back" if story.mode == "rollback" else "new to roll out"
+            yield f"There was nothing {what}, so nothing was shifted."
         case Result.PLANNED:
             yield "Nothing was changed."
         case Result.ROLLED_BACK | Result.FAILED:

@@ -16,7 +16,7 @@ from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Target
 from lambda_rollout.analysis.version import NeverReady, readiness, wake_command
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
-from lambda_rollout.rollout.alias_status import AliasStatus, read_alias, refusal, say_if_cut
+from lambda_rollout.rollout.alias_status import AliasStatus, find_alias, refusal, say_if_cut
 from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import on_rollback
@@ -30,6 +30,9 @@ from lambda_rollout.runtime.errors import RolloutError
 _T = TypeVar("_T")
 
 ASKED_FOR = "asked for with mode: rollback"
+
+MOST_CAUSES = 10
+"""Functions whose causes a reason gives; of each, the report has the state."""
 
 
 def rollback(spec: RolloutSpec, ports: Ports) -> Finished:
@@ -71,15 +74,22 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
     if on_record and (cleared or any(record.passed for record in on_record)):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
     if problems:
-        return finisher.finished(
-            Result.FAILED, "; ".join(each.what for each in problems), problems[0].remedy
-        )
+        return finisher.finished(Result.FAILED, _why(problems), problems[0].remedy)
     if not all_back:
         return finisher.finished(Result.FAILED, "not every alias could be restored")
     if not rollouts:
         return finisher.finished(Result.UNCHANGED)
     finished = finisher.finished(Result.ROLLED_BACK, ASKED_FOR)
     return replace(finished, asked_for=True)
+
+
+def _why(problems: list[RolloutError]) -> str:
+    """Say what was wrong in one line, of hundreds of functions the first ones'."""
+    if len(problems) == 1:
+        return problems[0].what
+    said = [each.what.rstrip(".") for each in problems[:MOST_CAUSES]]
+    more = len(problems) - len(said)
+    return "; ".join([*said, *([f"and {more} more"] if more else [])])
 
 
 def _restore(
@@ -141,7 +151,12 @@ def _may_be_new(target: Target) -> RolloutError:
 
 def _look(target: Target, spec: RolloutSpec, ports: Ports) -> tuple[Target, Alias, Record | None]:
     """Return the alias and the record of the rollout that it is in, if it is in one."""
-    alias = read_alias(target, spec.identity, ports)
+    alias = find_alias(target, spec.identity, ports)
+    if alias is None:
+        raise RolloutError(
+            f"function {target.name} has no alias {target.alias}: there is nothing to roll back.",
+            "Check `alias` and `function-name`.",
+        )
     ports.emit(AliasFound(target=target, arn=alias.arn, routing=alias.shown))
     _, record = lease.parse(alias.description)
     if record is None or not lease.agrees(record, alias.routing):

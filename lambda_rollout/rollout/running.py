@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from lambda_rollout.alias.record import Ownership
 from lambda_rollout.analysis.alarms import firing_at_start
+from lambda_rollout.inputs.choices import AlarmAtStart
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.rollout.acquire import look_at
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs, find_alias, refusal
@@ -152,9 +153,12 @@ def _check_alarms(account: str, spec: RolloutSpec, ports: Ports) -> None:
         return
     survey = read_alarms(spec, ports, wait=False, account=account)
     ports.emit(AlarmsFound(readings=survey.readings))
-    if firing := firing_at_start(survey.readings):
+    # A fix that was let past the alarm of its bug must be promoted past it, too: the run goes on judging it.
+    ignored = spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK
+    if not ignored and (firing := firing_at_start(survey.readings)):
         names = ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
         raise RolloutError(
             f"in ALARM, so the running rollout was not asked to go on: {names}.",
-            "It goes on as planned. Ask again once the alarm is OK, or undo it at once with `mode: rollback`.",
+            "It goes on as planned. Ask again once the alarm is OK, or undo it at once with `mode: rollback`. If the "
+            "new version fixes the cause of the alarm, ask with `alarm-at-start: ignore-until-ok`.",
         )

@@ -94,7 +94,12 @@ def choose(
     named = spec.version_number(target) or version_of_alias(target, spec, ports)
     if named is not None:
         if seen.state(target, named, ports) is None:
-            check_exists(target, named, ports)
+            check_exists(
+                target,
+                named,
+                ports,
+                "Name a published version in `version`, or leave it empty to publish $LATEST.",
+            )
         ports.emit(VersionTaken(target=target, version=named, previous=previous))
         return named
     package = spec.packages.get(target.function)
@@ -188,20 +193,21 @@ def version_of_alias(target: Target, spec: RolloutSpec, ports: Ports) -> str | N
     return alias.routing.version
 
 
-def check_exists(target: Target, version: str, ports: Ports) -> VersionState:
-    """Read a published version. Raises `RolloutError` if there is none of that number."""
+def check_exists(target: Target, version: str, ports: Ports, remedy: str) -> VersionState:
+    """Read a published version. Raises `RolloutError`, with this remedy, if there is none of that number."""
     try:
         return retrying(ports.clock, ports.stop)(ports.versions.read, target, version)
     except NotFound as error:
         raise RolloutError(
-            f"function {target.name} has no version {version}: {error.message}",
-            "Name a published version in `version`, or leave it empty to publish $LATEST.",
+            f"function {target.name} has no version {version}: {error.message}", remedy
         ) from error
 
 
 def check_can_serve(target: Target, version: str, spec: RolloutSpec, ports: Ports) -> None:
     """Raises `RolloutError` if there is no such version, or if it can never serve; an idle one wakes by itself."""
-    ready = readiness(check_exists(target, version, ports))
+    ready = readiness(
+        check_exists(target, version, ports, "Name a published version in `version`.")
+    )
     if isinstance(ready, NeverReady) and not ready.idle:
         remedy = way_to_serve(ready, target, version, spec) if ready.scaled_down else ""
         raise RolloutError(f"version {version} of {target.name} cannot serve: {ready.why}", remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -56,8 +57,8 @@ BASKETS: tuple[tuple[list[float], float], ...] = (([9.5, 20.0], 30.0), ([], 15.0
 class Shop:
     """One function behind one alias, watched by one alarm, with customers."""
 
-    def __init__(self, world: World, url: str) -> None:
-        """Set it up in ``world``, which answers at ``url``."""
+    def __init__(self, world: World, url: str, actions: Sequence[str] = ()) -> None:
+        """Set it up in ``world``, which answers at ``url``. ``actions``: what the alarm invokes when it fires."""
         self._world = world
         session = boto3.Session(
             CREDENTIALS["AWS_ACCESS_KEY_ID"],
@@ -83,6 +84,7 @@ class Shop:
             Threshold=1,
             ComparisonOperator="GreaterThanOrEqualToThreshold",
             TreatMissingData="notBreaching",
+            AlarmActions=actions,
         )
         with world.lock:
             self._traffic = [

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.runner.guardian import Guardian, runtime_in
 from scripts.guardian import build
-from tests.support.guardian import ARN, CALLER, TOPIC, Guardian
+from tests.support.guardian import ARN, CALLER, TOPIC
 from tests.support.live import NEW, OLD, Live, live
 
 PREVIOUS = "live-previous"
@@ -33,7 +34,7 @@ def scene(tmp_path: Path, package: Path) -> Iterator[Live]:
 
 
 @pytest.fixture
-def guardian(scene: Live, package: Path) -> Guardian:
+def guardian(scene: Live, package: Path, tmp_path: Path) -> Guardian:
     environ = {
         **scene.as_caller(CALLER),
         "FUNCTION_NAME": "checkout",
@@ -42,7 +43,7 @@ def guardian(scene: Live, package: Path) -> Guardian:
         "BAKE": "1h",
         "TOPIC": TOPIC,
     }
-    made = Guardian(package, environ)
+    made = Guardian(package, ARN, environ, runtime_in(tmp_path / "runtime"))
     scene.world.deliveries.programs[ARN] = made
     return made
 

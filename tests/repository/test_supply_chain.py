@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts import guardian
 from tests.support.workflows import ROOT, load
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -106,6 +107,7 @@ SIGNING = {"packages", "id-token", "attestations"}
 MAY_WRITE = {
     "release.yml build": SIGNING,
     "release.yml join": SIGNING,
+    "release.yml guardian": SIGNING - {"packages"},
     "release.yml tag": {"contents"},
     "release.yml notes": {"contents"},
     "codeql.yml analyze": {"security-events"},
@@ -148,7 +150,7 @@ def test_nothing_is_built_that_was_not_tested_and_nothing_tagged_that_was_not_tr
     assert "release.py check" in runs_of("check")
     assert {".ci/run", "make test-long"} <= set(runs_of("test").splitlines())
     assert needed_by("build") == {"check", "test"}
-    assert needed_by("tag") == {"check", "test", "build", "join", "try"}
+    assert needed_by("tag") == {"check", "test", "build", "join", "guardian", "try"}
     assert needed_by("notes") == needed_by("tag") | {"tag"}
     assert "release.py tag" in runs_of("tag")
     assert "release.py notes" in runs_of("notes")
@@ -186,6 +188,16 @@ def test_each_platform_is_attested_with_what_is_in_it_and_the_list_with_where_it
         assert all(
             given["subject-digest"] == "${{ steps.image.outputs.digest }}" for given in attested
         )
+
+
+def test_the_guardian_is_attested_as_make_builds_it() -> None:
+    steps = release_jobs()["guardian"]["steps"]
+    builds, attests = steps[-2:]
+    assert builds["run"] == "make guardian"
+    assert "attest@" in attests["uses"]
+    assert attests["with"] == {"subject-path": "build/guardian.zip"}
+    # A release differs from main in action.yml alone, which is not in it.
+    assert not [name for name, _ in guardian.sources() if "action.yml" in name]
 
 
 def test_no_input_stands_in_a_script() -> None:

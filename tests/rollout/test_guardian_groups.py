@@ -13,10 +13,11 @@ from lambda_rollout.alias.routing import Routing
 from lambda_rollout.rollout.events import Finished, Result, Warned
 from lambda_rollout.rollout.guardian import guard
 from sandbox.aws.faults import AccessDenied, Die, DropAnswer, Meanwhile
+from sandbox.aws.request import Request
 from tests.rollout.test_doubled_delivery import Doubled
 from tests.support.groups import Group, code_of, group_spec, names
 from tests.support.guardian import as_its_role
-from tests.support.scene import NEW, OLD, Scene, rollout_spec
+from tests.support.scene import NEW, OLD, QUERY, Scene, rollout_spec
 
 PREVIOUS = "live-previous"
 
@@ -102,6 +103,21 @@ def test_of_a_group_that_is_partly_alive_nothing_is_touched() -> None:
     assert len(scene.requests("UpdateAlias")) == before
 
 
+@pytest.mark.parametrize("make", [held, left_dead])
+def test_a_run_that_takes_over_one_after_the_other_is_left_alone(make: Callable[[], Group]) -> None:
+    """``mode: promote`` of what is held, or ``on-stranded: resume``: its record has another id."""
+    scene = make()
+    says(scene, "f1", later(scene, 600))
+    text = scene.alias_of("f1").description.replace("id 3fa94c7d", "id 0000000a")
+    scene.call("lambda", "UpdateAlias", FunctionName="f1", Name="live", Description=text)
+    assert "id 0000000a" in text
+    scene.set_alarm("f1-errors", "ALARM")
+    before = scene.states()
+    end = look(scene)
+    assert (end.result, scene.states()) == (Result.UNCHANGED, before)
+    assert end.reason == "f1:live, f2:live: left to the run that is at work"
+
+
 def test_of_a_group_that_is_partly_held_all_goes_back() -> None:
     scene = left_dead()
     says(scene, "f1", "held")
@@ -119,7 +135,7 @@ def test_of_a_group_that_had_passed_nothing_is_touched() -> None:
     before = scene.states()
     end = look(scene)
     assert (end.result, scene.states()) == (Result.UNCHANGED, before)
-    assert "every step had passed" in end.reason
+    assert "every step had passed, the rest is the next run's" in end.reason
 
 
 def test_without_a_look_at_all_of_them_nothing_is_touched() -> None:
@@ -186,6 +202,22 @@ def test_two_at_once_do_each_other_no_harm(make: Callable[[], Group]) -> None:
     assert scene.whole_on(OLD)
 
 
+def test_a_new_text_between_look_and_write_is_kept() -> None:
+    scene = held()
+    scene.set_alarm("f1-errors", "ALARM")
+
+    def edit(_: object) -> None:
+        record = re.search(r"\[lambda-rollout .*\]", scene.alias_of("f2").description)
+        assert record
+        text = f"a new text {record[0]}"
+        scene.call("lambda", "UpdateAlias", FunctionName="f2", Name="live", Description=text)
+
+    scene.world.faults.add(Meanwhile(edit), operation="UpdateAlias")
+    assert look(scene).result is Result.ROLLED_BACK
+    assert scene.alias_of("f2").description == "a new text"
+    assert scene.states() == {"f1": (OLD, {}), "f2": (OLD, {})}
+
+
 def test_there_is_an_end_to_trying() -> None:
     """Lambda ends the invocation: what is to be told must be told before."""
     scene = held()
@@ -210,6 +242,20 @@ def test_an_alarm_that_is_gone_keeps_no_other_from_being_heard() -> None:
     assert any("alarms that do not exist: f1-errors" in text for text in warned)
 
 
+def test_an_alarm_of_another_region_is_asked_there() -> None:
+    scene = held()
+    numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
+    made = {"ScheduledQueryConfiguration": QUERY, "ComparisonOperator": "GreaterThanThreshold"}
+    state = {"StateValue": "ALARM", "StateReason": "far away"}
+    for operation, given in (("PutLogAlarm", {**numbers, **made}), ("SetAlarmState", state)):
+        params = {"AlarmName": "edge", **given}
+        far = Request(scene.clock.now(), "cloudwatch", operation, params, "us-east-1")
+        scene.world.perform(far)
+    arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:edge"
+    assert look(scene, alarms=("f1-errors", arn)).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
 def test_an_alarm_that_is_gone_keeps_a_dead_run_from_nothing() -> None:
     scene = left_dead()
     for name in ("f1-errors", "f2-errors"):
@@ -218,13 +264,13 @@ def test_an_alarm_that_is_gone_keeps_a_dead_run_from_nothing() -> None:
     assert scene.whole_on(OLD)
 
 
-def test_a_firing_on_any_page_of_the_history_counts() -> None:
+@pytest.mark.parametrize("firing", [0, 119])
+def test_a_firing_on_any_page_of_the_history_counts(firing: int) -> None:
     scene = held()
     scene.clock.advance(900)
-    scene.set_alarm("f1-errors", "ALARM")
-    for _ in range(120):
+    for number in range(120):
         scene.clock.advance(2)
-        scene.set_alarm("f1-errors", "INSUFFICIENT_DATA")
+        scene.set_alarm("f1-errors", "ALARM" if number == firing else "INSUFFICIENT_DATA")
         scene.set_alarm("f1-errors", "OK")
     assert look(scene).result is Result.ROLLED_BACK
 
@@ -254,6 +300,29 @@ def test_all_that_was_promoted_together_goes_back() -> None:
     scene = promoted()
     scene.set_alarm("f1-errors", "ALARM")
     assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+@pytest.mark.parametrize("fault", [DropAnswer(), Doubled()], ids=["lost", "twice"])
+def test_a_lost_answer_undoes_a_promotion_all_the_same(fault: Any) -> None:
+    scene = promoted()
+    scene.set_alarm("f1-errors", "ALARM")
+    scene.world.faults.add(fault, operation="UpdateAlias", count=2)
+    assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
+    assert scene.whole_on(OLD)
+
+
+def test_two_at_once_undo_one_promotion() -> None:
+    scene = promoted()
+    scene.set_alarm("f1-errors", "ALARM")
+    inner: list[Finished] = []
+
+    def other(_: object) -> None:
+        inner.append(look(scene, bake=3600, previous_alias=PREVIOUS))
+
+    scene.world.faults.add(Meanwhile(other), operation="UpdateAlias")
+    ends = [look(scene, bake=3600, previous_alias=PREVIOUS), *inner]
+    assert [end.result for end in ends] == [Result.ROLLED_BACK] * 2
     assert scene.whole_on(OLD)
 
 
@@ -331,6 +400,9 @@ def test_a_run_that_begins_meanwhile_wins() -> None:
     scene.clock.advance(2)
     scene.world.faults.add(Meanwhile(begin), operation="UpdateAlias")
     spec = rollout_spec(rollout_id="00000001", previous_alias=PREVIOUS)
-    guard(spec, scene.ports(spec), timedelta(seconds=3600))
+    end = guard(spec, scene.ports(spec), timedelta(seconds=3600))
     assert scene.alias.routing == Routing(NEW, {"3": 0.1})
+    # Nobody is told a command that would take it from that run.
+    assert end.result is Result.UNCHANGED
+    assert end.reason.endswith("but a run is at work there now")
     assert scene.alias.description == record

@@ -9,7 +9,7 @@ import pytest
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import RunStatus
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.rollout.events import (
     AliasFound,
     Finished,
@@ -68,6 +68,20 @@ def test_while_an_alarm_of_its_own_is_in_alarm(jobs: Jobs) -> None:
     end = ended(jobs, jobs.promote_aside(after=300, alarms=["business-hours"]))
     assert end.result is Result.FAILED
     assert "business-hours" in end.reason
+    jobs.until_over(main)
+    assert main.end.result is Result.PROMOTED
+
+
+def test_not_for_an_alarm_that_the_fix_was_let_past(jobs: Jobs) -> None:
+    jobs.put_alarm("the-bug", "ALARM")
+    past: dict[str, Any] = {
+        "alarms": ["the-bug"],
+        "alarm_at_start": AlarmAtStart.IGNORE_UNTIL_OK,
+    }
+    main = jobs.roll_out_aside(LONG, **past)
+    asker = jobs.promote_aside(after=300, **past)
+    jobs.until_over(asker)
+    assert asker.end.result is Result.REQUESTED
     jobs.until_over(main)
     assert main.end.result is Result.PROMOTED
 

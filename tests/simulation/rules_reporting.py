@@ -151,9 +151,10 @@ def group_stays_together(observer: Observer, actor: Actor) -> None:
 
 
 def _could_not_put_all_back(actor: Actor) -> bool:
-    """Whether it was asked to roll back, and said that it could not do so everywhere."""
-    failed = actor.finished is not None and actor.finished.result is Result.FAILED
-    return actor.spec.inputs.mode is Mode.ROLLBACK and failed
+    """Whether it was asked to roll back, and said that it could not do so everywhere, or was killed before it could."""
+    if actor.spec.inputs.mode is not Mode.ROLLBACK:
+        return False
+    return actor.finished is None or actor.finished.result is Result.FAILED
 
 
 def result_is_true(observer: Observer, actor: Actor, finished: Finished) -> None:

@@ -97,3 +97,20 @@ def test_an_alarm_or_the_schedule_invokes_it(event: Any, why: str) -> None:
 def test_any_other_event_is_refused(event: Any, told: str) -> None:
     with pytest.raises(RolloutError, match=told):
         check_event(event, read_settings(USUAL), ACCOUNT)
+
+
+def test_an_alarm_of_another_region_is_known_by_its_arn() -> None:
+    far = fired("edge-errors", region="us-east-1")
+    settings = read_settings({**USUAL, "ALARMS": far["alarmArn"]})
+    assert check_event(far, settings, ACCOUNT) == "alarm edge-errors"
+    with pytest.raises(RolloutError, match="none of those"):
+        check_event(fired("edge-errors"), settings, ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["arn:aws:sqs:eu-central-1:123456789012:queue", "arn:aws:sns", "arn:aws:sns:x:y:z", "topic"],
+)
+def test_what_is_no_topic_is_a_mistake(topic: str) -> None:
+    with pytest.raises(InputErrors, match="TOPIC"):
+        read_settings({**USUAL, "TOPIC": topic})

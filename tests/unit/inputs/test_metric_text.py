@@ -50,6 +50,14 @@ def read(text: str) -> GuardMetric:
                 "Shop", "Orders", (("path", "/orders (new)"), ("a=b", "{x, y} "), ("cost", "$5"))
             ),
         ),
+        (
+            "AWS/ApiGateway/5xx{ApiId=a1b2, Stage=$default, Route=$connect}",
+            CustomMetric(
+                "AWS/ApiGateway",
+                "5xx",
+                (("ApiId", "a1b2"), ("Stage", "$default"), ("Route", "$connect")),
+            ),
+        ),
     ],
 )
 def test_text_means_metric(text: str, metric: CustomMetric) -> None:
@@ -136,6 +144,7 @@ PAIR = "write a dimension as name=value."
         ),
         ("sum(A/B{a=b, a=c})", 14, "the dimension 'a' stands here twice."),
         ("sum(A/B{v=$VERSIONS})", 11, PLACEHOLDER.format("$VERSIONS")),
+        ("sum(A/B{Stage=$defaults})", 15, PLACEHOLDER.format("$defaults")),
         ("sum(A/B{f=x:$function})", 13, PLACEHOLDER.format("$function")),
         ("sum($STAGE/B)", 5, PLACEHOLDER.format("$STAGE")),
         ("sum(A/B{a=b}) / ", 17, SECOND),
