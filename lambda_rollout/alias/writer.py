@@ -390,6 +390,10 @@ class AliasWriter:
             self._forget_what_is_overtaken(seen)
             return ChangedByOther(seen)
         if seen.revision_id != self.known.revision_id:
+            if not echo and self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE:
+                # Taken for the newest, a state from before what we found would have us give up a write that may land.
+                why = "the answer may be older than what was found, and a write may still land"
+                return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
             if not echo:
                 self._take_text(seen.description)
                 self.lost_record = lease.parse(seen.description)[1] is None

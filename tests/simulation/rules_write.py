@@ -348,7 +348,8 @@ def never_over_a_foreign_routing(
     truth = observer.truths[function]
     if before.routing == after.routing or truth.author != SOMEBODY:
         return
-    if _looks_like_its_own(actor, function, before):
+    if _looks_like_its_own(actor, function, before) or _is_as_its_100(actor, function, before):
+        # It cannot know that its own 100% was another routing between two of its looks.
         return
     if actor.role == "post" and before.routing == actor.adopted.get(function):
         # Somebody changed the routing and kept our record: by the record it is an unfinished rollout.
@@ -443,9 +444,14 @@ def _looks_like_its_own(actor: Actor, function: str, before: Shown) -> bool:
     if any(each.function == function and before.routing in each.routings for each in aliases):
         # All that a post stage knows of main's writes is what main set out to write.
         return True
+    return _is_as_its_100(actor, function, before) and (actor.frozen_ever or actor.lost)
+
+
+def _is_as_its_100(actor: Actor, function: str, before: Shown) -> bool:
+    """Whether it is at 100% by its own doing, and finds just that, without any record."""
     whole = Routing.all_on(_new_version(actor, function) or "")
     at_100 = actor.reached.get(function) == HUNDRED and before.routing == whole
-    return at_100 and (actor.frozen_ever or actor.lost)
+    return at_100 and before.record is None
 
 
 def nobody_writes_after_saying_done(
