@@ -33,6 +33,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "published": "`mode: publish`: a version that passed its smoke test, and no traffic on it",
         "unchanged": "Nothing was new",
         "held": "Held",
+        "held-with-a-guardian": "Held, and a guardian watches",
     },
     "Back to the old version": {
         "rolled-back-in-step-1": "An alarm fired",

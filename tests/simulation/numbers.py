@@ -62,12 +62,6 @@ class Numbers:
         """Whether a guard is more than observed."""
         return any(not guard.observe_only for guard in self.guards)
 
-    @property
-    def is_plenty(self) -> bool:
-        """Whether the numbers of a good version are there whenever they are needed."""
-        well_told = not (self.revised or self.silent[1] or self.is_bad) and self.errors_late <= 20
-        return well_told and self.a_minute >= 1_000 and not self.ranges
-
     def stretched(self, plan: Plan) -> Plan:
         """Let the plan's split steps end early, if that is drawn."""
         if not self.ranges:

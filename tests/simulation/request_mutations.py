@@ -22,7 +22,7 @@ from lambda_rollout.analysis.step import Inconclusive, Passed, StepEvidence, Ver
 from lambda_rollout.inputs.choices import HookStage
 from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout import request, rollout, running, step_request, watch
+from lambda_rollout.rollout import request, running, step_request, watch
 from lambda_rollout.rollout.request import PromotionRequest
 from lambda_rollout.rollout.step_request import StepRequest
 from lambda_rollout.rollout.watch import Watch
@@ -139,7 +139,7 @@ def _takes_a_live_rollout_over() -> list[Patch]:
         return Ownership.HELD if found is Ownership.ALIVE else found
 
     return [
-        (rollout, "ask_if_running", lambda *_: None),
+        (request, "ask_if_running", lambda *_: None),
         (lease, "ownership_of", ownership),
     ]
 

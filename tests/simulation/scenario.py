@@ -89,9 +89,6 @@ NOT_EVALUATED = 0.12
 SLACK = 60.0
 """Seconds that the calls and the last reads of all split steps may take, with nothing in the way."""
 
-DATA_DELAY = 300.0
-"""Seconds that the numbers of their last minutes may take besides."""
-
 HELD_BEFORE = 0.04
 """In how many seeds main is to promote what was held before."""
 
@@ -212,13 +209,10 @@ class Scenario:
     @property
     def slack(self) -> float | None:
         """By how many seconds steps may be longer than planned; None where much may be waited for."""
-        evidence = self.hooks or self.smoke_test or self.credentials or self.held_before
+        # How long guards wait depends on how much of the traffic each step has.
+        evidence = (self.hooks, self.smoke_test, self.credentials, self.held_before, self.numbers)
         alarms = self.changes or self.evaluations or self.deleted_alarm or self.alarms
-        if not self.is_calm or evidence or alarms:
-            return None
-        if self.numbers is None:
-            return SLACK
-        return SLACK + DATA_DELAY if self.numbers.is_plenty else None
+        return None if not self.is_calm or any(evidence) or alarms else SLACK
 
     @property
     def is_calm(self) -> bool:
