@@ -19,10 +19,22 @@ from sandbox.runner.files import Files
 from sandbox.runner.runner import INTERPRETER
 from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, Live, live
 
-__all__ = ["NEW", "OLD", "Ran", "action", "aws_cli", "interleaved", "middle", "ran", "scene"]
+__all__ = [
+    "NEW",
+    "OLD",
+    "Ran",
+    "action",
+    "aws_cli",
+    "interleaved",
+    "least",
+    "middle",
+    "ran",
+    "scene",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 AWS_CLI = ROOT / "build" / "awscli"
+ENTRYPOINT = ROOT / "entrypoint.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +80,22 @@ def ran(command: Sequence[str], environ: Mapping[str, str], aws: Live | None = N
 
 
 def interleaved(cases: Mapping[str, Callable[[], Ran]], turns: int) -> dict[str, list[Ran]]:
-    """Run every case in turn, so many times: what else the machine does meets all of them alike."""
+    """Run every case in turn, so many times: what else the machine does meets all of them alike.
+
+    Each turn begins with the next case: the one that goes first meets what the last one has left.
+    """
     results: dict[str, list[Ran]] = {name: [] for name in cases}
-    for _ in range(turns):
-        for name, case in cases.items():
-            results[name].append(case())
+    for turn in range(turns):
+        first = turn % len(cases)
+        order = [*cases][first:] + [*cases][:first]
+        for name in order:
+            results[name].append(cases[name]())
     return results
+
+
+def least(results: Sequence[Ran], field: str) -> float:
+    """Return the smallest of a field: where nobody is waited for, what else the machine does can only add to it."""
+    return float(min(getattr(result, field) for result in results))
 
 
 def middle(results: Sequence[Ran], field: str) -> float:
@@ -104,14 +126,18 @@ def again(aws: Live) -> None:
 
 def action(aws: Live, **inputs: str) -> Ran:
     """Run the action, as the runner would, on this machine."""
+    return ran([*INTERPRETER, str(ENTRYPOINT)], variables(aws, **inputs), aws)
+
+
+def variables(aws: Live, **inputs: str) -> dict[str, str]:
+    """The environment in which the runner starts the action."""
     folder = Path(tempfile.mkdtemp(dir=aws.runner.folder))
-    variables = {
+    return {
         **aws.runner._variables(),  # noqa: SLF001
         **Files(folder / "files").make(),
         **aws.as_caller(MAIN),
         **aws.runner._inputs({**aws.inputs, **inputs}),  # noqa: SLF001
     }
-    return ran([*INTERPRETER, str(ROOT / "entrypoint.py")], variables, aws)
 
 
 def python(aws: Live, code: str) -> Ran:

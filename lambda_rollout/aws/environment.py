@@ -21,8 +21,10 @@ from lambda_rollout.runtime.errors import RolloutError
 ENDPOINTS = (
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_CLOUDWATCH",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "AWS_ENDPOINT_URL_CODEDEPLOY",
     "AWS_ENDPOINT_URL_LAMBDA",
+    "AWS_ENDPOINT_URL_SNS",
     "AWS_ENDPOINT_URL_STS",
 )
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")

@@ -3,7 +3,8 @@
 It is asked on a schedule, and whenever an alarm fires. What an event says is not believed: it may be late, forged, or
 come twice. So every time the aliases and CloudWatch are asked, and the same is decided:
 
-- a rollout that is alive is its run's, and so is one of which every step had passed the next run's;
+- a rollout that is alive is its run's, and so are all aliases while it is: a run that goes on with what was held, or
+  left, takes one after the other. One of which every step had passed is the next run's;
 - one that died (its lease is over) goes back, as the next run would put it back;
 - one that is held goes back if an alarm was in ALARM since its weight was first written;
 - an alias that was promoted less than ``bake`` ago goes back to the version that was left, if an alarm was in ALARM
@@ -105,8 +106,12 @@ class _Visit:
         """Do all of it. Raises `RolloutError` if an alias cannot be read: then nothing was changed."""
         seen = look_once(self.spec.inputs.targets, self.spec.identity, self.ports)
         groups = _groups(seen)
-        for group in groups:
-            self._without_failing(partial(self._rollout, group))
+        in_rollouts = [status for group in groups for status in group]
+        if any(status.ownership is Ownership.ALIVE for status in in_rollouts):
+            self.left.append(f"{_names(in_rollouts)}: left to the run that is at work")
+        else:
+            for group in groups:
+                self._without_failing(partial(self._rollout, group))
         if not groups:
             self._without_failing(partial(self._promotions, seen))
         for status in seen:
@@ -134,9 +139,7 @@ class _Visit:
 
     def _rollout(self, group: Sequence[AliasStatus]) -> None:
         owners = {status.ownership for status in group}
-        if Ownership.ALIVE in owners:
-            self.left.append(f"{_names(group)}: left to the run that is at work")
-        elif was_all_but_done(list(group)):
+        if was_all_but_done(list(group)):
             self.left.append(f"{_names(group)}: every step had passed, the rest is the next run's")
         elif Ownership.DEAD in owners:
             self._abandoned(group)

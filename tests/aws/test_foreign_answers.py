@@ -286,7 +286,7 @@ def _is_client(node: ast.expr) -> bool:
             "_sts",
             "sts",
         }
-    return isinstance(node, ast.Name) and node.id in {"client", "sts"}
+    return isinstance(node, ast.Name) and node.id in {"client", "sns", "sts"}
 
 
 # What is told ------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.github import __main__ as comments
-from tests.golden.render import FOLDER, golden_files
+from tests.golden.render import ERRORS, FOLDER, error_files, golden_files
 
 
 def main() -> None:
@@ -12,6 +12,10 @@ def main() -> None:
             old.unlink()
     for name, text in golden_files():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    for old in ERRORS.glob("*.md"):
+        old.unlink()
+    for name, text in error_files():
+        (ERRORS / name).write_text(text, encoding="utf-8")
     comments.main()
 
 

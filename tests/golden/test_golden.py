@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.golden.render import BAD_INPUTS, FOLDER, reports_of
+from tests.golden.render import BAD_INPUTS, ERRORS, FOLDER, error_files, reports_of
 from tests.support.stories import STORIES
 
 SCHEMA = json.loads(
@@ -27,6 +27,11 @@ def test_reports_are_as_they_were_read(story: str) -> None:
 def test_no_golden_file_is_left_without_a_story() -> None:
     kept = {file.stem for file in FOLDER.iterdir() if file.suffix in {".log", ".md", ".json"}}
     assert kept == set(NAMES)
+
+
+def test_the_errors_of_each_runtime_are_told_as_they_were_read() -> None:
+    kept = {file.name: file.read_text(encoding="utf-8") for file in ERRORS.iterdir()}
+    assert dict(error_files()) == kept
 
 
 @pytest.mark.parametrize("story", NAMES)

@@ -103,6 +103,21 @@ def test_of_a_group_that_is_partly_alive_nothing_is_touched() -> None:
     assert len(scene.requests("UpdateAlias")) == before
 
 
+@pytest.mark.parametrize("make", [held, left_dead])
+def test_a_run_that_takes_over_one_after_the_other_is_left_alone(make: Callable[[], Group]) -> None:
+    """``mode: promote`` of what is held, or ``on-stranded: resume``: its record has another id."""
+    scene = make()
+    says(scene, "f1", later(scene, 600))
+    text = scene.alias_of("f1").description.replace("id 3fa94c7d", "id 0000000a")
+    scene.call("lambda", "UpdateAlias", FunctionName="f1", Name="live", Description=text)
+    assert "id 0000000a" in text
+    scene.set_alarm("f1-errors", "ALARM")
+    before = scene.states()
+    end = look(scene)
+    assert (end.result, scene.states()) == (Result.UNCHANGED, before)
+    assert end.reason == "f1:live, f2:live: left to the run that is at work"
+
+
 def test_of_a_group_that_is_partly_held_all_goes_back() -> None:
     scene = left_dead()
     says(scene, "f1", "held")

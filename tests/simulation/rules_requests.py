@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, Routing
-from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.rollout.events import Event, Finished, RequestEnded, RequestRefused, Result
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def arrived(observer: Observer, actor: Actor, write: Write) -> None:
         return
     if actor.spec.inputs.alarms and actor.alarms_read_at < 0:
         observer.blame("its own alarms first", f"{actor.name} asked without reading them")
+    if actor.spec.inputs.alarm_at_start is AlarmAtStart.IGNORE_UNTIL_OK:
+        return
     if on := {name for name, state in actor.states.items() if state == "ALARM"}:
         observer.blame("its own alarms first", f"{actor.name} asked in spite of {sorted(on)}")
 
