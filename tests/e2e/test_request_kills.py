@@ -194,8 +194,8 @@ def scene_of_later(scene: Live, name: str) -> Live:
 # Killed before a read: what it leaves is what a kill after it leaves.
 OF_THE_RUN: Mapping[Death, Settle] = {
     Death(MAIN, 1, operation="GetAlias"): by_the_next_run,
-    Death(MAIN, 1, operation="DescribeAlarms"): by_a_rollback,
-    Death(MAIN, 1, operation="UpdateAlias"): by_its_post_stage,
+    Death(MAIN, 1, operation="DescribeAlarms"): by_its_post_stage,
+    Death(MAIN, 1, operation="UpdateAlias"): by_a_rollback,
     Death(MAIN, 1, after_effect=True, operation="UpdateAlias"): by_its_post_stage,
     Death(MAIN, 2, operation="UpdateAlias"): by_the_next_run,
     Death(MAIN, 2, after_effect=True, operation="UpdateAlias"): by_its_post_stage,
