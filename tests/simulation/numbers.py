@@ -33,6 +33,9 @@ GUARDS = (
     "? error-rate <= baseline",
 )
 
+PLENTY = 100
+"""Requests a minute on the new version with which no guard waits for more of them."""
+
 MORE = timedelta(minutes=20)
 """How much longer a step with a range may be watched."""
 
@@ -61,6 +64,12 @@ class Numbers:
     def count(self) -> bool:
         """Whether a guard is more than observed."""
         return any(not guard.observe_only for guard in self.guards)
+
+    def are_plenty(self, plan: Plan) -> bool:
+        """Whether the numbers of a good version are there whenever they are needed, also in the first step."""
+        well_told = not (self.revised or self.silent[1] or self.is_bad) and self.errors_late <= 20
+        least = min(step.percent for step in plan.steps)
+        return well_told and self.a_minute * least / 100 >= PLENTY and not self.ranges
 
     def stretched(self, plan: Plan) -> Plan:
         """Let the plan's split steps end early, if that is drawn."""

@@ -89,6 +89,9 @@ NOT_EVALUATED = 0.12
 SLACK = 60.0
 """Seconds that the calls and the last reads of all split steps may take, with nothing in the way."""
 
+DATA_DELAY = 300.0
+"""Seconds that the numbers of the last minutes of each may take besides."""
+
 HELD_BEFORE = 0.04
 """In how many seeds main is to promote what was held before."""
 
@@ -209,10 +212,14 @@ class Scenario:
     @property
     def slack(self) -> float | None:
         """By how many seconds steps may be longer than planned; None where much may be waited for."""
-        # How long guards wait depends on how much of the traffic each step has.
-        evidence = (self.hooks, self.smoke_test, self.credentials, self.held_before, self.numbers)
+        evidence = self.hooks or self.smoke_test or self.credentials or self.held_before
         alarms = self.changes or self.evaluations or self.deleted_alarm or self.alarms
-        return None if not self.is_calm or any(evidence) or alarms else SLACK
+        if not self.is_calm or evidence or alarms:
+            return None
+        if self.numbers is None:
+            return SLACK
+        waits = DATA_DELAY * len(self.plan.shifts)
+        return SLACK + waits if self.numbers.are_plenty(self.plan) else None
 
     @property
     def is_calm(self) -> bool:
