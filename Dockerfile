@@ -28,6 +28,8 @@ RUN find / -xdev \( -name pip -o -name 'pip-*' -o -name 'pip3*' -o -name ensurep
 COPY --from=build /opt/venv /opt/venv
 COPY entrypoint.py post-entrypoint /opt/lambda-rollout/
 COPY lambda_rollout /opt/lambda-rollout/lambda_rollout
+# A job's container has a folder of its own to work in: none is set here.
+# hadolint ignore=DL3003
 RUN PYTHONHASHSEED=0 python -m compileall -q --invalidation-mode unchecked-hash /opt/lambda-rollout \
  && cd /opt/lambda-rollout && PYTHONHASHSEED=0 /opt/venv/bin/python -EsB -m lambda_rollout.runtime.precompiled
 
