@@ -217,7 +217,8 @@ class Watch:
         """Refuse the request by which the step was to end; its hooks are asked anew at its end."""
         self._end = self._request.refuse(why)
         self._ends_early = False
-        self._missing_at, self._is_lacking = -math.inf, False
+        # What was read until now was read for the request: what was missing then may come, and all is read once more.
+        self._missing_at, self._is_lacking = self._clock.monotonic(), False
         self._hooks.abandon()
         self._hooks = StepHooks(self._clock, self._stop, self._asks)
 
