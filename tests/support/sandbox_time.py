@@ -4,7 +4,7 @@
 process lets the served world's manual clock advance by as much (``POST /_sandbox/advance``), and nothing else takes
 time. All the rest is the process as it is: its files, its signals, its HTTP.
 
-What is asked beside the story (hooks, a smoke test, the log of a version) has no time to answer there.
+What is asked beside the story (credentials, hooks, the log of a version) has the machine's own time to answer.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if __name__ == "__main__":
 
 import json  # noqa: E402
 import runpy  # noqa: E402
+import select  # noqa: E402
 import threading  # noqa: E402
 from datetime import datetime, timedelta  # noqa: E402
 from http.client import HTTPConnection  # noqa: E402
@@ -26,6 +27,9 @@ from typing import Any  # noqa: E402
 from urllib.parse import urlsplit  # noqa: E402
 
 from lambda_rollout.runtime.clock import Stop, SystemClock  # noqa: E402
+
+PATIENCE = 30.0
+"""Seconds of the machine's own time that an answer from beside the story may take before the sandbox's goes on."""
 
 INSTANT = 1e-5
 """Seconds that a wait for no time takes: whoever waits in a circle must get older by it."""
@@ -44,6 +48,11 @@ class SandboxTime:
         self._lock = threading.Lock()
         self._began = datetime.fromisoformat(self._ask("GET", "clock")["now"])
         self._waited = 0.0
+        self._stops: list[Stop] = []
+
+    def made(self, stop: Stop) -> None:
+        """Take note of a stop: the first is the job's own, any other is what an answer ends."""
+        self._stops.append(stop)
 
     def now(self) -> datetime:
         return self._began + timedelta(seconds=self._waited)
@@ -52,6 +61,8 @@ class SandboxTime:
         return self._waited
 
     def wait(self, seconds: float, stop: Stop | None) -> None:
+        if stop is not None and stop is not self._stops[0]:
+            select.select([stop], [], [], PATIENCE)
         if stop is not None and stop.requested:
             return
         with self._lock:
@@ -69,6 +80,13 @@ def main(url: str, program: str) -> None:
     for name in ("now", "monotonic", "wait"):
         method = getattr(time, name)
         setattr(SystemClock, name, lambda _, *given, do=method: do(*given))
+    make = Stop.__init__
+
+    def made(stop: Stop) -> None:
+        make(stop)
+        time.made(stop)
+
+    setattr(Stop, "__init__", made)  # noqa: B010 - a method, as those above
     sys.argv[:] = [program]
     runpy.run_path(program, run_name="__main__")
 
