@@ -26,6 +26,13 @@ OFTEN = 3_000
 no scenario of their own are caught by a seed under 1,000."""
 
 
+FOUND = {
+    1_129_451: "a stale read while settling, and a write that lands late",
+    1_304_895: "a refused request, and looks from before it",
+}
+"""Seeds that showed a bug which none of the others shows, and what that was."""
+
+
 def chunks(seeds: range, size: int) -> list[Any]:
     """The first of every ``size`` seeds, for a test each; those from `OFTEN` on take the mark `long`."""
     return [
@@ -45,6 +52,11 @@ def _play(seeds: range, door: Door) -> None:
 @pytest.mark.parametrize("first", chunks(DIRECT, 50))
 def test_every_promise_is_kept(first: int) -> None:
     _play(range(first, first + 50), "direct")
+
+
+@pytest.mark.parametrize("seed", FOUND, ids=FOUND.values())
+def test_what_once_broke_a_promise_breaks_none_any_more(seed: int) -> None:
+    _play(range(seed, seed + 1), "direct")
 
 
 @pytest.mark.parametrize("first", chunks(THROUGH_BOTOCORE, 25))
