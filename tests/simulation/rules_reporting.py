@@ -212,10 +212,18 @@ def held_together(observer: Observer, actor: Actor, finished: Finished) -> None:
     held = {
         saved.function: shown.ours is not None and shown.ours.held
         for saved in saved_aliases
-        if saved.new not in {"", saved.old} and (shown := observer.show(saved.function)) is not None
+        if saved.new not in {"", saved.old}
+        and (shown := observer.show(saved.function)) is not None
+        and not _being_rolled_back(observer, saved.function)
     }
     if len(set(held.values())) > 1:
         observer.blame("held together", f"{actor.name} held {held}")
+
+
+def _being_rolled_back(observer: Observer, function: str) -> bool:
+    """Whether `mode: rollback` wrote it last: it asks nobody, and has perhaps not come to the others yet."""
+    writer = observer.actors.get(observer.truths[function].writer)
+    return writer is not None and writer.spec.inputs.mode is Mode.ROLLBACK
 
 
 def nothing_stays_behind(observer: Observer, actor: Actor, finished: Finished) -> None:
