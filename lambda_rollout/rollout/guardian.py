@@ -26,8 +26,9 @@ from functools import partial
 from lambda_rollout.alias import promotion
 from lambda_rollout.alias.promotion import Promotion
 from lambda_rollout.alias.reader import AliasReader
-from lambda_rollout.alias.record import Ownership
-from lambda_rollout.alias.routing import Target
+from lambda_rollout.alias.record import Ownership, Record
+from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
@@ -169,38 +170,77 @@ class _Visit:
 
         targets = [status.target for status in dead]
         try:
-            restore_abandoned(targets, self.spec.identity, self.ports, self._seconds_left, refuse)
+            now = restore_abandoned(
+                targets, self.spec.identity, self.ports, self._seconds_left, refuse
+            )
         except NotOurs as error:
             self.left.append(error.what)
-        else:
-            self.back.append(f"{_names(dead)}: {why}")
+            return
+        olds = {status.target: status.record.old for status in dead if status.record is not None}
+        back = [
+            status
+            for status in now
+            if status.overtaken and status.alias.routing == Routing.all_on(olds[status.target])
+        ]
+        if back:
+            self.back.append(f"{_names(back)}: {why}")
+        if others := [status for status in now if status not in back]:
+            self.left.append(f"{_names(others)}: somebody else has ended its rollout meanwhile")
 
     def _promotions(self, seen: Sequence[AliasStatus]) -> None:
-        for promoted in self._baking(seen):
-            self._without_failing(partial(self._promoted, promoted))
+        if not self.bake or not self.spec.inputs.previous_alias:
+            return
+        free = [status for status in seen if status.ownership is Ownership.NOBODYS]
+        told = list(zip(free, self.ports.parallel(self._promotion, free), strict=True))
+        for at, group in self._baking(told).items():
+            unknown = [
+                status
+                for status, kept in told
+                if not _is_accounted_for(status, kept) and (kept is None or kept.at != at)
+            ]
+            self._without_failing(partial(self._promoted, at, group, unknown))
 
-    def _promoted(self, group: Sequence[_Baking]) -> None:
-        at = min(each.promotion.at for each in group)
+    def _promoted(
+        self, at: datetime, group: Sequence[_Baking], unknown: Sequence[AliasStatus]
+    ) -> None:
+        """Take one promotion back if an alarm has fired; ``unknown``: what may have been promoted with it."""
         names = _names([each.status for each in group])
         if fired := self._fired(at):
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
-            self._restore(rollouts, f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}")
+            why = f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}"
+            if self._restore(rollouts, why) and unknown:
+                self._tell_unknown(unknown)
         else:
             self.left.append(f"{names}: promoted at {at:%H:%M:%S} UTC, and no alarm has fired")
 
-    def _restore(self, rollouts: Sequence[AliasRollout], why: str) -> None:
+    def _tell_unknown(self, unknown: Sequence[AliasStatus]) -> None:
+        """Say that a group may have gone back in part: what its rollout could not set tells nothing of it."""
+        where = ", ".join(
+            f"{each.target} (version {each.alias.routing.version})" for each in unknown
+        )
+        self.failed.append(
+            f"{where}: left alone, because {self.spec.inputs.previous_alias} does not say what was promoted there last"
+        )
+        self.remedy = self.remedy or (
+            "If it was promoted together with the others, take it back with `mode: rollback` and `version`."
+        )
+
+    def _restore(self, rollouts: Sequence[AliasRollout], why: str) -> bool:
+        """Put each back, and return whether all are."""
         told = f"{', '.join(str(rollout.target) for rollout in rollouts)}: {why}"
         for rollout in rollouts:
             self.finisher.track(rollout)
         self.finisher.limit = self._seconds_left
         if self.finisher.restore(list(reversed(rollouts))):
             self.back.append(told)
-        elif self._taken_over(rollouts):
+            return True
+        if self._taken_over(rollouts):
             self.left.append(f"{told}, but a run is at work there now")
         else:
             self.failed.append(f"{told}, but not every alias could be put back")
+        return False
 
     def _taken_over(self, rollouts: Sequence[AliasRollout]) -> bool:
         """Whether none was put back, because a run has begun on all of them since they were looked at."""
@@ -211,19 +251,21 @@ class _Visit:
         return all(status.ownership is Ownership.ALIVE for status in seen)
 
     def _as_held(self, group: Sequence[AliasStatus]) -> list[AliasRollout]:
-        # Shared, since others may be putting it back, too: another of us, or a person.
         return [
             AliasRollout(
-                each.target,
-                writer_of(
-                    each.target, each.alias, record.rollout_id, self.ports, record.old, shared=True
-                ),
-                record.new,
-                possibly_written=True,
+                each.target, self._writer_of_held(each, record), record.new, possibly_written=True
             )
             for each in group
             if (record := each.record) is not None
         ]
+
+    def _writer_of_held(self, status: AliasStatus, record: Record) -> AliasWriter:
+        # Shared, since others may be putting it back, too: another of us, or a person. Whoever promotes it meanwhile
+        # has taken it out of our hands.
+        target, alias = status.target, status.alias
+        writer = writer_of(target, alias, record.rollout_id, self.ports, record.old, shared=True)
+        writer.ends_with_record = True
+        return writer
 
     def _as_promoted(self, baking: _Baking) -> AliasRollout:
         status, kept = baking.status, baking.promotion
@@ -280,13 +322,12 @@ class _Visit:
             if not token:
                 return changes
 
-    def _baking(self, seen: Sequence[AliasStatus]) -> list[list[_Baking]]:
+    def _baking(
+        self, told: Sequence[tuple[AliasStatus, Promotion | None]]
+    ) -> dict[datetime, list[_Baking]]:
         """Return what was promoted less than the bake time ago and is there still, by promotion."""
         groups: dict[datetime, list[_Baking]] = {}
-        if not self.bake or not self.spec.inputs.previous_alias:
-            return []
-        free = [status for status in seen if status.ownership is Ownership.NOBODYS]
-        for status, kept in zip(free, self.ports.parallel(self._promotion, free), strict=True):
+        for status, kept in told:
             if kept is None or kept.old == kept.new or self._now - kept.at >= self.bake:
                 continue
             live = status.alias.routing.version
@@ -296,7 +337,7 @@ class _Visit:
                 self.left.append(
                     f"{status.target} is on version {live}: neither {kept.new}, which was promoted, nor {kept.old}"
                 )
-        return list(groups.values())
+        return groups
 
     def _promotion(self, status: AliasStatus) -> Promotion | None:
         target = Target(status.target.function, self.spec.inputs.previous_alias or "")
@@ -313,6 +354,11 @@ def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:
         if status.record is not None and status.ownership in _IN_A_ROLLOUT:
             groups.setdefault(status.record.rollout_id, []).append(status)
     return list(groups.values())
+
+
+def _is_accounted_for(status: AliasStatus, kept: Promotion | None) -> bool:
+    """Whether an alias is where the promotion that was told of left it, or came from: no later one moved it."""
+    return kept is not None and status.alias.routing.version in {kept.old, kept.new}
 
 
 def _moved_since(reading: AlarmReading, since: datetime) -> bool:
