@@ -27,14 +27,15 @@ from lambda_rollout.alias import promotion
 from lambda_rollout.alias.promotion import Promotion
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership, Record
-from lambda_rollout.alias.routing import Routing, Target
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
+from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
+from lambda_rollout.rollout.alarms_fired import AlarmsFired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
-from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.events import Event, Finished, Restored, Result
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -45,12 +46,8 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
 
-ALARM_MARGIN = timedelta(minutes=10)
-"""How long before its weight, or its promotion, was written an alarm may have fired and still count against a version:
-the record says it to the second only, and what an alarm sees comes minutes late."""
-
 _READ_LIMIT = 60.0
-"""Seconds to try to read the alarms, or the alias that keeps the way back."""
+"""Seconds to try to read the alias that keeps the way back."""
 
 _IN_A_ROLLOUT = frozenset({Ownership.ALIVE, Ownership.DEAD, Ownership.HELD})
 
@@ -66,7 +63,8 @@ def guard(
     """
     ports.emit(replace(spec.started(), mode=MODE))
     finisher = Finisher(spec.identity, ports, saves=False)
-    visit = _Visit(spec, ports, bake, finisher, ports.clock.monotonic() + limit)
+    alarms = AlarmsFired(spec, ports)
+    visit = _Visit(spec, ports, bake, finisher, alarms, ports.clock.monotonic() + limit)
     try:
         finished = visit.done()
     except RolloutError as cause:
@@ -91,6 +89,7 @@ class _Visit:
     ports: Ports
     bake: timedelta
     finisher: Finisher
+    alarms: AlarmsFired
     ends: float
     """Until when to try; monotonic seconds."""
     left: list[str] = field(default_factory=list)
@@ -100,8 +99,6 @@ class _Visit:
     failed: list[str] = field(default_factory=list)
     """What should have gone back and did not, or could not be decided."""
     remedy: str = ""
-    fired: list[AlarmReading] = field(default_factory=list)
-    survey: Survey | None = None
 
     def done(self) -> Finished:
         """Do all of it. Raises `RolloutError` if an alias cannot be read: then nothing was changed."""
@@ -119,13 +116,13 @@ class _Visit:
             if status.ownership in {Ownership.AWS, Ownership.STRANGERS}:
                 self.left.append(f"{status.target} ({status.alias.shown}) is in no rollout")
         finished = self.finisher.finished
-        alarms = tuple(dict.fromkeys(self.fired))
+        alarms = tuple(dict.fromkeys(self.alarms.fired))
         if self.failed:
             return finished(
                 Result.FAILED, "; ".join([*self.failed, *self.back]), self.remedy, alarms
             )
         if self.back:
-            return finished(Result.ROLLED_BACK, "; ".join(self.back), alarms=alarms)
+            return finished(Result.ROLLED_BACK, "; ".join([*self.back, *self.left]), alarms=alarms)
         return finished(Result.UNCHANGED, "; ".join(self.left))
 
     def _without_failing(self, act: Callable[[], None]) -> None:
@@ -146,7 +143,7 @@ class _Visit:
             self._abandoned(group)
         else:
             since = [status.record.since for status in group if status.record is not None]
-            if fired := self._fired(min(moment or self._now for moment in since)):
+            if fired := self.alarms.since(min(moment or self._now for moment in since)):
                 self._restore(self._as_held(group), f"held, and {_alarms(fired)}")
             else:
                 self.left.append(f"{_names(group)}: held, and no alarm has fired")
@@ -161,31 +158,26 @@ class _Visit:
         if held := [status for status in group if status not in dead]:
             self._restore(self._as_held(held), why)
 
-        def refuse(seen: Sequence[AliasStatus]) -> None:
-            for status in seen:
-                if status.ownership is Ownership.ALIVE:
-                    raise NotOurs(f"{status.target}: its run is at work again")
-            if was_all_but_done(list(seen)):
-                raise NotOurs(f"{_names(seen)}: every step had passed meanwhile")
-
         targets = [status.target for status in dead]
+        restored: list[Target] = []
+
+        def emit(event: Event) -> None:
+            self.ports.emit(event)
+            if isinstance(event, Restored):
+                restored.append(event.target)
+
+        ports = replace(self.ports, emit=emit)
+        left = f"{_names(dead)}: somebody else has ended that rollout meanwhile"
         try:
-            now = restore_abandoned(
-                targets, self.spec.identity, self.ports, self._seconds_left, refuse
-            )
+            restore_abandoned(targets, self.spec.identity, ports, self._seconds_left, _refuse)
         except NotOurs as error:
-            self.left.append(error.what)
-            return
-        olds = {status.target: status.record.old for status in dead if status.record is not None}
-        back = [
-            status
-            for status in now
-            if status.overtaken and status.alias.routing == Routing.all_on(olds[status.target])
-        ]
-        if back:
-            self.back.append(f"{_names(back)}: {why}")
-        if others := [status for status in now if status not in back]:
-            self.left.append(f"{_names(others)}: somebody else has ended its rollout meanwhile")
+            left = error.what
+        finally:
+            # Also where one of a group was put back, and another one not.
+            if restored:
+                self.back.append(f"{', '.join(map(str, restored))}: {why}")
+        if len(restored) < len(targets):
+            self.left.append(left)
 
     def _promotions(self, seen: Sequence[AliasStatus]) -> None:
         if not self.bake or not self.spec.inputs.previous_alias:
@@ -205,7 +197,7 @@ class _Visit:
     ) -> None:
         """Take one promotion back if an alarm has fired; ``unknown``: what may have been promoted with it."""
         names = _names([each.status for each in group])
-        if fired := self._fired(at):
+        if fired := self.alarms.since(at):
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
@@ -282,46 +274,6 @@ class _Visit:
     def _seconds_left(self) -> float:
         return min(SETTLE_LIMIT, max(0.0, self.ends - self.ports.clock.monotonic()))
 
-    def _fired(self, since: datetime) -> list[AlarmReading]:
-        """Return the alarms that were in ALARM since that moment, or shortly before. Raises `RolloutError`."""
-        if not self.spec.inputs.alarms:
-            return []
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
-        if self.survey is None:
-            self.survey = patient(self.ports.alarms.read)
-        fired = []
-        for reading in self.survey.readings:
-            found = fired_since(reading, (), since - ALARM_MARGIN)
-            if found is None and _moved_since(reading, since - ALARM_MARGIN):
-                found = fired_since(reading, self._history(reading, since), since - ALARM_MARGIN)
-            if found is not None:
-                fired.append(found)
-        self._tell_missing(self.survey, needed=not fired)
-        self.fired += fired
-        return fired
-
-    def _tell_missing(self, survey: Survey, *, needed: bool) -> None:
-        """Say which alarms do not exist. Raises `RolloutError` if they are ``needed``: one may have fired."""
-        if not survey.missing:
-            return
-        what = f"alarms that do not exist: {', '.join(survey.missing)}"
-        remedy = "Correct the names, or create the alarms."
-        if needed:
-            raise RolloutError(what, remedy)
-        self.ports.emit(Warned(text=f"{what}. {remedy}"))
-
-    def _history(self, reading: AlarmReading, since: datetime) -> list[Transition]:
-        """Return what the alarm did since that moment, or shortly before. Raises `RolloutError`."""
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
-        changes: list[Transition] = []
-        token = ""
-        while True:
-            page = patient(self.ports.alarms.history, (reading,), since - ALARM_MARGIN, token)
-            changes += page.changes.get(reading.name, ())
-            token = page.next_token
-            if not token:
-                return changes
-
     def _baking(
         self, told: Sequence[tuple[AliasStatus, Promotion | None]]
     ) -> dict[datetime, list[_Baking]]:
@@ -347,6 +299,15 @@ class _Visit:
         return promotion.promotion_of(found) if found else None
 
 
+def _refuse(seen: Sequence[AliasStatus]) -> None:
+    """Raise `NotOurs` for what is not left by a dead run any more, or is to go forward."""
+    for status in seen:
+        if status.ownership is Ownership.ALIVE:
+            raise NotOurs(f"{status.target}: its run is at work again")
+    if was_all_but_done(list(seen)):
+        raise NotOurs(f"{_names(seen)}: every step had passed meanwhile")
+
+
 def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:
     """Return the aliases that are in a rollout, by rollout: it goes back as one."""
     groups: dict[str, list[AliasStatus]] = {}
@@ -359,10 +320,6 @@ def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:
 def _is_accounted_for(status: AliasStatus, kept: Promotion | None) -> bool:
     """Whether an alias is where the promotion that was told of left it, or came from: no later one moved it."""
     return kept is not None and status.alias.routing.version in {kept.old, kept.new}
-
-
-def _moved_since(reading: AlarmReading, since: datetime) -> bool:
-    return reading.transitioned_at is None or reading.transitioned_at >= since
 
 
 def _names(statuses: Sequence[AliasStatus]) -> str:

@@ -213,7 +213,20 @@ def test_what_another_one_has_put_back_is_not_its_own_doing() -> None:
     end = look(scene)
     assert [each.result for each in inner] == [Result.ROLLED_BACK]
     assert end.result is Result.UNCHANGED
-    assert end.reason == "f1:live: somebody else has ended its rollout meanwhile"
+    assert end.reason == "f1:live: somebody else has ended that rollout meanwhile"
+
+
+def test_of_a_run_that_wakes_between_two_the_first_is_told_as_put_back() -> None:
+    scene = left_dead()
+    renew = Meanwhile(lambda _: says(scene, "f2", later(scene, 600)))
+    scene.world.faults.add(renew, operation="UpdateAlias", nth=2)
+    end = look(scene)
+    assert scene.states()["f1"] == (OLD, {})
+    assert (end.result, end.reason) == (
+        Result.ROLLED_BACK,
+        "f1:live: its run died, and its lease is over; f2:live: its run is at work again",
+    )
+    assert "until" in scene.alias_of("f2").description
 
 
 def test_a_new_text_between_look_and_write_is_kept() -> None:
