@@ -341,7 +341,10 @@ class Rollout:
         return lambda until: HookRun(hooks, request, self._ports, lambda _: until)
 
     def _steps(self) -> Sequence[Step]:
-        """Return the schedule; a resumed one starts with the weight it was left at."""
+        """Return the schedule; a resumed one starts with the weight it was left at.
+
+        Left at 100%, which a `mode: promote` gave it, it stays there, also where this run's own schedule ends held.
+        """
         plan = self._spec.plan
         if self._spec.inputs.mode is Mode.PROMOTE:
             return plan.steps
@@ -353,6 +356,8 @@ class Rollout:
         if not reached:
             return plan.steps
         at = min(reached)
+        if at >= HUNDRED:
+            return (Step(HUNDRED, self._spec.promotion_watch),)
         present = next((step for step in plan.shifts if step.percent >= at), plan.shifts[-1])
         later = (step for step in plan.shifts if step.percent > at)
         return plan.with_shifts((replace(present, percent=at), *later)).steps
