@@ -23,7 +23,7 @@ from lambda_rollout.inputs.names import Numbered
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
-from lambda_rollout.rollout.alias_status import say_if_cut
+from lambda_rollout.rollout.alias_status import others_may_be_held, say_if_cut
 from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
@@ -127,7 +127,10 @@ class Rollout:
         if last.percent < HUNDRED:
             return self._finisher.hold("the schedule ends with `hold`")
         self._show_who_asked()
-        return self._finisher.complete()
+        finished = self._finisher.complete()
+        if finished.result is Result.PROMOTED and self._spec.inputs.mode is Mode.PROMOTE:
+            return replace(finished, remedy=others_may_be_held(self._spec))
+        return finished
 
     # Look --------------------------------------------------------------------------------------
 
