@@ -324,7 +324,10 @@ class Rollout:
         return lambda until: HookRun(hooks, request, self._ports, lambda _: until)
 
     def _steps(self) -> Sequence[Step]:
-        """Return the schedule; a resumed one starts with the weight it was left at."""
+        """Return the schedule; a resumed one starts with the weight it was left at.
+
+        Left at 100%, which a `mode: promote` gave it, it stays there, also where this run's own schedule ends held.
+        """
         plan = self._spec.plan
         if self._spec.inputs.mode is Mode.PROMOTE:
             return plan.steps
@@ -333,7 +336,12 @@ class Rollout:
             for rollout in self._rollouts
             if rollout.resumed is not None
         ]
-        return (plan.resumed_at(min(reached)) if reached else plan).steps
+        if not reached:
+            return plan.steps
+        at = min(reached)
+        if at >= HUNDRED:
+            return (Step(HUNDRED, self._spec.promotion_watch),)
+        return plan.resumed_at(at).steps
 
     def _go_through(self, steps: Sequence[Step], watch: Watch, first: int = 1) -> Step:
         """Begin each step, the ``first`` of which has that number, and watch it; return the last one.
