@@ -6,14 +6,12 @@ It knows no boto3 and no GitHub: what it needs of them comes in as the small pro
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lambda_rollout.alias.record import Record
-from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, routing_of
-from lambda_rollout.alias.writer import Conflict
+from lambda_rollout.alias.routing import HUNDRED, routing_of
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.analysis.metrics import CanaryPair
@@ -48,7 +46,7 @@ from lambda_rollout.rollout.version import await_ready, check_version, choose
 from lambda_rollout.rollout.versions_seen import FirstLook
 from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
-from lambda_rollout.runtime.errors import CallFailed, Cancelled, NotFound, RolloutError
+from lambda_rollout.runtime.errors import Cancelled, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
 SHOWN_FOR = 15.0
@@ -217,11 +215,13 @@ class Rollout:
         smoke_test(versions, self._spec, self._ports)
 
     def _create_missing_aliases(self) -> None:
+        from lambda_rollout.rollout.create_alias import create_alias
+
         for rollout in self._rollouts:
             if rollout.existing is not None:
                 continue
             raise_if_stopped(self._ports.stop)
-            alias = self._create(rollout)
+            alias = create_alias(rollout.target, rollout.new, self._ports)
             self._finisher.created.append(rollout.target)
             self._ports.emit(
                 AliasCreated(
@@ -230,23 +230,6 @@ class Rollout:
                     version=rollout.new,
                 )
             )
-
-    def _create(self, rollout: AliasRollout) -> Alias:
-        alias = retrying(self._ports.clock, self._ports.stop)(self._create_once, rollout)
-        if alias.routing != Routing.all_on(rollout.new):
-            raise Conflict(rollout.target, Routing.all_on(rollout.new), alias)
-        return alias
-
-    def _create_once(self, rollout: AliasRollout) -> Alias:
-        try:
-            return self._ports.aliases.create(rollout.target, rollout.new, "")
-        except CallFailed as error:
-            if not error.may_have_effect:
-                raise
-            # Either it was done all the same, or somebody was faster: the alias itself tells.
-            with contextlib.suppress(NotFound):
-                return self._ports.aliases.read(rollout.target)
-            raise
 
     def _moving(self) -> list[AliasRollout]:
         return [rollout for rollout in self._rollouts if rollout.moves]
@@ -368,9 +351,7 @@ class Rollout:
         at = min(reached)
         if at >= HUNDRED:
             return (Step(HUNDRED, self._spec.promotion_watch),)
-        present = next((step for step in plan.shifts if step.percent >= at), plan.shifts[-1])
-        later = (step for step in plan.shifts if step.percent > at)
-        return plan.with_shifts((replace(present, percent=at), *later)).steps
+        return plan.resumed_at(at).steps
 
     def _go_through(self, steps: Sequence[Step], watch: Watch, first: int = 1) -> Step:
         """Begin each step, the ``first`` of which has that number, and watch it; return the last one.
