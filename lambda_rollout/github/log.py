@@ -7,13 +7,20 @@ them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.preflight.finding import Level
-from lambda_rollout.report.findings import LEVEL_MARKS, about, numbers, told_in_full
+from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.report.findings import (
+    LEVEL_MARKS,
+    about,
+    about_all,
+    by_kind,
+    numbers,
+    told_in_full,
+)
 from lambda_rollout.report.kept import repeats
 from lambda_rollout.report.lines import about_what, told
 from lambda_rollout.report.reduce import after
@@ -164,17 +171,33 @@ class Log:
             self._permissions(event)
 
     def _preflight(self, event: e.PreflightFound) -> None:
-        """Write the findings, the grave ones as annotations, each with its command to copy."""
+        """Write the findings, the grave ones as annotations, each with its command to copy; many alike folded."""
         for text in told(event, self._story):
             self._say(event, text)
-        for finding in event.findings:
-            text = told_in_full(finding)
-            if finding.level is Level.NOTE:
-                self._say(event, f"{LEVEL_MARKS[finding.level]} {about(finding)}: {text}")
+        for kind in by_kind(event.findings):
+            first, *others = kind
+            text, what = told_in_full(first), about_all(kind)
+            if first.level is Level.NOTE:
+                self._say(event, f"{LEVEL_MARKS[first.level]} {what}: {text}")
             else:
-                self._annotate(finding.level.value, f"Preflight: {about(finding)}", text)
-            if finding.command:
-                self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
+                self._annotate(first.level.value, f"Preflight: {what}", text)
+            self._command_of(first)
+            self._folded(event, others)
+
+    def _folded(self, event: e.PreflightFound, others: Sequence[Finding]) -> None:
+        """Write findings of a kind that was told already."""
+        if not others:
+            return
+        self._lines.write(command("group", f"{others[0].code.value}: {len(others)} more"))
+        for finding in others:
+            text = f"{LEVEL_MARKS[finding.level]} {about(finding)}: {told_in_full(finding)}"
+            self._say(event, text)
+            self._command_of(finding)
+        self._lines.write(command("endgroup"))
+
+    def _command_of(self, finding: Finding) -> None:
+        if finding.command:
+            self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
     def _with_lines(self, event: e.SmokeTested | e.LogNotRead) -> None:
         """Write what it says, and below it the function's own log with its indents, or the statement to copy."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alike import FEW_ROWS
 from lambda_rollout.report.cancellation import on_cancelling
 from lambda_rollout.report.errors import error_lines, in_short, not_read
 from lambda_rollout.report.findings import counted, numbers
@@ -285,9 +286,29 @@ def _alarms_found(event: e.AlarmsFound | e.GuardiansFound) -> Iterator[str]:
     if isinstance(event, e.GuardiansFound):
         yield guardians(event)
         return
-    for reading in event.readings:
-        because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
-        yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
+    for several in _in_one_line(event.readings):
+        yield _alarm_found(several[0]) if len(several) == 1 else _alarms_alike(several)
+
+
+def _in_one_line(readings: Sequence[AlarmReading]) -> Iterator[Sequence[AlarmReading]]:
+    """Put together what is alike in more than a few alarms: only those in ALARM, or not evaluated, say more."""
+    alike: dict[AlarmState, list[AlarmReading]] = {}
+    for reading in readings:
+        if reading.state is not AlarmState.ALARM and reading.is_evaluated:
+            alike.setdefault(reading.state, []).append(reading)
+    folded = [each for each in alike.values() if len(each) > FEW_ROWS]
+    yield from folded
+    yield from ([reading] for reading in readings if not any(reading in each for each in folded))
+
+
+def _alarms_alike(readings: Sequence[AlarmReading]) -> str:
+    names = listing([reading.name for reading in readings], most=5)
+    return f"{mark_of(readings[0])} {len(readings)} alarms: {readings[0].state} ({names})"
+
+
+def _alarm_found(reading: AlarmReading) -> str:
+    because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
+    return f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
 
 
 def guardians(event: e.GuardiansFound) -> str:
