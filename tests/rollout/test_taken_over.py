@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from lambda_rollout.alias import record as lease
-from lambda_rollout.alias.routing import Routing
+from lambda_rollout.alias.routing import HUNDRED, Routing
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
-from lambda_rollout.rollout.events import Finished, Result, VersionPublished
+from lambda_rollout.rollout.events import Finished, Result, StepStarted, VersionPublished
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
@@ -73,6 +74,31 @@ def test_an_alarm_that_forbids_to_resume_puts_back_what_nobody_watches() -> None
 
     assert end.result is Result.ROLLED_BACK
     assert scene.alias.routing == Routing.all_on(OLD)
+    assert scene.alias.description == OWNERS_TEXT
+
+
+@pytest.mark.parametrize("steps", ["50% 10s, hold", "50% 10s, hold 1h", "50% 10s"])
+def test_what_was_left_at_100_percent_is_watched_there_whatever_the_schedule_ends_with(
+    steps: str,
+) -> None:
+    scene = Scene.ready()
+    assert scene.roll_out(rollout_spec("50% 10s, hold")).result is Result.HELD
+    rule = scene.world.faults.add(Die(die), operation="UpdateAlias", nth=2)
+    with pytest.raises(Killed):
+        scene.roll_out(rollout_spec("50% 10s, 100% 10s", mode=Mode.PROMOTE, rollout_id="00000002"))
+    scene.world.faults.rules.remove(rule)
+    assert scene.alias.routing == Routing.all_on(NEW)
+    scene.clock.advance(lease.LEASE.total_seconds() + 1)
+    scene.events.clear()
+    watch = timedelta(minutes=5)
+
+    end = scene.roll_out(
+        rollout_spec(steps, interval=watch, on_stranded=OnStranded.RESUME, rollout_id=LATER)
+    )
+
+    assert end.result is Result.PROMOTED
+    begun = [each for each in scene.events if isinstance(each, StepStarted)]
+    assert [(each.percent, each.watch, each.holds) for each in begun] == [(HUNDRED, watch, False)]
     assert scene.alias.description == OWNERS_TEXT
 
 

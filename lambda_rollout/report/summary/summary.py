@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alarm_lines import guardians
 from lambda_rollout.report.alike import parted, what_they_share
 from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.errors import errors_section
 from lambda_rollout.report.findings import findings_table, requests
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
-from lambda_rollout.report.lines import guardians
 from lambda_rollout.report.markdown import code, folded, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
