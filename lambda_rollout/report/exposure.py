@@ -75,7 +75,7 @@ def _as_before(targets: Sequence[TargetNow], story: RolloutState) -> Iterator[st
 
 def _together(every: Sequence[Spans]) -> str:
     """Say what several with the same shares had: ``10% of the traffic for 4m 58s to 5m 3s, then 50% for 2m``."""
-    parts = []
+    parts: list[str] = []
     for number, (percent, _) in enumerate(every[0]):
         lasted = [spans[number][1] for spans in every]
         shortest, longest = readable_duration(min(lasted)), readable_duration(max(lasted))

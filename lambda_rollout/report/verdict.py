@@ -168,17 +168,17 @@ def _tested(story: RolloutState) -> Iterator[str]:
 
 
 def _restored(story: RolloutState) -> Iterator[str]:
-    abandoned = [now for now in story.targets.values() if now.abandoned is not None]
+    abandoned = [(now, now.abandoned) for now in story.targets.values() if now.abandoned]
     if len(abandoned) > FEW_ROWS:
         # Each has versions of its own.
-        back = sum(now.restored for now in abandoned)
+        back = sum(now.restored for now, _ in abandoned)
         then = f" {back} of them were restored to their old versions first." if back else ""
         yield f"{len(abandoned)} aliases were left by a run that died.{then}"
         return
     alike: dict[str, list[str]] = {}
-    for now in abandoned:
+    for now, found in abandoned:
         then = f" It was restored to version {now.previous} first." if now.restored else ""
-        told = f"was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
+        told = f"was left by a run that died: {traffic(found.routing)}.{then}"
         alike.setdefault(told, []).append(str(now.target))
     for told, names in alike.items():
         # "Each" as the grammar of one fits several then.
