@@ -112,7 +112,7 @@ class AlarmPoll:
         """Say of each alarm that could not have stopped the rollout why it could not."""
         for watch in self.watches:
             if why := _why_it_did_not_guard(watch):
-                yield f"Alarm {watch.newest.name} did not count: {why}."
+                yield f"Alarm {watch.newest.name} did not guard: {why}."
 
     @property
     def in_alarm(self) -> tuple[AlarmReading, ...]:
