@@ -111,7 +111,7 @@ def handler(event: object, context: InvocationContext) -> str:
     if settings.topic and is_worth_telling(story.state):
         _tell(settings.topic, story.state, clients, clock, masks)
     if finished.result is Result.FAILED:
-        raise GuardianError(clean(story.state.reason))
+        raise GuardianError(clean(f"{story.state.reason}. {story.state.remedy}".strip()))
     return str(finished.result)
 
 

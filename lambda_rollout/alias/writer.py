@@ -125,6 +125,8 @@ class AliasWriter:
         """RevisionIds of what a read showed that may be our doing or older than it, and since when."""
         self.looks_first = False
         """Whether it is to be read again before a settling write."""
+        self.was_asked = False
+        """Whether it was ever seen to ask this rollout to go on early."""
         self._refused = False
         """Whether the request that stands there was refused, and is still to be taken off."""
 
@@ -475,5 +477,6 @@ class AliasWriter:
                     self.confirmed = True
             self._pending = [w for w in self._pending if w.revision_id == alias.revision_id]
         self.known = alias
+        self.was_asked |= self.bears_request
         self._refused &= self.bears_request
         self._answered_at = self._clock.monotonic()

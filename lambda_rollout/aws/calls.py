@@ -252,7 +252,8 @@ SOURCE_FAILED = (
     boto.CredentialRetrievalError,
     boto.MetadataRetrievalError,
     boto.SSOError,
-    boto.LoginError,
+    # LoginError came with botocore 1.41, and Lambda's runtime may bring an older one to the guardian.
+    getattr(boto, "LoginError", boto.SSOError),
     boto.TokenRetrievalError,
 )
 """The sources of credentials that botocore asks inside a call, or while it makes a client: a command, a file, IMDS, a

@@ -233,8 +233,9 @@ class Finisher:
                 self._tell_left(rollout, Routing.all_on(rollout.writer.old), settlement)
         if not self._all_settled(settlements):
             return self.finished(Result.FAILED, f"the rollout could not be held ({reason})")
-        remedy = f"{_who_watches(self.guardians)} Finish it with `mode: promote`, or undo it with `mode: rollback`."
-        return self.finished(Result.HELD, reason, remedy)
+        remedy = f"{_who_watches(self.guardians)} Finish it with `mode: promote`, or undo it with `mode: rollback`"
+        each = f", naming all {len(rollouts)} functions." if len(rollouts) > 1 else "."
+        return self.finished(Result.HELD, reason, remedy + each)
 
     def _held(self, rollout: AliasRollout) -> DesiredState:
         writer = rollout.writer

@@ -16,7 +16,13 @@ from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Target
 from lambda_rollout.analysis.version import NeverReady, readiness, wake_command
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
-from lambda_rollout.rollout.alias_status import AliasStatus, find_alias, refusal, say_if_cut
+from lambda_rollout.rollout.alias_status import (
+    AliasStatus,
+    find_alias,
+    others_may_be_held,
+    refusal,
+    say_if_cut,
+)
 from lambda_rollout.rollout.events import AliasFound, AlreadyThere, Finished, Result, Warned
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.hook_stages import on_rollback
@@ -79,7 +85,8 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
         return finisher.finished(Result.FAILED, "not every alias could be restored")
     if not rollouts:
         return finisher.finished(Result.UNCHANGED)
-    finished = finisher.finished(Result.ROLLED_BACK, ASKED_FOR)
+    remedy = others_may_be_held(spec) if any(record.held for record in on_record) else ""
+    finished = finisher.finished(Result.ROLLED_BACK, ASKED_FOR, remedy)
     return replace(finished, asked_for=True)
 
 

@@ -21,7 +21,7 @@ from lambda_rollout.inputs.names import Numbered
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
-from lambda_rollout.rollout.alias_status import say_if_cut
+from lambda_rollout.rollout.alias_status import others_may_be_held, say_if_cut
 from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
@@ -49,6 +49,10 @@ from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.errors import Cancelled, RolloutError
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying
 
+SHOWN_FOR = 15.0
+"""Seconds for which the record is to be seen at 100% once somebody has asked to go on: who asked looks every 5 s, and
+nothing else tells him whose 100% it is."""
+
 
 class Rollout:
     """One rollout of one or several targets: all go forward, or all go back."""
@@ -63,6 +67,8 @@ class Rollout:
         self._expiry = Expiry(ports)
         self._step: int | None = None
         """The number of the step that goes on, or was the last; None before the first."""
+        self._shifted_at = 0.0
+        """When the newest weight was confirmed everywhere; monotonic seconds."""
         self._first_look = FirstLook()
 
     def run(self) -> Finished:
@@ -118,7 +124,11 @@ class Rollout:
         end_watch(watch, self._ports)
         if last.percent < HUNDRED:
             return self._finisher.hold("the schedule ends with `hold`")
-        return self._finisher.complete()
+        self._show_who_asked()
+        finished = self._finisher.complete()
+        if finished.result is Result.PROMOTED and self._spec.inputs.mode is Mode.PROMOTE:
+            return replace(finished, remedy=others_may_be_held(self._spec))
+        return finished
 
     # Look --------------------------------------------------------------------------------------
 
@@ -382,6 +392,13 @@ class Rollout:
             ports.parallel(
                 lambda rollout: self._shift_one(rollout, step, watch, stop), self._moving()
             )
+        self._shifted_at = ports.clock.monotonic()
+
+    def _show_who_asked(self) -> None:
+        """Leave the record at 100% long enough to be seen, if anybody has asked to go on. A stop ends the wait."""
+        left = self._shifted_at + SHOWN_FOR - self._ports.clock.monotonic()
+        if left > 0 and any(rollout.writer.was_asked for rollout in self._moving()):
+            self._ports.clock.wait(left, self._ports.stop)
 
     def _first_shift(self, rollout: AliasRollout) -> datetime:
         """Return when the version gets its first traffic: now, or as the run before this one has written."""

@@ -159,6 +159,56 @@ def test_two_who_ask_are_both_answered(jobs: Jobs, second: float) -> None:
     assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
 
 
+def test_100_percent_that_is_not_watched_is_shown_to_who_asked(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 30m, 100% 0s")
+    asker = jobs.promote_aside(after=300)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+    assert asker.end.result is Result.REQUESTED
+
+
+@pytest.mark.parametrize("at", range(58, 68))
+def test_it_is_shown_also_where_the_schedule_got_there_by_itself(jobs: Jobs, at: int) -> None:
+    """Whoever got his word in is answered, whatever the step was about to do."""
+    main = jobs.roll_out_aside("10% 60s, 100% 0s")
+    asker = jobs.promote_aside(after=at, evidence_timeout=0)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+    got_in = [r for r in jobs.requests("UpdateAlias") if r.caller == ASKER and r.effect_at]
+    assert asker.end.result is Result.REQUESTED or not got_in, asker.end
+
+
+def test_nobody_who_did_not_ask_is_waited_for(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 60s, 100% 0s")
+    jobs.until_over(main)
+    (_, to_new, cleared) = jobs.requests("UpdateAlias")
+    assert (cleared.at - to_new.at).total_seconds() < 3
+
+
+def test_a_stop_while_it_is_shown_changes_nothing(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 30m, 100% 0s")
+    asker = jobs.promote_aside(after=300)
+    jobs.until_over(asker)
+    main.stop.request("cancelled (SIGINT)")
+    jobs.until_over(main)
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+
+
+def test_what_another_rollout_has_promoted_since_is_not_what_was_asked_for(jobs: Jobs) -> None:
+    """It went back, and the same version went to 100% by another hand, while the one who asked stood still."""
+    main = jobs.roll_out_aside(LONG)
+    asker = jobs.promote_aside(after=300)
+    jobs.after(302, lambda: jobs.scheduler.freeze(asker.process, 100))  # type: ignore[arg-type]
+    jobs.after(302, lambda: jobs.set_alarm("checkout-errors", "ALARM"))
+    jobs.after(365, lambda: jobs.set_alarm("checkout-errors", "OK"))
+    other = jobs.roll_out_aside("100% 0s", 370, "AKIAOTHER", version=NEW, rollout_id="00000002")
+    jobs.until_over(main, asker, other)
+    assert (main.end.result, other.end.result) == (Result.ROLLED_BACK, Result.PROMOTED)
+    assert now(jobs) == PROMOTED
+    assert asker.end.result is Result.FAILED
+    assert "that run or somebody else" in asker.end.reason
+
+
 def test_any_one_function_of_a_group_is_enough() -> None:
     jobs = Jobs.of_group(3, unchanged=("f3",))
     main = jobs.roll_out_aside(LONG)

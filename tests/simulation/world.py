@@ -38,6 +38,7 @@ from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.request import Account, Request
 from sandbox.aws.world import REGION
 from sandbox.clock import START
+from tests.simulation import rules_guardian as guardian
 from tests.simulation import rules_previous as previous
 from tests.simulation import rules_reporting as told
 from tests.simulation import rules_saved as saved
@@ -98,6 +99,8 @@ class StagedWorld(World):
         observer, function = self.observer, request.function
         before = observer.show_kept(function)
         answer = super().perform(request)
+        if request.operation != "GetAlias":
+            observer.guarded.previous_at[function] = observer.now
         if request.operation in {"UpdateAlias", "CreateAlias"}:
             after = observer.show_kept(function, request.caller)
             assert after is not None
@@ -187,6 +190,7 @@ class Weather:
         rules.arrived(observer, actor, request)
         fault = None if self.over else self._fault(request)
         if fault is not None:
+            guardian.met(observer, actor, "slow" if isinstance(fault, Slow) else "a fault")
             work = partial(fault.around, world, request, work)
         try:
             return work()
@@ -375,6 +379,8 @@ class Stage:
         self.world.dates = dict(scenario.between.dates)
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
         self.weather = Weather(scenario, self)
+        self.when_fired: Callable[[], None] = lambda: None
+        """Called whenever an alarm goes into ALARM, once main is to begin."""
         self._start = 0.0
         self._entered: dict[tuple[str, str], float] = {}
         """(Alarm, state) -> when it took it on last, seconds since main's start."""
@@ -526,6 +532,8 @@ class Stage:
         self.observer.tell(f"alarm {name} {state}")
         self.observer.seen[f"alarm {state}"] += 1
         self.observer.alarm_changed(name, state)
+        if state == "ALARM":
+            self.when_fired()
         for actor in self.observer.actors.values():
             self.observer.while_a_hook_is_asked(actor, f"alarm {state}")
 
@@ -617,6 +625,7 @@ class Stage:
         self.observer.tell(f"{actor.name} stands still for {seconds} s")
         self.observer.seen["frozen"] += 1
         actor.frozen_ever = True
+        guardian.met(self.observer, actor, "a standstill")
         self.scheduler.freeze(actor.process, seconds)
 
     def show(self, function: str) -> Shown | None:

@@ -444,7 +444,7 @@ with _story("asks-to-go-on-in-vain", Telling("100% 10m")) as tell:
         e.Result.FAILED,
         f"the request was refused: checkout:live stays at {ten} "
         "(https://github.com/octo/shop/actions/runs/1234567891/attempts/1)",
-        "The log of that run says why.",
+        "See the log of that run.",
     )
 
 RAISED = "it failed (Unhandled): KeyError: 'total'"
