@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from lambda_rollout.inputs.names import FUNCTION_PATTERN
-from lambda_rollout.inputs.text import Mistake, Mistakes, quote, split_lines
+from lambda_rollout.inputs.text import Mistake, Mistakes, listed, quote, split_lines
 
 # Two slashes after the colon are a URL's: s3://bucket/key is a value, and no function s3.
 _LINE = re.compile(rf"(?P<function>{FUNCTION_PATTERN})\s*:(?!//)(?P<value>.*)")
@@ -19,24 +19,28 @@ def is_by_function(text: str) -> bool:
     return bool(lines) and _LINE.fullmatch(lines[0]) is not None
 
 
-def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
+def split_by_function(text: str, functions: Sequence[str], value: str) -> Mapping[str, str]:
     """Return what is said of which of ``functions``; those without a line are left out.
 
-    A line names its function as ``function-name`` does, or by its bare name. Without ``functions`` (they could not be
-    read) any name is one.
+    ``value`` is the word for what a line says of its function, such as ``PACKAGE``. A line names its function as
+    ``function-name`` does, or by its bare name. Without ``functions`` (they could not be read) any name is one.
 
     Raises:
         Mistakes: a line of another form, a function that is not rolled out, or one that is named twice.
     """
     known = {name: each for each in functions for name in (each, each.rpartition(":")[2])}
+    others = f"Name one of function-name: {listed(functions)}."
     found: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for line in split_lines(text):
         match = _LINE.fullmatch(line)
-        if match is None or not match["value"].strip():
-            mistakes.append(
-                Mistake(line, "Write FUNCTION: VALUE in every line, or one value for all.")
-            )
+        if match is None:
+            form = f"Write FUNCTION: {value} in every line, or one {value.lower()} for all."
+            mistakes.append(Mistake(line, form))
+            continue
+        if not match["value"].strip():
+            nothing = f"There is no {value.lower()} after the colon: write one, or remove the line."
+            mistakes.append(Mistake(line, nothing))
             continue
         named = match["function"]
         if _QUALIFIER.match(match["value"]):
@@ -44,9 +48,7 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
             continue
         function = known.get(named) if functions else named
         if function is None:
-            mistakes.append(
-                Mistake(named, "This function is not rolled out: name one of function-name.")
-            )
+            mistakes.append(Mistake(named, f"This function is not rolled out. {others}"))
         elif function in found:
             mistakes.append(Mistake(named, "This function has a line already: write one for each."))
         else:
