@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from lambda_rollout.inputs.names import FUNCTION_PATTERN
+from lambda_rollout.inputs.names import FUNCTION_PATTERN, name_of_function
 from lambda_rollout.inputs.text import Mistake, Mistakes, quote, split_lines
 
 # Two slashes after the colon are a URL's: s3://bucket/key is a value, and no function s3.
@@ -44,9 +44,7 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
             continue
         function = known.get(named) if functions else named
         if function is None:
-            mistakes.append(
-                Mistake(named, "This function is not rolled out: name one of function-name.")
-            )
+            mistakes.append(Mistake(named, _stranger(known.get(name_of_function(named)))))
         elif function in found:
             mistakes.append(Mistake(named, "This function has a line already: write one for each."))
         else:
@@ -54,3 +52,10 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
     if mistakes:
         raise Mistakes(*mistakes)
     return found
+
+
+def _stranger(same_name: str | None) -> str:
+    """Say what to write in place of a function that is not known, unless it is only in another form."""
+    if same_name is None:
+        return "This function is not rolled out: name one of function-name."
+    return f"Write {quote(same_name)}, as function-name does."
