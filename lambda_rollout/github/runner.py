@@ -176,8 +176,9 @@ class Runner:
         run = self.run
         parts = ("rollout", run.run_id, run.attempt, secrets.token_hex(4))
         name = "-".join(part for part in parts if part.isalnum())
-        if not workspace:
-            folder = Path(self.environ.get("RUNNER_TEMP") or tempfile.gettempdir()).absolute()
+        if not _is_folder(workspace):
+            temporary = self.environ.get("RUNNER_TEMP", "")
+            folder = Path(temporary if _is_folder(temporary) else tempfile.gettempdir()).absolute()
             return str(_write_new(folder / f"{name}.json", text, OWNER_ONLY))
         folder = _report_folder(Path(workspace).absolute())
         written = _write_new(folder / f"{name}.json", text, OWNER_ONLY)
@@ -255,6 +256,11 @@ def _entry(name: str, value: str) -> str:
     while delimiter in value or delimiter in name:
         delimiter = f"end-{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a variable names a folder that is there: outside of GitHub it may be left over from anywhere."""
+    return bool(path) and Path(path).is_dir()
 
 
 def _report_folder(workspace: Path) -> Path:
