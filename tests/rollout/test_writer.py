@@ -572,6 +572,30 @@ def test_stale_reads_from_before_we_took_it_do_not_leave_it_split(
     assert hands.seen == (BACK, OWNERS_TEXT)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"FunctionVersion": NEW},
+        {"Description": "an earlier text"},
+        {"Description": OWNERS_TEXT},
+    ],
+)
+def test_nor_does_one_on_the_way_back(hands: Hands, before: dict[str, Any]) -> None:
+    """Taken for the newest state, it would make us take the write for refused that carries a newer RevisionId."""
+    hands.edit(**before)
+    hands.edit(FunctionVersion=OLD, Description=OWNERS_TEXT)
+    hands.writer, stop = hands.take(), Stop()
+    hands.add(Meanwhile(lambda _: stop.request("cancelled")))
+    hands.add(Hang(effect="late", lands_after=30.0))
+    with pytest.raises(Cancelled):
+        hands.forward(stop=stop)
+    hands.add(ServerError())
+    hands.add(StaleRead(), operation="GetAlias")
+    assert isinstance(hands.settle(), Settled)
+    hands.clock.wait(60.0, None)
+    assert hands.seen == (BACK, OWNERS_TEXT)
+
+
 def test_nor_is_it_by_a_forward_write(hands: Hands) -> None:
     hands.forward()
     hands.forward(FIFTY)
