@@ -29,8 +29,6 @@ def test_the_files_that_the_architecture_names_are_there() -> None:
 
 
 OF_OTHERS = {"ExpiredToken", "GITHUB_STATE", "Invoke", "UpdateAlias"}
-TO_COME = {"hooks", "invoke"}
-"""What the walk about a hook adds."""
 
 
 def test_the_names_that_the_architecture_cites_are_the_codes() -> None:
@@ -38,7 +36,7 @@ def test_the_names_that_the_architecture_cites_are_the_codes() -> None:
         r"^```.*?^```$", "", page("docs/architecture.md"), flags=re.MULTILINE | re.DOTALL
     )
     cited = {name.split(".")[-1] for name in re.findall(r"`([A-Za-z_][\w.]*)`", prose)}
-    known = {*names_in_the_package(), *TABLE, *OF_OTHERS, *TO_COME, "py", "yml"}
+    known = {*names_in_the_package(), *TABLE, *OF_OTHERS, "py", "yml"}
     assert len(cited) > 60
     assert cited - known == set()
 
