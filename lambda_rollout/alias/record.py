@@ -45,7 +45,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
-    r" id (?P<nonce>[0-9a-f]{8})"
+    r" id (?P<id>[0-9a-f]{8})"
     rf"(?: since (?P<since>{TIME}))?"
     rf" (?:until (?P<until>{TIME})|held)(?P<request> promote)?\]\Z",
     re.ASCII,
@@ -126,7 +126,7 @@ def parse(description: str) -> tuple[str, Record | None]:
     record = Record(
         old=match["old"],
         new=match["new"],
-        rollout_id=match["nonce"],
+        rollout_id=match["id"],
         until=until,
         run=match["run"] or "",
         attempt=match["attempt"] or "",
