@@ -58,12 +58,12 @@ class _Number(str):
 def _of_pairs(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
     # Both may be as many as an input has room for.
     known, seen = set(names), set[str]()
-    stranger = f"function-name does not name this function, but {_listed(names)}."
+    unnamed = f"function-name does not name this function, but {_listed(names)}."
     for name, value in pairs:
         if name in seen:
             yield Mistake(name, "This function is in the object more than once: write it once.")
         elif known and name not in known:
-            yield Mistake(name, stranger)
+            yield Mistake(name, unnamed)
         seen.add(name)
         if not (isinstance(value, str) and is_version(value)):
             yield Mistake(f"{name}: {_shown(value)}", _NUMBER)
