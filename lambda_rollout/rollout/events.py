@@ -150,7 +150,7 @@ class RequestSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused(Event):
-    """The request to go on was refused, or taken back: the step goes on as planned."""
+    """The request to go on was refused, or withdrawn: the step goes on as planned."""
 
     number: int
     why: str
