@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from tests.repository.test_import_table import OUTSIDE, TABLE
 from tests.support.pages import page, table
@@ -55,22 +56,30 @@ def test_the_words_of_the_glossary_are_the_codes() -> None:
     words = table("## Words", "docs/architecture.md")
     assert len(words) > 20
     assert len({row[0] for row in words}) == len(words)
-    known = set(names_in_the_package())
+    known = names_in_the_package()
     assert [row[2] for row in words if not set(re.findall(r"`(\w+)`", row[2])) & known] == []
     assert {name for row in words for name in re.findall(r"`(\w+)`", row[2])} <= known
 
 
-def names_in_the_package() -> Iterator[str]:
+@cache
+def names_in_the_package() -> frozenset[str]:
     """Classes, functions, constants and fields."""
-    for path in (ROOT / "lambda_rollout").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            match node:
-                case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-                    yield name
-                case ast.Assign(targets=[ast.Name(id=name)]):
-                    yield name
-                case ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name)):
-                    yield name
+    return frozenset(
+        name
+        for path in (ROOT / "lambda_rollout").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in names_of(node)
+    )
+
+
+def names_of(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            yield name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            yield name
+        case ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name)):
+            yield name
 
 
 def rooms(house: str) -> Iterator[str]:
