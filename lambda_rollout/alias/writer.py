@@ -3,7 +3,7 @@
 *Forward* writes (more weight, promotion) carry the RevisionId read before publishing, then those
 that our own writes answered. Whoever wrote in between makes them fail, and the rollout stops.
 
-*Settling* writes (rolling back, mending, clearing the record) look at the routing only: while it is still
+*Settling* writes (rolling back, restoring, clearing the record) look at the routing only: while it is still
 ours they go through with the newest RevisionId and keep what somebody did to the description.
 
 No answer but success settles a write; what else AWS says may be said to the second delivery of it, because

@@ -1,6 +1,6 @@
 """``mode: rollback``: at once back to the old version, whether the rollout is held, dead or alive.
 
-The button for three in the morning. It waits for nobody: a live run finds the routing changed by somebody
+The emergency rollback. It waits for nobody: a live run finds the routing changed by somebody
 else and stops. It does not read alarms, and once it has looked it does not listen to a stop.
 """
 
