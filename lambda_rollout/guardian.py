@@ -20,6 +20,7 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.credentials import asking, session
+from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.topic import publish_to_topic
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.guardian import GuardianSettings, check_event, read_settings
@@ -134,6 +135,7 @@ def _look(
         aliases=LambdaAliases(clients, stop),
         versions=LambdaVersions(clients),
         alarms=CloudWatchAlarms(clients, settings.inputs.alarms, stop),
+        traffic=CloudWatchMetrics(clients),
         runs=_NobodyToAsk(),
         clock=clock,
         aws_clock=clients.aws_clock,

@@ -8,7 +8,8 @@ come twice. So every time the aliases and CloudWatch are asked, and the same is 
 - one that died (its lease is over) goes back, as the next run would put it back;
 - one that is held goes back if an alarm was in ALARM since its weight was first written;
 - an alias that was promoted less than ``bake`` ago goes back to the version that was left, if an alarm was in ALARM
-  since then, and no alias of the group is in a rollout: a run moves them one after the other;
+  since then and no later version had traffic beside, and no alias of the group is in a rollout: a run moves them one
+  after the other;
 - everything else is left as it is.
 
 A write carries the RevisionId of the very read by which it was decided. After a conflict a dead rollout is judged anew
@@ -28,13 +29,14 @@ from lambda_rollout.alias.promotion import Promotion
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
+from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
-from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.finish import Finisher
+from lambda_rollout.rollout.fired_alarms import ALARM_MARGIN, QUESTION_LIMIT, FiredAlarms, Minutes
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.version import check_can_serve
@@ -44,12 +46,9 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
 
-ALARM_MARGIN = timedelta(minutes=10)
-"""How long before its weight, or its promotion, was written an alarm may have fired and still count against a version:
-the record says it to the second only, and what an alarm sees comes minutes late."""
-
-_READ_LIMIT = 60.0
-"""Seconds to try to read the alarms, or the alias that keeps the way back."""
+LATER = 50
+"""How many of the numbers after the promoted version's are looked at: AWS counts them up, and one whose version was
+never rolled out has no traffic through the alias."""
 
 _IN_A_ROLLOUT = frozenset({Ownership.ALIVE, Ownership.DEAD, Ownership.HELD})
 
@@ -99,8 +98,10 @@ class _Visit:
     failed: list[str] = field(default_factory=list)
     """What should have gone back and did not, or could not be decided."""
     remedy: str = ""
-    fired: list[AlarmReading] = field(default_factory=list)
-    survey: Survey | None = None
+    alarms: FiredAlarms = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.alarms = FiredAlarms(self.ports, bool(self.spec.inputs.alarms))
 
     def done(self) -> Finished:
         """Do all of it. Raises `RolloutError` if an alias cannot be read: then nothing was changed."""
@@ -118,7 +119,7 @@ class _Visit:
             if status.ownership in {Ownership.AWS, Ownership.STRANGERS}:
                 self.left.append(f"{status.target} ({status.alias.shown}) is in no rollout")
         finished = self.finisher.finished
-        alarms = tuple(dict.fromkeys(self.fired))
+        alarms = tuple(dict.fromkeys(self.alarms.counted))
         if self.failed:
             return finished(
                 Result.FAILED, "; ".join([*self.failed, *self.back]), self.remedy, alarms
@@ -145,7 +146,7 @@ class _Visit:
             self._abandoned(group)
         else:
             since = [status.record.since for status in group if status.record is not None]
-            if fired := self._fired(min(moment or self._now for moment in since)):
+            if fired := self.alarms.since(min(moment or self._now for moment in since)).counted:
                 self._restore(self._as_held(group), f"held, and {_alarms(fired)}")
             else:
                 self.left.append(f"{_names(group)}: held, and no alarm has fired")
@@ -181,14 +182,18 @@ class _Visit:
 
     def _promoted(self, group: Sequence[_Baking]) -> None:
         at = min(each.promotion.at for each in group)
-        names = _names([each.status for each in group])
-        if fired := self._fired(at):
+        fired = self.alarms.since(at, partial(self._beside, group))
+        promoted = f"promoted at {at:%H:%M:%S} UTC"
+        if fired.counted:
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
-            self._restore(rollouts, f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}")
+            self._restore(rollouts, f"{promoted}, and {_alarms(fired.counted)}")
         else:
-            self.left.append(f"{names}: promoted at {at:%H:%M:%S} UTC, and no alarm has fired")
+            what = "no alarm has fired"
+            if fired.beside:
+                what = f"{_alarms(fired.beside)} while a later version had traffic, too"
+            self.left.append(f"{_names([each.status for each in group])}: {promoted}, and {what}")
 
     def _restore(self, rollouts: Sequence[AliasRollout], why: str) -> None:
         told = f"{', '.join(str(rollout.target) for rollout in rollouts)}: {why}"
@@ -240,45 +245,17 @@ class _Visit:
     def _seconds_left(self) -> float:
         return min(SETTLE_LIMIT, max(0.0, self.ends - self.ports.clock.monotonic()))
 
-    def _fired(self, since: datetime) -> list[AlarmReading]:
-        """Return the alarms that were in ALARM since that moment, or shortly before. Raises `RolloutError`."""
-        if not self.spec.inputs.alarms:
-            return []
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
-        if self.survey is None:
-            self.survey = patient(self.ports.alarms.read)
-        fired = []
-        for reading in self.survey.readings:
-            found = fired_since(reading, (), since - ALARM_MARGIN)
-            if found is None and _moved_since(reading, since - ALARM_MARGIN):
-                found = fired_since(reading, self._history(reading, since), since - ALARM_MARGIN)
-            if found is not None:
-                fired.append(found)
-        self._tell_missing(self.survey, needed=not fired)
-        self.fired += fired
-        return fired
-
-    def _tell_missing(self, survey: Survey, *, needed: bool) -> None:
-        """Say which alarms do not exist. Raises `RolloutError` if they are ``needed``: one may have fired."""
-        if not survey.missing:
-            return
-        what = f"alarms that do not exist: {', '.join(survey.missing)}"
-        remedy = "Correct the names, or create the alarms; of log alarms only boto3 1.44.5 and later knows."
-        if needed:
-            raise RolloutError(what, remedy)
-        self.ports.emit(Warned(text=f"{what}. {remedy}"))
-
-    def _history(self, reading: AlarmReading, since: datetime) -> list[Transition]:
-        """Return what the alarm did since that moment, or shortly before. Raises `RolloutError`."""
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
-        changes: list[Transition] = []
-        token = ""
-        while True:
-            page = patient(self.ports.alarms.history, (reading,), since - ALARM_MARGIN, token)
-            changes += page.changes.get(reading.name, ())
-            token = page.next_token
-            if not token:
-                return changes
+    def _beside(self, group: Sequence[_Baking]) -> Minutes:
+        """Return in which minutes later versions had traffic: of a rollout that went back. Raises `RolloutError`."""
+        if self.ports.traffic is None:
+            return ()
+        later = {
+            each.status.target: [str(int(each.promotion.new) + n) for n in range(1, LATER + 1)]
+            for each in group
+        }
+        since = min(each.promotion.at for each in group) - ALARM_MARGIN
+        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
+        return patient(self.ports.traffic.served, later, since, self._now)
 
     def _baking(self, seen: Sequence[AliasStatus]) -> list[list[_Baking]]:
         """Return what was promoted less than the bake time ago and is there still, by promotion."""
@@ -301,7 +278,7 @@ class _Visit:
     def _promotion(self, status: AliasStatus) -> Promotion | None:
         target = Target(status.target.function, self.spec.inputs.previous_alias or "")
         reader = AliasReader(target, self.ports.aliases, self.ports.clock, written=False)
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
+        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
         found = patient(reader.read_or_gone)
         return promotion.promotion_of(found) if found else None
 
@@ -313,10 +290,6 @@ def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:
         if status.record is not None and status.ownership in _IN_A_ROLLOUT:
             groups.setdefault(status.record.rollout_id, []).append(status)
     return list(groups.values())
-
-
-def _moved_since(reading: AlarmReading, since: datetime) -> bool:
-    return reading.transitioned_at is None or reading.transitioned_at >= since
 
 
 def _names(statuses: Sequence[AliasStatus]) -> str:
