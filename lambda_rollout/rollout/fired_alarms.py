@@ -102,7 +102,10 @@ class FiredAlarms:
         if not survey.missing:
             return
         what = f"alarms that do not exist: {', '.join(survey.missing)}"
-        remedy = "Correct the names, or create the alarms; of log alarms only boto3 1.44.5 and later knows."
+        remedy = (
+            "Correct the names, or create the alarms. Those of another account cannot be asked, and of log alarms only "
+            "boto3 1.44.5 and later knows."
+        )
         if needed:
             raise RolloutError(what, remedy)
         self.ports.emit(Warned(text=f"{what}. {remedy}"))

@@ -36,7 +36,13 @@ from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
 from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.finish import Finisher
-from lambda_rollout.rollout.fired_alarms import ALARM_MARGIN, QUESTION_LIMIT, FiredAlarms, Minutes
+from lambda_rollout.rollout.fired_alarms import (
+    ALARM_MARGIN,
+    QUESTION_LIMIT,
+    Fired,
+    FiredAlarms,
+    Minutes,
+)
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.version import check_can_serve
@@ -146,10 +152,12 @@ class _Visit:
             self._abandoned(group)
         else:
             since = [status.record.since for status in group if status.record is not None]
-            if fired := self.alarms.since(min(moment or self._now for moment in since)).counted:
+            if fired := self._fired(
+                group, "held", min(moment or self._now for moment in since)
+            ).counted:
                 self._restore(self._as_held(group), f"held, and {_alarms(fired)}")
             else:
-                self.left.append(f"{_names(group)}: held, and no alarm has fired")
+                self.left.append(f"{_names(group)}: held, and {self._quiet}")
 
     def _abandoned(self, group: Sequence[AliasStatus]) -> None:
         """Put back what a dead run left; of a group that it was about to hold, also what is held already.
@@ -182,18 +190,19 @@ class _Visit:
 
     def _promoted(self, group: Sequence[_Baking]) -> None:
         at = min(each.promotion.at for each in group)
-        fired = self.alarms.since(at, partial(self._beside, group))
         promoted = f"promoted at {at:%H:%M:%S} UTC"
+        statuses = [each.status for each in group]
+        fired = self._fired(statuses, promoted, at, partial(self._beside, group))
         if fired.counted:
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
             self._restore(rollouts, f"{promoted}, and {_alarms(fired.counted)}")
         else:
-            what = "no alarm has fired"
+            what = self._quiet
             if fired.beside:
                 what = f"{_alarms(fired.beside)} while a later version had traffic, too"
-            self.left.append(f"{_names([each.status for each in group])}: {promoted}, and {what}")
+            self.left.append(f"{_names(statuses)}: {promoted}, and {what}")
 
     def _restore(self, rollouts: Sequence[AliasRollout], why: str) -> None:
         told = f"{', '.join(str(rollout.target) for rollout in rollouts)}: {why}"
@@ -242,8 +251,28 @@ class _Visit:
         return self.ports.aws_clock.now()
 
     @property
+    def _quiet(self) -> str:
+        return "no alarm has fired" if self.alarms.named else "there is no alarm to ask"
+
+    @property
     def _seconds_left(self) -> float:
         return min(SETTLE_LIMIT, max(0.0, self.ends - self.ports.clock.monotonic()))
+
+    def _fired(
+        self,
+        group: Sequence[AliasStatus],
+        what: str,
+        since: datetime,
+        others: Callable[[], Minutes] = tuple,
+    ) -> Fired:
+        """Ask the alarms. Raises `RolloutError` that says of which aliases the answer is not known."""
+        try:
+            return self.alarms.since(since, others)
+        except RolloutError as error:
+            unknown = (
+                f"{_names(group)}: {what}, and whether an alarm fired is not known: {error.what}"
+            )
+            raise RolloutError(unknown, error.remedy) from error
 
     def _beside(self, group: Sequence[_Baking]) -> Minutes:
         """Return in which minutes later versions had traffic: of a rollout that went back. Raises `RolloutError`."""
