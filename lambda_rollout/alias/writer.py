@@ -110,6 +110,8 @@ class AliasWriter:
         """Whether its record was found to be gone when it was to be settled: it was over, or somebody struck it out."""
         self.rollout_id = rollout_id
         self._shared = shared
+        self.ends_with_record = False
+        """See `Claim`."""
         self._forward_since = aws_clock.now()
         """When the newest forward write was first tried, with a record that was made then."""
         self._until: datetime | None = None
@@ -201,6 +203,7 @@ class AliasWriter:
             until=self._until,
             confirmed=self.confirmed,
             shared=self._shared,
+            ends_with_record=self.ends_with_record,
         )
 
     # Looking -----------------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
+from lambda_rollout.report.alike import FEW_ROWS
 from lambda_rollout.report.wording import listing
 from lambda_rollout.rollout import events as e
 
@@ -38,9 +39,29 @@ def mark_of(reading: AlarmReading) -> str:
 
 
 def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:
-    for reading in event.readings:
-        because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
-        yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
+    for several in _in_one_line(event.readings):
+        yield _alarm_found(several[0]) if len(several) == 1 else _alarms_alike(several)
+
+
+def _in_one_line(readings: Sequence[AlarmReading]) -> Iterator[Sequence[AlarmReading]]:
+    """Put together what is alike in more than a few alarms: only those in ALARM, or not evaluated, say more."""
+    alike: dict[AlarmState, list[AlarmReading]] = {}
+    for reading in readings:
+        if reading.state is not AlarmState.ALARM and reading.is_evaluated:
+            alike.setdefault(reading.state, []).append(reading)
+    folded = {state for state, several in alike.items() if len(several) > FEW_ROWS}
+    yield from (alike[state] for state in alike if state in folded)
+    yield from ([one] for one in readings if one.state not in folded or not one.is_evaluated)
+
+
+def _alarms_alike(readings: Sequence[AlarmReading]) -> str:
+    names = listing([reading.name for reading in readings], most=5)
+    return f"{mark_of(readings[0])} {len(readings)} alarms: {readings[0].state} ({names})"
+
+
+def _alarm_found(reading: AlarmReading) -> str:
+    because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
+    return f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
 
 
 def guardians(event: e.GuardiansFound) -> str:

@@ -31,7 +31,7 @@ class Visit:
     disturbed: bool = False
     """Whether a call of it met a fault, it stood still, or its time is in doubt."""
     not_alone: bool = False
-    """Whether anybody else has written an alias meanwhile."""
+    """Whether anybody but another guardian has written an alias meanwhile."""
     decided: bool = False
     """Whether it has sent a write."""
     wrote: dict[str, float] = field(default_factory=dict)

@@ -13,7 +13,13 @@ from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between
 from tests.simulation.previous import DrawnPrevious, draw_previous
-from tests.simulation.scenario import SLOWEST, Fate, Scenario, Weather
+from tests.simulation.scenario import (
+    SLOWEST,
+    Fate,
+    Scenario,
+    Weather,
+    draw_without_guardian,
+)
 
 WITH_GUARDIAN = 0.1
 """In how many seeds one is installed."""
@@ -73,6 +79,11 @@ def guarded(scenario: Scenario, chance: float = WITH_GUARDIAN) -> Scenario:
     if leaning == "as it is" or r.random() < 0.4:
         return changed
     return replace(changed, weather=Weather(), between=Between(), foreign=(), twin=None)
+
+
+def always_guarded(seed: int) -> Scenario:
+    """Draw a seed, and a guardian in it."""
+    return guarded(draw_without_guardian(seed), 1.0)
 
 
 def _with_work(scenario: Scenario, leaning: Leaning, r: Random) -> Scenario:

@@ -65,7 +65,7 @@ def somebody_wrote(observer: Observer, caller: str, function: str) -> None:
             continue
         if actor.name == caller:
             actor.visit.wrote[function] = observer.now
-        else:
+        elif caller not in observer.actors or observer.actors[caller].visit is None:
             actor.visit.not_alone = True
 
 
@@ -277,6 +277,25 @@ def _saw_a_live_run(actor: Actor) -> bool:
             for at, shown in reads
         )
     )
+
+
+def not_because_of_it(observer: Observer, actor: Actor, finished: Finished) -> None:
+    """guardian: no run that is alive and well ends otherwise than it would have without a guardian.
+
+    Nobody can see a run that has no record on any alias yet.
+    """
+    if finished.result is not Result.FAILED or actor.split_at is None:
+        return
+    if actor.frozen_ever or actor.lost:
+        return
+    for function in actor.reached:
+        other = observer.actors.get(observer.truths[function].writer)
+        if other is None or other.visit is None:
+            continue
+        wrote_at = other.visit.wrote[function]
+        settles = actor.settling_since is not None and actor.settling_since < wrote_at
+        if not settles and other.visit.began > _when(observer, actor.split_at):
+            observer.blame("disturbs no live run", f"{actor.name} by {other.name}: {finished}")
 
 
 # What is left -------------------------------------------------------------------------------------

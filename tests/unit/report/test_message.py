@@ -9,8 +9,9 @@ import pytest
 from lambda_rollout.report.message import is_worth_telling, subject, text
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.rollout.events import Event, Finished, Result, Warned
-from tests.support.guardian import ARN
 from tests.support.stories import STORIES
+
+ARN = "arn:aws:lambda:eu-central-1:123456789012:function:lambda-rollout-guardian"
 
 
 def test_what_went_back_says_why_and_where_to_look() -> None:
