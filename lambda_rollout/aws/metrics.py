@@ -280,7 +280,7 @@ def _check(statuses: Sequence[str]) -> None:
             "GetMetricData",
             bad,
             "these metrics may not be read",
-            "Allow cloudwatch:GetMetricData to the role of this job; the README has the complete policy.",
+            "Allow cloudwatch:GetMetricData to the role of this job; the README has the whole policy.",
         )
     if bad is not None:
         raise Unanswered("GetMetricData", bad, "not all metrics were answered")

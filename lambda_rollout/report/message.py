@@ -8,7 +8,7 @@ from lambda_rollout.report.alike import named
 from lambda_rollout.report.console import alarm_url, alias_url, function_log_url
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.verdict import headline
-from lambda_rollout.report.wording import clean, sentence, traffic, visible
+from lambda_rollout.report.wording import clean, date_and_time, sentence, traffic, visible
 from lambda_rollout.rollout.events import Result
 
 
@@ -50,7 +50,8 @@ def _lines(story: RolloutState) -> Iterator[str]:
     for now in story.targets.values():
         yield from _target(now)
     for reading in story.failed_alarms:
-        yield f"Alarm {clean(reading.name)}: {clean(reading.reason) or 'no reason given'}"
+        at = f", {date_and_time(reading.transitioned_at)}" if reading.transitioned_at else ""
+        yield f"Alarm {clean(reading.name)}{at}: {clean(reading.reason) or 'no reason given'}"
         if url := alarm_url(reading):
             yield f"  {url}"
     commands = [left.command for left in story.left if left.command]
@@ -60,6 +61,8 @@ def _lines(story: RolloutState) -> Iterator[str]:
             yield f"Note: {clean(warning)}"
     if story.remedy:
         yield f"What to do: {clean(story.remedy)}"
+    elif story.result is Result.ROLLED_BACK:
+        yield "Nothing needs to be done at once: a new rollout can begin when the cause is found."
 
 
 def _target(now: TargetNow) -> Iterator[str]:

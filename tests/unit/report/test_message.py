@@ -24,7 +24,12 @@ def test_what_went_back_says_why_and_where_to_look() -> None:
     assert any(
         line.startswith("  https://eu-central-1.console.aws.amazon.com/lambda/") for line in lines
     )
+    assert any(line.startswith("Alarm checkout-errors, 2026-11-23 10:0") for line in lines)
     assert any("alarmsV2:alarm/checkout-errors" in line for line in lines)
+    assert (
+        "Nothing needs to be done at once: a new rollout can begin when the cause is found."
+        in lines
+    )
 
 
 def test_what_could_not_be_put_back_says_so_first_and_how_to_do_it() -> None:
