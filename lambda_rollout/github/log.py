@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.report.alarm_lines import part_quiet_alarms
 from lambda_rollout.report.alike import is_large
 from lambda_rollout.report.findings import (
     LEVEL_MARKS,
@@ -104,6 +106,8 @@ class Log:
         match event:
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
+            case e.AlarmsFound():
+                self._alarms_found(event)
             case e.PreflightFound() | e.PermissionsNeeded():
                 self._looked_ahead(event)
             case e.SmokeTested() | e.LogNotRead():
@@ -195,6 +199,17 @@ class Log:
         else:
             self._lines.write(inert(f"{kind}: {clean(title, 200)}: {message}"))
 
+    def _alarms_found(self, event: e.AlarmsFound) -> None:
+        """Write the state of each; many that are well are folded."""
+        others, quiet = part_quiet_alarms(event.readings)
+        for text in told(replace(event, readings=tuple(others)), self._story):
+            self._say(event, text)
+        for title, readings in quiet.items():
+            self._open_group(title)
+            for text in told(replace(event, readings=tuple(readings)), self._story):
+                self._say(event, text)
+            self._close_group()
+
     def _looked_ahead(self, event: e.PreflightFound | e.PermissionsNeeded) -> None:
         if isinstance(event, e.PreflightFound):
             self._preflight(event)
@@ -219,12 +234,12 @@ class Log:
         """Write findings of a kind that was told already."""
         if not others:
             return
-        self._lines.write(command("group", f"{others[0].code.value}: {len(others)} more"))
+        self._open_group(f"{others[0].code.value}: {len(others)} more")
         for finding in others:
             text = f"{LEVEL_MARKS[finding.level]} {about(finding)}: {told_in_full(finding)}"
             self._say(event, text)
             self._command_of(finding)
-        self._lines.write(command("endgroup"))
+        self._close_group()
 
     def _command_of(self, finding: Finding) -> None:
         if finding.command:

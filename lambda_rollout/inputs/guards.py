@@ -24,6 +24,8 @@ from lambda_rollout.inputs.text import Mistake, Mistakes, all_lines, quote
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?![0-9.])"
 _VALUE = r"[0-9]{1,15}(?:\.[0-9]{1,9})?(?![0-9.])"
+_LONG = re.compile(r"-?(?:[0-9]{10,}(?:\.[0-9]+)?|[0-9]+\.[0-9]{7,})(?![0-9.])")
+"""More digits than `_NUMBER` takes, and maybe than `_VALUE` does."""
 _GOES_ON = re.compile(r",[0-9]|e[+-]?[0-9]", re.IGNORECASE)
 """A comma for a point, or an exponent: what is left of them is no unit."""
 _SECOND = Decimal(1000)
@@ -257,6 +259,8 @@ def _take_number(line: Line, pattern: str, otherwise: str) -> str:
     """Take a number; refuse what stands here ``otherwise``, or how it is written."""
     start = line.at
     number = line.take(pattern)
+    if number is None and _LONG.match(line.rest):
+        line.refuse("this number has too many digits: round it.")
     if number is None:
         line.refuse(otherwise)
     if _GOES_ON.match(line.rest):

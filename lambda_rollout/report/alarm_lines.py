@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
 from lambda_rollout.report.alike import FEW_ROWS
@@ -39,29 +39,25 @@ def mark_of(reading: AlarmReading) -> str:
 
 
 def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:
-    for several in _in_one_line(event.readings):
-        yield _alarm_found(several[0]) if len(several) == 1 else _alarms_alike(several)
+    for reading in event.readings:
+        because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
+        yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
 
 
-def _in_one_line(readings: Sequence[AlarmReading]) -> Iterator[Sequence[AlarmReading]]:
-    """Put together what is alike in more than a few alarms: only those in ALARM, or not evaluated, say more."""
+def part_quiet_alarms(
+    readings: Sequence[AlarmReading],
+) -> tuple[Sequence[AlarmReading], Mapping[str, Sequence[AlarmReading]]]:
+    """Part those to look at from many that are in the same state and say no more than that, by what these are."""
     alike: dict[AlarmState, list[AlarmReading]] = {}
     for reading in readings:
         if reading.state is not AlarmState.ALARM and reading.is_evaluated:
             alike.setdefault(reading.state, []).append(reading)
-    folded = {state for state, several in alike.items() if len(several) > FEW_ROWS}
-    yield from (alike[state] for state in alike if state in folded)
-    yield from ([one] for one in readings if one.state not in folded or not one.is_evaluated)
-
-
-def _alarms_alike(readings: Sequence[AlarmReading]) -> str:
-    names = listing([reading.name for reading in readings], most=5)
-    return f"{mark_of(readings[0])} {len(readings)} alarms: {readings[0].state} ({names})"
-
-
-def _alarm_found(reading: AlarmReading) -> str:
-    because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
-    return f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
+    quiet = {state: several for state, several in alike.items() if len(several) > FEW_ROWS}
+    others = [one for one in readings if not one.is_evaluated or one.state not in quiet]
+    return others, {
+        f"{STATE_MARKS[state]} {len(several)} alarms: {state}": several
+        for state, several in quiet.items()
+    }
 
 
 def guardians(event: e.GuardiansFound) -> str:

@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from lambda_rollout.alias import promotion
+from lambda_rollout.alias.ownership import is_taken_back
 from lambda_rollout.alias.promotion import Promotion
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership, Record
@@ -56,6 +57,9 @@ MODE = "guardian"
 LATER = 50
 """How many of the numbers after the promoted version's are looked at: AWS counts them up, and one whose version was
 never rolled out has no traffic through the alias."""
+
+_LAST_LOOK = 60.0
+"""Seconds that a look may take which only tells why something was not put back."""
 
 _IN_A_ROLLOUT = frozenset({Ownership.ALIVE, Ownership.DEAD, Ownership.HELD})
 
@@ -238,19 +242,24 @@ class _Visit:
         if self.finisher.restore(list(reversed(rollouts))):
             self.back.append(told)
             return True
-        if self._taken_over(rollouts):
-            self.left.append(f"{told}, but a run is at work there now")
+        if ended := self._ended_by_others(rollouts):
+            self.left.append(f"{told}, but {ended}")
         else:
             self.failed.append(f"{told}, but not every alias could be put back")
         return False
 
-    def _taken_over(self, rollouts: Sequence[AliasRollout]) -> bool:
-        """Whether none was put back, because a run has begun on all of them since they were looked at."""
-        if not all(rollout.shifted for rollout in rollouts):
-            return False
+    def _ended_by_others(self, rollouts: Sequence[AliasRollout]) -> str:
+        """Say what others have done with all of them since they were looked at; empty if one is as it was."""
+        if not all(rollout.shifted for rollout in rollouts) or self._seconds_left < _LAST_LOOK:
+            return ""
         targets = [rollout.target for rollout in rollouts]
         seen = look_once(targets, self.spec.identity, self.ports)
-        return all(status.ownership is Ownership.ALIVE for status in seen)
+        if all(status.ownership is Ownership.ALIVE for status in seen):
+            return "a run is at work there now"
+        olds = {rollout.target: rollout.writer.old for rollout in rollouts}
+        if all(is_taken_back(status.alias, olds[status.target]) for status in seen):
+            return "somebody else has put that back meanwhile"
+        return ""
 
     def _as_held(self, group: Sequence[AliasStatus]) -> list[AliasRollout]:
         return [

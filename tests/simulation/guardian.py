@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -58,12 +59,16 @@ class DrawnGuardian:
     """Seconds for which nobody starts anything, once every job is over."""
 
 
-def guarded(scenario: Scenario, chance: float = WITH_GUARDIAN) -> Scenario:
+def guarded(
+    scenario: Scenario, chance: float = WITH_GUARDIAN, leanings: Sequence[Leaning] = LEANINGS
+) -> Scenario:
     """Install a guardian, and leave it something to do; in most seeds there is none."""
     seed, r = scenario.seed, Random(f"guardian of {scenario.seed}")
     if r.random() > chance or (seed < FIRST_SEED and chance < 1):
         return scenario
     leaning = r.choices(LEANINGS, [20, 30, 20, 30])[0]
+    if leaning not in leanings:
+        leaning = r.choice(leanings)
     drawn = DrawnGuardian(
         first_at=r.uniform(0, EVERY),
         bake=r.choice([600.0, 3_600.0]) if leaning == "baking" or r.random() < 0.1 else 0.0,

@@ -127,6 +127,9 @@ def unfolded(lines: Iterable[str]) -> list[str]:
 def test_a_hundred_functions_make_no_longer_log_than_nine_until_it_is_unfolded() -> None:
     nine, hundred = (log_of(many(functions).events) for functions in (9, 100))
     assert len(unfolded(hundred)) == len(unfolded(nine)) < 20
+    assert "::group::🟢 100 alarms: OK" in hundred
+    assert "::group::⚪ 100 alarms: INSUFFICIENT_DATA" in hundred
+    assert all(sum(f" alarm a{number}: " in line for line in hundred) == 1 for number in range(200))
     # Every function has its lines all the same: as it was found, its finding, its version, its shift, its end.
     for number in range(100):
         assert sum(f"f{number}:live" in line or f" f{number}:" in line for line in hundred) >= 6
