@@ -63,10 +63,15 @@ def _version_left(rollout: AliasRollout) -> VersionLeft:
     return VersionLeft(rollout.target, old, rollout.new or old)
 
 
+MOST_GUARDIANS = 3
+"""How many of them are told to the post stage: one is the rule, and the state is no room for hundreds."""
+
+
 def _who_watches(guardians: Sequence[str]) -> str:
     if not guardians:
         return "Nothing watches it now."
-    names = " and ".join(arn.split(":")[6] for arn in guardians)
+    # arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, and perhaps a qualifier
+    names = " and ".join("".join(arn.split(":")[6:7]) or arn for arn in guardians)
     return f"No job watches it now, but {names}: it goes back if an alarm fires."
 
 
@@ -134,7 +139,8 @@ class Finisher:
         if not self._saves:
             return
         saved_aliases = tuple(rollout.saved for rollout in self._tracked)
-        self._ports.remember(self._identity.saved_state(phase, saved_aliases))
+        saved = self._identity.saved_state(phase, saved_aliases)
+        self._ports.remember(replace(saved, guardians=tuple(self.guardians[:MOST_GUARDIANS])))
 
     # The ways out ------------------------------------------------------------------------------
 

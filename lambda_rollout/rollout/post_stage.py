@@ -72,6 +72,7 @@ def settle_what_main_left(
         return _put_back_what_was_dead(saved_state, identity, ports, left_for_it)
     end = ports.clock.monotonic() + left_for_it
     finisher = Finisher(identity, ports)
+    finisher.guardians = saved_state.guardians
     found = [
         _take_over(saved, saved_state, identity, ports, _limit(end, ports))
         for saved in saved_state.aliases

@@ -18,6 +18,7 @@ from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
+from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
 from lambda_rollout.inputs.read import read_inputs, variable
@@ -206,6 +207,7 @@ class Scene:
             life=lambda: self.life,
             caller=lambda: caller_of(clients),
             invocations=LambdaInvocations(clients),
+            traffic=CloudWatchMetrics(clients),
         )
 
     def roll_out(
