@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from lambda_rollout.inputs.names import FUNCTION_PATTERN
+from lambda_rollout.inputs.names import FUNCTION_PATTERN, name_of_function
 from lambda_rollout.inputs.text import Mistake, Mistakes, listed, quote, split_lines
 
 # Two slashes after the colon are a URL's: s3://bucket/key is a value, and no function s3.
@@ -29,7 +29,6 @@ def split_by_function(text: str, functions: Sequence[str], value: str) -> Mappin
         Mistakes: a line of another form, a function that is not rolled out, or one that is named twice.
     """
     known = {name: each for each in functions for name in (each, each.rpartition(":")[2])}
-    others = f"Name one of function-name: {listed(functions)}."
     found: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for line in split_lines(text):
@@ -48,7 +47,8 @@ def split_by_function(text: str, functions: Sequence[str], value: str) -> Mappin
             continue
         function = known.get(named) if functions else named
         if function is None:
-            mistakes.append(Mistake(named, f"This function is not rolled out. {others}"))
+            same_name = known.get(name_of_function(named))
+            mistakes.append(Mistake(named, _stranger(same_name, functions)))
         elif function in found:
             mistakes.append(Mistake(named, "This function has a line already: write one for each."))
         else:
@@ -56,3 +56,10 @@ def split_by_function(text: str, functions: Sequence[str], value: str) -> Mappin
     if mistakes:
         raise Mistakes(*mistakes)
     return found
+
+
+def _stranger(same_name: str | None, functions: Sequence[str]) -> str:
+    """Say what to write in place of a function that is not known, unless it is only in another form."""
+    if same_name is None:
+        return f"This function is not rolled out. Name one of function-name: {listed(functions)}."
+    return f"Write {quote(same_name)}, as function-name does."

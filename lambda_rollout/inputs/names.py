@@ -32,6 +32,7 @@ FUNCTION_PATTERN = (
 _FUNCTION = re.compile(
     FUNCTION_PATTERN + r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
+_PART_OF_AN_ARN = re.compile(r"[0-9]{12}|function")
 _LONGEST_FUNCTION_NAME = 64
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html, Name
 _ALIAS = re.compile(r"(?![0-9]+\Z)[a-zA-Z0-9_-]{1,128}")
@@ -178,7 +179,10 @@ def _parse_function(text: str) -> str:
     qualifier = found["qualifier"]
     if qualifier:
         bare = text.removesuffix(f":{qualifier}")
-        _refuse(text, f"Write {quote(bare)} without the qualifier. {_place_for(qualifier)}")
+        meant = f"Write {quote(bare)} without the qualifier. {_place_for(qualifier)}"
+        if _PART_OF_AN_ARN.fullmatch(bare):
+            meant += " A partial ARN is written 123456789012:function:NAME."
+        _refuse(text, meant)
     if len(found["name"]) > _LONGEST_FUNCTION_NAME:
         _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
     return text

@@ -8,8 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from lambda_rollout.inputs.names import NumberedEach, VersionChoice, is_version, parse_version
-from lambda_rollout.inputs.text import Mistake, Mistakes, listed
+from lambda_rollout.inputs.names import (
+    NumberedEach,
+    VersionChoice,
+    is_version,
+    name_of_function,
+    parse_version,
+)
+from lambda_rollout.inputs.text import Mistake, Mistakes, listed, quote
 
 _FORM = (
     "Write a JSON object from each function's name to the number of its version, as the output `version` of a "
@@ -63,7 +69,10 @@ def _of_pairs(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
         if name in seen:
             yield Mistake(name, "This function is in the object more than once: write it once.")
         elif known and name not in known:
-            yield Mistake(name, stranger)
+            bare = name_of_function(name)
+            yield Mistake(
+                name, f"Write the name alone: {quote(bare)}." if bare in known else stranger
+            )
         seen.add(name)
         if not (isinstance(value, str) and is_version(value)):
             yield Mistake(f"{name}: {_shown(value)}", _NUMBER)

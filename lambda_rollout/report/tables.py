@@ -217,7 +217,7 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
         return said
     if not alarm.had_data:
         return f"{said} throughout" if story.finished is not None else said
-    return said if alarm.guarded else f"{said} throughout, did not count"
+    return said if alarm.guarded else f"{said} throughout, did not guard"
 
 
 def _name_and_reason(alarm: AlarmNow, story: RolloutState, limit: int) -> str:

@@ -117,10 +117,10 @@ class AlarmPoll:
                 alike.setdefault(why, []).append(watch.newest.name)
         for why, names in alike.items():
             if len(names) <= ALARMS_NAMED:
-                yield from (f"Alarm {name} did not count: {why}." for name in names)
+                yield from (f"Alarm {name} did not guard: {why}." for name in names)
             else:
                 named, more = ", ".join(names[:ALARMS_NAMED]), len(names) - ALARMS_NAMED
-                yield f"{len(names)} alarms did not count ({named} and {more} more), of each: {why}."
+                yield f"{len(names)} alarms did not guard ({named} and {more} more), of each: {why}."
 
     @property
     def in_alarm(self) -> tuple[AlarmReading, ...]:

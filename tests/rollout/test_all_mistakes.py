@@ -105,4 +105,4 @@ def test_of_many_alarms_that_fire_at_the_start_a_few_are_told_with_their_reasons
     assert end.result is Result.PROMOTED
     said = [event.text for event in scene.told(Warned) if isinstance(event, Warned)]
     assert len(said) == 2
-    assert said[-1].startswith("25 alarms did not count (f1-errors, f2-errors, f3-errors, ")
+    assert said[-1].startswith("25 alarms did not guard (f1-errors, f2-errors, f3-errors, ")

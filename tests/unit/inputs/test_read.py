@@ -306,6 +306,7 @@ VERSION = (
     "publish $LATEST."
 )
 COUNT = "Write a whole number from 0 to 999999999, in digits only."
+PULL_REQUEST = "Write the number of a pull request, such as 12."
 ALARM_ARN = (
     "Write the ARN of an alarm as arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME, or the alarm's "
     "name."
@@ -323,6 +324,22 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
             (
                 "got 'fn:live'. Write 'fn' without the qualifier. To shift that alias, set alias to "
                 "'live'."
+            ),
+        ),
+        (
+            "function-name",
+            "123456789012:fn",
+            (
+                "got '123456789012:fn'. Write '123456789012' without the qualifier. To shift that alias, set alias to "
+                "'fn'. A partial ARN is written 123456789012:function:NAME."
+            ),
+        ),
+        (
+            "function-name",
+            "function:fn",
+            (
+                "got 'function:fn'. Write 'function' without the qualifier. To shift that alias, set alias to 'fn'. "
+                "A partial ARN is written 123456789012:function:NAME."
             ),
         ),
         (
@@ -490,8 +507,10 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
             "got 'deployer'. Write the role's ARN: arn:aws:iam::123456789012:role/NAME.",
         ),
         ("comment", "on", "got 'on'. Write auto or off."),
-        ("pr-number", "0", "got '0'. Write the number of a pull request."),
-        ("pr-number", "next", f"got 'next'. {COUNT}"),
+        ("pr-number", "0", f"got '0'. {PULL_REQUEST}"),
+        ("pr-number", "next", f"got 'next'. {PULL_REQUEST}"),
+        ("pr-number", "#", f"got '#'. {PULL_REQUEST}"),
+        ("pr-number", "# 12", f"got '# 12'. {PULL_REQUEST}"),
     ],
 )
 def test_one_mistake_is_one_sentence(name: str, text: str, problem: str) -> None:
