@@ -17,7 +17,9 @@ class RequestAnswer(Enum):
     WAITING = auto()
     """The request stands there."""
     TAKEN = auto()
-    """All of the traffic is on the new version."""
+    """All of the traffic is on the new version, in the rollout's hands."""
+    UNKNOWN = auto()
+    """All of it is there, and no record says who sent it: the rollout, which is over, or somebody after it."""
     WENT_BACK = auto()
     """All of it is on the old version again."""
     HELD = auto()
@@ -35,8 +37,7 @@ def answer_of(asked: Record, alias: Alias) -> RequestAnswer:
     if record is not None and not is_its:
         return RequestAnswer.CHANGED
     if alias.routing == Routing.all_on(asked.new):
-        # Without a record it was watched, and is over.
-        return RequestAnswer.TAKEN
+        return RequestAnswer.TAKEN if is_its else RequestAnswer.UNKNOWN
     if record is None:
         back = alias.routing == Routing.all_on(asked.old)
         return RequestAnswer.WENT_BACK if back else RequestAnswer.CHANGED

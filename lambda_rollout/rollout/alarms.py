@@ -13,6 +13,7 @@ from lambda_rollout.analysis.alarms import (
     Survey,
     observe,
 )
+from lambda_rollout.analysis.step import ALARMS_NAMED
 from lambda_rollout.rollout.events import AlarmChanged, EvaluationChanged, Unreadable
 from lambda_rollout.rollout.histories import Histories
 from lambda_rollout.rollout.ports import Ports
@@ -33,6 +34,7 @@ class Rhythm:
         self.good_at = -math.inf
         """When the newest successful read of this step was sent."""
         self.failing_since: float | None = None
+        self._is_told = False
 
     def begin_step(self, every: float) -> None:
         """Forget that it was read: what was sent before the shift says nothing about the step after it.
@@ -47,13 +49,15 @@ class Rhythm:
         self.tried_at = self.good_at = sent
         self.failing_since = None
 
-    def bad(self, sent: float) -> bool:
-        """Take note of a read that failed; return whether it is the first one in a row."""
+    def bad(self, sent: float, tell_after: float = 0.0) -> bool:
+        """Take note of a read that failed; return whether to tell of it: once, when it fails for so many seconds."""
         self.tried_at = sent
-        first = self.failing_since is None
-        if first:
-            self.failing_since = sent
-        return first
+        if self.failing_since is None:
+            self.failing_since, self._is_told = sent, False
+        if self._is_told or sent - self.failing_since < tell_after:
+            return False
+        self._is_told = True
+        return True
 
     def next_at(self, end: float) -> float:
         """Return when to read next, if a step ends at ``end``: a read is due then, too."""
@@ -106,10 +110,17 @@ class AlarmPoll:
         return Survey(self.readings, known=self.watches)
 
     def did_not_guard(self) -> Iterator[str]:
-        """Say of each alarm that could not have stopped the rollout why it could not."""
+        """Say of each alarm that could not have stopped the rollout why it could not; of more than a few, together."""
+        alike: dict[str, list[str]] = {}
         for watch in self.watches:
             if why := _why_it_did_not_guard(watch):
-                yield f"Alarm {watch.newest.name} did not count: {why}."
+                alike.setdefault(why, []).append(watch.newest.name)
+        for why, names in alike.items():
+            if len(names) <= ALARMS_NAMED:
+                yield from (f"Alarm {name} did not guard: {why}." for name in names)
+            else:
+                named, more = ", ".join(names[:ALARMS_NAMED]), len(names) - ALARMS_NAMED
+                yield f"{len(names)} alarms did not guard ({named} and {more} more), of each: {why}."
 
     @property
     def in_alarm(self) -> tuple[AlarmReading, ...]:

@@ -9,10 +9,11 @@ from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
+from lambda_rollout.inputs.names import NumberedEach
 from lambda_rollout.rollout.accounts import check_account
 from lambda_rollout.rollout.events import AbandonedFound, AliasFound, AliasMissing, Warned
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.spec import RunIdentity
+from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.errors import NotFound, RolloutError
 from lambda_rollout.runtime.retry import retrying
 
@@ -109,6 +110,20 @@ def say_if_cut(target: Target, alias: Alias, ports: Ports) -> None:
             "now: correct it if its end is missing."
         )
         ports.emit(Warned(text=say))
+
+
+def others_may_be_held(spec: RolloutSpec) -> str:
+    """Say that what was held may have been a larger group than what was named; empty if all of it was.
+
+    A record does not say how many functions share its id. The output ``version`` of the run that held them does: as
+    the input ``version`` it must name the same functions as ``function-name``.
+    """
+    if isinstance(spec.inputs.version, NumberedEach):
+        return ""
+    return (
+        f"If the held rollout has more functions than `function-name` names here, those are still held: run `mode: "
+        f"{spec.inputs.mode}` for them, too."
+    )
 
 
 def refusal(status: AliasStatus, identity: RunIdentity, ports: Ports) -> NotOurs:

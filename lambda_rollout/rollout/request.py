@@ -45,6 +45,7 @@ ANSWER_LIMIT = 120.0
 UNTIL_BELIEVED = 2
 """Looks in a row that must say the same before a request is given up: one may be older than the request."""
 
+_SEE_LOG = "See the log of that run."
 _NO_ANSWER = (
     "Look at that run: it may be asking its hooks, or stand still. Ask again, or undo the rollout at once with `mode: "
     "rollback`. If that run has died, the next rollout restores the alias."
@@ -177,20 +178,25 @@ class PromotionRequest:
 
     def _finished(self, answers: Mapping[Target, RequestAnswer]) -> Finished | None:
         """Return how it ended; None while that is not known."""
-        if all(answer is RequestAnswer.TAKEN for answer in answers.values()):
+        if _is_taken(answers):
             return Finished(result=Result.REQUESTED, reason="")
         doubt = self._doubtful(answers)
         self._times = self._times + 1 if doubt == self._doubt else 1
         self._doubt = doubt
         if not doubt or self._times < UNTIL_BELIEVED:
             return None
-        return self._failed(doubt, "The log of that run says why.")
+        return self._failed(doubt, _SEE_LOG)
 
     def _doubtful(self, answers: Mapping[Target, RequestAnswer]) -> str:
         """Say what was seen that no 100% can follow; empty if there is no such thing."""
         for target, answer in answers.items():
             old, alias = self._records[target].old, self._seen[target]
             match answer:
+                case RequestAnswer.UNKNOWN:
+                    return (
+                        f"{target} is at {alias.shown}, but the run's record is gone: it is not known whether that run "
+                        "or somebody else moved it"
+                    )
                 case RequestAnswer.WENT_BACK:
                     return f"{target} went back to version {old}, and not to 100%"
                 case RequestAnswer.HELD:
@@ -251,22 +257,22 @@ class PromotionRequest:
         why = f"no answer to the request within {limit}"
         while True:
             answers = self._look()
-            if all(answer is RequestAnswer.TAKEN for answer in answers.values()):
+            if _is_taken(answers):
                 return Finished(result=Result.REQUESTED, reason="")
             waiting = [
                 target for target, answer in answers.items() if answer is RequestAnswer.WAITING
             ]
             if not waiting:
-                return self._failed(self._doubtful(answers) or why, "See the log of that run.")
+                return self._failed(self._doubtful(answers) or why, _SEE_LOG)
             try:
                 self._take_off(waiting[0])
             except CallFailed as error:
                 if ports.clock.monotonic() >= end or not _may_be_tried_again(error):
                     return self._failed(
-                        f"{why}, and it could not be taken back: {error.what}", _STANDS
+                        f"{why}, and it could not be withdrawn: {error.what}", _STANDS
                     )
             else:
-                return self._failed(f"{why}: it was taken back", _NO_ANSWER)
+                return self._failed(f"{why}: it was withdrawn", _NO_ANSWER)
             ports.clock.wait(LOOK_EVERY, ports.stop)
             raise_if_stopped(ports.stop)
 
@@ -278,6 +284,12 @@ class PromotionRequest:
             text = before if lease.is_cut_of(alias.description, before) else text
             self._write(target, alias, lease.compose(text, record.without_request))
             self._stands = False
+
+
+def _is_taken(answers: Mapping[Target, RequestAnswer]) -> bool:
+    """Whether all are at 100%, and one is seen there in the rollout's hands: some records may be off already."""
+    there = set(answers.values())
+    return RequestAnswer.TAKEN in there and there <= {RequestAnswer.TAKEN, RequestAnswer.UNKNOWN}
 
 
 def _may_be_tried_again(error: CallFailed) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ from lambda_rollout.rollout.step_request import TAKEN_BACK
 from sandbox.aws.faults import Meanwhile
 from tests.support.hooks import NO, YES, again, hooks, put_hook
 from tests.support.scene import NEW, OLD, OWNERS_TEXT
-from tests.support.two_jobs import ASKER, Job, Jobs, refusals
+from tests.support.two_jobs import ASKER, MAIN, Job, Jobs, refusals
 
 LONG = "10% 30m, 50% 30m, 100% 60s"
 PROMOTED = (Routing.all_on(NEW), OWNERS_TEXT)
@@ -133,6 +133,28 @@ def test_what_is_lacking_refuses_it_and_the_step_goes_on_as_planned(jobs: Jobs) 
     assert (passed.at - begun.at).total_seconds() >= 1800
 
 
+def test_a_step_that_has_refused_passes_on_looks_at_the_alias_from_after_that(jobs: Jobs) -> None:
+    """Its time was over when it was asked, and the next read of the alarms shows what was missing."""
+    jobs.set_alarm("checkout-errors", "INSUFFICIENT_DATA")
+    main = jobs.roll_out_aside("10% 60s, 100% 60s", insufficient_data=InsufficientData.FAIL)
+    asker = jobs.promote_aside(after=100)
+    refused_at: list[datetime] = []
+
+    def is_it_refused() -> None:
+        if not refusals(main):
+            jobs.after(0.1, is_it_refused)
+            return
+        refused_at.append(jobs.clock.now())
+        jobs.set_alarm("checkout-errors", "OK")
+
+    jobs.after(100, is_it_refused)
+    jobs.until_over(main, asker)
+    assert main.end.result is Result.PROMOTED
+    (passed, _) = main.told(StepPassed)
+    looks = [r.at for r in jobs.requests("GetAlias") if r.caller == MAIN]
+    assert [at for at in looks if refused_at[0] < at < passed.at]
+
+
 def test_nobody_answers_and_it_is_taken_back(jobs: Jobs) -> None:
     main = jobs.roll_out_aside(LONG)
     assert main.process is not None
@@ -157,6 +179,56 @@ def test_two_who_ask_are_both_answered(jobs: Jobs, second: float) -> None:
     jobs.until_over(main, one, other)
     assert one.end.result is other.end.result is Result.REQUESTED
     assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+
+
+def test_100_percent_that_is_not_watched_is_shown_to_who_asked(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 30m, 100% 0s")
+    asker = jobs.promote_aside(after=300)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+    assert asker.end.result is Result.REQUESTED
+
+
+@pytest.mark.parametrize("at", range(58, 68))
+def test_it_is_shown_also_where_the_schedule_got_there_by_itself(jobs: Jobs, at: int) -> None:
+    """Whoever got his word in is answered, whatever the step was about to do."""
+    main = jobs.roll_out_aside("10% 60s, 100% 0s")
+    asker = jobs.promote_aside(after=at, evidence_timeout=0)
+    jobs.until_over(main, asker)
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+    got_in = [r for r in jobs.requests("UpdateAlias") if r.caller == ASKER and r.effect_at]
+    assert asker.end.result is Result.REQUESTED or not got_in, asker.end
+
+
+def test_nobody_who_did_not_ask_is_waited_for(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 60s, 100% 0s")
+    jobs.until_over(main)
+    (_, to_new, cleared) = jobs.requests("UpdateAlias")
+    assert (cleared.at - to_new.at).total_seconds() < 3
+
+
+def test_a_stop_while_it_is_shown_changes_nothing(jobs: Jobs) -> None:
+    main = jobs.roll_out_aside("10% 30m, 100% 0s")
+    asker = jobs.promote_aside(after=300)
+    jobs.until_over(asker)
+    main.stop.request("cancelled (SIGINT)")
+    jobs.until_over(main)
+    assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
+
+
+def test_what_another_rollout_has_promoted_since_is_not_what_was_asked_for(jobs: Jobs) -> None:
+    """It went back, and the same version went to 100% by another hand, while the one who asked stood still."""
+    main = jobs.roll_out_aside(LONG)
+    asker = jobs.promote_aside(after=300)
+    jobs.after(302, lambda: jobs.scheduler.freeze(asker.process, 100))  # type: ignore[arg-type]
+    jobs.after(302, lambda: jobs.set_alarm("checkout-errors", "ALARM"))
+    jobs.after(365, lambda: jobs.set_alarm("checkout-errors", "OK"))
+    other = jobs.roll_out_aside("100% 0s", 370, "AKIAOTHER", version=NEW, rollout_id="00000002")
+    jobs.until_over(main, asker, other)
+    assert (main.end.result, other.end.result) == (Result.ROLLED_BACK, Result.PROMOTED)
+    assert now(jobs) == PROMOTED
+    assert asker.end.result is Result.FAILED
+    assert "that run or somebody else" in asker.end.reason
 
 
 def test_any_one_function_of_a_group_is_enough() -> None:
@@ -251,7 +323,7 @@ def test_hooks_that_take_longer_than_who_asks_waits_are_asked_again_at_the_steps
     asker = jobs.promote_aside(after=300)
     jobs.until_over(main, asker)
     assert asker.end.result is Result.FAILED
-    assert "taken back" in asker.end.reason
+    assert "withdrawn" in asker.end.reason
     assert refusals(main) == [TAKEN_BACK]
     assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
     (passed, _) = main.told(StepPassed)

@@ -193,6 +193,8 @@ class Actor:
     """RevisionIds that AWS has refused it."""
     unanswered: dict[str, list[Routing]] = field(default_factory=dict)
     """What it went forward to without an answer, by function."""
+    unconfirmed: list[Write] = field(default_factory=list)
+    """What it has written, and did not learn whether it took effect."""
     reached: dict[str, Decimal] = field(default_factory=dict)
     """The weight that it last sent forward, by function."""
     weights_since: dict[tuple[str, Decimal], datetime] = field(default_factory=dict)
@@ -493,6 +495,7 @@ class Observer:
             truth.closed_to.pop(caller, None)
         if actor is None:
             self._written_by_somebody(truth, before, after)
+            self._as_if_one_of_us(function)
         elif after.record is not None:
             # Our record may have been struck out meanwhile; it is back, and with it what it says.
             truth.base = after.record.old
@@ -698,6 +701,8 @@ class Observer:
             actor.refused.add(write.shown.revision_id)
             actor.refused_on.add(write.function)
             self._as_if_written(actor, write)
+        elif outcome not in {"ok", *WITHOUT_EFFECT}:
+            actor.unconfirmed.append(write)
         if write.kind == "forward" and outcome not in WITHOUT_EFFECT:
             actor.touched.add(write.function)
             # After a 412 what bears no record of ours is somebody else's.
@@ -712,6 +717,12 @@ class Observer:
             if truth.author == SOMEBODY:
                 actor.since.setdefault(write.function, self.now)
                 truth.author = actor.name
+
+    def _as_if_one_of_us(self, function: str) -> None:
+        for actor in self.actors.values():
+            for write in actor.unconfirmed:
+                if write.function == function:
+                    self._as_if_written(actor, write)
 
     def handed_over(self, actor: Actor, saved_state: SavedState) -> None:
         """Take note of what was saved for the post stage."""

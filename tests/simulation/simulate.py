@@ -147,6 +147,10 @@ class Simulation:
             spec = self._order("00000003", "1003", version=None, mode=scenario.following_mode)
             self._start("next", "next", spec, scenario.following.fate)
         self._await_all()
+        if scenario.requests is not None:
+            last = max(job.at for job in scenario.requests.jobs)
+            scheduler.clock.advance(max(0.0, last - self.stage.since_start))
+            self._await_all()
         if scenario.guardian is not None:
             scheduler.clock.advance(scenario.guardian.night)
         self._let_everything_land()
@@ -307,7 +311,7 @@ class Simulation:
 
     def _post_must_have_settled(self, post: Actor) -> None:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
-        if post.finished is None or not self.scenario.is_calm:
+        if post.finished is None or not self.scenario.is_calm or self._others_at_work(post):
             return
         # What was cut before main began, nobody knows whole.
         may_cut = self.scenario.held_before is not None
@@ -315,6 +319,11 @@ class Simulation:
             why = settled(self.observer, function, may_cut=may_cut)
             if why is not None:
                 self.observer.blame("post settles", why)
+
+    def _others_at_work(self, post: Actor) -> bool:
+        """Whether somebody has taken it over, as `mode: promote` takes over what is held."""
+        others = (a for a in self.observer.actors.values() if a is not post)
+        return any(other.touched and other.finished is None and other.alive for other in others)
 
     def _await(self, actor: Actor) -> None:
         assert actor.process is not None

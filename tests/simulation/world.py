@@ -154,10 +154,11 @@ class StagedWorld(World):
         if outcome != "ok":
             self.observer.seen[f"answer {outcome}"] += 1
             self.observer.tell(f"{actor.name}: {request.operation} -> {outcome}")
+        if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
+            kept = f"{request.function}:{PREVIOUS}"
+            self.observer.said_missing(actor, kept if is_previous(request) else request.function)
         if is_previous(request):
             return
-        if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
-            self.observer.said_missing(actor, request.function)
         if request.operation == "UpdateAlias":
             self.observer.sent(actor, write_of(request, self.observer.now), outcome)
 
@@ -274,7 +275,8 @@ class Weather:
         for kind, chance in drawn.chances.items() if drawn else ():
             is_read = request.operation == "GetAlias"
             # What hangs half of the time lets nothing be learned; a stale answer is one to a read.
-            if r.random() < chance and is_read == (kind == "stale"):
+            may = not is_read or self._has_a_past(request)
+            if r.random() < chance and is_read == (kind == "stale") and may:
                 self._stage.observer.seen[f"previous alias {kind}"] += 1
                 return kind
         return None
@@ -296,17 +298,17 @@ class Weather:
         return None
 
     def _may_be_stale(self, request: Request) -> bool:
-        if request.operation != "GetAlias":
+        if request.operation != "GetAlias" or not self._has_a_past(request):
             return False
         world = self._stage.world
-        function = world.lambda_().functions.get(request.function)
-        alias = function.aliases.get(request.params["Name"]) if function else None
         written = world.written_at.get(request.function, -STALE_FOR)
-        return (
-            alias is not None
-            and alias.before is not None
-            and world.clock.monotonic() - written < STALE_FOR
-        )
+        return world.clock.monotonic() - written < STALE_FOR
+
+    def _has_a_past(self, request: Request) -> bool:
+        """Whether its alias was written since it was made: before that there is nothing to be read for minutes."""
+        function = self._stage.world.lambda_().functions.get(request.function)
+        alias = function.aliases.get(request.params["Name"]) if function else None
+        return alias is not None and alias.before is not None
 
 
 class ResetLate:

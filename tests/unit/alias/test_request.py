@@ -25,7 +25,8 @@ OLD, NEW = Routing.all_on("7"), Routing.all_on("8")
         (TEN, ASKED, RequestAnswer.NOT_ASKED),
         (FIFTY, LATER, RequestAnswer.NOT_ASKED),
         (NEW, LATER, RequestAnswer.TAKEN),
-        (NEW, None, RequestAnswer.TAKEN),
+        # It may be over, or have gone back, and another one has gone there since.
+        (NEW, None, RequestAnswer.UNKNOWN),
         (NEW, replace(ASKED, until=None), RequestAnswer.TAKEN),
         (OLD, None, RequestAnswer.WENT_BACK),
         # A record that could not be removed says nothing of a routing that it does not agree with.
