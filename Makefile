@@ -53,7 +53,7 @@ $(STAMP): requirements.txt requirements-dev.txt
 WORKERS ?= 4
 
 .PHONY: test
-test: install ## All tests that need no container engine
+test: install build/oldest-boto3/.installed ## All tests that need no container engine
 	@$(RUN)python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: test-long
@@ -134,7 +134,8 @@ bench: install build/awscli/.installed ## The benchmarks: a table and JSON
 # What only some targets need has an environment of its own: awscli and boto3 ask for different releases.
 build/tools/.installed: tests/image/requirements.txt
 build/awscli/.installed: benchmarks/requirements.txt
-build/tools/.installed build/awscli/.installed: $(STAMP)
+build/oldest-boto3/.installed: tests/e2e/oldest-boto3.txt
+build/tools/.installed build/awscli/.installed build/oldest-boto3/.installed: $(STAMP)
 	@$(RUN)python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
 	  --requirement $(filter %.txt,$^)
@@ -162,6 +163,7 @@ lock: install ## Update the lock files; UPGRADE='' keeps what still fits
 	$(COMPILE) $(UPGRADE) --override requirements-overrides.txt --output-file requirements-dev.txt requirements-dev.in
 	$(COMPILE) $(UPGRADE) --output-file tests/image/requirements.txt tests/image/requirements.in
 	$(COMPILE) $(UPGRADE) --output-file benchmarks/requirements.txt benchmarks/requirements.in
+	$(COMPILE) $(UPGRADE) --output-file tests/e2e/oldest-boto3.txt tests/e2e/oldest-boto3.in
 
 .PHONY: clean
 clean: ## Remove what the other targets made

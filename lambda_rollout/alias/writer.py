@@ -3,7 +3,7 @@
 *Forward* writes (more weight, promotion) carry the RevisionId read before publishing, then those
 that our own writes answered. Whoever wrote in between makes them fail, and the rollout stops.
 
-*Settling* writes (rolling back, mending, clearing the record) look at the routing only: while it is still
+*Settling* writes (rolling back, restoring, clearing the record) look at the routing only: while it is still
 ours they go through with the newest RevisionId and keep what somebody did to the description.
 
 No answer but success settles a write; what else AWS says may be said to the second delivery of it, because
@@ -115,6 +115,8 @@ class AliasWriter:
         """Whether its record was found to be gone when it was to be settled: it was over, or somebody struck it out."""
         self.rollout_id = rollout_id
         self._shared = shared
+        self.ends_with_record = False
+        """See `Claim`."""
         self._forward_since = aws_clock.now()
         """When the newest forward write was first tried, with a record that was made then."""
         self._until: datetime | None = None
@@ -206,6 +208,7 @@ class AliasWriter:
             until=self._until,
             confirmed=self.confirmed,
             shared=self._shared,
+            ends_with_record=self.ends_with_record,
         )
 
     # Looking -----------------------------------------------------------------------------------
@@ -385,23 +388,27 @@ class AliasWriter:
         is_new = seen.revision_id != self.known.revision_id
         is_echo, is_ours = self._claim.matches_pending_write(seen), self.is_ours(seen)
         if is_echo and is_new and seen.routing == routing and self._bears(seen, record):
-            if self._may_be_older(seen, record):
+            if self._may_be_as_before_the_rollout(seen, record):
                 return _seen_once("the answer may be from before the rollout")
             return self._settled(seen, routing, record)
-        if (not is_ours or (is_new and not is_echo)) and self._is_doubtful(seen):
-            # Taken for the newest, a state from before what we found would have us give up a write that may land.
-            return _seen_once("the answer may be older than our last write, which may still land")
         if not is_ours:
+            if self._may_be_old(seen) and self._seen_for(seen) < SEEN_TWICE:
+                why = "the answer may be older than our last write, which may still land"
+                return _seen_once(why)
             self._forget_what_is_overtaken(seen)
             return ChangedByOther(seen)
         if is_new and not is_echo:
+            if self._is_doubtful(seen):
+                # Taken for the newest, a state from before what we found would have us give up a write that may land.
+                why = "the answer may be older than what was found, and a write may still land"
+                return _seen_once(why)
             self._take_text(seen.description)
             self.lost_record = lease.parse(seen.description)[1] is None
         if is_new:
             self._accept(seen)
         return None
 
-    def _may_be_older(self, seen: Alias, record: Record | None) -> bool:
+    def _may_be_as_before_the_rollout(self, seen: Alias, record: Record | None) -> bool:
         """Whether it may be a stale read of the alias as it was before the rollout, which looks as after a rollback.
 
         Whoever began the rollout knows its RevisionId from then, if not those before that; a post stage knows none.
@@ -417,6 +424,16 @@ class AliasWriter:
         """Return for how many seconds a state was seen that is neither the newest that we know of nor our doing."""
         now = self._clock.monotonic()
         return now - self._seen_since.setdefault(seen.revision_id, now)
+
+    def _may_be_old(self, seen: Alias) -> bool:
+        """Whether somebody else's state may be from before all that we know: believed, it would stay split for that.
+
+        It is not where AWS has refused the newest RevisionId that we know of, and nothing of ours can have replaced it.
+        """
+        if seen.revision_id == self.known.revision_id:
+            return bool(self._may_land)
+        is_refused = self.known.revision_id in self._spent
+        return not is_refused or any(write.is_in_doubt for write in self._pending)
 
     @property
     def _may_land(self) -> list[PendingWrite]:

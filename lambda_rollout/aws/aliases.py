@@ -6,14 +6,19 @@ https://docs.aws.amazon.com/lambda/latest/api/API_GetAlias.html, API_UpdateAlias
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.provisioned import Provisioning, as_written, may_be_from_aws, moved_by_aws
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.aws.calls import ask
+from lambda_rollout.aws.calls import NOT_AWS, ask
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.runtime.clock import Stop
-from lambda_rollout.runtime.errors import AccessDenied, NotFound, Unanswered
+from lambda_rollout.runtime.errors import AccessDenied, ForeignAnswer, NotFound, Unanswered
+
+NO_WEIGHT = 0.00005
+"""Half of the least weight that a step can have: weights that are nearer are one."""
 
 
 class LambdaAliases:
@@ -23,6 +28,17 @@ class LambdaAliases:
         """Make no call yet. ``stop`` ends a read between two of its calls; one that begins after it goes on."""
         self._clients = clients
         self._stop = stop
+        self._ahead: dict[Target, Future[Alias]] = {}
+        """What was asked before anybody waited for the answer."""
+
+    def ask_ahead(self, target: Target) -> None:
+        """Begin to read it, in a thread of its own: the next `read` takes that answer, or raises that error.
+
+        For a program that has more to prepare before it can read. The answer is as old as that takes.
+        """
+        thread = ThreadPoolExecutor(1)
+        self._ahead[target] = thread.submit(self._get, target)
+        thread.shutdown(wait=False)
 
     def read(self, target: Target) -> Alias:
         """See `Aliases.read`. One call, unless the answer shows a weight that may be AWS's own.
@@ -31,7 +47,8 @@ class LambdaAliases:
         been done between the two: a third call shows whether its weight is gone.
         """
         stopped = self._is_stopped
-        seen = self._get(target)
+        ahead = self._ahead.pop(target, None)
+        seen = ahead.result() if ahead else self._get(target)
         if not may_be_from_aws(seen.routing):
             return seen
         self._end_if_stopped(stopped)
@@ -90,7 +107,7 @@ class LambdaAliases:
                 RevisionId=revision_id,
                 **({} if kept else weights),
             ),
-            lambda answer: as_written(_alias(answer), routing),
+            lambda answer: _answer_to(routing, description, as_written(_alias(answer), routing)),
         )
 
     def create(self, target: Target, version: str, description: str) -> Alias:
@@ -125,6 +142,37 @@ class LambdaAliases:
             )
         except (AccessDenied, NotFound):
             return None
+
+
+def _answer_to(routing: Routing, description: str, answer: Alias) -> Alias:
+    """Return the answer to a write if it shows what was written.
+
+    A good answer of AWS's may be another call's: a cache that goes by the path alone has that of GetAlias for it, and
+    the write may not even have been sent on. Raises `ForeignAnswer`.
+    """
+    written = Routing.all_on(routing.version) if may_be_from_aws(routing) else routing
+    if _is_routing(answer.routing, written) and _bears_what_was_sent(answer, description):
+        return answer
+    shown = f"{answer.routing}, {lease.parse(answer.description)[1] or 'no record'}"
+    raise ForeignAnswer(
+        "UpdateAlias",
+        "OtherAnswer",
+        f"this is not AWS's answer to what was sent, but to another call: it shows {shown}",
+        NOT_AWS,
+    )
+
+
+def _is_routing(shown: Routing, sent: Routing) -> bool:
+    """Whether one is the other, as near as a weight of two decimals can be told."""
+    same = (shown.version, shown.weights.keys()) == (sent.version, sent.weights.keys())
+    return same and all(
+        abs(weight - sent.weights[version]) < NO_WEIGHT for version, weight in shown.weights.items()
+    )
+
+
+def _bears_what_was_sent(answer: Alias, description: str) -> bool:
+    """Whether the record is the one that was sent; AWS may take an empty description for "leave it" (unconfirmed)."""
+    return not description or lease.parse(answer.description)[1] == lease.parse(description)[1]
 
 
 def _alias(answer: Mapping[str, Any]) -> Alias:

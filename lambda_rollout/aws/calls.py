@@ -252,7 +252,8 @@ SOURCE_FAILED = (
     boto.CredentialRetrievalError,
     boto.MetadataRetrievalError,
     boto.SSOError,
-    boto.LoginError,
+    # LoginError came with botocore 1.41, and Lambda's runtime may bring an older one to the guardian.
+    getattr(boto, "LoginError", boto.SSOError),
     boto.TokenRetrievalError,
 )
 """The sources of credentials that botocore asks inside a call, or while it makes a client: a command, a file, IMDS, a
@@ -280,7 +281,7 @@ def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
     answer: Mapping[str, Any] = error.response
     code = marks.error_code(answer)
     if error.operation_name != operation:
-        # botocore asks for credentials inside the call, and that was refused or answered by a stranger.
+        # botocore asks for credentials inside the call, and that was refused, or answered by somebody who is not AWS.
         why = f"{error.operation_name}: {code or f'HTTP {marks.status(answer)}'}: {_message(error)}"
         return NotSent(operation, "NoNewCredentials", why)
     if marks.is_marked_error(answer):

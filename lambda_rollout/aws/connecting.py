@@ -31,7 +31,7 @@ from botocore.awsrequest import (
     AWSHTTPSConnection,
     AWSHTTPSConnectionPool,
 )
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import Timeout
 from urllib3.util.connection import allowed_gai_family
 
@@ -235,8 +235,6 @@ class _OneDeadline:
             sock = connect(
                 self._dns_host, self.port, left, (*(self.socket_options or ()), *KEEP_ALIVE)
             )
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
             what = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
             raise ConnectTimeoutError(self, what) from error

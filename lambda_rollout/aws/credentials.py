@@ -127,7 +127,7 @@ class Chain:
                 raise RolloutError(
                     f"no AWS credentials: the {name} of {found.method} {what}.", OWN_REMEDY
                 )
-        issued = Issued(key, secret, frozen.token, lasts, frozen.account_id)
+        issued = Issued(key, secret, frozen.token, lasts)
         if found.method != ENVIRONMENT:
             self._hide(*issued.secrets)
         return issued

@@ -60,7 +60,6 @@ class Issued:
     secret_key: str = field(repr=False)
     token: str | None = field(repr=False)
     lasts: timedelta | None
-    account_id: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -82,9 +81,7 @@ class _Held:
 
 
 def _held(issued: Issued, asked_at: float, before: _Held | None) -> _Held:
-    signing = ReadOnlyCredentials(
-        issued.access_key, issued.secret_key, issued.token, issued.account_id
-    )
+    signing = ReadOnlyCredentials(issued.access_key, issued.secret_key, issued.token)
     if issued.lasts is None:
         return _Held(signing, asked_at, None, None, RETRY_EVERY)
     lasts = issued.lasts.total_seconds()
@@ -251,7 +248,6 @@ class RenewedCredentials(Credentials):
             if self._held is None or asked_at >= self._held.asked_at:
                 self._held = _held(issued, asked_at, self._held)
                 self._hanging, self._doubt, self._refused_at = 0, None, None
-                self.account_id = self._held.signing.account_id
             self.failure = None
 
     def _fail(self, question: _Question, why: Exception) -> None:

@@ -15,15 +15,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lambda_rollout.github import command_files
 from lambda_rollout.github.background_file import BackgroundFile
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.report.wording import clean, visible
-from lambda_rollout.rollout.events import Run
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.masking import Masks
+
+if TYPE_CHECKING:
+    from lambda_rollout.rollout.events import Run
 
 REPORT_FOLDER = ".lambda-rollout"
 
@@ -83,6 +86,8 @@ class Runner:
     @property
     def run(self) -> Run:
         """The workflow run that this is part of; every field is empty outside GitHub."""
+        from lambda_rollout.rollout.events import Run
+
         return Run(
             server_url=self.environ.get("GITHUB_SERVER_URL", ""),
             repository=self.environ.get("GITHUB_REPOSITORY", ""),
@@ -171,8 +176,9 @@ class Runner:
         run = self.run
         parts = ("rollout", run.run_id, run.attempt, secrets.token_hex(4))
         name = "-".join(part for part in parts if part.isalnum())
-        if not workspace:
-            folder = Path(self.environ.get("RUNNER_TEMP") or tempfile.gettempdir()).absolute()
+        if not _is_folder(workspace):
+            temporary = self.environ.get("RUNNER_TEMP", "")
+            folder = Path(temporary if _is_folder(temporary) else tempfile.gettempdir()).absolute()
             return str(_write_new(folder / f"{name}.json", text, OWNER_ONLY))
         folder = _report_folder(Path(workspace).absolute())
         written = _write_new(folder / f"{name}.json", text, OWNER_ONLY)
@@ -250,6 +256,11 @@ def _entry(name: str, value: str) -> str:
     while delimiter in value or delimiter in name:
         delimiter = f"end-{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a variable names a folder that is there: outside of GitHub it may be left over from anywhere."""
+    return bool(path) and Path(path).is_dir()
 
 
 def _report_folder(workspace: Path) -> Path:

@@ -11,6 +11,7 @@ LONGEST = timedelta(days=5)
 
 _DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 _BARE_NUMBER = re.compile(r"[0-9]+")
+_OTHER_NUMBER = re.compile(r"[+-]?[.,]?\d[\d.,]*")  # also in the digits of other scripts
 _MOST_DIGITS = 9  # keeps int() and timedelta() far from their own limits
 
 
@@ -32,6 +33,10 @@ def parse_duration(
             f"{quote(text)} is not a duration: write hours, minutes and seconds in that order, "
             "in whole numbers and without spaces, such as 90s, 5m or 1h30m."
         )
+        if _OTHER_NUMBER.fullmatch(text):
+            remedy = (
+                f"Add a unit to {quote(text)}, and write whole numbers, such as 90s, 5m or 1h30m."
+            )
         raise Mistakes(Mistake(text, remedy))
     digits = [(part or "0").lstrip("0") or "0" for part in found.groups()]
     if all(len(part) <= _MOST_DIGITS for part in digits):

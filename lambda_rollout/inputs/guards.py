@@ -24,6 +24,8 @@ from lambda_rollout.inputs.text import Mistake, Mistakes, all_lines, quote
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?![0-9.])"
 _VALUE = r"[0-9]{1,15}(?:\.[0-9]{1,9})?(?![0-9.])"
+_LONG = re.compile(r"-?(?:[0-9]{10,}(?:\.[0-9]+)?|[0-9]+\.[0-9]{7,})(?![0-9.])")
+"""More digits than `_NUMBER` takes, and maybe than `_VALUE` does."""
 _GOES_ON = re.compile(r",[0-9]|e[+-]?[0-9]", re.IGNORECASE)
 """A comma for a point, or an exponent: what is left of them is no unit."""
 _SECOND = Decimal(1000)
@@ -85,11 +87,6 @@ class Guard:
     def is_rate(self) -> bool:
         """Whether it is about a share of counts, in percent; else it is about one value a minute."""
         return self.metric.unit == "%"
-
-    @property
-    def is_duration(self) -> bool:
-        """Whether it is about Lambda's own durations."""
-        return self.metric.unit == "ms"
 
     @property
     def statistic(self) -> str:
@@ -262,6 +259,8 @@ def _take_number(line: Line, pattern: str, otherwise: str) -> str:
     """Take a number; refuse what stands here ``otherwise``, or how it is written."""
     start = line.at
     number = line.take(pattern)
+    if number is None and _LONG.match(line.rest):
+        line.refuse("this number has too many digits: round it.")
     if number is None:
         line.refuse(otherwise)
     if _GOES_ON.match(line.rest):

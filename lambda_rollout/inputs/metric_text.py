@@ -98,8 +98,8 @@ def _parse_custom_metric(line: Line) -> CustomMetric:
         parts.append(_parse_part(line, "/{})", "a name"))
     *namespace, name = parts
     if not namespace or not "".join(namespace).strip():
-        given = name.strip() or "METRIC"
-        line.refuse(f"write the namespace before the metric: NAMESPACE/{given}.", start)
+        given = CustomMetric("NAMESPACE", name.strip() or "METRIC")
+        line.refuse(f"write the namespace before the metric: {given}.", start)
     if not name.strip():
         line.refuse("write the name of the metric after the last slash: NAMESPACE/METRIC.")
     _check_name(line, "/".join(namespace), "a namespace", start)

@@ -32,6 +32,7 @@ FUNCTION_PATTERN = (
 _FUNCTION = re.compile(
     FUNCTION_PATTERN + r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
+_PART_OF_AN_ARN = re.compile(r"[0-9]{12}|function")
 _LONGEST_FUNCTION_NAME = 64
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html, Name
 _ALIAS = re.compile(r"(?![0-9]+\Z)[a-zA-Z0-9_-]{1,128}")
@@ -43,6 +44,8 @@ _ALARM_ARN = re.compile(
 )
 _LONGEST_ALARM_NAME = 255
 _PLACEHOLDER = re.compile(r"\{function\}|\{alias\}|\{\{|\}\}")
+_TOKEN = re.compile(rf"{_PLACEHOLDER.pattern}|[{{}}]")
+_BRACED = re.compile(r"\{[^{}]*\}")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _ROLE = re.compile(rf"arn:{_PARTITION}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,576}}", re.ASCII)
 # https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_CreateDeployment.html
@@ -176,7 +179,10 @@ def _parse_function(text: str) -> str:
     qualifier = found["qualifier"]
     if qualifier:
         bare = text.removesuffix(f":{qualifier}")
-        _refuse(text, f"Write {quote(bare)} without the qualifier. {_place_for(qualifier)}")
+        meant = f"Write {quote(bare)} without the qualifier. {_place_for(qualifier)}"
+        if _PART_OF_AN_ARN.fullmatch(bare):
+            meant += " A partial ARN is written 123456789012:function:NAME."
+        _refuse(text, meant)
     if len(found["name"]) > _LONGEST_FUNCTION_NAME:
         _refuse(text, f"A function's name has at most {_LONGEST_FUNCTION_NAME} characters.")
     return text
@@ -299,12 +305,19 @@ def _parse_alarm(text: str) -> AlarmName:
             )
         alarm = AlarmName(text, found["name"], found["region"], found["account"])
     if set("{}") & set(_PLACEHOLDER.sub("", alarm.name)):
-        _refuse(
-            text,
-            "Write {function} or {alias} for each function's name and its alias. A brace that is "
-            "part of an alarm's name is doubled: {{ or }}.",
-        )
+        _refuse(text, _on_braces(alarm.name))
     return alarm
+
+
+def _on_braces(name: str) -> str:
+    """Say what of a name with braces stands for nothing, and how it is written if it is part of the name."""
+    unknown = _BRACED.search(_PLACEHOLDER.sub("", name))
+    what = f"{quote(unknown[0])} is no placeholder: write" if unknown else "Write"
+    doubled = _TOKEN.sub(lambda found: found[0] * 2 if len(found[0]) == 1 else found[0], name)
+    return (
+        f"{what} {{function}} or {{alias}} for each function's name and its alias. A brace that is part of an alarm's "
+        f"name is doubled: {quote(doubled)}."
+    )
 
 
 def alarms_of(alarms: Iterable[AlarmName], targets: Iterable[Target]) -> Iterator[AlarmName]:

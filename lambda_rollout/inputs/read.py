@@ -224,9 +224,15 @@ def _parse_hooks(text: str, region: str) -> tuple[Hook, ...]:
 
 
 def _parse_pr_number(text: str) -> int | None:
-    number = parse_count(text.removeprefix("#")) if text else None
-    if number == 0:
-        raise Mistakes(Mistake(text, "Write the number of a pull request."))
+    if not text:
+        return None
+    wrong = Mistakes(Mistake(text, "Write the number of a pull request, such as 12."))
+    try:
+        number = parse_count(text.removeprefix("#"))
+    except Mistakes:
+        raise wrong from None
+    if not number:
+        raise wrong
     return number
 
 

@@ -126,6 +126,15 @@ class Plan:
         """Return the plan with other weights, and its hold, if it has one, at the last of them below 100%."""
         return Plan(_with_hold(list(shifts), self.hold), self.ends_held)
 
+    def resumed_at(self, percent: Decimal) -> Plan:
+        """Return what is left once ``percent`` is the weight: that one, watched in full, and the later ones.
+
+        Raises `ValueError` at 100% if the plan ends held.
+        """
+        present = next((step for step in self.shifts if step.percent >= percent), self.shifts[-1])
+        later = (step for step in self.shifts if step.percent > percent)
+        return self.with_shifts((replace(present, percent=percent), *later))
+
     @property
     def split_steps(self) -> tuple[Step, ...]:
         """The steps below 100%, in order: those that split the alias. A hold stays in the split of one of them."""

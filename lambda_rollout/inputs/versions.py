@@ -8,8 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from lambda_rollout.inputs.names import NumberedEach, VersionChoice, is_version, parse_version
-from lambda_rollout.inputs.text import Mistake, Mistakes, quote
+from lambda_rollout.inputs.names import (
+    NumberedEach,
+    VersionChoice,
+    is_version,
+    name_of_function,
+    parse_version,
+)
+from lambda_rollout.inputs.text import Mistake, Mistakes, listed, quote
 
 _FORM = (
     "Write a JSON object from each function's name to the number of its version, as the output `version` of a "
@@ -58,12 +64,15 @@ class _Number(str):
 def _of_pairs(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
     # Both may be as many as an input has room for.
     known, seen = set(names), set[str]()
-    stranger = f"function-name does not name this function, but {_listed(names)}."
+    unnamed = f"function-name does not name this function, but {listed(names)}."
     for name, value in pairs:
         if name in seen:
             yield Mistake(name, "This function is in the object more than once: write it once.")
         elif known and name not in known:
-            yield Mistake(name, stranger)
+            bare = name_of_function(name)
+            yield Mistake(
+                name, f"Write the name alone: {quote(bare)}." if bare in known else unnamed
+            )
         seen.add(name)
         if not (isinstance(value, str) and is_version(value)):
             yield Mistake(f"{name}: {_shown(value)}", _NUMBER)
@@ -74,12 +83,6 @@ def _missing(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
     for name in names:
         if name not in given:
             yield Mistake(name, "The object has no version for this function: add it.")
-
-
-def _listed(names: Sequence[str]) -> str:
-    if names[4:]:
-        return f"{quote(names[0])} and {len(names) - 1} more"
-    return ", ".join(map(quote, names))
 
 
 def _shown(value: object) -> str:

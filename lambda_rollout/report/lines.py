@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 
-from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alarm_lines import told_of_alarms
 from lambda_rollout.report.cancellation import on_cancelling
-from lambda_rollout.report.errors import error_lines, in_short, not_read
+from lambda_rollout.report.errors import error_lines, not_read
 from lambda_rollout.report.findings import counted, numbers
 from lambda_rollout.report.hold import held_now, hold_ends, waits_for, ways_to_say
 from lambda_rollout.report.state import RolloutState
-from lambda_rollout.report.verdict import executions_left, last_live
+from lambda_rollout.report.target_lines import told_of_target
 from lambda_rollout.report.wording import (
     clock_time,
     date_and_time,
@@ -27,12 +27,6 @@ from lambda_rollout.report.wording import (
 )
 from lambda_rollout.rollout import events as e
 
-STATE_MARKS = {
-    AlarmState.ALARM: "🔴",
-    AlarmState.INSUFFICIENT_DATA: "⚪",
-    AlarmState.OK: "🟢",
-}
-NOT_EVALUATED_MARK = "⚪"
 _BAR = 20
 _DOING = {
     "plan": "Planning for",
@@ -47,10 +41,8 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
     match event:
         case e.Started():
             yield from _started(event)
-        case e.AlarmsFound() | e.GuardiansFound():
-            yield from _alarms_found(event)
-        case e.AlarmChanged() | e.EvaluationChanged():
-            yield _alarm_changed(event)
+        case e.AlarmsFound() | e.GuardiansFound() | e.AlarmChanged() | e.EvaluationChanged():
+            yield from told_of_alarms(event)
         case e.Heartbeat():
             yield _heartbeat(event, story)
         case (
@@ -76,10 +68,18 @@ def told(event: e.Event, story: RolloutState) -> Iterator[str]:
             from lambda_rollout.report.permissions import told_of_permissions
 
             yield from told_of_permissions(event)
+        case (
+            e.HooksNamed()
+            | e.HookStarted()
+            | e.HookInProgress()
+            | e.HookUnanswered()
+            | e.HookEnded()
+        ):
+            yield _told_of_hook(event)
         case e.Unreadable():
             yield f"the {event.what.removeprefix('the ')} could not be read: {event.why}"
         case _:
-            yield from _told_of_target(event, story)
+            yield from told_of_target(event, story)
 
 
 def _told_of_evidence(
@@ -162,91 +162,6 @@ def _told_of_request(
             return f"step {event.number} goes on as planned, the request was refused: {event.why}"
 
 
-def _told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
-    match event:
-        case e.WeightShifted():
-            now = story.targets[event.target].routing
-            yield f"{event.target} now sends {traffic(now) if now else share(event.percent)}"
-        case e.RolledBack() | e.TakenBack():
-            yield _back(event)
-        case e.ExecutionsLeft():
-            yield from executions_left(event)
-        case e.Held():
-            yield f"{event.target} is held at {share(event.percent)} on version {event.version}"
-        case e.RecordCleared():
-            yield f"{event.target}: record removed, description restored"
-        case e.PreviousAliasSet() | e.PreviousAliasFound():
-            yield _told_of_previous(event)
-        case e.DeploymentChanged():
-            yield _deployment_changed(event)
-        case e.AbandonedFound():
-            run = f" ({event.run_url})" if event.run_url else ""
-            yield f"{event.target} was left by a run that died{run}: {event.record}"
-        case e.Restored():
-            yield (
-                f"{event.target} sends 100% to version {event.version} again; "
-                f"version {event.from_version} of the dead run gets no traffic"
-            )
-        case _:
-            yield from _told_of_alias(event, story)
-
-
-def _back(event: e.RolledBack | e.TakenBack) -> str:
-    by = "was taken back by somebody else: it " if isinstance(event, e.TakenBack) else ""
-    return f"{event.target} {by}sends 100% to version {event.version} again"
-
-
-def _told_of_previous(event: e.PreviousAliasSet | e.PreviousAliasFound) -> str:
-    kept = replace(event.target, alias=event.alias)
-    match event:
-        case e.PreviousAliasSet():
-            return f"{kept} points at version {event.version}, to go back to"
-        case e.PreviousAliasFound():
-            return f"{kept} keeps the way back. {last_live(event)}"
-
-
-def _told_of_alias(event: e.Event, story: RolloutState) -> Iterator[str]:
-    match event:
-        case e.AliasFound():
-            yield f"{event.target} sends {traffic(event.routing)}"
-        case e.AliasMissing():
-            then = "" if story.mode == "publish" else " and will be created"
-            yield f"{event.target} does not exist yet{then}"
-        case e.AliasCreated():
-            yield f"{event.target} created, sends 100% to version {event.version}"
-        case e.HooksNamed():
-            yield f"hooks: {', '.join(f'{hook.stage} {hook.function}' for hook in event.hooks)}"
-        case e.HookStarted() | e.HookInProgress() | e.HookUnanswered() | e.HookEnded():
-            yield _hook(event)
-        case e.AlreadyThere():
-            yield f"{event.target} already sends 100% to version {event.version}"
-        case _:
-            yield from _told_of_version(event)
-
-
-def _told_of_version(event: e.Event) -> Iterator[str]:
-    match event:
-        case e.VersionPublished(target=target, version=version):
-            same = version == event.previous
-            words = (
-                f"no changes since version {version}" if same else f"version {version} published"
-            )
-            yield f"{target.name}: {words}"
-        case e.VersionTaken():
-            yield f"{event.target.name}: using version {event.version} (already published)"
-        case e.VersionWaited():
-            yield f"{event.target.name}: version {event.version} is not ready yet: {event.state}"
-        case e.VersionReady():
-            yield f"{event.target.name}: version {event.version} is ready"
-        case e.SmokeTestStarted():
-            yield f"{event.target.name}: invoking version {event.version} for its smoke test"
-        case e.SmokeTested():
-            verdict = "passed its smoke test" if event.passed else "did not pass its smoke test: "
-            yield f"{event.target.name}: version {event.version} {verdict}{event.why}"
-            if event.error is not None:
-                yield f"{event.target.name}: its log tells of {in_short(event.error)}"
-
-
 def _started(event: e.Started) -> Iterator[str]:
     doing = _DOING.get(event.mode, "Rolling out to")
     names = listing([str(target) for target in event.targets], most=10)
@@ -277,63 +192,12 @@ def observed(event: e.GuardObserved) -> str:
     return f"guard {event.guard} {event.outcome.words} on {event.target}: {event.why}"
 
 
-def mark_of(reading: AlarmReading) -> str:
-    """Return the sign of an alarm's state; OK is not green where nobody looks."""
-    stale = not reading.is_evaluated and reading.state is not AlarmState.ALARM
-    return NOT_EVALUATED_MARK if stale else STATE_MARKS[reading.state]
-
-
-def _alarms_found(event: e.AlarmsFound | e.GuardiansFound) -> Iterator[str]:
-    if isinstance(event, e.GuardiansFound):
-        yield guardians(event)
-        return
-    for reading in event.readings:
-        because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
-        yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
-
-
-def guardians(event: e.GuardiansFound) -> str:
-    """Say who watches what no job watches."""
-    names = listing([arn.split(":")[6] for arn in event.arns])
-    if names:
-        watches = "watches" if len(event.arns) == 1 else "watch"
-        return f"guardian: {names} {watches} these alarms while no job does"
-    return (
-        "guardian: none is among the actions of these alarms; nobody watches what is held, or left by a job that died, "
-        "until the next run"
-    )
-
-
-def _alarm_changed(event: e.AlarmChanged | e.EvaluationChanged) -> str:
-    if isinstance(event, e.EvaluationChanged):
-        return _evaluation_changed(event)
-    reading = event.reading
-    mark = STATE_MARKS[AlarmState.ALARM if event.fired else reading.state]
-    who = f"{mark} alarm {reading.name}"
-    if event.fired and reading.state is not AlarmState.ALARM:
-        return f"{who} was in ALARM between two reads, and is {reading.state} now"
-    if event.before is reading.state:
-        return f"{who} left {reading.state} between two reads, and is {reading.state} again"
-    return f"{who}: {event.before} → {reading.state}: {reading.reason}"
-
-
-def _evaluation_changed(event: e.EvaluationChanged) -> str:
-    reading = event.reading
-    if reading.evaluation == PARTIAL:
-        return f"alarm {reading.name} is evaluated in part only ({PARTIAL}): {reading.reason}"
-    if not reading.is_evaluated:
-        return f"alarm {reading.name} is {reading.state}{_not_evaluated(reading)}"
-    return f"alarm {reading.name} is evaluated again (it was {event.before})"
-
-
-def _not_evaluated(reading: AlarmReading) -> str:
-    if reading.is_evaluated:
-        return ""
-    return f", but CloudWatch does not evaluate it ({reading.evaluation}: {reading.reason})"
-
-
-def _hook(event: e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded) -> str:
+def _told_of_hook(
+    event: e.HooksNamed | e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnded,
+) -> str:
     match event:
+        case e.HooksNamed():
+            return f"hooks: {', '.join(f'{hook.stage} {hook.function}' for hook in event.hooks)}"
         case e.HookStarted():
             return f"{event.hook} invoked"
         case e.HookInProgress():
@@ -349,13 +213,6 @@ def _hook(event: e.HookStarted | e.HookInProgress | e.HookUnanswered | e.HookEnd
 
 def _details(details: str) -> str:
     return f": {details}" if details else ""
-
-
-def _deployment_changed(event: e.DeploymentChanged) -> str:
-    events = ", ".join(f"{name} {status}" for name, status in event.lifecycle)
-    back = f", which rolls back {event.rolls_back}," if event.rolls_back else ""
-    more = f": {events}" if events else ""
-    return f"CodeDeploy deployment {event.deployment}{back} is {event.status}{more}"
 
 
 def _alarms_at_end(event: e.StepPassed) -> str:

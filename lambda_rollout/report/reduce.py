@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from functools import reduce
 
-from lambda_rollout.alias.routing import HUNDRED, Routing, Target, routing_of
+from lambda_rollout.alias.routing import HUNDRED, Target
 from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.analysis.guards.outcome import Outcome
 from lambda_rollout.report.lines import observed
+from lambda_rollout.report.reduce_target import moved, rolled_back, to_be_ended
 from lambda_rollout.report.state import (
     GOING_ON,
     MOST_WARNINGS,
     AlarmNow,
-    Exposure,
     HookNow,
     HookSaid,
     RolloutState,
@@ -303,17 +302,17 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
     target = getattr(event, "target", None)
     if not isinstance(target, Target):
         return story
-    now = _moved(story.targets.get(target, TargetNow(target)), event)
+    now = moved(story.targets.get(target, TargetNow(target)), event)
     match event:
         case e.AliasFound():
-            now = replace(now, version=_to_be_ended(event.routing, story.mode) or now.version)
+            now = replace(now, version=to_be_ended(event.routing, story.mode) or now.version)
         case e.TakenBack():
-            now = _rolled_back(now, event, None)
+            now = rolled_back(now, event, None)
             now = replace(now, taken_back=True)
         case e.RolledBack():
             in_this_run = now.version is not None and story.mode != "rollback"
             began = _step_began(story, event) if in_this_run else None
-            now = _rolled_back(now, event, began)
+            now = rolled_back(now, event, began)
     story = replace(story, targets={**story.targets, target: now})
     match event:
         case e.WeightShifted():
@@ -322,115 +321,6 @@ def _target(story: RolloutState, event: e.Event) -> RolloutState:
             return _watch_ends(_nobody_waits(story, event.at), event)
         case _:
             return story
-
-
-def _to_be_ended(found: Routing, mode: str) -> str | None:
-    """Return the new version of a rollout that an earlier run began, and this one is to finish or to undo.
-
-    It is known from the first look on, so that outputs tell its weight however this run ends.
-    """
-    if mode == "rollback":
-        return next(iter(found.weights), found.version)
-    return next(iter(found.weights), None) if mode == "promote" else None
-
-
-def _moved(now: TargetNow, event: e.Event) -> TargetNow:
-    match event:
-        case e.AliasFound():
-            found = event.routing
-            previous = now.running.previous if now.running else found.version
-            return replace(now, arn=event.arn, routing=found, previous=previous)
-        case e.AliasMissing():
-            return replace(now, missing=True)
-        case e.AliasCreated():
-            whole = Routing.all_on(event.version)
-            made = replace(now, arn=event.arn, version=event.version, routing=whole)
-            return replace(made, created=True)
-        case e.VersionPublished() | e.VersionTaken():
-            published = isinstance(event, e.VersionPublished)
-            known = replace(now, version=event.version, previous=event.previous)
-            return replace(known, published=published)
-        case e.AlreadyThere():
-            return replace(now, version=event.version, already_there=True)
-        case e.WeightShifted():
-            return _shifted(now, event)
-        case e.AliasLeft():
-            return _left(now, event)
-        case _:
-            return _of_other_runs(now, event)
-
-
-def _of_other_runs(now: TargetNow, event: e.Event) -> TargetNow:
-    match event:
-        case e.AbandonedFound():
-            return replace(now, abandoned=event, routing=event.routing)
-        case e.Restored():
-            whole = Routing.all_on(event.version)
-            return replace(now, restored=True, routing=whole, previous=event.version)
-        case e.Held():
-            held = routing_of(event.previous, event.version, event.percent)
-            return replace(now, version=event.version, previous=event.previous, routing=held)
-        case e.RolloutRunning() | e.RequestEnded():
-            return _asked(now, event)
-        case e.ExecutionsLeft():
-            return replace(now, executions_left=event)
-        case e.PreviousAliasFound():
-            return replace(now, way_back=event)
-        case e.SmokeTestStarted() | e.SmokeTested():
-            return replace(now, smoke_test=event)
-        case _:
-            return now
-
-
-def _asked(now: TargetNow, event: e.RolloutRunning | e.RequestEnded) -> TargetNow:
-    known = replace(now, version=event.version, previous=event.previous)
-    if isinstance(event, e.RolloutRunning):
-        return replace(known, running=event)
-    return replace(known, routing=event.routing)
-
-
-def _shifted(now: TargetNow, event: e.WeightShifted) -> TargetNow:
-    whole = event.percent == HUNDRED
-    return replace(
-        now,
-        version=event.version,
-        previous=event.previous,
-        routing=Routing.all_on(event.version)
-        if whole
-        else Routing.split(event.previous, event.version, event.percent),
-        exposures=(*now.exposures, Exposure(event.at, event.percent)),
-    )
-
-
-def _rolled_back(
-    now: TargetNow, event: e.RolledBack | e.TakenBack, step_began: datetime | None
-) -> TargetNow:
-    """Take a way back into account; ``step_began`` is None if an earlier run had shifted it."""
-    exposures = now.exposures
-    known = exposures[-1].percent if exposures else Decimal()
-    if step_began is not None and event.percent > known:
-        # A shift whose answer was lost: it may have worked from the step's first moment on.
-        exposures = (*exposures, Exposure(step_began, event.percent))
-    if exposures:
-        exposures = (*exposures, Exposure(event.at, Decimal()))
-    return replace(
-        now,
-        version=event.from_version,
-        previous=event.version,
-        routing=Routing.all_on(event.version),
-        rolled_back_at=event.at,
-        exposures=exposures,
-        left=None,
-    )
-
-
-def _left(now: TargetNow, event: e.AliasLeft) -> TargetNow:
-    exposures = now.exposures
-    # The post stage does not say which version it was about.
-    version = now.version or (next(iter(event.routing.weights), None) if event.routing else None)
-    if exposures and event.routing is not None and version is not None:
-        exposures = (*exposures, Exposure(event.at, event.routing.percent_of(version)))
-    return replace(now, version=version, left=event, routing=event.routing, exposures=exposures)
 
 
 def _step_began(story: RolloutState, event: e.Event) -> datetime:

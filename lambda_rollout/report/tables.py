@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alarm_lines import mark_of
 from lambda_rollout.report.alike import FEW_ROWS, FLAPS, is_quiet
 from lambda_rollout.report.console import alarm_url
-from lambda_rollout.report.lines import mark_of
 from lambda_rollout.report.markdown import (
     PROSE_LIMIT,
     breakable,
@@ -217,7 +217,7 @@ def _state(alarm: AlarmNow, story: RolloutState) -> str:
         return said
     if not alarm.had_data:
         return f"{said} throughout" if story.finished is not None else said
-    return said if alarm.guarded else f"{said} throughout, did not count"
+    return said if alarm.guarded else f"{said} throughout, did not guard"
 
 
 def _name_and_reason(alarm: AlarmNow, story: RolloutState, limit: int) -> str:

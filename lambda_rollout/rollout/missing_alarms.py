@@ -9,6 +9,11 @@ from lambda_rollout.inputs.names import account_of
 
 CORRECT = "Correct `alarms`. An alarm in another Region is given by its ARN."
 
+WITH_COMMA = (
+    "In `alarms` a comma is part of a name as soon as there is a newline, also one at the end: write one alarm on each "
+    "line, or all in a single line without one."
+)
+
 OWN_ONLY = (
     "CloudWatch tells of alarms in the account of the credentials only{theirs}: make the alarm there; it may watch a "
     "metric of another account (CloudWatch cross-account observability)."
@@ -41,5 +46,6 @@ def remedy_for_missing(missing: Sequence[str], account: str) -> str:
         theirs = f" ({account}), and not of {accounts}" if account else ""
         said.append(OWN_ONLY.format(theirs=theirs))
     if here := [text for text in missing if text not in elsewhere]:
-        said += [hint_on(here), CORRECT]
+        comma = WITH_COMMA if any("," in text for text in here) else ""
+        said += [hint_on(here), comma, CORRECT]
     return " ".join(filter(None, said))

@@ -25,6 +25,16 @@ Claims = Callable[[str], Mapping[str, Any]]
 _ANY_ROLE = "arn:{}:iam::{}:role/any"
 """Tells the partition, on which the token's audience depends, where no role is named."""
 
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+
 
 def tell_permissions(spec: RolloutSpec, ports: Ports) -> None:
     """Tell a plan's permissions, with what is seen of them in this run; nothing after a stop."""
@@ -94,9 +104,11 @@ def _place(spec: RolloutSpec, caller: str) -> Place:
 
 
 def _partition_of(region: str) -> str:
-    """Guess from a Region's name; https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html."""
-    found = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
-    return next((name for start, name in found.items() if region.startswith(f"{start}-")), "aws")
+    """Tell it by how a Region's name begins; `aws` for most.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html, and botocore's ``partitions.json``.
+    """
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def _kinds(spec: RolloutSpec, ports: Ports) -> FunctionKinds:

@@ -40,11 +40,14 @@ print("RESULT", json.dumps(handler(json.loads(sys.argv[3]), Context())))
 BOTO3 = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "urllib3", "six.py")
 
 
-def runtime_in(folder: Path) -> Path:
-    """Make a folder with what Lambda's runtime brings, and nothing else: boto3 with all that it needs."""
+def runtime_in(folder: Path, packages: Path | None = None) -> Path:
+    """Make a folder with what Lambda's runtime brings, and nothing else: boto3 with all that it needs.
+
+    ``packages`` is where it is installed; this Python's own by default.
+    """
     folder.mkdir()
     for name in BOTO3:
-        (folder / name).symlink_to(Path(boto3.__file__).parents[1] / name)
+        (folder / name).symlink_to((packages or Path(boto3.__file__).parents[1]) / name)
     return folder
 
 

@@ -241,7 +241,14 @@ def test_updates_are_looked_for_where_something_is_pinned() -> None:
     assert watched == {("github-actions", "/"), ("docker", "/"), *(("pip", f) for f in folders)}
 
 
-@pytest.mark.parametrize("lock", ["tests/image/requirements.txt", "benchmarks/requirements.txt"])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "tests/image/requirements.txt",
+        "benchmarks/requirements.txt",
+        "tests/e2e/oldest-boto3.txt",
+    ],
+)
 def test_tools_of_single_targets_are_locked_too(lock: str) -> None:
     text = (ROOT / lock).read_text("utf-8").replace("\\\n", " ")
     lines = [

@@ -6,19 +6,13 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.rollout.events import GuardiansFound, Result
+from tests.rollout.test_guardian import Killed, die
 from tests.support.guardian import ARN, TOPIC
 from tests.support.scene import Scene, rollout_spec
 
 OTHER = "arn:aws:lambda:eu-central-1:123456789012:function:page-us-lambda-rollout-guardian"
-
-
-def scene_with(**configuration: Any) -> Scene:
-    scene = Scene.ready()
-    alarm = scene.world.cloudwatch()._alarms["checkout-errors"]
-    alarm.configuration = {**alarm.configuration, **configuration}
-    return scene
 
 
 def found(scene: Scene) -> list[tuple[str, ...]]:
@@ -39,7 +33,8 @@ def found(scene: Scene) -> list[tuple[str, ...]]:
 def test_a_plan_says_which_guardian_its_alarms_invoke(
     configuration: dict[str, Any], arns: tuple[str, ...]
 ) -> None:
-    scene = scene_with(**configuration)
+    scene = Scene.ready()
+    scene.configure_alarm(**configuration)
     assert scene.roll_out(rollout_spec(mode=Mode.PLAN)).result is Result.PLANNED
     assert found(scene) == [arns]
 
@@ -51,10 +46,22 @@ def test_a_plan_without_alarms_cannot_know() -> None:
 
 
 def test_what_is_held_says_who_watches_it() -> None:
-    scene = scene_with(AlarmActions=[ARN])
+    scene = Scene.ready()
+    scene.configure_alarm(AlarmActions=[ARN])
     end = scene.roll_out(rollout_spec("10% 60s, hold"))
     assert end.remedy.startswith("No job watches it now, but lambda-rollout-guardian: ")
     assert found(scene) == [(ARN,)]
+
+
+def test_the_post_stage_that_holds_knows_it_too() -> None:
+    scene = Scene.ready()
+    scene.configure_alarm(AlarmActions=[ARN])
+    scene.after(60, die)
+    with pytest.raises(Killed):
+        scene.roll_out(rollout_spec("10% 10m", on_cancel=OnCancel.HOLD))
+    end = scene.post_stage()
+    assert end.result is Result.HELD
+    assert end.remedy.startswith("No job watches it now, but lambda-rollout-guardian: ")
 
 
 def test_without_a_guardian_it_says_that_nothing_does_and_nothing_more() -> None:

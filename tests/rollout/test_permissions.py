@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import botocore.session
 import pytest
 
 from lambda_rollout.aws.clients import Clients
@@ -27,11 +28,11 @@ from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.id_token import NoPermission
 from sandbox.aws.in_process import connect, session
 from sandbox.aws.world import REGION
-from tests.rollout.test_codedeploy import Shop
 from tests.support.code import package
 from tests.support.hooks import YES, put_hook
 from tests.support.scene import ROLE, Scene, rollout_spec
 from tests.support.seam import SimClock
+from tests.support.shop import Shop
 
 NEWER = "def handler(event, context): return 3"
 SUBJECT = "repo:octo@123456/shop@456789:environment:production"
@@ -263,6 +264,20 @@ def test_the_token_is_asked_for_the_partition_of_the_role() -> None:
     without_credentials(rollout_spec(role_to_assume=ROLE), claims)
     assert asked[0].startswith("arn:aws-cn:iam::")
     assert asked[1] == ROLE
+
+
+def test_the_policy_s_arns_are_of_the_region_s_partition() -> None:
+    core: Any = botocore.session.Session()
+    places = [
+        (partition, region)
+        for partition in core.get_available_partitions()
+        for region in core.get_available_regions("lambda", partition)
+    ]
+    assert {partition for partition, _ in places} >= {"aws", "aws-cn", "aws-us-gov", "aws-iso-b"}
+    for partition, region in [*places, ("aws-eusc", "eusc-de-east-1")]:
+        needed = without_credentials(rollout_spec(region=region), not_allowed)
+        [first, *_] = needed.statements[0].resources
+        assert first == f"arn:{partition}:lambda:{region}:ACCOUNT:function:checkout"
 
 
 def test_a_subject_that_others_share_is_named() -> None:

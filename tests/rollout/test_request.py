@@ -323,7 +323,7 @@ def test_hooks_that_take_longer_than_who_asks_waits_are_asked_again_at_the_steps
     asker = jobs.promote_aside(after=300)
     jobs.until_over(main, asker)
     assert asker.end.result is Result.FAILED
-    assert "taken back" in asker.end.reason
+    assert "withdrawn" in asker.end.reason
     assert refusals(main) == [TAKEN_BACK]
     assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
     (passed, _) = main.told(StepPassed)

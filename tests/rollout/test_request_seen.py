@@ -90,7 +90,7 @@ def test_asked_twice_is_asked_once(hands: Asking) -> None:
     assert hands.writer.asked_to_go_on
 
 
-def test_one_that_was_taken_back_leaves_no_trace(hands: Asking) -> None:
+def test_one_that_was_withdrawn_leaves_no_trace(hands: Asking) -> None:
     text = hands.writer.text
     hands.ask()
     hands.writer.look(may_still_move=True)

@@ -23,7 +23,7 @@ from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.rollout.version_logs import (
     CANCELLED_LOG_LIMIT,
     LOG_LIMIT,
-    LeftVersion,
+    RolledBackVersion,
     tell_what_was_logged,
 )
 from lambda_rollout.runtime.background import BackgroundThread
@@ -167,7 +167,7 @@ def log(scene: Scene, message: str, stream: str = "", group: str = GROUP) -> Non
 def read_since(scene: Scene, since: datetime) -> LogRead:
     """What is told of a version whose first traffic was then."""
     spec = ordered()
-    left = LeftVersion(TARGET, NEW, "", since)
+    left = RolledBackVersion(TARGET, NEW, "", since)
     tell_what_was_logged(spec, parts(scene, spec), [left], scene.clock.monotonic())
     return read(scene)
 

@@ -34,8 +34,10 @@ from sandbox.aws.faults import (
     ServerError,
     StaleRead,
     Throttle,
+    Work,
 )
-from tests.support.scene import NEW, NONCE, OLD, OWNERS_TEXT, TARGET, Scene
+from sandbox.aws.request import Account, Request
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, ROLLOUT_ID, TARGET, Scene
 from tests.support.seam import SimClock, WorldAliases, direct
 
 TEN = Routing.split(OLD, NEW, Decimal(10))
@@ -65,13 +67,13 @@ class Hands:
         self.writer = self.take()
         self.scene.world.log.clear()
 
-    def take(self, rollout_id: str = NONCE, **how: Any) -> AliasWriter:
+    def take(self, rollout_id: str = ROLLOUT_ID, **how: Any) -> AliasWriter:
         aliases = LambdaAliases(self.clients)
         return AliasWriter(
             TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, rollout_id, **how
         )
 
-    def record(self, rollout_id: str = NONCE) -> Record:
+    def record(self, rollout_id: str = ROLLOUT_ID) -> Record:
         until = self.aws_clock.now() + LEASE
         return Record(old=OLD, new=NEW, rollout_id=rollout_id, until=until.replace(microsecond=0))
 
@@ -112,6 +114,16 @@ def weights(percent: int) -> dict[str, Any]:
 
 
 WHOLE: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A fault: GetAlias answers as it did once, whatever has happened since."""
+
+    answer: dict[str, Any]
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        return self.answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +316,7 @@ def test_somebody_elses_routing_is_left_also_where_nobody_heeds_the_revision(
 ) -> None:
     aliases = Heedless(WorldAliases(hands.scene.world), changes)
     hands.writer = AliasWriter(
-        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE
+        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, ROLLOUT_ID
     )
     hands.forward()
     hands.writer.look(may_still_move=True)
@@ -543,6 +555,23 @@ def test_one_stale_read_does_not_give_up_a_write_that_may_still_land(
     assert hands.seen == (BACK, OWNERS_TEXT)
 
 
+@pytest.mark.parametrize("before", [{}, {"FunctionVersion": NEW}, {"Description": "mine"}])
+def test_stale_reads_from_before_we_took_it_do_not_leave_it_split(
+    hands: Hands, before: dict[str, Any]
+) -> None:
+    """They look like somebody's later write: "taken back", or moved by somebody else."""
+    hands.edit(**before)
+    earlier = hands.scene.call("lambda", "GetAlias", FunctionName="checkout", Name="live")
+    hands.edit(FunctionVersion=OLD, Description=OWNERS_TEXT)
+    hands.writer = hands.take()
+    hands.forward()
+    hands.add(Earlier(earlier), operation="GetAlias", count=3)
+    with pytest.raises(Conflict):
+        hands.writer.look(may_still_move=True)
+    assert isinstance(hands.settle(), Settled)
+    assert hands.seen == (BACK, OWNERS_TEXT)
+
+
 @pytest.mark.parametrize(
     "before",
     [
@@ -649,7 +678,7 @@ def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Han
     hands.forward(whole)
     aliases = WorldAliases(hands.scene.world)
     resumed = AliasWriter(
-        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE, OLD
+        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, ROLLOUT_ID, OLD
     )
     restore([DesiredState(hands.writer, whole)], hands.clock)
     assert hands.seen == (whole, OWNERS_TEXT)
@@ -687,7 +716,9 @@ def test_one_write_for_each_comes_before_any_other_call(hands: Hands) -> None:
     hands.scene.call("lambda", "CreateAlias", FunctionName="checkout", Name="other", **create)
     aliases = WorldAliases(hands.scene.world)
     target = type(TARGET)("checkout", "other")
-    other = AliasWriter(target, aliases.read(target), aliases, hands.clock, hands.aws_clock, NONCE)
+    other = AliasWriter(
+        target, aliases.read(target), aliases, hands.clock, hands.aws_clock, ROLLOUT_ID
+    )
     other.forward(TEN, hands.record(), None)
     hands.scene.world.log.clear()
     hands.add(DropAnswer())

@@ -24,7 +24,9 @@ from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.request import Request
 from sandbox.aws.world import World
+from tests.simulation import rules_guardian as guardian
 from tests.simulation import rules_requests as requests
+from tests.simulation.guarded import Guarded, Visit
 from tests.simulation.hooks import Word
 from tests.simulation.kept import Kept, KeptHistory
 from tests.simulation.numbers import Numbers
@@ -35,8 +37,8 @@ from tests.simulation.smoke import Tried
 if TYPE_CHECKING:
     from tests.simulation.scenario import Fate
 
-Role = Literal["main", "twin", "post", "next", "sweeper", "requester"]
-FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper"})
+Role = Literal["main", "twin", "post", "next", "sweeper", "requester", "guardian"]
+FOLLOWERS: frozenset[Role] = frozenset({"post", "next", "sweeper", "guardian"})
 SOMEBODY = "somebody"
 EARLIER = "0000000e"
 """The id in the record of a rollout that was held before the seed began."""
@@ -191,6 +193,8 @@ class Actor:
     """RevisionIds that AWS has refused it."""
     unanswered: dict[str, list[Routing]] = field(default_factory=dict)
     """What it went forward to without an answer, by function."""
+    unconfirmed: list[Write] = field(default_factory=list)
+    """What it has written, and did not learn whether it took effect."""
     reached: dict[str, Decimal] = field(default_factory=dict)
     """The weight that it last sent forward, by function."""
     weights_since: dict[tuple[str, Decimal], datetime] = field(default_factory=dict)
@@ -252,6 +256,8 @@ class Actor:
     """When the first weight of its own took effect."""
     clearing_since: float | None = None
     """When it said CLEARING; None once it has written after that."""
+    visit: Visit | None = None
+    """What a guardian has seen; None for all others."""
 
     @property
     def asked_at(self) -> float | None:
@@ -362,6 +368,8 @@ class Observer:
         """Whether a process calls AWS for one function after the other."""
         self.kept = KeptHistory()
         """The alias that keeps the way back."""
+        self.guarded = Guarded()
+        """What a guardian has to know."""
         self.pending: list[tuple[Write, str]] = []
         """Our writes, with their sender, that land, or land once more, at their own time."""
         self._read: tuple[Request | None, set[str]] = (None, set())
@@ -409,6 +417,7 @@ class Observer:
 
     def alarm_changed(self, name: str, state: str) -> None:
         """Take note of a transition."""
+        self.guarded.alarm_changed(name, state, self.world.clock.now())
         for actor in self.actors.values():
             if name not in actor.counting:
                 continue
@@ -469,6 +478,7 @@ class Observer:
         truth.writers.add(caller)
         truth.routings.append(after.routing)
         self.tell(f"{caller}: {after.routing} {after.description[-90:]!r}")
+        guardian.somebody_wrote(self, caller, function)
         if actor is not None:
             self._written_by_us(actor, function, before, after)
         if after.record is None and after.routing.is_unsplit:
@@ -482,6 +492,7 @@ class Observer:
             truth.closed_to.pop(caller, None)
         if actor is None:
             self._written_by_somebody(truth, before, after)
+            self._as_if_one_of_us(function)
         elif after.record is not None:
             # Our record may have been struck out meanwhile; it is back, and with it what it says.
             truth.base = after.record.old
@@ -572,6 +583,9 @@ class Observer:
         if actor.role == "post":
             if record is not None and record.rollout_id in actor.rollout_ids:
                 actor.adopted[function] = _routing(answer)
+            return
+        if actor.visit is not None:
+            guardian.read(self, actor, function, _shown(answer))
             return
         if function in actor.reached:
             return
@@ -684,6 +698,8 @@ class Observer:
             actor.refused.add(write.shown.revision_id)
             actor.refused_on.add(write.function)
             self._as_if_written(actor, write)
+        elif outcome not in {"ok", *WITHOUT_EFFECT}:
+            actor.unconfirmed.append(write)
         if write.kind == "forward" and outcome not in WITHOUT_EFFECT:
             actor.touched.add(write.function)
             # After a 412 what bears no record of ours is somebody else's.
@@ -698,6 +714,12 @@ class Observer:
             if truth.author == SOMEBODY:
                 actor.since.setdefault(write.function, self.now)
                 truth.author = actor.name
+
+    def _as_if_one_of_us(self, function: str) -> None:
+        for actor in self.actors.values():
+            for write in actor.unconfirmed:
+                if write.function == function:
+                    self._as_if_written(actor, write)
 
     def handed_over(self, actor: Actor, saved_state: SavedState) -> None:
         """Take note of what was saved for the post stage."""
@@ -725,7 +747,7 @@ class Observer:
             actor.finished = event
             mode = (
                 ""
-                if actor.spec.inputs.mode is Mode.ROLLOUT or actor.role == "post"
+                if actor.spec.inputs.mode is Mode.ROLLOUT or actor.role in {"post", "guardian"}
                 else f" {actor.spec.inputs.mode}"
             )
             self.seen[f"{actor.role}{mode} {event.result}"] += 1

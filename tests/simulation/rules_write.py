@@ -16,6 +16,7 @@ from lambda_rollout.alias.routing import HUNDRED, Routing
 from lambda_rollout.inputs.choices import Mode, OnStranded
 from lambda_rollout.rollout.events import Result
 from sandbox.aws.request import Request
+from tests.simulation import rules_guardian as guardian
 from tests.simulation import rules_hooks as hooks
 from tests.simulation import rules_previous as previous
 from tests.simulation import rules_requests as requests
@@ -59,6 +60,12 @@ def arrived(observer: Observer, actor: Actor, request: Request) -> None:
     if requests.is_request(actor, write.record):
         carries_everything(observer, actor, request)
         requests.arrived(observer, actor, write)
+        return
+    if actor.visit is not None:
+        carries_everything(observer, actor, request)
+        guardian.arrived(observer, actor, write)
+        never_with_what_is_known_to_be_old(observer, actor, write)
+        _note_sent(observer, actor, write)
         return
     previous.no_wait_before_clearing(observer, actor)
     carries_everything(observer, actor, request)
@@ -331,7 +338,10 @@ def written(observer: Observer, actor: Actor, function: str, before: Shown, afte
     """Judge a write of ours that took effect."""
     never_over_a_foreign_routing(observer, actor, function, before, after)
     never_over_another_runs_routing(observer, actor, function, before, after)
-    never_a_living_runs_alias(observer, actor, before, after)
+    if actor.visit is not None:
+        guardian.written(observer, actor, function, before, after)
+    else:
+        never_a_living_runs_alias(observer, actor, before, after)
     nobody_writes_after_a_follower(observer, actor, function, before, after)
     nobody_writes_after_saying_done(observer, actor, function, before, after)
     split_with_its_record(observer, actor, function, before, after)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lambda_rollout.alias.routing import HUNDRED
 from lambda_rollout.analysis.alarms import AlarmState
@@ -27,6 +27,9 @@ from tests.simulation.requests import (
     with_hold,
 )
 from tests.simulation.smoke import DrawnSmokeTest, draw_smoke_test
+
+if TYPE_CHECKING:
+    from tests.simulation.guardian import DrawnGuardian
 
 TEXTS = (
     "",
@@ -203,6 +206,8 @@ class Scenario:
     """Who asks main's rollout to go on; None if nobody does."""
     previous: DrawnPrevious | None = None
     """What becomes of the alias that keeps the way back; None without one."""
+    guardian: DrawnGuardian | None = None
+    """When the guardian is invoked, and what becomes of it; None where none is installed."""
 
     @property
     def horizon(self) -> float:
@@ -230,6 +235,13 @@ class Scenario:
 
 def draw(seed: int) -> Scenario:
     """Draw everything from a seed."""
+    from tests.simulation.guardian import guarded
+
+    return guarded(draw_without_guardian(seed))
+
+
+def draw_without_guardian(seed: int) -> Scenario:
+    """Draw everything else."""
     r = Random(f"scenario {seed}")
     plan = _plan(r)
     horizon = plan.total_watch.total_seconds() + 15.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from lambda_rollout.alias.record import Record, RunStatus
 from lambda_rollout.alias.routing import HUNDRED, Target
@@ -21,6 +21,7 @@ from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout.events import Event, Finished, Result, Run, StepEndsEarly
+from lambda_rollout.rollout.guardian import guard
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
@@ -29,10 +30,13 @@ from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.parallel import Parallel, one_by_one
+from tests.simulation import rules_guardian
 from tests.simulation.credentials import Renewals
 from tests.simulation.github import SimGitHub
 from tests.simulation.github_scenario import Drawn
 from tests.simulation.github_scenario import draw as draw_github
+from tests.simulation.guarded import Visit
+from tests.simulation.invocations import LIMIT, Guardians, NobodyToAsk
 from tests.simulation.observer import SOMEBODY, Actor, Role
 from tests.simulation.own_clock import OwnClock
 from tests.simulation.previous import PREVIOUS
@@ -97,6 +101,8 @@ class Simulation:
         self.tellings: dict[str, Telling] = {}
         self._door = door
         self._lost = False
+        drawn = scenario.guardian
+        self.guardians = Guardians(drawn, self.stage, self._invoke) if drawn else None
 
     def play(self) -> Outcome:
         """Play it; never raises for what is wrong in the code under test."""
@@ -123,6 +129,8 @@ class Simulation:
         )
         if scenario.twin is not None:
             self._start("twin", "twin", self._order("00000002", "1002"), scenario.twin)
+        if self.guardians is not None:
+            self.guardians.begin()
         for number, job in enumerate(scenario.requests.jobs if scenario.requests else ()):
             self.stage.at(job.at, partial(self._ask_to_go_on, number, job))
         if scenario.lost_at is not None:
@@ -139,6 +147,12 @@ class Simulation:
             spec = self._order("00000003", "1003", version=None, mode=scenario.following_mode)
             self._start("next", "next", spec, scenario.following.fate)
         self._await_all()
+        if scenario.requests is not None:
+            last = max(job.at for job in scenario.requests.jobs)
+            scheduler.clock.advance(max(0.0, last - self.stage.since_start))
+            self._await_all()
+        if scenario.guardian is not None:
+            scheduler.clock.advance(scenario.guardian.night)
         self._let_everything_land()
         self._await_all()
         self._sweep()
@@ -156,6 +170,39 @@ class Simulation:
             evidence_timeout=job.evidence_timeout,
         )
         self._start(f"requester {number}", "requester", spec, job.fate)
+
+    def _invoke(
+        self, number: int, fate: Fate, off: float | None, over: Callable[[], None]
+    ) -> Actor:
+        """Let the guardian look once. ``off``: by how much its `Date` is wrong; ``over`` is called at any end of it."""
+        drawn, name = self.scenario.guardian, f"guardian {number}"
+        assert drawn is not None
+        nothing: dict[str, Any] = {"version": None, "hooks": (), "guards": (), "payloads": {}}
+        spec = self._order(f"0000f{number:03x}", "", by=Run(), mode=Mode.ROLLBACK, **nothing)
+        bake = timedelta(seconds=drawn.bake)
+        actor = Actor(name, "guardian", spec, fate, len(self.observer.actors))
+        actor.visit = Visit(self.stage.world.clock.now(), bake)
+        actor.misdated = off != 0
+        if off != 0:
+            self.stage.world.dates[name] = off
+        if rules_guardian.is_in_doubt(actor):
+            rules_guardian.met(self.observer, actor, "a wrong clock")
+        self.observer.actors[name] = actor
+        rules_guardian.begins(self.observer, actor)
+        stop = Stop()
+        clock = OwnClock(self.scheduler.clock, fate.skew)
+        ports = self._parts(actor, stop, clock, partial(self.observer.told, actor))
+        ports = replace(ports, runs=NobodyToAsk(), remember=lambda _: None)
+
+        def look() -> None:
+            try:
+                guard(spec, ports, bake, LIMIT)
+            finally:
+                over()
+
+        actor.process = self.scheduler.start(name, look)
+        self._decide_fate(actor, stop, clock)
+        return actor
 
     def _guards_kept_their_word(self, actor: Actor) -> None:
         """No guard is broken by a version of which nothing failed, however late its numbers came."""
@@ -264,7 +311,7 @@ class Simulation:
 
     def _post_must_have_settled(self, post: Actor) -> None:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
-        if post.finished is None or not self.scenario.is_calm:
+        if post.finished is None or not self.scenario.is_calm or self._others_at_work(post):
             return
         # What was cut before main began, nobody knows whole.
         may_cut = self.scenario.held_before is not None
@@ -272,6 +319,11 @@ class Simulation:
             why = settled(self.observer, function, may_cut=may_cut)
             if why is not None:
                 self.observer.blame("post settles", why)
+
+    def _others_at_work(self, post: Actor) -> bool:
+        """Whether somebody has taken it over, as `mode: promote` takes over what is held."""
+        others = (a for a in self.observer.actors.values() if a is not post)
+        return any(other.touched and other.finished is None and other.alive for other in others)
 
     def _await(self, actor: Actor) -> None:
         assert actor.process is not None
@@ -294,6 +346,9 @@ class Simulation:
         """5: whatever happened, the next run makes it whole, unless it is held or somebody else's."""
         # Also a lease of 15 minutes on a clock that is 15 minutes fast is over then.
         self.scheduler.clock.advance(1_900.0)
+        if self.guardians is not None:
+            self.guardians.end()
+            self._await_all()
         spec = self._order(
             "00000004",
             "1004",

@@ -38,6 +38,7 @@ from sandbox.aws.lambda_.code import zip_of
 from sandbox.aws.request import Account, Request
 from sandbox.aws.world import REGION
 from sandbox.clock import START
+from tests.simulation import rules_guardian as guardian
 from tests.simulation import rules_previous as previous
 from tests.simulation import rules_reporting as told
 from tests.simulation import rules_saved as saved
@@ -98,6 +99,8 @@ class StagedWorld(World):
         observer, function = self.observer, request.function
         before = observer.show_kept(function)
         answer = super().perform(request)
+        if request.operation != "GetAlias":
+            observer.guarded.previous_at[function] = observer.now
         if request.operation in {"UpdateAlias", "CreateAlias"}:
             after = observer.show_kept(function, request.caller)
             assert after is not None
@@ -151,10 +154,11 @@ class StagedWorld(World):
         if outcome != "ok":
             self.observer.seen[f"answer {outcome}"] += 1
             self.observer.tell(f"{actor.name}: {request.operation} -> {outcome}")
+        if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
+            kept = f"{request.function}:{PREVIOUS}"
+            self.observer.said_missing(actor, kept if is_previous(request) else request.function)
         if is_previous(request):
             return
-        if request.operation == "GetAlias" and outcome == "ResourceNotFoundException":
-            self.observer.said_missing(actor, request.function)
         if request.operation == "UpdateAlias":
             self.observer.sent(actor, write_of(request, self.observer.now), outcome)
 
@@ -186,6 +190,7 @@ class Weather:
         rules.arrived(observer, actor, request)
         fault = None if self.over else self._fault(request)
         if fault is not None:
+            guardian.met(observer, actor, "slow" if isinstance(fault, Slow) else "a fault")
             work = partial(fault.around, world, request, work)
         try:
             return work()
@@ -270,7 +275,8 @@ class Weather:
         for kind, chance in drawn.chances.items() if drawn else ():
             is_read = request.operation == "GetAlias"
             # What hangs half of the time lets nothing be learned; a stale answer is one to a read.
-            if r.random() < chance and is_read == (kind == "stale"):
+            may = not is_read or self._has_a_past(request)
+            if r.random() < chance and is_read == (kind == "stale") and may:
                 self._stage.observer.seen[f"previous alias {kind}"] += 1
                 return kind
         return None
@@ -292,17 +298,17 @@ class Weather:
         return None
 
     def _may_be_stale(self, request: Request) -> bool:
-        if request.operation != "GetAlias":
+        if request.operation != "GetAlias" or not self._has_a_past(request):
             return False
         world = self._stage.world
-        function = world.lambda_().functions.get(request.function)
-        alias = function.aliases.get(request.params["Name"]) if function else None
         written = world.written_at.get(request.function, -STALE_FOR)
-        return (
-            alias is not None
-            and alias.before is not None
-            and world.clock.monotonic() - written < STALE_FOR
-        )
+        return world.clock.monotonic() - written < STALE_FOR
+
+    def _has_a_past(self, request: Request) -> bool:
+        """Whether its alias was written since it was made: before that there is nothing to be read for minutes."""
+        function = self._stage.world.lambda_().functions.get(request.function)
+        alias = function.aliases.get(request.params["Name"]) if function else None
+        return alias is not None and alias.before is not None
 
 
 class ResetLate:
@@ -373,6 +379,8 @@ class Stage:
         self.world.dates = dict(scenario.between.dates)
         self.functions = [f"checkout-{n}" for n in range(scenario.functions)]
         self.weather = Weather(scenario, self)
+        self.when_fired: Callable[[], None] = lambda: None
+        """Called whenever an alarm goes into ALARM, once main is to begin."""
         self._start = 0.0
         self._entered: dict[tuple[str, str], float] = {}
         """(Alarm, state) -> when it took it on last, seconds since main's start."""
@@ -524,6 +532,8 @@ class Stage:
         self.observer.tell(f"alarm {name} {state}")
         self.observer.seen[f"alarm {state}"] += 1
         self.observer.alarm_changed(name, state)
+        if state == "ALARM":
+            self.when_fired()
         for actor in self.observer.actors.values():
             self.observer.while_a_hook_is_asked(actor, f"alarm {state}")
 
@@ -615,6 +625,7 @@ class Stage:
         self.observer.tell(f"{actor.name} stands still for {seconds} s")
         self.observer.seen["frozen"] += 1
         actor.frozen_ever = True
+        guardian.met(self.observer, actor, "a standstill")
         self.scheduler.freeze(actor.process, seconds)
 
     def show(self, function: str) -> Shown | None:

@@ -696,7 +696,7 @@ with _story("alarm-at-start-ignored", Telling("10% 2m, 100% 2m")) as tell:
         tell.shifts(step)
         tell.passes(step)
     text = (
-        "Alarm checkout-errors did not count: it was in ALARM from before the start and never OK."
+        "Alarm checkout-errors did not guard: it was in ALARM from before the start and never OK."
     )
     tell.say(e.Warned, text=text)
     tell.is_released()
@@ -752,7 +752,7 @@ with _story("no-alarms", Telling("10% 1m, 100% 0s")) as tell:
     tell.finds_aliases()
     tell.say(
         e.Warned,
-        text="No alarm watches this rollout: `alarms` is empty.",
+        text="Nothing guards this rollout: `alarms` is empty.",
     )
     tell.publishes()
     for step in (1, 2):

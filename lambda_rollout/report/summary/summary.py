@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.report.alarm_lines import guardians
 from lambda_rollout.report.alike import parted, what_they_share
 from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.errors import errors_section
 from lambda_rollout.report.findings import findings_table, requests
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
-from lambda_rollout.report.lines import guardians
 from lambda_rollout.report.markdown import code, folded, link, prose, table
 from lambda_rollout.report.sections import (
     REASON_LIMIT,
@@ -54,15 +54,10 @@ def summary_of_input_problems(errors: InputErrors) -> str:
     """Tell what is wrong with the inputs."""
     rows = [
         (f"{code(problem.input)}<br>{code(problem.given) or '*nothing*'}", prose(problem.remedy))
-        for problem in errors.told[:MOST_ROWS]
+        for problem in errors.told
     ]
-    parts = [
-        f"## {MARKS[Result.FAILED]} The inputs are wrong, nothing was changed",
-        table(("input and its value", "what to write"), rows),
-    ]
-    if len(errors.told) > MOST_ROWS:
-        parts.append(f"And {len(errors.told) - MOST_ROWS} more, in the log.")
-    return fit("\n\n".join(parts))
+    heading = f"## {MARKS[Result.FAILED]} The inputs are wrong, nothing was changed"
+    return fit("\n\n".join([heading, table(("input and its value", "what to write"), rows)]))
 
 
 def fit(markdown: str, limit: int = LIMIT) -> str:

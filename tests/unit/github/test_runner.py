@@ -183,6 +183,19 @@ def test_without_a_workspace_the_runners_temporary_folder_serves(job: Job) -> No
     assert path.read_text(encoding="utf-8") == "{}"
 
 
+@pytest.mark.parametrize("workspace", ["gone", "file"])
+def test_a_workspace_that_is_no_folder_is_none(job: Job, workspace: str) -> None:
+    (job.folder / "file").touch()
+    job.environ["GITHUB_WORKSPACE"] = str(job.folder / workspace)
+    job.environ["RUNNER_TEMP"] = str(job.folder)
+    path = Path(job.runner.write_report("{}"))
+    assert path.parent == job.folder
+    job.environ["RUNNER_TEMP"] = str(job.folder / "gone")
+    path = Path(job.runner.write_report("{}"))
+    assert path.read_text(encoding="utf-8") == "{}"
+    path.unlink()
+
+
 def test_a_link_that_a_checkout_left_is_not_followed(job: Job) -> None:
     elsewhere = job.folder / "elsewhere"
     elsewhere.mkdir()

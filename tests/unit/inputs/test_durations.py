@@ -26,6 +26,7 @@ def test_read(text: str, seconds: int) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
+UNIT = ", and write whole numbers, such as 90s, 5m or 1h30m."
 FORM = (
     " is not a duration: write hours, minutes and seconds in that order, in whole numbers and "
     "without spaces, such as 90s, 5m or 1h30m."
@@ -38,7 +39,13 @@ FORM = (
         ("5", "Add a unit to '5': 5s, 5m or 5h."),
         ("0", "Add a unit to '0': 0s, 0m or 0h."),
         ("12345678901", "Add a unit to '12345678901': 5s, 5m or 5h."),
+        ("1.5", "Add a unit to '1.5'" + UNIT),
+        (".5", "Add a unit to '.5'" + UNIT),
+        ("1,5", "Add a unit to '1,5'" + UNIT),
+        ("-5", "Add a unit to '-5'" + UNIT),
+        ("٥", "Add a unit to '٥'" + UNIT),
         ("", "''" + FORM),
+        (".", "'.'" + FORM),
         ("30m1h", "'30m1h'" + FORM),
         ("1m1m", "'1m1m'" + FORM),
         ("1.5h", "'1.5h'" + FORM),

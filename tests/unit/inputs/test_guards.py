@@ -115,6 +115,7 @@ def test_nothing_is_no_guard() -> None:
     assert parse_guards(" \n\n") == ()
 
 
+LONG = "this number has too many digits: round it."
 TIME = "p99-duration is a time: write it in ms or s, such as 800ms or 1.5s."
 METRICS = (
     "write error-rate, throttle-rate, p50-duration, p90-duration, p95-duration, p99-duration or "
@@ -184,6 +185,10 @@ AVG = "avg beside baseline needs a margin: write baseline + a number, or baselin
             "write a number in digits, with a point for a fraction, such as 1.5.",
         ),
         ("error-rate < -1%", 14, "write a number with its unit, such as 1%."),
+        ("error-rate < 0.1234567%", 14, LONG),
+        ("error-rate <= baseline * 1.00000001", 26, LONG),
+        ("p99-duration < 1234567890ms", 16, LONG),
+        ("p99(A/B) < 1234567890123456", 12, LONG),
         ("error-rate < 1.2.3%", 14, "write a number with its unit, such as 1%."),
         (
             "p99-duration < 800",

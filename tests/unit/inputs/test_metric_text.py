@@ -113,6 +113,7 @@ PAIR = "write a dimension as name=value."
         ),
         ("sum(Orders{a=b})", 5, "write the namespace before the metric: NAMESPACE/Orders."),
         ("sum()", 5, "write the namespace before the metric: NAMESPACE/METRIC."),
+        ('sum("A/B")', 5, 'write the namespace before the metric: NAMESPACE/"A/B".'),
         ("sum(/B)", 5, "write the namespace before the metric: NAMESPACE/B."),
         (
             "sum(A/ )",

@@ -191,6 +191,7 @@ def test_its_bytes_are_never_shown() -> None:
 # Whose it is ---------------------------------------------------------------------------------------
 
 BOTH = ("checkout", "arn:aws:lambda:eu-central-1:123456789012:function:refunds")
+OTHER_FORM = "123456789012:function:checkout"
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:7"
 
 
@@ -219,10 +220,11 @@ def test_each_function_may_have_its_own_package() -> None:
     ("text", "given", "said"),
     [
         ("payments: a.zip", "payments", "not rolled out"),
-        ("Checkout: a.zip", "Checkout", "not rolled out"),
-        ("checkout: a.zip\nrefunds:", "refunds:", "Write FUNCTION: VALUE"),
-        ("a.zip\nb.zip", "a.zip", "Write FUNCTION: VALUE"),
-        ("checkout: a.zip\nb.zip", "b.zip", "Write FUNCTION: VALUE"),
+        ("Checkout: a.zip", "Checkout", "Name one of function-name: 'checkout', "),
+        (f"{OTHER_FORM}: a.zip", OTHER_FORM, "Write 'checkout', as function-name does."),
+        ("checkout: a.zip\nrefunds:", "refunds:", "There is no package after the colon"),
+        ("a.zip\nb.zip", "a.zip", "Write FUNCTION: PACKAGE"),
+        ("checkout: a.zip\nb.zip", "b.zip", "Write FUNCTION: PACKAGE"),
         ("checkout: a.zip\ncheckout: b.zip", "checkout", "a line already"),
         (f"refunds: a.zip\n{BOTH[1]}: a.zip", BOTH[1], "a line already"),
         ("checkout: a.zip, refunds: b.zip", "a.zip, refunds: b.zip", "on each line"),

@@ -251,10 +251,8 @@ def test_an_alarms_arn() -> None:
     assert alarm == AlarmName(text, "team: a, b", "cn-north-1", "123456789012")
 
 
-BRACES = (
-    "Write {function} or {alias} for each function's name and its alias. A brace that is "
-    "part of an alarm's name is doubled: {{ or }}."
-)
+PLACEHOLDERS = "{function} or {alias} for each function's name and its alias."
+DOUBLED = "A brace that is part of an alarm's name is doubled:"
 
 
 def test_one_alarm_in_two_regions_is_two() -> None:
@@ -308,6 +306,7 @@ VERSION = (
     "publish $LATEST."
 )
 COUNT = "Write a whole number from 0 to 999999999, in digits only."
+PULL_REQUEST = "Write the number of a pull request, such as 12."
 ALARM_ARN = (
     "Write the ARN of an alarm as arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME, or the alarm's "
     "name."
@@ -325,6 +324,22 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
             (
                 "got 'fn:live'. Write 'fn' without the qualifier. To shift that alias, set alias to "
                 "'live'."
+            ),
+        ),
+        (
+            "function-name",
+            "123456789012:fn",
+            (
+                "got '123456789012:fn'. Write '123456789012' without the qualifier. To shift that alias, set alias to "
+                "'fn'. A partial ARN is written 123456789012:function:NAME."
+            ),
+        ),
+        (
+            "function-name",
+            "function:fn",
+            (
+                "got 'function:fn'. Write 'function' without the qualifier. To shift that alias, set alias to 'fn'. "
+                "A partial ARN is written 123456789012:function:NAME."
             ),
         ),
         (
@@ -402,10 +417,28 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
         ("steps", "50%, 10%", "got '10%'. Percentages ascend: after 50% comes a higher one."),
         ("interval", "5", "got '5'. Add a unit to '5': 5s, 5m or 5h."),
         ("alarms", "arn:aws:sns:x", f"got 'arn:aws:sns:x'. {ALARM_ARN}"),
-        ("alarms", "{fn}-errors", f"got '{{fn}}-errors'. {BRACES}"),
-        ("alarms", "{function", f"got '{{function'. {BRACES}"),
-        ("alarms", "errors}", f"got 'errors}}'. {BRACES}"),
-        ("alarms", "{function }", f"got '{{function }}'. {BRACES}"),
+        (
+            "alarms",
+            "{function}-{fn}-errors",
+            (
+                f"got '{{function}}-{{fn}}-errors'. '{{fn}}' is no placeholder: write {PLACEHOLDERS} {DOUBLED} "
+                "'{function}-{{fn}}-errors'."
+            ),
+        ),
+        (
+            "alarms",
+            "{function}{",
+            f"got '{{function}}{{'. Write {PLACEHOLDERS} {DOUBLED} '{{function}}{{{{'.",
+        ),
+        ("alarms", "errors}", f"got 'errors}}'. Write {PLACEHOLDERS} {DOUBLED} 'errors}}}}'."),
+        (
+            "alarms",
+            "{{{Function }",
+            (
+                f"got '{{{{{{Function }}'. '{{Function }}' is no placeholder: write {PLACEHOLDERS} {DOUBLED} "
+                "'{{{{Function }}'."
+            ),
+        ),
         (
             "alarms",
             "{function}" + "a" * 250,
@@ -474,8 +507,10 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
             "got 'deployer'. Write the role's ARN: arn:aws:iam::123456789012:role/NAME.",
         ),
         ("comment", "on", "got 'on'. Write auto or off."),
-        ("pr-number", "0", "got '0'. Write the number of a pull request."),
-        ("pr-number", "next", f"got 'next'. {COUNT}"),
+        ("pr-number", "0", f"got '0'. {PULL_REQUEST}"),
+        ("pr-number", "next", f"got 'next'. {PULL_REQUEST}"),
+        ("pr-number", "#", f"got '#'. {PULL_REQUEST}"),
+        ("pr-number", "# 12", f"got '# 12'. {PULL_REQUEST}"),
     ],
 )
 def test_one_mistake_is_one_sentence(name: str, text: str, problem: str) -> None:

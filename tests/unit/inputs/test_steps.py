@@ -270,3 +270,30 @@ def test_a_held_plan_has_no_promotion() -> None:
 )
 def test_what_codedeploy_can_run(text: str, routing: TrafficRouting | None) -> None:
     assert codedeploy_routing(parse_steps(text, INTERVAL)) == routing
+
+
+@pytest.mark.parametrize(
+    ("at", "left"),
+    [
+        ("10", steps(("10", 5), ("50", 10), ("100", 20))),
+        ("50", steps(("50", 10), ("100", 20))),
+        ("100", steps(("100", 20))),
+        # Weights of another schedule are watched as long as the next higher one.
+        ("5", steps(("5", 5), ("10", 5), ("50", 10), ("100", 20))),
+        ("25", steps(("25", 10), ("50", 10), ("100", 20))),
+        ("99", steps(("99", 20), ("100", 20))),
+    ],
+)
+def test_a_resumed_plan_begins_with_the_weight_that_is_there(at: str, left: Plan) -> None:
+    assert steps(("10", 5), ("50", 10), ("100", 20)).resumed_at(Decimal(at)) == left
+
+
+def test_a_resumed_plan_that_ends_held_is_held_at_no_less_than_is_there() -> None:
+    plan = steps(("10", 5), ("20", 10), held=True)
+    assert plan.resumed_at(Decimal(20)) == steps(("20", 10), held=True)
+    assert plan.resumed_at(Decimal(60)) == steps(("60", 10), held=True)
+
+
+def test_a_resumed_plan_holds_at_the_last_weight_that_is_left() -> None:
+    plan = parse_steps("10% 5m, hold 4h", INTERVAL).resumed_at(Decimal(30))
+    assert plan.describe() == "30% 5m, hold 4h"

@@ -70,7 +70,7 @@ def test_what_is_no_object_is_read_as_ever() -> None:
         ('{"checkout": 8}', [("cart", MISSING)]),
         ('{"checkout": 8, "cart": 12, "mailer": 3}', [("mailer", STRANGER)]),
         ('{"checkout": 8, "Cart": 12}', [("Cart", STRANGER), ("cart", MISSING)]),
-        (f'{{"checkout": 8, "{ARN}": 12}}', [(ARN, STRANGER), ("cart", MISSING)]),
+        (f'{{"checkout": 8, "{ARN}": 12}}', [(ARN, "Write the name alone: 'cart'."), ("cart", MISSING)]),
         ('{"checkout": 8, "cart": 12, "checkout": 8}', [("checkout", TWICE)]),
         ('{"checkout": "", "cart": "$LATEST"}', [('checkout: ""', NUMBER), ('cart: "$LATEST"', NUMBER)]),
         ('{"checkout": "08", "cart": 0}', [('checkout: "08"', NUMBER), ("cart: 0", NUMBER)]),

@@ -135,7 +135,7 @@ def test_what_could_not_have_fired_says_so() -> None:
     tell.shifts(1)
     tell.ends(e.Result.PROMOTED)
     assert first_cells(alarms(state(tell))) == [
-        "🔴&nbsp;ALARM throughout, did not count",
+        "🔴&nbsp;ALARM throughout, did not guard",
         "⚪&nbsp;no&nbsp;data throughout",
     ]
 

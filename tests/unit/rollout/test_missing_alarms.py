@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.rollout.missing_alarms import (
     CORRECT,
+    WITH_COMMA,
     name_the_missing,
     remedy_for_missing,
 )
@@ -32,6 +34,16 @@ def test_an_arn_of_ones_own_account_is_a_wrong_name() -> None:
 def test_signs_of_yaml_around_a_name_are_named() -> None:
     remedy = remedy_for_missing(["- checkout-errors"], OURS)
     assert remedy == f"Write 'checkout-errors', without the dash of YAML or JSON. {CORRECT}"
+
+
+def test_a_list_with_commas_in_a_block_of_yaml_is_told_apart_from_a_name() -> None:
+    # What `alarms: |` and one line below it make of a list.
+    (alarm,) = parse_alarms("checkout-errors, checkout-latency\n")
+    assert remedy_for_missing([alarm.text], OURS) == f"{WITH_COMMA} {CORRECT}"
+    assert [alarm.text for alarm in parse_alarms("checkout-errors, checkout-latency")] == [
+        "checkout-errors",
+        "checkout-latency",
+    ]
 
 
 def test_a_few_are_all_named() -> None:
