@@ -23,6 +23,7 @@ from lambda_rollout.rollout.alias_status import (
     refusal,
     tell_status,
 )
+from lambda_rollout.rollout.all_mistakes import all_or_mistakes
 from lambda_rollout.rollout.events import (
     Warned,
 )
@@ -49,9 +50,12 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
 
     def judge(seen: list[AliasStatus]) -> bool:
         _refuse_to_create_for_a_promotion(seen, spec)
-        for status in seen:
+
+        def refuse(status: AliasStatus) -> None:
             if not _stays(status, seen, spec, ports):
                 _refuse_what_is_not_ours(status, spec, ports)
+
+        all_or_mistakes(refuse, seen, lambda status: status.target)
         resumes = inputs.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
         return inputs.mode is Mode.PLAN or resumes
 
@@ -112,7 +116,12 @@ def _look_until_clear(
     told: set[Target] = set()
     restoration = Restoration(ports)
     while True:
-        statuses = ports.parallel(lambda target: look_at(target, identity, ports, find), targets)
+        statuses = all_or_mistakes(
+            lambda target: look_at(target, identity, ports, find),
+            targets,
+            lambda target: target,
+            ports.parallel,
+        )
         for target, status in zip(targets, statuses, strict=True):
             if target not in told:
                 told.add(target)
