@@ -53,7 +53,7 @@ class AlarmReading:
 
     @property
     def is_broken(self) -> bool:
-        """Whether it is not evaluated, and waiting is not what mends it."""
+        """Whether it is not evaluated, and waiting does not help."""
         return self.evaluation in BROKEN
 
     @property
