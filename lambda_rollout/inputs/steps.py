@@ -21,6 +21,7 @@ from lambda_rollout.inputs.durations import (
 from lambda_rollout.inputs.hold import (
     hold_item,
     is_hold,
+    looks_like_hold,
     misplaced_hold,
     parse_hold,
 )
@@ -261,6 +262,10 @@ def _cut_item(item: str) -> tuple[str, str | None]:
     found = _ITEM.fullmatch(item)
     if found is None:
         remedy = "Write a percentage and, after a space, how long it is watched: 10% 5m."
+        if looks_like_hold(item):
+            remedy = (
+                "Write hold in small letters and, after a space, how long to wait, such as hold 4h."
+            )
         raise Mistakes(Mistake(item, remedy))
     return found[1], found[2]
 

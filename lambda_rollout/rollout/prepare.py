@@ -202,7 +202,8 @@ def check_alarms_at_start(
     if survey.guardians or (spec.inputs.alarms and spec.inputs.mode is Mode.PLAN):
         ports.emit(GuardiansFound(arns=survey.guardians))
     if not spec.inputs.alarms and all(guard.observe_only for guard in spec.inputs.guards):
-        _warn(ports, "No alarm watches this rollout: `alarms` is empty.")
+        observed = ", and `guards` are only observed" if spec.inputs.guards else ""
+        _warn(ports, f"Nothing guards this rollout: `alarms` is empty{observed}.")
     for what, names in _unfit(survey):
         if spec.inputs.mode is Mode.PLAN:
             would = _WOULD[spec.inputs.alarm_at_start].format(what=what)

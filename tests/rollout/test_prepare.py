@@ -14,13 +14,15 @@ from tests.support.scene import Scene, rollout_spec
 
 
 def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
-    told = "No alarm watches this rollout: `alarms` is empty."
-    scene = Scene.ready(alarms=())
-    scene.roll_out(rollout_spec("100% 0s", alarms=()))
-    assert told in scene.warnings
-    scene = Scene.ready(alarms=())
-    scene.roll_out(rollout_spec("100% 0s", alarms=(), guards=parse_guards("error-rate < 1%")))
-    assert told not in scene.warnings
+    told = "Nothing guards this rollout: `alarms` is empty"
+    for guards, said in (
+        ("", [f"{told}."]),
+        ("? error-rate < 1%", [f"{told}, and `guards` are only observed."]),
+        ("error-rate < 1%", []),
+    ):
+        scene = Scene.ready(alarms=())
+        scene.roll_out(rollout_spec("100% 0s", alarms=(), guards=parse_guards(guards)))
+        assert [text for text in scene.warnings if told in text] == said
 
 
 @pytest.mark.parametrize(

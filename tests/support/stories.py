@@ -752,7 +752,7 @@ with _story("no-alarms", Telling("10% 1m, 100% 0s")) as tell:
     tell.finds_aliases()
     tell.say(
         e.Warned,
-        text="No alarm watches this rollout: `alarms` is empty.",
+        text="Nothing guards this rollout: `alarms` is empty.",
     )
     tell.publishes()
     for step in (1, 2):
