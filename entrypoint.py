@@ -17,8 +17,8 @@ from types import FrameType
 from lambda_rollout.runtime import precompiled
 from lambda_rollout.runtime.clock import Stop
 
-# Nothing of what is imported now is garbage, and looking for some takes a fifth of the start. `app` sets it going
-# again once the clients are made.
+# Nothing of what is imported now is garbage, and looking for some takes a fifth of the start. `parts` sets it going
+# again once all is imported.
 gc.disable()
 
 # The log's place must not be taken by the first thing that is opened.

@@ -11,7 +11,7 @@ from benchmarks.table import Row
 from benchmarks.traffic import binomial
 from lambda_rollout.analysis.guards.holding import HARM, SURE, against_worse, log_shown
 from lambda_rollout.analysis.guards.rates import Counts, Limit, beside_baseline
-from lambda_rollout.analysis.guards.sequential import Factors, log_e_values
+from lambda_rollout.analysis.guards.sequential import Factors, log_choose, log_e_values
 from lambda_rollout.analysis.guards.verdict import LEVEL
 
 RUNS, MANY_RUNS = 100, 4_000
@@ -83,15 +83,11 @@ def _fixed_sample(old: float, new: float) -> int:
 def _fisher(one: Counts, other: Counts) -> float:
     (total, failed), (old_total, old_failed) = one, other
     everything, all_failed = total + old_total, failed + old_failed
-    whole = _log_choose(everything, all_failed)
+    whole = log_choose(everything, all_failed)
     return sum(
-        math.exp(_log_choose(total, more) + _log_choose(old_total, all_failed - more) - whole)
+        math.exp(log_choose(total, more) + log_choose(old_total, all_failed - more) - whole)
         for more in range(failed, min(total, all_failed) + 1)
     )
-
-
-def _log_choose(count: int, chosen: int) -> float:
-    return math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)
 
 
 def naive() -> Iterator[Row]:

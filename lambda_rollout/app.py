@@ -1,64 +1,41 @@
-"""Composition: builds the real parts and hands them to the story. Knows everybody; decides nothing.
+"""The doors of both stages: read what was asked for, ask AWS the first question, hand over to the story.
 
-boto3 is imported only after the inputs were found good, so that a mistake in them is told at once, and not at
-all by a post stage that has nothing to do.
+Half of what a rollout needs is imported while AWS answers that question: the story and its reports, in
+`lambda_rollout.parts`. boto3 is imported only after the inputs were found good, so that a mistake in them is told at
+once, and not at all by a post stage that has nothing to do.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
-import secrets
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lambda_rollout.github.comment import STATE as COMMENT
-from lambda_rollout.github.journal import Journal
-from lambda_rollout.github.repository import is_private
+from lambda_rollout.github.job import JobContext
 from lambda_rollout.github.runner import Runner
-from lambda_rollout.github.runs import GitHubRuns
 from lambda_rollout.github.stream import BackgroundStream, ForeignText, Lines
 from lambda_rollout.inputs.choices import Comment, Engine, Mode
-from lambda_rollout.inputs.guards import Guard
 from lambda_rollout.inputs.model import Inputs
-from lambda_rollout.inputs.names import AlarmName
 from lambda_rollout.inputs.problems import InputErrors
 from lambda_rollout.inputs.read_all import Files, read_all
-from lambda_rollout.rollout.events import Finished, Result, Warned
-from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
-from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.rollout.saved_state import KEY, LARGEST, DeploymentRef, Phase, SavedState
-from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
-from lambda_rollout.runtime.background import BackgroundThread
-from lambda_rollout.runtime.clock import Clock, Stop, SystemClock
+from lambda_rollout.rollout.saved_state import KEY, Phase, SavedState
+from lambda_rollout.runtime.clock import Stop, SystemClock
 from lambda_rollout.runtime.errors import RolloutError
-from lambda_rollout.runtime.parallel import several_at_once
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
+    from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.github.comment.feed import CommentFeed
-    from lambda_rollout.rollout.ports import Alarms
-
-FAILURES = frozenset({Result.FAILED, Result.ROLLED_BACK})
-
-
-@dataclass(frozen=True, slots=True)
-class JobContext:
-    """What every stage works at: the runner's side, the record, the clock and the stop."""
-
-    environ: Mapping[str, str]
-    runner: Runner
-    journal: Journal
-    clock: Clock
-    stop: Stop
-
+    from lambda_rollout.rollout.events import Finished, Run
+    from lambda_rollout.rollout.spec import RunIdentity
 
 STDOUT = 1
 """The file descriptor itself: what goes through ``sys.stdout`` is flushed at the exit, which then fails with it."""
@@ -82,7 +59,7 @@ def _run(stage: Callable[[JobContext], int], environ: Mapping[str, str], stop: S
     clock = SystemClock()
     log = BackgroundStream(STDOUT)
     runner = Runner(environ, Lines(log), stop=stop)
-    context = JobContext(environ, runner, Journal(runner, clock), clock, stop)
+    context = JobContext(environ, runner, clock, stop)
     foreign = ForeignText(runner.echo)
     # A library's warning would block in the same pipe.
     with contextlib.redirect_stdout(foreign), contextlib.redirect_stderr(foreign):
@@ -118,16 +95,15 @@ def main_stage(context: JobContext) -> int:
         context.journal.input_problems(errors)
         _comment_on_mistakes(errors, context)
         return 1
-    feed = _listening(_feed_of(inputs, context), context)
+    context.make_feed = partial(_feed_of, inputs, context)
     reason, remedy = "the run was interrupted before its end", ""
     try:
-        finished = _tell(inputs, files, context)
-        return exit_status(finished)
+        return exit_status(_roll_out(inputs, files, context))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told as what it is
         reason, remedy = _told(error, context)
         return 1
     finally:
-        _close(context, feed, reason, remedy)
+        _close(context, reason, remedy)
 
 
 def _told(error: Exception, context: JobContext) -> tuple[str, str]:
@@ -156,102 +132,52 @@ def _feed_of(inputs: Inputs, context: JobContext) -> CommentFeed | None:
     return feed_for(inputs, context.runner, context.clock)
 
 
-def _listening(feed: CommentFeed | None, context: JobContext) -> CommentFeed | None:
-    if feed is not None:
-        context.journal.also_tell("comment", feed.emit)
-    return feed
-
-
-def _close(context: JobContext, feed: CommentFeed | None, reason: str, remedy: str) -> None:
+def _close(context: JobContext, reason: str, remedy: str) -> None:
     """Write everything down; GitHub's answer is waited for last, when nothing else is left to do."""
     context.journal.finish(reason, remedy)
-    if feed is not None:
+    if context.feed is not None:
         from lambda_rollout.github.comment.setup import patience
 
-        feed.finish(patience(context.stop))
+        context.feed.finish(patience(context.stop))
 
 
 def exit_status(finished: Finished) -> int:
     """Return 0 for what was asked for, 1 for everything else (README, Outputs)."""
-    return 1 if finished.result in FAILURES and not finished.asked_for else 0
+    from lambda_rollout.rollout.events import Result
+
+    failed = finished.result in {Result.FAILED, Result.ROLLED_BACK}
+    return 1 if failed and not finished.asked_for else 0
 
 
-def _tell(inputs: Inputs, files: Files, context: JobContext) -> Finished:
+def _roll_out(inputs: Inputs, files: Files, context: JobContext) -> Finished:
+    """Ask the first question, and import the rest while AWS answers."""
     from lambda_rollout.aws.credentials import asking
-    from lambda_rollout.rollout.lifetimes import warnings
-    from lambda_rollout.rollout.rollback import rollback
-    from lambda_rollout.rollout.rollout import Rollout
 
-    spec = RolloutSpec(
-        inputs,
-        context.runner.run,
-        rollout_id=secrets.token_hex(4),
-        packages=files.packages,
-        payloads=files.payloads,
-        shows_messages=is_private(context.environ),
-    )
-    is_temporary = bool(context.environ.get("AWS_SESSION_TOKEN"))
-    spec = replace(spec, warnings=tuple(warnings(spec, temporary=is_temporary)))
     # Who rolls back waits out what others give up soon: for them nothing was changed yet.
     limit = SETTLE_LIMIT if inputs.mode is Mode.ROLLBACK else None
     patient = asking(context.clock, context.stop, limit)
     try:
-        clients = build_clients(spec.identity, context, patient)
+        clients = build_clients(inputs.region, inputs.role_to_assume or "", context, patient)
     except RolloutError:
-        _tell_what_role_it_takes(spec, context)
+        if inputs.mode is Mode.PLAN and not context.stop.requested:
+            from lambda_rollout.parts import tell_what_role_it_takes
+
+            tell_what_role_it_takes(inputs, files, context)
         raise
-    ports = build_ports(
-        clients, spec.identity, inputs.alarms, inputs.github_token, context, inputs.guards
-    )
-    if inputs.mode is Mode.PUBLISH:
-        from lambda_rollout.rollout.publish import publish
+    aliases = _first_question(inputs, clients, context.stop)
+    from lambda_rollout.parts import tell
 
-        return publish(spec, ports)
-    if inputs.engine is Engine.CODEDEPLOY:
-        return _deploy(inputs, spec, ports, clients)
-    if inputs.mode is Mode.ROLLBACK:
-        return rollback(spec, ports)
-    return Rollout(spec, ports).run()
+    return tell(inputs, files, clients, aliases, context)
 
 
-def _tell_what_role_it_takes(spec: RolloutSpec, context: JobContext) -> None:
-    """Let a plan without credentials tell what the role needs: its first run may be to ask that."""
-    if spec.inputs.mode is Mode.PLAN and not context.stop.requested:
-        from lambda_rollout.rollout.permissions import without_credentials
+def _first_question(inputs: Inputs, clients: Clients, stop: Stop) -> LambdaAliases:
+    """Return Lambda's alias calls, and ask the first one, where that is what the story begins with."""
+    from lambda_rollout.aws.aliases import LambdaAliases
 
-        context.journal.emit(without_credentials(spec, partial(_claims_of_job, context)))
-
-
-def _claims_of_job(context: JobContext, role: str) -> Mapping[str, Any]:
-    """Ask once for what this job's OIDC token says, meant for ``role``. Raises `RolloutError`."""
-    from lambda_rollout.aws.web_identity import audiences
-    from lambda_rollout.runtime.id_token import claims_of, id_token
-
-    token = id_token(context.environ, audiences(role)[0], context.runner.hide)
-    try:
-        return claims_of(token)
-    except ValueError as error:
-        raise RolloutError(f"GitHub's answer holds {error}.") from error
-
-
-def _deploy(inputs: Inputs, spec: RolloutSpec, ports: Ports, clients: Clients) -> Finished:
-    from lambda_rollout.aws.alarms import CloudWatchAlarms
-    from lambda_rollout.aws.codedeploy import CodeDeployEngine
-    from lambda_rollout.rollout.codedeploy.ended import rollback_deployment
-    from lambda_rollout.rollout.codedeploy.engine import Deployment
-
-    ref = DeploymentRef(
-        inputs.codedeploy_application or "", inputs.codedeploy_deployment_group or ""
-    )
-    engine = CodeDeployEngine(clients, ref)
-    if inputs.mode is Mode.ROLLBACK:
-        return rollback_deployment(spec, ports, engine)
-
-    def alarms_of(more: Sequence[str]) -> Alarms:
-        names = (AlarmName(name, name) for name in more)
-        return CloudWatchAlarms(clients, [*inputs.alarms, *names], ports.stop)
-
-    return Deployment(spec, ports, engine, alarms_of).run()
+    aliases = LambdaAliases(clients, stop)
+    if inputs.engine is Engine.DIRECT and inputs.mode is not Mode.PUBLISH:
+        aliases.ask_ahead(inputs.targets[0])
+    return aliases
 
 
 def post_stage(context: JobContext) -> int:
@@ -274,10 +200,12 @@ def post_stage(context: JobContext) -> int:
     context.runner.note(
         "Post stage: the main step did not finish. Its aliases are restored or completed now."
     )
+    from lambda_rollout.rollout.events import Result
     from lambda_rollout.rollout.post_stage import all_left
+    from lambda_rollout.rollout.spec import RunIdentity
 
     identity = RunIdentity.of_saved_state(saved_state, context.runner.run)
-    feed = _feed_of_post_stage(context)
+    context.make_feed = partial(_feed_of_post_stage, context)
     reason, remedy = "the post stage was interrupted before its end", ""
     try:
         finished = _settle(saved_state, identity, context)
@@ -288,7 +216,7 @@ def post_stage(context: JobContext) -> int:
             context.journal.emit(left)
         return 1
     finally:
-        _close(context, feed, reason, remedy)
+        _close(context, reason, remedy)
 
 
 def _feed_of_post_stage(context: JobContext) -> CommentFeed | None:
@@ -296,16 +224,19 @@ def _feed_of_post_stage(context: JobContext) -> CommentFeed | None:
     from lambda_rollout.github.comment.setup import feed_of_post_stage
 
     try:
-        return _listening(feed_of_post_stage(context.runner, context.clock), context)
+        return feed_of_post_stage(context.runner, context.clock)
     except Exception as error:  # noqa: BLE001
         context.runner.note(f"There is no comment: {_told(error, context)[0]}.")
         return None
 
 
 def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext) -> Finished:
+    from lambda_rollout.aws.aliases import LambdaAliases
     from lambda_rollout.aws.codedeploy import CodeDeployEngine
     from lambda_rollout.aws.credentials import asking
+    from lambda_rollout.parts import build_ports, save_nothing
     from lambda_rollout.rollout.codedeploy.ended import settle_deployment_main_left
+    from lambda_rollout.rollout.finish import TELL_TROUBLE_AT
     from lambda_rollout.rollout.post_stage import (
         ASKING_LIMIT,
         TOTAL_LIMIT,
@@ -322,8 +253,9 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
     # It listens to no stop: whoever ends the post stage is obeyed by none of its writes either.
     patient = asking(context.clock, None, ASKING_LIMIT).copy(before_sleep=tell)
     _drop_bad_settings(identity, context)
-    clients = build_clients(identity, context, patient, obeys=False)
-    ports = replace(build_ports(clients, identity, (), "", context), remember=_save_nothing)
+    clients = build_clients(identity.region, identity.role_to_assume, context, patient, obeys=False)
+    aliases = LambdaAliases(clients, context.stop)
+    ports = replace(build_ports(clients, aliases, (), "", context), remember=save_nothing)
     if saved_state.deployment is None:
         left = TOTAL_LIMIT - (context.clock.monotonic() - began)
         return settle_what_main_left(saved_state, identity, ports, left)
@@ -334,6 +266,7 @@ def _settle(saved_state: SavedState, identity: RunIdentity, context: JobContext)
 def _drop_bad_settings(identity: RunIdentity, context: JobContext) -> None:
     """Go without what the environment has that no client can be made with; main would have said so and stopped."""
     from lambda_rollout.aws.sessions import drop_bad_settings, drop_empty_settings
+    from lambda_rollout.rollout.events import Warned
 
     drop_empty_settings(os.environ)
     if dropped := drop_bad_settings(identity.region, os.environ):
@@ -343,119 +276,38 @@ def _drop_bad_settings(identity: RunIdentity, context: JobContext) -> None:
 
 
 def build_clients(
-    identity: RunIdentity, context: JobContext, patient: Retrying, *, obeys: bool = True
+    region: str, role: str, context: JobContext, patient: Retrying, *, obeys: bool = True
 ) -> Clients:
-    """Build the AWS clients; whether their first credentials are waited for until the stop only is ``obeys``.
+    """Build the AWS clients, and make the one that every stage needs. ``role``: ARN of the role to assume, or empty.
 
-    Raises `RolloutError` if there are none, or ``role-to-assume`` cannot be assumed, however ``patient``.
+    Whether the first credentials are waited for until the stop only is ``obeys``. Raises `RolloutError` if there are
+    none, or the role cannot be assumed, however ``patient``.
     """
     from lambda_rollout.aws.clients import Clients
     from lambda_rollout.aws.credentials import session, telling_refusals
 
     def warn(text: str) -> None:
+        from lambda_rollout.rollout.events import Warned
+
         context.journal.emit(Warned(text=text))
 
     aws = session(
-        identity.region,
-        identity.role_to_assume,
-        _session_name(identity),
+        region,
+        role,
+        _session_name(context.runner.run) if role else "",
         context.environ,
         context.clock,
         context.stop,
-        telling_refusals(patient, identity.role_to_assume, warn),
+        telling_refusals(patient, role, warn),
         obeys=obeys,
         hide=context.runner.hide,
     )
-    clients = Clients(aws, identity.region, context.clock, warn)
-    _start_is_over(clients)
+    clients = Clients(aws, region, context.clock, warn)
+    _ = clients.lambda_
     return clients
 
 
-def _session_name(identity: RunIdentity) -> str:
-    """Name the session of the role; empty without one, whose parts are not even imported then."""
-    if not identity.role_to_assume:
-        return ""
+def _session_name(run: Run) -> str:
     from lambda_rollout.aws.web_identity import session_name
 
-    run = identity.run
     return session_name(run.run_id, run.attempt, run.repository)
-
-
-def _start_is_over(clients: Clients) -> None:
-    """Make the client that every stage needs, and let the collector go on, past all that lasts anyhow."""
-    _ = clients.lambda_
-    gc.freeze()
-    gc.enable()
-
-
-def build_ports(
-    clients: Clients,
-    identity: RunIdentity,
-    alarms: Sequence[AlarmName],
-    token: str,
-    context: JobContext,
-    guards: Sequence[Guard] = (),
-) -> Ports:
-    """Build the real parts."""
-    from lambda_rollout.analysis.guards.measures import measures_of
-    from lambda_rollout.aws.alarms import CloudWatchAlarms
-    from lambda_rollout.aws.aliases import LambdaAliases
-    from lambda_rollout.aws.caller import caller_of
-    from lambda_rollout.aws.invocations import LambdaInvocations
-    from lambda_rollout.aws.logs import CloudWatchLogs
-    from lambda_rollout.aws.metrics import CloudWatchMetrics
-    from lambda_rollout.aws.preflight import AwsPreflightReader
-    from lambda_rollout.aws.versions import LambdaVersions
-
-    return Ports(
-        aliases=LambdaAliases(clients, context.stop),
-        versions=LambdaVersions(clients),
-        alarms=CloudWatchAlarms(clients, alarms, context.stop),
-        runs=GitHubRuns(identity.run, context.environ.get("GITHUB_API_URL", ""), token),
-        clock=context.clock,
-        aws_clock=clients.aws_clock,
-        stop=context.stop,
-        emit=context.journal.emit,
-        remember=_memory(context),
-        parallel=several_at_once,
-        background=lambda: BackgroundThread("call"),
-        invocations=LambdaInvocations(clients),
-        metrics=CloudWatchMetrics(clients, measures_of(guards)),
-        logs=CloudWatchLogs(clients),
-        preflight_reader=AwsPreflightReader(clients, alarms),
-        rights=lambda: clients.rights.said,
-        claims=partial(_claims_of_job, context),
-        life=clients.life,
-        caller=partial(caller_of, clients),
-    )
-
-
-def _save_nothing(_saved_state: SavedState) -> None:
-    """Stand for `_memory` in the post stage, after which no stage comes."""
-
-
-def _memory(context: JobContext) -> Callable[[SavedState], None]:
-    """Return what saves for the post stage, before what it describes is done.
-
-    It returns when that is saved, or when it takes too long. That it is not saved is told once, and ends nothing.
-    """
-    told: list[str] = []
-
-    def remember(saved_state: SavedState) -> None:
-        # When all is done nothing else is needed, and a full disk has room for so little.
-        saved = replace(saved_state, aliases=()) if saved_state.phase is Phase.DONE else saved_state
-        text = saved.to_json()
-        # One that is too long would keep the post stage from starting at all.
-        fits = len(text) <= LARGEST
-        problem = (
-            context.runner.save_state({KEY: text}) if fits else "it is too long for a variable"
-        )
-        if problem and not told:
-            told.append(problem)
-            text = (
-                f"State could not be saved ({problem}). If this job is killed now, its post stage cannot restore the "
-                "alias: the next run does, or `mode: rollback`. Look at the runner's disk and its temporary folder."
-            )
-            context.journal.emit(Warned(text=text))
-
-    return remember

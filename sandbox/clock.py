@@ -22,6 +22,11 @@ TICK = 0.05
 START = datetime(2026, 11, 23, 5, 0, 0, tzinfo=UTC)
 
 
+def to_milliseconds(at: datetime) -> datetime:
+    """`at` as AWS stores it."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 class Timeline:
     """Actions and when they are due; those of the same instant keep their order."""
 
@@ -32,10 +37,6 @@ class Timeline:
     def schedule(self, at: datetime, action: Action) -> None:
         """Run `action` once at `at` (aware), or at the next look if that is past."""
         heapq.heappush(self._due, (at, next(self._order), action))
-
-    def next_at(self) -> datetime | None:
-        """When the next action is due, None if nothing is planned."""
-        return self._due[0][0] if self._due else None
 
     def take(self, until: datetime) -> tuple[datetime, Action] | None:
         """Remove and return the earliest action due at or before `until`."""

@@ -68,6 +68,8 @@ class Claim:
     """Whether any write was confirmed."""
     shared: bool = False
     """Whether another process may be writing for the same rollout right now."""
+    ends_with_record: bool = False
+    """Whether the rollout is over once the alias is whole and bears no record: nobody asks to undo a promotion."""
 
     def is_ours(self, alias: Alias, now: datetime) -> bool:
         """Return whether this routing is the one we wrote, or one that is pending; ``now`` is AWS's time.
@@ -92,7 +94,7 @@ class Claim:
                 return False
             if self._was_moved_under(record, alias.routing):
                 return False
-        if record is None and self._is_overdue(alias.routing, now):
+        if record is None and self._may_be_over(alias.routing, now):
             return False
         ours = [sent.routing for sent in self.pending if agrees or sent.is_in_doubt]
         if record is not None or not self._was_finished(alias.routing):
@@ -165,11 +167,13 @@ class Claim:
             sent.append(self.routing)
         return bool(sent) and routing not in sent
 
-    def _is_overdue(self, routing: Routing, now: datetime) -> bool:
-        """Whether others may have taken us for dead and made it whole: we stood still until our lease was over.
+    def _may_be_over(self, routing: Routing, now: datetime) -> bool:
+        """Whether others may have made it whole: they took us for dead, since we stood still until our lease was over.
 
         On a split, a missing record can only have been struck out: it stays ours.
         """
+        if self.ends_with_record:
+            return routing.is_unsplit
         if self.shared or self.until is None:
             return False
         return routing.is_unsplit and now >= self.until

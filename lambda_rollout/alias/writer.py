@@ -110,6 +110,8 @@ class AliasWriter:
         """Whether its record was found to be gone when it was to be settled: it was over, or somebody struck it out."""
         self.rollout_id = rollout_id
         self._shared = shared
+        self.ends_with_record = False
+        """See `Claim`."""
         self._forward_since = aws_clock.now()
         """When the newest forward write was first tried, with a record that was made then."""
         self._until: datetime | None = None
@@ -201,6 +203,7 @@ class AliasWriter:
             until=self._until,
             confirmed=self.confirmed,
             shared=self._shared,
+            ends_with_record=self.ends_with_record,
         )
 
     # Looking -----------------------------------------------------------------------------------
@@ -386,7 +389,7 @@ class AliasWriter:
                 return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
             return self._settled(seen, routing, record)
         if not self.is_ours(seen):
-            if self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE:
+            if self._may_be_old(seen) and self._seen_for(seen) < SEEN_TWICE:
                 why = "the answer may be older than our last write, which may still land"
                 return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
             self._forget_what_is_overtaken(seen)
@@ -415,6 +418,16 @@ class AliasWriter:
         """Return for how many seconds a state was seen that is neither the newest that we know of nor our doing."""
         now = self._clock.monotonic()
         return now - self._seen_since.setdefault(seen.revision_id, now)
+
+    def _may_be_old(self, seen: Alias) -> bool:
+        """Whether somebody else's state may be from before all that we know: believed, it would stay split for that.
+
+        It is not where AWS has refused the newest RevisionId that we know of, and nothing of ours can have replaced it.
+        """
+        if seen.revision_id == self.known.revision_id:
+            return self._is_in_doubt
+        is_refused = self.known.revision_id in self._spent
+        return not is_refused or any(write.is_in_doubt for write in self._pending)
 
     @property
     def _is_in_doubt(self) -> bool:

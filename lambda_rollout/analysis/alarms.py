@@ -157,7 +157,7 @@ def with_history(
     """Take the alarm's history since ``watch.history_known`` into account, as far as it is complete.
 
     History may lag behind the state. It is complete only when it reaches the newest reading; until
-    then the watch comes back unexplained, unless what is there already shows a firing. ``chained``: each change must
+    then it still `needs_history`, unless what is there already shows a firing. ``chained``: each change must
     also begin with the state that the one before it ended with. That is asked of what was picked from pages of a whole
     account's history, whose beginning is not the alarm's own.
     """

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_GetAlias.html, API_UpdateAlias
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from lambda_rollout.alias import record as lease
@@ -27,6 +28,17 @@ class LambdaAliases:
         """Make no call yet. ``stop`` ends a read between two of its calls; one that begins after it goes on."""
         self._clients = clients
         self._stop = stop
+        self._ahead: dict[Target, Future[Alias]] = {}
+        """What was asked before anybody waited for the answer."""
+
+    def ask_ahead(self, target: Target) -> None:
+        """Begin to read it, in a thread of its own: the next `read` takes that answer, or raises that error.
+
+        For a program that has more to prepare before it can read. The answer is as old as that takes.
+        """
+        thread = ThreadPoolExecutor(1)
+        self._ahead[target] = thread.submit(self._get, target)
+        thread.shutdown(wait=False)
 
     def read(self, target: Target) -> Alias:
         """See `Aliases.read`. One call, unless the answer shows a weight that may be AWS's own.
@@ -35,7 +47,8 @@ class LambdaAliases:
         been done between the two: a third call shows whether its weight is gone.
         """
         stopped = self._is_stopped
-        seen = self._get(target)
+        ahead = self._ahead.pop(target, None)
+        seen = ahead.result() if ahead else self._get(target)
         if not may_be_from_aws(seen.routing):
             return seen
         self._end_if_stopped(stopped)

@@ -7,13 +7,23 @@ them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_rollout.github.commands import ANNOTATION_LIMIT, ANNOTATIONS_SHOWN, command, inert
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.preflight.finding import Level
-from lambda_rollout.report.findings import LEVEL_MARKS, about, numbers, told_in_full
+from lambda_rollout.preflight.finding import Finding, Level
+from lambda_rollout.report.alarm_lines import part_quiet_alarms
+from lambda_rollout.report.alike import is_large
+from lambda_rollout.report.findings import (
+    LEVEL_MARKS,
+    about,
+    about_all,
+    by_kind,
+    numbers,
+    told_in_full,
+)
 from lambda_rollout.report.kept import repeats
 from lambda_rollout.report.lines import about_what, told
 from lambda_rollout.report.reduce import after
@@ -41,7 +51,7 @@ from lambda_rollout.report.wording import (
 from lambda_rollout.rollout import events as e
 
 if TYPE_CHECKING:
-    from lambda_rollout.inputs.problems import InputErrors
+    from lambda_rollout.inputs.problems import InputErrors, InputProblem
 
 _COMMAND_LIMIT = 4000  # characters of an AWS CLI command
 _LOG_LINE_LIMIT = 1000  # characters of a line of a function's log
@@ -49,6 +59,16 @@ _LOG_LINE_LIMIT = 1000  # characters of a line of a function's log
 
 MOST_ALIKE = 10
 """Times that the same thing is written which goes on repeating itself, such as the changes of an alarm that flaps."""
+
+_LISTS: Mapping[type[e.Event], str] = {
+    e.AliasFound: "The aliases as they are",
+    e.VersionPublished: "Getting the new versions ready",
+    e.VersionTaken: "Getting the new versions ready",
+    e.VersionWaited: "Getting the new versions ready",
+    e.VersionReady: "Getting the new versions ready",
+    e.RecordCleared: "Removing the records",
+}
+"""What is told of each function outside of the steps: of many functions it is folded, with this title."""
 
 _PACED = (e.Heartbeat, e.MetricsRead, e.HookInProgress, e.Warned)
 """These come once a minute, or have a limit of their own."""
@@ -61,7 +81,7 @@ class Log:
         """Begin a log that is written to ``lines``."""
         self._lines = lines
         self._story = RolloutState()
-        self._in_group = False
+        self._group = ""
         self._annotations: Counter[str] = Counter()
         self._told: Counter[Hashable] = Counter()
         """How often events that repeat the same thing were told, or only counted."""
@@ -74,7 +94,9 @@ class Log:
             self._say_what_was_not_told(event)
             self._close_group()
         if isinstance(event, e.StepStarted):
-            self._open_group(event)
+            self._open_group(self._title_of(event))
+        elif self._group in {"", *_LISTS.values()}:
+            self._fold_list(event)
         self._tell_all(event)
         if isinstance(event, e.StepPassed):
             self._say_what_was_not_told(event)
@@ -84,6 +106,8 @@ class Log:
         match event:
             case e.Warned():
                 self._annotate("warning", "Lambda rollout", event.text)
+            case e.AlarmsFound():
+                self._alarms_found(event)
             case e.PreflightFound() | e.PermissionsNeeded():
                 self._looked_ahead(event)
             case e.SmokeTested() | e.LogNotRead():
@@ -118,13 +142,21 @@ class Log:
         self._not_told.clear()
 
     def input_problems(self, errors: InputErrors) -> None:
-        """Write each mistake in the inputs that is told as an annotation of its own."""
-        for problem in errors.told:
-            given = f"{clean(problem.given, 200)!r}: " if problem.given else ""
-            self._annotate(
-                "error", f"Input {problem.input}", f"{problem.input}: {given}{problem.remedy}"
-            )
+        """Write each mistake in the inputs that is told as an annotation of its own; of many the rest is folded."""
+        shown, more = errors.told[: ANNOTATIONS_SHOWN - 1], errors.told[ANNOTATIONS_SHOWN - 1 :]
+        for problem in shown:
+            self._input_problem(problem)
+        if more:
+            self._open_group(f"And {count(len(more), 'more mistake')} in the inputs")
+            for problem in more:
+                self._input_problem(problem)
+            self._close_group()
         self.note("❌ The inputs are wrong. Nothing was changed.")
+
+    def _input_problem(self, problem: InputProblem) -> None:
+        given = f"{clean(problem.given, 200)!r}: " if problem.given else ""
+        text = f"{problem.input}: {given}{problem.remedy}"
+        self._annotate("error", f"Input {problem.input}", text)
 
     def note(self, text: str) -> None:
         """Write a line that is no event: something about the reports themselves."""
@@ -133,20 +165,30 @@ class Log:
     def _say(self, event: e.Event, text: str) -> None:
         self._lines.write(inert(f"{clock_time(event.at)}  {clean(text)}"))
 
-    def _open_group(self, event: e.StepStarted) -> None:
+    def _title_of(self, event: e.StepStarted) -> str:
         here = (event.percent, event.holds)
         later = sum((step.percent, step.holds) > here for step in self._story.steps)
-        title = (
+        return (
             f"Step {event.number} of {event.number + later}: {step_name(event.percent, holds=event.holds)} for "
             f"{planned_watch(event.watch, event.earliest, holds=event.holds)}"
         )
+
+    def _fold_list(self, event: e.Event) -> None:
+        """Put what is told of each of many functions into a group of its own."""
+        title = _LISTS.get(type(event), "") if is_large(self._story) else ""
+        if title != self._group:
+            self._close_group()
+            if title:
+                self._open_group(title)
+
+    def _open_group(self, title: str) -> None:
         self._lines.write(command("group", title))
-        self._in_group = True
+        self._group = title
 
     def _close_group(self) -> None:
-        if self._in_group:
+        if self._group:
             self._lines.write(command("endgroup"))
-            self._in_group = False
+            self._group = ""
 
     def _annotate(self, kind: str, title: str, text: str, *, last: bool = False) -> None:
         """Write an annotation, or a plain line once GitHub would drop it. One is kept for the ``last``."""
@@ -157,6 +199,17 @@ class Log:
         else:
             self._lines.write(inert(f"{kind}: {clean(title, 200)}: {message}"))
 
+    def _alarms_found(self, event: e.AlarmsFound) -> None:
+        """Write the state of each; many that are well are folded."""
+        others, quiet = part_quiet_alarms(event.readings)
+        for text in told(replace(event, readings=tuple(others)), self._story):
+            self._say(event, text)
+        for title, readings in quiet.items():
+            self._open_group(title)
+            for text in told(replace(event, readings=tuple(readings)), self._story):
+                self._say(event, text)
+            self._close_group()
+
     def _looked_ahead(self, event: e.PreflightFound | e.PermissionsNeeded) -> None:
         if isinstance(event, e.PreflightFound):
             self._preflight(event)
@@ -164,17 +217,33 @@ class Log:
             self._permissions(event)
 
     def _preflight(self, event: e.PreflightFound) -> None:
-        """Write the findings, the grave ones as annotations, each with its command to copy."""
+        """Write the findings, the grave ones as annotations, each with its command to copy; many alike folded."""
         for text in told(event, self._story):
             self._say(event, text)
-        for finding in event.findings:
-            text = told_in_full(finding)
-            if finding.level is Level.NOTE:
-                self._say(event, f"{LEVEL_MARKS[finding.level]} {about(finding)}: {text}")
+        for kind in by_kind(event.findings):
+            first, *others = kind
+            text, what = told_in_full(first), about_all(kind)
+            if first.level is Level.NOTE:
+                self._say(event, f"{LEVEL_MARKS[first.level]} {what}: {text}")
             else:
-                self._annotate(finding.level.value, f"Preflight: {about(finding)}", text)
-            if finding.command:
-                self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
+                self._annotate(first.level.value, f"Preflight: {what}", text)
+            self._command_of(first)
+            self._folded(event, others)
+
+    def _folded(self, event: e.PreflightFound, others: Sequence[Finding]) -> None:
+        """Write findings of a kind that was told already."""
+        if not others:
+            return
+        self._open_group(f"{others[0].code.value}: {len(others)} more")
+        for finding in others:
+            text = f"{LEVEL_MARKS[finding.level]} {about(finding)}: {told_in_full(finding)}"
+            self._say(event, text)
+            self._command_of(finding)
+        self._close_group()
+
+    def _command_of(self, finding: Finding) -> None:
+        if finding.command:
+            self._lines.write(inert(visible(finding.command)[:_COMMAND_LIMIT]))
 
     def _with_lines(self, event: e.SmokeTested | e.LogNotRead) -> None:
         """Write what it says, and below it the function's own log with its indents, or the statement to copy."""

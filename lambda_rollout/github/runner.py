@@ -15,15 +15,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lambda_rollout.github import command_files
 from lambda_rollout.github.background_file import BackgroundFile
 from lambda_rollout.github.commands import command, inert
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.report.wording import clean, visible
-from lambda_rollout.rollout.events import Run
 from lambda_rollout.runtime.clock import Stop
 from lambda_rollout.runtime.masking import Masks
+
+if TYPE_CHECKING:
+    from lambda_rollout.rollout.events import Run
 
 REPORT_FOLDER = ".lambda-rollout"
 
@@ -83,6 +86,8 @@ class Runner:
     @property
     def run(self) -> Run:
         """The workflow run that this is part of; every field is empty outside GitHub."""
+        from lambda_rollout.rollout.events import Run
+
         return Run(
             server_url=self.environ.get("GITHUB_SERVER_URL", ""),
             repository=self.environ.get("GITHUB_REPOSITORY", ""),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from lambda_rollout.inputs.names import FUNCTION_PATTERN, name_of_function
-from lambda_rollout.inputs.text import Mistake, Mistakes, quote, split_lines
+from lambda_rollout.inputs.text import Mistake, Mistakes, listed, quote, split_lines
 
 # Two slashes after the colon are a URL's: s3://bucket/key is a value, and no function s3.
 _LINE = re.compile(rf"(?P<function>{FUNCTION_PATTERN})\s*:(?!//)(?P<value>.*)")
@@ -19,11 +19,11 @@ def is_by_function(text: str) -> bool:
     return bool(lines) and _LINE.fullmatch(lines[0]) is not None
 
 
-def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
+def split_by_function(text: str, functions: Sequence[str], value: str) -> Mapping[str, str]:
     """Return what is said of which of ``functions``; those without a line are left out.
 
-    A line names its function as ``function-name`` does, or by its bare name. Without ``functions`` (they could not be
-    read) any name is one.
+    ``value`` is the word for what a line says of its function, such as ``PACKAGE``. A line names its function as
+    ``function-name`` does, or by its bare name. Without ``functions`` (they could not be read) any name is one.
 
     Raises:
         Mistakes: a line of another form, a function that is not rolled out, or one that is named twice.
@@ -33,10 +33,13 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
     mistakes: list[Mistake] = []
     for line in split_lines(text):
         match = _LINE.fullmatch(line)
-        if match is None or not match["value"].strip():
-            mistakes.append(
-                Mistake(line, "Write FUNCTION: VALUE in every line, or one value for all.")
-            )
+        if match is None:
+            form = f"Write FUNCTION: {value} in every line, or one {value.lower()} for all."
+            mistakes.append(Mistake(line, form))
+            continue
+        if not match["value"].strip():
+            nothing = f"There is no {value.lower()} after the colon: write one, or remove the line."
+            mistakes.append(Mistake(line, nothing))
             continue
         named = match["function"]
         if _QUALIFIER.match(match["value"]):
@@ -44,7 +47,8 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
             continue
         function = known.get(named) if functions else named
         if function is None:
-            mistakes.append(Mistake(named, _stranger(known.get(name_of_function(named)))))
+            same_name = known.get(name_of_function(named))
+            mistakes.append(Mistake(named, _stranger(same_name, functions)))
         elif function in found:
             mistakes.append(Mistake(named, "This function has a line already: write one for each."))
         else:
@@ -54,8 +58,8 @@ def split_by_function(text: str, functions: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
-def _stranger(same_name: str | None) -> str:
+def _stranger(same_name: str | None, functions: Sequence[str]) -> str:
     """Say what to write in place of a function that is not known, unless it is only in another form."""
     if same_name is None:
-        return "This function is not rolled out: name one of function-name."
+        return f"This function is not rolled out. Name one of function-name: {listed(functions)}."
     return f"Write {quote(same_name)}, as function-name does."

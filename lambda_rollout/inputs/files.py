@@ -13,6 +13,15 @@ from pathlib import Path
 
 from lambda_rollout.inputs.text import Mistake, Mistakes
 
+_MISSING = (
+    "There is no such file. Write its path relative to the workspace; a path of the runner's own does not exist inside "
+    "the action's container."
+)
+_PLACEHOLDERS = (
+    "There is no such file, and placeholders stand for nothing here: begin a line for each function with its name and a "
+    "colon."
+)
+
 
 @contextmanager
 def opened(text: str, workspace: Path) -> Iterator[int]:
@@ -21,13 +30,7 @@ def opened(text: str, workspace: Path) -> Iterator[int]:
     Raises:
         Mistakes: there is none, or it lies outside of the workspace.
     """
-    missing = Mistakes(
-        Mistake(
-            text,
-            "There is no such file. Write its path relative to the workspace; a path of the "
-            "runner's own does not exist inside the action's container.",
-        )
-    )
+    missing = Mistakes(Mistake(text, _PLACEHOLDERS if "{function}" in text else _MISSING))
     root = workspace.resolve()
     try:
         path = (root / text).resolve(strict=True)

@@ -64,11 +64,6 @@ class Statistic(StrEnum):
         """
         return _IN_CLOUDWATCH.get(self, self.value)
 
-    @property
-    def is_percentile(self) -> bool:
-        """Whether it is one of ``pNN``."""
-        return self not in _IN_CLOUDWATCH
-
 
 _IN_CLOUDWATCH = {
     Statistic.SUM: "Sum",

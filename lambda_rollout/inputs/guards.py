@@ -89,11 +89,6 @@ class Guard:
         return self.metric.unit == "%"
 
     @property
-    def is_duration(self) -> bool:
-        """Whether it is about Lambda's own durations."""
-        return self.metric.unit == "ms"
-
-    @property
     def statistic(self) -> str:
         """The statistic that a value is judged by: ``p50`` to ``p99``, ``avg``, ``sum``, ``min`` or ``max``.
 

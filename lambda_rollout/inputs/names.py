@@ -44,6 +44,8 @@ _ALARM_ARN = re.compile(
 )
 _LONGEST_ALARM_NAME = 255
 _PLACEHOLDER = re.compile(r"\{function\}|\{alias\}|\{\{|\}\}")
+_TOKEN = re.compile(rf"{_PLACEHOLDER.pattern}|[{{}}]")
+_BRACED = re.compile(r"\{[^{}]*\}")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _ROLE = re.compile(rf"arn:{_PARTITION}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,576}}", re.ASCII)
 # https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_CreateDeployment.html
@@ -303,12 +305,19 @@ def _parse_alarm(text: str) -> AlarmName:
             )
         alarm = AlarmName(text, found["name"], found["region"], found["account"])
     if set("{}") & set(_PLACEHOLDER.sub("", alarm.name)):
-        _refuse(
-            text,
-            "Write {function} or {alias} for each function's name and its alias. A brace that is "
-            "part of an alarm's name is doubled: {{ or }}.",
-        )
+        _refuse(text, _on_braces(alarm.name))
     return alarm
+
+
+def _on_braces(name: str) -> str:
+    """Say what of a name with braces stands for nothing, and how it is written if it is part of the name."""
+    unknown = _BRACED.search(_PLACEHOLDER.sub("", name))
+    what = f"{quote(unknown[0])} is no placeholder: write" if unknown else "Write"
+    doubled = _TOKEN.sub(lambda found: found[0] * 2 if len(found[0]) == 1 else found[0], name)
+    return (
+        f"{what} {{function}} or {{alias}} for each function's name and its alias. A brace that is part of an alarm's "
+        f"name is doubled: {quote(doubled)}."
+    )
 
 
 def alarms_of(alarms: Iterable[AlarmName], targets: Iterable[Target]) -> Iterator[AlarmName]:

@@ -121,7 +121,7 @@ def parse_package(text: str, functions: Sequence[str]) -> tuple[NewCode, ...]:
     if not (is_by_function(text) or len(split_lines(text)) > 1):
         _check_place(text)
         return tuple(NewCode(function, text) for function in functions or ("",))
-    given = split_by_function(text, functions)
+    given = split_by_function(text, functions, "PACKAGE")
     mistakes: list[Mistake] = []
     for place in dict.fromkeys(given.values()):
         try:

@@ -64,7 +64,7 @@ def parse_smoke_test(text: str, functions: Sequence[str]) -> tuple[SmokeTest, ..
     if not is_by_function(text):
         payload = _payload(text)
         return tuple(SmokeTest(function, payload) for function in functions)
-    given = split_by_function(text, functions)
+    given = split_by_function(text, functions, "PAYLOAD")
     mistakes: list[Mistake] = []
     tests: list[SmokeTest] = []
     for function, value in given.items():

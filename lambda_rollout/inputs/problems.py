@@ -12,8 +12,9 @@ from lambda_rollout.runtime.errors import RolloutError
 _MOST_TOLD = 100
 """Mistakes told of one run: nobody reads more, and each is a line of the log."""
 
-_MOST_TOLD_OF_ONE = (20, 10, 5, 3)
-"""Mistakes told of one input: the first of these with which all inputs together have few enough."""
+_MOST_TOLD_OF_ONE = (100, 50, 20, 10, 5, 3)
+"""Mistakes told of one input: the first of these with which all inputs together have few enough. A hundred functions
+have a line each, and who has to correct them all wants to know of all."""
 
 
 @dataclass(frozen=True, slots=True)

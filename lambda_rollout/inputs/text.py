@@ -1,7 +1,7 @@
 """The ground all parsers stand on: mistakes, how they quote, and how a list is cut into items."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -52,6 +52,17 @@ def quote(text: str, shown: int = _SHOWN) -> str:
     if len(text) <= shown:
         return repr(text)
     return f"{text[:shown]!r}… ({len(text)} characters)"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Quote names, or of many the first.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
+    ("'a', 'b'", "'a' and 4 more")
+    """
+    if names[4:]:
+        return f"{quote(names[0])} and {len(names) - 1} more"
+    return ", ".join(map(quote, names))
 
 
 def split_items(text: str) -> list[str]:

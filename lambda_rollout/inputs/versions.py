@@ -15,7 +15,7 @@ from lambda_rollout.inputs.names import (
     name_of_function,
     parse_version,
 )
-from lambda_rollout.inputs.text import Mistake, Mistakes, quote
+from lambda_rollout.inputs.text import Mistake, Mistakes, listed, quote
 
 _FORM = (
     "Write a JSON object from each function's name to the number of its version, as the output `version` of a "
@@ -64,7 +64,7 @@ class _Number(str):
 def _of_pairs(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
     # Both may be as many as an input has room for.
     known, seen = set(names), set[str]()
-    stranger = f"function-name does not name this function, but {_listed(names)}."
+    stranger = f"function-name does not name this function, but {listed(names)}."
     for name, value in pairs:
         if name in seen:
             yield Mistake(name, "This function is in the object more than once: write it once.")
@@ -83,12 +83,6 @@ def _missing(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
     for name in names:
         if name not in given:
             yield Mistake(name, "The object has no version for this function: add it.")
-
-
-def _listed(names: Sequence[str]) -> str:
-    if names[4:]:
-        return f"{quote(names[0])} and {len(names) - 1} more"
-    return ", ".join(map(quote, names))
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,7 @@ from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.preflight.composite import unclear_rule
 from lambda_rollout.preflight.facts import AlarmFacts, Facts, Unread
-from lambda_rollout.preflight.finding import Code, Finding, Level, words
+from lambda_rollout.preflight.finding import Code, Finding, Level, in_words
 from lambda_rollout.preflight.speed import takes
 
 
@@ -49,7 +49,7 @@ def early_ends_wait_for_alarms(facts: Facts) -> Iterator[Finding]:
     yield Finding(
         Level.NOTE,
         Code.EARLY_END_WAITS,
-        f"It needs at least {readable_duration(need)} to fire, so {_steps(later)} "
+        f"It needs at least {readable_duration(need)} to fire, so {in_words(later)} "
         f"{'lasts' if len(later) == 1 else 'last'} at least so long.",
         "",
         alarm=slowest.name,
@@ -60,11 +60,7 @@ def _never(early: list[Step], what: str, alarm: str) -> Finding:
     return Finding(
         Level.WARNING,
         Code.EARLY_END_WAITS,
-        f"It is not known {what}, so {_steps(early)} {'is' if len(early) == 1 else 'are'} always watched to the end.",
+        f"It is not known {what}, so {in_words(early)} {'is' if len(early) == 1 else 'are'} always watched to the end.",
         "Use a metric alarm, or write one duration for the step.",
         alarm=alarm,
     )
-
-
-def _steps(steps: list[Step]) -> str:
-    return words([f"`{step}`" for step in steps])

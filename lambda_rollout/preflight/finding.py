@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.inputs.durations import format_duration
-from lambda_rollout.inputs.steps import Plan
+from lambda_rollout.inputs.steps import Plan, Step
 
 
 class Level(StrEnum):
@@ -100,6 +100,11 @@ def blocking(findings: Iterable[Finding], *, strict: bool) -> tuple[Finding, ...
 def words(items: Sequence[str]) -> str:
     """Join as one would say it: ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+def in_words(steps: Sequence[Step]) -> str:
+    """Join steps, each as it is written in the input."""
+    return words([f"`{step}`" for step in steps])
 
 
 def as_inputs(plan: Plan, given: Plan) -> str:

@@ -15,9 +15,9 @@ from lambda_rollout.runtime.errors import (
     DeniedOtherwise,
     InvalidRequest,
     NotFound,
-    NotSent,
     RolloutError,
     Unanswered,
+    is_throttled,
 )
 from lambda_rollout.runtime.retry import raise_if_stopped, retrying_until
 
@@ -66,7 +66,7 @@ class Reading:
         began = self._clock.monotonic()
 
         def gives_up(error: BaseException | None) -> bool:
-            if _is_throttled(error):
+            if is_throttled(error):
                 return self._nobody_answers()
             return self._clock.monotonic() - began >= self._patience
 
@@ -82,9 +82,5 @@ class Reading:
             self._answered_at = self._clock.monotonic()
         denied = isinstance(error, AccessDenied) and not isinstance(error, DeniedOtherwise)
         refused = isinstance(error, NotFound | InvalidRequest)
-        throttled = _is_throttled(error)
+        throttled = is_throttled(error)
         return Unread(action, str(error), denied=denied, refused=refused, out_of_time=throttled)
-
-
-def _is_throttled(error: BaseException | None) -> bool:
-    return isinstance(error, Busy) and not isinstance(error, NotSent)

@@ -16,7 +16,7 @@ from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.preflight.composite import fires, leaves, unclear_rule
 from lambda_rollout.preflight.expression import value_of
 from lambda_rollout.preflight.facts import AlarmFacts, Configuration, Facts, Invoked, WatchedMetric
-from lambda_rollout.preflight.finding import Code, Finding, Level, as_inputs, words
+from lambda_rollout.preflight.finding import Code, Finding, Level, as_inputs, in_words
 from lambda_rollout.preflight.sight import AlarmSight, Seen, of_alarm
 from lambda_rollout.preflight.speed import decisive, speed_in_words, takes, warm_until
 
@@ -44,7 +44,7 @@ def steps_outlast_the_alarms(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 Code.STEP_TOO_SHORT,
-                f"It needs at least {readable_duration(time)} to fire ({speed_in_words(slowest)}), and {_steps(short)} "
+                f"It needs at least {readable_duration(time)} to fire ({speed_in_words(slowest)}), and {in_words(short)} "
                 f"{'is' if len(short) == 1 else 'are'} over sooner.",
                 f"Set {as_inputs(_longer(facts.plan, time), facts.plan)}, or use an alarm with shorter periods."
                 f"{_timeouts(facts)}",
@@ -79,7 +79,7 @@ def alarms_are_warm(facts: Facts) -> Iterator[Finding]:
             Code.ALARM_WARMING_UP,
             f"It is in its warm-up until {until:%H:%M} UTC at the latest and does not fire before it ends: "
             + (
-                f"{_steps(over)} may be over by then."
+                f"{in_words(over)} may be over by then."
                 if over
                 else "the first step may begin while it cannot fire."
             ),
@@ -108,10 +108,6 @@ def _longer(plan: Plan, least: timedelta) -> Plan:
         step if _unwatched(step) else replace(step, watch=max(step.watch, least))
         for step in plan.shifts
     )
-
-
-def _steps(steps: list[Step]) -> str:
-    return words([f"`{step}`" for step in steps])
 
 
 def weights_move_the_alarms(facts: Facts) -> Iterator[Finding]:
@@ -155,7 +151,7 @@ def _too_small(
         Level.WARNING,
         Code.WEIGHT_TOO_SMALL,
         f"With the last hour's traffic ({hourly} invocations) the new version gets about {requests:.2g} requests "
-        f"in {readable_duration(reckoning.alarm.period)} at {_steps(small[-1:])}: if all of them failed, the alarm "
+        f"in {readable_duration(reckoning.alarm.period)} at {in_words(small[-1:])}: if all of them failed, the alarm "
         f"would still not fire.{_others(small)}",
         remedy,
         reckoning.invoked.target,
@@ -164,7 +160,7 @@ def _too_small(
 
 
 def _others(small: list[Step]) -> str:
-    return f" The same goes for {_steps(small[:-1])}." if small[1:] else ""
+    return f" The same goes for {in_words(small[:-1])}." if small[1:] else ""
 
 
 class _Reckoning:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from lambda_rollout.analysis.alarms import PARTIAL, AlarmReading, AlarmState
+from lambda_rollout.report.alike import FEW_ROWS
 from lambda_rollout.report.wording import listing
 from lambda_rollout.rollout import events as e
 
@@ -41,6 +42,22 @@ def _alarms_found(event: e.AlarmsFound) -> Iterator[str]:
     for reading in event.readings:
         because = f": {reading.reason}" if reading.state is AlarmState.ALARM else ""
         yield f"{mark_of(reading)} alarm {reading.name}: {reading.state}{because}{_not_evaluated(reading)}"
+
+
+def part_quiet_alarms(
+    readings: Sequence[AlarmReading],
+) -> tuple[Sequence[AlarmReading], Mapping[str, Sequence[AlarmReading]]]:
+    """Part those to look at from many that are in the same state and say no more than that, by what these are."""
+    alike: dict[AlarmState, list[AlarmReading]] = {}
+    for reading in readings:
+        if reading.state is not AlarmState.ALARM and reading.is_evaluated:
+            alike.setdefault(reading.state, []).append(reading)
+    quiet = {state: several for state, several in alike.items() if len(several) > FEW_ROWS}
+    others = [one for one in readings if not one.is_evaluated or one.state not in quiet]
+    return others, {
+        f"{STATE_MARKS[state]} {len(several)} alarms: {state}": several
+        for state, several in quiet.items()
+    }
 
 
 def guardians(event: e.GuardiansFound) -> str:

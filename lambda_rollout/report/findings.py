@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from statistics import median
@@ -17,6 +18,15 @@ LEVEL_MARKS: Mapping[Level, str] = {Level.ERROR: "❌", Level.WARNING: "⚠️",
 
 MOST_NUMBERS = 5
 """Aliases whose numbers have a line of their own in the log, each minute."""
+
+FEW_OF_A_KIND = 3
+"""Findings of one kind that are each told in full."""
+
+_MOST_NAMED = 8
+"""Of more, how many are named where there is little room."""
+
+_OF_ONE = re.compile(r"\S*[:/]\S+|\d+")
+"""ARNs, addresses and numbers."""
 
 _MOST_ROWS = 50
 _SEEN_LIMIT = 600  # characters
@@ -44,26 +54,82 @@ def told_in_full(finding: Finding) -> str:
     return " ".join(filter(None, (sentence(finding.seen), finding.remedy)))
 
 
-def findings_table(findings: Sequence[Finding]) -> str:
-    """Lay out the findings, and below them the commands that do what they advise."""
-    shown = findings[:_MOST_ROWS]
-    rows = [
-        (
-            f"{LEVEL_MARKS[finding.level]} {code(finding.code.value)}"
-            f"<br>{code(finding.alarm or str(finding.target or ''))}".removesuffix("<br>"),
-            breakable(prose(finding.seen, _SEEN_LIMIT)) + _to_do(finding),
-        )
-        for finding in shown
-    ]
+def by_kind(findings: Sequence[Finding]) -> Sequence[Sequence[Finding]]:
+    """Put findings together that differ in names and numbers alone, where there are more than a few of them.
+
+    Of a hundred functions that lack the same, one is told in full, and the others must not hide what else was found.
+    """
+    kinds: dict[object, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(_kind_of(finding), []).append(finding)
+    rows: list[Sequence[Finding]] = []
+    for kind in kinds.values():
+        rows += [kind] if len(kind) > FEW_OF_A_KIND else [[finding] for finding in kind]
+    return rows
+
+
+def _kind_of(finding: Finding) -> object:
+    if not _named(finding):
+        return finding
+    return (
+        finding.level,
+        finding.code,
+        _nameless(finding.seen, finding),
+        _nameless(finding.remedy, finding),
+    )
+
+
+def _nameless(text: str, finding: Finding) -> str:
+    """Return a text without what is of one function or alarm alone."""
+    function = finding.target.name if finding.target else finding.alarm
+    for name in filter(None, (finding.alarm, str(finding.target or ""), function)):
+        text = text.replace(name, "")
+    return _OF_ONE.sub("", text)
+
+
+def about_all(kind: Sequence[Finding]) -> str:
+    """Say what findings of one kind are about: ``no-traffic f1:live and 99 more``."""
+    others = f" and {len(kind) - 1} more" if len(kind) > 1 else ""
+    return f"{about(kind[0])}{others}"
+
+
+def findings_table(findings: Sequence[Finding], most: int = _MOST_ROWS) -> str:
+    """Lay out the findings in ``most`` rows, and below them the commands that do what they advise."""
+    kinds = by_kind(findings)
+    shown = kinds[:most]
     # Two columns: four would leave a phone no room for what to do.
-    parts = [table(("finding", "what was seen, and what to do"), rows)]
-    if len(findings) > len(shown):
-        parts.append(f"And {len(findings) - len(shown)} more, in the log.")
-    commands = dict.fromkeys(finding.command for finding in shown if finding.command)
+    parts = [table(("finding", "what was seen, and what to do"), map(_row_of, shown))]
+    if hidden := sum(map(len, kinds[most:])):
+        parts.append(f"And {count(hidden, 'more finding')}, in the log.")
+    commands = dict.fromkeys(kind[0].command for kind in shown if kind[0].command)
     if commands:
-        parts.append("Commands for the findings above. Read each one before you run it.")
+        others = any(len(kind) > 1 for kind in shown if kind[0].command)
+        log = " The log has those for the others." if others else ""
+        parts.append(f"Commands for the findings above.{log} Read each one before you run it.")
         parts.extend(code_block(command) for command in commands)
     return "\n\n".join(parts)
+
+
+def _row_of(kind: Sequence[Finding]) -> tuple[str, str]:
+    first, *others = kind
+    what = code(_named(first)) if _named(first) else ""
+    more = f" and {len(others)} more" if others else ""
+    about_it = f"{LEVEL_MARKS[first.level]} {code(first.code.value)}<br>{what}{more}"
+    seen = breakable(prose(first.seen, _SEEN_LIMIT)) + _to_do(first)
+    return about_it.removesuffix("<br>"), seen + _the_others(others)
+
+
+def _the_others(others: Sequence[Finding]) -> str:
+    if not others:
+        return ""
+    names = [code(_named(finding)) for finding in others[:_MOST_NAMED]]
+    more = len(others) - len(names)
+    rest = f" and {more} more" if more else ""
+    return f"<br>**The same was found of** {', '.join(names)}{rest}; the log has each."
+
+
+def _named(finding: Finding) -> str:
+    return finding.alarm or str(finding.target or "")
 
 
 def _to_do(finding: Finding) -> str:

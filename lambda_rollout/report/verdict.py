@@ -12,7 +12,8 @@ from datetime import datetime
 
 from lambda_rollout.inputs.durations import readable_duration
 from lambda_rollout.inputs.guards import OBSERVED
-from lambda_rollout.report.alike import is_large, named
+from lambda_rollout.report.alike import FEW_ROWS, is_large, named
+from lambda_rollout.report.exposure import exposures
 from lambda_rollout.report.state import RolloutState, TargetNow
 from lambda_rollout.report.wording import count, date_and_time, listing, share, traffic
 from lambda_rollout.rollout.events import (
@@ -33,6 +34,11 @@ MARKS = {
     Result.PLANNED: "📋",
     Result.FAILED: "❌",
 }
+
+TO_STOP_ONE = (
+    "To pause or stop one: aws lambda pause-durable-execution, or stop-durable-execution, with "
+    "--durable-execution-arn ARN."
+)
 
 _COMMAND = "aws lambda "
 CONDITION = '{"StringEquals": '
@@ -124,10 +130,8 @@ def happenings(story: RolloutState) -> Iterator[str]:
             yield "Nothing was changed."
         case Result.ROLLED_BACK | Result.FAILED:
             yield from _ways_back(story)
-            yield from _exposures(story)
-            for now in story.targets.values():
-                if now.executions_left is not None:
-                    yield from executions_left(now.executions_left)
+            yield from exposures(story)
+            yield from _all_executions_left(story)
 
 
 def other_runs(story: RolloutState) -> dict[str, str]:
@@ -160,16 +164,22 @@ def _tested(story: RolloutState) -> Iterator[str]:
         yield f"{tested} of {len(story.targets)} had a smoke test, and passed it."
     else:
         yield "It had no smoke test." if len(story.targets) == 1 else "They had no smoke tests."
-    yield from _exposures(story)
+    yield from exposures(story)
 
 
 def _restored(story: RolloutState) -> Iterator[str]:
+    abandoned = [(now, now.abandoned) for now in story.targets.values() if now.abandoned]
+    if len(abandoned) > FEW_ROWS:
+        # Each has versions of its own.
+        back = sum(now.restored for now, _ in abandoned)
+        then = f" {back} of them were restored to their old versions first." if back else ""
+        yield f"{len(abandoned)} aliases were left by a run that died.{then}"
+        return
     alike: dict[str, list[str]] = {}
-    for now in story.targets.values():
-        if now.abandoned is not None:
-            then = f" It was restored to version {now.previous} first." if now.restored else ""
-            told = f"was left by a run that died: {traffic(now.abandoned.routing)}.{then}"
-            alike.setdefault(told, []).append(str(now.target))
+    for now, found in abandoned:
+        then = f" It was restored to version {now.previous} first." if now.restored else ""
+        told = f"was left by a run that died: {traffic(found.routing)}.{then}"
+        alike.setdefault(told, []).append(str(now.target))
     for told, names in alike.items():
         # "Each" as the grammar of one fits several then.
         yield f"{listing(names)}{' each' if len(names) > 1 else ''} {told}"
@@ -200,8 +210,12 @@ def _ways_back(story: RolloutState) -> Iterator[str]:
     for now in story.targets.values():
         if (found := now.way_back) is not None and now.rolled_back_at is not None:
             alike.setdefault((found.version, found.from_version, found.promoted), []).append(found)
-    for several in alike.values():
-        yield last_live(*several)
+    if len(alike) <= FEW_ROWS:
+        yield from (last_live(*several) for several in alike.values())
+        return
+    first, last = (date_and_time(pick(promoted for *_, promoted in alike)) for pick in (min, max))
+    functions = sum(map(len, alike.values()))
+    yield f"The versions of {functions} functions were last live between {first} and {last}."
 
 
 def last_live(*alike: PreviousAliasFound) -> str:
@@ -213,25 +227,20 @@ def last_live(*alike: PreviousAliasFound) -> str:
     )
 
 
-def _exposures(story: RolloutState) -> Iterator[str]:
-    if story.asks_another_run:
-        # Whatever had traffic had it from another run.
+def _all_executions_left(story: RolloutState) -> Iterator[str]:
+    left = [now.executions_left for now in story.targets.values() if now.executions_left]
+    if len(left) <= FEW_ROWS:
+        for event in left:
+            yield from executions_left(event)
         return
-    alike: dict[str, list[TargetNow]] = {}
-    as_before: dict[str, list[str]] = {}
-    for now in story.targets.values():
-        if exposure := exposure_of(now, story):
-            still = ", and still has traffic" if now.weight else ""
-            alike.setdefault(f"had {exposure}{still}.", []).append(now)
-        elif now.rolled_back_at is None and now.routing is not None and now.left is None:
-            as_before.setdefault(traffic(now.routing), []).append(str(now.target))
-    for sent, names in as_before.items():
-        yield f"{listing(names)} {'send' if len(names) > 1 else 'sends'} {sent}, as before."
-    for had, targets in alike.items():
-        if len(story.targets) == 1:
-            yield f"Version {targets[0].version} {had}"
-        else:
-            yield f"{listing([str(now.target) for now in targets])}: the new version {had}"
+    known = sum(event.running or 0 for event in left)
+    least = "At least " if any(event.more or event.running is None for event in left) else ""
+    yield (
+        f"{least}{known} durable executions are still running on the versions left of {len(left)} functions: a rollback "
+        "does not stop them."
+    )
+    yield TO_STOP_ONE
+    yield f"To list those of one function: {left[0].command}"
 
 
 def executions_left(event: ExecutionsLeft) -> Iterator[str]:
@@ -244,27 +253,8 @@ def executions_left(event: ExecutionsLeft) -> Iterator[str]:
         f"{more}{number} durable {running} still running on version {event.version} of {event.target.name}: a rollback "
         f"does not stop them{why}."
     )
-    yield (
-        "To pause or stop one: aws lambda pause-durable-execution, or stop-durable-execution, with "
-        "--durable-execution-arn ARN."
-    )
+    yield TO_STOP_ONE
     yield f"To list them: {event.command}"
-
-
-def exposure_of(now: TargetNow, story: RolloutState) -> str:
-    """Say which share of the traffic the new version had for how long; empty if it had none.
-
-    For example ``10% of the traffic for 5m, then 50% for 2m 5s``.
-    """
-    if story.latest is None:
-        return ""
-    spans = now.exposed(story.latest)
-    if not spans:
-        return ""
-    (first, lasted), *others = spans
-    parts = [f"{share(first)} of the traffic for {readable_duration(lasted)}"]
-    parts += [f"{share(percent)} for {readable_duration(span)}" for percent, span in others]
-    return ", then ".join(parts)
 
 
 def advice(story: RolloutState) -> str:

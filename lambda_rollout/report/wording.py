@@ -10,6 +10,7 @@ from decimal import Decimal
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.durations import readable_duration
+from lambda_rollout.inputs.steps import format_percent
 
 UNSEEN = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that would not be seen for what it is."""
@@ -61,7 +62,7 @@ def date_and_time(moment: datetime) -> str:
 
 def share(percent: Decimal) -> str:
     """Write a share of the traffic without needless zeros: ``10%``, ``12.5%``."""
-    return f"{percent.normalize():f}%"
+    return format_percent(percent)
 
 
 def step_name(percent: Decimal, *, holds: bool) -> str:

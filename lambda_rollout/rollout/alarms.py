@@ -33,6 +33,7 @@ class Rhythm:
         self.good_at = -math.inf
         """When the newest successful read of this step was sent."""
         self.failing_since: float | None = None
+        self._is_told = False
 
     def begin_step(self, every: float) -> None:
         """Forget that it was read: what was sent before the shift says nothing about the step after it.
@@ -47,13 +48,15 @@ class Rhythm:
         self.tried_at = self.good_at = sent
         self.failing_since = None
 
-    def bad(self, sent: float) -> bool:
-        """Take note of a read that failed; return whether it is the first one in a row."""
+    def bad(self, sent: float, tell_after: float = 0.0) -> bool:
+        """Take note of a read that failed; return whether to tell of it: once, when it fails for so many seconds."""
         self.tried_at = sent
-        first = self.failing_since is None
-        if first:
-            self.failing_since = sent
-        return first
+        if self.failing_since is None:
+            self.failing_since, self._is_told = sent, False
+        if self._is_told or sent - self.failing_since < tell_after:
+            return False
+        self._is_told = True
+        return True
 
     def next_at(self, end: float) -> float:
         """Return when to read next, if a step ends at ``end``: a read is due then, too."""

@@ -13,9 +13,9 @@ from lambda_rollout.rollout.alarms import RETRY_EVERY, Rhythm
 from lambda_rollout.rollout.analysis_failed import AnalysisFailed, give_up_if_expired
 from lambda_rollout.rollout.events import Unreadable
 from lambda_rollout.rollout.ports import Ports
-from lambda_rollout.runtime.errors import CallFailed, NotFound
+from lambda_rollout.runtime.errors import CallFailed, NotFound, is_throttled
 from lambda_rollout.runtime.parallel import MAX_WORKERS
-from lambda_rollout.runtime.retry import raise_if_stopped
+from lambda_rollout.runtime.retry import THROTTLED_FOR, raise_if_stopped
 
 LOOK_EVERY = 50.0
 """Seconds between two reads of the alias, so that with its answer's time it is read once a minute. Tools that
@@ -115,8 +115,9 @@ class AliasPoll:
         except NotFound:
             raise
         except CallFailed as error:
-            if look.bad(sent):
-                self._emit(Unreadable(what=str(writer.target), why=str(error)))
+            # A hundred aliases are more than AWS answers at once: one that it had no time for is read a moment later.
+            if look.bad(sent, THROTTLED_FOR if is_throttled(error) else 0.0):
+                self._emit(Unreadable(what=f"alias {writer.target}", why=str(error)))
             else:
                 give_up_if_expired(error)
         else:

@@ -24,16 +24,19 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from lambda_rollout.alias import promotion
+from lambda_rollout.alias.ownership import is_taken_back
 from lambda_rollout.alias.promotion import Promotion
 from lambda_rollout.alias.reader import AliasReader
-from lambda_rollout.alias.record import Ownership
+from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import Target
-from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
+from lambda_rollout.alias.writer import AliasWriter
+from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
+from lambda_rollout.rollout.alarms_fired import AlarmsFired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
-from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.events import Event, Finished, Restored, Result
 from lambda_rollout.rollout.finish import Finisher
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -44,12 +47,11 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
 
-ALARM_MARGIN = timedelta(minutes=10)
-"""How long before its weight, or its promotion, was written an alarm may have fired and still count against a version:
-the record says it to the second only, and what an alarm sees comes minutes late."""
-
 _READ_LIMIT = 60.0
-"""Seconds to try to read the alarms, or the alias that keeps the way back."""
+"""Seconds to try to read the alias that keeps the way back."""
+
+_LAST_LOOK = 60.0
+"""Seconds that a look may take which only tells why something was not put back."""
 
 _IN_A_ROLLOUT = frozenset({Ownership.ALIVE, Ownership.DEAD, Ownership.HELD})
 
@@ -65,7 +67,8 @@ def guard(
     """
     ports.emit(replace(spec.started(), mode=MODE))
     finisher = Finisher(spec.identity, ports, saves=False)
-    visit = _Visit(spec, ports, bake, finisher, ports.clock.monotonic() + limit)
+    alarms = AlarmsFired(spec, ports)
+    visit = _Visit(spec, ports, bake, finisher, alarms, ports.clock.monotonic() + limit)
     try:
         finished = visit.done()
     except RolloutError as cause:
@@ -90,6 +93,7 @@ class _Visit:
     ports: Ports
     bake: timedelta
     finisher: Finisher
+    alarms: AlarmsFired
     ends: float
     """Until when to try; monotonic seconds."""
     left: list[str] = field(default_factory=list)
@@ -99,8 +103,6 @@ class _Visit:
     failed: list[str] = field(default_factory=list)
     """What should have gone back and did not, or could not be decided."""
     remedy: str = ""
-    fired: list[AlarmReading] = field(default_factory=list)
-    survey: Survey | None = None
 
     def done(self) -> Finished:
         """Do all of it. Raises `RolloutError` if an alias cannot be read: then nothing was changed."""
@@ -118,13 +120,13 @@ class _Visit:
             if status.ownership in {Ownership.AWS, Ownership.STRANGERS}:
                 self.left.append(f"{status.target} ({status.alias.shown}) is in no rollout")
         finished = self.finisher.finished
-        alarms = tuple(dict.fromkeys(self.fired))
+        alarms = tuple(dict.fromkeys(self.alarms.fired))
         if self.failed:
             return finished(
                 Result.FAILED, "; ".join([*self.failed, *self.back]), self.remedy, alarms
             )
         if self.back:
-            return finished(Result.ROLLED_BACK, "; ".join(self.back), alarms=alarms)
+            return finished(Result.ROLLED_BACK, "; ".join([*self.back, *self.left]), alarms=alarms)
         return finished(Result.UNCHANGED, "; ".join(self.left))
 
     def _without_failing(self, act: Callable[[], None]) -> None:
@@ -145,7 +147,7 @@ class _Visit:
             self._abandoned(group)
         else:
             since = [status.record.since for status in group if status.record is not None]
-            if fired := self._fired(min(moment or self._now for moment in since)):
+            if fired := self.alarms.since(min(moment or self._now for moment in since)):
                 self._restore(self._as_held(group), f"held, and {_alarms(fired)}")
             else:
                 self.left.append(f"{_names(group)}: held, and no alarm has fired")
@@ -160,70 +162,111 @@ class _Visit:
         if held := [status for status in group if status not in dead]:
             self._restore(self._as_held(held), why)
 
-        def refuse(seen: Sequence[AliasStatus]) -> None:
-            for status in seen:
-                if status.ownership is Ownership.ALIVE:
-                    raise NotOurs(f"{status.target}: its run is at work again")
-            if was_all_but_done(list(seen)):
-                raise NotOurs(f"{_names(seen)}: every step had passed meanwhile")
-
         targets = [status.target for status in dead]
+        restored: list[Target] = []
+
+        def emit(event: Event) -> None:
+            self.ports.emit(event)
+            if isinstance(event, Restored):
+                restored.append(event.target)
+
+        ports = replace(self.ports, emit=emit)
+        left = f"{_names(dead)}: somebody else has ended that rollout meanwhile"
         try:
-            restore_abandoned(targets, self.spec.identity, self.ports, self._seconds_left, refuse)
+            restore_abandoned(targets, self.spec.identity, ports, self._seconds_left, _refuse)
         except NotOurs as error:
-            self.left.append(error.what)
-        else:
-            self.back.append(f"{_names(dead)}: {why}")
+            left = error.what
+        finally:
+            # Also where one of a group was put back, and another one not.
+            if restored:
+                self.back.append(f"{', '.join(map(str, restored))}: {why}")
+        if len(restored) < len(targets):
+            self.left.append(left)
 
     def _promotions(self, seen: Sequence[AliasStatus]) -> None:
-        for promoted in self._baking(seen):
-            self._without_failing(partial(self._promoted, promoted))
+        if not self.bake or not self.spec.inputs.previous_alias:
+            return
+        free = [status for status in seen if status.ownership is Ownership.NOBODYS]
+        told = list(zip(free, self.ports.parallel(self._promotion, free), strict=True))
+        for at, group in self._baking(told).items():
+            unknown = [
+                status
+                for status, kept in told
+                if not _is_accounted_for(status, kept) and (kept is None or kept.at != at)
+            ]
+            self._without_failing(partial(self._promoted, at, group, unknown))
 
-    def _promoted(self, group: Sequence[_Baking]) -> None:
-        at = min(each.promotion.at for each in group)
+    def _promoted(
+        self, at: datetime, group: Sequence[_Baking], unknown: Sequence[AliasStatus]
+    ) -> None:
+        """Take one promotion back if an alarm has fired; ``unknown``: what may have been promoted with it."""
         names = _names([each.status for each in group])
-        if fired := self._fired(at):
+        if fired := self.alarms.since(at):
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
-            self._restore(rollouts, f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}")
+            why = f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}"
+            if self._restore(rollouts, why) and unknown:
+                self._tell_unknown(unknown)
         else:
             self.left.append(f"{names}: promoted at {at:%H:%M:%S} UTC, and no alarm has fired")
 
-    def _restore(self, rollouts: Sequence[AliasRollout], why: str) -> None:
+    def _tell_unknown(self, unknown: Sequence[AliasStatus]) -> None:
+        """Say that a group may have gone back in part: what its rollout could not set tells nothing of it."""
+        where = ", ".join(
+            f"{each.target} (version {each.alias.routing.version})" for each in unknown
+        )
+        self.failed.append(
+            f"{where}: left alone, because {self.spec.inputs.previous_alias} does not say what was promoted there last"
+        )
+        self.remedy = self.remedy or (
+            "If it was promoted together with the others, take it back with `mode: rollback` and `version`."
+        )
+
+    def _restore(self, rollouts: Sequence[AliasRollout], why: str) -> bool:
+        """Put each back, and return whether all are."""
         told = f"{', '.join(str(rollout.target) for rollout in rollouts)}: {why}"
         for rollout in rollouts:
             self.finisher.track(rollout)
         self.finisher.limit = self._seconds_left
         if self.finisher.restore(list(reversed(rollouts))):
             self.back.append(told)
-        elif self._taken_over(rollouts):
-            self.left.append(f"{told}, but a run is at work there now")
+            return True
+        if ended := self._ended_by_others(rollouts):
+            self.left.append(f"{told}, but {ended}")
         else:
             self.failed.append(f"{told}, but not every alias could be put back")
+        return False
 
-    def _taken_over(self, rollouts: Sequence[AliasRollout]) -> bool:
-        """Whether none was put back, because a run has begun on all of them since they were looked at."""
-        if not all(rollout.shifted for rollout in rollouts):
-            return False
+    def _ended_by_others(self, rollouts: Sequence[AliasRollout]) -> str:
+        """Say what others have done with all of them since they were looked at; empty if one is as it was."""
+        if not all(rollout.shifted for rollout in rollouts) or self._seconds_left < _LAST_LOOK:
+            return ""
         targets = [rollout.target for rollout in rollouts]
         seen = look_once(targets, self.spec.identity, self.ports)
-        return all(status.ownership is Ownership.ALIVE for status in seen)
+        if all(status.ownership is Ownership.ALIVE for status in seen):
+            return "a run is at work there now"
+        olds = {rollout.target: rollout.writer.old for rollout in rollouts}
+        if all(is_taken_back(status.alias, olds[status.target]) for status in seen):
+            return "somebody else has put that back meanwhile"
+        return ""
 
     def _as_held(self, group: Sequence[AliasStatus]) -> list[AliasRollout]:
-        # Shared, since others may be putting it back, too: another of us, or a person.
         return [
             AliasRollout(
-                each.target,
-                writer_of(
-                    each.target, each.alias, record.rollout_id, self.ports, record.old, shared=True
-                ),
-                record.new,
-                possibly_written=True,
+                each.target, self._writer_of_held(each, record), record.new, possibly_written=True
             )
             for each in group
             if (record := each.record) is not None
         ]
+
+    def _writer_of_held(self, status: AliasStatus, record: Record) -> AliasWriter:
+        # Shared, since others may be putting it back, too: another of us, or a person. Whoever promotes it meanwhile
+        # has taken it out of our hands.
+        target, alias = status.target, status.alias
+        writer = writer_of(target, alias, record.rollout_id, self.ports, record.old, shared=True)
+        writer.ends_with_record = True
+        return writer
 
     def _as_promoted(self, baking: _Baking) -> AliasRollout:
         status, kept = baking.status, baking.promotion
@@ -240,53 +283,12 @@ class _Visit:
     def _seconds_left(self) -> float:
         return min(SETTLE_LIMIT, max(0.0, self.ends - self.ports.clock.monotonic()))
 
-    def _fired(self, since: datetime) -> list[AlarmReading]:
-        """Return the alarms that were in ALARM since that moment, or shortly before. Raises `RolloutError`."""
-        if not self.spec.inputs.alarms:
-            return []
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
-        if self.survey is None:
-            self.survey = patient(self.ports.alarms.read)
-        fired = []
-        for reading in self.survey.readings:
-            found = fired_since(reading, (), since - ALARM_MARGIN)
-            if found is None and _moved_since(reading, since - ALARM_MARGIN):
-                found = fired_since(reading, self._history(reading, since), since - ALARM_MARGIN)
-            if found is not None:
-                fired.append(found)
-        self._tell_missing(self.survey, needed=not fired)
-        self.fired += fired
-        return fired
-
-    def _tell_missing(self, survey: Survey, *, needed: bool) -> None:
-        """Say which alarms do not exist. Raises `RolloutError` if they are ``needed``: one may have fired."""
-        if not survey.missing:
-            return
-        what = f"alarms that do not exist: {', '.join(survey.missing)}"
-        remedy = "Correct the names, or create the alarms; of log alarms only boto3 1.44.5 and later knows."
-        if needed:
-            raise RolloutError(what, remedy)
-        self.ports.emit(Warned(text=f"{what}. {remedy}"))
-
-    def _history(self, reading: AlarmReading, since: datetime) -> list[Transition]:
-        """Return what the alarm did since that moment, or shortly before. Raises `RolloutError`."""
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
-        changes: list[Transition] = []
-        token = ""
-        while True:
-            page = patient(self.ports.alarms.history, (reading,), since - ALARM_MARGIN, token)
-            changes += page.changes.get(reading.name, ())
-            token = page.next_token
-            if not token:
-                return changes
-
-    def _baking(self, seen: Sequence[AliasStatus]) -> list[list[_Baking]]:
+    def _baking(
+        self, told: Sequence[tuple[AliasStatus, Promotion | None]]
+    ) -> dict[datetime, list[_Baking]]:
         """Return what was promoted less than the bake time ago and is there still, by promotion."""
         groups: dict[datetime, list[_Baking]] = {}
-        if not self.bake or not self.spec.inputs.previous_alias:
-            return []
-        free = [status for status in seen if status.ownership is Ownership.NOBODYS]
-        for status, kept in zip(free, self.ports.parallel(self._promotion, free), strict=True):
+        for status, kept in told:
             if kept is None or kept.old == kept.new or self._now - kept.at >= self.bake:
                 continue
             live = status.alias.routing.version
@@ -296,7 +298,7 @@ class _Visit:
                 self.left.append(
                     f"{status.target} is on version {live}: neither {kept.new}, which was promoted, nor {kept.old}"
                 )
-        return list(groups.values())
+        return groups
 
     def _promotion(self, status: AliasStatus) -> Promotion | None:
         target = Target(status.target.function, self.spec.inputs.previous_alias or "")
@@ -304,6 +306,15 @@ class _Visit:
         patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
         found = patient(reader.read_or_gone)
         return promotion.promotion_of(found) if found else None
+
+
+def _refuse(seen: Sequence[AliasStatus]) -> None:
+    """Raise `NotOurs` for what is not left by a dead run any more, or is to go forward."""
+    for status in seen:
+        if status.ownership is Ownership.ALIVE:
+            raise NotOurs(f"{status.target}: its run is at work again")
+    if was_all_but_done(list(seen)):
+        raise NotOurs(f"{_names(seen)}: every step had passed meanwhile")
 
 
 def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:
@@ -315,8 +326,9 @@ def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:
     return list(groups.values())
 
 
-def _moved_since(reading: AlarmReading, since: datetime) -> bool:
-    return reading.transitioned_at is None or reading.transitioned_at >= since
+def _is_accounted_for(status: AliasStatus, kept: Promotion | None) -> bool:
+    """Whether an alias is where the promotion that was told of left it, or came from: no later one moved it."""
+    return kept is not None and status.alias.routing.version in {kept.old, kept.new}
 
 
 def _names(statuses: Sequence[AliasStatus]) -> str:

@@ -38,7 +38,7 @@ FUTILE_FOR = 60.0
 
 PATIENCE = 2
 """Failures in a row until the account's history is not read any more for now, and readings of it that left an alarm
-unexplained until that one is asked for by name as well."""
+without its history until that one is asked for by name as well."""
 
 Watches = Mapping[str, AlarmWatch]
 """Alarms by their ARNs."""
@@ -55,8 +55,8 @@ class _Asked:
     """A moment on AWS's clock before the read at ``known_at``; None if that is not known, or nothing is open."""
     tried_at: float = -math.inf
     """When it was last asked for by its name."""
-    in_vain: int = 0
-    """How often the account's history left it unexplained."""
+    misses: int = 0
+    """How often the account's history did not have it."""
 
 
 @dataclass(slots=True)
@@ -187,7 +187,7 @@ class Histories:
             by_name = [
                 watch
                 for watch in gaps
-                if self._of(watch).since is None or self._of(watch).in_vain >= PATIENCE
+                if self._of(watch).since is None or self._of(watch).misses >= PATIENCE
             ]
         at = min((self._of(watch).tried_at + self._again for watch in by_name), default=math.inf)
         if together and region.window_at <= max(at, self._clock.monotonic()):
@@ -209,7 +209,7 @@ class Histories:
             self._back_off(region)
             return {}
         except CallFailed:
-            # Asked again a little later; what is not explained by the step's end counts as fired.
+            # Asked again a little later; what is not known by the step's end counts as fired.
             return {watch.newest.arn: watch}
         return self._noted([with_history(watch, changes)])
 
@@ -256,12 +256,12 @@ class Histories:
         return _Window(since, tuple(watch.newest.arn for watch in gaps))
 
     def _go_on(self, region: _Region, window: _Window, left: Sequence[AlarmWatch]) -> None:
-        """End the window if all is explained, it is read, or it is full of others."""
+        """End the window if all is known, it is read, or it is full of others."""
         region.failures = 0
         if not left or not window.token:
             region.window, region.window_at = None, self._clock.monotonic() + self._again
             for watch in left:
-                self._of(watch).in_vain += 1
+                self._of(watch).misses += 1
         elif window.is_crowded:
             region.window, region.futile_until = None, self._clock.monotonic() + FUTILE_FOR
 
@@ -278,7 +278,7 @@ class Histories:
         region.not_before = self._clock.monotonic() + BACK_OFF
 
     def _noted(self, after: Iterable[AlarmWatch]) -> Watches:
-        """Take note of those that are explained now: up to their newest read."""
+        """Take note of those of which all is known now: up to their newest read."""
         known = {watch.newest.arn: watch for watch in after}
         for arn, watch in known.items():
             if not watch.needs_history:

@@ -39,6 +39,9 @@ from lambda_rollout.runtime.errors import AccessDenied, CallFailed
 PAIRS_AT_ONCE = 20
 """Pairs whose numbers are read together: half of what a call may ask for, as answers to a long rollout are long."""
 
+_NAMED = 3
+"""Functions that are named of those that are alike."""
+
 ON_THEIR_WAY = "the data of its last minutes are still on their way"
 """What a step waits for after its planned end, if guards watch it."""
 
@@ -311,10 +314,16 @@ class RolloutMetrics:
         """Say for which steps, and which functions, there is no evidence of traffic, and why not."""
         if self._metrics is None and not self._comparisons:
             return
+        alike: dict[tuple[str, ...], list[str]] = {}
         for pair in self._pairs:
-            for index, step in enumerate(self.steps[self._first :], self._first):
-                count = self._invocations(pair.target, index)
-                if not count:
-                    why = "no data yet" if count is None else "no invocations"
-                    where = f"step {step.number} ({format_percent(step.percent)})"
-                    yield f"{pair.target.name}, {where}: {why}"
+            alike.setdefault(tuple(self._gaps_of(pair.target)), []).append(pair.target.name)
+        for gaps, names in alike.items():
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            yield from (f"{', '.join(names[:_NAMED])}{more}, {gap}" for gap in gaps)
+
+    def _gaps_of(self, target: Target) -> Iterator[str]:
+        for index, step in enumerate(self.steps[self._first :], self._first):
+            count = self._invocations(target, index)
+            if not count:
+                why = "no data yet" if count is None else "no invocations"
+                yield f"step {step.number} ({format_percent(step.percent)}): {why}"

@@ -118,9 +118,9 @@ def _tell_what_was_logged(
     rollouts: list[AliasRollout], spec: RolloutSpec, ports: Ports, began: float
 ) -> None:
     # What is not needed to go back is not imported before.
-    from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+    from lambda_rollout.rollout.version_logs import rolled_back_version, tell_what_was_logged
 
-    tell_what_was_logged(spec, ports, map(left_version, rollouts), began)
+    tell_what_was_logged(spec, ports, map(rolled_back_version, rollouts), began)
 
 
 def _say_if_asleep(rollout: AliasRollout, spec: RolloutSpec, ports: Ports) -> None:

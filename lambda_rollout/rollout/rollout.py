@@ -85,14 +85,14 @@ class Rollout:
 
     def _tell_of_rollback(self, finished: Finished) -> None:
         # What only a rollback needs is not imported at the start.
-        from lambda_rollout.rollout.version_logs import left_version, tell_what_was_logged
+        from lambda_rollout.rollout.version_logs import rolled_back_version, tell_what_was_logged
 
         back, since = self._finisher.back, self._finisher.rolling_back_since
         moved = [each for each in back if each.moves]
         on_rollback(self._spec, self._ports, moved, finished.reason, step=self._step, since=since)
         if moved and self._watch is not None:
             self._watch.numbers.read_after_end(self._ports.background)
-        tell_what_was_logged(self._spec, self._ports, map(left_version, moved), since)
+        tell_what_was_logged(self._spec, self._ports, map(rolled_back_version, moved), since)
 
     def _tell(self) -> Finished:
         if self._spec.inputs.mode is Mode.PROMOTE:

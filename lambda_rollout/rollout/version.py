@@ -40,9 +40,10 @@ from lambda_rollout.runtime.errors import (
     RevisionMismatch,
     RolloutError,
     Unanswered,
+    is_throttled,
 )
 from lambda_rollout.runtime.remedies import remedy_for_reason
-from lambda_rollout.runtime.retry import raise_if_stopped, retrying
+from lambda_rollout.runtime.retry import THROTTLED_FOR, raise_if_stopped, retrying
 
 READY_LIMIT = 1_600.0
 """Seconds for a version to become ready: as long as botocore's waiter PublishedVersionActive, 26 minutes."""
@@ -317,7 +318,7 @@ def _await_ready(target: Target, version: str, spec: RolloutSpec, ports: Ports) 
                     way_to_serve(never, target, version, spec),
                 )
             case Waiting(why):
-                if why != told:
+                if why not in {"", told}:
                     told = why
                     ports.emit(VersionWaited(target=target, version=version, state=why))
                 if elapsed >= READY_LIMIT:
@@ -348,7 +349,9 @@ def _readiness(
     except (Busy, Unanswered) as error:
         if elapsed >= READY_LIMIT:
             raise
-        return VersionState(), Waiting(f"not readable: {error.code}")
+        # Of a hundred versions AWS has no time for some: that says nothing of them.
+        is_quiet = is_throttled(error) and elapsed < THROTTLED_FOR
+        return VersionState(), Waiting("" if is_quiet else f"not readable: {error.code}")
     except NotFound:
         if elapsed >= READABLE_LIMIT:
             raise

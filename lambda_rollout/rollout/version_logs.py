@@ -69,7 +69,7 @@ NOT_LONGER_THAN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class LeftVersion:
+class RolledBackVersion:
     """A version that had traffic, and from which its alias is confirmed back."""
 
     target: Target
@@ -81,9 +81,9 @@ class LeftVersion:
     """Its configuration; None if that was not read."""
 
 
-def left_version(rollout: AliasRollout) -> LeftVersion:
+def rolled_back_version(rollout: AliasRollout) -> RolledBackVersion:
     """Say what an alias that is back was taken from."""
-    return LeftVersion(
+    return RolledBackVersion(
         rollout.target,
         rollout.new,
         rollout.writer.found.arn,
@@ -93,7 +93,7 @@ def left_version(rollout: AliasRollout) -> LeftVersion:
 
 
 def tell_what_was_logged(
-    spec: RolloutSpec, ports: Ports, left: Iterable[LeftVersion], rolling_back_since: float
+    spec: RolloutSpec, ports: Ports, left: Iterable[RolledBackVersion], rolling_back_since: float
 ) -> None:
     """Read the logs of the versions that were left, and tell what they say of errors.
 
@@ -125,7 +125,7 @@ def tell_what_was_logged(
 class _Reading:
     """One version's log, as far as it was read. Filled beside the story, which may go on at any moment."""
 
-    left: LeftVersion
+    left: RolledBackVersion
     group: str = ""
     """The log group, once it is known."""
     since: datetime | None = None

@@ -141,3 +141,8 @@ class UnmarkedNotFound(ForeignAnswer):
 
 class Cancelled(RolloutError):
     """The job was cancelled, timed out or was told to stop."""
+
+
+def is_throttled(error: BaseException | None) -> bool:
+    """Whether AWS had no time for a call that reached it."""
+    return isinstance(error, Busy) and not isinstance(error, NotSent)

@@ -46,6 +46,10 @@ REFUSED_LIMIT = 10.0
 """Seconds of nothing but refusals after which they are believed, where one may pass; with the pause under way that
 makes 10 to 15."""
 
+THROTTLED_FOR = 15.0
+"""Seconds of throttled reads of one thing after which they are worth a line in the log: a hundred functions are more
+than AWS answers at once."""
+
 PAUSES = wait_exponential_jitter(multiplier=0.25, max=5.0, exp_base=2.0, jitter=0.25)
 """Between two tries, seconds: a quarter, a half, … at most five, each with a little chance added."""
 

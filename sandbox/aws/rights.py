@@ -10,17 +10,16 @@ refusal is that of recorded answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sandbox.aws.errors import AwsError
 from sandbox.aws.lambda_.managed import provider_of
-from sandbox.aws.trust import like
+from sandbox.aws.trust import Policy, as_list, like
 
 if TYPE_CHECKING:
     from sandbox.aws.request import Account, Request
 
-Policy = Mapping[str, Any]
 Asked = tuple[str, str]
 """An action, and the ARN of what it is about; ``*`` for one that no resource can be named of."""
 
@@ -120,7 +119,7 @@ def _of_codedeploy(world: Account, request: Request) -> Iterator[Asked]:
 def _allows(policy: Policy, action: str, resource: str, region: str) -> bool:
     effects = {
         statement["Effect"]
-        for statement in _list(policy["Statement"])
+        for statement in as_list(policy["Statement"])
         if _is_about(statement, action, resource, region)
     }
     return effects == {"Allow"}
@@ -130,8 +129,8 @@ def _is_about(statement: Policy, action: str, resource: str, region: str) -> boo
     if unknown := statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition"}:
         raise ValueError(f"not known: {', '.join(sorted(unknown))}")
     return (
-        any(like(each.lower(), action.lower()) for each in _list(statement["Action"]))
-        and any(like(each, resource) for each in _list(statement["Resource"]))
+        any(like(each.lower(), action.lower()) for each in as_list(statement["Action"]))
+        and any(like(each, resource) for each in as_list(statement["Resource"]))
         and all(_conditions(statement.get("Condition", {}), region))
     )
 
@@ -141,8 +140,4 @@ def _conditions(condition: Policy, region: str) -> Iterator[bool]:
         for key, values in keys.items():
             if (operator, key.lower()) != ("StringEquals", "aws:requestedregion"):
                 raise ValueError(f"not known: {operator} of {key}")
-            yield region in _list(values)
-
-
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+            yield region in as_list(values)

@@ -74,7 +74,7 @@ def accepts(policy: Policy, provider: str, claims: Claims) -> bool:
     """
     effects = {
         statement["Effect"]
-        for statement in _list(policy["Statement"])
+        for statement in as_list(policy["Statement"])
         if _is_about(statement, provider, claims)
     }
     return effects == {"Allow"}
@@ -84,8 +84,8 @@ def _is_about(statement: Policy, provider: str, claims: Claims) -> bool:
     if unknown := statement.keys() - {"Sid", "Effect", "Principal", "Action", "Condition"}:
         raise ValueError(f"not known: {', '.join(sorted(unknown))}")
     principal = statement["Principal"]
-    federated = [principal] if principal == "*" else _list(principal.get("Federated", []))
-    actions = _list(statement["Action"])
+    federated = [principal] if principal == "*" else as_list(principal.get("Federated", []))
+    actions = as_list(statement["Action"])
     return (
         any(each in {"*", provider} for each in federated)
         and any(like(action.lower(), ASSUME.lower()) for action in actions)
@@ -96,7 +96,7 @@ def _is_about(statement: Policy, provider: str, claims: Claims) -> bool:
 def _conditions(condition: Policy, claims: Claims) -> Iterator[bool]:
     for operator, keys in condition.items():
         for key, values in keys.items():
-            yield _holds(operator, _claim(key, claims), _list(values))
+            yield _holds(operator, _claim(key, claims), as_list(values))
 
 
 def _claim(key: str, claims: Claims) -> str | None:
@@ -149,5 +149,6 @@ def _holds(operator: str, value: str | None, wanted: list[str]) -> bool:
     return found if name == positive else not found
 
 
-def _list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Several things, of which a policy may say a single one without a list."""
     return list(value) if isinstance(value, list | tuple) else [value]

@@ -19,9 +19,10 @@ from sandbox.aws.faults import Faults, Lost
 from sandbox.aws.lambda_ import Lambda
 from sandbox.aws.logs import Logs
 from sandbox.aws.request import Request
-from sandbox.aws.rights import Policy, refusal
+from sandbox.aws.rights import refusal
 from sandbox.aws.sns import Sns
 from sandbox.aws.sts import Sts
+from sandbox.aws.trust import Policy
 from sandbox.clock import Clock, ManualClock
 
 ACCOUNT = "123456789012"

@@ -74,11 +74,6 @@ class Faults:
         return None
 
 
-def unreachable_permission() -> Fault:
-    """What a fork's or Dependabot's read-only token gets for every write."""
-    return Fault(verb="POST", status=403, message="Resource not accessible by integration")
-
-
 def secondary_limit(seconds: int, times: int = 1) -> Fault:
     """What too many writes in a minute get."""
     return Fault(

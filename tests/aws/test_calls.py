@@ -170,6 +170,36 @@ def test_an_alias_is_read_as_it_is(scene: Scene, aliases: Aliases) -> None:
     assert seen.arn.endswith(":function:checkout:live")
 
 
+def test_what_was_asked_ahead_is_the_next_read_and_no_other(scene: Scene) -> None:
+    aliases = LambdaAliases(through_botocore(scene.world))
+    aliases.ask_ahead(TARGET)
+    seen = aliases.read(TARGET)
+    assert last_operations(scene) == ["GetAlias"]
+    written = aliases.write(TARGET, seen.routing, "newer", seen.revision_id)
+    assert aliases.read(TARGET) == written != seen
+    assert last_operations(scene) == ["GetAlias", "UpdateAlias", "GetAlias"]
+
+
+def test_what_could_not_be_asked_ahead_is_raised_by_the_next_read_and_asked_again(
+    scene: Scene,
+) -> None:
+    scene.world.faults.add(faults.ServerError(), operation="GetAlias")
+    aliases = LambdaAliases(through_botocore(scene.world))
+    aliases.ask_ahead(TARGET)
+    with pytest.raises(Unanswered):
+        aliases.read(TARGET)
+    assert aliases.read(TARGET).routing == Routing.all_on(OLD)
+
+
+def test_what_was_asked_ahead_of_one_alias_says_nothing_of_another(scene: Scene) -> None:
+    aliases = LambdaAliases(through_botocore(scene.world))
+    aliases.ask_ahead(TARGET)
+    with pytest.raises(NotFound):
+        aliases.read(Target(TARGET.function, "nope"))
+    assert aliases.read(TARGET).routing == Routing.all_on(OLD)
+    assert last_operations(scene) == ["GetAlias", "GetAlias"]
+
+
 def test_writing_no_weights_clears_them(scene: Scene, aliases: Aliases) -> None:
     scene.call("lambda", "PublishVersion", FunctionName="checkout")
     scene.clock.advance(5)

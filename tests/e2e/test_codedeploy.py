@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
-from sandbox.runner import Finished
 from tests.support.live import NEW, NEXT, OLD, PATIENCE, POST, Live
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,12 +48,6 @@ def deployments(shop: Live) -> list[str]:
         return [one.status for one in shop.world.codedeploy().deployments.values()]
 
 
-def report(shop: Live, finished: Finished) -> dict[str, Any]:
-    path = shop.runner.folder / "workspace" / finished.outputs["report"]
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return loaded
-
-
 def test_promotes_a_good_version(shop: Live) -> None:
     shop.world.codedeploy().minute = 1.0
     finished = shop.run()
@@ -65,7 +57,7 @@ def test_promotes_a_good_version(shop: Live) -> None:
     assert (finished.outputs["version"], finished.outputs["previous-version"]) == (NEW, OLD)
     assert finished.outputs["weight"] == "100"
     assert deployments(shop) == ["Succeeded"]
-    events = report(shop, finished)["events"]
+    events = shop.report(finished)["events"]
     told = [event["status"] for event in events if event["type"] == "deployment-changed"]
     assert told[-1] == "Succeeded"
     assert 100 in [event["percent"] for event in events if event["type"] == "weight-shifted"]

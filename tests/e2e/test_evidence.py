@@ -23,7 +23,6 @@ from lambda_rollout.rollout.events import (
     Result,
     StepExtended,
     StepPassed,
-    Warned,
 )
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.rollout import Rollout
@@ -325,7 +324,7 @@ def test_a_pass_that_saw_nothing_says_so(watched: str, why: str) -> None:
     finished = roll_out(made, ordered(f"10% {watched}, 100% 0s"))
 
     assert finished.result is Result.PROMOTED
-    said = [event.text for event in made.told(Warned) if isinstance(event, Warned)]
+    said = made.warnings
     assert any(f"step 1 (10%): {why}" in text for text in said), said
 
 

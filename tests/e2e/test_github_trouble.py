@@ -93,12 +93,6 @@ def troubles(*in_long: Trouble) -> list[Any]:
     ]
 
 
-def shifts(aws: Live) -> list[dict[str, float]]:
-    """The weights that AWS took on, without renewed records in between."""
-    changes = aws.changes()
-    return [each for i, each in enumerate(changes) if i == 0 or changes[i - 1] != each]
-
-
 def is_not_late(scene: Scene) -> bool:
     """Whether the alias was settled while GitHub's first delayed answer was still to come."""
     last = scene.aws.requests("UpdateAlias")[-1].at
@@ -111,7 +105,7 @@ def test_a_good_version_is_promoted_all_the_same(trouble: Trouble, tmp_path: Pat
         trouble(opened)
         finished = opened.aws.run(steps=STEPS, **BOTH)
         assert finished.status == 0, finished.log
-        assert shifts(opened.aws) == [{NEW: 0.1}, {NEW: 0.5}, {}]
+        assert opened.aws.weights() == [{NEW: 0.1}, {NEW: 0.5}, {}]
         assert opened.aws.whole_on(NEW)
         assert opened.github.log == [] or is_not_late(opened)
         assert len(list(opened.github.comments_on(12))) <= 1
@@ -131,7 +125,7 @@ def test_a_bad_version_is_rolled_back_all_the_same(trouble: Trouble, tmp_path: P
             step.kill()
         assert finished.status == 1
         assert finished.outputs["result"] == "rolled-back"
-        assert shifts(aws) == [{NEW: 0.5}, {}]
+        assert aws.weights() == [{NEW: 0.5}, {}]
         assert aws.whole_on(OLD)
         # The request after the read that showed the alarm is the rollback, whatever GitHub does.
         asked = [each.operation for each in aws.requests()]

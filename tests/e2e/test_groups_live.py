@@ -6,17 +6,14 @@ import json
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lambda_rollout.runtime.retry import FORWARD_LIMIT
-from sandbox.aws.faults import Answer, Die, Fault, Meanwhile, Quota, Throttle, Work
-from sandbox.aws.request import Account, Request
+from sandbox.aws.faults import Answer, Die, Meanwhile, Quota, Throttle
 from sandbox.runner import Finished, Runner
-from tests.support.groups import LiveUnit, live_group, names
+from tests.support.groups import LiveUnit, OnlyOf, live_group, names
 from tests.support.live import MAIN, NEW, NEXT, OLD, POST
 
 TWELVE = "10% 1s, 25% 2s, 100% 1s"
@@ -66,27 +63,14 @@ def test_a_cancelled_unit_goes_back_whole_also_where_aws_throttles(tmp_path: Pat
         assert scene.all_whole_on(OLD)
 
 
-@dataclass(frozen=True)
-class Of:
-    """A fault that only the requests about one function meet."""
-
-    function: str
-    fault: Fault
-
-    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
-        if request.function != self.function:
-            return work()
-        return self.fault.around(world, request, work)
-
-
 def test_what_aws_keeps_waiting_does_not_keep_the_others_from_going_back(tmp_path: Path) -> None:
     with live_group(tmp_path, 3) as scene:
         # AWS has no time for f1 for a while, and refuses f3: that one ends it, long before the minute in which f1 is
         # tried again and again is over. What was said to f1 may have been said to a second delivery: it is written
         # once more, too.
-        scene.world.faults.add(Of("f1", Throttle()), operation="UpdateAlias", count=12)
+        scene.world.faults.add(OnlyOf("f1", Throttle()), operation="UpdateAlias", count=12)
         no = Answer("InvalidParameterValueException", "no")
-        scene.world.faults.add(Of("f3", no), operation="UpdateAlias", count=None)
+        scene.world.faults.add(OnlyOf("f3", no), operation="UpdateAlias", count=None)
         finished = scene.run(steps=TWELVE)
         first, *_, last = (each for each in scene.requests("UpdateAlias") if each.function == "f2")
         assert finished.outputs["result"] == "rolled-back", finished.log

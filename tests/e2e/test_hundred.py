@@ -168,6 +168,11 @@ def test_a_hundred_are_all_checked_and_promoted_as_fast_as_the_quotas_allow(
     }
     took = (log[first].at - began).total_seconds()
     assert took <= 1.2 * allowed(Counter(request.operation for request in log[:first]))
+    # What is the same of all is said once.
+    unseen = (
+        "f1, f2, f3 and 97 more, step 1 (50%): no data yet; f1, f2, f3 and 97 more, step 2 (100%)"
+    )
+    assert f"Passed without evidence of traffic on the new version: {unseen}" in finished.shown
     told = report(finished)
     [found] = [event for event in told["events"] if event["type"] == "preflight-found"]
     # Of each alarm that a person has to look at its query, and nothing else: nothing was left unchecked.

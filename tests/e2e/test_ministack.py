@@ -11,8 +11,9 @@ from typing import Any
 import boto3
 import pytest
 
-from sandbox.runner import Finished, Runner, Step
+from sandbox.runner import Runner, Step
 from tests.support.code import package
+from tests.support.live import end
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, ROLE
 from tests.support.servers import ministack
 
@@ -103,13 +104,6 @@ class Elsewhere:
             assert time.monotonic() < end, "it never happened"
             assert not step.ended, step.wait().log
             time.sleep(0.1)
-
-
-def end(step: Step) -> Finished:
-    try:
-        return step.wait(PATIENCE)
-    finally:
-        step.kill()
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.app import JobContext, main_stage, post_stage
-from lambda_rollout.github.journal import Journal
+from lambda_rollout.app import main_stage, post_stage
+from lambda_rollout.github.job import JobContext
 from lambda_rollout.github.runner import Runner
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.runtime.clock import Stop
@@ -161,8 +161,7 @@ class InProcess:
         files = {"GITHUB_WORKSPACE": str(self.folder), "GITHUB_STEP_SUMMARY": str(self.summary)}
         environ = {**os.environ, **self.scene.runner._variables(), **files, **more}
         runner = Runner(environ, Lines(written))
-        journal = Journal(runner, self.clock)
-        status = stage(JobContext(environ, runner, journal, self.clock, self.stop))
+        status = stage(JobContext(environ, runner, self.clock, self.stop))
         return status, written.getvalue()
 
     @property

@@ -19,7 +19,7 @@ from sandbox.aws.http import Server
 from sandbox.runner import Runner, Step
 from tests.support.groups import code_of, deploy, text_of
 from tests.support.live import JumpingClock, Live
-from tests.support.scene import NEW, OLD, QUERY
+from tests.support.scene import NEW, OLD, log_alarm
 from tests.support.trust import ROLLOUT, ROLLOUT_DEV, TRUST_POLICY, TRUST_POLICY_OF_DEV
 from tests.support.workflows import ROOT, load
 
@@ -42,12 +42,7 @@ class Shop(Live):
             dev = {"FunctionVersion": OLD, "Description": "dev"}
             self.call("lambda", "CreateAlias", FunctionName=name, Name="dev", **dev)
         for name in ALARMS:
-            numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
-            rest = {
-                "ScheduledQueryConfiguration": QUERY,
-                "ComparisonOperator": "GreaterThanThreshold",
-            }
-            self.call("cloudwatch", "PutLogAlarm", AlarmName=name, **numbers, **rest)
+            self.call("cloudwatch", "PutLogAlarm", **log_alarm(name))
             self.alarm(name, "OK")
 
     def alarm(self, name: str, state: str) -> None:

@@ -9,28 +9,15 @@ from typing import Any
 import pytest
 
 from sandbox.aws.request import Request
-from sandbox.runner import Finished, Step
-from tests.support.live import NEW, OLD, OWNERS_TEXT, PATIENCE, Live
+from sandbox.runner import Finished
+from tests.support.live import NEW, OLD, OWNERS_TEXT, Live, end
 
 STEPS = "10% 1s, 50% 1s, 100% 1s"
 PLANNED = [{NEW: 0.1}, {NEW: 0.5}, {}]
 
 
-def weights(scene: Live) -> list[dict[str, float]]:
-    """The weights that AWS took on, in order, without repetitions."""
-    changes = scene.changes()
-    return [w for i, w in enumerate(changes) if i == 0 or changes[i - 1] != w]
-
-
 def read_only(request: Request) -> bool:
     return request.operation.startswith(("Get", "Describe", "List"))
-
-
-def end(step: Step) -> Finished:
-    try:
-        return step.wait(PATIENCE)
-    finally:
-        step.kill()
 
 
 def failed_alarms(finished: Finished) -> list[Any]:
@@ -38,19 +25,13 @@ def failed_alarms(finished: Finished) -> list[Any]:
     return alarms
 
 
-def report(scene: Live, finished: Finished) -> dict[str, Any]:
-    path = scene.runner.folder / "workspace" / finished.outputs["report"]
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return loaded
-
-
 def test_promotes_a_good_version(scene: Live) -> None:
     finished = scene.run(steps=STEPS)
     assert finished.status == 0, finished.log
-    assert weights(scene) == PLANNED
+    assert scene.weights() == PLANNED
     assert scene.whole_on(NEW)
     outputs = dict(finished.outputs)
-    assert report(scene, finished)["result"] == "promoted"
+    assert scene.report(finished)["result"] == "promoted"
     del outputs["report"]
     assert outputs == {
         "result": "promoted",
@@ -79,7 +60,7 @@ def test_rolls_back_on_its_alarm(scene: Live) -> None:
     scene.set_alarm("ALARM")
     finished = end(step)
     assert finished.status == 1
-    assert weights(scene) == [{NEW: 0.1}, {}]
+    assert scene.weights() == [{NEW: 0.1}, {}]
     assert scene.whole_on(OLD)
     assert finished.outputs["result"] == "rolled-back"
     assert finished.outputs["weight"] == "0"
@@ -185,7 +166,7 @@ def test_rolls_out_the_version_that_is_named(scene: Live) -> None:
     finished = scene.run(version=NEW, steps=STEPS)
     assert finished.status == 0
     assert finished.outputs["version"] == NEW
-    assert weights(scene) == PLANNED
+    assert scene.weights() == PLANNED
     assert not scene.requests("PublishVersion")
 
 
@@ -281,7 +262,7 @@ def test_insufficient_data_fails_where_it_must_not_be(scene: Live) -> None:
     given = {"insufficient-data": "fail", "evidence-timeout": "2s"}
     finished = scene.run(steps=STEPS, **given)
     assert finished.outputs["result"] == "rolled-back"
-    assert weights(scene) == [{NEW: 0.1}, {}]
+    assert scene.weights() == [{NEW: 0.1}, {}]
     assert "ran out: INSUFFICIENT_DATA" in finished.outputs["reason"]
     assert failed_alarms(finished) == ["checkout-errors"]
 

@@ -17,10 +17,9 @@ from sandbox.aws.faults import (
     ServerError,
     Throttle,
 )
-from sandbox.runner import Finished, Step
 from sandbox.runner.files import Files
 from sandbox.runner.runner import INTERPRETER
-from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, PATIENCE, Live
+from tests.support.live import MAIN, NEW, OLD, OWNERS_TEXT, PATIENCE, Live, end
 
 LOST: dict[str, Fault] = {
     "a 5xx after the effect": ServerError(after_effect=True, status=502),
@@ -36,19 +35,6 @@ UNDONE: dict[str, Fault] = {
 }
 FIRST_OF_THREE = (1, 3, 5)
 """Every write fails once: the 50%, the 100%, and taking the record off."""
-
-
-def weights(scene: Live) -> list[dict[str, float]]:
-    """The weights that AWS took on, in order, without repetitions."""
-    changes = scene.changes()
-    return [w for i, w in enumerate(changes) if i == 0 or changes[i - 1] != w]
-
-
-def end(step: Step) -> Finished:
-    try:
-        return step.wait(PATIENCE)
-    finally:
-        step.kill()
 
 
 def edit(scene: Live, **change: Any) -> None:
@@ -86,7 +72,7 @@ def test_every_write_is_tried_again(scene: Live, name: str) -> None:
     finished = scene.run(steps="50% 0s, 100% 0s")
     assert finished.outputs["result"] == "promoted", finished.log
     assert scene.whole_on(NEW)
-    assert weights(scene) == [{NEW: 0.5}, {}]
+    assert scene.weights() == [{NEW: 0.5}, {}]
 
 
 def test_every_read_is_tried_again(scene: Live) -> None:

@@ -26,6 +26,8 @@ routings = percents.map(lambda percent: Routing.split(OLD, NEW, percent))
 whole = st.just(Routing.all_on(NEW))
 splits = routings.filter(lambda routing: not routing.is_unsplit)
 seconds = st.integers(0, 599)
+NEVER_MADE = 700
+"""Later than any record of `claims`, the pending ones included."""
 texts = st.sampled_from(["", "What customers use", "[lambda-rollout 7>8 run local]", "x" * 256])
 
 
@@ -91,7 +93,7 @@ def test_an_edit_or_another_rollouts_record_asks_for_nothing(
     for description in (
         with_request(described(text, made, THEIRS)),
         with_request(described("edited", made)),
-        with_request(described(claim.text, 600)),
+        with_request(described(claim.text, NEVER_MADE)),
         compose("edited", None),
     ):
         assert not claim.is_as_written(alias(claim.routing, description, "2"))

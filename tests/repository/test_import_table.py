@@ -44,6 +44,17 @@ TABLE: Mapping[str, set[str]] = {
         "report",
         "aws",
     },
+    "parts": {
+        "runtime",
+        "alias",
+        "inputs",
+        "analysis",
+        "preflight",
+        "rollout",
+        "report",
+        "aws",
+        "github",
+    },
     "app": {
         "runtime",
         "alias",
@@ -54,6 +65,7 @@ TABLE: Mapping[str, set[str]] = {
         "report",
         "aws",
         "github",
+        "parts",
     },
     "guardian": {
         "runtime",

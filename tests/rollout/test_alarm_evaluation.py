@@ -36,10 +36,6 @@ def later(scene: Scene, seconds: float, state: str | None, alarm: str = ERRORS) 
     scene.after(seconds, partial(evaluation, scene, state, alarm))
 
 
-def warnings(scene: Scene) -> list[str]:
-    return [event.text for event in scene.told(e.Warned) if isinstance(event, e.Warned)]
-
-
 def watched_for(scene: Scene) -> timedelta:
     """From the first shift to the last write."""
     writes = scene.requests("UpdateAlias")
@@ -101,7 +97,7 @@ def test_ignored_it_stops_nothing_and_is_named_as_no_guard(scene: Scene, state: 
     asked = rollout_spec("10% 2m, 100% 0s", alarm_at_start=AlarmAtStart.IGNORE_UNTIL_OK)
     assert scene.roll_out(asked).result is Result.PROMOTED
     told = f"CloudWatch did not evaluate it ({state}: {WHY})"
-    assert f"Alarm {ERRORS} did not guard: {told}." in warnings(scene)
+    assert f"Alarm {ERRORS} did not guard: {told}." in scene.warnings
     assert any("No alarm watched it." in line for line in happenings(rollout_state(scene.events)))
 
 
@@ -117,7 +113,7 @@ def test_a_plan_says_what_it_would_do(scene: Scene) -> None:
     evaluation(scene, "EVALUATION_ERROR")
     scene.roll_out(rollout_spec(mode=Mode.PLAN))
     told = f"Not evaluated by CloudWatch: {ERRORS} (EVALUATION_ERROR: {WHY})"
-    assert f"A rollout would be refused now. {told}" in warnings(scene)
+    assert f"A rollout would be refused now. {told}" in scene.warnings
 
 
 # In the watch -----------------------------------------------------------------------------------
@@ -194,7 +190,7 @@ def test_one_that_lacked_data_throughout_is_named_and_not_counted() -> None:
     scene.set_alarm("latency", "INSUFFICIENT_DATA")
     asked = rollout_spec("10% 60s, 100% 0s", alarms=(ERRORS, "latency"))
     assert scene.roll_out(asked).result is Result.PROMOTED
-    assert "Alarm latency did not guard: it had no data throughout." in warnings(scene)
+    assert "Alarm latency did not guard: it had no data throughout." in scene.warnings
     told = " ".join(happenings(rollout_state(scene.events)))
     assert "1 alarm watched it and did not fire." in told
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_rollout.app import JobContext, _memory, main, post
+from lambda_rollout.app import main, post
+from lambda_rollout.github.job import JobContext
 from lambda_rollout.inputs.read import variable
+from lambda_rollout.parts import _memory
 from lambda_rollout.rollout.saved_state import KEY, Phase, SavedAlias, SavedState
 from lambda_rollout.runtime.clock import Stop
 from tests.support.job import Job, StandingClock
@@ -60,7 +62,7 @@ def test_a_state_that_would_keep_the_post_stage_from_starting_is_not_saved_and_t
 ) -> None:
     job = Job(tmp_path)
     job.runner.save_state({KEY: ""})
-    context = JobContext(job.environ, job.runner, job.journal(), StandingClock(), Stop())
+    context = JobContext(job.environ, job.runner, StandingClock(), Stop())
     drawn = random.Random(7)
     names = ("".join(drawn.choices(string.ascii_letters + "-_", k=64)) for _ in range(count))
     aliases = tuple(SavedAlias(name, "live", OLD, NEW, "") for name in names)

@@ -36,7 +36,6 @@ from lambda_rollout.rollout.events import (
     StepPassed,
     StepStarted,
     Unreadable,
-    Warned,
     WeightShifted,
 )
 from lambda_rollout.rollout.ports import Alarms
@@ -126,9 +125,6 @@ class Shop(Scene):
     def all(self, kind: type[T]) -> list[T]:
         """The events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]
-
-    def warnings(self) -> str:
-        return "\n".join(event.text for event in self.events if isinstance(event, Warned))
 
 
 class Died(BaseException):
@@ -309,7 +305,7 @@ def test_an_alarm_of_the_group_alone_is_named_too(shop: Shop) -> None:
     finished = shop.release()
     assert finished.result is Result.ROLLED_BACK
     assert [alarm.name for alarm in finished.failed_alarms] == ["latency"]
-    assert "also stops on latency" in shop.warnings()
+    assert "also stops on latency" in "\n".join(shop.warnings)
 
 
 def test_an_alarm_at_100_percent_takes_the_alias_back(shop: Shop) -> None:
@@ -513,7 +509,7 @@ def test_credentials_that_cannot_be_renewed_stop_it_while_that_can_be_signed(sho
     finished = shop.release()
     assert finished.result is Result.ROLLED_BACK, finished
     assert "could not be renewed: AssumeRoleWithWebIdentity: no answer" in finished.reason
-    assert shop.warnings().count("could not be renewed") == 1
+    assert "\n".join(shop.warnings).count("could not be renewed") == 1
     assert shop.deployments()[0] == "Stopped"
     assert shop.whole_on(OLD)
 
@@ -560,7 +556,7 @@ def test_differences_of_the_group_are_told(shop: Shop) -> None:
     shop.put_alarm("latency")
     shop.put_group(alarms=("latency",), events=("DEPLOYMENT_FAILURE",))
     shop.release()
-    told = shop.warnings()
+    told = "\n".join(shop.warnings)
     assert "does not roll back on DEPLOYMENT_STOP_ON_ALARM, DEPLOYMENT_STOP_ON_REQUEST" in told
     assert "does not watch checkout-errors" in told
 
@@ -617,7 +613,7 @@ def test_the_next_run_follows_what_a_killed_one_started(shop: Shop) -> None:
     assert shop.deployments() == ["Succeeded"]
     assert len(shop.requests("CreateDeployment")) == 1
     assert len(shop.requests("PublishVersion")) == 1
-    assert "is already running. This run follows it" in shop.warnings()
+    assert "is already running. This run follows it" in "\n".join(shop.warnings)
     assert shop.whole_on(NEW)
 
 
@@ -857,7 +853,7 @@ def test_two_that_follow_the_same_deployment_do_not_fight(shop: Shop) -> None:
 def test_an_alarm_of_the_group_that_does_not_exist_is_told(shop: Shop) -> None:
     shop.put_group(alarms=("checkout-errors", "gone"))
     assert shop.release().result is Result.PROMOTED
-    assert "names alarms that do not exist: gone" in shop.warnings()
+    assert "names alarms that do not exist: gone" in "\n".join(shop.warnings)
 
 
 # Hooks ------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from lambda_rollout.alias.record import parse
 from lambda_rollout.app import post
 from lambda_rollout.inputs.choices import Mode
-from lambda_rollout.rollout.events import Finished, Result, Run, Warned
+from lambda_rollout.rollout.events import Finished, Result, Run
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import KEY
 from lambda_rollout.runtime.clock import Stop
@@ -56,7 +56,7 @@ def test_what_a_library_prints_is_obeyed_by_nobody_and_goes_where_it_can_block_n
 
 
 def cut_texts(scene: Scene) -> list[str]:
-    return [e.text for e in scene.events if isinstance(e, Warned) and "may have been cut" in e.text]
+    return [text for text in scene.warnings if "may have been cut" in text]
 
 
 def test_a_rollback_says_that_it_restores_a_text_without_its_end() -> None:

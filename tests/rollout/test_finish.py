@@ -7,13 +7,8 @@ from io import StringIO
 
 from lambda_rollout.github.log import Log
 from lambda_rollout.github.stream import Lines
-from lambda_rollout.rollout.events import Warned
 from sandbox.aws.faults import Answer
 from tests.support.scene import Scene, rollout_spec
-
-
-def warnings(scene: Scene) -> list[str]:
-    return [event.text for event in scene.told(Warned) if isinstance(event, Warned)]
 
 
 def test_the_command_in_the_first_word_of_trouble_is_whole_however_much_aws_says() -> None:
@@ -24,7 +19,7 @@ def test_the_command_in_the_first_word_of_trouble_is_whole_however_much_aws_says
     scene.after(40.0, lambda: scene.world.faults.add(denied, operation="UpdateAlias", count=None))
     scene.after(50.0, lambda: scene.set_alarm("checkout-errors", "ALARM"))
     scene.roll_out(rollout_spec("20% 60s"))
-    (trouble,) = [said for said in warnings(scene) if said.startswith("Not confirmed yet")]
+    (trouble,) = [said for said in scene.warnings if said.startswith("Not confirmed yet")]
     shown = StringIO()
     log = Log(Lines(shown))
     for event in scene.events:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -23,9 +22,8 @@ from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import Phase, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
-from sandbox.aws.faults import Die, Fault, Meanwhile, ServerError, Work
-from sandbox.aws.request import Account, Request
-from tests.support.groups import Group, group_spec, targets, text_of, whole_on
+from sandbox.aws.faults import Die, Meanwhile, ServerError
+from tests.support.groups import Group, OnlyOf, group_spec, targets, text_of, whole_on
 from tests.support.scene import NEW, OLD, rollout_spec
 
 
@@ -43,19 +41,6 @@ def killed_at(scene: Group, nth: int) -> None:
     with pytest.raises(Killed):
         scene.start()
     scene.world.faults.rules.remove(rule)
-
-
-@dataclass(frozen=True)
-class OnlyOf:
-    """A fault that only the requests about one function meet."""
-
-    function: str
-    fault: Fault
-
-    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
-        if request.function != self.function:
-            return work()
-        return self.fault.around(world, request, work)
 
 
 def all_expire(scene: Group) -> None:

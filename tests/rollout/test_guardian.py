@@ -223,6 +223,25 @@ def test_a_person_who_writes_between_look_and_write_wins(held: Scene, version: s
     assert end.result is (Result.ROLLED_BACK if version == OLD else Result.FAILED)
 
 
+def test_what_a_person_puts_back_with_another_text_is_no_failure(held: Scene) -> None:
+    alarm(held)
+    back = Meanwhile(lambda _: by_hand(held, OLD, "by hand"))
+    held.world.faults.add(back, operation="UpdateAlias")
+    end = look(held)
+    assert end.result is Result.UNCHANGED
+    assert end.reason.endswith("but somebody else has put that back meanwhile")
+    assert held.alias.description == "by hand"
+
+
+def test_what_is_promoted_between_look_and_write_stays(held: Scene) -> None:
+    """It was held at 100%: once its record is gone, nothing about it is held any more."""
+    by_hand(held, NEW, held.alias.description)
+    alarm(held)
+    held.world.faults.add(Meanwhile(lambda _: by_hand(held, NEW)), operation="UpdateAlias")
+    assert look(held).result is Result.FAILED
+    assert whole_on(held, NEW)
+
+
 def test_a_run_that_was_only_standing_still_is_left_to_itself() -> None:
     """It renews its record between the guardian's look and its write."""
     scene = dies_at(10)

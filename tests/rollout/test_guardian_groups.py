@@ -202,6 +202,33 @@ def test_two_at_once_do_each_other_no_harm(make: Callable[[], Group]) -> None:
     assert scene.whole_on(OLD)
 
 
+def test_what_another_one_has_put_back_is_not_its_own_doing() -> None:
+    scene = left_dead(1)
+    inner: list[Finished] = []
+
+    def other(_: object) -> None:
+        inner.append(look(scene))
+
+    scene.world.faults.add(Meanwhile(other), operation="GetAlias", nth=3)
+    end = look(scene)
+    assert [each.result for each in inner] == [Result.ROLLED_BACK]
+    assert end.result is Result.UNCHANGED
+    assert end.reason == "f1:live: somebody else has ended that rollout meanwhile"
+
+
+def test_of_a_run_that_wakes_between_two_the_first_is_told_as_put_back() -> None:
+    scene = left_dead()
+    renew = Meanwhile(lambda _: says(scene, "f2", later(scene, 600)))
+    scene.world.faults.add(renew, operation="UpdateAlias", nth=2)
+    end = look(scene)
+    assert scene.states()["f1"] == (OLD, {})
+    assert (end.result, end.reason) == (
+        Result.ROLLED_BACK,
+        "f1:live: its run died, and its lease is over; f2:live: its run is at work again",
+    )
+    assert "until" in scene.alias_of("f2").description
+
+
 def test_a_new_text_between_look_and_write_is_kept() -> None:
     scene = held()
     scene.set_alarm("f1-errors", "ALARM")
@@ -336,6 +363,19 @@ def test_one_that_has_moved_on_keeps_the_others_from_nothing() -> None:
     scene.set_alarm("f1-errors", "ALARM")
     assert look(scene, bake=3600, previous_alias=PREVIOUS).result is Result.ROLLED_BACK
     assert scene.states() == {"f1": ("3", {}), "f2": (OLD, {})}
+
+
+def test_of_a_promotion_that_is_known_in_part_the_rest_is_told() -> None:
+    """The rollout could not set one of the previous aliases: nobody knows where that function came from."""
+    scene = Group.of(2)
+    scene.world.faults.add(AccessDenied(), operation="CreateAlias", nth=2)
+    assert scene.start("100% 0s", previous_alias=PREVIOUS).result is Result.PROMOTED
+    scene.set_alarm("f1-errors", "ALARM")
+    end = look(scene, bake=3600, previous_alias=PREVIOUS)
+    assert end.result is Result.FAILED
+    (there,) = (name for name, state in scene.states().items() if state == (NEW, {}))
+    assert f"{there}:live (version 2): left alone" in end.reason
+    assert "`mode: rollback` and `version`" in end.remedy
 
 
 def test_beside_a_run_that_is_at_work_no_promotion_is_undone() -> None:

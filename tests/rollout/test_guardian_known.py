@@ -14,13 +14,6 @@ from tests.support.scene import Scene, rollout_spec
 OTHER = "arn:aws:lambda:eu-central-1:123456789012:function:page-us-lambda-rollout-guardian"
 
 
-def scene_with(**configuration: Any) -> Scene:
-    scene = Scene.ready()
-    alarm = scene.world.cloudwatch()._alarms["checkout-errors"]
-    alarm.configuration = {**alarm.configuration, **configuration}
-    return scene
-
-
 def found(scene: Scene) -> list[tuple[str, ...]]:
     return [event.arns for event in scene.events if isinstance(event, GuardiansFound)]
 
@@ -39,7 +32,8 @@ def found(scene: Scene) -> list[tuple[str, ...]]:
 def test_a_plan_says_which_guardian_its_alarms_invoke(
     configuration: dict[str, Any], arns: tuple[str, ...]
 ) -> None:
-    scene = scene_with(**configuration)
+    scene = Scene.ready()
+    scene.configure_alarm(**configuration)
     assert scene.roll_out(rollout_spec(mode=Mode.PLAN)).result is Result.PLANNED
     assert found(scene) == [arns]
 
@@ -51,7 +45,8 @@ def test_a_plan_without_alarms_cannot_know() -> None:
 
 
 def test_what_is_held_says_who_watches_it() -> None:
-    scene = scene_with(AlarmActions=[ARN])
+    scene = Scene.ready()
+    scene.configure_alarm(AlarmActions=[ARN])
     end = scene.roll_out(rollout_spec("10% 60s, hold"))
     assert end.remedy.startswith("No job watches it now, but lambda-rollout-guardian: ")
     assert found(scene) == [(ARN,)]

@@ -8,8 +8,8 @@ import pytest
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Routing
-from lambda_rollout.rollout.events import AliasLeft, Finished, Result, Warned
-from lambda_rollout.rollout.post_stage import LIMIT, TOTAL_LIMIT, all_left, settle_what_main_left
+from lambda_rollout.rollout.events import AliasLeft, Result, Warned
+from lambda_rollout.rollout.post_stage import LIMIT, TOTAL_LIMIT, all_left
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
 from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.faults import Die, Meanwhile, ServerError
@@ -35,12 +35,6 @@ def left_by_main(nth_write: int, text: str = OWNERS_TEXT, **asked: object) -> Sc
     return scene
 
 
-def post(scene: Scene) -> Finished:
-    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
-    return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
-
-
 def somebody_writes(scene: Scene, **params: object) -> None:
     scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", **params)
 
@@ -48,7 +42,7 @@ def somebody_writes(scene: Scene, **params: object) -> None:
 @pytest.mark.parametrize("nth_write", [1, 2])
 def test_before_the_last_verdict_it_goes_back(nth_write: int) -> None:
     scene = left_by_main(nth_write)
-    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.post_stage().result is Result.ROLLED_BACK
     assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
 
@@ -56,7 +50,7 @@ def test_before_the_last_verdict_it_goes_back(nth_write: int) -> None:
 def test_after_the_last_verdict_it_stays_and_the_record_is_cleared() -> None:
     scene = left_by_main(3)
     assert scene.saved_states[-1].phase is Phase.CLEARING
-    assert post(scene).result is Result.PROMOTED
+    assert scene.post_stage().result is Result.PROMOTED
     assert scene.alias.routing == Routing.all_on(NEW)
     assert scene.alias.description == OWNERS_TEXT
 
@@ -71,7 +65,7 @@ def test_what_somebody_put_back_after_the_last_verdict_is_not_moved_forward_agai
         RoutingConfig={"AdditionalVersionWeights": {}},
     )
 
-    assert post(scene).result is Result.FAILED
+    assert scene.post_stage().result is Result.FAILED
     assert scene.alias.routing == Routing.all_on(OLD)
     [left] = scene.told(AliasLeft)
     assert isinstance(left, AliasLeft)
@@ -97,7 +91,7 @@ def test_what_main_was_to_mend_is_mended(after_effect: bool) -> None:
     scene = mending(after_effect=after_effect)
     held_by_main = scene.alias.revision_id
     assert [saved_state.phase for saved_state in scene.saved_states] == [Phase.RESTORING]
-    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.post_stage().result is Result.ROLLED_BACK
     assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
     # Main may be alive, and about to go on.
@@ -108,7 +102,7 @@ def test_what_main_was_to_mend_is_mended(after_effect: bool) -> None:
 def test_what_cannot_be_mended_is_told_with_the_command_to_do_it_by_hand() -> None:
     scene = mending()
     scene.world.faults.add(ServerError(), operation="UpdateAlias", count=None)
-    finished = post(scene)
+    finished = scene.post_stage()
     assert finished.result is Result.FAILED
     assert f"checkout:live ({scene.alias.routing})" in finished.reason
     assert f"--function-version {OLD} " in finished.remedy
@@ -125,7 +119,7 @@ def test_mending_and_writing_once_more_share_what_time_the_runner_gives() -> Non
         scene.world.faults.add(ServerError(), operation="UpdateAlias", nth=2, count=None)
 
     scene.after(LIMIT - 10, only_the_next_one_succeeds)
-    assert post(scene).result is Result.FAILED
+    assert scene.post_stage().result is Result.FAILED
     assert (scene.clock.now() - began).total_seconds() <= TOTAL_LIMIT + 10
 
 
@@ -142,7 +136,7 @@ def test_main_that_goes_on_meanwhile_is_put_back_too() -> None:
     scene.world.faults.add(
         Meanwhile(lambda _: somebody_writes(scene, **shifted)), operation="UpdateAlias"
     )
-    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.post_stage().result is Result.ROLLED_BACK
     assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
 
@@ -155,7 +149,7 @@ def test_a_run_that_main_took_for_dead_and_is_alive_is_left_alone() -> None:
     renewed = lease.compose(OWNERS_TEXT, replace(record, until=until))
     somebody_writes(scene, Description=renewed)
     theirs = scene.alias
-    assert post(scene).result is Result.FAILED
+    assert scene.post_stage().result is Result.FAILED
     assert scene.alias == theirs
 
 
@@ -168,7 +162,7 @@ def test_a_main_that_went_on_without_saying_so_is_settled() -> None:
     rollout_id = scene.saved_states[-1].aliases[0].rollout_id
     its = lease.compose(OWNERS_TEXT, replace(record, rollout_id=rollout_id, until=until))
     somebody_writes(scene, Description=its)
-    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.post_stage().result is Result.ROLLED_BACK
     assert (scene.alias.routing, scene.alias.description) == (Routing.all_on(OLD), OWNERS_TEXT)
 
 
@@ -179,7 +173,7 @@ def test_another_rollout_is_left_alone() -> None:
     other = lease.compose(text, replace(record, rollout_id="00000000"))
     somebody_writes(scene, Description=other)
 
-    post(scene)
+    scene.post_stage()
 
     assert scene.alias.description == other
     assert scene.alias.routing == Routing(OLD, {NEW: 0.5})
@@ -190,14 +184,14 @@ def test_a_text_that_was_cut_for_the_record_comes_back_whole() -> None:
     text = "a long story " * 19
     scene = left_by_main(2, text)
     assert text not in scene.alias.description
-    post(scene)
+    scene.post_stage()
     assert scene.alias.description == text
 
 
 def test_a_text_that_somebody_has_changed_since_is_kept() -> None:
     scene = left_by_main(2)
     somebody_writes(scene, Description="theirs")
-    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.post_stage().result is Result.ROLLED_BACK
     assert scene.alias.description == "theirs"
 
 
@@ -205,7 +199,7 @@ def test_main_that_still_lives_can_do_no_more() -> None:
     """Even the write of an alias that looks whole makes main's RevisionId useless."""
     scene = left_by_main(1)
     held_by_main = scene.alias.revision_id
-    post(scene)
+    scene.post_stage()
     assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.revision_id != held_by_main
 

@@ -11,7 +11,7 @@ from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Mode, Preflight
 from lambda_rollout.inputs.package import Zip
 from lambda_rollout.preflight.finding import Code, Finding
-from lambda_rollout.rollout.events import Finished, PreflightFound, Result, Warned
+from lambda_rollout.rollout.events import Finished, PreflightFound, Result
 from lambda_rollout.rollout.publish import publish
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -91,7 +91,7 @@ def test_a_plan_tells_everything_and_refuses_nothing(scene: Scene, preflight: Pr
     assert finished.result is Result.PLANNED
     assert [codes(scene)[0], codes(scene)[-1]] == [Code.ROLES_DIFFER, Code.WRITES_NEEDED]
     assert "lambda:PublishVersion, lambda:UpdateAlias" in findings(scene)[-1].seen
-    [warned] = [e.text for e in scene.events if isinstance(e, Warned)]
+    [warned] = scene.warnings
     assert warned.startswith("A rollout would be refused: checkout:live: ")
     assert not scene.requests(*WRITES)
 

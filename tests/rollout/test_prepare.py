@@ -8,13 +8,9 @@ from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.inputs.guards import parse_guards
 from lambda_rollout.report.outputs import outputs
 from lambda_rollout.report.reduce import rollout_state
-from lambda_rollout.rollout.events import Result, Warned
+from lambda_rollout.rollout.events import Result
 from lambda_rollout.rollout.rollback import rollback
 from tests.support.scene import Scene, rollout_spec
-
-
-def warnings(scene: Scene) -> list[str]:
-    return [event.text for event in scene.told(Warned) if isinstance(event, Warned)]
 
 
 def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
@@ -26,7 +22,7 @@ def test_that_nothing_guards_is_said_only_where_no_guard_does() -> None:
     ):
         scene = Scene.ready(alarms=())
         scene.roll_out(rollout_spec("100% 0s", alarms=(), guards=parse_guards(guards)))
-        assert [text for text in warnings(scene) if told in text] == said
+        assert [text for text in scene.warnings if told in text] == said
 
 
 @pytest.mark.parametrize(
@@ -44,7 +40,7 @@ def test_a_plan_says_what_an_alarm_would_do_that_is_on(policy: AlarmAtStart, tol
     scene = Scene.ready()
     scene.set_alarm("checkout-errors", "ALARM")
     scene.roll_out(rollout_spec(mode=Mode.PLAN, alarm_at_start=policy))
-    assert f"{told} (set by the test)" in warnings(scene)
+    assert f"{told} (set by the test)" in scene.warnings
 
 
 def told(scene: Scene) -> tuple[str, str, str, str]:

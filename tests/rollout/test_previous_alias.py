@@ -79,10 +79,6 @@ def promoted(scene: Scene) -> None:
     assert scene.roll_out(asked()).result is Result.PROMOTED
 
 
-def warnings(scene: Scene) -> list[str]:
-    return [event.text for event in scene.events if isinstance(event, e.Warned)]
-
-
 # Set by a promotion ------------------------------------------------------------------------------
 
 
@@ -146,7 +142,7 @@ def test_a_split_one_is_left_alone(scene: Scene) -> None:
     before = kept(scene)
     promoted(scene)
     assert kept(scene) == before
-    [text] = warnings(scene)
+    [text] = scene.warnings
     assert (
         f"checkout:{KEPT} was not pointed at version 1, which this rollout has left: it is split"
         in text
@@ -160,7 +156,7 @@ def test_one_that_moved_while_the_record_was_removed_is_left_alone(scene: Scene)
     scene.world.faults.add(meanwhile, operation="UpdateAlias", nth=3)
     promoted(scene)
     assert (kept(scene).routing, kept(scene).description) == (Routing.all_on(NEW), "theirs")
-    assert "somebody else wrote it meanwhile" in warnings(scene)[0]
+    assert "somebody else wrote it meanwhile" in scene.warnings[0]
 
 
 def test_one_that_somebody_created_meanwhile_is_left_alone(scene: Scene) -> None:
@@ -168,7 +164,7 @@ def test_one_that_somebody_created_meanwhile_is_left_alone(scene: Scene) -> None
     scene.world.faults.add(meanwhile, operation="UpdateAlias", nth=3)
     promoted(scene)
     assert kept(scene).description == "theirs"
-    assert "somebody else wrote it meanwhile" in warnings(scene)[0]
+    assert "somebody else wrote it meanwhile" in scene.warnings[0]
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -193,7 +189,7 @@ def test_an_answer_that_is_lost_is_decided_by_reading(
     promoted(scene)
     assert kept(scene).routing == Routing.all_on(OLD)
     assert promotion_of(kept(scene)) is not None
-    assert warnings(scene) == []
+    assert scene.warnings == []
 
 
 def test_a_stale_read_after_it_is_no_news(scene: Scene) -> None:
@@ -205,7 +201,7 @@ def test_a_stale_read_after_it_is_no_news(scene: Scene) -> None:
     assert scene.roll_out(asked("100% 0s")).result is Result.PROMOTED
     assert [r.outcome for r in scene.requests("UpdateAlias")][2:] != ["ok"]
     assert promotion_of(kept(scene)) is not None
-    assert warnings(scene) == []
+    assert scene.warnings == []
 
 
 def test_a_denied_one_is_a_warning_and_no_more(scene: Scene) -> None:
@@ -213,7 +209,7 @@ def test_a_denied_one_is_a_warning_and_no_more(scene: Scene) -> None:
     scene.world.faults.add(ServerError(), operation="UpdateAlias", nth=4, count=None)
     promoted(scene)
     assert scene.alias.routing == Routing.all_on(NEW)
-    [text] = warnings(scene)
+    [text] = scene.warnings
     assert "The rollout itself is not affected. To do it by hand: aws lambda update-alias" in text
     assert scene.saved_states[-1].phase is Phase.DONE
 

@@ -15,11 +15,10 @@ from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout import events as e
 from lambda_rollout.rollout.events import Finished, Result
-from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import SavedState
-from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
+from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.faults import Answer, Die, Fault, Hang, Meanwhile, ServerError, Work
 from sandbox.aws.request import Account, Request
 from tests.support.groups import Group, group_spec
@@ -125,16 +124,6 @@ def mark(scene: Scene, old: str, new: str) -> str:
     return str(Promotion(old, new, scene.clock.now().replace(microsecond=0)))
 
 
-def warnings(scene: Scene) -> list[str]:
-    return [event.text for event in scene.events if isinstance(event, e.Warned)]
-
-
-def post(scene: Scene) -> Finished:
-    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    identity = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
-    return settle_what_main_left(saved_state, identity, scene.ports(identity))
-
-
 # Two rollouts, one after the other ---------------------------------------------------------------
 
 
@@ -149,7 +138,7 @@ def test_a_late_write_of_the_first_never_undoes_what_the_second_keeps(
     late = LateAndNoMore(lands_after)
     rule = scene.world.faults.add(late, count=None)
     promoted(scene)
-    assert "was not pointed at version 1" in warnings(scene)[0]
+    assert "was not pointed at version 1" in scene.warnings[0]
     scene.world.faults.rules.remove(rule)
     next_build(scene)
     promoted(scene)
@@ -166,7 +155,7 @@ def test_one_that_lands_between_the_seconds_read_and_write_is_overwritten(scene:
     scene.world.faults.add(AboutKept(late), operation="UpdateAlias", count=None)
     promoted(scene)
     assert told(scene) == (NEW, THIRD)
-    assert warnings(scene) == []
+    assert scene.warnings == []
 
 
 def test_a_later_rollouts_promotion_is_not_overwritten(scene: Scene) -> None:
@@ -181,7 +170,7 @@ def test_a_later_rollouts_promotion_is_not_overwritten(scene: Scene) -> None:
     scene.world.faults.add(AboutKept(Meanwhile(later)), operation="UpdateAlias", count=None)
     promoted(scene)
     assert told(scene) == (NEW, THIRD)
-    assert "was not pointed at version 1" in warnings(scene)[0]
+    assert "was not pointed at version 1" in scene.warnings[0]
 
 
 # The read before the records are removed ------------------------------------------------------------
@@ -202,7 +191,7 @@ def test_clearing_does_not_wait_for_it(scene: Scene, fault: Fault) -> None:
     cleared = next(event for event in scene.events if isinstance(event, e.RecordCleared))
     assert (cleared.at - scene.events[0].at).total_seconds() < promised + began
     assert told(scene) == (OLD, NEW)
-    assert warnings(scene) == []
+    assert scene.warnings == []
 
 
 def test_a_cancelled_job_removes_the_record_first(scene: Scene) -> None:
@@ -239,14 +228,14 @@ def test_what_was_not_read_before_is_left_if_a_later_one_was_promoted(scene: Sce
     promoted(scene)
     scene.world.faults.clear()
     assert told(scene) == (NEW, OLD)
-    assert "was not pointed at version 1" in warnings(scene)[0]
+    assert "was not pointed at version 1" in scene.warnings[0]
 
 
 def test_the_command_creates_what_is_missing(scene: Scene) -> None:
     denied = AllOfThem(Answer("AccessDeniedException", "not allowed", 403))
     scene.world.faults.add(denied, operation="CreateAlias", count=None)
     promoted(scene)
-    [text] = warnings(scene)
+    [text] = scene.warnings
     assert "To do it by hand: aws lambda create-alias" in text
     assert f"--name {KEPT} --function-version 1 --description" in text
 
@@ -264,9 +253,9 @@ def test_the_post_stage_sets_those_of_a_group_that_main_had_not(nth: int) -> Non
     with pytest.raises(Killed):
         group.roll_out(group_spec(2, "100% 0s", previous_alias=KEPT))
     group.world.faults.rules.remove(rule)
-    assert post(group).result is Result.PROMOTED
+    assert group.post_stage().result is Result.PROMOTED
     assert [told(group, function) for function in ("f1", "f2")] == [(OLD, NEW)] * 2
-    assert warnings(group) == []
+    assert group.warnings == []
 
 
 def test_what_another_stage_of_the_same_rollout_has_set_is_set(scene: Scene) -> None:
@@ -280,7 +269,7 @@ def test_what_another_stage_of_the_same_rollout_has_set_is_set(scene: Scene) -> 
     scene.world.faults.add(about, operation="UpdateAlias", count=None)
     promoted(scene)
     assert told(scene) == (OLD, NEW)
-    assert warnings(scene) == []
+    assert scene.warnings == []
     assert scene.told(e.PreviousAliasSet)
 
 
@@ -331,7 +320,7 @@ def test_it_leaves_what_nobody_knows_with_a_warning() -> None:
     assert finish_forward(group, 2).result is Result.UNCHANGED
     assert kept(group, "f1") == before
     assert told(group, "f2") == (OLD, NEW)
-    [text] = [text for text in warnings(group) if KEPT in text]
+    [text] = [text for text in group.warnings if KEPT in text]
     assert text.startswith("f1:live-previous was left as it is")
 
 
@@ -371,4 +360,4 @@ def test_an_error_of_ours_in_it_undoes_nothing(scene: Scene) -> None:
     ports = replace(scene.ports(asked()), aliases=Broken(direct(scene.world)))
     assert Rollout(asked(), ports).run().result is Result.PROMOTED
     assert scene.alias.routing == Routing.all_on(NEW)
-    assert "internal error: ZeroDivisionError" in warnings(scene)[0]
+    assert "internal error: ZeroDivisionError" in scene.warnings[0]

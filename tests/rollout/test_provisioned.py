@@ -20,7 +20,6 @@ from lambda_rollout.rollout.events import (
     RolledBack,
     Run,
     StepPassed,
-    Warned,
     WeightShifted,
 )
 from lambda_rollout.rollout.post_stage import settle_what_main_left
@@ -83,7 +82,7 @@ def test_going_back_says_what_aws_still_sends_where(scene: Scene) -> None:
     scene.after(150, lambda: scene.set_alarm("checkout-errors", "ALARM"))
     assert scene.roll_out(rollout_spec("10% 60s, 100% 300s")).result is Result.ROLLED_BACK
     assert scene.alias.routing == Routing(OLD, {NEW: 1.0})
-    said = [event.text for event in scene.told(Warned) if isinstance(event, Warned)]
+    said = scene.warnings
     assert any("AWS still sends all traffic of checkout:live to version 2" in t for t in said), said
 
 

@@ -11,9 +11,7 @@ from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import HUNDRED, Routing
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.rollout.events import Finished, Result, StepStarted, VersionPublished
-from lambda_rollout.rollout.post_stage import settle_what_main_left
-from lambda_rollout.rollout.saved_state import Phase, SavedState
-from lambda_rollout.rollout.spec import RunIdentity
+from lambda_rollout.rollout.saved_state import Phase
 from sandbox.aws.faults import Die, Hang, StaleRead
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
@@ -58,12 +56,6 @@ def resume(scene: Scene, **asked: object) -> Finished:
     return scene.roll_out(
         rollout_spec("50% 10s, 100% 10s", on_stranded=OnStranded.RESUME, rollout_id=LATER, **asked)
     )
-
-
-def post(scene: Scene) -> Finished:
-    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
-    return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 
 def test_an_alarm_that_forbids_to_resume_puts_back_what_nobody_watches() -> None:
@@ -145,7 +137,7 @@ def test_the_post_stage_of_a_promotion_keeps_it_held_and_makes_mains_revision_us
     before = scene.alias
     killed(scene, 1, mode=Mode.PROMOTE, rollout_id=LATER)
 
-    post(scene)
+    scene.post_stage()
 
     assert scene.alias.routing == before.routing == Routing(OLD, {NEW: 0.5})
     assert scene.alias.description == before.description
@@ -158,7 +150,7 @@ def test_the_post_stage_goes_on_with_a_promotions_way_back() -> None:
     killed(scene, 1, mode=Mode.PROMOTE, rollout_id=LATER)
     scene.saved_states.append(replace(scene.saved_states[-1], phase=Phase.ROLLING_BACK))
 
-    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.post_stage().result is Result.ROLLED_BACK
 
     assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT
@@ -169,7 +161,7 @@ def test_what_is_held_again_after_a_promotions_last_verdict_is_not_moved_forward
     killed(scene, 1, mode=Mode.PROMOTE, rollout_id=LATER)
     scene.saved_states.append(replace(scene.saved_states[-1], phase=Phase.CLEARING))
 
-    post(scene)
+    scene.post_stage()
 
     assert scene.alias.routing == Routing(OLD, {NEW: 0.5})
 
@@ -178,7 +170,7 @@ def test_the_post_stage_of_a_resumption_puts_back_what_the_dead_run_left() -> No
     scene = abandoned()
     killed(scene, 1, on_stranded=OnStranded.RESUME, rollout_id=LATER)
 
-    assert post(scene).result is Result.ROLLED_BACK
+    assert scene.post_stage().result is Result.ROLLED_BACK
 
     assert scene.alias.routing == Routing.all_on(OLD)
     assert scene.alias.description == OWNERS_TEXT

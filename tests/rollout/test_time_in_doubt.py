@@ -11,7 +11,7 @@ import pytest
 from lambda_rollout.alias.record import LEASE, LEASE_IN_DOUBT, RunStatus, parse
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.inputs.choices import Mode, OnStranded
-from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.spec import RunIdentity
@@ -71,8 +71,7 @@ def next_run(scene: Scene, **asked: object) -> Finished:
 
 
 def doubts(scene: Scene) -> list[str]:
-    said = [event.text for event in scene.told(Warned) if isinstance(event, Warned)]
-    return [text for text in said if "time is in doubt" in text]
+    return [text for text in scene.warnings if "time is in doubt" in text]
 
 
 # Our own record ---------------------------------------------------------------------------------

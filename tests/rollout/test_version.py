@@ -130,6 +130,16 @@ def test_a_version_is_waited_for_until_it_is_active(scene: Scene) -> None:
     assert len(scene.told(VersionReady)) == 1
 
 
+@pytest.mark.parametrize(("times", "told"), [(4, 0), (12, 1)])
+def test_that_aws_has_no_time_is_nothing_about_the_version_until_it_lasts(
+    scene: Scene, times: int, told: int
+) -> None:
+    published(scene)
+    scene.world.faults.add(Throttle(), operation="GetFunctionConfiguration", count=times)
+    awaited(scene)
+    assert len(scene.told(VersionWaited)) == told
+
+
 def test_a_version_that_failed_ends_it_with_awss_reason(scene: Scene) -> None:
     fate = Fate("Failed", "The image is gone", "ImageDeleted")
     scene.world.lambda_().next_version("checkout", fate)

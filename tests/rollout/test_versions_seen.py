@@ -10,7 +10,7 @@ import pytest
 
 from lambda_rollout.aws.preflight import AwsPreflightReader
 from lambda_rollout.inputs.choices import Preflight
-from lambda_rollout.rollout.events import Finished, Result, Warned
+from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.versions_seen import FRESH
 from sandbox.aws.faults import AccessDenied, Meanwhile, Throttle
@@ -46,15 +46,11 @@ def reads_of_latest(scene: Scene) -> int:
     return sum(request.params.get("Qualifier") is None for request in asked)
 
 
-def warnings(scene: Scene) -> list[str]:
-    return [event.text for event in scene.events if isinstance(event, Warned)]
-
-
 def test_latest_is_published_by_what_the_preflight_read(scene: Scene) -> None:
     assert roll_out(scene).result is Result.PROMOTED
     # Once by GetFunction, once tried for the permission to wait for a version; not again to publish it.
     assert reads_of_latest(scene) == 2
-    assert not [text for text in warnings(scene) if "configuration" in text]
+    assert not [text for text in scene.warnings if "configuration" in text]
 
 
 def test_code_that_somebody_uploads_after_the_preflight_is_not_published(scene: Scene) -> None:
@@ -87,7 +83,7 @@ def test_another_configuration_than_the_preflight_looked_at_is_told(scene: Scene
         lambda: update(scene, "UpdateFunctionConfiguration", Timeout=60, Role=f"{ROLE}-2"),
     )
     roll_out(scene)
-    [told] = [text for text in warnings(scene) if "configuration" in text]
+    [told] = [text for text in scene.warnings if "configuration" in text]
     assert f"version {NEW} has another Role, Timeout" in told
 
 

@@ -113,6 +113,15 @@ def test_alarms_that_can_be_read_again_do_not(scene: Scene) -> None:
     assert len(scene.told(e.Unreadable)) == 1
 
 
+@pytest.mark.parametrize(("times", "told"), [(3, 0), (9, 1)])
+def test_an_alias_that_aws_has_no_time_for_is_told_of_when_that_lasts(
+    scene: Scene, times: int, told: int
+) -> None:
+    scene.world.faults.add(Throttle(), operation="GetAlias", nth=3, count=times)
+    assert scene.roll_out(rollout_spec("10% 3m, 100% 0s")).result is Result.PROMOTED
+    assert [each.what for each in scene.told(e.Unreadable)] == ["alias checkout:live"] * told  # type: ignore[attr-defined]
+
+
 def test_no_step_passes_without_a_read_after_its_end(scene: Scene) -> None:
     # From a good read just before the end of the step on, no read succeeds.
     scene.world.faults.add(Throttle(), operation="DescribeAlarms", nth=5, count=None)

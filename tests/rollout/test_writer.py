@@ -34,7 +34,9 @@ from sandbox.aws.faults import (
     ServerError,
     StaleRead,
     Throttle,
+    Work,
 )
+from sandbox.aws.request import Account, Request
 from tests.support.scene import NEW, NONCE, OLD, OWNERS_TEXT, TARGET, Scene
 from tests.support.seam import SimClock, WorldAliases, direct
 
@@ -112,6 +114,16 @@ def weights(percent: int) -> dict[str, Any]:
 
 
 WHOLE: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A fault: GetAlias answers as it did once, whatever has happened since."""
+
+    answer: dict[str, Any]
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        return self.answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,6 +552,23 @@ def test_one_stale_read_does_not_give_up_a_write_that_may_still_land(
     assert hands.writer.touched
     assert isinstance(hands.settle(), Settled)
     hands.clock.wait(20.0, None)
+    assert hands.seen == (BACK, OWNERS_TEXT)
+
+
+@pytest.mark.parametrize("before", [{}, {"FunctionVersion": NEW}, {"Description": "mine"}])
+def test_stale_reads_from_before_we_took_it_do_not_leave_it_split(
+    hands: Hands, before: dict[str, Any]
+) -> None:
+    """They look like somebody's later write: "taken back", or moved by somebody else."""
+    hands.edit(**before)
+    earlier = hands.scene.call("lambda", "GetAlias", FunctionName="checkout", Name="live")
+    hands.edit(FunctionVersion=OLD, Description=OWNERS_TEXT)
+    hands.writer = hands.take()
+    hands.forward()
+    hands.add(Earlier(earlier), operation="GetAlias", count=3)
+    with pytest.raises(Conflict):
+        hands.writer.look(may_still_move=True)
+    assert isinstance(hands.settle(), Settled)
     assert hands.seen == (BACK, OWNERS_TEXT)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sandbox.aws import World
+from sandbox.aws.http import Server
 from sandbox.aws.lambda_ import zip_of
 
 ROLE = "arn:aws:iam::123456789012:role/checkout"
@@ -53,6 +56,14 @@ def live(world: World) -> dict[str, Any]:
     return world.call("lambda", "GetAlias", {"FunctionName": "checkout", "Name": "live"})
 
 
+def refusal(call: Any) -> tuple[str, str]:
+    """Code and message of the error that a call of boto3's ends with."""
+    with pytest.raises(ClientError) as refused:
+        call()
+    error = refused.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
 @pytest.fixture
 def world() -> World:
     world = World(seed=1)
@@ -63,3 +74,10 @@ def world() -> World:
     world.call("lambda", "CreateAlias", params)
     world.log.clear()
     return world
+
+
+@pytest.fixture
+def served(world: World) -> Iterator[str]:
+    """The world's address over HTTP."""
+    with Server(world) as server:
+        yield server.url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -16,7 +16,6 @@ from lambda_rollout.aws.clients import READ_TIMEOUT
 from sandbox.aws import World
 from sandbox.aws.between import Drip, Half, Page, Twice
 from sandbox.aws.faults import Answer, Fault
-from sandbox.aws.http import Server
 from sandbox.aws.in_process import client
 from tests.sandbox.conftest import live, update
 from tests.support.seam import direct
@@ -223,12 +222,6 @@ def test_the_seam_hears_it_too(world: World, off: float | None, believed: bool) 
 
 
 # Over HTTP ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def served(world: World) -> Iterator[str]:
-    with Server(world) as server:
-        yield server.url
 
 
 def _over_http(url: str) -> Any:

@@ -11,7 +11,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -47,12 +46,6 @@ ALARM = {
     "Threshold": 1.5,
     "ComparisonOperator": "GreaterThanOrEqualToThreshold",
 }
-
-
-@pytest.fixture
-def served(world: World) -> Iterator[str]:
-    with Server(world) as server:
-        yield server.url
 
 
 def http_client(service: str, url: str, region: str = "eu-central-1") -> Any:

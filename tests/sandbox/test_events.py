@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sandbox.aws import World
@@ -85,15 +83,9 @@ def test_a_schedule_goes_on(clock: ManualClock) -> None:
     assert {event["source"] for event in program.events} == {"aws.events"}
 
 
-def alarm_with(**configuration: Any) -> Scene:
-    scene = Scene.ready()
-    alarm = scene.world.cloudwatch()._alarms["checkout-errors"]
-    alarm.configuration = {**alarm.configuration, **configuration}
-    return scene
-
-
 def test_an_alarm_invokes_on_each_transition_and_not_while_it_stays() -> None:
-    scene = alarm_with(AlarmActions=[ARN, "arn:aws:sns:eu-central-1:123456789012:topic"])
+    scene = Scene.ready()
+    scene.configure_alarm(AlarmActions=[ARN, "arn:aws:sns:eu-central-1:123456789012:topic"])
     program = installed(scene.world, scene.clock)
     for state in ("ALARM", "ALARM", "OK", "ALARM"):
         scene.clock.advance(10)
@@ -106,7 +98,8 @@ def test_an_alarm_invokes_on_each_transition_and_not_while_it_stays() -> None:
 
 
 def test_an_alarm_whose_actions_are_switched_off_invokes_nobody() -> None:
-    scene = alarm_with(AlarmActions=[ARN], ActionsEnabled=False)
+    scene = Scene.ready()
+    scene.configure_alarm(AlarmActions=[ARN], ActionsEnabled=False)
     program = installed(scene.world, scene.clock)
     scene.set_alarm("checkout-errors", "ALARM")
     scene.clock.advance(10)

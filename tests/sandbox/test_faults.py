@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -42,7 +42,6 @@ from sandbox.aws.faults import (
     StaleRead,
     Throttle,
 )
-from sandbox.aws.http import Server
 from sandbox.aws.in_process import client
 from sandbox.clock import ManualClock
 from tests.sandbox.conftest import deploy, live, publish, returning, update
@@ -54,12 +53,6 @@ WRITE = {"FunctionName": "checkout", "Name": "live", "Description": "written"}
 @pytest.fixture
 def aws(world: World) -> Any:
     return client("lambda", world, config=CONFIG)
-
-
-@pytest.fixture
-def served(world: World) -> Iterator[str]:
-    with Server(world) as server:
-        yield server.url
 
 
 def over_http(url: str, read_timeout: float = 4) -> Any:

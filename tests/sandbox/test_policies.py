@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from sandbox.aws import World
 from sandbox.aws.in_process import client
+from tests.sandbox.conftest import refusal
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:checkout"
 BUCKET = "arn:aws:s3:::orders"
@@ -37,13 +37,6 @@ def statements(aws: Any, **more: Any) -> list[dict[str, Any]]:
     assert (policy["Version"], policy["Id"]) == ("2012-10-17", "default")
     found: list[dict[str, Any]] = policy["Statement"]
     return found
-
-
-def refusal(call: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as refused:
-        call()
-    error = refused.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_a_statement_has_the_shape_that_aws_gives_it(aws: Any) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from sandbox.aws import World
 from sandbox.aws.in_process import client
 from sandbox.aws.traffic import Traffic
 from sandbox.clock import START
-from tests.sandbox.conftest import live, update
+from tests.sandbox.conftest import live, refusal, update
 
 DELAY = 120
 
@@ -38,13 +37,6 @@ def weights(world: World) -> dict[str, float]:
         live(world).get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
     )
     return found
-
-
-def refusal(call: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as refused:
-        call()
-    error = refused.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def counted(world: World, metric: str) -> list[float]:

@@ -6,7 +6,6 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,17 +15,10 @@ from botocore.exceptions import ClientError
 
 from sandbox.aws import AwsError, World
 from sandbox.aws.faults import DropAnswer, ServerError
-from sandbox.aws.http import Server
 from sandbox.aws.in_process import client, connect
 from sandbox.aws.sts import Session
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
-
-
-@pytest.fixture
-def served(world: World) -> Iterator[str]:
-    with Server(world) as server:
-        yield server.url
 
 
 def token(url: str, audience: str = "sts.amazonaws.com", bearer: str | None = None) -> str:

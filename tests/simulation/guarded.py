@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lambda_rollout.alias.promotion import Promotion
+from lambda_rollout.alias.record import Record
 
 if TYPE_CHECKING:
     from tests.simulation.observer import Shown
@@ -28,10 +29,12 @@ class Visit:
         default_factory=lambda: defaultdict(list)
     )
     """Function -> the promotions that it has read of, and when."""
+    due: dict[str, Record] = field(default_factory=dict)
+    """Function -> its record, where that was to go back when it began."""
     disturbed: bool = False
     """Whether a call of it met a fault, it stood still, or its time is in doubt."""
     not_alone: bool = False
-    """Whether anybody else has written an alias meanwhile."""
+    """Whether anybody but another guardian has written an alias meanwhile."""
     decided: bool = False
     """Whether it has sent a write."""
     wrote: dict[str, float] = field(default_factory=dict)
@@ -51,7 +54,7 @@ class Guarded:
     on: dict[str, bool] = field(default_factory=dict)
     """Alarm -> whether it is in ALARM."""
     written_at: float = -1e6
-    """When an alias of the rollouts was last written; monotonic seconds."""
+    """When anybody but a guardian last wrote an alias of the rollouts; monotonic seconds."""
     previous_at: dict[str, float] = field(default_factory=dict)
     """Function -> when the alias that keeps the way back was last written; monotonic seconds."""
     troubled_at: float = -1e9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -13,7 +14,13 @@ from lambda_rollout.inputs.choices import AlarmAtStart, Mode
 from lambda_rollout.inputs.steps import Plan, Step
 from tests.simulation.between import Between
 from tests.simulation.previous import DrawnPrevious, draw_previous
-from tests.simulation.scenario import SLOWEST, Fate, Scenario, Weather
+from tests.simulation.scenario import (
+    SLOWEST,
+    Fate,
+    Scenario,
+    Weather,
+    draw_without_guardian,
+)
 
 WITH_GUARDIAN = 0.1
 """In how many seeds one is installed."""
@@ -52,12 +59,16 @@ class DrawnGuardian:
     """Seconds for which nobody starts anything, once every job is over."""
 
 
-def guarded(scenario: Scenario, chance: float = WITH_GUARDIAN) -> Scenario:
+def guarded(
+    scenario: Scenario, chance: float = WITH_GUARDIAN, leanings: Sequence[Leaning] = LEANINGS
+) -> Scenario:
     """Install a guardian, and leave it something to do; in most seeds there is none."""
     seed, r = scenario.seed, Random(f"guardian of {scenario.seed}")
     if r.random() > chance or (seed < FIRST_SEED and chance < 1):
         return scenario
     leaning = r.choices(LEANINGS, [20, 30, 20, 30])[0]
+    if leaning not in leanings:
+        leaning = r.choice(leanings)
     drawn = DrawnGuardian(
         first_at=r.uniform(0, EVERY),
         bake=r.choice([600.0, 3_600.0]) if leaning == "baking" or r.random() < 0.1 else 0.0,
@@ -73,6 +84,11 @@ def guarded(scenario: Scenario, chance: float = WITH_GUARDIAN) -> Scenario:
     if leaning == "as it is" or r.random() < 0.4:
         return changed
     return replace(changed, weather=Weather(), between=Between(), foreign=(), twin=None)
+
+
+def always_guarded(seed: int) -> Scenario:
+    """Draw a seed, and a guardian in it."""
+    return guarded(draw_without_guardian(seed), 1.0)
 
 
 def _with_work(scenario: Scenario, leaning: Leaning, r: Random) -> Scenario:

@@ -103,7 +103,10 @@ class Guardians:
 
     def _time_is_over(self, actor: Actor) -> None:
         if actor.alive:
-            self._stage.observer.seen["guardian timed out"] += 1
+            observer = self._stage.observer
+            observer.seen["guardian timed out"] += 1
+            if not actor.frozen_ever:
+                observer.blame("done in time", f"{actor.name} still looks after {TIMEOUT} s")
             self._stage.kill(actor, "by Lambda's timeout")
 
     def _over(self, actor: Actor, number: int) -> None:

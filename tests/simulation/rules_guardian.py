@@ -28,6 +28,15 @@ SECOND = timedelta(seconds=1)
 """Records, marks and alarms tell of seconds."""
 
 
+def begins(observer: Observer, actor: Actor) -> None:
+    """Take note of what is to go back when it is invoked."""
+    assert actor.visit is not None
+    for function in due(observer, actor):
+        shown = observer.show(function)
+        if shown is not None and shown.ours is not None:
+            actor.visit.due[function] = shown.ours
+
+
 # What it learns -----------------------------------------------------------------------------------
 
 
@@ -59,13 +68,15 @@ def met(observer: Observer, actor: Actor, what: str) -> None:
 
 def somebody_wrote(observer: Observer, caller: str, function: str) -> None:
     """Take note of a write of an alias for all who are at work."""
-    observer.guarded.written_at = observer.now
+    writer = observer.actors.get(caller)
+    if writer is None or writer.visit is None:
+        observer.guarded.written_at = observer.now
     for actor in observer.actors.values():
         if actor.visit is None or actor.finished is not None:
             continue
         if actor.name == caller:
             actor.visit.wrote[function] = observer.now
-        else:
+        elif writer is None or writer.visit is None:
             actor.visit.not_alone = True
 
 
@@ -250,8 +261,20 @@ def _was_well(observer: Observer, actor: Actor) -> bool:
 
 
 def _is_missing(observer: Observer, actor: Actor) -> bool:
+    """Whether an alarm is gone, or an alias does not tell where its last promotion came from."""
+    if actor.visit is not None and actor.visit.bake and not _is_told_everywhere(observer):
+        return True
     there = observer.world.cloudwatch()._alarms
     return any(alarm.text not in there for alarm in actor.spec.inputs.alarms)
+
+
+def _is_told_everywhere(observer: Observer) -> bool:
+    for function in observer.truths:
+        kept, shown = observer.show_kept(function), observer.show(function)
+        mark = kept.mark if kept is not None else None
+        if mark is None or shown is None or shown.routing.version not in {mark.old, mark.new}:
+            return False
+    return True
 
 
 def _alarms_are_true(observer: Observer, actor: Actor, finished: Finished) -> None:
@@ -279,17 +302,40 @@ def _saw_a_live_run(actor: Actor) -> bool:
     )
 
 
+def not_because_of_it(observer: Observer, actor: Actor, finished: Finished) -> None:
+    """guardian: no run that is alive and well ends otherwise than it would have without a guardian.
+
+    Nobody can see a run that has no record on any alias yet.
+    """
+    if finished.result is not Result.FAILED or actor.split_at is None:
+        return
+    if actor.frozen_ever or actor.lost:
+        return
+    for function in actor.reached:
+        other = observer.actors.get(observer.truths[function].writer)
+        if other is None or other.visit is None:
+            continue
+        wrote_at = other.visit.wrote[function]
+        settles = actor.settling_since is not None and actor.settling_since < wrote_at
+        if not settles and other.visit.began > _when(observer, actor.split_at):
+            observer.blame("disturbs no live run", f"{actor.name} by {other.name}: {finished}")
+
+
 # What is left -------------------------------------------------------------------------------------
 
 
 def _leaves_nothing(observer: Observer, actor: Actor, finished: Finished) -> None:
     """guardian: a look of which all calls succeed leaves nothing that was to go back when it began."""
-    assert actor.visit is not None
-    for function, cause in due(observer, actor).items():
-        if cause < actor.visit.began:
-            shown = observer.show(function)
-            what = f"{actor.name} left {function} {shown}: {finished.reason}"
-            observer.blame("a look leaves nothing", what)
+    visit = actor.visit
+    assert visit is not None
+    left = {function for function, cause in due(observer, actor).items() if cause < visit.began}
+    for function, record in visit.due.items():
+        shown = observer.show(function)
+        if shown is not None and shown.ours == record and not visit.not_alone:
+            left.add(function)
+    for function in sorted(left):
+        what = f"{actor.name} left {function} {observer.show(function)}: {finished.reason}"
+        observer.blame("a look leaves nothing", what)
 
 
 def not_later(observer: Observer, guardian: Actor) -> None:

@@ -42,8 +42,9 @@ def told(observer: Observer, actor: Actor, event: Event) -> None:
         only_aws_says_gone(observer, actor, event.reason, list(observer.truths))
         somebody_else_is_somebody_else(observer, actor, event.reason, list(observer.truths))
     rules_requests.told(observer, actor, event)
-    if isinstance(event, Finished) and actor.visit is not None:
-        rules_guardian.told(observer, actor, event)
+    if isinstance(event, Finished):
+        judge = rules_guardian.not_because_of_it if actor.visit is None else rules_guardian.told
+        judge(observer, actor, event)
     if isinstance(event, Finished | PreviousAliasSet):
         rules_previous.told(observer, actor, event)
     _told_of_aliases(observer, actor, event)

@@ -237,10 +237,11 @@ def draw(seed: int) -> Scenario:
     """Draw everything from a seed."""
     from tests.simulation.guardian import guarded
 
-    return guarded(_draw(seed))
+    return guarded(draw_without_guardian(seed))
 
 
-def _draw(seed: int) -> Scenario:
+def draw_without_guardian(seed: int) -> Scenario:
+    """Draw everything else."""
     r = Random(f"scenario {seed}")
     plan = _plan(r)
     horizon = plan.total_watch.total_seconds() + 15.0

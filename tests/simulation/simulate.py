@@ -188,6 +188,7 @@ class Simulation:
         if rules_guardian.is_in_doubt(actor):
             rules_guardian.met(self.observer, actor, "a wrong clock")
         self.observer.actors[name] = actor
+        rules_guardian.begins(self.observer, actor)
         stop = Stop()
         clock = OwnClock(self.scheduler.clock, fate.skew)
         ports = self._parts(actor, stop, clock, partial(self.observer.told, actor))

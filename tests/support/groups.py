@@ -19,15 +19,30 @@ from lambda_rollout.inputs.steps import Plan
 from lambda_rollout.rollout.events import Finished as End
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws import World
+from sandbox.aws.faults import Fault, Work
 from sandbox.aws.http import Server
 from sandbox.aws.lambda_.things import Alias
+from sandbox.aws.request import Account, Request
 from sandbox.clock import ManualClock
 from sandbox.runner import Runner
 from tests.support.code import package
 from tests.support.live import JumpingClock, Live
-from tests.support.scene import NEW, OLD, QUERY, ROLE, Scene, rollout_spec
+from tests.support.scene import NEW, OLD, ROLE, Scene, log_alarm, rollout_spec
 
 MINE = "the one that customers of {} see"
+
+
+@dataclass(frozen=True)
+class OnlyOf:
+    """A fault that only the requests about one function meet."""
+
+    function: str
+    fault: Fault
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        if request.function != self.function:
+            return work()
+        return self.fault.around(world, request, work)
 
 
 def names(count: int) -> list[str]:
@@ -100,12 +115,7 @@ class LiveUnit(Live):
         self.world.lambda_().activation_delay = self.world.lambda_().update_delay = 0.0
         deploy(self, names(self.count), self.unchanged, self.world.run_due)
         for name in names(self.count):
-            numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
-            rest = {
-                "ScheduledQueryConfiguration": QUERY,
-                "ComparisonOperator": "GreaterThanThreshold",
-            }
-            self.call("cloudwatch", "PutLogAlarm", AlarmName=f"{name}-errors", **numbers, **rest)
+            self.call("cloudwatch", "PutLogAlarm", **log_alarm(f"{name}-errors"))
             self.alarm(f"{name}-errors", "OK")
         self.inputs["function-name"] = "\n".join(names(self.count))
         self.inputs["alarms"] = "\n".join(f"{name}-errors" for name in names(self.count))

@@ -8,6 +8,7 @@ moment: tests wait for requests to arrive.
 from __future__ import annotations
 
 import copy
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,21 +28,14 @@ from sandbox.aws.world import REGION
 from sandbox.clock import RealClock
 from sandbox.runner import Finished, Runner, Step
 from tests.support.code import package
-from tests.support.scene import NEW, OLD, OWNERS_TEXT, ROLE
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, ROLE, log_alarm
 
-__all__ = ["MAIN", "NEW", "NEXT", "OLD", "OWNERS_TEXT", "POST", "Live", "Withheld", "live"]
+__all__ = ["MAIN", "NEW", "NEXT", "OLD", "OWNERS_TEXT", "POST", "Live", "Withheld", "end", "live"]
 
 MAIN, POST, NEXT = "AKIAMAIN", "AKIAPOST", "AKIANEXT"
 PATIENCE = 60.0
 
 WRITES = frozenset({"UpdateAlias", "CreateAlias", "PublishVersion", "UpdateFunctionCode"})
-
-QUERY: Mapping[str, Any] = {
-    "QueryString": "filter level = 'ERROR'",
-    "ScheduledQueryRoleARN": ROLE,
-    "ScheduleConfiguration": {"ScheduleExpression": "rate(1 minute)", "StartTimeOffset": 60},
-    "AggregationExpression": "count(*)",
-}
 
 INPUTS: Mapping[str, str] = {
     "function-name": "checkout",
@@ -131,10 +125,8 @@ class Live:
         live = {"FunctionVersion": OLD, "Description": OWNERS_TEXT}
         self.call("lambda", "CreateAlias", FunctionName="checkout", Name="live", **live)
         self.build("def handler(event, context): return 2")
-        # A log alarm: one that nothing but SetAlarmState moves.
-        numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
-        query = {"ScheduledQueryConfiguration": QUERY, "ComparisonOperator": "GreaterThanThreshold"}
-        self.call("cloudwatch", "PutLogAlarm", AlarmName="checkout-errors", **numbers, **query)
+        # Nothing but SetAlarmState moves it.
+        self.call("cloudwatch", "PutLogAlarm", **log_alarm("checkout-errors"))
         self.set_alarm("OK")
 
     def build(self, code: str) -> None:
@@ -188,6 +180,17 @@ class Live:
             if request.effect_at is not None
         ]
 
+    def weights(self) -> list[dict[str, float]]:
+        """The weights that AWS took on, in order, without the renewed records in between."""
+        changes = self.changes()
+        return [each for i, each in enumerate(changes) if i == 0 or changes[i - 1] != each]
+
+    def report(self, finished: Finished) -> dict[str, Any]:
+        """The JSON report of a stage."""
+        path = self.runner.folder / "workspace" / finished.outputs["report"]
+        loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return loaded
+
     # What is done ------------------------------------------------------------------------------
 
     def as_caller(self, key: str) -> dict[str, str]:
@@ -229,6 +232,14 @@ class Live:
     def until_shifted(self, step: Step) -> None:
         """Wait until main has moved some traffic."""
         self.until(lambda: self.alias[1], step)
+
+
+def end(step: Step) -> Finished:
+    """Wait for its end, and end it if that does not come."""
+    try:
+        return step.wait(PATIENCE)
+    finally:
+        step.kill()
 
 
 @contextmanager

@@ -22,8 +22,9 @@ from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
 from lambda_rollout.inputs.read import read_inputs, variable
 from lambda_rollout.inputs.steps import Plan, parse_steps
-from lambda_rollout.rollout.events import Event, Finished, Run, stamped
+from lambda_rollout.rollout.events import Event, Finished, Run, Warned, stamped
 from lambda_rollout.rollout.ports import Ports
+from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
@@ -46,6 +47,18 @@ QUERY: Mapping[str, Any] = {
     "ScheduleConfiguration": {"ScheduleExpression": "rate(1 minute)", "StartTimeOffset": 60},
     "AggregationExpression": "count(*)",
 }
+
+
+def log_alarm(name: str) -> dict[str, Any]:
+    """A log alarm for PutLogAlarm: a metric alarm falls back to what its data say; here the test decides."""
+    return {
+        "AlarmName": name,
+        "QueryResultsToEvaluate": 1,
+        "QueryResultsToAlarm": 1,
+        "Threshold": 1.0,
+        "ScheduledQueryConfiguration": QUERY,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
 
 
 def plan(text: str) -> Plan:
@@ -148,11 +161,13 @@ class Scene:
 
     def put_alarm(self, name: str, state: str = "OK") -> None:
         """A log alarm: one that only `set_alarm` moves."""
-        # A metric alarm falls back to what its data say; here the test decides what the state is.
-        numbers = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 1.0}
-        rest = {"ScheduledQueryConfiguration": QUERY, "ComparisonOperator": "GreaterThanThreshold"}
-        self.call("cloudwatch", "PutLogAlarm", AlarmName=name, **numbers, **rest)
+        self.call("cloudwatch", "PutLogAlarm", **log_alarm(name))
         self.set_alarm(name, state)
+
+    def configure_alarm(self, **configuration: Any) -> None:
+        """Give ``checkout-errors`` other members, such as its ``AlarmActions``."""
+        alarm = self.world.cloudwatch()._alarms["checkout-errors"]
+        alarm.configuration = {**alarm.configuration, **configuration}
 
     def set_alarm(self, name: str, state: str, reason: str = "set by the test") -> None:
         asked = {"AlarmName": name, "StateValue": state, "StateReason": reason}
@@ -200,7 +215,18 @@ class Scene:
         ordered = ordered or rollout_spec()
         return Rollout(ordered, self.ports(ordered, clients)).run()
 
+    def post_stage(self) -> Finished:
+        """The post stage, with what main saved last."""
+        saved_state = SavedState.from_json(self.saved_states[-1].to_json())
+        identity = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
+        return settle_what_main_left(saved_state, identity, self.ports(identity))
+
     # What came of it ---------------------------------------------------------------------------
+
+    @property
+    def warnings(self) -> list[str]:
+        """What it warned of, in order."""
+        return [event.text for event in self.events if isinstance(event, Warned)]
 
     @property
     def alias(self) -> Alias:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lambda_rollout.analysis.guards.sequential import Factors, highest, log_e_values
+from lambda_rollout.analysis.guards.sequential import Factors, highest, log_choose, log_e_values
 
 NINE_IN_TEN = 1.2816
 """The normal distribution's 90% point: in 9 of 10 cases there are at least so few standard deviations fewer
@@ -82,7 +82,7 @@ def tail(failed: int, total: int, rate: float) -> float:
         return 1.0
     if failed <= total * rate:
         return 1 - tail(total - failed + 1, total, 1 - rate)
-    log = math.lgamma(total + 1) - math.lgamma(failed + 1) - math.lgamma(total - failed + 1)
+    log = log_choose(total, failed)
     term = math.exp(log + failed * math.log(rate) + (total - failed) * math.log1p(-rate))
     probability = 0.0
     for more in range(failed, total + 1):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lambda_rollout.analysis.guards.sequential import Factors
+from lambda_rollout.analysis.guards.sequential import Factors, log_choose
 
 Counts = tuple[int, int]
 """How many there were, and how many of these failed."""
@@ -122,7 +122,7 @@ def _log_mean_power(odds: float, total: int, old_total: int, failed: int) -> flo
         return low * math.log(odds)
 
     def weight(one: int) -> float:
-        return _log_choose(total, one) + _log_choose(old_total, failed - one)
+        return log_choose(total, one) + log_choose(old_total, failed - one)
 
     def ratio(one: int) -> float:
         """Return the weight of one more, tilted, over that of ``one``."""
@@ -133,7 +133,7 @@ def _log_mean_power(odds: float, total: int, old_total: int, failed: int) -> flo
     above = _sum_of_ratios(ratio(one) for one in range(top, high))
     below = _sum_of_ratios(1 / ratio(one - 1) for one in range(top, low, -1))
     tilted = weight(top) + top * math.log(odds) + math.log(1 + above + below)
-    return tilted - _log_choose(total + old_total, failed)
+    return tilted - log_choose(total + old_total, failed)
 
 
 def _mode(ratio: Callable[[int], float], low: int, high: int) -> int:
@@ -155,10 +155,6 @@ def _sum_of_ratios(ratios: Iterable[float]) -> float:
 
 _NEGLIGIBLE = 1e-17
 """The terms only get smaller from the largest one on."""
-
-
-def _log_choose(count: int, chosen: int) -> float:
-    return math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)
 
 
 _ALTERNATIVES = len(BASE_RATES) * len(EFFECTS)

@@ -46,6 +46,11 @@ def log_mean(logs: Sequence[float]) -> float:
     return _log_sum(logs) - math.log(len(logs))
 
 
+def log_choose(count: int, chosen: int) -> float:
+    """Return the logarithm of the number of ways to choose so many of ``count``."""
+    return math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)
+
+
 def _log_sum(logs: Sequence[float]) -> float:
     top = max(logs)
     if math.isinf(top):

@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 
 from lambda_rollout.analysis.guards.enough import tail
-from lambda_rollout.analysis.guards.sequential import Factors
+from lambda_rollout.analysis.guards.sequential import Factors, log_choose
 
 SLOWER_MINUTES = (0.9, 0.5)
 """Of the minutes that would not be slower by chance, how many are slower in the alternatives."""
@@ -38,12 +38,12 @@ def chance_of_slower(percent: int, invocations: int, old_invocations: int) -> fl
     """
     rank = -(-percent * invocations // 100)
     old_rank = -(-percent * old_invocations // 100)
-    total = _log_choose(invocations + old_invocations, invocations)
+    total = log_choose(invocations + old_invocations, invocations)
     # The old one's percentile is not exceeded if at least `rank` of the new version's invocations are faster.
     not_slower = 0.0
     for faster in range(rank, invocations + 1):
-        ways = _log_choose(faster + old_rank - 1, faster)
-        ways += _log_choose(invocations - faster + old_invocations - old_rank, invocations - faster)
+        ways = log_choose(faster + old_rank - 1, faster)
+        ways += log_choose(invocations - faster + old_invocations - old_rank, invocations - faster)
         part = math.exp(ways - total)
         not_slower += part
         if part < _NEGLIGIBLE:
@@ -72,7 +72,3 @@ def is_fair_reference(
 
 _NEGLIGIBLE = 1e-18
 """The parts only get smaller from about the first one on."""
-
-
-def _log_choose(count: int, chosen: int) -> float:
-    return math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)

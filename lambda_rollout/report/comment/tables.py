@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from lambda_rollout.analysis.metrics import Comparison
 from lambda_rollout.report.alike import parted, what_they_share
 from lambda_rollout.report.console import alias_url
+from lambda_rollout.report.exposure import exposure_of
 from lambda_rollout.report.findings import findings_table, rate, typical
 from lambda_rollout.report.markdown import code, folded, link, prose, table
 from lambda_rollout.report.sections import version_link
 from lambda_rollout.report.state import RolloutState, TargetNow
-from lambda_rollout.report.verdict import exposure_of
 from lambda_rollout.report.wording import count, share
 from lambda_rollout.rollout.events import Result
 
@@ -140,9 +140,4 @@ def _version(now: TargetNow, version: str | None) -> str:
 def findings(story: RolloutState, room: Room) -> str:
     """Show what the preflight found; empty if that is nothing."""
     found = story.findings or ()
-    if not found:
-        return ""
-    shown = found[: room.alarms]
-    hidden = len(found) - len(shown)
-    more = f"\n\nAnd {count(hidden, 'more finding')}, in the log." if hidden else ""
-    return findings_table(shown) + more
+    return findings_table(found, room.alarms) if found else ""

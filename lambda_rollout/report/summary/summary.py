@@ -54,15 +54,10 @@ def summary_of_input_problems(errors: InputErrors) -> str:
     """Tell what is wrong with the inputs."""
     rows = [
         (f"{code(problem.input)}<br>{code(problem.given) or '*nothing*'}", prose(problem.remedy))
-        for problem in errors.told[:MOST_ROWS]
+        for problem in errors.told
     ]
-    parts = [
-        f"## {MARKS[Result.FAILED]} The inputs are wrong, nothing was changed",
-        table(("input and its value", "what to write"), rows),
-    ]
-    if len(errors.told) > MOST_ROWS:
-        parts.append(f"And {len(errors.told) - MOST_ROWS} more, in the log.")
-    return fit("\n\n".join(parts))
+    heading = f"## {MARKS[Result.FAILED]} The inputs are wrong, nothing was changed"
+    return fit("\n\n".join([heading, table(("input and its value", "what to write"), rows)]))
 
 
 def fit(markdown: str, limit: int = LIMIT) -> str:

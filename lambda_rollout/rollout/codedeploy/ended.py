@@ -66,9 +66,9 @@ def _rollback_running(
         return finisher.finished(Result.FAILED, f"{target} could not be restored")
     finisher.remember(Phase.DONE)
     # The post stage reads no logs, and does not import what does.
-    from lambda_rollout.rollout.version_logs import LeftVersion, tell_what_was_logged
+    from lambda_rollout.rollout.version_logs import RolledBackVersion, tell_what_was_logged
 
-    left = [LeftVersion(target, shift.new, alias_arn)]
+    left = [RolledBackVersion(target, shift.new, alias_arn)]
     without_failing(partial(tell_what_was_logged, spec, ports, left, began), ports)
     finished = finisher.finished(Result.ROLLED_BACK, "asked for with mode: rollback")
     return replace(finished, asked_for=True)

@@ -53,8 +53,8 @@ from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RolloutSpec, seconds
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
 from lambda_rollout.rollout.version_logs import (
-    LeftVersion,
-    left_version,
+    RolledBackVersion,
+    rolled_back_version,
     tell_what_was_logged,
 )
 from lambda_rollout.rollout.watch import Watch
@@ -99,7 +99,7 @@ class Deployment:
         self._expiry = Expiry(ports)
         self._created_at: datetime | None = None
         """When the deployment was asked for, on AWS's clock; None for one that an earlier run has begun."""
-        self._left: list[LeftVersion] = []
+        self._left: list[RolledBackVersion] = []
         """What CodeDeploy's rollback took the alias from, once it is back."""
         self._going_back_since = 0.0
         """When we went back, or noticed that CodeDeploy did; monotonic seconds."""
@@ -118,7 +118,7 @@ class Deployment:
 
     def _tell_logged(self, _finished: Finished) -> None:
         at_100 = [
-            replace(left_version(rollout), since=self._created_at)
+            replace(rolled_back_version(rollout), since=self._created_at)
             for rollout in self._finisher.back
         ]
         left = at_100 or self._left
@@ -315,7 +315,7 @@ class Deployment:
         if outcome.back:
             self._finisher.remember(Phase.DONE)
             if outcome.was_shifted:
-                left = LeftVersion(self._target, shift.new, self._arn, self._created_at)
+                left = RolledBackVersion(self._target, shift.new, self._arn, self._created_at)
                 self._left = [left]
         rolled_back = outcome.back and outcome.was_shifted and not failed
         result = Result.ROLLED_BACK if rolled_back else Result.FAILED

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sandbox.aws.cloudwatch.evaluation import COMPARISONS, INSUFFICIENT_DATA
 from sandbox.aws.cloudwatch.query import Query, metric_query, queries_by_id
 from sandbox.aws.cloudwatch.rule import Rule
+from sandbox.clock import to_milliseconds
 
 AlarmType = Literal["MetricAlarm", "CompositeAlarm", "LogAlarm"]
 ALARM_TYPES: tuple[AlarmType, ...] = ("MetricAlarm", "CompositeAlarm", "LogAlarm")
@@ -74,7 +75,7 @@ class Alarm:
         is marked with a unique timestamp" (User Guide), also when the clock stands still.
         """
         changed = value != self.value
-        at = milliseconds(now)
+        at = to_milliseconds(now)
         if changed:
             at = max(at, self.transitioned_at + timedelta(milliseconds=1))
             self.transitioned_at = at
@@ -104,11 +105,6 @@ class Alarm:
         if self.evaluation_state is not None:
             answer["EvaluationState"] = self.evaluation_state
         return answer
-
-
-def milliseconds(at: datetime) -> datetime:
-    """`at` as AWS stores it."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def criteria(params: Mapping[str, Any]) -> Criteria:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.aws.cloudwatch.alarm import Alarm, milliseconds
+from sandbox.aws.cloudwatch.alarm import Alarm
+from sandbox.clock import to_milliseconds
 
 KEPT = timedelta(days=14)
 
@@ -57,7 +58,7 @@ class History:
         """Enter a change of configuration; `what` is Create, Update or Delete."""
         summary = f'Alarm "{alarm.name}" {what.lower()}d'[:255]
         data = {"version": "1.0", "type": what}
-        self._add(alarm, "ConfigurationUpdate", summary, data, milliseconds(now), now)
+        self._add(alarm, "ConfigurationUpdate", summary, data, to_milliseconds(now), now)
 
     def visible(self, now: datetime) -> Iterator[Item]:
         """What can be read at `now`, in the order it was written."""

@@ -16,7 +16,6 @@ from sandbox.aws.cloudwatch.alarm import (
     AlarmType,
     Criteria,
     criteria,
-    milliseconds,
 )
 from sandbox.aws.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, OK
 from sandbox.aws.cloudwatch.history import History, Item, state_of
@@ -26,6 +25,7 @@ from sandbox.aws.cloudwatch.reason import composite_reason, composite_reason_dat
 from sandbox.aws.cloudwatch.rule import Rule
 from sandbox.aws.cloudwatch.watch import Clock, Schedule, Watch
 from sandbox.aws.errors import AwsError
+from sandbox.clock import to_milliseconds
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -113,7 +113,7 @@ class CloudWatch:
             )
         alarm.evaluation_state = state
         alarm.reason = reason or alarm.reason
-        alarm.updated_at = max(alarm.updated_at, milliseconds(self._clock.now()))
+        alarm.updated_at = max(alarm.updated_at, to_milliseconds(self._clock.now()))
         if isinstance(alarm.watches, Criteria):
             self._watch.wake(alarm)
 
@@ -256,7 +256,7 @@ class CloudWatch:
         alarm = self._alarms.get(name)
         if alarm is None:
             arn = f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{name}"
-            at = milliseconds(now)
+            at = to_milliseconds(now)
             alarm = Alarm(name, arn, type_, dict(params), at, at, at, watches)
             self._alarms[name] = alarm
             self._history.configured(alarm, "Create", now)
@@ -266,7 +266,7 @@ class CloudWatch:
         if isinstance(alarm.watches, Criteria):
             self._watch.remove(alarm)
         alarm.configuration, alarm.watches = dict(params), watches
-        alarm.configured_at = milliseconds(now)
+        alarm.configured_at = to_milliseconds(now)
         self._history.configured(alarm, "Update", now)
         return alarm
 

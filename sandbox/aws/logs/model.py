@@ -15,7 +15,7 @@ from typing import Any
 
 from sandbox.aws.errors import AwsError
 from sandbox.aws.logs.pattern import invalid, parse
-from sandbox.clock import Clock
+from sandbox.clock import Clock, to_milliseconds
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -62,7 +62,7 @@ class Logs:
         found = self.groups.setdefault(group, Group(group))
         events = found.streams.setdefault(stream, [])
         visible = self.clock.now() + timedelta(seconds=self.delay)
-        bisect.insort(events, Event(_milliseconds_of(at), message, visible), key=lambda e: e.at)
+        bisect.insort(events, Event(to_milliseconds(at), message, visible), key=lambda e: e.at)
         if len(events) > MOST_KEPT:
             del events[: MOST_KEPT // 2]
 
@@ -165,10 +165,6 @@ def _position(token: str | None, group: str) -> tuple[int, int]:
         raise invalid("The specified nextToken is invalid.")
     searched, _, offset = rest.partition("@")
     return int(searched), int(offset)
-
-
-def _milliseconds_of(at: datetime) -> datetime:
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _epoch(at: datetime) -> int:

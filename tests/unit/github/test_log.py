@@ -8,16 +8,17 @@ from decimal import Decimal
 
 import pytest
 
-from lambda_rollout.alias.routing import Routing
+from lambda_rollout.alias.routing import Routing, Target
 from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.github.log import MOST_ALIKE, Log
 from lambda_rollout.github.stream import Lines
 from lambda_rollout.inputs.problems import InputErrors, InputProblem
+from lambda_rollout.preflight.finding import Code, Finding, Level
 from lambda_rollout.report.json_report import kebab
 from lambda_rollout.report.permissions import POLICY, TRUST_POLICY
 from lambda_rollout.rollout import events as e
 from tests.support.long_rollout import LongRollout
-from tests.support.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, START, STORIES, Telling
+from tests.support.stories import CHECKOUT, ERRORS_FIRED, ERRORS_OK, START, STORIES, Telling, alarm
 
 
 def log_of(events: Iterable[e.Event]) -> list[str]:
@@ -95,6 +96,51 @@ def test_no_more_annotations_than_github_shows_and_the_verdict_is_among_them() -
         assert any(f"warning {number}" in line for line in lines)
 
 
+def many(functions: int) -> Telling:
+    """So many are promoted; each was found to be called by nobody, and half of the alarms lack data."""
+    targets = [Target(f"f{number}", "live") for number in range(functions)]
+    tell = Telling("50% 5m, 100% 5m", *targets)
+    states = (AlarmState.OK, AlarmState.INSUFFICIENT_DATA)
+    tell.starts(*(alarm(f"a{number}", states[number % 2]) for number in range(2 * functions)))
+    tell.finds_aliases()
+    quiet = [Finding(Level.WARNING, Code.NO_TRAFFIC, f"Nobody calls {t}.", "", t) for t in targets]
+    tell.say(e.PreflightFound, findings=tuple(quiet))
+    tell.publishes()
+    tell.shifts(1)
+    tell.passes(1)
+    tell.is_released()
+    tell.ends(e.Result.PROMOTED)
+    return tell
+
+
+def unfolded(lines: Iterable[str]) -> list[str]:
+    """What the viewer shows before anything is unfolded."""
+    seen, depth = [], 0
+    for line in lines:
+        depth += line.startswith("::group::")
+        if not depth:
+            seen.append(line)
+        depth -= line == "::endgroup::"
+    return seen
+
+
+def test_a_hundred_functions_make_no_longer_log_than_nine_until_it_is_unfolded() -> None:
+    nine, hundred = (log_of(many(functions).events) for functions in (9, 100))
+    assert len(unfolded(hundred)) == len(unfolded(nine)) < 20
+    assert "::group::🟢 100 alarms: OK" in hundred
+    assert "::group::⚪ 100 alarms: INSUFFICIENT_DATA" in hundred
+    assert all(sum(f" alarm a{number}: " in line for line in hundred) == 1 for number in range(200))
+    # Every function has its lines all the same: as it was found, its finding, its version, its shift, its end.
+    for number in range(100):
+        assert sum(f"f{number}:live" in line or f" f{number}:" in line for line in hundred) >= 6
+    assert sum(line.startswith("::warning ") for line in hundred) == 1
+
+
+def test_a_few_functions_are_not_folded() -> None:
+    groups = [line for line in log_of(many(3).events) if line.startswith("::group::")]
+    assert groups == ["::group::Step 1 of 2: 50%25 for 5m"]
+
+
 def test_a_rollback_that_was_asked_for_is_no_error() -> None:
     assert not any(line.startswith("::") for line in log_of(STORIES["asked-for-rollback"]()))
 
@@ -106,6 +152,7 @@ def test_each_mistake_in_the_inputs_is_an_annotation() -> None:
     lines = stream.getvalue().splitlines()
     assert sum(line.startswith("::error title=Input steps::") for line in lines) == 9
     assert sum("Write 10%." in line for line in lines if not line.startswith("::")) == 3
+    assert "::group::And 3 more mistakes in the inputs" in lines
     assert all("\n" not in line and not line.startswith("::error::") for line in lines)
 
 

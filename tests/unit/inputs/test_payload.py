@@ -75,12 +75,12 @@ def test_nothing_is_no_smoke_test() -> None:
         ('"\ud800"', "no UTF-8"),
         ("payments: {}", "not rolled out"),
         ("checkout: {", "no JSON"),
-        ("checkout:", "Write FUNCTION: VALUE"),
+        ("checkout:", "There is no payload after the colon"),
         ("checkout: {}\ncheckout: []", "a line already"),
         ("checkout:live: {}", "'checkout' without a qualifier"),
         ("checkout:7:", "'checkout' without a qualifier"),
         (f"{BOTH[1]}:$LATEST: {{}}", f"'{BOTH[1]}' without a qualifier"),
-        ("checkout: {}\nevents/order.json", "Write FUNCTION: VALUE"),
+        ("checkout: {}\nevents/order.json", "Write FUNCTION: PAYLOAD"),
     ],
 )
 def test_what_is_no_payload(text: str, said: str) -> None:

@@ -251,10 +251,8 @@ def test_an_alarms_arn() -> None:
     assert alarm == AlarmName(text, "team: a, b", "cn-north-1", "123456789012")
 
 
-BRACES = (
-    "Write {function} or {alias} for each function's name and its alias. A brace that is "
-    "part of an alarm's name is doubled: {{ or }}."
-)
+PLACEHOLDERS = "{function} or {alias} for each function's name and its alias."
+DOUBLED = "A brace that is part of an alarm's name is doubled:"
 
 
 def test_one_alarm_in_two_regions_is_two() -> None:
@@ -419,10 +417,28 @@ PACKAGE = "Write the path of a .zip or .jar file, s3://BUCKET/KEY, or the URI of
         ("steps", "50%, 10%", "got '10%'. Percentages ascend: after 50% comes a higher one."),
         ("interval", "5", "got '5'. Add a unit to '5': 5s, 5m or 5h."),
         ("alarms", "arn:aws:sns:x", f"got 'arn:aws:sns:x'. {ALARM_ARN}"),
-        ("alarms", "{fn}-errors", f"got '{{fn}}-errors'. {BRACES}"),
-        ("alarms", "{function", f"got '{{function'. {BRACES}"),
-        ("alarms", "errors}", f"got 'errors}}'. {BRACES}"),
-        ("alarms", "{function }", f"got '{{function }}'. {BRACES}"),
+        (
+            "alarms",
+            "{function}-{fn}-errors",
+            (
+                f"got '{{function}}-{{fn}}-errors'. '{{fn}}' is no placeholder: write {PLACEHOLDERS} {DOUBLED} "
+                "'{function}-{{fn}}-errors'."
+            ),
+        ),
+        (
+            "alarms",
+            "{function}{",
+            f"got '{{function}}{{'. Write {PLACEHOLDERS} {DOUBLED} '{{function}}{{{{'.",
+        ),
+        ("alarms", "errors}", f"got 'errors}}'. Write {PLACEHOLDERS} {DOUBLED} 'errors}}}}'."),
+        (
+            "alarms",
+            "{{{Function }",
+            (
+                f"got '{{{{{{Function }}'. '{{Function }}' is no placeholder: write {PLACEHOLDERS} {DOUBLED} "
+                "'{{{{Function }}'."
+            ),
+        ),
         (
             "alarms",
             "{function}" + "a" * 250,
