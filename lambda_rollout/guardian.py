@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 import threading
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -20,15 +21,16 @@ from lambda_rollout.aws.alarms import CloudWatchAlarms
 from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.credentials import asking, session
+from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.topic import publish_to_topic
 from lambda_rollout.aws.versions import LambdaVersions
-from lambda_rollout.inputs.guardian import GuardianSettings, check_event, read_settings
+from lambda_rollout.inputs.guardian import VARIABLES, GuardianSettings, check_event, read_settings
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.report.json_report import document
 from lambda_rollout.report.message import is_worth_telling, subject, text
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.state import RolloutState
-from lambda_rollout.report.wording import clean
+from lambda_rollout.report.wording import clean, sentence
 from lambda_rollout.rollout.events import Event, Finished, Result, Run, Warned, stamped
 from lambda_rollout.rollout.guardian import guard
 from lambda_rollout.rollout.ports import Ports
@@ -44,6 +46,23 @@ RESERVE = 15.0
 
 _TELL_LIMIT = 10.0
 """Seconds to try to send the message."""
+
+TELL_AGAIN = timedelta(hours=1)
+"""How long after a message on a failure the next one that says the same is sent: what stays wrong fails at every look,
+and each of these is tried three times."""
+
+_told: dict[str, datetime] = {}
+"""Which failures people were told of, and when last, by this environment of the function. Lambda keeps one for hours,
+as a rule; another one tells once more."""
+
+_OWN_WORDS = {
+    "to the role of this job; the README has the whole policy": "to the guardian's role; "
+    "examples/guardian/template.yml has all that it needs",
+    "Create it, or set `create-alias: true` to have it created on the new version.": "Create it, or "
+    "correct ALIAS.",
+    **{f"`{name}`": setting for setting, name in VARIABLES.items()},
+}
+"""What the action says to who wrote a workflow -> what it is here."""
 
 
 class InvocationContext(Protocol):
@@ -103,16 +122,30 @@ def handler(event: object, context: InvocationContext) -> str:
         check_event(event, settings, account_of(context.invoked_function_arn))
         finished, clients = _look(settings, story, clock, context, masks)
     except RolloutError as error:
-        said = f"{error.what} {error.remedy}".strip()
-        raise GuardianError(clean(masks.text(said))) from None
+        raise GuardianError(_own_words(masks.text(_said(error.what, error.remedy)))) from None
     report = json.loads(document(story.state, story.events))
-    sys.stdout.write(f"{json.dumps(report)}\n")
-    sys.stdout.flush()
-    if settings.topic and is_worth_telling(story.state):
-        _tell(settings.topic, story.state, clients, clock, masks)
+    _write(json.dumps(report))
+    if settings.topic and is_worth_telling(story.state) and _is_news(story.state, clock.now()):
+        said = text(story.state, context.invoked_function_arn)
+        _tell(settings.topic, story.state, _own_words(said), clients, clock, masks)
     if finished.result is Result.FAILED:
-        raise GuardianError(clean(f"{story.state.reason}. {story.state.remedy}".strip()))
+        raise GuardianError(_own_words(_said(story.state.reason, story.state.remedy)))
     return str(finished.result)
+
+
+def _said(what: str, remedy: str) -> str:
+    return f"{sentence(clean(what))} {sentence(clean(remedy))}".strip()
+
+
+def _own_words(text: str) -> str:
+    for theirs, ours in _OWN_WORDS.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{_own_words(line)}\n")
+    sys.stdout.flush()
 
 
 def _look(
@@ -134,6 +167,7 @@ def _look(
         aliases=LambdaAliases(clients, stop),
         versions=LambdaVersions(clients),
         alarms=CloudWatchAlarms(clients, settings.inputs.alarms, stop),
+        traffic=CloudWatchMetrics(clients),
         runs=_NobodyToAsk(),
         clock=clock,
         aws_clock=clients.aws_clock,
@@ -146,11 +180,22 @@ def _look(
     return guard(spec, ports, settings.bake, left), clients
 
 
-def _tell(topic: str, state: RolloutState, clients: Clients, clock: Clock, masks: Masks) -> None:
+def _is_news(state: RolloutState, now: datetime) -> bool:
+    """Whether nobody was told of this lately; what went back is told each time."""
+    for reason in [reason for reason, at in _told.items() if now - at >= TELL_AGAIN]:
+        del _told[reason]
+    return state.result is not Result.FAILED or state.reason not in _told
+
+
+def _tell(
+    topic: str, state: RolloutState, said: str, clients: Clients, clock: Clock, masks: Masks
+) -> None:
     """Send the message; that it could not be sent is told in the log, and is no reason to do all again."""
-    send = partial(publish_to_topic, clients, topic, subject(state), text(state))
+    send = partial(publish_to_topic, clients, topic, subject(state), said)
     try:
         retrying(clock, None, _TELL_LIMIT)(send)
     except RolloutError as error:
-        sys.stdout.write(f"The message was not sent: {clean(masks.text(str(error)))}\n")
-        sys.stdout.flush()
+        _write(f"The message was not sent: {clean(masks.text(str(error)))}")
+        return
+    if state.result is Result.FAILED:
+        _told[state.reason] = clock.now()

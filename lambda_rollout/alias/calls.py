@@ -23,5 +23,5 @@ class Aliases(Protocol):
         ...
 
     def create(self, target: Target, version: str, description: str) -> Alias:
-        """CreateAlias, whole on ``version``."""
+        """CreateAlias, 100% on ``version``."""
         ...

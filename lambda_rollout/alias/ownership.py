@@ -126,24 +126,20 @@ class Claim:
     def is_as_written(self, alias: Alias) -> bool:
         """Return whether it is what we wrote, though somebody has asked us to go on early since, or taken that back.
 
-        That is the record that is known or pending, the routing that it was written with, and the owner's text.
-        Without the word the description is ours to the letter: a request may have come and gone while we stood still.
+        That is the record that is known or pending, the routing that it was written with, and the owner's text. A
+        request may have come and gone while we stood still, and may have cost some characters of that.
         """
         record = lease.parse(alias.description)[1]
-        before = lease.parse(self.known.description)[1]
         if record is None or record.rollout_id != self.rollout_id:
+            return False
+        if not lease.is_cut_of(alias.description, self.text):
             return False
         sent = [(each.routing, each.description) for each in self.pending]
         # Somebody's own weight under the description that AWS has kept is not, whatever is asked there.
         if self.known.routing == self.routing:
             sent.append((self.routing, self.known.description))
-        asked = record.requested or (before is not None and before.requested)
-        if asked and not lease.is_cut_of(alias.description, self.text):
-            return False
         return any(
-            alias.routing == routing
-            and _same_but_for_a_request(record, description)
-            and (asked or alias.description == description)
+            alias.routing == routing and _same_but_for_a_request(record, description)
             for routing, description in sent
         )
 

@@ -45,7 +45,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _RECORD = re.compile(
     r"(?:(?<= )|^)\[lambda-rollout (?P<old>[1-9][0-9]*)>(?P<new>[1-9][0-9]*)"
     r" run (?:local|(?P<run>[0-9]+)/(?P<attempt>[0-9]+) of (?P<repository>[0-9a-f]{6}))"
-    r" id (?P<nonce>[0-9a-f]{8})"
+    r" id (?P<id>[0-9a-f]{8})"
     rf"(?: since (?P<since>{TIME}))?"
     rf" (?:until (?P<until>{TIME})|held)(?P<request> promote)?\]\Z",
     re.ASCII,
@@ -126,7 +126,7 @@ def parse(description: str) -> tuple[str, Record | None]:
     record = Record(
         old=match["old"],
         new=match["new"],
-        rollout_id=match["nonce"],
+        rollout_id=match["id"],
         until=until,
         run=match["run"] or "",
         attempt=match["attempt"] or "",
@@ -146,7 +146,7 @@ def owners_text(description: str) -> str:
     """Return the Description without any record at its end, however many there are.
 
     A record left behind by somebody who reset the routing alone must not be carried along as text: once the
-    alias is whole on the version that it names, it would read as an unfinished rollout.
+    alias is 100% on the version that it names, it would read as an unfinished rollout.
     """
     text, record = parse(description)
     while record is not None:
@@ -233,7 +233,7 @@ class Ownership(Enum):
     ALIVE = auto()
     """Another run of this action is at work."""
     DEAD = auto()
-    """A run of this action died: split, or whole on its new version and never confirmed."""
+    """A run of this action died: split, or 100% on its new version and never confirmed."""
     HELD = auto()
     """Left where it is on purpose."""
     AWS = auto()
@@ -245,7 +245,7 @@ class Ownership(Enum):
 def agrees(record: Record, routing: Routing) -> bool:
     """Whether a record can have been written together with this routing.
 
-    Either the split of its two versions, or whole on the new one. (The weight for the old one that AWS adds while
+    Either the split of its two versions, or 100% on the new one. (The weight for the old one that AWS adds while
     provisioned concurrency moves is no part of a routing: `Alias.moving`.)
     """
     if routing.version == record.old:

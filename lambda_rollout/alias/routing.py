@@ -70,7 +70,7 @@ class Routing:
 
 
 def routing_of(old: str, new: str, percent: Decimal) -> Routing:
-    """Return the routing of a step: split below 100%, whole on the new version at 100%."""
+    """Return the routing of a step: split below 100%, not split at 100%."""
     return Routing.all_on(new) if percent >= HUNDRED else Routing.split(old, new, percent)
 
 

@@ -3,7 +3,7 @@
 *Forward* writes (more weight, promotion) carry the RevisionId read before publishing, then those
 that our own writes answered. Whoever wrote in between makes them fail, and the rollout stops.
 
-*Settling* writes (rolling back, mending, clearing the record) look at the routing only: while it is still
+*Settling* writes (rolling back, restoring, clearing the record) look at the routing only: while it is still
 ours they go through with the newest RevisionId and keep what somebody did to the description.
 
 No answer but success settles a write; what else AWS says may be said to the second delivery of it, because
@@ -68,6 +68,11 @@ class Conflict(RolloutError):
 
 class CannotShift(RolloutError):
     """A forward write could not be confirmed in time."""
+
+
+def _seen_once(why: str) -> Unsettled:
+    """Say that a read is to be made again before it is believed."""
+    return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
 
 
 class AliasWriter:
@@ -244,8 +249,7 @@ class AliasWriter:
                     self._forget_what_is_overtaken(seen)
                 raise Conflict(self.target, self.routing, seen, self.old)
             had_effect = any(write.routing == seen.routing for write in self._pending)
-            is_once = self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE
-            if may_still_move and is_once and not had_effect:
+            if may_still_move and not had_effect and self._is_doubtful(seen):
                 # It may be older than what we found. Nothing goes forward, and the way back looks again.
                 self.looks_first = True
                 raise Conflict(self.target, seen.routing, seen, self.old)
@@ -381,36 +385,38 @@ class AliasWriter:
             return Deleted()
         except CallFailed as error:
             return Unsettled(error)
-        echo = self._claim.matches_pending_write(seen)
-        shows = seen.routing == routing and self._bears(seen, record)
-        if echo and seen.revision_id != self.known.revision_id and shows:
-            if self._may_be_older(seen, record):
-                why = "the answer may be from before the rollout"
-                return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
+        is_new = seen.revision_id != self.known.revision_id
+        is_echo, is_ours = self._claim.matches_pending_write(seen), self.is_ours(seen)
+        if is_echo and is_new and seen.routing == routing and self._bears(seen, record):
+            if self._may_be_as_before_the_rollout(seen, record):
+                return _seen_once("the answer may be from before the rollout")
             return self._settled(seen, routing, record)
-        if not self.is_ours(seen):
+        if not is_ours:
             if self._may_be_old(seen) and self._seen_for(seen) < SEEN_TWICE:
                 why = "the answer may be older than our last write, which may still land"
-                return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
+                return _seen_once(why)
             self._forget_what_is_overtaken(seen)
             return ChangedByOther(seen)
-        if seen.revision_id != self.known.revision_id:
-            if not echo and self._is_in_doubt and self._seen_for(seen) < SEEN_TWICE:
+        if is_new and not is_echo:
+            if self._is_doubtful(seen):
                 # Taken for the newest, a state from before what we found would have us give up a write that may land.
                 why = "the answer may be older than what was found, and a write may still land"
-                return Unsettled(Unanswered("GetAlias", "SeenOnce", why))
-            if not echo:
-                self._take_text(seen.description)
-                self.lost_record = lease.parse(seen.description)[1] is None
+                return _seen_once(why)
+            self._take_text(seen.description)
+            self.lost_record = lease.parse(seen.description)[1] is None
+        if is_new:
             self._accept(seen)
         return None
 
-    def _may_be_older(self, seen: Alias, record: Record | None) -> bool:
+    def _may_be_as_before_the_rollout(self, seen: Alias, record: Record | None) -> bool:
         """Whether it may be a stale read of the alias as it was before the rollout, which looks as after a rollback.
 
-        Whoever began the rollout knows its RevisionId from then; a post stage does not.
+        Whoever began the rollout knows its RevisionId from then, if not those before that; a post stage knows none.
+        It matters as long as a write that would make something else of it may land.
         """
-        if not self._shared or record is not None:
+        shown = seen.routing, seen.description
+        lands = any((each.routing, each.description) != shown for each in self._may_land)
+        if record is not None or not (self._shared or lands):
             return False
         return self._seen_for(seen) < SEEN_TWICE
 
@@ -425,17 +431,21 @@ class AliasWriter:
         It is not where AWS has refused the newest RevisionId that we know of, and nothing of ours can have replaced it.
         """
         if seen.revision_id == self.known.revision_id:
-            return self._is_in_doubt
+            return bool(self._may_land)
         is_refused = self.known.revision_id in self._spent
         return not is_refused or any(write.is_in_doubt for write in self._pending)
 
     @property
-    def _is_in_doubt(self) -> bool:
-        """Whether a write of ours may still land: its RevisionId is the newest that we know of, and was not refused."""
+    def _may_land(self) -> list[PendingWrite]:
+        """Our writes that may still land: their RevisionId is the newest that we know of, and was not refused."""
         known = self.known.revision_id
         if known in self._spent:
-            return False
-        return any(w.answer.may_have_effect and w.revision_id == known for w in self._pending)
+            return []
+        return [w for w in self._pending if w.answer.may_have_effect and w.revision_id == known]
+
+    def _is_doubtful(self, seen: Alias) -> bool:
+        """Whether a read that shows something new may be stale, and hide that a write of ours is still to land."""
+        return bool(self._may_land) and self._seen_for(seen) < SEEN_TWICE
 
     def _bears(self, seen: Alias, record: Record | None) -> bool:
         """Whether the record is as wished, or stays for want of another text: then one is written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -53,7 +53,7 @@ class AlarmReading:
 
     @property
     def is_broken(self) -> bool:
-        """Whether it is not evaluated, and waiting is not what mends it."""
+        """Whether it is not evaluated, and waiting does not help."""
         return self.evaluation in BROKEN
 
     @property
@@ -238,17 +238,25 @@ def firing_at_start(readings: Iterable[AlarmReading]) -> tuple[AlarmReading, ...
 
 
 def fired_since(
-    reading: AlarmReading, history: Iterable[Transition], since: datetime
+    reading: AlarmReading,
+    history: Iterable[Transition],
+    since: datetime,
+    excused: Callable[[datetime], bool] = lambda _: False,
 ) -> AlarmReading | None:
     """Return the alarm as it went into ALARM at ``since`` or later, by its reading or its history; None if it did not.
 
-    One that has been in ALARM for longer says nothing of what began then.
+    One that has been in ALARM for longer says nothing of what began then. ``excused`` says of a moment whether what
+    fired then does not count.
     """
+
+    def counts(at: datetime) -> bool:
+        return at >= since and not excused(at)
+
     known = reading.transitioned_at
-    if reading.state is AlarmState.ALARM and (known is None or known >= since):
+    if reading.state is AlarmState.ALARM and (known is None or counts(known)):
         return reading
     firings = [
-        change for change in history if change.after is AlarmState.ALARM and change.at >= since
+        change for change in history if change.after is AlarmState.ALARM and counts(change.at)
     ]
     if not firings:
         return None

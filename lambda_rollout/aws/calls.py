@@ -281,7 +281,7 @@ def _of_answer(operation: str, error: boto.ClientError) -> CallFailed:
     answer: Mapping[str, Any] = error.response
     code = marks.error_code(answer)
     if error.operation_name != operation:
-        # botocore asks for credentials inside the call, and that was refused or answered by a stranger.
+        # botocore asks for credentials inside the call, and that was refused, or answered by somebody who is not AWS.
         why = f"{error.operation_name}: {code or f'HTTP {marks.status(answer)}'}: {_message(error)}"
         return NotSent(operation, "NoNewCredentials", why)
     if marks.is_marked_error(answer):

@@ -1,4 +1,4 @@
-"""What in the job's environment no waiting mends: told at once and by name, before anything is changed.
+"""What in the job's environment no waiting puts right: told at once and by name, before anything is changed.
 
 botocore reads these variables itself, some only inside a call, and what it stumbles over there looks like an outage.
 Which: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#EVarSettings.

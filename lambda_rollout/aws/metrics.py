@@ -187,6 +187,21 @@ class CloudWatchMetrics:
             for target in targets
         )
 
+    def served(
+        self, versions: Mapping[Target, Sequence[str]], since: datetime, until: datetime
+    ) -> frozenset[datetime]:
+        """Return the minutes in which any of these versions was invoked through its alias; CloudWatch bills each."""
+        start = since.replace(second=0, microsecond=0)
+        series = [
+            lambda_count("Invocations", target, str(target), version)
+            for target, each in versions.items()
+            for version in each
+        ]
+        found = self._read(series, start, until, MINUTE)
+        return frozenset(
+            at for points in found.values() for at, count in points.items() if count > 0
+        )
+
     def silent(
         self, target: Target, version: str, metrics: Sequence[CustomMetric], until: datetime
     ) -> tuple[CustomMetric, ...]:
@@ -265,7 +280,7 @@ def _check(statuses: Sequence[str]) -> None:
             "GetMetricData",
             bad,
             "these metrics may not be read",
-            "Allow cloudwatch:GetMetricData to the role of this job; the README has the complete policy.",
+            "Allow cloudwatch:GetMetricData to the role of this job; the README has the whole policy.",
         )
     if bad is not None:
         raise Unanswered("GetMetricData", bad, "not all metrics were answered")

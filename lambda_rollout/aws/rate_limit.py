@@ -12,7 +12,7 @@ import threading
 from collections import deque
 
 SHORTEST, LONGEST = 0.25, 1.0
-"""Seconds over which answers are counted when AWS throttles for the first time. Too fast is mended with a few
+"""Seconds over which answers are counted when AWS throttles for the first time. Too fast is corrected with a few
 throttled calls, too slow only with time."""
 
 SLOWER = 0.9

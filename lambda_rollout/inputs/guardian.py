@@ -41,8 +41,18 @@ BY_ALARM = "aws.cloudwatch"
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html)."""
 
 
-_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
-"""https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, Name."""
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+"""https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, Name; a FIFO topic's alone has a dot, and it takes
+no message like ours."""
+
+_LONGEST = 400
+"""Characters of an alarm's ARN; its name has up to 255. An event may be anybody's, and as long as 1 MB."""
+
+
+_HOW_TO_INVOKE = (
+    "Make the guardian an action of each alarm (AlarmActions), not by way of a topic or of a rule for an alarm's changes; "
+    "and the target of an EventBridge rule with a schedule."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,9 @@ def read_settings(environ: Mapping[str, str]) -> GuardianSettings:
         problems.append(InputProblem(BAKE, environ[BAKE], remedy))
     topic = environ.get(TOPIC, "").strip()
     if topic and not _TOPIC.fullmatch(topic):
-        problems.append(InputProblem(TOPIC, topic, "Give the ARN of an SNS topic."))
+        problems.append(
+            InputProblem(TOPIC, topic, "Give the ARN of an SNS topic, not of a FIFO one.")
+        )
     if problems or inputs is None:
         raise InputErrors(tuple(problems))
     return GuardianSettings(inputs, bake, topic)
@@ -97,14 +109,14 @@ def check_event(event: object, settings: GuardianSettings, account: str) -> str:
     if not isinstance(event, Mapping) or event.get("source") not in (BY_SCHEDULE, BY_ALARM):
         raise RolloutError(
             "the event is neither an alarm's nor the schedule's.",
-            "Invoke the guardian as an alarm's action, or by a rule of EventBridge with a schedule.",
+            _HOW_TO_INVOKE,
         )
     if event["source"] == BY_SCHEDULE:
         return "the schedule"
     arn = event.get("alarmArn")
     fired = _alarm_of(arn)
     if fired is None:
-        raise RolloutError("the event names no alarm (alarmArn).", "CloudWatch's own events do.")
+        raise RolloutError("the event names no alarm (alarmArn).", _HOW_TO_INVOKE)
     if fired.account != account:
         raise RolloutError(
             f"alarm {arn} is in another account than the guardian ({account}).",
@@ -120,7 +132,7 @@ def check_event(event: object, settings: GuardianSettings, account: str) -> str:
 
 
 def _alarm_of(arn: Any) -> AlarmName | None:
-    if not isinstance(arn, str) or not arn.startswith("arn:"):
+    if not isinstance(arn, str) or not arn.startswith("arn:") or len(arn) > _LONGEST:
         return None
     try:
         names = parse_alarms(f"{arn}\n")

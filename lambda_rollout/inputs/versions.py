@@ -64,14 +64,14 @@ class _Number(str):
 def _of_pairs(pairs: _Pairs, names: Sequence[str]) -> Iterator[Mistake]:
     # Both may be as many as an input has room for.
     known, seen = set(names), set[str]()
-    stranger = f"function-name does not name this function, but {listed(names)}."
+    unnamed = f"function-name does not name this function, but {listed(names)}."
     for name, value in pairs:
         if name in seen:
             yield Mistake(name, "This function is in the object more than once: write it once.")
         elif known and name not in known:
             bare = name_of_function(name)
             yield Mistake(
-                name, f"Write the name alone: {quote(bare)}." if bare in known else stranger
+                name, f"Write the name alone: {quote(bare)}." if bare in known else unnamed
             )
         seen.add(name)
         if not (isinstance(value, str) and is_version(value)):

@@ -91,7 +91,7 @@ def _wakes(each: TargetFacts, version: Configuration) -> str:
 def _new_cannot_serve(each: TargetFacts, new: Configuration) -> Iterator[Finding]:
     seen = f"The new version {new.version} is {_state(new)}."
     if new.version == LATEST:
-        # An upload is how a function leaves a failed update: what it mends must not keep it out.
+        # An upload is how a function leaves a failed update: what it puts right must not keep it out.
         if new.state not in _LATEST_MAY_BE and not (each.uploads and new.state == "Failed"):
             remedy = "Deploy the code again, then start again."
             yield Finding(Level.WARNING, Code.NEW_VERSION_CANNOT_SERVE, seen, remedy, each.target)

@@ -47,6 +47,13 @@ def log_url(alias_arn: str, group: str, stream: str, since: datetime) -> str:
     return _url(alias_arn, "cloudwatch", f"logsV2:log-groups/log-group/{names}")
 
 
+def function_log_url(arn: str, function: str) -> str:
+    """Return the address of a function's log where it usually is, empty in a partition whose console is not known."""
+    return _url(
+        arn, "cloudwatch", f"logsV2:log-groups/log-group/{_twice(f'/aws/lambda/{function}')}"
+    )
+
+
 def _twice(name: str) -> str:
     return _in_console(quote(name, safe=""))
 

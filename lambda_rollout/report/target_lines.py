@@ -36,7 +36,7 @@ def told_of_target(event: e.Event, story: RolloutState) -> Iterator[str]:
         case e.Restored():
             yield (
                 f"{event.target} sends 100% to version {event.version} again; "
-                f"version {event.from_version} of the dead run gets no traffic"
+                f"version {event.from_version} of the run that died gets no traffic"
             )
         case _:
             yield from _told_of_alias(event, story)

@@ -1,6 +1,6 @@
-"""Arriving at the aliases: are they free to be moved, and if not, whose are they and what is to be done?
+"""Acquiring the aliases: are they free to be moved, and if not, whose are they and what is to be done?
 
-All are looked at before one is touched. Nothing is written here but the mending of what a dead run of this
+All are looked at before one is touched. Nothing is written here but to restore what a dead run of this
 action left behind.
 """
 
@@ -23,6 +23,7 @@ from lambda_rollout.rollout.alias_status import (
     refusal,
     tell_status,
 )
+from lambda_rollout.rollout.all_mistakes import all_or_mistakes
 from lambda_rollout.rollout.events import (
     Warned,
 )
@@ -40,8 +41,8 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
 
     Returns each as it is now: it may be moved, or created.
 
-    A dead run's aliases are mended, or taken over with ``on-stranded: resume`` unless nothing but clearing is
-    left to do. Raises `NotOurs` for one that is split by a stranger, held, or moved by a live run, before any
+    A dead run's aliases are restored, or taken over with ``on-stranded: resume`` unless nothing but clearing is
+    left to do. Raises `NotOurs` for one that is split by somebody else, held, or moved by a live run, before any
     other is touched; and `RolloutError` for what AWS refuses, or after `SETTLE_LIMIT` seconds, or
     evidence-timeout if that is longer.
     """
@@ -49,9 +50,12 @@ def acquire(spec: RolloutSpec, ports: Ports) -> list[AliasRollout]:
 
     def judge(seen: list[AliasStatus]) -> bool:
         _refuse_to_create_for_a_promotion(seen, spec)
-        for status in seen:
+
+        def refuse(status: AliasStatus) -> None:
             if not _stays(status, seen, spec, ports):
                 _refuse_what_is_not_ours(status, spec, ports)
+
+        all_or_mistakes(refuse, seen, lambda status: status.target)
         resumes = inputs.on_stranded is OnStranded.RESUME and not was_all_but_done(seen)
         return inputs.mode is Mode.PLAN or resumes
 
@@ -104,7 +108,7 @@ def _look_until_clear(
     judge: Callable[[list[AliasStatus]], bool],
     find: Find = read_alias,
 ) -> dict[Target, AliasStatus]:
-    """Look at all until nothing is left to be mended or waited for; what is missing, and may be, is left out.
+    """Look at all until nothing is left to be restored or waited for; what is missing, and may be, is left out.
 
     ``judge`` raises for what is not ours to move, and says whether what a dead run left stays as it is.
     """
@@ -112,7 +116,12 @@ def _look_until_clear(
     told: set[Target] = set()
     restoration = Restoration(ports)
     while True:
-        statuses = ports.parallel(lambda target: look_at(target, identity, ports, find), targets)
+        statuses = all_or_mistakes(
+            lambda target: look_at(target, identity, ports, find),
+            targets,
+            lambda target: target,
+            ports.parallel,
+        )
         for target, status in zip(targets, statuses, strict=True):
             if target not in told:
                 told.add(target)
@@ -191,7 +200,7 @@ def say_if_time_is_in_doubt(ports: Ports) -> None:
 
 
 def _is_clear(seen: list[AliasStatus], *, stays: bool) -> bool:
-    """Whether nothing is left to be mended or waited for; ``stays``: what a dead run left is none of that."""
+    """Whether nothing is left to be restored or waited for; ``stays``: what a dead run left is none of that."""
     if any(status.ownership is Ownership.AWS for status in seen):
         return False
     return stays or not any(status.dead for status in seen)
@@ -218,7 +227,7 @@ def _wait(seen: list[AliasStatus], identity: RunIdentity, ports: Ports, end: flo
 def _stays(status: AliasStatus, seen: list[AliasStatus], spec: RolloutSpec, ports: Ports) -> bool:
     """Whether ``mode: promote`` leaves an alias where it is: its code was unchanged when the others were held.
 
-    Such a one is whole on the newest version of its function, or on the version that was asked for. Any
+    Such a one is 100% on the newest version of its function, or on the version that was asked for. Any
     other is not part of what is held, or has been put back by itself.
     """
     if spec.inputs.mode is not Mode.PROMOTE or status.ownership is not Ownership.NOBODYS:

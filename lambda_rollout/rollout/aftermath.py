@@ -1,4 +1,4 @@
-"""What goes on after an alias is whole on its old version again: it is told, and changes nothing."""
+"""What goes on after an alias is 100% on its old version again: it is told, and changes nothing."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from lambda_rollout.analysis.alarms import (
     Survey,
     observe,
 )
+from lambda_rollout.analysis.step import ALARMS_NAMED
 from lambda_rollout.rollout.events import AlarmChanged, EvaluationChanged, Unreadable
 from lambda_rollout.rollout.histories import Histories
 from lambda_rollout.rollout.ports import Ports
@@ -109,10 +110,17 @@ class AlarmPoll:
         return Survey(self.readings, known=self.watches)
 
     def did_not_guard(self) -> Iterator[str]:
-        """Say of each alarm that could not have stopped the rollout why it could not."""
+        """Say of each alarm that could not have stopped the rollout why it could not; of more than a few, together."""
+        alike: dict[str, list[str]] = {}
         for watch in self.watches:
             if why := _why_it_did_not_guard(watch):
-                yield f"Alarm {watch.newest.name} did not guard: {why}."
+                alike.setdefault(why, []).append(watch.newest.name)
+        for why, names in alike.items():
+            if len(names) <= ALARMS_NAMED:
+                yield from (f"Alarm {name} did not guard: {why}." for name in names)
+            else:
+                named, more = ", ".join(names[:ALARMS_NAMED]), len(names) - ALARMS_NAMED
+                yield f"{len(names)} alarms did not guard ({named} and {more} more), of each: {why}."
 
     @property
     def in_alarm(self) -> tuple[AlarmReading, ...]:

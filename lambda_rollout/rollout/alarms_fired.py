@@ -1,10 +1,17 @@
-"""Which alarms have fired since a moment, for the guardian: nobody has watched them meanwhile."""
+"""Which alarms have fired since a moment, for the guardian: nobody has watched them meanwhile.
+
+What fires while another version serves, too, says nothing of the one that is looked at. Nothing on an alias tells of a
+rollout that came later and went back; Lambda's own count of invocations does, by version.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
+from lambda_rollout.analysis.metrics import MINUTE
 from lambda_rollout.rollout.events import Warned
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.rollout.spec import RolloutSpec
@@ -12,11 +19,23 @@ from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.retry import retrying
 
 ALARM_MARGIN = timedelta(minutes=10)
-"""How long before its weight, or its promotion, was written an alarm may have fired and still count against a version:
-the record says it to the second only, and what an alarm sees comes minutes late."""
+"""How long before its weight, or its promotion, was written an alarm may have fired and still count against a version,
+and how long after another version served it still counts against that one: a record says its time to the second only,
+and what an alarm sees comes minutes late."""
 
-_READ_LIMIT = 60.0
-"""Seconds to try to read the alarms, or a page of the history of one."""
+QUESTION_LIMIT = 60.0
+"""Seconds to try to read the alarms, a page of the history of one, or anything else that the guardian asks."""
+
+Minutes = Collection[datetime]
+"""The starts of some minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What fired since a moment: what counts, and what fired only ``beside`` another version."""
+
+    counted: tuple[AlarmReading, ...] = ()
+    beside: tuple[AlarmReading, ...] = ()
 
 
 class AlarmsFired:
@@ -25,46 +44,67 @@ class AlarmsFired:
     def __init__(self, spec: RolloutSpec, ports: Ports) -> None:
         """Nothing is read yet."""
         self.fired: list[AlarmReading] = []
-        """All that have fired since a moment that was asked for, as they fired."""
-        self._spec = spec
+        """All that have fired since a moment that was asked for, as they fired, and that count."""
+        self.named = bool(spec.inputs.alarms)
+        """Whether there is an alarm to ask."""
         self._ports = ports
         self._survey: Survey | None = None
 
-    def since(self, moment: datetime) -> list[AlarmReading]:
-        """Return the alarms that were in ALARM since that moment, or shortly before.
+    def since(self, moment: datetime, others: Callable[[], Minutes] = tuple) -> Fired:
+        """Say which alarms were in ALARM since that moment, or shortly before.
 
-        Raises `RolloutError` for what cannot be read; and if none of them has, but one does not exist any more.
+        ``others`` says, if any was, in which minutes other versions served, too: what fired then, or shortly after,
+        does not count.
+
+        Raises `RolloutError` for what cannot be read; and if none has fired, but one does not exist any more.
         """
-        if not self._spec.inputs.alarms:
-            return []
-        patient = retrying(self._ports.clock, self._ports.stop, _READ_LIMIT)
+        if not self.named:
+            return Fired()
+        begin, survey = moment - ALARM_MARGIN, self._read()
+        fired = {each.arn: found for each in survey.readings if (found := self._of(each, begin))}
+        counted = fired
+        if fired and (minutes := others()):
+            again = [each for each in survey.readings if each.arn in fired]
+            found_again = {each.arn: self._of(each, begin, minutes) for each in again}
+            counted = {arn: found for arn, found in found_again.items() if found}
+        self._tell_missing(survey, needed=not counted)
+        self.fired += counted.values()
+        beside = [found for arn, found in fired.items() if arn not in counted]
+        return Fired(tuple(counted.values()), tuple(beside))
+
+    def _read(self) -> Survey:
         if self._survey is None:
+            patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
             self._survey = patient(self._ports.alarms.read)
-        begin = moment - ALARM_MARGIN
-        fired = []
-        for reading in self._survey.readings:
-            found = fired_since(reading, (), begin)
-            if found is None and _moved_since(reading, begin):
-                found = fired_since(reading, self._history(reading, begin), begin)
-            if found is not None:
-                fired.append(found)
-        self._tell_missing(self._survey, needed=not fired)
-        self.fired += fired
-        return fired
+        return self._survey
+
+    def _of(
+        self, reading: AlarmReading, begin: datetime, others: Minutes = ()
+    ) -> AlarmReading | None:
+        def is_about_others(at: datetime) -> bool:
+            return any(minute <= at < minute + MINUTE + ALARM_MARGIN for minute in others)
+
+        found = fired_since(reading, (), begin, is_about_others)
+        if found is None and _moved_since(reading, begin):
+            found = fired_since(reading, self._history(reading, begin), begin, is_about_others)
+        return found
 
     def _tell_missing(self, survey: Survey, *, needed: bool) -> None:
         """Say which alarms do not exist. Raises `RolloutError` if they are ``needed``: one may have fired."""
         if not survey.missing:
             return
         what = f"alarms that do not exist: {', '.join(survey.missing)}"
-        remedy = "Correct the names, or create the alarms; of log alarms only boto3 1.44.5 and later knows."
+        remedy = (
+            "Correct the names, or create the alarms. Those of another account cannot be asked, and of log alarms only "
+            "boto3 1.44.5 and later knows."
+        )
         if needed:
             raise RolloutError(what, remedy)
         self._ports.emit(Warned(text=f"{what}. {remedy}"))
 
     def _history(self, reading: AlarmReading, begin: datetime) -> list[Transition]:
         """Return what an alarm did from a moment on. Raises `RolloutError`."""
-        patient = retrying(self._ports.clock, self._ports.stop, _READ_LIMIT)
+        patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
         changes: list[Transition] = []
         token = ""
         while True:

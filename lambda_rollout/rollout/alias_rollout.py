@@ -58,7 +58,7 @@ class AliasRollout:
 
     @property
     def shifted(self) -> bool:
-        """Whether the alias, as we know it, is anywhere but whole on its old version."""
+        """Whether the alias, as we know it, is anywhere but 100% on its old version."""
         return self.writer.routing != Routing.all_on(self.writer.old)
 
     def version_arn(self, version: str) -> str:

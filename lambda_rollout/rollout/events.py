@@ -150,7 +150,7 @@ class RequestSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused(Event):
-    """The request to go on was refused, or taken back: the step goes on as planned."""
+    """The request to go on was refused, or withdrawn: the step goes on as planned."""
 
     number: int
     why: str
@@ -165,7 +165,7 @@ class AliasMissing(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasCreated(Event):
-    """The missing alias was created, whole on the new version."""
+    """The missing alias was created, 100% on the new version."""
 
     target: Target
     arn: str
@@ -186,7 +186,7 @@ class AbandonedFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored(Event):
-    """The alias that a dead run left is whole on its old version again."""
+    """The alias that a dead run left is 100% on its old version again."""
 
     target: Target
     version: str
@@ -269,7 +269,7 @@ class SmokeTested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyThere(Event):
-    """The alias was already whole on that version: nothing to shift."""
+    """The alias was already 100% on that version: nothing to shift."""
 
     target: Target
     version: str
@@ -425,13 +425,13 @@ class HookEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack(Event):
-    """AWS confirmed it: the alias is whole on ``version`` again."""
+    """AWS confirmed it: the alias is 100% on ``version`` again."""
 
     target: Target
     version: str
     from_version: str
     percent: Decimal
-    """Percent of the traffic that ``abandoned`` had when the rollback was decided."""
+    """Percent of the traffic that ``from_version`` had when the rollback was decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -548,7 +548,7 @@ class PreviousAliasFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasLeft(Event):
-    """The alias could not be, or must not be, put back by us: what it sends where, and how to mend it."""
+    """The alias could not be, or must not be, put back by us: what it sends where, and how to put it right."""
 
     target: Target
     routing: Routing | None
@@ -556,7 +556,7 @@ class AliasLeft(Event):
     expected: Routing
     why: str
     command: str
-    """The AWS CLI command that makes the alias whole on the old version; empty if there is nothing to mend."""
+    """The AWS CLI command that puts the alias on the old version; empty if nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

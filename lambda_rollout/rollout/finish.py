@@ -39,7 +39,7 @@ from lambda_rollout.runtime.errors import CallFailed, NotFound, RolloutError, Un
 from lambda_rollout.runtime.retry import SETTLE_LIMIT
 
 TELL_TROUBLE_AT = 2
-"""A single write that was not confirmed is common, and mended by the next: the second one is told."""
+"""A single write that was not confirmed is common, and made good by the next: the second one is told."""
 
 
 def _taken_back(rollout: AliasRollout, mark: Settlement) -> RolloutError | None:
@@ -63,10 +63,15 @@ def _version_left(rollout: AliasRollout) -> VersionLeft:
     return VersionLeft(rollout.target, old, rollout.new or old)
 
 
+MOST_GUARDIANS = 3
+"""How many of them are told to the post stage: one is the rule, and the state is no room for hundreds."""
+
+
 def _who_watches(guardians: Sequence[str]) -> str:
     if not guardians:
         return "Nothing watches it now."
-    names = " and ".join(arn.split(":")[6] for arn in guardians)
+    # arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, and perhaps a qualifier
+    names = " and ".join("".join(arn.split(":")[6:7]) or arn for arn in guardians)
     return f"No job watches it now, but {names}: it goes back if an alarm fires."
 
 
@@ -119,7 +124,7 @@ class Finisher:
 
     @property
     def has_shifted(self) -> bool:
-        """Whether any alias in charge is anywhere but whole on its old version."""
+        """Whether any alias in charge is anywhere but 100% on its old version."""
         return any(rollout.shifted for rollout in self._tracked)
 
     @property
@@ -134,7 +139,8 @@ class Finisher:
         if not self._saves:
             return
         saved_aliases = tuple(rollout.saved for rollout in self._tracked)
-        self._ports.remember(self._identity.saved_state(phase, saved_aliases))
+        saved = self._identity.saved_state(phase, saved_aliases)
+        self._ports.remember(replace(saved, guardians=tuple(self.guardians[:MOST_GUARDIANS])))
 
     # The ways out ------------------------------------------------------------------------------
 
@@ -146,7 +152,7 @@ class Finisher:
         *,
         failed: bool = False,
     ) -> Finished:
-        """Put every alias whole on its old version, the last one shifted first; none if we touched none of them.
+        """Put every alias back on its old version, the last one shifted first; none if we touched none of them.
 
         Only then anything is told. ``failed`` makes it `Result.FAILED` however it ends: a conflict is no
         rollback.
@@ -169,7 +175,7 @@ class Finisher:
     def restore(
         self, rollouts: Sequence[AliasRollout], tell: Callable[[], None] = lambda: None
     ) -> bool:
-        """Make each alias whole on its old version; return whether all of them are.
+        """Put each alias back on its old version; return whether all of them are.
 
         Each is told as soon as it is, after ``tell`` has told what else there is: how long the new version was
         exposed must not depend on another alias.
@@ -245,7 +251,7 @@ class Finisher:
         return DesiredState(writer, writer.routing, record)
 
     def complete(self, *, all_read: bool = True) -> Finished:
-        """Take the record off every alias; they are whole on the new version already.
+        """Take the record off every alias; they are 100% on the new version already.
 
         Of several, the last one says first that all have passed, and says so until the others are done. If we
         die meanwhile, the next run knows from it that the rest is to be finished, and nothing to go back. If

@@ -8,7 +8,8 @@ come twice. So every time the aliases and CloudWatch are asked, and the same is 
 - one that died (its lease is over) goes back, as the next run would put it back;
 - one that is held goes back if an alarm was in ALARM since its weight was first written;
 - an alias that was promoted less than ``bake`` ago goes back to the version that was left, if an alarm was in ALARM
-  since then, and no alias of the group is in a rollout: a run moves them one after the other;
+  since then and no later version had traffic beside, and no alias of the group is in a rollout: a run moves them one
+  after the other;
 - everything else is left as it is.
 
 A write carries the RevisionId of the very read by which it was decided. After a conflict a dead rollout is judged anew
@@ -33,7 +34,13 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
-from lambda_rollout.rollout.alarms_fired import AlarmsFired
+from lambda_rollout.rollout.alarms_fired import (
+    ALARM_MARGIN,
+    QUESTION_LIMIT,
+    AlarmsFired,
+    Fired,
+    Minutes,
+)
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
 from lambda_rollout.rollout.events import Event, Finished, Restored, Result
@@ -47,8 +54,9 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
 
-_READ_LIMIT = 60.0
-"""Seconds to try to read the alias that keeps the way back."""
+LATER = 50
+"""How many of the numbers after the promoted version's are looked at: AWS counts them up, and one whose version was
+never rolled out has no traffic through the alias."""
 
 _LAST_LOOK = 60.0
 """Seconds that a look may take which only tells why something was not put back."""
@@ -147,10 +155,11 @@ class _Visit:
             self._abandoned(group)
         else:
             since = [status.record.since for status in group if status.record is not None]
-            if fired := self.alarms.since(min(moment or self._now for moment in since)):
-                self._restore(self._as_held(group), f"held, and {_alarms(fired)}")
+            fired = self._fired(group, "held", min(moment or self._now for moment in since))
+            if fired.counted:
+                self._restore(self._as_held(group), f"held, and {_alarms(fired.counted)}")
             else:
-                self.left.append(f"{_names(group)}: held, and no alarm has fired")
+                self.left.append(f"{_names(group)}: held, and {self._quiet(fired)}")
 
     def _abandoned(self, group: Sequence[AliasStatus]) -> None:
         """Put back what a dead run left; of a group that it was about to hold, also what is held already.
@@ -200,16 +209,17 @@ class _Visit:
         self, at: datetime, group: Sequence[_Baking], unknown: Sequence[AliasStatus]
     ) -> None:
         """Take one promotion back if an alarm has fired; ``unknown``: what may have been promoted with it."""
-        names = _names([each.status for each in group])
-        if fired := self.alarms.since(at):
+        promoted, statuses = f"promoted at {at:%H:%M:%S} UTC", [each.status for each in group]
+        fired = self._fired(statuses, promoted, at, partial(self._beside, group))
+        if fired.counted:
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
-            why = f"promoted at {at:%H:%M:%S} UTC, and {_alarms(fired)}"
+            why = f"{promoted}, and {_alarms(fired.counted)}"
             if self._restore(rollouts, why) and unknown:
                 self._tell_unknown(unknown)
         else:
-            self.left.append(f"{names}: promoted at {at:%H:%M:%S} UTC, and no alarm has fired")
+            self.left.append(f"{_names(statuses)}: {promoted}, and {self._quiet(fired)}")
 
     def _tell_unknown(self, unknown: Sequence[AliasStatus]) -> None:
         """Say that a group may have gone back in part: what its rollout could not set tells nothing of it."""
@@ -283,6 +293,39 @@ class _Visit:
     def _seconds_left(self) -> float:
         return min(SETTLE_LIMIT, max(0.0, self.ends - self.ports.clock.monotonic()))
 
+    def _fired(
+        self,
+        group: Sequence[AliasStatus],
+        what: str,
+        since: datetime,
+        others: Callable[[], Minutes] = tuple,
+    ) -> Fired:
+        """Ask the alarms. Raises `RolloutError` that says of which aliases the answer is not known."""
+        try:
+            return self.alarms.since(since, others)
+        except RolloutError as error:
+            unknown = (
+                f"{_names(group)}: {what}, and whether an alarm fired is not known: {error.what}"
+            )
+            raise RolloutError(unknown, error.remedy) from error
+
+    def _quiet(self, fired: Fired) -> str:
+        if fired.beside:
+            return f"{_alarms(fired.beside)} while a later version had traffic, too"
+        return "no alarm has fired" if self.alarms.named else "there is no alarm to ask"
+
+    def _beside(self, group: Sequence[_Baking]) -> Minutes:
+        """Return in which minutes later versions had traffic: of a rollout that went back. Raises `RolloutError`."""
+        if self.ports.traffic is None:
+            return ()
+        later = {
+            each.status.target: [str(int(each.promotion.new) + n) for n in range(1, LATER + 1)]
+            for each in group
+        }
+        since = min(each.promotion.at for each in group) - ALARM_MARGIN
+        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
+        return patient(self.ports.traffic.served, later, since, self._now)
+
     def _baking(
         self, told: Sequence[tuple[AliasStatus, Promotion | None]]
     ) -> dict[datetime, list[_Baking]]:
@@ -303,7 +346,7 @@ class _Visit:
     def _promotion(self, status: AliasStatus) -> Promotion | None:
         target = Target(status.target.function, self.spec.inputs.previous_alias or "")
         reader = AliasReader(target, self.ports.aliases, self.ports.clock, written=False)
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
+        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
         found = patient(reader.read_or_gone)
         return promotion.promotion_of(found) if found else None
 

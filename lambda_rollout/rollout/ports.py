@@ -61,6 +61,16 @@ class Metrics(Protocol):
         ...
 
 
+class AliasTraffic(Protocol):
+    """What went through aliases, one try a call. Errors are `CallFailed` and its kinds."""
+
+    def served(
+        self, versions: Mapping[Target, Sequence[str]], since: datetime, until: datetime
+    ) -> frozenset[datetime]:
+        """GetMetricData: the minutes in which any of these versions was invoked through its alias, by their starts."""
+        ...
+
+
 class Versions(Protocol):
     """Lambda's version calls, one try each. Errors are `CallFailed` and its kinds."""
 
@@ -188,6 +198,8 @@ class Ports:
     """The calls that run functions; None where none is to be run."""
     metrics: Metrics | None = None
     """The calls that read the versions' own numbers; None goes without them."""
+    traffic: AliasTraffic | None = None
+    """The calls that tell which versions had traffic; None goes without them."""
     logs: Logs | None = None
     """The calls that read what a version has logged; None goes without them."""
     preflight_reader: PreflightReader | None = None

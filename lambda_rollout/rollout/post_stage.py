@@ -72,6 +72,7 @@ def settle_what_main_left(
         return _put_back_what_was_dead(saved_state, identity, ports, left_for_it)
     end = ports.clock.monotonic() + left_for_it
     finisher = Finisher(identity, ports)
+    finisher.guardians = saved_state.guardians
     found = [
         _take_over(saved, saved_state, identity, ports, _limit(end, ports))
         for saved in saved_state.aliases
@@ -222,7 +223,7 @@ def _leave_held(held: AliasRollout, identity: RunIdentity, ports: Ports, limit: 
 def not_yet(
     saved_state: SavedState, identity: RunIdentity, why: BaseException | None
 ) -> Iterator[Warned]:
-    """Say at once that AWS cannot be asked, and how to mend each alias by hand: the runner may end us meanwhile."""
+    """Say at once that AWS cannot be asked, and how to put each alias right by hand: the runner may end us soon."""
     for left in all_left(saved_state, identity):
         text = f"Not confirmed yet: {left.target}. Still trying: {why}. To do it by hand: {left.command}"
         yield Warned(text=text)
@@ -231,7 +232,7 @@ def not_yet(
 def all_left(
     saved_state: SavedState, identity: RunIdentity, why: str = "AWS could not be asked"
 ) -> Iterator[AliasLeft]:
-    """Say of every alias why nothing was done about it, and how to mend it by hand."""
+    """Say of every alias why nothing was done about it, and how to put it right by hand."""
     for saved in saved_state.aliases:
         left = LeftAlias(identity, saved.target, _whole(saved, saved_state), saved.text)
         yield left.because(why)

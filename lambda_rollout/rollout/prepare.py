@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import Survey, firing_at_start, not_evaluated
+from lambda_rollout.analysis.step import ALARMS_NAMED
 from lambda_rollout.inputs.choices import AlarmAtStart, Engine, Mode, Preflight
 from lambda_rollout.inputs.names import account_of
 from lambda_rollout.preflight.checks import BEFORE_PUBLISHING, CHECKS, examine
@@ -19,6 +20,7 @@ from lambda_rollout.preflight.question import Passage, Question
 from lambda_rollout.preflight.reader import read_facts, read_hooks
 from lambda_rollout.rollout.accounts import account_of_credentials
 from lambda_rollout.rollout.alias_rollout import AliasRollout
+from lambda_rollout.rollout.all_mistakes import all_or_mistakes
 from lambda_rollout.rollout.events import AlarmsFound, GuardiansFound, PreflightFound, Warned
 from lambda_rollout.rollout.expiry import raise_if_ending
 from lambda_rollout.rollout.missing_alarms import (
@@ -63,7 +65,12 @@ def preflight(
     if seen.storages:
         _try_waiting(next(iter(seen.storages)), spec, ports)
     uploaded = [each.target for each in rollouts if each.target.function in spec.packages]
-    found = ports.parallel(lambda target: read_storage(target, spec, ports, seen), uploaded)
+    found = all_or_mistakes(
+        lambda target: read_storage(target, spec, ports, seen),
+        uploaded,
+        lambda target: target,
+        ports.parallel,
+    )
     storages = {
         target: each for target, each in zip(uploaded, found, strict=True) if each is not None
     }
@@ -216,13 +223,19 @@ def recheck_alarms(spec: RolloutSpec, ports: Ports) -> Survey:
 
 
 def _unfit(survey: Survey) -> Iterator[tuple[str, str]]:
-    """Yield what keeps alarms from guarding a rollout that begins now, and which they are."""
+    """Yield what keeps alarms from guarding a rollout that begins now, and which they are: a few, and how many more."""
     if firing := firing_at_start(survey.readings):
-        yield IN_ALARM, ", ".join(f"{reading.name} ({reading.reason})" for reading in firing)
+        yield IN_ALARM, _few(f"{reading.name} ({reading.reason})" for reading in firing)
     # One in ALARM is told as that: it is reason enough, and the one that AWS gives may be of either.
     if idle := [each for each in not_evaluated(survey.readings) if each not in firing]:
         names = (f"{reading.name} ({reading.evaluation}: {reading.reason})" for reading in idle)
-        yield NOT_EVALUATED, ", ".join(names)
+        yield NOT_EVALUATED, _few(names)
+
+
+def _few(told: Iterable[str]) -> str:
+    every = list(told)
+    more = f" and {len(every) - ALARMS_NAMED} more alarms" if len(every) > ALARMS_NAMED else ""
+    return f"{', '.join(every[:ALARMS_NAMED])}{more}"
 
 
 def read_alarms(spec: RolloutSpec, ports: Ports, *, wait: bool, account: str = "") -> Survey:

@@ -269,10 +269,10 @@ class PromotionRequest:
             except CallFailed as error:
                 if ports.clock.monotonic() >= end or not _may_be_tried_again(error):
                     return self._failed(
-                        f"{why}, and it could not be taken back: {error.what}", _STANDS
+                        f"{why}, and it could not be withdrawn: {error.what}", _STANDS
                     )
             else:
-                return self._failed(f"{why}: it was taken back", _NO_ANSWER)
+                return self._failed(f"{why}: it was withdrawn", _NO_ANSWER)
             ports.clock.wait(LOOK_EVERY, ports.stop)
             raise_if_stopped(ports.stop)
 

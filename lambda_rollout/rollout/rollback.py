@@ -1,12 +1,12 @@
 """``mode: rollback``: at once back to the old version, whether the rollout is held, dead or alive.
 
-The button for three in the morning. It waits for nobody: a live run finds the routing changed by somebody
+The emergency rollback. It waits for nobody: a live run finds the routing changed by somebody
 else and stops. It does not read alarms, and once it has looked it does not listen to a stop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -31,7 +31,8 @@ from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.story import begin, without_failing
 from lambda_rollout.rollout.version import check_can_serve, version_of_alias
 from lambda_rollout.rollout.way_back import version_left
-from lambda_rollout.runtime.errors import RolloutError
+from lambda_rollout.runtime.errors import CallFailed, RolloutError, Unanswered
+from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 
 _T = TypeVar("_T")
 
@@ -61,21 +62,29 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
     # What is wrong with one must not keep the others from going back.
     problems = [each for each in seen if isinstance(each, RolloutError)]
     on_record = [record for _, _, record in found if record is not None]
-    rollouts = []
+    rollouts, stays = [], []
     for each in found:
         alone = not on_record
         grasped = _tried(partial(_grasp, *each, spec=spec, ports=ports, alone=alone))
         if isinstance(grasped, RolloutError):
             problems.append(grasped)
         elif isinstance(grasped, str):
-            ports.emit(AlreadyThere(target=each[0], version=grasped))
+            stays.append(each[:2])
         else:
-            rollouts.append(finisher.track(grasped))
-            rollouts[-1].possibly_written = True
+            rollouts.append(_tracked(grasped, finisher))
             if each[2] is None:
                 # The post stage knows from it that what it finds is where this rollback began.
                 rollouts[-1].attempted_percents.append(str(HUNDRED))
-    all_back = _restore(rollouts, spec, ports, finisher)
+    began = ports.clock.monotonic()
+    all_back = finisher.restore(list(reversed(rollouts)))
+    may_be_written = any(not record.held for record in on_record)
+    late, unconfirmed = _see_that_they_stay(stays, spec, ports, may_be_written=may_be_written)
+    problems += unconfirmed
+    if late:
+        late = [_tracked(rollout, finisher) for rollout in late]
+        all_back = finisher.restore(late) and all_back
+        rollouts += late
+    _tell_what_follows(rollouts, began, spec, ports, all_back=all_back)
     cleared = any(rollout.writer.lost_record for rollout in rollouts)
     if on_record and (cleared or any(record.passed for record in on_record)):
         problems += [_may_be_new(target) for target, _, record in found if record is None]
@@ -99,19 +108,71 @@ def _why(problems: list[RolloutError]) -> str:
     return "; ".join([*said, *([f"and {more} more"] if more else [])])
 
 
-def _restore(
-    rollouts: list[AliasRollout], spec: RolloutSpec, ports: Ports, finisher: Finisher
-) -> bool:
-    """Put them back, and do what comes after; return whether all are back."""
-    began = ports.clock.monotonic()
-    all_back = finisher.restore(list(reversed(rollouts)))
+def _tracked(rollout: AliasRollout, finisher: Finisher) -> AliasRollout:
+    rollout.possibly_written = True
+    return finisher.track(rollout)
+
+
+def _see_that_they_stay(
+    stays: Sequence[tuple[Target, Alias]], spec: RolloutSpec, ports: Ports, *, may_be_written: bool
+) -> tuple[list[AliasRollout], list[RolloutError]]:
+    """Tell of those that are where they are to be; return those that are not, after all, and what is not known.
+
+    ``may_be_written``: others are in a rollout that may be alive, or died just now. Its first shift of these may be on
+    its way, or done and not seen by a read. So each is written once more as it is: the new RevisionId makes the other
+    useless (README, promise 5).
+    """
+
+    def one(stay: tuple[Target, Alias]) -> AliasRollout | RolloutError | None:
+        if not may_be_written:
+            return None
+        staying = _Staying(*stay, spec, ports)
+        return _tried(lambda: retrying(ports.clock, None, SETTLE_LIMIT)(staying.write))
+
+    late, unknown = [], []
+    for (target, alias), result in zip(stays, ports.parallel(one, stays), strict=True):
+        if isinstance(result, AliasRollout):
+            late.append(result)
+        elif isinstance(result, RolloutError):
+            unknown.append(result)
+        else:
+            ports.emit(AlreadyThere(target=target, version=alias.routing.version))
+    return late, unknown
+
+
+class _Staying:
+    """One alias that is where it is to be, for all that is known."""
+
+    def __init__(self, target: Target, alias: Alias, spec: RolloutSpec, ports: Ports) -> None:
+        self._target, self._alias, self._spec, self._ports = target, alias, spec, ports
+
+    def write(self) -> AliasRollout | None:
+        """Write it as it is, one try; what is to go back instead, if a look shows that. Raises `RolloutError`."""
+        target, alias, spec, ports = self._target, self._alias, self._spec, self._ports
+        try:
+            ports.aliases.write(target, alias.shown, alias.description, alias.revision_id)
+        except CallFailed as error:
+            if not error.may_have_effect:
+                raise
+            _, self._alias, record = _look(target, spec, ports)
+            grasped = _grasp(target, self._alias, record, spec, ports, alone=False)
+            if isinstance(grasped, AliasRollout):
+                return grasped
+            # Written by whom, the next try tells: with what was seen now it is refused, or done.
+            raise Unanswered(error.operation, error.code, error.message) from error
+        return None
+
+
+def _tell_what_follows(
+    rollouts: list[AliasRollout], began: float, spec: RolloutSpec, ports: Ports, *, all_back: bool
+) -> None:
+    """Do what comes after, for those that went back."""
     for rollout in rollouts:
         _say_if_asleep(rollout, spec, ports)
     if all_back:
         tell = partial(on_rollback, spec, ports, rollouts, ASKED_FOR, step=None, since=began)
         without_failing(tell, ports)
         without_failing(partial(_tell_what_was_logged, rollouts, spec, ports, began), ports)
-    return all_back
 
 
 def _tell_what_was_logged(

@@ -22,6 +22,7 @@ from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
 from lambda_rollout.rollout.alias_status import others_may_be_held, say_if_cut
+from lambda_rollout.rollout.all_mistakes import all_or_mistakes
 from lambda_rollout.rollout.analysis_failed import AnalysisFailed
 from lambda_rollout.rollout.events import (
     AliasCreated,
@@ -149,13 +150,23 @@ class Rollout:
 
     def _check_versions(self) -> Finished:
         """For ``mode: plan``: what can be known of the version without publishing one."""
-        for rollout in self._rollouts:
-            seen = self._first_look.versions
-            check_version(rollout.target, rollout.old, self._spec, self._ports, seen)
+        seen = self._first_look.versions
+        all_or_mistakes(
+            lambda each: check_version(each.target, each.old, self._spec, self._ports, seen),
+            self._rollouts,
+            lambda each: each.target,
+        )
         return self._finisher.finished(Result.PLANNED)
 
     def _choose_versions(self) -> None:
-        versions = self._ports.parallel(self._version_of, self._rollouts)
+        rollouts, parallel = self._rollouts, self._ports.parallel
+        if self._spec.publishes:
+            # Nothing more is published for a group of which one cannot be.
+            versions = parallel(self._version_of, rollouts)
+        else:
+            versions = all_or_mistakes(
+                self._version_of, rollouts, lambda each: each.target, parallel
+            )
         for rollout, version in zip(self._rollouts, versions, strict=True):
             rollout.new = version
         self._finisher.remember(Phase.MOVING)

@@ -103,6 +103,8 @@ class SavedState:
     """CodeDeploy's deployment, if one shifts the alias."""
     previous_alias: str = ""
     """As the input ``previous-alias``."""
+    guardians: tuple[str, ...] = ()
+    """ARNs of guardians that the alarms invoke (docs/guardian.md): they watch what is held."""
 
     def to_json(self) -> str:
         """Return it as one line of ASCII: JSON, packed if it is long.
@@ -132,7 +134,14 @@ class SavedState:
             ref = fields.pop("deployment", None)
             deployment = DeploymentRef(**ref) if ref else None
             phase = Phase(fields.pop("phase"))
-            return cls(phase=phase, aliases=saved_aliases, deployment=deployment, **fields)
+            guardians = tuple(map(str, fields.pop("guardians", ())))
+            return cls(
+                phase=phase,
+                aliases=saved_aliases,
+                deployment=deployment,
+                guardians=guardians,
+                **fields,
+            )
         except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise ValueError(f"not a saved rollout: {text[:80]!r}") from error
 

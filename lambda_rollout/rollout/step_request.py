@@ -8,7 +8,7 @@ from datetime import timedelta
 from lambda_rollout.rollout.alias_poll import AliasPoll
 from lambda_rollout.rollout.events import Event, RequestRefused, RequestSeen
 
-TAKEN_BACK = "it was taken back before it could be answered"
+TAKEN_BACK = "it was withdrawn before it could be answered"
 
 
 class StepRequest:

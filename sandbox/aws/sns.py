@@ -14,6 +14,8 @@ from typing import Any
 from sandbox.aws.errors import AwsError
 
 SUBJECT_LIMIT = 100
+TEXT_LIMIT = 262_144
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Sns:
         plain = subject.isascii() and subject.isprintable() and not subject[:1].isspace()
         if not plain or not 0 < len(subject) <= SUBJECT_LIMIT:
             raise AwsError("InvalidParameter", "Invalid parameter: Subject", 400)
+        if len(params["Message"].encode()) > TEXT_LIMIT:
+            raise AwsError("InvalidParameter", "Invalid parameter: Message too long", 400)
         self.messages.append(
             Message(topic, subject if "Subject" in params else "", params["Message"])
         )

@@ -52,13 +52,20 @@ class World:
         self.lock = threading.RLock()
         self.rights: dict[str, Policy] = {}
         """Caller, or ``*`` -> the identity policy that says what it may do; one without may do everything."""
-        self.deliveries = Deliveries(self.clock, self.lock)
+        self.deliveries = Deliveries(self.clock, self.lock, self._reserved_for)
         self.dates: dict[str, float | None] = {}
         """Caller, or ``*`` -> by how many seconds the Date of its answers is off; None: they have no such header."""
         self._lambdas: dict[str, Lambda] = {}
         self._logs: dict[str, Logs] = {}
         self._cloudwatches: dict[str, CloudWatch] = {}
         self._codedeploys: dict[str, CodeDeploy] = {}
+
+    def _reserved_for(self, function: str) -> int | None:
+        """The reserved concurrency of a function, by its ARN; None without any of its own."""
+        # arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME
+        _, _, _, region, _, _, name, *_ = function.split(":")
+        found = self._lambdas.get(region)
+        return found.reserved.get(name) if found else None
 
     def lambda_(self, region: str = REGION) -> Lambda:
         """The Lambda of a Region."""

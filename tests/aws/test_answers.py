@@ -26,7 +26,7 @@ from lambda_rollout.inputs.names import parse_alarms
 from lambda_rollout.runtime.clock import SystemClock
 from lambda_rollout.runtime.errors import ForeignAnswer, Unanswered
 from sandbox.aws.world import REGION
-from tests.support.scene import NEW, NONCE, OLD, TARGET
+from tests.support.scene import NEW, OLD, ROLLOUT_ID, TARGET
 
 UNREADABLE = [
     (200, b"<html>a proxy's page</html>"),
@@ -41,7 +41,7 @@ UNREADABLE = [
 ]
 
 
-RECORD = Record(OLD, NEW, NONCE, datetime(2026, 11, 28, 12, tzinfo=UTC))
+RECORD = Record(OLD, NEW, ROLLOUT_ID, datetime(2026, 11, 28, 12, tzinfo=UTC))
 RENEWED = replace(RECORD, until=datetime(2026, 11, 28, 12, tzinfo=UTC) + RENEW_AFTER)
 TENTH = Routing(OLD, {NEW: 0.1})
 ARN = f"arn:aws:lambda:{REGION}:123456789012:function:checkout:live"
@@ -79,7 +79,7 @@ def test_a_rollback_is_neither_confirmed_nor_given_up_by_an_answer_that_says_not
     aliases = LambdaAliases(answering(status, body))
     split = Alias("arn", Routing(OLD, {NEW: 0.1}), "text", "r1")
     clock = SystemClock()
-    writer = AliasWriter(TARGET, split, aliases, clock, AwsClock(clock), NONCE)
+    writer = AliasWriter(TARGET, split, aliases, clock, AwsClock(clock), ROLLOUT_ID)
     for _ in range(2):
         # First the write, then the look that decides about it.
         settlement = writer.restore_once(Routing.all_on(OLD))

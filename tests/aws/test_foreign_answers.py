@@ -83,7 +83,7 @@ def engine() -> CodeDeployEngine:
     return CodeDeployEngine(clients(), DeploymentRef("app", "group"))
 
 
-def lookout() -> AwsPreflightReader:
+def reader() -> AwsPreflightReader:
     return AwsPreflightReader(clients(), ALARMS)
 
 
@@ -115,13 +115,13 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
     "GetFunction": lambda _: versions().storage(TARGET),
     "PublishVersion": lambda _: versions().publish(TARGET, "text", "sha"),
     "GetProvisionedConcurrencyConfig": lambda _: aliases()._provisioning(TARGET),
-    "GetFunctionConcurrency": lambda _: lookout()._concurrency(TARGET),
-    "GetPolicy": lambda _: lookout().alias_policy(TARGET),
-    "ListEventSourceMappings": lambda _: lookout().event_sources(TARGET),
-    "ListFunctionUrlConfigs": lambda _: lookout().urls(TARGET),
+    "GetFunctionConcurrency": lambda _: reader()._concurrency(TARGET),
+    "GetPolicy": lambda _: reader().alias_policy(TARGET),
+    "ListEventSourceMappings": lambda _: reader().event_sources(TARGET),
+    "ListFunctionUrlConfigs": lambda _: reader().urls(TARGET),
     "ListDurableExecutionsByFunction": lambda _: versions().running(TARGET, "2"),
-    "GetFunctionScalingConfig": lambda _: lookout().scaling(TARGET, "2"),
-    "ListFunctionVersionsByCapacityProvider": lambda _: lookout().provider_versions("a:fleet"),
+    "GetFunctionScalingConfig": lambda _: reader().scaling(TARGET, "2"),
+    "ListFunctionVersionsByCapacityProvider": lambda _: reader().provider_versions("a:fleet"),
     "Invoke": lambda _: LambdaInvocations(clients()).invoke("checkout", "2", b"{}", 5),
     "FilterLogEvents": lambda _: CloudWatchLogs(clients()).page(LogQuery("/shop", "[8]", NOW, 9)),
     "DescribeAlarms": lambda _: CloudWatchAlarms(clients(), ALARMS).read(),
@@ -145,11 +145,11 @@ CALLS: dict[str, Callable[[Stranger], object]] = {
 }
 MORE: list[tuple[str, Callable[[Stranger], object]]] = [
     ("GetFunctionConfiguration", lambda _: versions().read(TARGET, "2")),
-    ("GetFunction", lambda _: lookout().version(TARGET, "2")),
-    ("GetFunction", lambda _: lookout().reserved(TARGET)),
-    ("GetFunction", lambda _: lookout().storage(TARGET, "2")),
-    ("GetProvisionedConcurrencyConfig", lambda _: lookout().provisioned(TARGET)),
-    ("GetPolicy", lambda _: lookout().function_policy(TARGET)),
+    ("GetFunction", lambda _: reader().version(TARGET, "2")),
+    ("GetFunction", lambda _: reader().reserved(TARGET)),
+    ("GetFunction", lambda _: reader().storage(TARGET, "2")),
+    ("GetProvisionedConcurrencyConfig", lambda _: reader().provisioned(TARGET)),
+    ("GetPolicy", lambda _: reader().function_policy(TARGET)),
     ("Invoke", lambda _: LambdaInvocations(clients()).check("checkout", "2")),
     ("DescribeAlarms", lambda _: AlarmDefinitions(clients(), ALARMS).read()),
     ("DescribeAlarmHistory", lambda _: AlarmDefinitions(clients(), ALARMS).try_history()),
@@ -450,9 +450,9 @@ def test_at_an_endpoint_of_somebody_s_own_not_found_without_marks_is_a_kind_of_i
     assert '"Cannot find alias", says 127.0.0.1 without' in failed.what
     # Nothing there to see, and nothing that is written for it.
     server.say(UNMARKED)
-    assert lookout().alias_policy(TARGET) == ()
-    assert lookout().provisioned(TARGET) is None
-    assert lookout().event_sources(Target("checkout", "live")) == ()
+    assert reader().alias_policy(TARGET) == ()
+    assert reader().provisioned(TARGET) is None
+    assert reader().event_sources(Target("checkout", "live")) == ()
 
 
 def test_it_is_told_once(server: Stranger) -> None:

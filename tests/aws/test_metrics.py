@@ -258,6 +258,17 @@ def test_a_day_of_traffic_is_counted_through_the_alias_and_at_all(
     assert len(calls(world)) == 1
 
 
+def test_the_minutes_in_which_one_of_some_versions_served(
+    world: World, metrics: CloudWatchMetrics
+) -> None:
+    for at, version in ((30, "8"), (90, "9"), (100, "10"), (200, "7"), (300, "9"), (700, "9")):
+        record(world, at, version)
+    world.clock.advance(1200)
+    later = {LIVE: ["9", "10"], Target("cart", "live"): ["9"]}
+    found = metrics.served(later, START + timedelta(seconds=20), START + timedelta(seconds=600))
+    assert found == {START + MINUTE, START + 5 * MINUTE}
+
+
 @pytest.mark.parametrize(
     ("now", "until"),
     [("10:04:00", "10:01"), ("10:04:59", "10:01"), ("10:03:59", "10:00"), ("10:00:00", "09:57")],

@@ -102,7 +102,7 @@ class Place:
         self.cloudwatch.put_metric_alarm(AlarmName=name, **given)
 
     def look(self, *alarms: str, old: str = "1", new: str = "2", **more: Any) -> Facts:
-        lookout = AwsPreflightReader(self.clients, parse_alarms("\n".join([*alarms, ""])))
+        reader = AwsPreflightReader(self.clients, parse_alarms("\n".join([*alarms, ""])))
         question = Question(
             now=self.world.clock.now(),
             passages=(Passage(LIVE, f"{ARN}:live", old, new),),
@@ -110,7 +110,7 @@ class Place:
             **more,
         )
         self.world.log.clear()
-        return read_facts(question, lookout, SimClock(self.world), self.stop)
+        return read_facts(question, reader, SimClock(self.world), self.stop)
 
 
 def dimensions(**values: str) -> list[dict[str, str]]:

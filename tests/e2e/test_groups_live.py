@@ -13,7 +13,7 @@ import pytest
 from lambda_rollout.runtime.retry import FORWARD_LIMIT
 from sandbox.aws.faults import Answer, Die, Meanwhile, Quota, Throttle
 from sandbox.runner import Finished, Runner
-from tests.support.groups import LiveUnit, OnlyOf, live_group, names
+from tests.support.groups import LiveGroup, OnlyOf, live_group, names
 from tests.support.live import MAIN, NEW, NEXT, OLD, POST
 
 TWELVE = "10% 1s, 25% 2s, 100% 1s"
@@ -80,7 +80,7 @@ def test_what_aws_keeps_waiting_does_not_keep_the_others_from_going_back(tmp_pat
 
 
 def at_request(
-    scene: LiveUnit, nth: int, operation: str = "*", *, after_effect: bool
+    scene: LiveGroup, nth: int, operation: str = "*", *, after_effect: bool
 ) -> Finished | None:
     """Kill main at its ``nth`` request, or of this operation; None if it ended before."""
     pid: list[int] = []
@@ -135,7 +135,7 @@ def test_wherever_a_unit_is_killed_it_ends_whole_on_one_side(
         ends_whole_on_one_side(scene, killed, tmp_path / "next")
 
 
-def ends_whole_on_one_side(scene: LiveUnit, killed: Finished, folder: Path) -> None:
+def ends_whole_on_one_side(scene: LiveGroup, killed: Finished, folder: Path) -> None:
     """After a post stage, and, without one, after the next run."""
     with scene.as_they_are():
         post = scene.post(killed.state, POST)
@@ -143,7 +143,7 @@ def ends_whole_on_one_side(scene: LiveUnit, killed: Finished, folder: Path) -> N
     the_next_run_leaves_no_mixture(scene, folder)
 
 
-def the_next_run_leaves_no_mixture(scene: LiveUnit, folder: Path) -> None:
+def the_next_run_leaves_no_mixture(scene: LiveGroup, folder: Path) -> None:
     scene.let_leases_pass()
     scene.runner = Runner(folder, run_id="1234567891")
     after_mending: list[dict[str, tuple[str, dict[str, float]]]] = []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from lambda_rollout import guardian
 from lambda_rollout.guardian import GuardianError, handler
 from sandbox.aws.events import scheduled
 from sandbox.aws.faults import AccessDenied, Echo
@@ -30,6 +32,7 @@ class Context:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with live(tmp_path_factory.mktemp("door")) as made:
+        made.world.sns.topics.add(TOPIC)
         yield made
 
 
@@ -54,6 +57,8 @@ def look(scene: Live, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     yield invoke
     scene.world.faults.clear()
+    scene.world.sns.messages.clear()
+    guardian._told.clear()
 
 
 def test_what_aws_repeats_is_hidden_in_the_error_and_in_the_log(
@@ -92,6 +97,39 @@ def test_a_look_is_one_line_of_json(
     [line] = capsys.readouterr().out.splitlines()
     assert json.loads(line)["result"] == "unchanged"
     assert scene.world.sns.messages == []
+
+
+def test_what_stays_wrong_is_told_once_and_then_now_and_again(
+    scene: Live, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scene.as_it_is():
+        assert scene.run(steps="10% 0s, hold").outputs["result"] == "held"
+
+        def fails(alarms: str = "nope") -> int:
+            with pytest.raises(
+                GuardianError, match=r"\. Correct the names, or create the alarms\."
+            ):
+                look(ALARMS=alarms)
+            return len(scene.world.sns.messages)
+
+        scene.world.faults.add(AccessDenied(), operation="Publish", count=None)
+        assert fails() == 0
+        # What was not sent is tried again.
+        scene.world.faults.clear()
+        assert [fails() for _ in range(3)] == [1, 1, 1]
+        assert fails("gone") == 2
+        monkeypatch.setattr(guardian, "TELL_AGAIN", timedelta())
+        assert fails() == 3
+
+
+def test_it_speaks_of_its_own_settings_and_its_own_role(scene: Live, look: Any) -> None:
+    with pytest.raises(GuardianError, match=r"Create it, or correct ALIAS\."):
+        look(ALIAS="prod")
+    with pytest.raises(GuardianError, match="Check FUNCTION_NAME, AWS_REGION and the account"):
+        look(FUNCTION_NAME="checkout,cart")
+    scene.world.faults.add(AccessDenied(), operation="GetAlias", count=None)
+    with pytest.raises(GuardianError, match=r"to the guardian's role; examples/guardian"):
+        look()
 
 
 def test_what_went_back_stays_back_if_nobody_can_be_told(

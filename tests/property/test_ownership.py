@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lambda_rollout.alias.ownership import Claim, PendingWrite
-from lambda_rollout.alias.record import LEASE, Record, compose, with_request
+from lambda_rollout.alias.record import LEASE, Record, compose, parse, with_request
 from lambda_rollout.alias.routing import Alias, Moving, Routing
 from lambda_rollout.runtime.errors import AccessDenied, Busy, RevisionMismatch, Unanswered
 
@@ -26,8 +26,8 @@ routings = percents.map(lambda percent: Routing.split(OLD, NEW, percent))
 whole = st.just(Routing.all_on(NEW))
 splits = routings.filter(lambda routing: not routing.is_unsplit)
 seconds = st.integers(0, 599)
-NEVER_MADE = 700
-"""Later than any record of `claims`, the pending ones included."""
+LATER_THAN_ANY = 700
+"""Seconds, for a record that is none of a claim's: those of its pending writes follow on what was drawn."""
 texts = st.sampled_from(["", "What customers use", "[lambda-rollout 7>8 run local]", "x" * 256])
 
 
@@ -90,13 +90,42 @@ def test_a_weight_set_alone_under_a_request_is_somebody_elses(
 def test_an_edit_or_another_rollouts_record_asks_for_nothing(
     claim: Claim, routing: Routing, text: str, made: int
 ) -> None:
+    ours = parse(claim.known.description)[1]
     for description in (
         with_request(described(text, made, THEIRS)),
-        with_request(described("edited", made)),
-        with_request(described(claim.text, NEVER_MADE)),
+        with_request(compose("edited", ours)),
+        with_request(described(claim.text, LATER_THAN_ANY)),
+        compose("edited", ours),
         compose("edited", None),
     ):
         assert not claim.is_as_written(alias(claim.routing, description, "2"))
+
+
+@given(claims(), splits)
+def test_a_weight_that_we_never_wrote_is_not_as_written_though_it_is_what_we_know(
+    claim: Claim, routing: Routing
+) -> None:
+    """Whatever AWS shows of it since: it has kept our description under somebody's own weight."""
+    assume(routing not in (claim.routing, *(each.routing for each in claim.pending)))
+    description = claim.known.description
+    theirs = replace(claim, known=alias(routing, description, "1"))
+    for shown in (claim.routing, routing):
+        assert not theirs.is_as_written(alias(shown, with_request(description), "2"))
+
+
+@given(splits, texts, seconds)
+def test_what_it_took_over_is_its_own_if_its_dead_run_is_asked_and_is_not_as_it_wrote_it(
+    routing: Routing, text: str, made: int
+) -> None:
+    """Until its first write, which takes the word off."""
+    found = alias(routing, described(text, made, THEIRS), "1")
+    claim = Claim(OURS, OLD, found, found, routing, text)
+    asked = alias(routing, with_request(found.description), "2")
+    assert claim.is_ours(asked, NOW)
+    assert not claim.is_as_written(asked)
+    assert not replace(claim, confirmed=True).is_ours(asked, NOW)
+    later = with_request(described(text, LATER_THAN_ANY, THEIRS))
+    assert not claim.is_ours(alias(routing, later, "2"), NOW), "he is alive"
 
 
 @given(claims())

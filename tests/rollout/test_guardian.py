@@ -189,7 +189,9 @@ def test_a_missing_alarm_fails_and_changes_nothing(held: Scene) -> None:
     held.call("cloudwatch", "DeleteAlarms", AlarmNames=["checkout-errors"])
     end = look(held)
     assert end.result is Result.FAILED
-    assert end.reason == "alarms that do not exist: checkout-errors"
+    assert end.reason == (
+        "checkout:live: held, and whether an alarm fired is not known: alarms that do not exist: checkout-errors"
+    )
     assert not held.alias.routing.is_unsplit
 
 

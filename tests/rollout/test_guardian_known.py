@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambda_rollout.inputs.choices import Mode
+from lambda_rollout.inputs.choices import Mode, OnCancel
 from lambda_rollout.rollout.events import GuardiansFound, Result
+from tests.rollout.test_guardian import Killed, die
 from tests.support.guardian import ARN, TOPIC
 from tests.support.scene import Scene, rollout_spec
 
@@ -50,6 +51,17 @@ def test_what_is_held_says_who_watches_it() -> None:
     end = scene.roll_out(rollout_spec("10% 60s, hold"))
     assert end.remedy.startswith("No job watches it now, but lambda-rollout-guardian: ")
     assert found(scene) == [(ARN,)]
+
+
+def test_the_post_stage_that_holds_knows_it_too() -> None:
+    scene = Scene.ready()
+    scene.configure_alarm(AlarmActions=[ARN])
+    scene.after(60, die)
+    with pytest.raises(Killed):
+        scene.roll_out(rollout_spec("10% 10m", on_cancel=OnCancel.HOLD))
+    end = scene.post_stage()
+    assert end.result is Result.HELD
+    assert end.remedy.startswith("No job watches it now, but lambda-rollout-guardian: ")
 
 
 def test_without_a_guardian_it_says_that_nothing_does_and_nothing_more() -> None:

@@ -112,6 +112,7 @@ STORIES: Mapping[str, tuple[Callable[[], Scene], Callable[..., bool]]] = {
     "lambda:UpdateAlias": (held, went_back),
     "cloudwatch:DescribeAlarms": (held, went_back),
     "cloudwatch:DescribeAlarmHistory": (held, went_back),
+    "cloudwatch:GetMetricData": (promoted, went_back),
     "lambda:GetFunctionConfiguration": (promoted, went_back),
     "lambda:GetProvisionedConcurrencyConfig": (died_while_aws_moved, went_back),
     "lambda:ListDurableExecutionsByFunction": (durable, counted),

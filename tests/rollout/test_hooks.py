@@ -239,6 +239,7 @@ def test_alarms_and_alias_are_read_once_more_after_the_hook_said_yes() -> None:
     scene.roll_out(rollout_spec("10% 60s, 100% 60s", hooks=hooks("each-step: each-step")))
     names = [request.operation for request in scene.world.log]
     asked = [n for n, name in enumerate(names) if name == "Invoke"]
+    assert len(asked) == 2
     for at in asked:
         following = names[at + 1 : names.index("UpdateAlias", at)]
         assert {"DescribeAlarms", "GetAlias"} <= set(following)

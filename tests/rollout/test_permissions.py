@@ -28,11 +28,11 @@ from lambda_rollout.runtime.errors import RolloutError
 from lambda_rollout.runtime.id_token import NoPermission
 from sandbox.aws.in_process import connect, session
 from sandbox.aws.world import REGION
-from tests.rollout.test_codedeploy import Shop
 from tests.support.code import package
 from tests.support.hooks import YES, put_hook
 from tests.support.scene import ROLE, Scene, rollout_spec
 from tests.support.seam import SimClock
+from tests.support.shop import Shop
 
 NEWER = "def handler(event, context): return 3"
 SUBJECT = "repo:octo@123456/shop@456789:environment:production"

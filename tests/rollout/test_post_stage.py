@@ -8,6 +8,7 @@ import pytest
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.routing import Routing
+from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.rollout.events import AliasLeft, Result, Warned
 from lambda_rollout.rollout.post_stage import LIMIT, TOTAL_LIMIT, all_left
 from lambda_rollout.rollout.saved_state import Phase, SavedAlias, SavedState
@@ -166,11 +167,12 @@ def test_a_main_that_went_on_without_saying_so_is_settled() -> None:
     assert (scene.alias.routing, scene.alias.description) == (Routing.all_on(OLD), OWNERS_TEXT)
 
 
-def test_another_rollout_is_left_alone() -> None:
+@pytest.mark.parametrize("asked", [False, True])
+def test_another_rollout_is_left_alone(asked: bool) -> None:
     scene = left_by_main(2)
     text, record = lease.parse(scene.alias.description)
     assert record is not None
-    other = lease.compose(text, replace(record, rollout_id="00000000"))
+    other = lease.compose(text, replace(record, rollout_id="00000000", requested=asked))
     somebody_writes(scene, Description=other)
 
     scene.post_stage()
@@ -186,6 +188,35 @@ def test_a_text_that_was_cut_for_the_record_comes_back_whole() -> None:
     assert text not in scene.alias.description
     scene.post_stage()
     assert scene.alias.description == text
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_so_it_does_if_the_run_was_asked_to_go_on(taken_back: bool) -> None:
+    """The word has cost some of it, whether it stands there still or not."""
+    text = "a long story " * 19
+    scene = left_by_main(2, text)
+    asked = lease.with_request(scene.alias.description)
+    kept, record = lease.parse(asked)
+    assert record is not None
+    without = lease.compose(kept, record.without_request)
+    somebody_writes(scene, Description=without if taken_back else asked)
+    assert scene.post_stage().result is Result.ROLLED_BACK
+    assert (scene.alias.routing, scene.alias.description) == (Routing.all_on(OLD), text)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_main_was_to_promote_and_is_held_still_stays_held(asked: bool) -> None:
+    scene = Scene.ready()
+    assert scene.roll_out(rollout_spec("10% 1s, hold", rollout_id="00000000")).result is Result.HELD
+    if asked:
+        # By hand: who asks finds no rollout that is running.
+        somebody_writes(scene, Description=lease.with_request(scene.alias.description))
+    scene.world.faults.add(Die(die), operation="UpdateAlias")
+    with pytest.raises(Killed):
+        scene.roll_out(rollout_spec("100% 60s", mode=Mode.PROMOTE))
+    held = scene.alias.routing, scene.alias.description
+    assert scene.post_stage().result is Result.FAILED
+    assert (scene.alias.routing, scene.alias.description) == held
 
 
 def test_a_text_that_somebody_has_changed_since_is_kept() -> None:

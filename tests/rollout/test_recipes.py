@@ -26,7 +26,7 @@ from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.spec import RolloutSpec
 from sandbox.aws.traffic import Traffic
 from sandbox.aws.world import REGION
-from tests.support.scene import NEW, NONCE, OLD, Scene
+from tests.support.scene import NEW, OLD, ROLLOUT_ID, Scene
 from tests.support.stack import Iam, Stack
 from tests.support.workflows import BIN, ROOT, load
 
@@ -52,7 +52,7 @@ def evaluated(text: str, values: Mapping[str, str]) -> str:
 def run(environ: Mapping[str, str], scene: Scene) -> Finished:
     """Do what the action does with these variables, whatever the mode."""
     inputs = read_inputs({"AWS_REGION": REGION, **environ})
-    spec, clients = RolloutSpec(inputs, Run(), NONCE), scene.clients()
+    spec, clients = RolloutSpec(inputs, Run(), ROLLOUT_ID), scene.clients()
     metrics = CloudWatchMetrics(clients, measures_of(inputs.guards))
     ports = replace(scene.ports(spec, clients), metrics=metrics)
     return rollback(spec, ports) if inputs.mode is Mode.ROLLBACK else Rollout(spec, ports).run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ from lambda_rollout.rollout.step_request import TAKEN_BACK
 from sandbox.aws.faults import Meanwhile
 from tests.support.hooks import NO, YES, again, hooks, put_hook
 from tests.support.scene import NEW, OLD, OWNERS_TEXT
-from tests.support.two_jobs import ASKER, Job, Jobs, refusals
+from tests.support.two_jobs import ASKER, MAIN, Job, Jobs, refusals
 
 LONG = "10% 30m, 50% 30m, 100% 60s"
 PROMOTED = (Routing.all_on(NEW), OWNERS_TEXT)
@@ -131,6 +131,28 @@ def test_what_is_lacking_refuses_it_and_the_step_goes_on_as_planned(jobs: Jobs) 
     (passed, _) = main.told(StepPassed)
     (begun, _) = main.told(StepStarted)
     assert (passed.at - begun.at).total_seconds() >= 1800
+
+
+def test_a_step_that_has_refused_passes_on_looks_at_the_alias_from_after_that(jobs: Jobs) -> None:
+    """Its time was over when it was asked, and the next read of the alarms shows what was missing."""
+    jobs.set_alarm("checkout-errors", "INSUFFICIENT_DATA")
+    main = jobs.roll_out_aside("10% 60s, 100% 60s", insufficient_data=InsufficientData.FAIL)
+    asker = jobs.promote_aside(after=100)
+    refused_at: list[datetime] = []
+
+    def is_it_refused() -> None:
+        if not refusals(main):
+            jobs.after(0.1, is_it_refused)
+            return
+        refused_at.append(jobs.clock.now())
+        jobs.set_alarm("checkout-errors", "OK")
+
+    jobs.after(100, is_it_refused)
+    jobs.until_over(main, asker)
+    assert main.end.result is Result.PROMOTED
+    (passed, _) = main.told(StepPassed)
+    looks = [r.at for r in jobs.requests("GetAlias") if r.caller == MAIN]
+    assert [at for at in looks if refused_at[0] < at < passed.at]
 
 
 def test_nobody_answers_and_it_is_taken_back(jobs: Jobs) -> None:
@@ -301,7 +323,7 @@ def test_hooks_that_take_longer_than_who_asks_waits_are_asked_again_at_the_steps
     asker = jobs.promote_aside(after=300)
     jobs.until_over(main, asker)
     assert asker.end.result is Result.FAILED
-    assert "taken back" in asker.end.reason
+    assert "withdrawn" in asker.end.reason
     assert refusals(main) == [TAKEN_BACK]
     assert (main.end.result, *now(jobs)) == (Result.PROMOTED, *PROMOTED)
     (passed, _) = main.told(StepPassed)

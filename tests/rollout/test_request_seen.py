@@ -90,7 +90,7 @@ def test_asked_twice_is_asked_once(hands: Asking) -> None:
     assert hands.writer.asked_to_go_on
 
 
-def test_one_that_was_taken_back_leaves_no_trace(hands: Asking) -> None:
+def test_one_that_was_withdrawn_leaves_no_trace(hands: Asking) -> None:
     text = hands.writer.text
     hands.ask()
     hands.writer.look(may_still_move=True)
@@ -111,6 +111,24 @@ def test_one_that_came_and_went_unseen_was_nobodys_edit(hands: Asking) -> None:
     hands.writer.look(may_still_move=True)
     hands.forward(FIFTY)
     assert hands.scene.alias.routing == FIFTY
+
+
+def test_nor_one_that_was_taken_off_by_who_does_not_know_what_it_had_cost(hands: Asking) -> None:
+    """Another one who asked, and found the word there: a long text is some characters shorter then."""
+    text, record = hands.writer.text, parse(hands.scene.alias.description)[1]
+    hands.ask()
+    hands.edit(Description=compose(parse(hands.scene.alias.description)[0], record))
+    hands.writer.look(may_still_move=True)
+    assert hands.writer.text == text
+
+
+def test_a_dead_runs_request_is_nobody_asking_who_goes_on_with_it(hands: Asking) -> None:
+    hands.ask()
+    hands.writer = hands.take("0badcafe", old=OLD)
+    hands.writer.look(may_still_move=True)
+    assert (hands.writer.bears_request, hands.writer.was_asked) == (False, False)
+    hands.writer.forward(FIFTY, hands.record("0badcafe"), None)
+    assert not hands.is_asked
 
 
 def test_an_edit_beside_it_is_an_edit(hands: Asking) -> None:

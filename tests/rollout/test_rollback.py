@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
+from lambda_rollout.alias.record import LEASE, Record, compose
 from lambda_rollout.alias.routing import Routing
 from lambda_rollout.inputs.choices import Mode
 from lambda_rollout.report.reduce import rollout_state
 from lambda_rollout.report.verdict import happenings
-from lambda_rollout.rollout.events import Finished, Result
+from lambda_rollout.rollout.events import AlreadyThere, Finished, Result, RolledBack
 from lambda_rollout.rollout.post_stage import settle_what_main_left
 from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import SavedState
 from lambda_rollout.rollout.spec import RunIdentity
-from sandbox.aws.faults import Die
-from tests.support.groups import Group, group_spec
-from tests.support.scene import OLD, Scene, rollout_spec
+from sandbox.aws.errors import AwsError
+from sandbox.aws.faults import Die, Meanwhile, StaleRead
+from tests.support.groups import Group, group_spec, text_of
+from tests.support.scene import NEW, NONCE, OLD, Scene, rollout_spec
 
 LATER = "00000001"
 
@@ -82,3 +84,75 @@ def test_where_it_is_already_there_was_nothing_to_roll_back() -> None:
     assert list(happenings(rollout_state(scene.events))) == [
         "There was nothing to roll back, so nothing was shifted."
     ]
+
+
+def left_in_parts(*, held: bool = False) -> Group:
+    """A group of which a run that may be alive has shifted the first function, and not the second yet."""
+    scene = Group.of(2)
+    for name in ("f1", "f2"):
+        scene.call("lambda", "PublishVersion", FunctionName=name)
+    scene.clock.advance(5)
+    _shift(scene, "f1", scene.alias_of("f1").revision_id, held=held)
+    scene.world.log.clear()
+    return scene
+
+
+def _shift(scene: Group, name: str, revision_id: str, *, held: bool = False) -> None:
+    """What the run writes to one of them, now or late."""
+    until = None if held else scene.clock.now().replace(microsecond=0) + LEASE
+    record = Record(OLD, NEW, NONCE, until)
+    scene.call(
+        "lambda",
+        "UpdateAlias",
+        FunctionName=name,
+        Name="live",
+        FunctionVersion=OLD,
+        RoutingConfig={"AdditionalVersionWeights": {NEW: 0.1}},
+        Description=compose(text_of(name), record),
+        RevisionId=revision_id,
+    )
+
+
+def roll_back_both(scene: Group) -> Finished:
+    wanted = group_spec(2, mode=Mode.ROLLBACK, alarms=(), rollout_id=LATER)
+    return rollback(wanted, scene.ports(wanted))
+
+
+def test_a_first_shift_that_is_on_its_way_to_another_of_the_group_comes_too_late() -> None:
+    scene = left_in_parts()
+    before = scene.alias_of("f2").revision_id
+    assert roll_back_both(scene).result is Result.ROLLED_BACK
+    with pytest.raises(AwsError, match="PreconditionFailed"):
+        _shift(scene, "f2", before)
+    assert scene.whole_on(OLD)
+    told = [type(event) for event in scene.events if isinstance(event, AlreadyThere | RolledBack)]
+    assert told == [RolledBack, AlreadyThere]
+
+
+@pytest.mark.parametrize("answers", [1, 3])
+def test_one_that_a_stale_read_shows_as_not_shifted_goes_back_with_the_others(answers: int) -> None:
+    scene = left_in_parts()
+    _shift(scene, "f2", scene.alias_of("f2").revision_id)
+    scene.world.faults.add(StaleRead(), operation="GetAlias", nth=2, count=answers)
+    end = roll_back_both(scene)
+    assert (end.result, scene.whole_on(OLD)) == (Result.ROLLED_BACK, True)
+    back = {event.target.function for event in scene.events if isinstance(event, RolledBack)}
+    assert back == {"f1", "f2"}
+
+
+def test_one_that_was_split_by_somebody_meanwhile_is_told() -> None:
+    scene = left_in_parts()
+    split = {"RoutingConfig": {"AdditionalVersionWeights": {NEW: 0.3}}}
+    meanwhile = Meanwhile(
+        lambda _: scene.call("lambda", "UpdateAlias", FunctionName="f2", Name="live", **split)
+    )
+    scene.world.faults.add(meanwhile, operation="UpdateAlias", nth=1)
+    end = roll_back_both(scene)
+    assert end.result is Result.FAILED
+    assert end.reason.startswith("f2:live is split: 70% on version 1, 30% on version 2")
+
+
+def test_nobody_is_about_to_shift_one_beside_others_that_are_held() -> None:
+    scene = left_in_parts(held=True)
+    assert roll_back_both(scene).result is Result.ROLLED_BACK
+    assert [request.function for request in scene.requests("UpdateAlias")] == ["f1"]

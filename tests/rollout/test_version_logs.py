@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,13 +20,18 @@ from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.rollout import Rollout
 from lambda_rollout.rollout.saved_state import SavedState
 from lambda_rollout.rollout.spec import RolloutSpec, RunIdentity
-from lambda_rollout.rollout.version_logs import CANCELLED_LOG_LIMIT, LOG_LIMIT
+from lambda_rollout.rollout.version_logs import (
+    CANCELLED_LOG_LIMIT,
+    LOG_LIMIT,
+    RolledBackVersion,
+    tell_what_was_logged,
+)
 from lambda_rollout.runtime.background import BackgroundThread
 from sandbox.aws.between import Page
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Answer, Die, Hang, Meanwhile, Throttle
 from sandbox.aws.traffic import Traffic
-from tests.support.scene import NEW, OLD, Scene, rollout_spec
+from tests.support.scene import NEW, OLD, TARGET, Scene, rollout_spec
 
 BAD = """
 def handler(event, context):
@@ -154,6 +159,56 @@ def test_nor_what_the_version_wrote_before_it_had_traffic() -> None:
 def log(scene: Scene, message: str, stream: str = "", group: str = GROUP) -> None:
     now = scene.clock.now()
     scene.world.logs().write(group, stream or f"{now:%Y/%m/%d}/[{NEW}]one", message, now)
+
+
+# To the second, and which invocation ------------------------------------------------------------
+
+
+def read_since(scene: Scene, since: datetime) -> LogRead:
+    """What is told of a version whose first traffic was then."""
+    spec = ordered()
+    left = RolledBackVersion(TARGET, NEW, "", since)
+    tell_what_was_logged(spec, parts(scene, spec), [left], scene.clock.monotonic())
+    return read(scene)
+
+
+def log_at(scene: Scene, at: datetime, message: str, stream: str = "one") -> None:
+    name = f"{at:%Y/%m/%d}/[{NEW}]{stream}"
+    scene.world.logs().write(GROUP, name, message, at)
+
+
+@pytest.fixture
+def published() -> Scene:
+    """Version 2 in the middle of an hour, without traffic."""
+    scene = bad_version(busy=False, alarm=False)
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.clock.advance(1800)
+    return scene
+
+
+@pytest.mark.parametrize(("before", "is_told"), [(1000, True), (1001, False)])
+def test_aws_tells_the_time_of_the_first_traffic_in_whole_seconds(
+    published: Scene, before: int, is_told: bool
+) -> None:
+    since = published.clock.now().replace(microsecond=0) - timedelta(seconds=60)
+    log_at(published, since - timedelta(milliseconds=before), "[ERROR] KeyError: 1")
+    assert bool(read_since(published, since).errors) == is_told
+
+
+@pytest.mark.parametrize(
+    ("after", "stream", "is_its"),
+    [(1000, "one", True), (1001, "one", False), (-1, "one", False), (500, "other", False)],
+)
+def test_an_error_is_of_the_invocation_that_ends_right_after_it_in_the_same_environment(
+    published: Scene, after: int, stream: str, is_its: bool
+) -> None:
+    """Lambda writes no id beside what a function's own code has printed, and the next invocation ends later."""
+    at = published.clock.now().replace(microsecond=0) - timedelta(seconds=60)
+    request_id = "3e2fbf0c-1482-4d13-93b8-e6f4fc705d3f"
+    log_at(published, at, "ERROR KeyError: 1")
+    log_at(published, at + timedelta(milliseconds=after), f"END RequestId: {request_id}", stream)
+    (error,) = read_since(published, at).errors
+    assert error.request_id == (request_id if is_its else "")
 
 
 def test_an_environment_of_the_day_before_is_read_too() -> None:

@@ -37,7 +37,7 @@ from sandbox.aws.faults import (
     Work,
 )
 from sandbox.aws.request import Account, Request
-from tests.support.scene import NEW, NONCE, OLD, OWNERS_TEXT, TARGET, Scene
+from tests.support.scene import NEW, OLD, OWNERS_TEXT, ROLLOUT_ID, TARGET, Scene
 from tests.support.seam import SimClock, WorldAliases, direct
 
 TEN = Routing.split(OLD, NEW, Decimal(10))
@@ -67,13 +67,13 @@ class Hands:
         self.writer = self.take()
         self.scene.world.log.clear()
 
-    def take(self, rollout_id: str = NONCE, **how: Any) -> AliasWriter:
+    def take(self, rollout_id: str = ROLLOUT_ID, **how: Any) -> AliasWriter:
         aliases = LambdaAliases(self.clients)
         return AliasWriter(
             TARGET, aliases.read(TARGET), aliases, self.clock, self.aws_clock, rollout_id, **how
         )
 
-    def record(self, rollout_id: str = NONCE) -> Record:
+    def record(self, rollout_id: str = ROLLOUT_ID) -> Record:
         until = self.aws_clock.now() + LEASE
         return Record(old=OLD, new=NEW, rollout_id=rollout_id, until=until.replace(microsecond=0))
 
@@ -316,7 +316,7 @@ def test_somebody_elses_routing_is_left_also_where_nobody_heeds_the_revision(
 ) -> None:
     aliases = Heedless(WorldAliases(hands.scene.world), changes)
     hands.writer = AliasWriter(
-        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE
+        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, ROLLOUT_ID
     )
     hands.forward()
     hands.writer.look(may_still_move=True)
@@ -572,6 +572,30 @@ def test_stale_reads_from_before_we_took_it_do_not_leave_it_split(
     assert hands.seen == (BACK, OWNERS_TEXT)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"FunctionVersion": NEW},
+        {"Description": "an earlier text"},
+        {"Description": OWNERS_TEXT},
+    ],
+)
+def test_nor_does_one_on_the_way_back(hands: Hands, before: dict[str, Any]) -> None:
+    """Taken for the newest state, it would make us take the write for refused that carries a newer RevisionId."""
+    hands.edit(**before)
+    hands.edit(FunctionVersion=OLD, Description=OWNERS_TEXT)
+    hands.writer, stop = hands.take(), Stop()
+    hands.add(Meanwhile(lambda _: stop.request("cancelled")))
+    hands.add(Hang(effect="late", lands_after=30.0))
+    with pytest.raises(Cancelled):
+        hands.forward(stop=stop)
+    hands.add(ServerError())
+    hands.add(StaleRead(), operation="GetAlias")
+    assert isinstance(hands.settle(), Settled)
+    hands.clock.wait(60.0, None)
+    assert hands.seen == (BACK, OWNERS_TEXT)
+
+
 def test_nor_is_it_by_a_forward_write(hands: Hands) -> None:
     hands.forward()
     hands.forward(FIFTY)
@@ -654,7 +678,7 @@ def test_a_rollout_taken_for_dead_that_ended_well_is_not_ours_to_undo(hands: Han
     hands.forward(whole)
     aliases = WorldAliases(hands.scene.world)
     resumed = AliasWriter(
-        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, NONCE, OLD
+        TARGET, aliases.read(TARGET), aliases, hands.clock, hands.aws_clock, ROLLOUT_ID, OLD
     )
     restore([DesiredState(hands.writer, whole)], hands.clock)
     assert hands.seen == (whole, OWNERS_TEXT)
@@ -692,7 +716,9 @@ def test_one_write_for_each_comes_before_any_other_call(hands: Hands) -> None:
     hands.scene.call("lambda", "CreateAlias", FunctionName="checkout", Name="other", **create)
     aliases = WorldAliases(hands.scene.world)
     target = type(TARGET)("checkout", "other")
-    other = AliasWriter(target, aliases.read(target), aliases, hands.clock, hands.aws_clock, NONCE)
+    other = AliasWriter(
+        target, aliases.read(target), aliases, hands.clock, hands.aws_clock, ROLLOUT_ID
+    )
     other.forward(TEN, hands.record(), None)
     hands.scene.world.log.clear()
     hands.add(DropAnswer())

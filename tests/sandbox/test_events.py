@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.aws import World
+from sandbox.aws.errors import AwsError
 from sandbox.aws.events import Event
 from sandbox.clock import ManualClock
 from tests.support.scene import Scene
@@ -65,6 +66,71 @@ def test_what_fails_is_made_again_twice_and_then_it_is_dead(
     clock.advance(3600)
     assert program.at == at
     assert [each.error for each in world.deliveries.dead] == ["RuntimeError: not yet"] * dead
+
+
+def reserve(world: World, concurrency: int) -> None:
+    world.lambda_().reserved["watcher"] = concurrency
+
+
+@pytest.mark.parametrize(
+    ("reserved", "at", "throttled"), [(None, [0, 0], 0), (2, [0, 0], 0), (1, [0, 31], 5)]
+)
+def test_what_finds_all_that_is_reserved_in_use_is_made_again(
+    clock: ManualClock, reserved: int | None, at: list[float], throttled: int
+) -> None:
+    """After 1, 2, 4, 8 and 16 seconds: the first one takes 20."""
+    world = World(clock)
+    program = installed(world, clock)
+
+    def slow(event: Event) -> None:
+        program(event)
+        if len(program.at) == 1:
+            clock.advance(20)
+
+    world.deliveries.programs[ARN] = slow
+    if reserved is not None:
+        reserve(world, reserved)
+    world.deliveries.delays = (0.0, 0.0)
+    world.deliveries.send(ARN, {"source": "test"})
+    clock.advance(3600)
+    assert program.at == at
+    assert world.deliveries.throttled == throttled
+    assert world.deliveries.dead == []
+
+
+def test_of_a_function_for_which_nothing_is_reserved_each_event_is_dead(clock: ManualClock) -> None:
+    world = World(clock)
+    program = installed(world, clock)
+    reserve(world, 0)
+    world.deliveries.send(ARN, {"source": "test"})
+    clock.advance(3600)
+    assert program.at == []
+    assert [each.error for each in world.deliveries.dead] == ["Rate Exceeded."]
+
+
+def test_what_is_throttled_for_six_hours_is_dead(clock: ManualClock) -> None:
+    world = World(clock)
+    installed(world, clock)
+    reserve(world, 1)
+    world.deliveries.programs[ARN] = lambda _: clock.advance(7 * 3600)
+    world.deliveries.delays = (0.0, 0.0)
+    world.deliveries.send(ARN, {"source": "test"})
+    clock.advance(1)
+    assert [each.error for each in world.deliveries.dead] == ["Rate Exceeded."]
+
+
+@pytest.mark.parametrize(("quota", "refused"), [(1000, False), (100, True), (10, True)])
+def test_a_small_account_cannot_reserve_any(quota: int, refused: bool) -> None:
+    scene = Scene.ready()
+    scene.world.lambda_().concurrency = quota
+    asked = {"FunctionName": "checkout", "ReservedConcurrentExecutions": 1}
+    if refused:
+        with pytest.raises(AwsError, match="UnreservedConcurrentExecution below its minimum"):
+            scene.call("lambda", "PutFunctionConcurrency", **asked)
+    else:
+        scene.call("lambda", "PutFunctionConcurrency", **asked)
+    told = scene.call("lambda", "GetFunctionConcurrency", FunctionName="checkout")
+    assert told == ({} if refused else {"ReservedConcurrentExecutions": 1})
 
 
 def test_a_function_that_is_not_there_hears_nothing(clock: ManualClock) -> None:

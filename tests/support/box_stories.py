@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.runner import Finished, Runner, Step
 from tests.e2e.box_story import HALF, Story, aliases, weights_are_true
 from tests.support.code import package
-from tests.support.groups import LiveUnit, names
+from tests.support.groups import LiveGroup, names
 from tests.support.live import MAIN, NEW, NEXT, OLD, PATIENCE, POST, Live
 
 GROUP = tuple(names(2))
@@ -42,7 +42,7 @@ def hold(scene: Live) -> Finished:
 
 def an_alarm(scene: Live) -> Finished:
     step = shifted(scene)
-    if isinstance(scene, LiveUnit):
+    if isinstance(scene, LiveGroup):
         scene.alarm("f2-errors", "ALARM")
     else:
         scene.set_alarm("ALARM")

@@ -1,4 +1,4 @@
-"""Several functions as one: `Group` in process on the manual clock, `LiveUnit` as real processes over HTTP.
+"""Several functions as one: `Group` in process on the manual clock, `LiveGroup` as real processes over HTTP.
 
 Function number N is ``fN``: version 1 behind ``live``, its next build in ``$LATEST`` unless it is among the
 `unchanged`, and an alarm ``fN-errors`` that is OK.
@@ -105,7 +105,7 @@ class Group(Scene):
 
 
 @dataclass
-class LiveUnit(Live):
+class LiveGroup(Live):
     """Several functions over HTTP."""
 
     count: int = 3
@@ -147,12 +147,14 @@ class LiveUnit(Live):
 @contextmanager
 def live_group(
     folder: Path, count: int, unchanged: tuple[str, ...] = (), off: timedelta = timedelta()
-) -> Iterator[LiveUnit]:
+) -> Iterator[LiveGroup]:
     """Set it all up."""
     clock = JumpingClock(off)
     world = World(clock=clock)
     with Server(world) as server:
-        scene = LiveUnit(world, clock, server.url, Runner(folder), count=count, unchanged=unchanged)
+        scene = LiveGroup(
+            world, clock, server.url, Runner(folder), count=count, unchanged=unchanged
+        )
         scene.deploy()
         scene.world.log.clear()
         yield scene

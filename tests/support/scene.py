@@ -18,6 +18,7 @@ from lambda_rollout.aws.aliases import LambdaAliases
 from lambda_rollout.aws.caller import caller_of
 from lambda_rollout.aws.clients import Clients
 from lambda_rollout.aws.invocations import LambdaInvocations
+from lambda_rollout.aws.metrics import CloudWatchMetrics
 from lambda_rollout.aws.versions import LambdaVersions
 from lambda_rollout.inputs.names import FromAlias, Latest, Numbered, parse_alarms
 from lambda_rollout.inputs.read import read_inputs, variable
@@ -40,7 +41,7 @@ ROLE = "arn:aws:iam::123456789012:role/checkout"
 TARGET = Target("checkout", "live")
 OWNERS_TEXT = "the one that customers see"
 OLD, NEW = "1", "2"
-NONCE = "3fa94c7d"
+ROLLOUT_ID = "3fa94c7d"
 QUERY: Mapping[str, Any] = {
     "QueryString": "filter level = 'ERROR'",
     "ScheduledQueryRoleARN": ROLE,
@@ -79,7 +80,7 @@ USUAL = read_inputs(
 
 def rollout_spec(steps: str | Plan = "10% 60s, 100% 60s", **asked: Any) -> RolloutSpec:
     """An order for `TARGET`; ``asked``: fields of `RolloutSpec` and `Inputs`, some in plainer values (`_field`)."""
-    run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", NONCE)
+    run, rollout_id = asked.pop("run", Run()), asked.pop("rollout_id", ROLLOUT_ID)
     new_code, payloads = asked.pop("package", None), asked.pop("payloads", {})
     packages = asked.pop("packages", {})
     schedule = plan(steps) if isinstance(steps, str) else steps
@@ -206,6 +207,7 @@ class Scene:
             life=lambda: self.life,
             caller=lambda: caller_of(clients),
             invocations=LambdaInvocations(clients),
+            traffic=CloudWatchMetrics(clients),
         )
 
     def roll_out(

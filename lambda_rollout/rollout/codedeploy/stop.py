@@ -1,7 +1,7 @@
 """Going back from a CodeDeploy deployment: stop it with rollback, see the rollback through, read the alias.
 
 A rollback is a deployment of its own, so there is more to wait for than a status; and the alias is what counts:
-if it is not whole on its old version in the end, it is put there by us, as with ``engine: direct``.
+if it is not 100% on its old version in the end, it is put there by us, as with ``engine: direct``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StopOutcome:
     """What came of going back."""
 
     back: bool
-    """Whether the alias is whole on its old version."""
+    """Whether the alias is 100% on its old version."""
     was_shifted: bool = True
     """Whether the new version ever got traffic, as far as can be told."""
 
@@ -113,7 +113,7 @@ class DeploymentStop:
         return state
 
     def settle(self, shift: DeploymentTarget, percent: Decimal, found: Alias | None) -> StopOutcome:
-        """Read the alias, and put it whole on the old version if CodeDeploy did not.
+        """Read the alias, and put all of it on the old version if CodeDeploy did not.
 
         ``percent`` is the new version's share as last seen, ``found`` the alias before anything was shifted
         (None: that was before our time).

@@ -22,6 +22,8 @@ from sandbox.aws.lambda_.region import Answer, Params, invalid
 from sandbox.aws.lambda_.things import Alias, Function
 
 THROTTLED = "Rate Exceeded."
+UNRESERVED = 100
+"""What an account keeps for all functions without a reservation."""
 START_FAILED = "FUNCTION_ERROR_INIT_FAILURE"
 
 
@@ -60,12 +62,14 @@ class ConcurrencyOperations(AliasOperations, InvokeOperations):
 
     provisioning_delay: seconds until provisioned concurrency is there. cannot_start: versions
     (function, number) whose environments fail to start. throttled: function -> share of its calls, 0 to 1,
-    that come while too many others run; the sandbox's own take no time.
+    that come while too many others run; the sandbox's own take no time. concurrency: the account's quota; a new
+    account may have 10.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.reserved: dict[str, int] = {}
+        self.concurrency = 1000
         self.provisioned: dict[tuple[str, str], Provisioned] = {}
         self.provisioning_delay = 120.0
         self.cannot_start: set[tuple[str, str]] = set()
@@ -74,9 +78,15 @@ class ConcurrencyOperations(AliasOperations, InvokeOperations):
     # Reserved
 
     def put_function_concurrency(self, params: Params) -> Answer:
-        """PutFunctionConcurrency; 0 throttles every invocation."""
-        function = self._function(params)
-        self.reserved[function.name] = params["ReservedConcurrentExecutions"]
+        """PutFunctionConcurrency; 0 throttles every invocation. Refused if too little is left for all others."""
+        function, asked = self._function(params), params["ReservedConcurrentExecutions"]
+        others = sum(n for name, n in self.reserved.items() if name != function.name)
+        if asked and self.concurrency - others - asked < UNRESERVED:
+            raise invalid(
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+                f"below its minimum value of [{UNRESERVED}]."
+            )
+        self.reserved[function.name] = asked
         return {"ReservedConcurrentExecutions": self.reserved[function.name]}
 
     def get_function_concurrency(self, params: Params) -> Answer:

@@ -89,6 +89,19 @@ def test_an_alarm_or_the_schedule_invokes_it(event: Any, why: str) -> None:
         ({"source": "aws.cloudwatch"}, "names no alarm"),
         ({"source": "aws.cloudwatch", "alarmArn": 7}, "names no alarm"),
         ({"source": "aws.cloudwatch", "alarmArn": "arn:aws:s3:::bucket"}, "names no alarm"),
+        # By way of a topic; by a rule for an alarm's changes; longer than any name.
+        ({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]}, "not by way of"),
+        (
+            {
+                "source": "aws.cloudwatch",
+                "detail-type": "CloudWatch Alarm State Change",
+                "resources": [fired()["alarmArn"]],
+                "detail": {"alarmName": "cart-errors"},
+            },
+            "or of a rule for an alarm's changes",
+        ),
+        (fired("x" * 100_000), "names no alarm"),
+        (fired("cart-errors\nBy hand: rm"), "names no alarm"),
         (fired(account="210987654321"), "in another account than the guardian"),
         (fired(region="us-east-1"), "none of those that the guardian asks"),
         (fired("payment-errors"), "none of those that the guardian asks"),
@@ -97,6 +110,12 @@ def test_an_alarm_or_the_schedule_invokes_it(event: Any, why: str) -> None:
 def test_any_other_event_is_refused(event: Any, told: str) -> None:
     with pytest.raises(RolloutError, match=told):
         check_event(event, read_settings(USUAL), ACCOUNT)
+
+
+def test_a_refusal_is_no_longer_than_a_line_of_a_log() -> None:
+    with pytest.raises(RolloutError) as raised:
+        check_event(fired("x" * 255), read_settings(USUAL), ACCOUNT)
+    assert len(str(raised.value)) < 1000
 
 
 def test_an_alarm_of_another_region_is_known_by_its_arn() -> None:
@@ -109,7 +128,13 @@ def test_an_alarm_of_another_region_is_known_by_its_arn() -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    ["arn:aws:sqs:eu-central-1:123456789012:queue", "arn:aws:sns", "arn:aws:sns:x:y:z", "topic"],
+    [
+        "arn:aws:sqs:eu-central-1:123456789012:queue",
+        "arn:aws:sns",
+        "arn:aws:sns:x:y:z",
+        "topic",
+        "arn:aws:sns:eu-central-1:123456789012:on-call.fifo",
+    ],
 )
 def test_what_is_no_topic_is_a_mistake(topic: str) -> None:
     with pytest.raises(InputErrors, match="TOPIC"):

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rollout.alias.routing import Routing
+from lambda_rollout.rollout.finish import MOST_GUARDIANS
 from lambda_rollout.rollout.saved_state import (
     KEY,
     LARGEST,
@@ -93,6 +94,12 @@ SCRIPTS: dict[str, Callable[[random.Random], int]] = {
 }
 
 
+@pytest.mark.parametrize("guardians", [(), (f"{ARN}lambda-rollout-guardian",)])
+def test_it_knows_who_watches_what_is_held(guardians: tuple[str, ...]) -> None:
+    saved = SavedState(Phase.MOVING, "r", "", False, (), guardians=guardians)
+    assert SavedState.from_json(saved.to_json()) == saved
+
+
 def largest(letter: Callable[[random.Random], int], count: int = MANY) -> SavedState:
     """Functions with ARNs as long as they can be, a hundred steps, and 256 letters each that repeat nothing."""
     drawn = random.Random(7)
@@ -112,7 +119,15 @@ def largest(letter: Callable[[random.Random], int], count: int = MANY) -> SavedS
         for function in functions
     )
     role = f"arn:aws:iam::123456789012:role/{'r' * 512}"
-    return SavedState(Phase.MOVING, "eu-central-1", role, hold_on_cancel=True, aliases=aliases)
+    guardians = tuple(f"{ARN}{''.join(drawn.choices(NAME, k=64))}" for _ in range(MOST_GUARDIANS))
+    return SavedState(
+        Phase.MOVING,
+        "eu-central-1",
+        role,
+        hold_on_cancel=True,
+        aliases=aliases,
+        guardians=guardians,
+    )
 
 
 def seen_by_a_process(line: str) -> str:

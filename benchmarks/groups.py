@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.table import Row
 from sandbox.aws.faults import OWN_RATES, Quota
 from sandbox.aws.request import Request
-from tests.support.groups import LiveUnit, live_group
+from tests.support.groups import LiveGroup, live_group
 from tests.support.live import MAIN
 
 FUNCTIONS = 100
@@ -64,7 +64,7 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _quiet(scene: LiveUnit) -> bool:
+def _quiet(scene: LiveGroup) -> bool:
     """Whether nothing was asked of Lambda for as long as the bucket takes to fill."""
     last = [r.at for r in scene.requests(caller=MAIN) if r.service == "lambda"][-1]
     return (scene.clock.now() - last).total_seconds() > BURST / PER_SECOND + 1
