@@ -19,7 +19,7 @@ from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.errors import AwsError
 from sandbox.aws.faults import Die, Meanwhile, StaleRead
 from tests.support.groups import Group, group_spec, text_of
-from tests.support.scene import NEW, NONCE, OLD, Scene, rollout_spec
+from tests.support.scene import NEW, OLD, ROLLOUT_ID, Scene, rollout_spec
 
 LATER = "00000001"
 
@@ -100,7 +100,7 @@ def left_in_parts(*, held: bool = False) -> Group:
 def _shift(scene: Group, name: str, revision_id: str, *, held: bool = False) -> None:
     """What the run writes to one of them, now or late."""
     until = None if held else scene.clock.now().replace(microsecond=0) + LEASE
-    record = Record(OLD, NEW, NONCE, until)
+    record = Record(OLD, NEW, ROLLOUT_ID, until)
     scene.call(
         "lambda",
         "UpdateAlias",
