@@ -34,6 +34,11 @@ def is_hold(item: str) -> bool:
     return item.split(maxsplit=1)[:1] == [_HOLD]
 
 
+def looks_like_hold(item: str) -> bool:
+    """Whether an item that is none was probably meant as a hold: ``HOLD 4h``, ``hold4h``."""
+    return item.lower().startswith(_HOLD)
+
+
 def is_watched_hold(item: str) -> bool:
     """Whether an item is a hold with a duration."""
     return is_hold(item) and item != _HOLD
