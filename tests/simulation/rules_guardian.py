@@ -31,9 +31,9 @@ SECOND = timedelta(seconds=1)
 def begins(observer: Observer, actor: Actor) -> None:
     """Take note of what is to go back when it is invoked."""
     assert actor.visit is not None
-    for function in due(observer, actor):
+    for function, cause in due(observer, actor).items():
         shown = observer.show(function)
-        if shown is not None and shown.ours is not None:
+        if cause <= _now(observer) and shown is not None and shown.ours is not None:
             actor.visit.due[function] = shown.ours
 
 
@@ -69,8 +69,7 @@ def met(observer: Observer, actor: Actor, what: str) -> None:
 def somebody_wrote(observer: Observer, caller: str, function: str) -> None:
     """Take note of a write of an alias for all who are at work."""
     writer = observer.actors.get(caller)
-    if writer is None or writer.visit is None:
-        observer.guarded.written_at = observer.now
+    observer.guarded.written_at[writer is not None and writer.visit is not None] = observer.now
     for actor in observer.actors.values():
         if actor.visit is None or actor.finished is not None:
             continue
@@ -357,9 +356,10 @@ def due(observer: Observer, guardian: Actor) -> dict[str, datetime]:
     if any(_is_live(record, _now(observer)) for record in ours.values()):
         return {}
     ends = [record.until for record in ours.values() if record.until is not None]
-    latest = max([_when(observer, observer.guarded.written_at), *ends])
+    written_at = observer.guarded.written_at
     if not ours:
-        return _baking(observer, guardian, latest)
+        return _baking(observer, guardian, _when(observer, max(written_at.values())))
+    latest = max([_when(observer, written_at[False]), *ends])
     causes = {}
     for function, record in ours.items():
         group = [each for each in ours.values() if each.rollout_id == record.rollout_id]
