@@ -22,8 +22,8 @@ ALARM_MARGIN = timedelta(minutes=10)
 and how long after another version served it still counts against that one: a record says its time to the second only,
 and what an alarm sees comes minutes late."""
 
-QUESTION_LIMIT = 60.0
-"""Seconds to try to read the alarms, a page of the history of one, or anything else that the guardian asks."""
+_READ_LIMIT = 60.0
+"""Seconds to try to read the alarms, or a page of the history of one."""
 
 Minutes = Collection[datetime]
 """The starts of some minutes."""
@@ -73,7 +73,7 @@ class AlarmsFired:
 
     def _read(self) -> Survey:
         if self._survey is None:
-            patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
+            patient = retrying(self._ports.clock, self._ports.stop, _READ_LIMIT)
             self._survey = patient(self._ports.alarms.read)
         return self._survey
 
@@ -103,7 +103,7 @@ class AlarmsFired:
 
     def _history(self, reading: AlarmReading, begin: datetime) -> list[Transition]:
         """Return what an alarm did from a moment on. Raises `RolloutError`."""
-        patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
+        patient = retrying(self._ports.clock, self._ports.stop, _READ_LIMIT)
         changes: list[Transition] = []
         token = ""
         while True:

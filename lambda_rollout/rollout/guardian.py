@@ -35,12 +35,7 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
-from lambda_rollout.rollout.alarms_fired import (
-    ALARM_MARGIN,
-    QUESTION_LIMIT,
-    AlarmsFired,
-    Minutes,
-)
+from lambda_rollout.rollout.alarms_fired import ALARM_MARGIN, AlarmsFired, Minutes
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
 from lambda_rollout.rollout.events import Event, Finished, Restored, Result
@@ -53,6 +48,9 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
+
+_READ_LIMIT = 60.0
+"""Seconds to try to read the alias that keeps the way back, or what had traffic."""
 
 LATER = 50
 """How many of the numbers after the promoted version's are looked at: AWS counts them up, and one whose version was
@@ -311,7 +309,7 @@ class _Visit:
             for each in group
         }
         since = min(each.promotion.at for each in group) - ALARM_MARGIN
-        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
+        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
         return patient(self.ports.traffic.served, later, since, self._now)
 
     def _baking(
@@ -334,7 +332,7 @@ class _Visit:
     def _promotion(self, status: AliasStatus) -> Promotion | None:
         target = Target(status.target.function, self.spec.inputs.previous_alias or "")
         reader = AliasReader(target, self.ports.aliases, self.ports.clock, written=False)
-        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
+        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
         found = patient(reader.read_or_gone)
         return promotion.promotion_of(found) if found else None
 
