@@ -9,7 +9,7 @@ come twice. So every time the aliases and CloudWatch are asked, and the same is 
 - one that is held goes back if an alarm was in ALARM since its weight was first written;
 - an alias that was promoted less than ``bake`` ago goes back to the version that was left, if an alarm was in ALARM
   since then and no later version had traffic beside, and no alias of the group is in a rollout: a run moves them one
-  after the other;
+  after the other. Of what may have been promoted with it, and has nothing that tells so, it is said that it was left;
 - everything else is left as it is.
 
 A write carries the RevisionId of the very read by which it was decided. After a conflict a dead rollout is judged anew
