@@ -6,8 +6,7 @@ rollout that came later and went back; Lambda's own count of invocations does, b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
@@ -30,14 +29,6 @@ Minutes = Collection[datetime]
 """The starts of some minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """What fired since a moment: what counts, and what fired only ``beside`` another version."""
-
-    counted: tuple[AlarmReading, ...] = ()
-    beside: tuple[AlarmReading, ...] = ()
-
-
 class AlarmsFired:
     """The alarms of one look: all are read once, when they are asked for first."""
 
@@ -50,27 +41,35 @@ class AlarmsFired:
         self._ports = ports
         self._survey: Survey | None = None
 
-    def since(self, moment: datetime, others: Callable[[], Minutes] = tuple) -> Fired:
-        """Say which alarms were in ALARM since that moment, or shortly before.
+    def since(self, moment: datetime) -> list[AlarmReading]:
+        """Return the alarms that were in ALARM since that moment, or shortly before.
 
-        ``others`` says, if any was, in which minutes other versions served, too: what fired then, or shortly after,
-        does not count.
-
-        Raises `RolloutError` for what cannot be read; and if none has fired, but one does not exist any more.
+        Raises `RolloutError` for what cannot be read; and if none of them has, but one does not exist any more.
         """
         if not self.named:
-            return Fired()
+            return []
         begin, survey = moment - ALARM_MARGIN, self._read()
-        fired = {each.arn: found for each in survey.readings if (found := self._of(each, begin))}
-        counted = fired
-        if fired and (minutes := others()):
-            again = [each for each in survey.readings if each.arn in fired]
-            found_again = {each.arn: self._of(each, begin, minutes) for each in again}
-            counted = {arn: found for arn, found in found_again.items() if found}
+        fired = [found for each in survey.readings if (found := self._of(each, begin))]
+        self._tell_missing(survey, needed=not fired)
+        self.fired += fired
+        return fired
+
+    def apart_from(
+        self, others: Minutes, fired: Sequence[AlarmReading], moment: datetime
+    ) -> list[AlarmReading]:
+        """Return which of what `since` has found fired apart from minutes in which others served.
+
+        What fired in one of them, or shortly after, does not count. Raises as `since` does.
+        """
+        if not others:
+            return list(fired)
+        arns, survey = {each.arn for each in fired}, self._read()
+        again = [each for each in survey.readings if each.arn in arns]
+        begin = moment - ALARM_MARGIN
+        counted = [found for each in again if (found := self._of(each, begin, others))]
         self._tell_missing(survey, needed=not counted)
-        self.fired += counted.values()
-        beside = [found for arn, found in fired.items() if arn not in counted]
-        return Fired(tuple(counted.values()), tuple(beside))
+        self.fired = [each for each in self.fired if each not in fired] + counted
+        return counted
 
     def _read(self) -> Survey:
         if self._survey is None:

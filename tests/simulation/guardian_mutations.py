@@ -13,19 +13,18 @@ from typing import Any
 from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
+from lambda_rollout.analysis.alarms import AlarmState
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, OnCancel
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout import alarms_fired, guardian
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once
-from lambda_rollout.rollout.alarms_fired import AlarmsFired
+from lambda_rollout.rollout.alarms_fired import AlarmsFired, Fired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus
 from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.runtime.clock import Clock
-from lambda_rollout.runtime.retry import retrying
 from tests.simulation import simulate as simulation
 from tests.simulation.between import Between
 from tests.simulation.guardian import Leaning, always_guarded, guarded
@@ -218,7 +217,7 @@ def _leaves_what_is_abandoned() -> list[Patch]:
 
 
 def _hears_no_alarm() -> list[Patch]:
-    return [(AlarmsFired, "since", lambda *_: [])]
+    return [(AlarmsFired, "since", lambda *_: Fired())]
 
 
 def _reads_no_history() -> list[Patch]:
@@ -345,9 +344,8 @@ def _takes_back_what_has_passed() -> list[Patch]:
 
 
 def _takes_every_alarm_for_one_that_fired() -> list[Patch]:
-    def fired(self: Any, _moment: datetime) -> list[AlarmReading]:
-        patient = retrying(self._ports.clock, self._ports.stop)
-        return list(patient(self._ports.alarms.read).readings)
+    def fired(self: Any, *_: Any) -> Fired:
+        return Fired(self._read().readings)
 
     return [(AlarmsFired, "since", fired)]
 
@@ -434,9 +432,9 @@ def _fails_without_a_reason() -> list[Patch]:
 def _blames_every_alarm() -> list[Patch]:
     usual = AlarmsFired.since
 
-    def since(self: Any, moment: datetime) -> list[AlarmReading]:
-        fired = usual(self, moment)
-        self.fired += self._survey.readings if self._survey else []
+    def since(self: Any, *asked: Any) -> Fired:
+        fired = usual(self, *asked)
+        self.fired += self._read().readings
         return fired
 
     return [(AlarmsFired, "since", since)]
@@ -447,7 +445,7 @@ def _says_nothing_of_the_unknown() -> list[Patch]:
 
 
 def _tries_without_an_end() -> list[Patch]:
-    return [(Visit, "_seconds_left", property(lambda _: 1e9)), (guardian, "_READ_LIMIT", 1e9)]
+    return [(Visit, "_seconds_left", property(lambda _: 1e9)), (guardian, "QUESTION_LIMIT", 1e9)]
 
 
 GUARDIAN_MUTATIONS = [
