@@ -25,18 +25,13 @@ HOLD_IN_A_STEP = (
 
 
 def looks_like_hold(item: str) -> bool:
-    """Whether what is written in another place, or way, was meant as a hold."""
+    """Whether what is written in another place, or way, was meant as a hold: ``HOLD 4h``, ``hold4h``."""
     return item.lower().startswith(_HOLD)
 
 
 def is_hold(item: str) -> bool:
     """Whether an item is a hold, with a duration or without."""
     return item.split(maxsplit=1)[:1] == [_HOLD]
-
-
-def looks_like_hold(item: str) -> bool:
-    """Whether an item that is none was probably meant as a hold: ``HOLD 4h``, ``hold4h``."""
-    return item.lower().startswith(_HOLD)
 
 
 def is_watched_hold(item: str) -> bool:

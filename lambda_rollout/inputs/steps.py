@@ -266,10 +266,6 @@ def _cut_item(item: str) -> tuple[str, str | None]:
         raise Mistakes(Mistake(item, LIKE_A_HOLD))
     if found is None:
         remedy = "Write a percentage and, after a space, how long it is watched: 10% 5m."
-        if looks_like_hold(item):
-            remedy = (
-                "Write hold in small letters and, after a space, how long to wait, such as hold 4h."
-            )
         raise Mistakes(Mistake(item, remedy))
     return found[1], found[2]
 

@@ -35,12 +35,7 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
-from lambda_rollout.rollout.alarms_fired import (
-    ALARM_MARGIN,
-    QUESTION_LIMIT,
-    AlarmsFired,
-    Minutes,
-)
+from lambda_rollout.rollout.alarms_fired import AlarmsFired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
 from lambda_rollout.rollout.events import Event, Finished, Restored, Result
@@ -54,9 +49,8 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
 
-LATER = 50
-"""How many of the numbers after the promoted version's are looked at: AWS counts them up, and one whose version was
-never rolled out has no traffic through the alias."""
+_READ_LIMIT = 60.0
+"""Seconds to try to read the alias that keeps the way back."""
 
 _LAST_LOOK = 60.0
 """Seconds that a look may take which only tells why something was not put back."""
@@ -213,7 +207,8 @@ class _Visit:
         promoted, statuses = f"promoted at {at:%H:%M:%S} UTC", [each.status for each in group]
         with _unknown_of(statuses, promoted):
             fired = self.alarms.since(at)
-            counted = self.alarms.apart_from(self._beside(group), fired, at) if fired else []
+            promotions = {each.status.target: each.promotion for each in group}
+            counted = self.alarms.apart_from_later(promotions, fired, at) if fired else []
         if counted:
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
@@ -302,18 +297,6 @@ class _Visit:
     def _quiet(self) -> str:
         return "no alarm has fired" if self.alarms.named else "there is no alarm to ask"
 
-    def _beside(self, group: Sequence[_Baking]) -> Minutes:
-        """Return in which minutes later versions had traffic: of a rollout that went back. Raises `RolloutError`."""
-        if self.ports.traffic is None:
-            return ()
-        later = {
-            each.status.target: [str(int(each.promotion.new) + n) for n in range(1, LATER + 1)]
-            for each in group
-        }
-        since = min(each.promotion.at for each in group) - ALARM_MARGIN
-        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
-        return patient(self.ports.traffic.served, later, since, self._now)
-
     def _baking(
         self, told: Sequence[tuple[AliasStatus, Promotion | None]]
     ) -> dict[datetime, list[_Baking]]:
@@ -334,7 +317,7 @@ class _Visit:
     def _promotion(self, status: AliasStatus) -> Promotion | None:
         target = Target(status.target.function, self.spec.inputs.previous_alias or "")
         reader = AliasReader(target, self.ports.aliases, self.ports.clock, written=False)
-        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
+        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
         found = patient(reader.read_or_gone)
         return promotion.promotion_of(found) if found else None
 

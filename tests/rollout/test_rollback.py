@@ -62,7 +62,7 @@ def test_the_post_stage_ends_one_of_a_rollout_whose_record_was_struck_out_meanwh
     left = {
         "FunctionVersion": OLD if weights else NEW,
         "RoutingConfig": {"AdditionalVersionWeights": weights},
-        "Description": compose("mine", Record(OLD, NEW, NONCE, until)),
+        "Description": compose("mine", Record(OLD, NEW, ROLLOUT_ID, until)),
     }
     scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", **left)
     scene.world.faults.add(Die(die), operation="UpdateAlias", nth=1)
