@@ -156,11 +156,12 @@ def _profile(
     floor = sum(taken)
     of_boto3 = _least_between(boto3, 2)
     whole = _best(action)
+    ours = min(seen.ours for seen in action)
     shares = {
         **dict(zip(BOTOCORE_PARTS, taken, strict=True)),
         "_what no program with botocore can do without_": floor,
         "`import boto3` besides, with s3transfer": of_boto3,
-        f"our own {action[0].ours} modules, what only they take of the standard library, and what they do": whole
+        f"our own {ours} modules, tenacity, what only they take of the standard library, and what they do": whole
         - floor
         - of_boto3,
         "_this action_": whole,

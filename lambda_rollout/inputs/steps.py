@@ -19,8 +19,10 @@ from lambda_rollout.inputs.durations import (
     readable_duration,
 )
 from lambda_rollout.inputs.hold import (
+    HOLD_IN_A_STEP,
     hold_item,
     is_hold,
+    looks_like_hold,
     misplaced_hold,
     parse_hold,
 )
@@ -267,6 +269,8 @@ def _cut_item(item: str) -> tuple[str, str | None]:
 
 def _parse_watch(written: str, percent: str) -> tuple[timedelta | None, timedelta]:
     """Read a duration, or a range of two: from when on a step may end, and when it ends."""
+    if looks_like_hold(written):
+        raise Mistakes(Mistake(written, HOLD_IN_A_STEP))
     if _TO not in written:
         return None, parse_duration(written)
     first, _, last = written.partition(_TO)

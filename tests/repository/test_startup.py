@@ -16,10 +16,10 @@ from sandbox.runner import Runner
 from tests.support.live import MAIN, Live, live
 
 PROBE = """
-import gc, json, runpy, sys
+import gc, json, runpy, sys, threading
 entrypoint, seen_at, path = sys.argv[1:]
 sys.path.insert(0, entrypoint.rpartition("/")[0])
-at_rest, at_connect, collections, listed = [], [], [], []
+at_rest, at_connect, by, collections, listed = [], [], [], [], []
 def look(event, arguments):
     if event == "os.listdir" and "/botocore/data" in str(arguments[0]):
         listed.append(arguments[0])
@@ -28,13 +28,14 @@ def look(event, arguments):
         collections.append(sum(seen["collections"] for seen in gc.get_stats()))
     if event == "socket.connect" and not at_connect:
         at_connect.extend(sys.modules)
+        by.append(threading.current_thread() is threading.main_thread())
 sys.addaudithook(look)
 try:
     runpy.run_path(entrypoint, run_name="__main__")
 finally:
     with open(seen_at, "w") as file:
         collector = [gc.isenabled(), *collections]
-        json.dump([at_rest, at_connect, list(sys.modules), collector, listed], file)
+        json.dump([at_rest, at_connect, list(sys.modules), by, collector, listed], file)
 """
 
 OURS = "lambda_rollout"
@@ -60,9 +61,11 @@ class Imported:
 
     status: int
     asked: frozenset[str]
-    """The question is a thread's by then, and the rest of the story is yet to be imported."""
+    """When the rest of the story is about to be imported."""
     first: frozenset[str]
     all: frozenset[str]
+    in_main_thread: bool
+    """Whether the first connection was made in the thread that imports the rest."""
     collector: tuple[bool, int] = (False, 0)
     """Whether garbage is collected in the end, and how often that was done until the first question was asked."""
     listed: tuple[str, ...] = ()
@@ -83,12 +86,13 @@ def imported(
         timeout=60,
         check=False,
     ).returncode
-    asked, first, every, collector, listed = json.loads(seen_at.read_text())
+    asked, first, every, by, collector, listed = json.loads(seen_at.read_text())
     return Imported(
         status,
         frozenset(asked),
         frozenset(first),
         frozenset(every),
+        by == [True],
         (collector[0], sum(collector[1:])),
         tuple(listed),
     )
@@ -178,6 +182,7 @@ def test_a_rollout_imports_few_modules_before_its_first_request(rollout: Importe
 def test_what_the_first_request_does_not_need_is_imported_while_it_is_answered(
     rollout: Imported,
 ) -> None:
+    assert not rollout.in_main_thread
     names = {module.removeprefix(f"{OURS}.") for module in rollout.asked}
     assert {name for name in names if name.startswith(AFTER_THE_FIRST)} == BEFORE_THE_FIRST
     assert f"{OURS}.preflight.checks" in rollout.all

@@ -13,13 +13,13 @@ from typing import Any
 from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import HUNDRED, Alias, Routing, Target
 from lambda_rollout.alias.writer import AliasWriter
-from lambda_rollout.analysis.alarms import AlarmState
+from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, OnCancel
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout import alarms_fired, guardian
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once
-from lambda_rollout.rollout.alarms_fired import AlarmsFired, Fired
+from lambda_rollout.rollout.alarms_fired import AlarmsFired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus
 from lambda_rollout.rollout.events import Finished, Result
@@ -217,7 +217,7 @@ def _leaves_what_is_abandoned() -> list[Patch]:
 
 
 def _hears_no_alarm() -> list[Patch]:
-    return [(AlarmsFired, "since", lambda *_: Fired())]
+    return [(AlarmsFired, "since", lambda *_: [])]
 
 
 def _reads_no_history() -> list[Patch]:
@@ -344,8 +344,8 @@ def _takes_back_what_has_passed() -> list[Patch]:
 
 
 def _takes_every_alarm_for_one_that_fired() -> list[Patch]:
-    def fired(self: Any, *_: Any) -> Fired:
-        return Fired(self._read().readings)
+    def fired(self: Any, *_: Any) -> list[AlarmReading]:
+        return list(self._read().readings)
 
     return [(AlarmsFired, "since", fired)]
 
@@ -432,7 +432,7 @@ def _fails_without_a_reason() -> list[Patch]:
 def _blames_every_alarm() -> list[Patch]:
     usual = AlarmsFired.since
 
-    def since(self: Any, *asked: Any) -> Fired:
+    def since(self: Any, *asked: Any) -> list[AlarmReading]:
         fired = usual(self, *asked)
         self.fired += self._read().readings
         return fired
