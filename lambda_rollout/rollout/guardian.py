@@ -53,7 +53,7 @@ _READ_LIMIT = 60.0
 """Seconds to try to read the alias that keeps the way back."""
 
 _LAST_LOOK = 60.0
-"""Seconds that a look may take which only tells why something was not put back."""
+"""Seconds that a look may take, at the end of all."""
 
 _IN_A_ROLLOUT = frozenset({Ownership.ALIVE, Ownership.DEAD, Ownership.HELD})
 
@@ -177,7 +177,9 @@ class _Visit:
         ports = replace(self.ports, emit=emit)
         left = f"{_names(dead)}: somebody else has ended that rollout meanwhile"
         try:
-            restore_abandoned(targets, self.spec.identity, ports, self._seconds_left, _refuse)
+            # The last try begins with a look.
+            limit = max(0.0, self._seconds_left - _LAST_LOOK)
+            restore_abandoned(targets, self.spec.identity, ports, limit, _refuse)
         except NotOurs as error:
             left = error.what
         finally:
