@@ -261,13 +261,16 @@ def _was_well(observer: Observer, actor: Actor) -> bool:
 
 def _is_missing(observer: Observer, actor: Actor) -> bool:
     """Whether an alarm is gone, or an alias does not tell where its last promotion came from."""
-    if actor.visit is not None and actor.visit.bake and not _is_told_everywhere(observer):
+    visit = actor.visit
+    if visit is not None and visit.bake and not _was_told_everywhere(observer, visit.began):
         return True
     there = observer.world.cloudwatch()._alarms
     return any(alarm.text not in there for alarm in actor.spec.inputs.alarms)
 
 
-def _is_told_everywhere(observer: Observer) -> bool:
+def _was_told_everywhere(observer: Observer, since: datetime) -> bool:
+    if any(_when(observer, at) >= since for at in observer.guarded.previous_at.values()):
+        return False
     for function in observer.truths:
         kept, shown = observer.show_kept(function), observer.show(function)
         mark = kept.mark if kept is not None else None
@@ -389,8 +392,10 @@ def _fired(observer: Observer, guardian: Actor, at: datetime) -> datetime | None
 
 def _baking(observer: Observer, guardian: Actor, latest: datetime) -> dict[str, datetime]:
     """Return the promotions that are to be taken back: they bake, and an alarm has fired."""
-    causes = {}
+    causes: dict[str, datetime] = {}
     assert guardian.visit is not None
+    if not guardian.visit.bake:
+        return causes
     for function in observer.truths:
         mark = _mark(observer, function)
         if mark is None or _now(observer) - mark.at >= guardian.visit.bake - SECOND:
