@@ -16,6 +16,18 @@ _EXAMPLE = "hold 4h"
 _TO = ".."
 _NO_TIME = re.compile(r"(?:0+[hms])+")
 
+LIKE_A_HOLD = (
+    f"Write {_HOLD} in small letters, alone or with how long to wait after a space: {_EXAMPLE}."
+)
+HOLD_IN_A_STEP = (
+    f"{_HOLD} is an item of its own, after the step at whose weight it stays: 10% 5m, {_HOLD}."
+)
+
+
+def looks_like_hold(item: str) -> bool:
+    """Whether what is written in another place, or way, was meant as a hold: ``HOLD 4h``, ``hold4h``."""
+    return item.lower().startswith(_HOLD)
+
 
 def is_hold(item: str) -> bool:
     """Whether an item is a hold, with a duration or without."""

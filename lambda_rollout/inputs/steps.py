@@ -19,8 +19,11 @@ from lambda_rollout.inputs.durations import (
     readable_duration,
 )
 from lambda_rollout.inputs.hold import (
+    HOLD_IN_A_STEP,
+    LIKE_A_HOLD,
     hold_item,
     is_hold,
+    looks_like_hold,
     misplaced_hold,
     parse_hold,
 )
@@ -259,6 +262,8 @@ def _cut_item(item: str) -> tuple[str, str | None]:
     if looks_like_codedeploy(item):
         raise Mistakes(Mistake(item, "A CodeDeploy name stands alone: remove the other items."))
     found = _ITEM.fullmatch(item)
+    if found is None and looks_like_hold(item):
+        raise Mistakes(Mistake(item, LIKE_A_HOLD))
     if found is None:
         remedy = "Write a percentage and, after a space, how long it is watched: 10% 5m."
         raise Mistakes(Mistake(item, remedy))
@@ -267,6 +272,8 @@ def _cut_item(item: str) -> tuple[str, str | None]:
 
 def _parse_watch(written: str, percent: str) -> tuple[timedelta | None, timedelta]:
     """Read a duration, or a range of two: from when on a step may end, and when it ends."""
+    if looks_like_hold(written):
+        raise Mistakes(Mistake(written, HOLD_IN_A_STEP))
     if _TO not in written:
         return None, parse_duration(written)
     first, _, last = written.partition(_TO)

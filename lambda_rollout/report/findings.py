@@ -185,7 +185,7 @@ def _span(comparison: Comparison) -> str:
     return f" {first.astimezone(UTC):%H:%M} to {last.astimezone(UTC):%H:%M}"
 
 
-def requests(compared: Mapping[Target, Comparison]) -> str:
+def both_versions(compared: Mapping[Target, Comparison]) -> str:
     """Show what both versions did; of many functions the sum, and those that fail more than before; others folded."""
     every = list(compared.values())
     if len(every) <= FEW_ROWS:

@@ -176,7 +176,9 @@ def _started(event: e.Started) -> Iterator[str]:
     held = ", then hold" if event.plan.ends_held else ""
     most = "at most " if event.plan.may_end_early or event.plan.hold else ""
     in_all = f"{most}{readable_duration(event.plan.total_watch)} in all"
-    yield f"schedule: {', '.join(steps)}{held}; {in_all}"
+    # A rollout that is running goes by a schedule of its own.
+    whose = ", if it is held" if event.mode == "promote" else ""
+    yield f"schedule{whose}: {', '.join(steps)}{held}; {in_all}"
     if event.guards:
         yield f"guards: {', '.join(event.guards)}"
     if event.mode in {"rollout", "promote", "plan"} and (

@@ -120,7 +120,7 @@ def happenings(story: RolloutState) -> Iterator[str]:
         case Result.HELD:
             yield _held(story)
         case Result.REQUESTED:
-            yield "The run that was rolling it out went to 100%, and goes on watching it."
+            yield "The run that was rolling it out went to 100%, and watches that as planned."
         case Result.PUBLISHED:
             yield from _tested(story)
         case Result.UNCHANGED:

@@ -6,10 +6,11 @@ rollout that came later and went back; Lambda's own count of invocations does, b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from lambda_rollout.alias.promotion import Promotion
+from lambda_rollout.alias.routing import Target
 from lambda_rollout.analysis.alarms import AlarmReading, Survey, Transition, fired_since
 from lambda_rollout.analysis.metrics import MINUTE
 from lambda_rollout.rollout.events import Warned
@@ -26,16 +27,9 @@ and what an alarm sees comes minutes late."""
 QUESTION_LIMIT = 60.0
 """Seconds to try to read the alarms, a page of the history of one, or anything else that the guardian asks."""
 
-Minutes = Collection[datetime]
-"""The starts of some minutes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """What fired since a moment: what counts, and what fired only ``beside`` another version."""
-
-    counted: tuple[AlarmReading, ...] = ()
-    beside: tuple[AlarmReading, ...] = ()
+LATER = 50
+"""How many of the numbers after a promoted version's are looked at: AWS counts them up, and one whose version was never
+rolled out has no traffic through the alias."""
 
 
 class AlarmsFired:
@@ -50,27 +44,52 @@ class AlarmsFired:
         self._ports = ports
         self._survey: Survey | None = None
 
-    def since(self, moment: datetime, others: Callable[[], Minutes] = tuple) -> Fired:
-        """Say which alarms were in ALARM since that moment, or shortly before.
+    def since(self, moment: datetime) -> list[AlarmReading]:
+        """Return the alarms that were in ALARM since that moment, or shortly before.
 
-        ``others`` says, if any was, in which minutes other versions served, too: what fired then, or shortly after,
-        does not count.
-
-        Raises `RolloutError` for what cannot be read; and if none has fired, but one does not exist any more.
+        Raises `RolloutError` for what cannot be read; and if none of them has, but one does not exist any more.
         """
         if not self.named:
-            return Fired()
+            return []
         begin, survey = moment - ALARM_MARGIN, self._read()
-        fired = {each.arn: found for each in survey.readings if (found := self._of(each, begin))}
-        counted = fired
-        if fired and (minutes := others()):
-            again = [each for each in survey.readings if each.arn in fired]
-            found_again = {each.arn: self._of(each, begin, minutes) for each in again}
-            counted = {arn: found for arn, found in found_again.items() if found}
+        fired = [found for each in survey.readings if (found := self._of(each, begin))]
+        self._tell_missing(survey, needed=not fired)
+        self.fired += fired
+        return fired
+
+    def apart_from_later(
+        self,
+        promotions: Mapping[Target, Promotion],
+        fired: Sequence[AlarmReading],
+        moment: datetime,
+    ) -> list[AlarmReading]:
+        """Return which of what `since` has found fired while no later version had traffic, or shortly after.
+
+        ``promotions``: of the aliases in question. Raises as `since` does.
+        """
+        begin = moment - ALARM_MARGIN
+        others = self._served_later(promotions, begin)
+        if not others:
+            return list(fired)
+        arns, survey = {each.arn for each in fired}, self._read()
+        again = [each for each in survey.readings if each.arn in arns]
+        counted = [found for each in again if (found := self._of(each, begin, others))]
         self._tell_missing(survey, needed=not counted)
-        self.fired += counted.values()
-        beside = [found for arn, found in fired.items() if arn not in counted]
-        return Fired(tuple(counted.values()), tuple(beside))
+        self.fired = [each for each in self.fired if each not in fired] + counted
+        return counted
+
+    def _served_later(
+        self, promotions: Mapping[Target, Promotion], begin: datetime
+    ) -> Collection[datetime]:
+        """Return the minutes in which versions after the promoted ones were invoked. Raises `RolloutError`."""
+        if self._ports.traffic is None:
+            return ()
+        later = {
+            target: [str(int(promotion.new) + n) for n in range(1, LATER + 1)]
+            for target, promotion in promotions.items()
+        }
+        patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
+        return patient(self._ports.traffic.served, later, begin, self._ports.aws_clock.now())
 
     def _read(self) -> Survey:
         if self._survey is None:
@@ -79,7 +98,7 @@ class AlarmsFired:
         return self._survey
 
     def _of(
-        self, reading: AlarmReading, begin: datetime, others: Minutes = ()
+        self, reading: AlarmReading, begin: datetime, others: Collection[datetime] = ()
     ) -> AlarmReading | None:
         def is_about_others(at: datetime) -> bool:
             return any(minute <= at < minute + MINUTE + ALARM_MARGIN for minute in others)

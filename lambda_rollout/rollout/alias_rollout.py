@@ -69,6 +69,17 @@ class AliasRollout:
         return f"{function}:{version}" if function else ""
 
     @property
+    def _found_percents(self) -> tuple[str, ...]:
+        """The new version's share as it was found, if it had any: that is this rollout's as well, from the beginning.
+
+        Should its record be struck out meanwhile, nothing else would tell.
+        """
+        if self.new == self.writer.old:
+            return ()
+        share = self.writer.found.routing.percent_of(self.new)
+        return (f"{share:f}",) if share else ()
+
+    @property
     def saved(self) -> SavedAlias:
         """What the post stage needs to know of it."""
         return SavedAlias(
@@ -77,7 +88,7 @@ class AliasRollout:
             old=self.writer.old,
             new=self.new,
             text=self.writer.text,
-            attempted_percents=tuple(self.attempted_percents),
+            attempted_percents=(*self._found_percents, *self.attempted_percents),
             rollout_id=self.writer.rollout_id,
             taken_over_from=self.resumed.rollout_id if self.resumed else "",
             arn=self.writer.found.arn,

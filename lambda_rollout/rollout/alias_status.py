@@ -9,7 +9,6 @@ from lambda_rollout.alias.provisioned import could_not_start
 from lambda_rollout.alias.reader import AliasReader
 from lambda_rollout.alias.record import Ownership, Record
 from lambda_rollout.alias.routing import Alias, Routing, Target
-from lambda_rollout.inputs.names import NumberedEach
 from lambda_rollout.rollout.accounts import check_account
 from lambda_rollout.rollout.events import AbandonedFound, AliasFound, AliasMissing, Warned
 from lambda_rollout.rollout.ports import Ports
@@ -113,12 +112,12 @@ def say_if_cut(target: Target, alias: Alias, ports: Ports) -> None:
 
 
 def others_may_be_held(spec: RolloutSpec) -> str:
-    """Say that what was held may have been a larger group than what was named; empty if all of it was.
+    """Say that what was held may have been a larger group than what was named; empty if ``version`` was said, too.
 
     A record does not say how many functions share its id. The output ``version`` of the run that held them does: as
-    the input ``version`` it must name the same functions as ``function-name``.
+    the input ``version`` it must name the same functions as ``function-name``, and is a number for a single one.
     """
-    if isinstance(spec.inputs.version, NumberedEach):
+    if not spec.publishes:
         return ""
     return (
         f"If the held rollout has more functions than `function-name` names here, those are still held: run `mode: "

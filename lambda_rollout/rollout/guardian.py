@@ -9,7 +9,7 @@ come twice. So every time the aliases and CloudWatch are asked, and the same is 
 - one that is held goes back if an alarm was in ALARM since its weight was first written;
 - an alias that was promoted less than ``bake`` ago goes back to the version that was left, if an alarm was in ALARM
   since then and no later version had traffic beside, and no alias of the group is in a rollout: a run moves them one
-  after the other;
+  after the other. Of what may have been promoted with it, and has nothing that tells so, it is said that it was left;
 - everything else is left as it is.
 
 A write carries the RevisionId of the very read by which it was decided. After a conflict a dead rollout is judged anew
@@ -19,7 +19,8 @@ A write carries the RevisionId of the very read by which it was decided. After a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,13 +35,7 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
-from lambda_rollout.rollout.alarms_fired import (
-    ALARM_MARGIN,
-    QUESTION_LIMIT,
-    AlarmsFired,
-    Fired,
-    Minutes,
-)
+from lambda_rollout.rollout.alarms_fired import QUESTION_LIMIT, AlarmsFired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
 from lambda_rollout.rollout.events import Event, Finished, Restored, Result
@@ -53,10 +48,6 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
-
-LATER = 50
-"""How many of the numbers after the promoted version's are looked at: AWS counts them up, and one whose version was
-never rolled out has no traffic through the alias."""
 
 _LAST_LOOK = 60.0
 """Seconds that a look may take which only tells why something was not put back."""
@@ -155,11 +146,12 @@ class _Visit:
             self._abandoned(group)
         else:
             since = [status.record.since for status in group if status.record is not None]
-            fired = self._fired(group, "held", min(moment or self._now for moment in since))
-            if fired.counted:
-                self._restore(self._as_held(group), f"held, and {_alarms(fired.counted)}")
+            with _unknown_of(group, "held"):
+                fired = self.alarms.since(min(moment or self._now for moment in since))
+            if fired:
+                self._restore(self._as_held(group), f"held, and {_alarms(fired)}")
             else:
-                self.left.append(f"{_names(group)}: held, and {self._quiet(fired)}")
+                self.left.append(f"{_names(group)}: held, and {self._quiet}")
 
     def _abandoned(self, group: Sequence[AliasStatus]) -> None:
         """Put back what a dead run left; of a group that it was about to hold, also what is held already.
@@ -210,16 +202,21 @@ class _Visit:
     ) -> None:
         """Take one promotion back if an alarm has fired; ``unknown``: what may have been promoted with it."""
         promoted, statuses = f"promoted at {at:%H:%M:%S} UTC", [each.status for each in group]
-        fired = self._fired(statuses, promoted, at, partial(self._beside, group))
-        if fired.counted:
+        with _unknown_of(statuses, promoted):
+            fired = self.alarms.since(at)
+            promotions = {each.status.target: each.promotion for each in group}
+            counted = self.alarms.apart_from_later(promotions, fired, at) if fired else []
+        if counted:
             for each in group:
                 check_can_serve(each.status.target, each.promotion.old, self.spec, self.ports)
             rollouts = [self._as_promoted(each) for each in group]
-            why = f"{promoted}, and {_alarms(fired.counted)}"
+            why = f"{promoted}, and {_alarms(counted)}"
             if self._restore(rollouts, why) and unknown:
                 self._tell_unknown(unknown)
         else:
-            self.left.append(f"{_names(statuses)}: {promoted}, and {self._quiet(fired)}")
+            beside = f"{_alarms(fired)} while a later version had traffic, too"
+            what = beside if fired else self._quiet
+            self.left.append(f"{_names(statuses)}: {promoted}, and {what}")
 
     def _tell_unknown(self, unknown: Sequence[AliasStatus]) -> None:
         """Say that a group may have gone back in part: what its rollout could not set tells nothing of it."""
@@ -293,38 +290,9 @@ class _Visit:
     def _seconds_left(self) -> float:
         return min(SETTLE_LIMIT, max(0.0, self.ends - self.ports.clock.monotonic()))
 
-    def _fired(
-        self,
-        group: Sequence[AliasStatus],
-        what: str,
-        since: datetime,
-        others: Callable[[], Minutes] = tuple,
-    ) -> Fired:
-        """Ask the alarms. Raises `RolloutError` that says of which aliases the answer is not known."""
-        try:
-            return self.alarms.since(since, others)
-        except RolloutError as error:
-            unknown = (
-                f"{_names(group)}: {what}, and whether an alarm fired is not known: {error.what}"
-            )
-            raise RolloutError(unknown, error.remedy) from error
-
-    def _quiet(self, fired: Fired) -> str:
-        if fired.beside:
-            return f"{_alarms(fired.beside)} while a later version had traffic, too"
+    @property
+    def _quiet(self) -> str:
         return "no alarm has fired" if self.alarms.named else "there is no alarm to ask"
-
-    def _beside(self, group: Sequence[_Baking]) -> Minutes:
-        """Return in which minutes later versions had traffic: of a rollout that went back. Raises `RolloutError`."""
-        if self.ports.traffic is None:
-            return ()
-        later = {
-            each.status.target: [str(int(each.promotion.new) + n) for n in range(1, LATER + 1)]
-            for each in group
-        }
-        since = min(each.promotion.at for each in group) - ALARM_MARGIN
-        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
-        return patient(self.ports.traffic.served, later, since, self._now)
 
     def _baking(
         self, told: Sequence[tuple[AliasStatus, Promotion | None]]
@@ -358,6 +326,16 @@ def _refuse(seen: Sequence[AliasStatus]) -> None:
             raise NotOurs(f"{status.target}: its run is at work again")
     if was_all_but_done(list(seen)):
         raise NotOurs(f"{_names(seen)}: every step had passed meanwhile")
+
+
+@contextmanager
+def _unknown_of(group: Sequence[AliasStatus], what: str) -> Iterator[None]:
+    """Have a `RolloutError` say of which aliases it is not known whether an alarm fired."""
+    try:
+        yield
+    except RolloutError as error:
+        unknown = f"{_names(group)}: {what}, and whether an alarm fired is not known: {error.what}"
+        raise RolloutError(unknown, error.remedy) from error
 
 
 def _groups(seen: Iterable[AliasStatus]) -> list[list[AliasStatus]]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from lambda_rollout.alias import record as lease
 from lambda_rollout.alias.record import Ownership, Record
-from lambda_rollout.alias.routing import HUNDRED, Alias, Target
+from lambda_rollout.alias.routing import Alias, Target
 from lambda_rollout.analysis.version import NeverReady, readiness, wake_command
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import (
@@ -72,9 +72,6 @@ def _rollback(spec: RolloutSpec, ports: Ports, finisher: Finisher) -> Finished:
             stays.append(each[:2])
         else:
             rollouts.append(_tracked(grasped, finisher))
-            if each[2] is None:
-                # The post stage knows from it that what it finds is where this rollback began.
-                rollouts[-1].attempted_percents.append(str(HUNDRED))
     began = ports.clock.monotonic()
     all_back = finisher.restore(list(reversed(rollouts)))
     may_be_written = any(not record.held for record in on_record)

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from lambda_rollout.alias.record import Record
 from lambda_rollout.alias.routing import HUNDRED, routing_of
 from lambda_rollout.analysis.alarms import Survey
 from lambda_rollout.analysis.invocation import InvocationLimits
 from lambda_rollout.analysis.metrics import CanaryPair
 from lambda_rollout.analysis.version import VersionState
 from lambda_rollout.inputs.choices import HookStage, Mode, OnCancel
-from lambda_rollout.inputs.names import Numbered
 from lambda_rollout.inputs.steps import Step
 from lambda_rollout.rollout.acquire import acquire
 from lambda_rollout.rollout.alias_rollout import AliasRollout
@@ -43,7 +41,7 @@ from lambda_rollout.rollout.smoke_test import ReadyVersion, smoke_test
 from lambda_rollout.rollout.spec import RolloutSpec
 from lambda_rollout.rollout.step_hooks import Asks
 from lambda_rollout.rollout.story import begin_watch, end_watch, live_record, run
-from lambda_rollout.rollout.version import await_ready, check_version, choose
+from lambda_rollout.rollout.version import await_ready, check_version
 from lambda_rollout.rollout.versions_seen import FirstLook
 from lambda_rollout.rollout.watch import Watch
 from lambda_rollout.runtime.clock import Stop
@@ -172,39 +170,10 @@ class Rollout:
         self._finisher.remember(Phase.MOVING)
 
     def _version_of(self, rollout: AliasRollout) -> str:
-        spec, resumed = self._spec, rollout.resumed
-        number = spec.version_number(rollout.target)
-        if resumed is not None and spec.inputs.mode is Mode.PROMOTE and number is None:
-            taken = replace(spec, inputs=replace(spec.inputs, version=Numbered(resumed.new)))
-            return choose(rollout.target, rollout.old, taken, self._ports)
-        if resumed is None and spec.inputs.mode is Mode.PROMOTE and rollout.old is not None:
-            # One of a group whose code was unchanged: there is nothing of it to promote.
-            return rollout.old
-        if resumed is not None and number is not None:
-            self._refuse_another(number, rollout, resumed)
-        version = choose(
-            rollout.target,
-            rollout.old,
-            spec,
-            self._ports,
-            self._first_look.versions,
-        )
-        if resumed is not None:
-            self._refuse_another(version, rollout, resumed)
-        return version
+        from lambda_rollout.rollout.version_choice import choose_for
 
-    def _refuse_another(self, version: str, rollout: AliasRollout, resumed: Record) -> None:
-        if version == resumed.new:
-            return
-        # An error, and no rollback: what is there was not this run's to judge.
-        for each in self._rollouts:
-            each.possibly_written = False
-        raise RolloutError(
-            f"{rollout.target} is in a rollout of version {resumed.new}, not of version {version}.",
-            "Leave `version` empty."
-            if self._spec.inputs.mode is Mode.PROMOTE
-            else "So it cannot be resumed: set `on-stranded: rollback`.",
-        )
+        seen = self._first_look.versions
+        return choose_for(rollout, self._rollouts, self._spec, self._ports, seen)
 
     def _wait_until_ready(self) -> None:
         waiting = [rollout for rollout in self._rollouts if rollout.new != rollout.old]

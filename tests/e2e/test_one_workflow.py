@@ -17,7 +17,7 @@ def test_steps_that_end_with_hold_do_not_keep_it_from_being_promoted(scene: Live
     finished = scene.run(NEXT, mode="promote", **SAME)
     assert finished.status == 0, finished.log
     assert finished.outputs["result"] == "promoted"
-    assert "schedule: 100% for 1s; 1s in all" in finished.log
+    assert "schedule, if it is held: 100% for 1s; 1s in all" in finished.log
     assert scene.changes(NEXT) == [{}, {}]
     assert scene.whole_on(NEW)
 

@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,7 @@ def arrows_of(modules: Mapping[str, Path]) -> dict[str, set[str]]:
     }
 
 
+@cache
 def imported_by(module: str) -> set[str]:
     return imports(module, OURS[module].read_text(), OURS)
 

@@ -17,9 +17,12 @@ from lambda_rollout.rollout.events import Finished, PreflightFound, Result
 from lambda_rollout.rollout.rollout import Rollout
 from sandbox.aws.faults import Quota, Slow
 from sandbox.aws.request import Request
+from tests.support.code import package
 from tests.support.groups import Group, group_spec, names
+from tests.support.scene import ROLE
 from tests.support.seam import through_botocore
 
+CODE = package("def handler(event, context): return 1")
 STEPS = "10% 0s, 100% 0s"
 PER_SECOND = BURST = 15
 ROUND_TRIP = 0.0025
@@ -107,6 +110,27 @@ def wire_wrongly(scene: Group) -> None:
         scene.call("lambda", "CreateEventSourceMapping", **of, EventSourceArn=queue)
         scene.call("lambda", "CreateFunctionUrlConfig", **of, AuthType="AWS_IAM")
         scene.call("lambda", "PutFunctionConcurrency", **of, ReservedConcurrentExecutions=0)
+
+
+@pytest.mark.parametrize(("foreign", "pages", "by_name"), [(250, 3, 0), (700, 6, 24)])
+def test_event_sources_are_read_in_pages_unless_others_fill_too_many(
+    foreign: int, pages: int, by_name: int
+) -> None:
+    scene = group(12)
+    create = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler"}
+    scene.call("lambda", "CreateFunction", FunctionName="other", **create, Code={"ZipFile": CODE})
+    queue = "arn:aws:sqs:eu-central-1:123456789012:orders-"
+    for number in range(foreign):
+        source = {"FunctionName": "other", "EventSourceArn": f"{queue}{number}"}
+        scene.call("lambda", "CreateEventSourceMapping", **source)
+    wired = {"FunctionName": "f7", "EventSourceArn": f"{queue}of-f7"}
+    scene.call("lambda", "CreateEventSourceMapping", **wired)
+    rolled = roll_out(scene)
+    assert rolled.finished.result is Result.PROMOTED
+    asked = [each.params for each in rolled.log if each.operation == "ListEventSourceMappings"]
+    named = [params for params in asked if "FunctionName" in params]
+    assert (len(asked) - len(named), len(named)) == (pages, by_name)
+    assert rolled.findings[Code.EVENT_SOURCE_BYPASSES_ALIAS] == 1
 
 
 def test_a_hundred_are_checked_and_shifted_as_fast_as_the_quotas_allow() -> None:

@@ -72,6 +72,14 @@ def test_where_the_run_that_held_them_has_named_them_all_nothing_is_to_be_said(
     assert promoted(group, version_each=all_of_them).remedy == ""
 
 
+def test_nor_where_a_single_one_has_its_number() -> None:
+    """That run's output is an object as soon as it had several."""
+    one = Group.of(1)
+    assert one.start("10% 1s, hold").result is Result.HELD
+    end = one.start("100% 1s", mode=Mode.PROMOTE, rollout_id="00000002", version=NEW)
+    assert (end.result, end.remedy) == (Result.PROMOTED, "")
+
+
 def test_a_rollback_of_what_was_not_held_has_nothing_to_say() -> None:
     scene = Group.of(1)
     assert scene.start("100% 1s").result is Result.PROMOTED

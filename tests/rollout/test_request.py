@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,8 @@ from lambda_rollout.rollout.events import (
     StepStarted,
 )
 from lambda_rollout.rollout.step_request import TAKEN_BACK
-from sandbox.aws.faults import Meanwhile
+from sandbox.aws.faults import Meanwhile, ServerError, Work
+from sandbox.aws.request import Account, Request
 from tests.support.hooks import NO, YES, again, hooks, put_hook
 from tests.support.scene import NEW, OLD, OWNERS_TEXT
 from tests.support.two_jobs import ASKER, MAIN, Job, Jobs, refusals
@@ -252,6 +254,59 @@ def test_the_whole_group_with_an_unchanged_one() -> None:
     told = outputs(rollout_state(asker.events))
     assert json.loads(told["version"]) == {"f1": NEW, "f2": NEW, "f3": OLD}
     assert json.loads(told["weight"]) == {"f1": 100, "f2": 100, "f3": 100}
+
+
+@dataclass
+class NoMoreThan:
+    """So many writes of a kind are made, and no more until the time has come."""
+
+    count: int
+    kind: Callable[[Mapping[str, Any]], bool]
+    is_time: Callable[[], bool]
+
+    def around(self, world: Account, request: Request, work: Work) -> dict[str, Any]:
+        """Count them."""
+        if self.kind(request.params):
+            self.count -= 1
+            if self.count < 0 and not self.is_time():
+                return ServerError().around(world, request, work)
+        return work()
+
+
+def clears(write: Mapping[str, Any]) -> bool:
+    return parse(str(write["Description"]))[1] is None
+
+
+def goes_to_100(write: Mapping[str, Any]) -> bool:
+    return write["FunctionVersion"] == NEW and not clears(write)
+
+
+def test_a_group_is_at_100_percent_in_its_runs_hands_while_one_record_says_so() -> None:
+    """The one who asked stood still, and looks again when all but one are off."""
+    jobs = Jobs.of_group(3)
+    main = jobs.roll_out_aside("10% 30m, 100% 0s")
+    asker = jobs.promote_aside(after=300)
+    stays = NoMoreThan(2, clears, lambda: bool(asker.ended))
+    jobs.world.faults.add(stays, operation="UpdateAlias", caller=MAIN, count=None)
+    jobs.after(302, lambda: jobs.scheduler.freeze(asker.process, 80))  # type: ignore[arg-type]
+    jobs.until_over(asker)
+    records = [parse(jobs.alias_of(name).description)[1] for name in ("f1", "f2", "f3")]
+    assert sorted(record is None for record in records) == [False, True, True]
+    assert asker.end.result is Result.REQUESTED, asker.end
+    jobs.until_over(main)
+    assert main.end.result is Result.PROMOTED
+
+
+def test_a_group_is_not_there_while_one_function_is_not() -> None:
+    """AWS does not take the last one's 100%, so all go back."""
+    jobs = Jobs.of_group(2)
+    main = jobs.roll_out_aside(LONG)
+    asker = jobs.promote_aside(after=300)
+    stays = NoMoreThan(1, goes_to_100, lambda: False)
+    jobs.world.faults.add(stays, operation="UpdateAlias", caller=MAIN, count=None)
+    jobs.until_over(main, asker)
+    assert jobs.whole_on(OLD)
+    assert (main.end.result, asker.end.result) == (Result.ROLLED_BACK, Result.FAILED)
 
 
 # While it holds ---------------------------------------------------------------------------------

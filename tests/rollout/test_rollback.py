@@ -45,12 +45,42 @@ def test_the_post_stage_ends_a_rollback_of_a_whole_alias_that_was_cut_short() ->
         roll_back(scene, version=OLD)
     scene.world.faults.clear()
 
-    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
-    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
-    end = settle_what_main_left(saved_state, ordered, scene.ports(ordered))
+    end = _post_stage(scene)
 
     assert end.result is Result.ROLLED_BACK
     assert scene.alias.routing == Routing.all_on(OLD)
+
+
+@pytest.mark.parametrize("weights", [{NEW: 0.25}, {}])
+def test_the_post_stage_ends_one_of_a_rollout_whose_record_was_struck_out_meanwhile(
+    weights: dict[str, float],
+) -> None:
+    scene = Scene.ready()
+    scene.call("lambda", "PublishVersion", FunctionName="checkout")
+    scene.clock.advance(5)
+    until = scene.clock.now().replace(microsecond=0) + LEASE
+    left = {
+        "FunctionVersion": OLD if weights else NEW,
+        "RoutingConfig": {"AdditionalVersionWeights": weights},
+        "Description": compose("mine", Record(OLD, NEW, ROLLOUT_ID, until)),
+    }
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", **left)
+    scene.world.faults.add(Die(die), operation="UpdateAlias", nth=1)
+    with pytest.raises(Killed):
+        roll_back(scene)
+    scene.world.faults.clear()
+    edit = {"Description": "edited by hand"}
+    scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", **edit)
+
+    assert _post_stage(scene).result is Result.ROLLED_BACK
+    assert scene.alias.routing == Routing.all_on(OLD)
+    assert scene.alias.description == "edited by hand"
+
+
+def _post_stage(scene: Scene) -> Finished:
+    saved_state = SavedState.from_json(scene.saved_states[-1].to_json())
+    ordered = RunIdentity.of_saved_state(saved_state, rollout_spec().run)
+    return settle_what_main_left(saved_state, ordered, scene.ports(ordered))
 
 
 def test_what_is_not_there_to_go_back_to_is_told_with_what_helps_in_this_mode() -> None:

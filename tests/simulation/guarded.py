@@ -53,8 +53,8 @@ class Guarded:
     """Alarm -> when it went into ALARM, each time."""
     on: dict[str, bool] = field(default_factory=dict)
     """Alarm -> whether it is in ALARM."""
-    written_at: float = -1e6
-    """When anybody but a guardian last wrote an alias of the rollouts; monotonic seconds."""
+    written_at: dict[bool, float] = field(default_factory=lambda: {False: -1e6, True: -1e6})
+    """When an alias of the rollouts was last written, by anybody but a guardian and by one; monotonic seconds."""
     previous_at: dict[str, float] = field(default_factory=dict)
     """Function -> when the alias that keeps the way back was last written; monotonic seconds."""
     troubled_at: float = -1e9

@@ -17,13 +17,14 @@ from lambda_rollout.analysis.alarms import AlarmReading, AlarmState
 from lambda_rollout.inputs.choices import AlarmAtStart, Mode, OnCancel
 from lambda_rollout.inputs.steps import Plan, Step
 from lambda_rollout.rollout import alarms_fired, guardian
+from lambda_rollout.rollout.abandoned import was_all_but_done
+from lambda_rollout.rollout.acquire import look_once
 from lambda_rollout.rollout.alarms_fired import AlarmsFired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus
 from lambda_rollout.rollout.events import Finished, Result
 from lambda_rollout.rollout.ports import Ports
 from lambda_rollout.runtime.clock import Clock
-from lambda_rollout.runtime.retry import retrying
 from tests.simulation import simulate as simulation
 from tests.simulation.between import Between
 from tests.simulation.guardian import Leaning, always_guarded, guarded
@@ -98,11 +99,11 @@ def dies_holding(seed: int) -> Scenario:
 def taken_over(seed: int) -> Scenario:
     """Draw a promotion of what is held, one after the other, while an alarm fires and guardians look."""
     r = Random(f"taken over {seed}")
-    fired = r.uniform(1, 6)
+    fired = r.uniform(5, 13)
     changes = ((fired, "errors", AlarmState.ALARM), (fired + 0.3, "errors", AlarmState.OK))
     alarms = {"errors": AlarmState.OK}
     drawn = calm(held(seed), held_before=Decimal(50), main=Fate(latency=0.6))
-    return often(replace(drawn, alarms=alarms, changes=changes, history_lag=0.0), 1, 10)
+    return often(replace(drawn, alarms=alarms, changes=changes, history_lag=0.0), 5, 16)
 
 
 def with_wrong_clocks(seed: int) -> Scenario:
@@ -115,8 +116,13 @@ def with_an_old_alarm(seed: int) -> Scenario:
     """Draw an alarm that is on from long before, and a rollout that is held."""
     long = timedelta(minutes=12)
     plan = Plan((Step(Decimal(10), long), Step(Decimal(50), long)), ends_held=True)
-    on = {"alarms": {"errors": AlarmState.ALARM}, "changes": ()}
-    return calm(held(seed), plan=plan, alarm_at_start=AlarmAtStart.IGNORE_UNTIL_OK, **on)
+    return calm(
+        held(seed),
+        plan=plan,
+        alarm_at_start=AlarmAtStart.IGNORE_UNTIL_OK,
+        alarms={"errors": AlarmState.ALARM},
+        changes=(),
+    )
 
 
 def promoted_twice(seed: int) -> Scenario:
@@ -128,8 +134,8 @@ def promoted_twice(seed: int) -> Scenario:
     drawn = calm(usual, plan=plan, previous=previous, following=Follower(30.0, WELL))
     changes = ((r.uniform(60, 200), "errors", AlarmState.ALARM),)
     alarms = {"errors": AlarmState.OK}
-    following = {"following_mode": Mode.ROLLOUT, "following_builds": True}
-    return replace(drawn, alarms=alarms, changes=changes, **following)
+    drawn = replace(drawn, following_mode=Mode.ROLLOUT, following_builds=True)
+    return replace(drawn, alarms=alarms, changes=changes)
 
 
 def promoted_and_rolled_out(seed: int) -> Scenario:
@@ -169,8 +175,13 @@ def promoted_meanwhile(seed: int) -> Scenario:
         history_lag=0.0,
     )
     # An alarm that was on just before the weight was written counts against what is held, and not at its promotion.
-    before = {"alarms": {"errors": AlarmState.ALARM}, "changes": ((1.0, "errors", AlarmState.OK),)}
-    drawn = replace(drawn, alarm_at_start=AlarmAtStart.WAIT, evidence_timeout=60.0, **before)
+    drawn = replace(
+        drawn,
+        alarms={"errors": AlarmState.ALARM},
+        changes=((1.0, "errors", AlarmState.OK),),
+        alarm_at_start=AlarmAtStart.WAIT,
+        evidence_timeout=60.0,
+    )
     return often(drawn, 25, 60, trouble=1.0)
 
 
@@ -186,10 +197,9 @@ def _invoked_with(change: Callable[[dict[str, Any]], dict[str, Any]]) -> list[Pa
 
 def _sees(change: Callable[[AliasStatus], AliasStatus]) -> list[Patch]:
     """Let it take what it sees at first for something else."""
-    usual = guardian.look_once
 
     def look(*asked: Any) -> list[AliasStatus]:
-        return [change(status) for status in usual(*asked)]
+        return [change(status) for status in look_once(*asked)]
 
     return [(guardian, "look_once", look)]
 
@@ -252,10 +262,8 @@ def _takes_the_living_for_dead() -> list[Patch]:
 
 
 def _works_beside_a_live_run() -> list[Patch]:
-    usual = guardian.look_once
-
     def look(*asked: Any) -> list[AliasStatus]:
-        return [each for each in usual(*asked) if each.ownership is not Ownership.ALIVE]
+        return [each for each in look_once(*asked) if each.ownership is not Ownership.ALIVE]
 
     return [(guardian, "look_once", look)]
 
@@ -327,7 +335,7 @@ def _takes_back_what_has_passed() -> list[Patch]:
     usual = Visit._rollout
 
     def rollout(self: Any, group: Sequence[AliasStatus]) -> None:
-        if guardian.was_all_but_done(list(group)):
+        if was_all_but_done(list(group)):
             self._restore(self._as_held(group), "left")
         else:
             usual(self, group)
@@ -336,9 +344,8 @@ def _takes_back_what_has_passed() -> list[Patch]:
 
 
 def _takes_every_alarm_for_one_that_fired() -> list[Patch]:
-    def fired(self: Any, _moment: datetime) -> list[AlarmReading]:
-        patient = retrying(self._ports.clock, self._ports.stop)
-        return list(patient(self._ports.alarms.read).readings)
+    def fired(self: Any, *_: Any) -> list[AlarmReading]:
+        return list(self._read().readings)
 
     return [(AlarmsFired, "since", fired)]
 
@@ -382,7 +389,7 @@ def _undoes_a_promotion_beside_a_rollout() -> list[Patch]:
     usual = Visit.done
 
     def done(self: Any) -> Finished:
-        seen = guardian.look_once(self.spec.inputs.targets, self.spec.identity, self.ports)
+        seen = look_once(self.spec.inputs.targets, self.spec.identity, self.ports)
         self._without_failing(lambda: self._promotions(seen))
         finished: Finished = usual(self)
         return finished
@@ -425,9 +432,9 @@ def _fails_without_a_reason() -> list[Patch]:
 def _blames_every_alarm() -> list[Patch]:
     usual = AlarmsFired.since
 
-    def since(self: Any, moment: datetime) -> list[AlarmReading]:
-        fired = usual(self, moment)
-        self.fired += self._survey.readings if self._survey else []
+    def since(self: Any, *asked: Any) -> list[AlarmReading]:
+        fired = usual(self, *asked)
+        self.fired += self._read().readings
         return fired
 
     return [(AlarmsFired, "since", since)]
@@ -438,47 +445,47 @@ def _says_nothing_of_the_unknown() -> list[Patch]:
 
 
 def _tries_without_an_end() -> list[Patch]:
-    return [(Visit, "_seconds_left", property(lambda _: 1e9)), (guardian, "_READ_LIMIT", 1e9)]
+    return [(Visit, "_seconds_left", property(lambda _: 1e9)), (guardian, "QUESTION_LIMIT", 1e9)]
 
 
 GUARDIAN_MUTATIONS = [
     Mutation(name, patches, seeds=seeds, drawn=drawn)
     for name, patches, seeds, drawn in (
-        ("leave what is abandoned", _leaves_what_is_abandoned, (), abandoned),
-        ("hear no alarm", _hears_no_alarm, (), held),
-        ("read no history", _reads_no_history, (), held),
-        ("put back one of a group", _puts_back_one_of_a_group, (), held),
-        ("leave what was promoted", _leaves_what_was_promoted, (), baking),
-        ("leave the held part", _leaves_the_held_part, (), dies_holding),
-        ("take what is held for live", _takes_what_is_held_for_live, (), held),
-        ("take the living for dead", _takes_the_living_for_dead, (), always_guarded),
-        ("work beside a live run", _works_beside_a_live_run, (), taken_over),
-        ("believe a guardian's clock", _believes_its_own_clock, (), with_wrong_clocks),
-        ("guard without a RevisionId", _writes_without_a_revision_id, (), abandoned),
-        ("promote what is held", _promotes_what_is_held, (), held),
-        ("finish what has passed", _finishes_what_has_passed, (), abandoned),
-        ("take back what has passed", _takes_back_what_has_passed, (), abandoned),
-        ("take back without an alarm", _takes_every_alarm_for_one_that_fired, (), held),
-        ("count an old alarm", _counts_an_alarm_from_long_before, (), with_an_old_alarm),
-        ("bake for ever", _bakes_for_ever, (), baking),
-        ("undo whatever is live", _undoes_whatever_is_live, (), promoted_twice),
-        ("go back too far", _goes_back_too_far, (), promoted_twice),
+        ("leave what is abandoned", _leaves_what_is_abandoned, (0, 15), abandoned),
+        ("hear no alarm", _hears_no_alarm, (2, 4), held),
+        ("read no history", _reads_no_history, (4, 59), held),
+        ("put back one of a group", _puts_back_one_of_a_group, (2, 15), held),
+        ("leave what was promoted", _leaves_what_was_promoted, (1, 4), baking),
+        ("leave the held part", _leaves_the_held_part, (30, 33), dies_holding),
+        ("take what is held for live", _takes_what_is_held_for_live, (2, 4), held),
+        ("take the living for dead", _takes_the_living_for_dead, (0, 2), always_guarded),
+        ("work beside a live run", _works_beside_a_live_run, (5, 19), taken_over),
+        ("believe a guardian's clock", _believes_its_own_clock, (0, 1), with_wrong_clocks),
+        ("guard without a RevisionId", _writes_without_a_revision_id, (0, 15), abandoned),
+        ("promote what is held", _promotes_what_is_held, (2, 4), held),
+        ("finish what has passed", _finishes_what_has_passed, (4, 51), abandoned),
+        ("take back what has passed", _takes_back_what_has_passed, (4, 51), abandoned),
+        ("take back without an alarm", _takes_every_alarm_for_one_that_fired, (2, 4), held),
+        ("count an old alarm", _counts_an_alarm_from_long_before, (0, 1), with_an_old_alarm),
+        ("bake for ever", _bakes_for_ever, (57, 62), baking),
+        ("undo whatever is live", _undoes_whatever_is_live, (0, 3), promoted_twice),
+        ("go back too far", _goes_back_too_far, (0, 1), promoted_twice),
         (
             "undo beside a rollout",
             _undoes_a_promotion_beside_a_rollout,
-            (),
+            (1, 3),
             promoted_and_rolled_out,
         ),
-        ("say that it went back", _says_that_it_went_back, (), always_guarded),
-        ("say that nothing was done", _says_that_nothing_was_done, (), always_guarded),
-        ("fail without a reason", _fails_without_a_reason, (), always_guarded),
-        ("blame every alarm", _blames_every_alarm, (), held),
-        ("say nothing of the unknown", _says_nothing_of_the_unknown, (), promoted_twice),
-        ("try without an end", _tries_without_an_end, (), without_answers),
+        ("say that it went back", _says_that_it_went_back, (0, 2), always_guarded),
+        ("say that nothing was done", _says_that_nothing_was_done, (2, 4), always_guarded),
+        ("fail without a reason", _fails_without_a_reason, (0, 2), always_guarded),
+        ("blame every alarm", _blames_every_alarm, (10, 19), held),
+        ("say nothing of the unknown", _says_nothing_of_the_unknown, (10, 12), promoted_twice),
+        ("try without an end", _tries_without_an_end, (22, 61), without_answers),
         (
             "undo what was promoted meanwhile",
             _undoes_what_was_promoted_meanwhile,
-            (),
+            (51, 60),
             promoted_meanwhile,
         ),
     )

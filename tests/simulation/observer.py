@@ -419,6 +419,9 @@ class Observer:
         """Take note of a transition."""
         self.guarded.alarm_changed(name, state, self.world.clock.now())
         for actor in self.actors.values():
+            if actor.visit is not None:
+                # What was on when it began may be over when it looks, and not in the history yet.
+                actor.visit.due.clear()
             if name not in actor.counting:
                 continue
             if state == "ALARM" and actor.counting[name]:

@@ -13,7 +13,7 @@ from tests.simulation.github_scenario import FOR_GOOD, KINDS
 from tests.simulation.scenario import EVALUATIONS
 from tests.simulation.simulate import simulate
 
-SEARCHED = 2_000
+SEARCHED = 3_000
 """Seeds within which everything has always occurred so far."""
 
 SELDOM = {"error-after", "stale", "twice second"}
@@ -61,6 +61,11 @@ MUST_OCCUR = {
     *(f"requester promote {result}" for result in ("requested", "promoted", "failed")),
     *(f"asked one that {state}" for state in ("is well", "is dead", "stands still", "is over")),
     *(f"request {kind}" for kind in {*requests.KINDS} - SELDOM),
+    *(f"guardian invoked: {how}" for how in ("scheduled", "alarm's", "late", "twice", "forged")),
+    *(f"guardian {result}" for result in ("rolled-back", "unchanged", "failed")),
+    *(f"guardian puts back: {what}" for what in ("held", "dead", "promoted")),
+    *(f"guardian leaves alone: {what}" for what in ("at work", "no alarm has fired")),
+    *("killed guardian", "guardian timed out", "guardian tried again", "two guardians at once"),
     *("split by hand at 100%", "a Date that is missing", "a Date that is wrong"),
 }
 """What the seeds are about: each of these really happens in them."""
@@ -71,7 +76,7 @@ _KNOWN = """
 1089 1112 1123 1151 1158 1182 1197 1205 1227 1228 1256 1280 1286 1291 1331 1333 1343
 1347 1357 1379 1404 1411 1418 1420 1440 1505 1516 1520 1522 1544 1606 1607 1617 1622
 1634 1637 1681 1709 1733 1761 1782 1784 1788 1796 1802 1902 1937 1946 1957 1968 1979
-1983
+1983 2001 2003 2080 2284 2302 2371 2449 2481 2585 2669
 """
 SEEDS_KNOWN = tuple(map(int, _KNOWN.split()))
 """Between them they show everything, most of it twice: they stay enough when a few stories change."""

@@ -31,9 +31,9 @@ SECOND = timedelta(seconds=1)
 def begins(observer: Observer, actor: Actor) -> None:
     """Take note of what is to go back when it is invoked."""
     assert actor.visit is not None
-    for function in due(observer, actor):
+    for function, cause in due(observer, actor).items():
         shown = observer.show(function)
-        if shown is not None and shown.ours is not None:
+        if cause <= _now(observer) and shown is not None and shown.ours is not None:
             actor.visit.due[function] = shown.ours
 
 
@@ -69,8 +69,7 @@ def met(observer: Observer, actor: Actor, what: str) -> None:
 def somebody_wrote(observer: Observer, caller: str, function: str) -> None:
     """Take note of a write of an alias for all who are at work."""
     writer = observer.actors.get(caller)
-    if writer is None or writer.visit is None:
-        observer.guarded.written_at = observer.now
+    observer.guarded.written_at[writer is not None and writer.visit is not None] = observer.now
     for actor in observer.actors.values():
         if actor.visit is None or actor.finished is not None:
             continue
@@ -262,13 +261,16 @@ def _was_well(observer: Observer, actor: Actor) -> bool:
 
 def _is_missing(observer: Observer, actor: Actor) -> bool:
     """Whether an alarm is gone, or an alias does not tell where its last promotion came from."""
-    if actor.visit is not None and actor.visit.bake and not _is_told_everywhere(observer):
+    visit = actor.visit
+    if visit is not None and visit.bake and not _was_told_everywhere(observer, visit.began):
         return True
     there = observer.world.cloudwatch()._alarms
     return any(alarm.text not in there for alarm in actor.spec.inputs.alarms)
 
 
-def _is_told_everywhere(observer: Observer) -> bool:
+def _was_told_everywhere(observer: Observer, since: datetime) -> bool:
+    if any(_when(observer, at) >= since for at in observer.guarded.previous_at.values()):
+        return False
     for function in observer.truths:
         kept, shown = observer.show_kept(function), observer.show(function)
         mark = kept.mark if kept is not None else None
@@ -357,9 +359,10 @@ def due(observer: Observer, guardian: Actor) -> dict[str, datetime]:
     if any(_is_live(record, _now(observer)) for record in ours.values()):
         return {}
     ends = [record.until for record in ours.values() if record.until is not None]
-    latest = max([_when(observer, observer.guarded.written_at), *ends])
+    written_at = observer.guarded.written_at
     if not ours:
-        return _baking(observer, guardian, latest)
+        return _baking(observer, guardian, _when(observer, max(written_at.values())))
+    latest = max([_when(observer, written_at[False]), *ends])
     causes = {}
     for function, record in ours.items():
         group = [each for each in ours.values() if each.rollout_id == record.rollout_id]
@@ -389,8 +392,10 @@ def _fired(observer: Observer, guardian: Actor, at: datetime) -> datetime | None
 
 def _baking(observer: Observer, guardian: Actor, latest: datetime) -> dict[str, datetime]:
     """Return the promotions that are to be taken back: they bake, and an alarm has fired."""
-    causes = {}
+    causes: dict[str, datetime] = {}
     assert guardian.visit is not None
+    if not guardian.visit.bake:
+        return causes
     for function in observer.truths:
         mark = _mark(observer, function)
         if mark is None or _now(observer) - mark.at >= guardian.visit.bake - SECOND:

@@ -116,7 +116,7 @@ def hooks_not_passed(actor: Actor, planned_end: float) -> tuple[str | None, floa
                 return f"{hook} has not said yes", last
             limit = planned_end + timeout + LONGEST_CALLS
             # A step with a range is planned to end within it, and not at the earliest moment that counts here.
-            is_planned = not any(step.earliest for step in actor.spec.plan.steps)
+            is_planned = not actor.spec.plan.may_end_early
             on_time = actor.frozen_ever or not all(each.late_for(limit) for each in yes)
             if is_planned and not on_time:
                 return f"{hook} said yes too late", last

@@ -7,6 +7,7 @@ import pytest
 from tests.simulation.ending_mutations import ENDING_MUTATIONS
 from tests.simulation.github_mutations import GITHUB_MUTATIONS
 from tests.simulation.guard_mutations import GUARD_MUTATIONS
+from tests.simulation.guardian_mutations import GUARDIAN_MUTATIONS
 from tests.simulation.hook_mutations import HOOK_MUTATIONS
 from tests.simulation.mutations import MUTATIONS, SEARCHED, Mutation
 from tests.simulation.previous_mutations import PREVIOUS_MUTATIONS
@@ -22,6 +23,7 @@ ALL = [
     *SMOKE_MUTATIONS,
     *PREVIOUS_MUTATIONS,
     *REQUEST_MUTATIONS,
+    *GUARDIAN_MUTATIONS,
 ]
 
 

@@ -85,6 +85,7 @@ class Workers:
             return
         with self.changed:
             self._ends.append(end)
+            self.changed.notify_all()
             while not is_over() and (len(self._ends) < self._busy or end > min(self._ends)):
                 self.changed.wait(GLANCE)
             yield

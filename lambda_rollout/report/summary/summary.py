@@ -14,7 +14,7 @@ from lambda_rollout.report.alarm_lines import guardians
 from lambda_rollout.report.alike import parted, what_they_share
 from lambda_rollout.report.console import alias_url
 from lambda_rollout.report.errors import errors_section
-from lambda_rollout.report.findings import findings_table, requests
+from lambda_rollout.report.findings import both_versions, findings_table
 from lambda_rollout.report.hooks import hooks_table, planned_hooks
 from lambda_rollout.report.markdown import code, folded, link, prose, table
 from lambda_rollout.report.sections import (
@@ -102,7 +102,7 @@ def _sections(story: RolloutState) -> Iterator[str]:
     if hooks := planned_hooks(story) if story.result is Result.PLANNED else hooks_table(story):
         yield f"### Hooks\n\n{hooks}"
     if story.numbers:
-        yield f"### Requests\n\n{requests(story.numbers)}"
+        yield f"### Requests\n\n{both_versions(story.numbers)}"
     if story.findings:
         yield f"### Preflight\n\n{findings_table(story.findings)}"
     yield from _alarms(story)

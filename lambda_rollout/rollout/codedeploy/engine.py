@@ -351,7 +351,6 @@ class Deployment:
         rollout = self._finisher.track(AliasRollout(self._target, writer, shift.new))
         # It is to go back if anything happens before our first write, too.
         rollout.possibly_written = True
-        rollout.attempted_percents.append(str(HUNDRED))
         self._watching = True
         self._finisher.remember(Phase.MOVING)
         record = live_record(writer, shift.new, alias.routing, spec, ports)

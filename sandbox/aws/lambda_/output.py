@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 _BLANK = "\xa0"
@@ -25,8 +26,15 @@ def group_of(function: str, settings: Mapping[str, Any]) -> str:
 def stream_of(function: str, version: str, settings: Mapping[str, Any], day: datetime) -> str:
     """The log stream of the one environment that a version has in the sandbox on a day."""
     own = group_of(function, settings) != f"/aws/lambda/{function}"
-    environment = hashlib.sha256(f"{function}:{version}:{day:%Y-%m-%d}".encode()).hexdigest()[:32]
-    return f"{day:%Y/%m/%d}/{function if own else ''}[{version}]{environment}"
+    return _stream(function, version, f"{day:%Y/%m/%d}", function if own else "")
+
+
+@cache
+def _stream(function: str, version: str, day: str, prefix: str) -> str:
+    environment = hashlib.sha256(
+        f"{function}:{version}:{day.replace('/', '-')}".encode()
+    ).hexdigest()[:32]
+    return f"{day}/{prefix}[{version}]{environment}"
 
 
 def is_json(settings: Mapping[str, Any]) -> bool:

@@ -62,7 +62,11 @@ class Logs:
         found = self.groups.setdefault(group, Group(group))
         events = found.streams.setdefault(stream, [])
         visible = self.clock.now() + timedelta(seconds=self.delay)
-        bisect.insort(events, Event(to_milliseconds(at), message, visible), key=lambda e: e.at)
+        event = Event(to_milliseconds(at), message, visible)
+        if not events or event.at >= events[-1].at:
+            events.append(event)
+        else:
+            bisect.insort(events, event, key=lambda e: e.at)
         if len(events) > MOST_KEPT:
             del events[: MOST_KEPT // 2]
 

@@ -23,6 +23,8 @@ NO_TIME = (
 ONE_DURATION = (
     "A hold ends when it is told to go on, or is over: write one duration, such as hold 4h."
 )
+LIKE_A_HOLD = "Write hold in small letters, alone or with how long to wait after a space: hold 4h."
+IN_A_STEP = "hold is an item of its own, after the step at whose weight it stays: 10% 5m, hold."
 NO_STEP = "hold stays at a weight: write a step before it, such as 10% 5m, hold 4h."
 
 
@@ -46,6 +48,13 @@ def test_a_hold_stays_at_the_weight_before_it_and_100_follows(text: str) -> None
         ("10%, hold ..", "hold ..", ONE_DURATION),
         ("10%, hold 4", "hold 4", "Add a unit to '4': 4s, 4m or 4h."),
         ("10%, hold 121h", "hold 121h", "Write a duration from 1s to 120h."),
+        ("10%, Hold", "Hold", LIKE_A_HOLD),
+        ("10%, HOLD 4h", "HOLD 4h", LIKE_A_HOLD),
+        ("10%, hold: 4h", "hold: 4h", LIKE_A_HOLD),
+        ("10%, hold4h", "hold4h", LIKE_A_HOLD),
+        ("10%, holding 4h", "holding 4h", LIKE_A_HOLD),
+        ("10% hold", "10% hold", IN_A_STEP),
+        ("10% Hold 4h", "10% Hold 4h", IN_A_STEP),
         ("10%, hold 4h, 100% 5m", None, WHOLE_FOLLOWS),
         ("10%, 100%, hold 4h", None, WHOLE_FOLLOWS),
         ("10%, hold 4h, 50%", None, LAST),

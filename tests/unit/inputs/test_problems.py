@@ -14,7 +14,7 @@ from lambda_rollout.report.comment.record import CommentRecord, Entry, Key
 from lambda_rollout.rollout.events import Run
 from tests.support.job import Job
 
-MANY = 100_000
+MANY = 30_000
 RIGHT = {"function-name": "checkout", "aws-region": "eu-central-1"}
 LISTS = {
     "function-name": "," * MANY,
