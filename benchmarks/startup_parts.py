@@ -1,6 +1,6 @@
 """Where the processor's time goes from a process's start until it first connects, part by part.
 
-It proves the floor of the start: what a program needs that calls AWS by botocore and does nothing else.
+It proves the floor of the start: what a program needs that calls AWS by boto3 and does nothing else.
 """
 
 from __future__ import annotations
@@ -161,6 +161,7 @@ def _profile(
         **dict(zip(BOTOCORE_PARTS, taken, strict=True)),
         "_what no program with botocore can do without_": floor,
         "`import boto3` besides, with s3transfer": of_boto3,
+        "_the floor: what no program with boto3 can do without_": floor + of_boto3,
         f"our own {ours} modules, tenacity, what only they take of the standard library, and what they do": whole
         - floor
         - of_boto3,

@@ -20,6 +20,7 @@ from lambda_rollout.inputs.durations import (
 )
 from lambda_rollout.inputs.hold import (
     HOLD_IN_A_STEP,
+    LIKE_A_HOLD,
     hold_item,
     is_hold,
     looks_like_hold,
@@ -261,6 +262,8 @@ def _cut_item(item: str) -> tuple[str, str | None]:
     if looks_like_codedeploy(item):
         raise Mistakes(Mistake(item, "A CodeDeploy name stands alone: remove the other items."))
     found = _ITEM.fullmatch(item)
+    if found is None and looks_like_hold(item):
+        raise Mistakes(Mistake(item, LIKE_A_HOLD))
     if found is None:
         remedy = "Write a percentage and, after a space, how long it is watched: 10% 5m."
         raise Mistakes(Mistake(item, remedy))

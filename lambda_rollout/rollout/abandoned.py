@@ -92,8 +92,11 @@ class Restoration:
                 continue
             if there.description == wished.description:
                 self._tell(judged, judged.dead, forward=forward)
-            elif not wished.description and there.description == before.description:
-                # AWS took an empty description for "leave it is"; whole, it does not look dead any more.
+            elif there.description == before.description and (
+                not wished.description or status.target in self._keeps
+            ):
+                # AWS took an empty description for "leave it is", and what was to stand there instead is not there yet;
+                # whole, it does not look dead any more.
                 self._keeps.add(status.target)
                 seen[index] = replace(seen[index], ownership=Ownership.DEAD)
 

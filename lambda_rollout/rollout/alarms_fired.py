@@ -24,8 +24,8 @@ ALARM_MARGIN = timedelta(minutes=10)
 and how long after another version served it still counts against that one: a record says its time to the second only,
 and what an alarm sees comes minutes late."""
 
-_READ_LIMIT = 60.0
-"""Seconds to try to read the alarms, a page of the history of one, or what had traffic."""
+QUESTION_LIMIT = 60.0
+"""Seconds to try to read the alarms, a page of the history of one, or anything else that the guardian asks."""
 
 LATER = 50
 """How many of the numbers after a promoted version's are looked at: AWS counts them up, and one whose version was never
@@ -88,12 +88,12 @@ class AlarmsFired:
             target: [str(int(promotion.new) + n) for n in range(1, LATER + 1)]
             for target, promotion in promotions.items()
         }
-        patient = retrying(self._ports.clock, self._ports.stop, _READ_LIMIT)
+        patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
         return patient(self._ports.traffic.served, later, begin, self._ports.aws_clock.now())
 
     def _read(self) -> Survey:
         if self._survey is None:
-            patient = retrying(self._ports.clock, self._ports.stop, _READ_LIMIT)
+            patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
             self._survey = patient(self._ports.alarms.read)
         return self._survey
 
@@ -123,7 +123,7 @@ class AlarmsFired:
 
     def _history(self, reading: AlarmReading, begin: datetime) -> list[Transition]:
         """Return what an alarm did from a moment on. Raises `RolloutError`."""
-        patient = retrying(self._ports.clock, self._ports.stop, _READ_LIMIT)
+        patient = retrying(self._ports.clock, self._ports.stop, QUESTION_LIMIT)
         changes: list[Transition] = []
         token = ""
         while True:

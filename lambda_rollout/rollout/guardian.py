@@ -35,7 +35,7 @@ from lambda_rollout.alias.writer import AliasWriter
 from lambda_rollout.analysis.alarms import AlarmReading
 from lambda_rollout.rollout.abandoned import was_all_but_done
 from lambda_rollout.rollout.acquire import look_once, restore_abandoned
-from lambda_rollout.rollout.alarms_fired import AlarmsFired
+from lambda_rollout.rollout.alarms_fired import QUESTION_LIMIT, AlarmsFired
 from lambda_rollout.rollout.alias_rollout import AliasRollout, writer_of
 from lambda_rollout.rollout.alias_status import AliasStatus, NotOurs
 from lambda_rollout.rollout.events import Event, Finished, Restored, Result
@@ -48,9 +48,6 @@ from lambda_rollout.runtime.retry import SETTLE_LIMIT, retrying
 
 MODE = "guardian"
 """What its reports say in place of an input ``mode``."""
-
-_READ_LIMIT = 60.0
-"""Seconds to try to read the alias that keeps the way back."""
 
 _LAST_LOOK = 60.0
 """Seconds that a look may take, at the end of all."""
@@ -319,7 +316,7 @@ class _Visit:
     def _promotion(self, status: AliasStatus) -> Promotion | None:
         target = Target(status.target.function, self.spec.inputs.previous_alias or "")
         reader = AliasReader(target, self.ports.aliases, self.ports.clock, written=False)
-        patient = retrying(self.ports.clock, self.ports.stop, _READ_LIMIT)
+        patient = retrying(self.ports.clock, self.ports.stop, QUESTION_LIMIT)
         found = patient(reader.read_or_gone)
         return promotion.promotion_of(found) if found else None
 

@@ -19,7 +19,7 @@ from lambda_rollout.rollout.rollback import rollback
 from lambda_rollout.rollout.saved_state import Phase
 from lambda_rollout.rollout.spec import RunIdentity
 from sandbox.aws.errors import AwsError
-from sandbox.aws.faults import Fault, Work
+from sandbox.aws.faults import ExpiredCredentials, Fault, ServerError, Work
 from sandbox.aws.request import Account, Request
 from tests.support.scene import NEW, OLD, OWNERS_TEXT, Scene, rollout_spec
 
@@ -179,16 +179,20 @@ def dead(scene: Scene) -> None:
     scene.events.clear()
 
 
-@pytest.mark.parametrize("fault", [*DOUBLED, None], ids=repr)
+@pytest.mark.parametrize(
+    ("fault", "nth"),
+    [*((fault, 1) for fault in (*DOUBLED, None)), (ExpiredCredentials(), 2), (ServerError(), 2)],
+    ids=repr,
+)
 def test_no_record_of_a_dead_run_stays_where_aws_keeps_a_description_for_an_empty_one(
-    scene: Scene, fault: Fault | None
+    scene: Scene, fault: Fault | None, nth: int
 ) -> None:
     """Whole on the new version with it, the alias would read as an unfinished rollout for ever."""
     scene.call("lambda", "UpdateAlias", FunctionName="checkout", Name="live", Description="")
     dead(scene)
     scene.world.lambda_().keeps_descriptions = True
     if fault is not None:
-        scene.world.faults.add(fault, operation="UpdateAlias")
+        scene.world.faults.add(fault, operation="UpdateAlias", nth=nth)
     finished = scene.roll_out(rollout_spec("100% 0s", rollout_id=LATER, version=OLD))
     assert finished.result is Result.UNCHANGED
     assert len(scene.told(Restored)) == 1

@@ -24,7 +24,7 @@ from lambda_rollout.aws import marks, members
 from lambda_rollout.inputs import choices
 from lambda_rollout.inputs.choices import Mode, OnCancel, OnStranded
 from lambda_rollout.inputs.steps import Plan, Step
-from lambda_rollout.rollout import abandoned, alias_poll, finish, watch
+from lambda_rollout.rollout import abandoned, alias_poll, finish, version_choice, watch
 from lambda_rollout.rollout import post_stage as post
 from lambda_rollout.rollout.abandoned import Restoration
 from lambda_rollout.rollout.alias_rollout import AliasRollout
@@ -348,7 +348,7 @@ def _highest_weight_first() -> list[Patch]:
 
 
 def _another_version_resumed() -> list[Patch]:
-    return [(Rollout, "_refuse_another", lambda *_given: None)]
+    return [(version_choice, "_refuse_another", lambda *_given: None)]
 
 
 def _resumed_left_to_die() -> list[Patch]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.aws.lambda_.naming import LATEST, is_number
-from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, not_found, page
+from sandbox.aws.lambda_.region import Answer, Params, Region, conflict, invalid, page
 
 
 @dataclass
@@ -57,12 +57,6 @@ class UrlOperations(Region):
         urls = [url.answer() for each, url in self.urls.items() if f"{each}:".startswith(f"{arn}:")]
         shown, more = page(urls, params)
         return {"FunctionUrlConfigs": list(shown), **more}
-
-    def delete_function_url_config(self, params: Params) -> Answer:
-        """DeleteFunctionUrlConfig."""
-        if self.urls.pop(self._url_arn(params), None) is None:
-            raise not_found("The resource you requested does not exist.")
-        return {}
 
     def _url_arn(self, params: Params) -> str:
         _, qualifier = self._resolve(params)
