@@ -313,12 +313,16 @@ class Simulation:
         """5: with nobody else at work and nothing in its way, the post stage leaves no alias split."""
         if post.finished is None or not self.scenario.is_calm or self._others_at_work(post):
             return
-        # What was cut before main began, nobody knows whole.
-        may_cut = self.scenario.held_before is not None
         for function in self.stage.functions:
+            # What was cut before main began, nobody knows whole; nor does a guardian that came first.
+            may_cut = self.scenario.held_before is not None or self._was_put_back(function)
             why = settled(self.observer, function, may_cut=may_cut)
             if why is not None:
                 self.observer.blame("post settles", why)
+
+    def _was_put_back(self, function: str) -> bool:
+        actors, writers = self.observer.actors, self.observer.truths[function].writers
+        return any(actors[name].role == "guardian" for name in writers if name in actors)
 
     def _others_at_work(self, post: Actor) -> bool:
         """Whether somebody has taken it over, as `mode: promote` takes over what is held."""
