@@ -171,6 +171,9 @@ def _beneath_nobody(observer: Observer, actor: Actor, record: Record, after: Sho
     """guardian: a run that is alive and well is not disturbed, whatever the record says."""
     for other in observer.actors.values():
         well = other.alive and other.finished is None and not (other.frozen_ever or other.lost)
+        if other.role == "post" and record.held:
+            # It comes after its run, and what is held already is watched by nobody.
+            continue
         if well and other.settling_since is None and record.rollout_id == other.spec.rollout_id:
             observer.blame(
                 "beneath a live run", f"{actor.name} wrote {after.routing} over {record}"

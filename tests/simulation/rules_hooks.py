@@ -11,6 +11,7 @@ from lambda_rollout.inputs.hooks import Hook
 from lambda_rollout.rollout.spec import seconds
 from sandbox.aws.request import Request
 from tests.simulation.observer import Actor, Asked, Observer, Write
+from tests.simulation.scenario import DATA_DELAY
 
 BEHIND_NOTHING = 7.0
 """Seconds from the read that shows that an alarm fired to the rollback's UpdateAlias."""
@@ -114,7 +115,9 @@ def hooks_not_passed(actor: Actor, planned_end: float) -> tuple[str | None, floa
             yes = [each for each in calls if each.said == "yes"]
             if not yes:
                 return f"{hook} has not said yes", last
-            limit = planned_end + timeout + LONGEST_CALLS
+            # Numbers have their time to come before evidence-timeout begins.
+            on_their_way = DATA_DELAY if actor.numbers is not None else 0.0
+            limit = planned_end + on_their_way + timeout + LONGEST_CALLS
             # A step with a range is planned to end within it, and not at the earliest moment that counts here.
             is_planned = not actor.spec.plan.may_end_early
             on_time = actor.frozen_ever or not all(each.late_for(limit) for each in yes)

@@ -550,12 +550,19 @@ def _heed_the_cancelled(observer: Observer, actor: Actor) -> None:
         return
     if actor.frozen_ever or not actor.alive or actor.finished or actor.role == "post":
         return
-    if all(observer.truths[function].author != actor.name for function in actor.touched):
+    if all(_is_anothers(observer, actor, function) for function in actor.touched):
         # They are all somebody else's by now, and to be left alone.
         return
     if observer.now - actor.cancelled_at > CANCEL_LIMIT:
         observer.blame("quick on cancel", f"{actor.name} has not settled yet")
         actor.cancelled_at = None
+
+
+def _is_anothers(observer: Observer, actor: Actor, function: str) -> bool:
+    truth, shown = observer.truths[function], observer.show(function)
+    ours = shown.ours if shown is not None else None
+    is_held = ours is not None and ours.held and truth.writer != actor.name
+    return is_held or truth.author != actor.name
 
 
 def _new_version(actor: Actor, function: str) -> str | None:
