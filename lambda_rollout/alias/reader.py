@@ -38,8 +38,12 @@ class AliasReader:
                 self._missing_since = now
             kind = Unanswered if now - self._missing_since < MISSING_TWICE else NotFound
             raise kind(error.operation, error.code, error.message) from error
-        self._missing_since = None
+        self.is_there()
         return alias
+
+    def is_there(self) -> None:
+        """Take note that AWS has shown it, in answer to a read or a write: what was said before counts no more."""
+        self._missing_since = None
 
     def read_or_gone(self) -> Alias | None:
         """GetAlias, one try; None if it is gone."""

@@ -480,6 +480,7 @@ class AliasWriter:
             if not is_spent and not isinstance(error, NotSent):
                 self._pending.append(PendingWrite(routing, description, revision_id, error))
             raise
+        self._reader.is_there()
         self.confirmed = True
         return answer
 

@@ -394,6 +394,21 @@ def test_a_good_answer_between_takes_the_first_word_back(hands: Hands) -> None:
             hands.writer.look(may_still_move=True)
 
 
+def test_so_does_a_write_that_took_effect(hands: Hands) -> None:
+    hands.forward()
+    for nth in (1, 2):
+        hands.add(
+            Answer("ResourceNotFoundException", "Cannot find alias", 404),
+            operation="GetAlias",
+            nth=nth,
+        )
+    for _ in range(2):
+        with pytest.raises(Unanswered):
+            hands.writer.look(may_still_move=True)
+        hands.scene.clock.advance(20.0)
+        hands.forward()
+
+
 def test_the_same_routing_under_another_owners_record_is_theirs(hands: Hands) -> None:
     hands.forward()
     theirs = compose(OWNERS_TEXT, hands.record("00000000"))

@@ -628,6 +628,7 @@ class Observer:
 
     def _confirmed(self, actor: Actor, request: Request) -> None:
         function = request.function
+        actor.missing_since.pop(function, None)
         if requests.is_request(actor, _record(request.params.get("Description", ""))):
             return
         if actor.role in FOLLOWERS:
